@@ -48,8 +48,8 @@ class Answering(World):
 
     def _right(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Sent:
         """Return the right answer, if there is one."""
-        asked, name = open_challenge.parameters, open_challenge.name
-        username = asked.get("USER_ID_FOR_SRP") or asked.get("USERNAME") or open_challenge.typed
+        parameters, name = open_challenge.parameters, open_challenge.name
+        username = parameters.get("USER_ID_FOR_SRP") or parameters.get("USERNAME") or open_challenge.typed
         responses = {"USERNAME": username}
         if name == "MFA_SETUP":
             return self._sets_up(choose, open_challenge, responses)
@@ -83,21 +83,21 @@ class Answering(World):
     def _claim(self, _: Choose[Any], open_challenge: OpenChallenge) -> Given:
         timestamp = srp.timestamp(self.clock())
         signed = signature(open_challenge, self.realm, timestamp)
-        given = {
+        answers = {
             "PASSWORD_CLAIM_SECRET_BLOCK": open_challenge.parameters.get("SECRET_BLOCK", "AAAA"),
             "PASSWORD_CLAIM_SIGNATURE": signed or base64.b64encode(bytes(32)).decode(),
             "TIMESTAMP": timestamp,
         }
         if open_challenge.name == "DEVICE_PASSWORD_VERIFIER":
-            given["DEVICE_KEY"] = open_challenge.parameters.get("DEVICE_KEY", STALE_KEY)
-        return given
+            answers["DEVICE_KEY"] = open_challenge.parameters.get("DEVICE_KEY", STALE_KEY)
+        return answers
 
     def _renewed(self, choose: Choose[Any], _: OpenChallenge) -> Given:
         return {"NEW_PASSWORD": choose([*PASSWORDS, "weak"])}
 
     def _second(self, choose: Choose[Any], open_challenge: OpenChallenge) -> Given:
-        asked = open_challenge.parameters
-        offered = asked.get("MFAS_CAN_CHOOSE") or asked.get("MFAS_CAN_SELECT") or "[]"
+        parameters = open_challenge.parameters
+        offered = parameters.get("MFAS_CAN_CHOOSE") or parameters.get("MFAS_CAN_SELECT") or "[]"
         return {"ANSWER": choose([*json.loads(offered) * 2, *MFA])}
 
     def _riddle(self, choose: Choose[Any], _: OpenChallenge) -> Given:

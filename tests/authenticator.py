@@ -86,11 +86,11 @@ class Authenticator:
             options: CREDENTIAL_REQUEST_OPTIONS, parsed or not.
             otherwise: as in `create`; `user_handle` too.
         """
-        asked = json.loads(options) if isinstance(options, str) else options
-        name = next(each["id"] for each in asked["allowCredentials"] if each["id"] in self.keys)
+        parsed = json.loads(options) if isinstance(options, str) else options
+        name = next(each["id"] for each in parsed["allowCredentials"] if each["id"] in self.keys)
         key, handle = self.keys[name]
-        client_data = self._client_data("webauthn.get", asked["challenge"], otherwise)
-        rp_id = otherwise.get("rp_id", asked["rpId"])
+        client_data = self._client_data("webauthn.get", parsed["challenge"], otherwise)
+        rp_id = otherwise.get("rp_id", parsed["rpId"])
         auth_data = AuthenticatorData.create(
             hashlib.sha256(rp_id.encode()).digest(), self._flags(), self._next()
         )

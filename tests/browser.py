@@ -31,13 +31,13 @@ class OpenedPage:
 
     Args:
         page: the page, as playwright has it.
-        said: what it wrote on its console, and what it failed with.
-        asked: what it asked other hosts, or the disk, for.
+        said: its console messages and errors.
+        requests: the URLs that it requested from other hosts or the disk.
     """
 
     page: Page
     said: list[str] = field(factory=list)
-    asked: list[str] = field(factory=list)
+    requests: list[str] = field(factory=list)
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
             shown = OpenedPage(context.new_page())
             shown.page.on("console", lambda message: shown.said.append(message.text))
             shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
-            shown.page.on("request", lambda request: shown.asked.append(request.url))
+            shown.page.on("request", lambda request: shown.requests.append(request.url))
             yield shown
         finally:
             context.close()

@@ -108,9 +108,9 @@ class BrokenAsync(Broken):
 
 def pool(**options: Any) -> LocalPool:
     """A local pool with one user, whose password is planted."""
-    made = LocalPool(pool_id=POOL_ID, **options)
-    made.add_user("ada", password=PASSWORD, phone_number="+15555550143")
-    return made
+    local_pool = LocalPool(pool_id=POOL_ID, **options)
+    local_pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
+    return local_pool
 
 
 def waiting() -> Any:
@@ -141,7 +141,7 @@ BAD_TEXT: Final[dict[str, Callable[[str], Any]]] = {
 
 def responses() -> Iterator[Case]:
     """Yield each response class with each bad value in its secret field, and with one keyword too many."""
-    given: dict[type[r.Response], tuple[tuple[Any, ...], str]] = {
+    arguments: dict[type[r.Response], tuple[tuple[Any, ...], str]] = {
         r.UserPasswordAuth: (("ada",), PASSWORD),
         r.AdminUserPasswordAuth: (("ada",), PASSWORD),
         r.AdminNoSrpAuth: (("ada",), PASSWORD),
@@ -161,7 +161,7 @@ def responses() -> Iterator[Case]:
         r.SrpClaim: ((), TOKEN),
         r.RawAnswer: ((), TOKEN),
     }
-    for kind, (before, plain) in given.items():
+    for kind, (before, plain) in arguments.items():
         for name, bad in BAD_TEXT.items():
             if kind is r.RawAnswer and name == "a mapping":
                 continue  # that is what it takes
@@ -209,7 +209,9 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
         ASYNC,
         "Async",
         "the pool refuses",
-        lambda: AsyncCognito((made := pool()).client(), client_id=made.client_id, pool_id="eu-west-1_Other"),
+        lambda: AsyncCognito(
+            (local_pool := pool()).client(), client_id=local_pool.client_id, pool_id="eu-west-1_Other"
+        ),
     )
 
 
@@ -220,7 +222,7 @@ def refusing(cognito: Any) -> Any:
 
 def drivers() -> Iterator[Case]:
     """Yield each method of both drivers that takes a secret."""
-    for module, prefix, what, made in cognitos():
+    for module, prefix, what, factory in cognitos():
         cognito, flow = f"{module}.{prefix}Cognito", f"{module}.{prefix}Flow"
         rows: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
             "sign_in": ((f"{cognito}.sign_in",), lambda c: c.sign_in("ada", PASSWORD)),
@@ -269,13 +271,15 @@ def drivers() -> Iterator[Case]:
         }
         for name, (functions, run) in rows.items():
             yield Case(
-                f"{prefix}{name}: {what}", functions, lambda made=made, run=run: awaited(lambda: run(made()))
+                f"{prefix}{name}: {what}",
+                functions,
+                lambda factory=factory, run=run: awaited(lambda: run(factory())),
             )
         for name, bad in BAD_TEXT.items():
             yield Case(
                 f"{prefix}sign_in: {name}, {what}",
                 (),
-                lambda made=made, bad=bad: awaited(lambda: made().sign_in("ada", bad(PASSWORD))),
+                lambda factory=factory, bad=bad: awaited(lambda: factory().sign_in("ada", bad(PASSWORD))),
             )
 
 
@@ -306,11 +310,13 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield "authfsm.drivers.base_flow.BaseFlow.seal", "a proof is due", lambda: proving().seal(KEY)
     yield ("authfsm.drivers.base_flow.BaseFlow.seal", "an iterator", lambda: waiting().seal(iter([KEY])))
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
-        made: Any = AsyncPendingSignIns if name else PendingSignIns
+        factory: Any = AsyncPendingSignIns if name else PendingSignIns
         yield (
             f"{stores}.StoredFlows.__init__",
-            f"no time for {made.__name__}",
-            lambda made=made, store=store: made(pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)),
+            f"no time for {factory.__name__}",
+            lambda factory=factory, store=store: factory(
+                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
+            ),
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
         yield (
@@ -324,26 +330,26 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             yield (
                 f"{stores}.{name}PendingSignIns.{method}",
                 "bytes for a ticket",
-                partial(awaited, partial(entered, made, store, method)),
+                partial(awaited, partial(entered, factory, store, method)),
             )
         yield (
             f"{stores}.StoredFlows.__init__",
-            f"no key, in put of {made.__name__}",
-            lambda made=made, store=store: awaited(
-                lambda: made(pool().cognito(), store(), KEY).put(waiting())
+            f"no key, in put of {factory.__name__}",
+            lambda factory=factory, store=store: awaited(
+                lambda: factory(pool().cognito(), store(), KEY).put(waiting())
             ),
         )
     yield f"{stores}.name_of", "bytes", lambda: name_of(Secret(KEY.encode()))
     yield "authfsm.core.encryption.keys_for", "no key", lambda: keys_for(KEY, Secret(TOKEN))
     for suffix in ("", "_async"):
         calls: dict[str, Callable[[Any, str, Any], Any]] = {
-            "associate": lambda made, _, call: call(made, TOKEN, issuer="Example"),
-            "verify": lambda made, more, call: call(made, TOKEN, CODE + more),
-            "switch_on": lambda made, _, call: call(made, TOKEN),
+            "associate": lambda factory, _, call: call(factory, TOKEN, issuer="Example"),
+            "verify": lambda factory, more, call: call(factory, TOKEN, CODE + more),
+            "switch_on": lambda factory, _, call: call(factory, TOKEN),
         }
         for name, call in calls.items():
             function = getattr(totp, name + suffix)
-            for how, made, more in (
+            for how, factory, more in (
                 ("nothing listens", lambda: client(dead=True), ""),
                 ("refused", lambda: pool().client(), ""),
                 ("a bad code", lambda: pool().client(), "x"),
@@ -351,7 +357,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
                 yield (
                     f"authfsm.drivers.totp.{name}{suffix}",
                     how,
-                    partial(awaited, partial(tried, call, made, more, function)),
+                    partial(awaited, partial(tried, call, factory, more, function)),
                 )
     verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
     for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
@@ -403,7 +409,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
 def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     """Yield the rows for the seals of tokens and devices."""
     encryption, tokens = "authfsm.core.encryption", Tokens(access_token=Secret(TOKEN))
-    device, kept = "authfsm.core.device.Device", Device("key", "group", PASSWORD)
+    device, device_value = "authfsm.core.device.Device", Device("key", "group", PASSWORD)
     calls: dict[str, Callable[[Any], Any]] = {
         f"{encryption}.encrypt": lambda key: encrypt(Secret(TOKEN), key),
         f"{encryption}.decrypt": lambda key: decrypt("gAAAA", key),
@@ -412,13 +418,13 @@ def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             "gAAAA", key, pool_id=None, client_id="c"
         ),
         "authfsm.protocol.replies.Tokens.seal": tokens.seal,
-        f"{device}.unseal": lambda key: Device.unseal(kept.seal(new_key()), key),
+        f"{device}.unseal": lambda key: Device.unseal(device_value.seal(new_key()), key),
     }
     for name, call in calls.items():
         for how, key in (("no key", KEY), ("another key", planted(new_key().reveal()))):
             if how == "no key" or not name.endswith("encrypt"):
                 yield name, how, partial(call, key)
-    yield f"{device}.seal", "no key", lambda: kept.seal(KEY)
+    yield f"{device}.seal", "no key", lambda: device_value.seal(KEY)
 
 
 def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
@@ -472,9 +478,9 @@ def claimed(**changes: Any) -> str:
     )
 
 
-def tried(call: Any, made: Callable[[], Any], more: str, function: Any) -> Any:
+def tried(call: Any, factory: Callable[[], Any], more: str, function: Any) -> Any:
     """Call a function of `drivers.totp` with a new client."""
-    return call(made(), more, function)
+    return call(factory(), more, function)
 
 
 def resumed_elsewhere(*, late: bool = False) -> Any:
@@ -490,9 +496,9 @@ def resumed_elsewhere(*, late: bool = False) -> Any:
     return there.resume(flow.seal(key), key)
 
 
-async def entered(made: Any, store: Any, method: str) -> Any:
+async def entered(factory: Any, store: Any, method: str) -> Any:
     """Call a method of a new PendingSignIns with bytes as the ticket; enter or await the result."""
-    turn = getattr(made(pool().cognito(), store(), new_key()), method)(KEY.encode())
+    turn = getattr(factory(pool().cognito(), store(), new_key()), method)(KEY.encode())
     if asyncio.iscoroutine(turn):
         return await turn
     if hasattr(turn, "__aenter__"):

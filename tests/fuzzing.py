@@ -197,23 +197,23 @@ def run(targets: list[Target], inputs: int, seed: int) -> Outcome:
     names = [each for each in targets for _ in range(each.share)]
     for _ in range(inputs):
         target = rng.choice(names)
-        made = target.make(rng)
+        value = target.make(rng)
         outcome.inputs[target.name] += 1
         try:
-            target.give(made)
+            target.give(value)
         except target.typed:
             outcome.refused[target.name] += 1
         except Exception as error:  # noqa: BLE001 - this is what is looked for
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{target.name}: {type(error).__name__} at {frame.filename.rpartition('authfsm')[2]}:{frame.lineno}"
-            count, first = outcome.escaped.get(where, (0, f"{error!s:.200} of {_shown(made)}"))
+            count, first = outcome.escaped.get(where, (0, f"{error!s:.200} of {_shown(value)}"))
             outcome.escaped[where] = count + 1, first
     return outcome
 
 
-def _shown(made: Any) -> str:
+def _shown(value: Any) -> str:
     try:
-        return f"{made!r:.600}"
+        return f"{value!r:.600}"
     except (RecursionError, ValueError):
         return "(too deep or too long to be shown)"
 
@@ -232,8 +232,8 @@ def _reply(rng: Random, *, in_process: bool) -> tuple[Any, Any, Any]:
     return state, kind, mutated(rng, right, in_process=in_process)
 
 
-def _read(made: tuple[Any, Any, Any]) -> None:
-    state, kind, raw = made
+def _read(value: tuple[Any, Any, Any]) -> None:
+    state, kind, raw = value
     reply = read(raw, kind, state=state)
     repr(reply)
     if isinstance(reply, Tokens):
@@ -269,8 +269,8 @@ def bodies() -> Target:
             said = said[: rng.randrange(len(said) + 1)] + bytes([rng.randrange(256)])
         return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), said
 
-    def give(made: tuple[int, bytes]) -> None:
-        body[:] = [made]
+    def give(value: tuple[int, bytes]) -> None:
+        body[:] = [value]
         flow = cognito.start(walk=False)
         flow.carry(RESPONSES["user_password_auth"], "ada", PASSWORD)
         if flow.tokens is not None:
@@ -380,18 +380,18 @@ def settings(key: RSAKey) -> list[Target]:
     def make(rng: Random) -> Any:
         return mutated(rng, rng.choice(described), in_process=True)
 
-    def three(made: Any) -> tuple[Any, Any, Any]:
-        if not isinstance(made, Mapping):
-            return made, made, made
-        return made.get("UserPool"), made.get("UserPoolClient"), made.get("MfaConfig")
+    def three(value: Any) -> tuple[Any, Any, Any]:
+        if not isinstance(value, Mapping):
+            return value, value, value
+        return value.get("UserPool"), value.get("UserPoolClient"), value.get("MfaConfig")
 
-    def of_client(made: Any) -> None:
+    def of_client(value: Any) -> None:
         for reader in (PoolSettings, PoolDescription):
-            repr(reader.from_descriptions(*three(made)))
+            repr(reader.from_descriptions(*three(value)))
 
-    def of_pool(made: Any) -> None:
+    def of_pool(value: Any) -> None:
         try:
-            pool = LocalPool.like(*three(made), key=key)
+            pool = LocalPool.like(*three(value), key=key)
         except BadField:
             raise
         except ValueError as error:
@@ -416,8 +416,8 @@ def values() -> Target:
         name = rng.choice(sorted(fields) or [""])
         return type(response), {**fields, **({name: odd(rng, in_process=True)} if name else {})}
 
-    def give(made: Any) -> None:
-        kind, fields = made
+    def give(value: Any) -> None:
+        kind, fields = value
         repr(kind(**fields))
 
     return Target("fields", make, give, (BadField,), 2)

@@ -43,24 +43,24 @@ def known() -> dict[str, Any]:
 def _fold(shape: Any, shapes: dict[str, Any]) -> None:
     if shape.name in shapes:
         return
-    made: dict[str, Any] = {"type": shape.type_name}
-    shapes[shape.name] = made
+    folded_shape: dict[str, Any] = {"type": shape.type_name}
+    shapes[shape.name] = folded_shape
     if shape.type_name == "structure":
         if getattr(shape, "is_document_type", False):
-            made["type"] = "document"
-        made["required"] = shape.required_members
-        made["members"] = {name: member.name for name, member in shape.members.items()}
+            folded_shape["type"] = "document"
+        folded_shape["required"] = shape.required_members
+        folded_shape["members"] = {name: member.name for name, member in shape.members.items()}
         inner = list(shape.members.values())
     elif shape.type_name == "list":
-        made["member"], inner = shape.member.name, [shape.member]
+        folded_shape["member"], inner = shape.member.name, [shape.member]
     elif shape.type_name == "map":
-        made["key"], made["value"] = shape.key.name, shape.value.name
+        folded_shape["key"], folded_shape["value"] = shape.key.name, shape.value.name
         inner = [shape.key, shape.value]
     else:
         inner = []
     for constraint in ("min", "max", "pattern", "enum", "sensitive"):
         if constraint in shape.metadata:
-            made[constraint] = shape.metadata[constraint]
+            folded_shape[constraint] = shape.metadata[constraint]
     for each in inner:
         _fold(each, shapes)
 

@@ -134,12 +134,12 @@ class Holding(Answering):
                 **({"DeviceKey": key} if key else {}),
             )
         else:
-            given = self._hashed(client, {"USERNAME": family.person.name, "REFRESH_TOKEN": held.refresh})
+            parameters = self._hashed(client, {"USERNAME": family.person.name, "REFRESH_TOKEN": held.refresh})
             reply = self._call(
                 "initiate_auth",
                 AuthFlow=how,
                 ClientId=client.client_id,
-                AuthParameters={**given, **({"DEVICE_KEY": key} if key else {})},
+                AuthParameters={**parameters, **({"DEVICE_KEY": key} if key else {})},
             )
         if reply is None:
             return

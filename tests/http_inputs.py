@@ -192,9 +192,9 @@ class FuzzRequests:
 
     def _text(self) -> str:
         if self._chance(0.15):
-            seen = [each for values in self._seen.values() for each in values]
-            if seen:
-                return self._of(seen)
+            values_so_far = [each for values in self._seen.values() for each in values]
+            if values_so_far:
+                return self._of(values_so_far)
         if self._chance(0.1):
             return "".join(chr(self._random.randrange(0x11000)) for _ in range(self._random.randrange(12)))
         return self._of(TEXTS)
@@ -215,14 +215,16 @@ class FuzzRequests:
         return self._random.random() < probability
 
 
-def send_request(app: App, asked: FuzzRequest) -> tuple[int, bytes]:
+def send_request(app: App, fuzz_request: FuzzRequest) -> tuple[int, bytes]:
     """Return the status and body of the reply to a request; of a stream, the first piece."""
     headers: dict[str, str] = {}
-    for raw_name, raw in asked.headers:
+    for raw_name, raw in fuzz_request.headers:
         key, text = raw_name.decode(), raw.decode("latin-1")
         headers[key] = f"{headers[key]}, {text}" if key in headers else text
-    query = dict(parse_qsl(asked.query.decode("latin-1"), keep_blank_values=True))
-    request = HttpRequest(asked.method, asked.path, query, headers, "127.0.0.1", lambda: asked.body)
+    query = dict(parse_qsl(fuzz_request.query.decode("latin-1"), keep_blank_values=True))
+    request = HttpRequest(
+        fuzz_request.method, fuzz_request.path, query, headers, "127.0.0.1", lambda: fuzz_request.body
+    )
     try:
         response = app.respond(request)
     except RequestRefused as refused:
@@ -241,13 +243,13 @@ def fuzz(app: App, seed: int, number: int) -> dict[int, int]:
     """
     inputs, statuses = FuzzRequests(seed), dict[int, int]()
     for count in range(number):
-        asked = inputs.request()
+        fuzz_request = inputs.request()
         try:
-            status, body = send_request(app, asked)
+            status, body = send_request(app, fuzz_request)
         except Exception as error:
-            raise AssertionError(f"seed {seed}, request {count}: {asked}") from error
+            raise AssertionError(f"seed {seed}, request {count}: {fuzz_request}") from error
         # 503 is that no engine draws pictures here.
-        assert status < 500 or status == 503, f"seed {seed}, request {count}: {status} to {asked}"
+        assert status < 500 or status == 503, f"seed {seed}, request {count}: {status} to {fuzz_request}"
         statuses[status] = statuses.get(status, 0) + 1
         inputs.learn(body)
     return statuses

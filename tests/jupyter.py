@@ -60,7 +60,7 @@ class Lab:
             cells: the source of each cell.
         """
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        made = {
+        document = {
             "nbformat": 4,
             "nbformat_minor": 5,
             "metadata": {"kernelspec": kernel},
@@ -77,7 +77,7 @@ class Lab:
             ],
         }
         file = self.folder / notebook
-        file.write_text(json.dumps(made), encoding="utf-8")
+        file.write_text(json.dumps(document), encoding="utf-8")
         return file
 
 

@@ -46,8 +46,8 @@ class Acknowledged:
         pool_id: str = reply["UserPool"]["Id"]
         pool = {"UserPoolId": pool_id}
         self.replies.append(("DescribeUserPool", pool, 200))
-        made = web.call("CreateUserPoolClient", **pool, ClientName="c", ExplicitAuthFlows=FLOWS)[2]
-        client_id = made["UserPoolClient"]["ClientId"]
+        client_reply = web.call("CreateUserPoolClient", **pool, ClientName="c", ExplicitAuthFlows=FLOWS)[2]
+        client_id = client_reply["UserPoolClient"]["ClientId"]
         self.replies.append(("DescribeUserPoolClient", {**pool, "ClientId": client_id}, 200))
         ada = {**pool, "Username": "ada"}
         web.call("AdminCreateUser", **ada)
@@ -92,9 +92,9 @@ class Acknowledged:
             ):
                 if web.call(undo, **members)[0] == 200:
                     self.replies.append((find, members, 400))
-            made = web.call("CreateUserPool", PoolName=new)[2]["UserPool"]["Id"]
-            if web.call("DeleteUserPool", UserPoolId=made)[0] == 200:
-                self.replies.append(("DescribeUserPool", {"UserPoolId": made}, 400))
+            new_id = web.call("CreateUserPool", PoolName=new)[2]["UserPool"]["Id"]
+            if web.call("DeleteUserPool", UserPoolId=new_id)[0] == 200:
+                self.replies.append(("DescribeUserPool", {"UserPoolId": new_id}, 400))
 
 
 def kill_at_work(

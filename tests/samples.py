@@ -147,11 +147,11 @@ def standing(state: State, role: Role | None = None) -> SignIn:
     if state is State.AUTHENTICATED:
         signin.tokens = read(TOKENS, r.Code)  # type: ignore[assignment]  # it is tokens
         return signin
-    asked = read(challenge(state), r.Code)
+    parsed = read(challenge(state), r.Code)
     if state is State.MFA_SETUP:
-        asked = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, challenge=asked)  # type: ignore[arg-type]
-        asked = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, challenge=asked)  # type: ignore[arg-type]
-    signin.challenge = asked  # type: ignore[assignment]  # it is a challenge
+        parsed = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, challenge=parsed)  # type: ignore[arg-type]
+        parsed = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, challenge=parsed)  # type: ignore[arg-type]
+    signin.challenge = parsed  # type: ignore[assignment]  # it is a challenge
     return signin
 
 

@@ -123,31 +123,31 @@ def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
 
 def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
     """Begin a new sign-in with this response."""
-    given = gives(response, *args, **kwargs)
+    response_move = gives(response, *args, **kwargs)
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.begin()
-        given(scenario_user)
+        response_move(scenario_user)
 
     return move
 
 
-def refused(given: Move) -> Move:
+def refused(inner: Move) -> Move:
     """The same move, which Cognito refuses."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(Refused):
-            given(scenario_user)
+            inner(scenario_user)
 
     return move
 
 
-def unreadable(given: Move) -> Move:
+def unreadable(inner: Move) -> Move:
     """The same move, whose reply lacks a member that the client requires."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(MalformedReply):
-            given(scenario_user)
+            inner(scenario_user)
 
     return move
 
@@ -160,7 +160,7 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
         parameters: what is added to AuthParameters or ChallengeResponses; None adds nothing.
     """
 
-    def wrapped(given: Move) -> Move:
+    def wrapped(inner: Move) -> Move:
         def move(scenario_user: ScenarioUser) -> None:
             def add(params: dict[str, Any], **_: Any) -> None:
                 added = {name: _now(scenario_user, value) for name, value in parameters.items()}
@@ -170,7 +170,7 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
             event = f"provide-client-params.cognito-identity-provider.{operation}"
             events = scenario_user.cognito.client.meta.events
             events.register(event, add)
-            given(scenario_user)
+            inner(scenario_user)
             events.unregister(event, add)
 
         return move
@@ -252,9 +252,9 @@ def registers_passkey(scenario_user: ScenarioUser) -> None:
 
 def signature(scenario_user: ScenarioUser) -> str:
     """Return the passkey's signature for the present challenge."""
-    asked = scenario_user.flow.challenge
-    assert asked is not None
-    return json.dumps(scenario_user.passkeys.get(asked.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
+    challenge = scenario_user.flow.challenge
+    assert challenge is not None
+    return json.dumps(scenario_user.passkeys.get(challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
 
 def signs_up(scenario_user: ScenarioUser) -> None:
@@ -271,10 +271,10 @@ def signs_up(scenario_user: ScenarioUser) -> None:
 def associates(scenario_user: ScenarioUser) -> None:
     """Call AssociateSoftwareToken, and give the secret to the authenticator app."""
     scenario_user.flow.carry(r.AssociateSoftwareToken)
-    asked = scenario_user.flow.challenge
-    assert isinstance(asked, MfaSetup)
-    assert asked.secret_code is not None
-    scenario_user.totp_secret = asked.secret_code.reveal()
+    challenge = scenario_user.flow.challenge
+    assert isinstance(challenge, MfaSetup)
+    assert challenge.secret_code is not None
+    scenario_user.totp_secret = challenge.secret_code.reveal()
 
 
 def enrols(scenario_user: ScenarioUser) -> None:

@@ -123,10 +123,10 @@ def mfa_setup() -> Iterator[Scenario]:
         (r.CompleteMfaSetup, (enrols,)),
         (r.SetUpEmail, ()),
     ):
-        given = {r.VerifySoftwareToken: wrong, r.SetUpEmail: emails}.get(response, gives(response))
+        answer = {r.VerifySoftwareToken: wrong, r.SetUpEmail: emails}.get(response, gives(response))
         yield Scenario(
             f"MFA_SETUP, {response.__name__} too late",
-            (_SIGNS_IN, *before, too_late, refused(given)),
+            (_SIGNS_IN, *before, too_late, refused(answer)),
             S.FAILED,
             TOTP_OR_EMAIL,
         )
@@ -226,12 +226,12 @@ def devices() -> Iterator[Scenario]:
     yield Scenario(
         "The device's proof, too late", (*at_it, _DEVICE_A, too_late, refused(_DEVICE_CLAIM)), S.FAILED, pool
     )
-    for asked, switched_on in SWITCHED_ON.items():
+    for state, switched_on in SWITCHED_ON.items():
         # "complete additional challenges until ..." -- developer guide, "Working with user devices"
         yield Scenario(
-            f"The device proved, {asked} switched on meanwhile",
+            f"The device proved, {state} switched on meanwhile",
             (*at_it, _DEVICE_A, switched_on, _DEVICE_CLAIM),
-            asked,
+            state,
             {**pool, "mfa": "OPTIONAL"},
             FACTORS,
         )

@@ -154,10 +154,10 @@ def choosing() -> Iterator[Scenario]:
                     EVERYTHING,
                     FACTORS,
                 )
-        for number, given in enumerate(late):
+        for number, answer in enumerate(late):
             yield Scenario(
                 f"{source}, too late ({number})",
-                (registers_passkey, begun, too_late, refused(given)),
+                (registers_passkey, begun, too_late, refused(answer)),
                 S.FAILED,
                 EVERYTHING,
                 FACTORS,

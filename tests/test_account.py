@@ -266,10 +266,10 @@ def test_every_error_and_member_is_known(name: str) -> None:
     fields = inspect.signature(kind).parameters
 
     assert {each.name for each in operation.error_shapes} <= {*ACCOUNT_ERROR_POLICY, *ERROR_POLICY}
-    made = object.__new__(kind)
-    assert {member_of(made, each) for each in fields} <= set(operation.input_shape.members)
+    instance = object.__new__(kind)
+    assert {member_of(instance, each) for each in fields} <= set(operation.input_shape.members)
     required = set(operation.input_shape.required_members) - {"ClientId"}
-    assert required <= {member_of(made, each) for each in fields}
+    assert required <= {member_of(instance, each) for each in fields}
 
 
 @pytest.mark.parametrize(
@@ -318,9 +318,9 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
         boto_name = botocore.xform_name(sent)
         setattr(client, boto_name, lambda **_: reply)
         known = inspect.signature(method).parameters
-        given = {key: value for key, value in arguments.items() if key in known}
+        present = {key: value for key, value in arguments.items() if key in known}
         try:
-            getattr(cognito.account, name)(**given)
+            getattr(cognito.account, name)(**present)
         except MalformedReply:
             continue
         assert isinstance(reply, dict), name

@@ -209,19 +209,19 @@ def without_password(account: Account) -> AccountTransition:
 
 def test_the_pool_makes_the_transitions_of_the_table() -> None:
     """The pool takes only transitions of the table, and all that it can produce."""
-    made: set[AccountTransition | None] = {without_password(Account())}
+    transitions: set[AccountTransition | None] = {without_password(Account())}
     for status in (U.NO_ACCOUNT, *(U[own.name] for own in Status)):
         for operation in RUN:
             for options in SETTINGS if status is U.NO_ACCOUNT else SETTINGS[:1]:
                 account = Account(**options)
                 account.prepare(status)
                 assert account.status is status
-                made.add(run(account, operation))
+                transitions.add(run(account, operation))
 
     uncertain = {
         each for each in ACCOUNT_TRANSITIONS if account_evidence(each)[0].confidence == "contradictory"
     }
-    assert made - {None} == set(ACCOUNT_TRANSITIONS) - NOT_THE_POOLS - uncertain
+    assert transitions - {None} == set(ACCOUNT_TRANSITIONS) - NOT_THE_POOLS - uncertain
 
 
 @given(

@@ -123,15 +123,15 @@ def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in
     The flow has the newest.
     """
     flow = signs_in(pool_of(refresh_token_rotation=RefreshTokenRotation()))
-    seen = [held(flow).refresh_token]
-    seen += [flow.refresh().refresh_token for _ in range(3)]
+    refresh_tokens = [held(flow).refresh_token]
+    refresh_tokens += [flow.refresh().refresh_token for _ in range(3)]
 
-    assert len(set(seen)) == 4
+    assert len(set(refresh_tokens)) == 4
     with pytest.raises(RefusedCaller, match="reuse") as caught:
-        flow.refresh(seen[0])
+        flow.refresh(refresh_tokens[0])
     assert caught.value.action is RecoveryAction.START_AGAIN
-    assert (flow.state, held(flow).refresh_token) == (State.AUTHENTICATED, seen[-1])
-    assert flow.refresh().refresh_token not in seen
+    assert (flow.state, held(flow).refresh_token) == (State.AUTHENTICATED, refresh_tokens[-1])
+    assert flow.refresh().refresh_token not in refresh_tokens
 
 
 def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, signs_in: SignsIn) -> None:
@@ -144,9 +144,9 @@ def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, signs_
     flow.refresh(rotating=False)
 
     assert [each["AuthFlow"] for each in requests] == ["REFRESH_TOKEN_AUTH"]
-    given = requests[0]["AuthParameters"]
-    assert given.keys() == {"REFRESH_TOKEN", "SECRET_HASH", "DEVICE_KEY"}
-    assert given["DEVICE_KEY"] == device.device_key
+    parameters = requests[0]["AuthParameters"]
+    assert parameters.keys() == {"REFRESH_TOKEN", "SECRET_HASH", "DEVICE_KEY"}
+    assert parameters["DEVICE_KEY"] == device.device_key
 
 
 def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:

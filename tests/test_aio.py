@@ -57,9 +57,9 @@ def lost(**_: object) -> None:
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users receive a code by SMS."""
     device = DeviceConfiguration(challenge_required_on_new_device=True)
-    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, device=device)
-    made.add_user("ada", PASSWORD, phone_number=PHONE)
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, device=device)
+    local_pool.add_user("ada", PASSWORD, phone_number=PHONE)
+    return local_pool
 
 
 @pytest.fixture(scope="module")
@@ -172,10 +172,10 @@ async def crowd(cognito: AsyncCognito) -> None:
 @pytest.fixture
 def without_mfa(signing_key: RSAKey) -> LocalPool:
     """A pool in which a password suffices."""
-    made = LocalPool(key=signing_key, device=DeviceConfiguration())
+    local_pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     for number in range(CROWD):
-        made.add_user(f"u{number}", PASSWORD)
-    return made
+        local_pool.add_user(f"u{number}", PASSWORD)
+    return local_pool
 
 
 def one_power() -> float:
@@ -237,9 +237,9 @@ def test_computations_do_not_block_the_loop_over_http(web: ThreadServer) -> None
 def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
     """boto3 hooks that trace or log see the context of the request."""
     request: ContextVar[str] = ContextVar("request", default="none")
-    seen: set[str] = set()
+    names: set[str] = set()
     cognito = on(pool)
-    cognito.client.meta.events.register("before-call.*", lambda **_: seen.add(request.get()))
+    cognito.client.meta.events.register("before-call.*", lambda **_: names.add(request.get()))
 
     async def signs_in() -> None:
         request.set("the request")
@@ -247,7 +247,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
 
     asyncio.run(signs_in())
 
-    assert seen == {"the request"}
+    assert names == {"the request"}
 
 
 # ---- breaking off ---------------------------------------------------------------------------------------
@@ -329,10 +329,10 @@ def facts(flow: AsyncFlow) -> tuple[Any, ...]:
 @pytest.mark.parametrize("nth", range(1, 4))
 def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int) -> None:
     """A flow that is cancelled at SRP_A, its request or the proof is unchanged, and continues from there."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
 
     async def talk() -> None:
-        cognito = on(pool, observers=[seen.append])
+        cognito = on(pool, observers=[observations.append])
         flow = cognito.start(PASSWORD)
         assert await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth)
 
@@ -348,7 +348,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
 
     asyncio.run(talk())
 
-    reported = [(each.step.response.trigger, each.lost) for each in seen]
+    reported = [(each.step.response.trigger, each.lost) for each in observations]
     cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
     assert reported == [*cut, ("user_srp_auth", None), ("srp_claim", None), ("code", None)]
 
@@ -403,9 +403,11 @@ def test_an_answer_cancelled_over_http_can_be_repeated(web: ThreadServer) -> Non
     """A code that is cancelled at any of aiobotocore's awaits leaves state, session and lock unchanged."""
 
     async def talk() -> int:
-        seen: list[Observation] = []
+        observations: list[Observation] = []
         async with aio_client(web.url) as client:
-            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append])
+            cognito = AsyncCognito(
+                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
+            )
             flow = await cognito.sign_in("ada", PASSWORD)
             right, nth, before = web.code_for("ada"), 0, facts(flow)
             # A wrong code does not spend the session, whether the pool hears it or not.
@@ -416,7 +418,7 @@ def test_an_answer_cancelled_over_http_can_be_repeated(web: ThreadServer) -> Non
                 except RefusedUser:
                     break
                 assert facts(flow) == before
-                assert seen[-1].lost == "CancelledError"
+                assert observations[-1].lost == "CancelledError"
             assert await flow.answer(r.Code(right)) is State.AUTHENTICATED
         return nth
 
@@ -534,11 +536,13 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
     """A lost connection over HTTP raises ConnectionLost with WAIT, and the same answer then succeeds."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
 
     async def talk() -> None:
         async with aio_client(web.url) as client:
-            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[seen.append])
+            cognito = AsyncCognito(
+                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
+            )
             flow = await cognito.sign_in("ada", PASSWORD)
             code, before = r.Code(web.code_for("ada")), facts(flow)
 
@@ -554,7 +558,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 
     asyncio.run(talk())
 
-    assert [(each.step.number, each.lost) for each in seen] == [
+    assert [(each.step.number, each.lost) for each in observations] == [
         (1, None), (2, None), (3, "ConnectionLost"), (3, None),
     ]  # fmt: skip
 

@@ -28,9 +28,9 @@ def over_http(run: Run) -> Iterator[dict[str, Any]]:
     """A served pool, and an aiobotocore client for it."""
     with ExitStack() as stack:
         stage, url = stack.enter_context(a_stage())
-        made = aio_client(url)
-        client = run(made.__aenter__())
-        stack.callback(lambda: run(made.__aexit__(None, None, None)))
+        context = aio_client(url)
+        client = run(context.__aenter__())
+        stack.callback(lambda: run(context.__aexit__(None, None, None)))
         yield {"stage": stage, "client": client}
 
 
@@ -50,11 +50,11 @@ def test_every_scenario_goes_the_same_way(
     scenario: Scenario, way: str, signing_key: RSAKey, run: Run, request: pytest.FixtureRequest
 ) -> None:
     """State, history, actions and observations are those of the sync driver."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     threads: set[str] = set()
 
     def observer(observation: Observation) -> None:
-        seen.append(observation)
+        observations.append(observation)
         threads.add(threading.current_thread().name)
 
     more = request.getfixturevalue("over_http") if way == "HTTP" else {}
@@ -66,7 +66,7 @@ def test_every_scenario_goes_the_same_way(
     assert scenario_user.flow.state is scenario.ends
     assert [each.walk for each in scenario_user.flows] == [False] * len(scenario_user.flows)
     assert scenario_user.steps == in_the_sync_driver(scenario, signing_key)
-    assert [each.step for each in seen if each.lost is None] == [
+    assert [each.step for each in observations if each.lost is None] == [
         step for flow in scenario_user.flows for step in flow.history
     ]
     assert threads <= {"the loop"}

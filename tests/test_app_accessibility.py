@@ -41,12 +41,12 @@ def faults(page: Page) -> list[Any]:
 
 def test_accessibility(visit_of: VisitOf) -> None:
     """All pages pass the accessibility checker in light and dark, and fit a telephone."""
-    v, seen = visit_of(), []
+    v, findings = visit_of(), []
     page = v.person(viewport={"width": 320, "height": 700})
 
     def look() -> None:
-        seen.append(title(page))
-        assert (seen[-1], faults(page)) == (seen[-1], [])
+        findings.append(title(page))
+        assert (findings[-1], faults(page)) == (findings[-1], [])
 
     begin(page, "ada", "wrong")
     assert notice(page) is not None
@@ -83,7 +83,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     look()
     press(page, "Use an authenticator app")
     look()
-    assert seen == [
+    assert findings == [
         "Sign in", "Enter the code", "Welcome, ada", "Your passkeys", "Sign in", "Choose a new password",
         "Choose how to sign in", "Use your passkey", "One question", "Add a second step",
         "Add your authenticator app",

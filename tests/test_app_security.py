@@ -50,8 +50,8 @@ def test_foreign_cookie(visit_of: VisitOf, v: Visit, page: Page, how: str) -> No
     page.context.clear_cookies(name="signin-0")
     if how != "gone":
         middle = value[:500] + ("A" if value[500] != "A" else "B") + value[501:]
-        kept = value if how == "another site's" else middle
-        page.context.add_cookies([{"name": "signin-0", "value": kept, "url": v.url}])
+        value_kept = value if how == "another site's" else middle
+        page.context.add_cookies([{"name": "signin-0", "value": value_kept, "url": v.url}])
     give(page, "Code", v.code("ada"))
 
     assert here(page) == ("Sign in", MISSING if how == "gone" else FAILED)
@@ -94,9 +94,9 @@ def test_long_seal(visit_of: VisitOf) -> None:
     page = v.person()
     page.get_by_label("User name").fill("eve")
     press(page, "Answer a question")
-    kept = [each for each in page.context.cookies() if each["name"].startswith("signin-")]
-    assert sorted(each["name"] for each in kept) == ["signin-0", "signin-1", "signin-2"]
-    assert all(len(each["name"]) + len(each["value"]) < 4_000 for each in kept)
+    cookies = [each for each in page.context.cookies() if each["name"].startswith("signin-")]
+    assert sorted(each["name"] for each in cookies) == ["signin-0", "signin-1", "signin-2"]
+    assert all(len(each["name"]) + len(each["value"]) < 4_000 for each in cookies)
 
     give(page, "What do you see?", "a horse")
     assert "signin-1" not in {each["name"] for each in page.context.cookies()}
@@ -113,11 +113,11 @@ def test_cookie_attributes(v: Visit, page: Page) -> None:
     assert life - v.clock().timestamp() > 0
     assert life - time.time() <= 181
 
-    kept = Response()
+    response = Response()
     changed = Cookies({}, new_key(), secure=True)
     changed.put("signin", "x" * (LONGEST + 1), 180)
-    changed.write(kept)
-    said = kept.headers.getlist("set-cookie")
+    changed.write(response)
+    said = response.headers.getlist("set-cookie")
     assert [each.partition("=")[0] for each in said] == [
         "__Host-signin-0", "__Host-signin-1", "__Host-signin-2",
     ]  # fmt: skip

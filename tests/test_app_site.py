@@ -54,8 +54,8 @@ def test_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     press(page, "Use an authenticator app")
     assert here(page) == ("Add your authenticator app", None)
 
-    seen = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
-    app = pyotp.parse_uri(seen[0].text)
+    barcodes = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot())))
+    app = pyotp.parse_uri(barcodes[0].text)
     assert isinstance(app, pyotp.TOTP)
     assert (app.issuer, app.name) == ("Example", "zoe")
     page.get_by_text("I cannot scan it").click()
@@ -155,12 +155,12 @@ def test_custom_challenge(visit_of: VisitOf) -> None:
     """The page shows the Lambda's public parameters; a wrong answer ends the attempt."""
     v = visit_of()
     page = v.person()
-    for answer, seen in (("41", "Sign in"), ("42", "Welcome, eve")):
+    for answer, heading in (("41", "Sign in"), ("42", "Welcome, eve")):
         page.get_by_label("User name").fill("eve")
         press(page, "Answer a question")
         assert here(page) == ("One question", None)
         give(page, "What is six times seven?", answer)
-        assert title(page) == seen
+        assert title(page) == heading
 
     assert v.path() == ["CUSTOM_CHALLENGE", "FAILED", "CUSTOM_CHALLENGE", "AUTHENTICATED"]
 

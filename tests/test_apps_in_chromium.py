@@ -220,13 +220,13 @@ def _forgotten_password(page: Page, site: Running) -> None:
     press(page, "Forgot your password?")
     assert here(page) == ("Choose a new password", None)
     assert "by e-mail to e***@e***" in page.inner_text("main")
-    for code, seen in (
+    for code, text in (
         (f"{int(sent.code_for('eve')) ^ 1:06d}", "Choose a new password"),
         ("", "Welcome, eve"),
     ):
         page.get_by_label("Code", exact=True).fill(code or sent.code_for("eve"))
         give(page, "New password", NEW_PASSWORD)
-        assert here(page)[0] == seen
+        assert here(page)[0] == text
     press(page, "Sign out")
     begin(page, "eve")
     assert here(page) == ("Sign in", "The user name or the password is wrong.")

@@ -630,7 +630,7 @@ def test_any_boto3_client_will_do() -> None:
         Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in("ada", PASSWORD)
 
 
-def kept(error: BaseException | None) -> str:
+def attached(error: BaseException | None) -> str:
     """Return everything that an error refers to.
 
     Its attributes, and the locals of all frames but the test's.
@@ -656,7 +656,7 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
         flow.answer(r.AssociateSoftwareToken())
 
     assert caught.value.__context__ is None
-    assert "77777" not in kept(caught.value)
+    assert "77777" not in attached(caught.value)
     assert flow.state is State.MFA_SETUP
 
 
@@ -674,7 +674,7 @@ def test_a_lost_connection_keeps_no_secret(pool_of: PoolOf) -> None:
         cognito.sign_in("ada", "pl4nted-s3cret", flow="USER_PASSWORD_AUTH")
 
     assert caught.value.__context__ is None
-    assert "pl4nted-s3cret" not in kept(caught.value)
+    assert "pl4nted-s3cret" not in attached(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -712,7 +712,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
         flow.answer(code)
     flow.cognito.client = client
 
-    assert "pl4nted-s3cret" not in kept(caught.value)
+    assert "pl4nted-s3cret" not in attached(caught.value)
     assert caught.value.state is flow.state is State.SMS_MFA
     assert flow.answer(code) is State.AUTHENTICATED
 

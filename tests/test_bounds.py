@@ -292,11 +292,11 @@ def test_conform_gives_up_in_time(name: str) -> None:
     """A conformance rule ends in time if an endpoint sends too slowly, for requests and for documents."""
     with peer(PEERS[name]) as (url, _):
         talk = ApiClient(url, timeout=SECONDS)
-        asked: list[Callable[[], object]] = [
+        calls: list[Callable[[], object]] = [
             lambda: talk.call("GetUser", AccessToken="none"),
             lambda: talk.get(f"{url}/jwks.json"),
         ]
-        for ask in asked:
+        for ask in calls:
             talk.deadline = time.monotonic() + 60
             begun = time.monotonic()
             with pytest.raises(Skipped, match=r"within 0\.2 s"):

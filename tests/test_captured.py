@@ -272,7 +272,7 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
 @pytest.mark.parametrize("row", of("request"))
 def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
     """A recorder recognises the response in a captured request."""
-    given = {
+    parameters = {
         "DEVICE_SRP_AUTH": "srp_a", "SOFTWARE_TOKEN_MFA": "code", "USER_SRP_AUTH": "user_srp_auth",
         "REFRESH_TOKEN_AUTH": "refresh_token_auth",
     }  # fmt: skip
@@ -291,7 +291,7 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
 
     (line,) = [json.loads(each) for each in file.read_text(encoding="utf-8").splitlines()]
     word = row["payload"].get("AuthFlow") or row["payload"]["ChallengeName"]
-    assert line["response"] == given[word]
+    assert line["response"] == parameters[word]
 
 
 # ---- descriptions -----------------------------------------------------------------------------------
@@ -349,9 +349,9 @@ def test_a_description_goes_through_settings_and_pool(
     ):
         spoken = operation(**request)
         for name, value in (captured[key] if key else captured).items():
-            given = (spoken[key] if key else spoken).get(name)
+            actual = (spoken[key] if key else spoken).get(name)
             if name not in NOT_GIVEN_BACK:
-                assert covers(given, value), name
+                assert covers(actual, value), name
 
 
 NOT_GIVEN_BACK: Final = {
@@ -362,13 +362,13 @@ NOT_GIVEN_BACK: Final = {
 """Members of a description that differ in a local pool with the same settings, and the reason."""
 
 
-def covers(given: Any, captured: Any) -> bool:
+def covers(actual: Any, captured: Any) -> bool:
     """Return whether `given` contains everything in `captured`."""
     if isinstance(captured, dict):
-        return all(covers((given or {}).get(key), value) for key, value in captured.items())
+        return all(covers((actual or {}).get(key), value) for key, value in captured.items())
     if isinstance(captured, list):
-        return all(any(covers(each, value) for each in given or ()) for value in captured)
-    return bool(given == captured)
+        return all(any(covers(each, value) for each in actual or ()) for value in captured)
+    return bool(actual == captured)
 
 
 # ---- CloudTrail -------------------------------------------------------------------------------------

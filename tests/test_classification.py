@@ -211,17 +211,17 @@ def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) ->
         begun = client.initiate_auth(
             ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"}
         )
-        for name, given in (
+        for name, parameters in (
             ("SELECT_CHALLENGE", {"ANSWER": "SMS_OTP", "PASSWORD": WRONG}),
             ("SMS_OTP", {"SMS_OTP_CODE": ""}),
         ):
-            if "SMS_OTP_CODE" in given:
-                given["SMS_OTP_CODE"] = pool.outbox.code_for("ada")
+            if "SMS_OTP_CODE" in parameters:
+                parameters["SMS_OTP_CODE"] = pool.outbox.code_for("ada")
             begun = client.respond_to_auth_challenge(
                 ClientId=pool.client_id,
                 ChallengeName=name,
                 Session=begun["Session"],
-                ChallengeResponses={"USERNAME": "ada", **given},
+                ChallengeResponses={"USERNAME": "ada", **parameters},
             )
     lines = path.read_text(encoding="utf-8").splitlines()
     done = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
@@ -244,21 +244,21 @@ WRITTEN: Final = [
 )
 def test_request_writers_agree(state: State, kind: type[Response], *, direct: bool, admin: bool) -> None:
     """The request of a response is classified as that response, and has one of its names."""
-    given = RESPONSES[kind]
+    response_class = RESPONSES[kind]
     if direct:
-        assert isinstance(given, (r.Password, r.SrpA))
-        given = evolve(given, direct=True)
+        assert isinstance(response_class, (r.Password, r.SrpA))
+        response_class = evolve(response_class, direct=True)
     sign_in: SignIn = standing(state)
     sign_in._admin = admin
-    made = write(state, given, sign_in)
-    request = made.reveal()
-    name = request.get("AuthFlow") or request.get("ChallengeName") or made.operation
+    written = write(state, response_class, sign_in)
+    request = written.reveal()
+    name = request.get("AuthFlow") or request.get("ChallengeName") or written.operation
     if state is State.OTHER_CHALLENGE:
         name = state.value
 
-    assert classify(made.operation, request) is kind
+    assert classify(written.operation, request) is kind
     assert name in names_for(state, kind)
-    assert made.operation in SIGN_IN_OPERATIONS
+    assert written.operation in SIGN_IN_OPERATIONS
 
 
 class TestAbsence:

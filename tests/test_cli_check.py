@@ -171,14 +171,14 @@ def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) 
 def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool can be described by AWS; here a local pool answers."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
-    asked: list[Any] = []
+    requests: list[Any] = []
     client = pool.client()  # it is made by a session, too: before that is another
 
     class Session:
         def __init__(self, **_: Any) -> None: ...
 
         def client(self, name: str, **named: Any) -> Any:
-            asked.append((name, named))
+            requests.append((name, named))
             return client
 
     monkeypatch.setattr("boto3.session.Session", Session)
@@ -186,7 +186,7 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert result.exit_code == 1
     assert len(json.loads(result.stdout)) == 9
-    assert asked == [("cognito-idp", {"region_name": "eu-west-1", "endpoint_url": None})]
+    assert requests == [("cognito-idp", {"region_name": "eu-west-1", "endpoint_url": None})]
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ def test_a_suffix_says_the_format(name: str, begins: bytes) -> None:
 
     assert result.exit_code == 0, result.output
     assert result.stderr == f"drew {name}\n"
-    made = Path(name).read_bytes()
-    assert made.startswith(begins) or begins in made[:400]
+    picture = Path(name).read_bytes()
+    assert picture.startswith(begins) or begins in picture[:400]
 
 
 def test_pictures_need_no_system_dot(monkeypatch: pytest.MonkeyPatch) -> None:

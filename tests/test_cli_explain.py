@@ -152,15 +152,15 @@ def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
 
 def test_when_a_parameter_is_sent() -> None:
     """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
-    given = {
+    parameters = {
         each.name: each.when
         for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
     }
 
-    assert given["SECRET_HASH"] == "if the app client has a secret"
-    assert given["DEVICE_KEY"] == "on a remembered device"
-    assert given["Session"] == "if the challenge had one"
-    assert given["PASSWORD_CLAIM_SIGNATURE"] == ""
+    assert parameters["SECRET_HASH"] == "if the app client has a secret"
+    assert parameters["DEVICE_KEY"] == "on a remembered device"
+    assert parameters["Session"] == "if the challenge had one"
+    assert parameters["PASSWORD_CLAIM_SIGNATURE"] == ""
     refresh = {
         each.name: each.when
         for each in request_shape(State.START, RESPONSES["refresh_token_auth"]).parameters

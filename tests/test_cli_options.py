@@ -199,7 +199,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
     "draw": {
-        **{name: ((*SHORT, *before), given) for name, (before, given) in OF_A_POOL.items()},
+        **{name: ((*SHORT, *before), option) for name, (before, option) in OF_A_POOL.items()},
         "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
         "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
         "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "overview": (SHORT, ("--overview",)), "label": (SHORT, ("--label", "SMS_MFA=Code")), "history": (SHORT, ("--history", "h.jsonl")),
@@ -313,9 +313,9 @@ def test_every_option_has_a_row() -> None:
 )
 def test_an_option_changes_what_its_command_does(command: str, name: str, files: Path) -> None:
     """With the option, the status, the output or the files differ."""
-    without, given = CHANGES[command][name]
+    without, with_option = CHANGES[command][name]
 
-    assert done(files, command, *without) != done(files, command, *without, *given)
+    assert done(files, command, *without) != done(files, command, *without, *with_option)
 
 
 @pytest.mark.parametrize(("command", "args", "why"), REFUSED)

@@ -51,22 +51,22 @@ class Sitting:
     output: StringIO
 
     @property
-    def seen(self) -> str:
+    def screen(self) -> str:
         """Return the output so far, as a person reads it."""
         return AN_ESCAPE.sub("", self.output.getvalue()).replace("\r", "")
 
-    def asked(self, question: str) -> None:
+    def expects(self, question: str) -> None:
         """Wait for a question."""
         self.child.expect(f"{re.escape(question)}.*: (\\x1b\\[0m)?$")
 
     def types(self, question: str, answer: str) -> None:
         """Wait for a question and enter an answer that is shown."""
-        self.asked(question)
+        self.expects(question)
         self.child.sendline(answer)
 
     def hides(self, question: str, answer: str) -> None:
         """Wait for a question whose answer is hidden, and enter it."""
-        self.asked(question)
+        self.expects(question)
         assert self.child.waitnoecho(30), "the echo is still on"
         self.child.sendline(answer)
 
@@ -118,8 +118,8 @@ def sitting(
 def _plain() -> dict[str, str]:
     """Return this environment without the variables that answer questions or set colours."""
     ours = ("AUTHFSM_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "AWS_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return {**variables, "LC_ALL": "C.UTF-8", "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def at_pool(url: str, *options: str) -> list[str]:
@@ -146,10 +146,10 @@ def test_a_code_by_sms_wrong_then_right() -> None:
         person.types("Code sent by SMS to", f"{code[:3]} {code[3:]}")
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
-        assert "✓ Signed in as ada" in person.seen
-        assert "groups   pioneers" in person.seen
-        assert "eyJ" not in person.seen, "a token was shown"
+        assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
+        assert "✓ Signed in as ada" in person.screen
+        assert "groups   pioneers" in person.screen
+        assert "eyJ" not in person.screen, "a token was shown"
 
 
 def test_a_code_by_e_mail() -> None:
@@ -172,7 +172,7 @@ def test_a_code_of_the_authenticator_app() -> None:
         person.types("Code of the authenticator app", code)
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "×" not in person.seen  # noqa: RUF001 - as shown
+        assert "×" not in person.screen  # noqa: RUF001 - as shown
 
 
 def test_an_authenticator_app_is_enrolled() -> None:
@@ -181,15 +181,15 @@ def test_an_authenticator_app_is_enrolled() -> None:
         begins(person)
         key = person.reads(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
         app = pyotp.TOTP(key)
-        person.asked("Code that the app shows now")
+        person.expects("Code that the app shows now")
         person.child.sendline(f"{(int(app.now()) + 1) % 1_000_000:06d}")
         person.child.expect("EnableSoftwareTokenMFAException")
         person.types("Code that the app shows now", app.now())
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert person.seen.count("anyone who sees it can generate your codes") == 1
-        assert person.seen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
-        assert "MFA_SETUP ×4 › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
+        assert person.screen.count("anyone who sees it can generate your codes") == 1
+        assert person.screen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
+        assert "MFA_SETUP ×4 › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
 
 
 def test_a_temporary_password_is_replaced() -> None:
@@ -209,7 +209,7 @@ def test_a_temporary_password_is_replaced() -> None:
         person.types("", "")
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert f"{NEW}-x" not in person.seen
+        assert f"{NEW}-x" not in person.screen
 
 
 def test_a_first_factor_is_chosen_and_left_for_another() -> None:
@@ -227,7 +227,7 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
         person.hides("Password", PASSWORD)
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.seen  # noqa: RUF001 - as shown
+        assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
 
 
 def test_a_second_factor_is_chosen() -> None:
@@ -262,7 +262,7 @@ def test_a_passkey_is_for_browsers() -> None:
         person.types("Code sent by e-mail", person.reads(r"an e-mail to ada@example.com: (\d+)"))
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "WEB_AUTHN › EMAIL_OTP" in person.seen  # noqa: RUF001 - as shown
+        assert "WEB_AUTHN › EMAIL_OTP" in person.screen  # noqa: RUF001 - as shown
 
 
 def test_a_device_is_remembered_and_stands_for_the_code() -> None:
@@ -276,7 +276,7 @@ def test_a_device_is_remembered_and_stands_for_the_code() -> None:
         person.hides("Password of ada", PASSWORD)
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.seen)  # noqa: RUF001 - as shown
+        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.screen)  # noqa: RUF001 - as shown
 
 
 def _joined(text: str) -> str:
@@ -311,8 +311,8 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
             person.hides("Password of ada", WRONG)
 
         assert person.ends() == ExitStatus.REFUSED
-        assert "All 3 attempts failed" in person.seen
-        assert WRONG not in person.seen
+        assert "All 3 attempts failed" in person.screen
+        assert WRONG not in person.screen
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message
         begins(person)
 
         assert person.ends() == code
-        assert message in person.seen
+        assert message in person.screen
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:
@@ -348,8 +348,8 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
         person.hides("Password of ada", SERVED)
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "s" * 51 not in person.seen
-        assert SERVED not in person.seen
+        assert "s" * 51 not in person.screen
+        assert SERVED not in person.screen
 
 
 # ---- Ctrl-C and its like -----------------------------------------------------------------------------------
@@ -366,7 +366,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
         before = termios.tcgetattr(person.child.child_fd)
         for question, answer in QUESTIONS[:at]:
             (person.hides if answer else person.types)(question, answer)
-        person.asked(QUESTIONS[at][0])
+        person.expects(QUESTIONS[at][0])
         if QUESTIONS[at][1]:  # what is typed before the echo is off, getpass throws away
             assert person.child.waitnoecho(30)
         press = person.child.sendintr if how == "Ctrl-C" else person.child.sendeof
@@ -377,7 +377,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
 
         assert termios.tcgetattr(person.child.child_fd) == before
         assert person.ends() == ExitStatus.INTERRUPTED
-        assert "Traceback" not in person.seen
+        assert "Traceback" not in person.screen
 
 
 def test_a_signal_at_a_hidden_prompt() -> None:
@@ -385,7 +385,7 @@ def test_a_signal_at_a_hidden_prompt() -> None:
     with sitting("--local") as person:
         before = termios.tcgetattr(person.child.child_fd)
         person.types("User name", "")
-        person.asked("Password of ada")
+        person.expects("Password of ada")
         assert person.child.waitnoecho(30)
         person.child.kill(signal.SIGTERM)
         person.child.expect("Ended by a signal")
@@ -411,7 +411,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             person.child.expect("Cancelled")
 
             assert termios.tcgetattr(person.child.child_fd) == before
-            assert "Typed-Too-Early" not in person.seen
+            assert "Typed-Too-Early" not in person.screen
             assert person.ends() == ExitStatus.INTERRUPTED
             assert person.output.getvalue().rindex(SHOW_CURSOR) > person.output.getvalue().rindex(HIDE_CURSOR)
 
@@ -423,12 +423,12 @@ def test_tokens_are_not_shown_unasked() -> None:
     """--json on a terminal is refused before any question, unless --show-tokens is given."""
     with sitting("--local", "password", "--json") as person:
         assert person.ends() == ExitStatus.MISUSED
-        assert "--show-tokens" in person.seen
-        assert "User name" not in person.seen
+        assert "--show-tokens" in person.screen
+        assert "User name" not in person.screen
     with sitting("--local", "password", "--json", "--show-tokens") as person:
         begins(person)
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert '"AccessToken": "eyJ' in person.seen
+        assert '"AccessToken": "eyJ' in person.screen
 
 
 def test_tokens_are_piped(tmp_path: Path) -> None:
@@ -444,11 +444,11 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
             "AccessToken", "IdToken", "RefreshToken", "TokenType", "ExpiresIn", "ExpiresAt",
         }  # fmt: skip
         assert not any(
-            str(token) in person.seen
+            str(token) in person.screen
             for name, token in tokens.items()
             if "Token" in name and name != "TokenType"
         )
-        assert "The tokens were printed as JSON" in person.seen
+        assert "The tokens were printed as JSON" in person.screen
 
 
 # ---- how it looks ------------------------------------------------------------------------------------------
@@ -458,7 +458,7 @@ def test_no_colour_where_none_is_wanted() -> None:
     """With NO_COLOR there is no colour, not even in the QR code; bold text stays bold."""
     with sitting("--local", "setup", NO_COLOR="1") as person:
         begins(person)
-        person.asked("Code that the app shows now")
+        person.expects("Code that the app shows now")
 
         assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.output.getvalue()) == []
 
@@ -467,22 +467,22 @@ def test_a_terminal_of_ascii_alone() -> None:
     """On an ASCII terminal the output is ASCII, and an address replaces the QR code."""
     with sitting("--local", "setup", PYTHONIOENCODING="ascii") as person:
         begins(person)
-        person.asked("Code that the app shows now")
+        person.expects("Code that the app shows now")
 
-        assert person.seen.isascii()
-        assert "\\u" not in person.seen
-        assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in person.seen
-        assert "otpauth://totp/authfsm:ada?secret=" in person.seen
+        assert person.screen.isascii()
+        assert "\\u" not in person.screen
+        assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in person.screen
+        assert "otpauth://totp/authfsm:ada?secret=" in person.screen
 
 
 def test_a_narrow_terminal() -> None:
     """In forty columns no line is longer, except prompts, which wrap."""
     with sitting("--local", width=40) as person:
         begins(person)
-        person.asked("Code sent by SMS")
+        person.expects("Code sent by SMS")
         # The frames of the spinner, which begin with a Braille sign, are drawn over each other.
         lines = [
-            line for line in re.split(r"\n|(?=[\u2800-\u28ff])", person.seen) if not line.startswith("?")
+            line for line in re.split(r"\n|(?=[\u2800-\u28ff])", person.screen) if not line.startswith("?")
         ]
 
         assert [line for line in lines if len(line) > 40] == []

@@ -62,8 +62,8 @@ def ran(*options: str, lines: str = "", **environment: str) -> Ran:
         lines: standard input.
         environment: more of it.
     """
-    given = {"COLUMNS": "200", "AWS_EC2_METADATA_DISABLED": "true", **environment}
-    result = CliRunner().invoke(app, ["signin", *options], input=lines, env=given)
+    variables = {"COLUMNS": "200", "AWS_EC2_METADATA_DISABLED": "true", **environment}
+    result = CliRunner().invoke(app, ["signin", *options], input=lines, env=variables)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return Ran(result.exit_code, result.stdout, " ".join(result.stderr.split()))
 
@@ -89,22 +89,22 @@ def test_a_password_and_a_code_by_standard_input() -> None:
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         code = pyotp.TOTP(KEY).now()
-        seen = ran(*at(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
+        result = ran(*at(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
 
-    assert seen.code == ExitStatus.SIGNED_IN
-    tokens = tokens_of(seen.out)
+    assert result.code == ExitStatus.SIGNED_IN
+    tokens = tokens_of(result.out)
     assert tokens["TokenType"] == "Bearer"
     assert tokens["ExpiresIn"] == 3600
-    assert "Signed in as ada" in seen.err
-    assert "groups pioneers" in seen.err
+    assert "Signed in as ada" in result.err
+    assert "groups pioneers" in result.err
     secrets = [PASSWORD, KEY, code, *(tokens[f"{each}Token"] for each in ("Access", "Id", "Refresh"))]
-    assert [each for each in secrets if each in seen.err] == []
+    assert [each for each in secrets if each in result.err] == []
 
 
 def test_everything_by_the_environment() -> None:
     """In a pipeline the environment has user and pool; nothing is read or asked."""
     with serve_in_thread(users=[ADA]) as pool:
-        seen = ran(
+        result = ran(
             "--json",
             AUTHFSM_CLIENT_ID=CLIENT_ID,
             AUTHFSM_POOL_ID=POOL_ID,
@@ -113,8 +113,8 @@ def test_everything_by_the_environment() -> None:
             AUTHFSM_PASSWORD=PASSWORD,
         )
 
-    assert (seen.code, min(tokens_of(seen.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
-    assert PASSWORD not in seen.err
+    assert (result.code, min(tokens_of(result.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
+    assert PASSWORD not in result.err
 
 
 def test_a_client_secret_by_the_environment() -> None:
@@ -133,10 +133,10 @@ def test_a_client_secret_by_the_environment() -> None:
 def test_without_tokens_asked_for_standard_output_is_empty() -> None:
     """Text for people goes to standard error, and no token is printed."""
     with serve_in_thread(users=[ADA]) as pool:
-        seen = ran(*at(pool.url), lines=PASSWORD)
+        result = ran(*at(pool.url), lines=PASSWORD)
 
-    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
-    assert "eyJ" not in seen.err
+    assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
+    assert "eyJ" not in result.err
 
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "USER_AUTH"])
@@ -144,9 +144,9 @@ def test_each_flow_with_a_password(flow: str) -> None:
     """A password works by SRP, in clear, and by choice, where a line names the choice."""
     with serve_in_thread(users=[ADA]) as pool:
         lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
-        seen = ran(*at(pool.url, "--flow", flow), lines=lines)
+        result = ran(*at(pool.url, "--flow", flow), lines=lines)
 
-    assert seen.code == ExitStatus.SIGNED_IN
+    assert result.code == ExitStatus.SIGNED_IN
 
 
 @pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"])
@@ -170,30 +170,30 @@ def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
     """Without --username nothing is sent, and the first line, a password, is not shown."""
     with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each not in {"--username", "ada"}]
-        seen = ran(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
+        result = ran(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
 
-    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
-    assert "--username (or AUTHFSM_USERNAME) is required" in seen.err
-    assert PASSWORD not in seen.err
+    assert (result.code, result.out) == (ExitStatus.MISUSED, "")
+    assert "--username (or AUTHFSM_USERNAME) is required" in result.err
+    assert PASSWORD not in result.err
 
 
 def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
     """With --local the first line is the password of the example's user."""
-    seen = ran("--local", "password", "--password-stdin", "--json", lines="Correct-Horse-1\n")
+    result = ran("--local", "password", "--password-stdin", "--json", lines="Correct-Horse-1\n")
 
-    assert seen.code == ExitStatus.SIGNED_IN, seen.err
-    assert tokens_of(seen.out)
+    assert result.code == ExitStatus.SIGNED_IN, result.err
+    assert tokens_of(result.out)
 
 
 def test_nothing_is_asked_of_a_pipe() -> None:
     """Without a terminal and --password-stdin no password is read; exit status 2 and what to do."""
     with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each != "--password-stdin"]
-        seen = ran(*options, lines=f"{PASSWORD}\n")
+        result = ran(*options, lines=f"{PASSWORD}\n")
 
-    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
-    assert "Password of ada: cannot prompt" in seen.err
-    assert "--password-stdin" in seen.err
+    assert (result.code, result.out) == (ExitStatus.MISUSED, "")
+    assert "Password of ada: cannot prompt" in result.err
+    assert "--password-stdin" in result.err
 
 
 @pytest.mark.parametrize(
@@ -213,10 +213,10 @@ def test_nothing_is_asked_of_a_pipe() -> None:
 )  # fmt: skip
 def test_called_wrongly(options: list[str], message: str) -> None:
     """Wrong usage is one line and exit status 2, before any question."""
-    seen = ran(*options)
+    result = ran(*options)
 
-    assert (seen.code, seen.out) == (ExitStatus.MISUSED, "")
-    assert message in seen.err
+    assert (result.code, result.out) == (ExitStatus.MISUSED, "")
+    assert message in result.err
 
 
 # ---- how it ends -------------------------------------------------------------------------------------------
@@ -234,11 +234,11 @@ def test_called_wrongly(options: list[str], message: str) -> None:
 def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: str) -> None:
     """A refusal's exit status says whose fault it is; no password is shown."""
     with serve_in_thread(users=[{**ADA, **user}]) as pool:
-        seen = ran(*at(pool.url), lines=lines)
+        result = ran(*at(pool.url), lines=lines)
 
-    assert (seen.code, seen.out) == (code, "")
-    assert message in seen.err
-    assert lines not in seen.err
+    assert (result.code, result.out) == (code, "")
+    assert message in result.err
+    assert lines not in result.err
 
 
 def test_a_wrong_code_and_no_other() -> None:
@@ -247,30 +247,30 @@ def test_a_wrong_code_and_no_other() -> None:
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
-        seen = ran(*at(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
+        result = ran(*at(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
 
-    assert seen.code == ExitStatus.REFUSED
-    assert "SOFTWARE_TOKEN_MFA ×3" in seen.err  # noqa: RUF001 - as shown
+    assert result.code == ExitStatus.REFUSED
+    assert "SOFTWARE_TOKEN_MFA ×3" in result.err  # noqa: RUF001 - as shown
 
 
 def test_a_flow_that_is_not_allowed() -> None:
     """If the app client's settings must be changed, the exit status is 5."""
     with serve_in_thread(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
-        seen = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
+        result = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
 
-    assert seen.code == ExitStatus.MISCONFIGURED
-    assert "USER_PASSWORD_AUTH flow not enabled for this client" in seen.err
+    assert result.code == ExitStatus.MISCONFIGURED
+    assert "USER_PASSWORD_AUTH flow not enabled for this client" in result.err
 
 
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request without a reply is sent again later; then the exit status is 4."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02))
 
-    seen = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
+    result = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
 
-    assert seen.code == ExitStatus.SERVICE_FAILED
-    assert seen.err.count("Retrying in") == 2
-    assert "EndpointConnectionError" in seen.err
+    assert result.code == ExitStatus.SERVICE_FAILED
+    assert result.err.count("Retrying in") == 2
+    assert "EndpointConnectionError" in result.err
 
 
 class Throttle(BaseHTTPRequestHandler):
@@ -386,12 +386,12 @@ def test_an_enrolment_without_qr_codes(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
 
-    code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
+    code, output = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
     assert code is ExitStatus.MISUSED
-    assert "otpauth://totp/test:ada?secret=" in seen
-    assert "pip install 'authfsm[qr]'" in seen
-    assert PASSWORD not in seen
+    assert "otpauth://totp/test:ada?secret=" in output
+    assert "pip install 'authfsm[qr]'" in output
+    assert PASSWORD not in output
 
 
 def test_an_expired_session() -> None:
@@ -405,10 +405,10 @@ def test_an_expired_session() -> None:
             clock.advance(240)
             return super().line(question, default=default, hint=hint)
 
-    code, seen = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
+    code, output = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
     assert code is ExitStatus.TOO_LATE
-    assert "The sign-in has taken too long. Start again." in seen
+    assert "The sign-in has taken too long. Start again." in output
 
 
 def test_a_lock_out() -> None:
@@ -418,10 +418,10 @@ def test_a_lock_out() -> None:
     for _ in range(6):
         walk(pool, PipedInput(StringIO("wrong")), SignInStart(username="ada"))
 
-    code, seen = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
+    code, output = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
     assert code is ExitStatus.TOO_LATE
-    assert "Too many attempts have failed." in seen
+    assert "Too many attempts have failed." in output
 
 
 def test_a_pool_does_not_steer_the_terminal() -> None:
@@ -438,11 +438,11 @@ def test_a_pool_does_not_steer_the_terminal() -> None:
 
     pool = LocalPool(triggers=Triggers(define=define, create=create, verify=lambda event: event))
     pool.add_user("ada")
-    code, seen = walk(pool, PipedInput(StringIO()), SignInStart(flow="CUSTOM_AUTH", username="ada"))
+    code, output = walk(pool, PipedInput(StringIO()), SignInStart(flow="CUSTOM_AUTH", username="ada"))
 
     assert code is ExitStatus.MISUSED
-    assert "?]0;owned??[2J[red]riddle[/red]???31m?" in seen
-    assert [each for each in seen if not (each.isprintable() or each == "\n")] == []
+    assert "?]0;owned??[2J[red]riddle[/red]???31m?" in output
+    assert [each for each in output if not (each.isprintable() or each == "\n")] == []
 
 
 def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:

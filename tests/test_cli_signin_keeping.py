@@ -32,19 +32,19 @@ class InThisProcess(KeyringBackend):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # theirs has no types
-        self.kept: dict[tuple[str, str], str] = {}
+        self.entries: dict[tuple[str, str], str] = {}
 
     def get_password(self, service: str, username: str) -> str | None:
         """Return the stored secret."""
-        return self.kept.get((service, username))
+        return self.entries.get((service, username))
 
     def set_password(self, service: str, username: str, password: str) -> None:
         """Store a secret."""
-        self.kept[service, username] = password
+        self.entries[service, username] = password
 
     def delete_password(self, service: str, username: str) -> None:
         """Delete a secret."""
-        if self.kept.pop((service, username), None) is None:
+        if self.entries.pop((service, username), None) is None:
             raise PasswordDeleteError("nothing there")
 
 
@@ -80,14 +80,14 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     file.write_text("older", encoding="utf-8")
     with serve_in_thread(users=[ADA]) as pool:
-        seen = signs_in(pool, "--output", str(file))
+        result = signs_in(pool, "--output", str(file))
 
     tokens = json.loads(file.read_text(encoding="utf-8"))
-    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
+    assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert sorted(tokens) == ["AccessToken", "ExpiresAt", "ExpiresIn", "IdToken", "RefreshToken", "TokenType"]
-    assert f"written to {file} (0600)" in seen.err
-    assert tokens["AccessToken"] not in seen.err
+    assert f"written to {file} (0600)" in result.err
+    assert tokens["AccessToken"] not in result.err
     assert [each.name for each in tmp_path.iterdir() if each.is_file()] == ["tokens.json"]
 
 
@@ -111,14 +111,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
     """Tokens are stored in the keyring by pool, client and user; only their place is printed."""
     with serve_in_thread(users=[ADA]) as pool:
-        seen = signs_in(pool, "--keyring")
+        result = signs_in(pool, "--keyring")
 
-    assert (seen.code, seen.out) == (ExitStatus.SIGNED_IN, "")
-    assert list(ring.kept) == [(SERVICE, "ada")]
-    tokens = json.loads(ring.kept[SERVICE, "ada"])
+    assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
+    assert list(ring.entries) == [(SERVICE, "ada")]
+    tokens = json.loads(ring.entries[SERVICE, "ada"])
     assert tokens["AccessToken"].startswith("eyJ")
-    assert f"stored in keyring, service {SERVICE}, account ada" in seen.err
-    assert tokens["AccessToken"] not in seen.err
+    assert f"stored in keyring, service {SERVICE}, account ada" in result.err
+    assert tokens["AccessToken"] not in result.err
 
 
 def test_no_keyring_on_this_machine() -> None:
@@ -126,38 +126,38 @@ def test_no_keyring_on_this_machine() -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # the same
     try:
-        seen = ran("--local", "--keyring")
+        result = ran("--local", "--keyring")
     finally:
         keyring.set_keyring(before)
 
-    assert seen.code == ExitStatus.MISUSED
-    assert "This machine has no keyring" in seen.err
-    assert "User name" not in seen.err
+    assert result.code == ExitStatus.MISUSED
+    assert "This machine has no keyring" in result.err
+    assert "User name" not in result.err
 
 
 def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the command says what to install."""
     monkeypatch.setattr("authfsm.cli.signin.secret_storage.find_spec", lambda _: None)
 
-    seen = ran("--local", "--keyring")
+    result = ran("--local", "--keyring")
 
-    assert seen.code == ExitStatus.MISUSED
-    assert "pip install 'authfsm[keyring]'" in seen.err
+    assert result.code == ExitStatus.MISUSED
+    assert "pip install 'authfsm[keyring]'" in result.err
 
 
 def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked keyring has an exit status of its own, and the error shows no token."""
 
-    def refuses(*given: str) -> None:
-        raise PasswordSetError(f"locked, {given}")
+    def refuses(*arguments: str) -> None:
+        raise PasswordSetError(f"locked, {arguments}")
 
     monkeypatch.setattr(ring, "set_password", refuses)
     with serve_in_thread(users=[ADA]) as pool:
-        seen = signs_in(pool, "--keyring")
+        result = signs_in(pool, "--keyring")
 
-    assert seen.code == ExitStatus.MISCONFIGURED
-    assert "The keyring could not be written (PasswordSetError)" in seen.err
-    assert "eyJ" not in seen.err
+    assert result.code == ExitStatus.MISCONFIGURED
+    assert "The keyring could not be written (PasswordSetError)" in result.err
+    assert "eyJ" not in result.err
 
 
 # ---- devices -----------------------------------------------------------------------------------------------
@@ -204,15 +204,15 @@ def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) 
     folder = tmp_path / "app" / "devices"
     with serve_in_thread(device=device, users=[ADA]) as pool:
         first = signs_in(pool, "--remember")
-        kept = [each.name for each in folder.iterdir()]
+        files = [each.name for each in folder.iterdir()]
         second = signs_in(pool)
         pool.service.pool.user("ada").devices.clear()
         third = signs_in(pool, "--no-remember")
         fourth = signs_in(pool)
 
     assert [each.code for each in (first, second, third, fourth)] == [ExitStatus.SIGNED_IN] * 4
-    assert len(kept) == 1
-    assert f"Device stored in {folder / kept[0]}" in first.err
+    assert len(files) == 1
+    assert f"Device stored in {folder / files[0]}" in first.err
     assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in second.err  # noqa: RUF001 - as shown
     assert "DEVICE_SRP_AUTH" not in third.err
     assert "Cognito no longer knows this device; its local record was deleted." in fourth.err

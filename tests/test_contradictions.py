@@ -202,8 +202,8 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
     """DefineAuthChallenge runs again after the device, and sees it."""
 
     def define(session: list[dict[str, Any]]) -> dict[str, Any]:
-        seen = [each["challengeName"] for each in session]
-        again = seen[-1:] == ["DEVICE_PASSWORD_VERIFIER"]
+        names = [each["challengeName"] for each in session]
+        again = names[-1:] == ["DEVICE_PASSWORD_VERIFIER"]
         return {"challengeName": "CUSTOM_CHALLENGE"} if again else {"issueTokens": True}
 
     pool = LocalPool(
@@ -374,8 +374,8 @@ def test_srp_a_may_be_missing_where_a_custom_challenge_follows(signing_key: RSAK
     begin = {"USERNAME": "ada", "CHALLENGE_NAME": "SRP_A"}
 
     assert api.initiate("CUSTOM_AUTH", **begin)["ChallengeName"] == "CUSTOM_CHALLENGE"
-    seen = [each["challengeName"] for each in riddles.events[0]["request"]["session"]]
-    assert seen == ["SRP_A"]
+    challenge_names = [each["challengeName"] for each in riddles.events[0]["request"]["session"]]
+    assert challenge_names == ["SRP_A"]
     with refused("InvalidParameterException", "Missing required parameter SRP_A"):
         api.initiate("CUSTOM_AUTH", **begin)
 

@@ -365,10 +365,10 @@ def test_a_long_sign_in(site_of: SiteOf) -> None:
 def test_cookies(site: Site) -> None:
     """Each cookie is HttpOnly, SameSite=Lax, Secure and the host's own, and none holds a secret in plain text."""
     reply = site.browser.post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
-    kept = [each for each in reply.headers.get_list("set-cookie") if "Max-Age=0" not in each]
+    cookies = [each for each in reply.headers.get_list("set-cookie") if "Max-Age=0" not in each]
 
-    assert kept
-    for each in kept:
+    assert cookies
+    for each in cookies:
         assert each.startswith("__Host-")
         assert each.endswith("; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax; Secure")
         assert "eyJraWQi" not in each

@@ -38,7 +38,7 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
     play_stories(tmp_path, console=console)
     output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
-    for seen in (
+    for text in (
         "retry: CodeMismatchException",
         "retry: InvalidPasswordException",
         "SMS to +*******0143",
@@ -46,7 +46,7 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
         "verify_software_token",
         "Up, but never down",
     ):
-        assert seen in output
+        assert text in output
 
 
 def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
@@ -84,8 +84,8 @@ def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_python_m_authfsm_is_the_command() -> None:
     """`python -m authfsm --help` lists the command `demo`."""
-    seen = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "authfsm", "--help"], check=True, capture_output=True, text=True
     )
 
-    assert "demo" in seen.stdout
+    assert "demo" in result.stdout

@@ -96,15 +96,15 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
     """Return a copy in which one member is null, or absent."""
-    made = copy.deepcopy(whole)
-    at: Any = made
+    copy_of_whole = copy.deepcopy(whole)
+    at: Any = copy_of_whole
     for name in path[:-1]:
         at = at[name]
     if absent:
         del at[path[-1]]
     else:
         at[path[-1]] = None
-    return made
+    return copy_of_whole
 
 
 def outcome(whole: Shape, key: RSAKey) -> Any:
@@ -158,15 +158,15 @@ def test_the_model_is_that_of_botocore() -> None:
 def test_each_wrong_type_names_the_member() -> None:
     """A member of another type raises a BadField with its name, and without its value."""
     for path in places(FULL):
-        made = copy.deepcopy(FULL)
-        at: Any = made
+        changed_copy = copy.deepcopy(FULL)
+        at: Any = changed_copy
         for name in path[:-1]:
             at = at[name]
         at[path[-1]] = {1, 2}
         named = ".".join(str(each + 1) if isinstance(each, int) else each for each in path)
         for make in (PoolSettings.from_descriptions, PoolDescription.from_descriptions, LocalPool.like):
             with pytest.raises(BadField) as caught:
-                make(made)
+                make(changed_copy)
             assert named in str(caught.value)
     wrongs: Any = ([], "UserPool", 7)
     for wrong in wrongs:

@@ -67,14 +67,14 @@ PICTURES: dict[str, Diagram] = {
 }
 
 
-def run_in_node(script: str, package: str, given: Any) -> Any:
+def run_in_node(script: str, package: str, data: Any) -> Any:
     """Run a script in Node.js, and return its output."""
     program = shutil.which("node") or lacking("node")
     if not (JS / "node_modules" / package).is_dir():
         lacking(f"{package} (npm ci in tests/js)")
     done = subprocess.run(
         [program, str(JS / script)],
-        input=json.dumps(given),
+        input=json.dumps(data),
         capture_output=True,
         text=True,
         check=False,
@@ -104,13 +104,13 @@ SECOND_FACTOR = "EMAIL_OTP_second_factor"
 
 def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
     """XState runs each diagram's module as it is, and follows a recorded sign-in: replies decide the path."""
-    given: dict[str, Any] = {}
+    events: dict[str, Any] = {}
     for number, (name, drawn) in enumerate(PICTURES.items()):
         module = drawn.save(tmp_path / f"{number}.xstate.js").rename(tmp_path / f"{number}.mjs")
-        given[name] = {"module": module.as_uri(), "events": []}
+        events[name] = {"module": module.as_uri(), "events": []}
     (tmp_path / "node_modules").symlink_to(JS / "node_modules")
-    given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_xstate.mjs", "xstate", given)
+    events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
+    visited = run_in_node("run_xstate.mjs", "xstate", events)
 
     assert visited["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
     assert visited["unfolded"] == [
@@ -125,11 +125,11 @@ def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
 
 def test_scxml_runs_every_diagram() -> None:
     """A third-party SCXML interpreter runs each diagram, and follows a recorded sign-in."""
-    given: dict[str, Any] = {
+    events: dict[str, Any] = {
         name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
     }
-    given["whole"]["events"] = given["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", given)
+    events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
+    visited = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
 
     way = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
     assert visited["whole"] == visited["unfolded"] == way
@@ -271,12 +271,12 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """`engine="dot"` uses the system's Graphviz and nothing else."""
-    asked: list[str] = []
-    monkeypatch.setattr(shutil, "which", lambda name, **_: asked.append(name))
+    engines: list[str] = []
+    monkeypatch.setattr(shutil, "which", lambda name, **_: engines.append(name))
 
     with pytest.raises(NoEngine):
         diagram(engine="dot").png()
-    assert set(asked) == {"dot"}
+    assert set(engines) == {"dot"}
 
 
 def test_a_sequence_has_cognitos_names() -> None:

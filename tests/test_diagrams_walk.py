@@ -176,10 +176,10 @@ def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None
 
 def test_what_a_step_must_have() -> None:
     """Any object with the attributes of a step can be drawn."""
-    asked = {name for name in vars(HistoryStep) if not name.startswith("_")}
+    attributes = {name for name in vars(HistoryStep) if not name.startswith("_")}
 
-    assert asked == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
-    assert asked <= {each.name for each in fields(Step)} | {"kind"}
+    assert attributes == {"number", "source", "response", "dest", "role", "error", "kind", "at"}
+    assert attributes <= {each.name for each in fields(Step)} | {"kind"}
     assert isinstance(Step.kind, property)
 
 
@@ -192,7 +192,7 @@ def test_traffic_has_shares_and_one_edge_to_failed() -> None:
     ]  # fmt: skip
     drawn = diagram(
         traffic=[
-            [Step(1, began, given, dest, error="x" if dest is failed else None)] for given, dest in ways
+            [Step(1, began, response, dest, error="x" if dest is failed else None)] for response, dest in ways
         ],
         failures=True,
     )

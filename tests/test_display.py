@@ -21,9 +21,9 @@ PASSWORD = "Correct-Horse-1"
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users receive a code."""
-    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
-    made.add_user("ada", PASSWORD, phone_number="+15555550143")
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return local_pool
 
 
 def formatted(value: Any) -> dict[str, str]:

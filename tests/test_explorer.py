@@ -48,14 +48,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
 def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     """Open the page; at the end, the console must be empty and nothing else requested."""
     browser.said.clear()
-    browser.asked.clear()
+    browser.requests.clear()
     browser.page.set_viewport_size({"width": 1440, "height": 900})
     browser.page.emulate_media(media="screen", color_scheme="light")
     browser.page.goto("about:blank")
     browser.page.goto(html.as_uri())
     yield browser
     assert browser.said == []
-    assert [url for url in browser.asked if url not in {"about:blank", "data:,"}] == [html.as_uri()]
+    assert [url for url in browser.requests if url not in {"about:blank", "data:,"}] == [html.as_uri()]
 
 
 def node_element(page_: Page, name: str) -> Any:
@@ -425,7 +425,7 @@ def test_next_states_can_be_followed(shown: OpenedPage) -> None:
     assert "selected" in node_element(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
     shown.page.reload()
     assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
-    shown.asked.pop()
+    shown.requests.pop()
 
 
 def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
@@ -571,7 +571,7 @@ def test_accessibility(shown: OpenedPage, width: int) -> None:
     """axe-core finds nothing, light or dark: at first, and with a difference, a state open and a search; on a phone too."""
     shown.page.set_viewport_size({"width": width, "height": 900})
     shown.page.reload()
-    shown.asked.pop()
+    shown.requests.pop()
     if width > 390:
         assert violations(shown.page) == []
     shown.page.evaluate("explorer.compare(data.examples.mfa_off)")
@@ -588,7 +588,7 @@ def test_the_whole_picture_is_visible(shown: OpenedPage, size: tuple[int, int]) 
     width, height = size
     shown.page.set_viewport_size({"width": width, "height": height})
     shown.page.reload()
-    shown.asked.pop()
+    shown.requests.pop()
     assert shown.page.is_visible("#switches") == (width > 390)
     shown.page.click("#fit")
     edges = "nodes => nodes.map(each => { const { x, y, right, bottom } = each.getBoundingClientRect(); return [x, y, right, bottom]; })"
@@ -643,7 +643,7 @@ def test_the_address_keeps_everything(shown: OpenedPage) -> None:
     page_.goto("about:blank")
     page_.goto(link)
     assert look() == looks[-1]
-    shown.asked[:] = shown.asked[:1]
+    shown.requests[:] = shown.requests[:1]
 
 
 def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> None:
@@ -672,7 +672,7 @@ def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> Non
     assert json.loads(download.value.path().read_text(encoding="utf-8")) == json.loads(
         file.read_text("utf-8")
     )
-    shown.asked[:] = [each for each in shown.asked if not each.startswith("blob:")]
+    shown.requests[:] = [each for each in shown.requests if not each.startswith("blob:")]
 
 
 @pytest.mark.parametrize(

@@ -41,23 +41,23 @@ class Row:
     """How a row is tested.
 
     Args:
-        seen: an expression for what the row's code does; or one for each column.
+        compared: an expression for the effect of the code; or one for each column.
         pool: the pool's settings.
         ada: what the pool knows of ada.
-        given: code that runs before the left column, and before the right one.
+        before: code that runs before the left column, and before the right one.
         signed_in: whether ada has signed in before.
     """
 
-    seen: str | tuple[str, str] = "requests[-1]"
+    compared: str | tuple[str, str] = "requests[-1]"
     pool: dict[str, Any] = {}  # noqa: RUF008 - never changed
     ada: dict[str, Any] = {}  # noqa: RUF008 - the same
-    given: tuple[str, str] = ("", "")
+    before: tuple[str, str] = ("", "")
     signed_in: bool = False
 
     @property
     def by_column(self) -> tuple[str, str]:
         """Return the expressions by which the columns are compared."""
-        return (self.seen, self.seen) if isinstance(self.seen, str) else self.seen
+        return (self.compared, self.compared) if isinstance(self.compared, str) else self.compared
 
 
 _STATUS = 'client.admin_get_user(UserPoolId=pool_id, Username="{0}")["UserStatus"]'
@@ -89,39 +89,39 @@ ROWS: Final[dict[str, Row]] = {
     "user.respond_to_sms_mfa_challenge": Row(
         ("user.access_claims['username']", "flow.tokens.username"),
         pool={"mfa": "OPTIONAL"}, ada=_SMS,
-        given=(f"attempt(user.authenticate, password); {_CODE.format('ada')}",
+        before=(f"attempt(user.authenticate, password); {_CODE.format('ada')}",
                f"flow = cognito.sign_in('ada', password); {_CODE.format('ada')}"),
     ),
     "user.respond_to_software_token_mfa_challenge": Row(
         ("user.access_claims['username']", "flow.tokens.username"),
         pool={"mfa": "OPTIONAL"}, ada={"totp_secret": TOTP},
-        given=("attempt(user.authenticate, password); code = app_code()",
+        before=("attempt(user.authenticate, password); code = app_code()",
                "flow = cognito.sign_in('ada', password); code = app_code()"),
     ),
     "user.new_password_challenge": Row(
         _STATUS.format("ada"), ada={"temporary": True},
-        given=("", "flow = cognito.sign_in('ada', password)"),
+        before=("", "flow = cognito.sign_in('ada', password)"),
     ),
     "user.admin_authenticate": Row(("user.access_claims['username']", "flow.tokens.username")),
     "user.check_token": Row(
         ("user.access_token != old", "flow.tokens != old"), signed_in=True,
-        given=("old = user.access_token; later()",
+        before=("old = user.access_token; later()",
                "old = flow.tokens; flow._clock = lambda: now + timedelta(hours=2)"),
     ),
     "user.renew_access_token": Row(
         ("user.access_token != old", "flow.tokens.access_token != old"), signed_in=True,
-        given=("old = user.access_token", "old = flow.tokens.access_token"),
+        before=("old = user.access_token", "old = flow.tokens.access_token"),
     ),
     "user.logout": Row("accepted(token)", signed_in=True),
     "user.verify_tokens": Row(
         ("user.id_claims['sub'] == user.access_claims['sub'] and ran", "result.token_use == 'id'"),
-        signed_in=True, given=("user.id_claims = user.access_claims = None", ""),
+        signed_in=True, before=("user.id_claims = user.access_claims = None", ""),
     ),
     "user.verify_token": Row(("result['username']", "result.username"), signed_in=True),
     "user.get_keys": Row(("bool(result['keys'])", "result.username == 'ada'"), signed_in=True),
     "user.get_key": Row(
         ("result['kty'] == 'RSA'", "result.username == 'ada'"), signed_in=True,
-        given=("kid = pool.jwks()['keys'][0]['kid']", ""),
+        before=("kid = pool.jwks()['keys'][0]['kid']", ""),
     ),
     "user.user_pool_url": Row("result"),
     "user.switch_session": Row(("user.client is session.made", "cognito.client is session.made")),
@@ -129,25 +129,25 @@ ROWS: Final[dict[str, Row]] = {
     "user.add_custom_attributes": Row(_ATTRIBUTES.format("nia"), pool=_TEAM),
     "user.register": Row(_STATUS.format("nia")),
     "user.confirm_sign_up": Row(
-        _STATUS.format("nia"), given=_twice(f"{_NIA}; {_CODE.format('nia')}")
+        _STATUS.format("nia"), before=_twice(f"{_NIA}; {_CODE.format('nia')}")
     ),
-    "user.resend_confirmation_code": Row("len(pool.outbox)", given=_twice(_NIA)),
+    "user.resend_confirmation_code": Row("len(pool.outbox)", before=_twice(_NIA)),
     "user.initiate_forgot_password": Row("len(pool.outbox)", ada=_MAIL),
     "user.confirm_forgot_password": Row(
         _WORKS, ada=_MAIL,
-        given=_twice(f"client.forgot_password(ClientId=client_id, Username='ada'); {_CODE.format('ada')}"),
+        before=_twice(f"client.forgot_password(ClientId=client_id, Username='ada'); {_CODE.format('ada')}"),
     ),
     "user.change_password": Row(_WORKS, signed_in=True),
     "user.get_user": Row(("result.email", "result.attributes['email']"), ada=_MAIL, signed_in=True),
     "user.get_user_obj": Row(
         ("result.email", "result.attributes['email']"), ada=_MAIL, signed_in=True,
-        given=("attributes = client.get_user(AccessToken=token)['UserAttributes']", ""),
+        before=("attributes = client.get_user(AccessToken=token)['UserAttributes']", ""),
     ),
     "user.update_profile": Row(_ATTRIBUTES.format("ada"), signed_in=True),
     "user.send_verification": Row("len(pool.outbox)", ada=_MAIL, signed_in=True),
     "user.validate_verification": Row(
         _ATTRIBUTES.format("ada"), ada={**_MAIL, "verified": False}, signed_in=True,
-        given=_twice(
+        before=_twice(
             "client.get_user_attribute_verification_code(AccessToken=token, AttributeName='email');"
             + _CODE.format("ada")
         ),
@@ -158,7 +158,7 @@ ROWS: Final[dict[str, Row]] = {
     ),
     "user.verify_software_token": Row(
         ("result", "mfa_of('ada') == ['SOFTWARE_TOKEN_MFA']"), pool={"mfa": "OPTIONAL"}, signed_in=True,
-        given=_twice("code = pyotp.TOTP(client.associate_software_token(AccessToken=token)['SecretCode']).now()"),
+        before=_twice("code = pyotp.TOTP(client.associate_software_token(AccessToken=token)['SecretCode']).now()"),
     ),
     "user.set_user_mfa_preference": Row(
         "mfa_of('ada')", pool={"mfa": "OPTIONAL"}, ada={"totp_secret": TOTP, "mfa": []},
@@ -167,61 +167,61 @@ ROWS: Final[dict[str, Row]] = {
     "user.admin_create_user": Row(),
     "user.admin_get_user": Row(),
     "user.get_users": Row(("len(result)", "len(result[0]['Users'])")),
-    "user.admin_confirm_sign_up": Row(_STATUS.format("nia"), given=_twice(_NIA)),
+    "user.admin_confirm_sign_up": Row(_STATUS.format("nia"), before=_twice(_NIA)),
     "user.admin_update_profile": Row(_ATTRIBUTES.format("ada")),
     "user.admin_reset_password": Row(_STATUS.format("ada"), ada=_MAIL),
     "user.admin_disable_user": Row(),
     "user.admin_enable_user": Row(),
     "user.admin_delete_user": Row(),
-    "user.admin_add_user_to_group": Row(given=_twice(_NEW_GROUP)),
+    "user.admin_add_user_to_group": Row(before=_twice(_NEW_GROUP)),
     "user.admin_remove_user_from_group": Row(ada={"groups": ["staff"]}),
     "user.admin_list_groups_for_user": Row(
         ("result", "[each['GroupName'] for each in result[0]['Groups']]"), ada={"groups": ["staff"]}
     ),
     "user.get_group": Row(("result.group_name", "result['Group']['GroupName']")),
     "user.get_group_obj": Row(
-        ("result.group_name", "result['Group']['GroupName']"), given=_twice(_GROUP)
+        ("result.group_name", "result['Group']['GroupName']"), before=_twice(_GROUP)
     ),
     "user.get_groups": Row(
         ("[each.group_name for each in result]", "[each['GroupName'] for each in result[0]['Groups']]")
     ),
     "user.describe_user_pool_client": Row(),
     "user.admin_update_user_pool_client": Row(),
-    "user.admin_create_identity_provider": Row(given=_twice(_DETAILS)),
+    "user.admin_create_identity_provider": Row(before=_twice(_DETAILS)),
     "user.admin_describe_identity_provider": Row(),
-    "user.admin_update_identity_provider": Row(given=_twice(_DETAILS)),
+    "user.admin_update_identity_provider": Row(before=_twice(_DETAILS)),
     "profile.save": Row(
         _ATTRIBUTES.format("ada"), ada={"attributes": {"name": "?"}}, signed_in=True,
-        given=("profile = user.get_user(); profile.name = 'Ada'", ""),
+        before=("profile = user.get_user(); profile.name = 'Ada'", ""),
     ),
-    "profile.delete": Row("accepted(token)", signed_in=True, given=("profile = user.get_user()", "")),
+    "profile.delete": Row("accepted(token)", signed_in=True, before=("profile = user.get_user()", "")),
     "srp.authenticate_user": Row(
         ("result['AuthenticationResult']['TokenType']", "flow.tokens.token_type")
     ),
     "srp.set_new_password_challenge": Row(
         _STATUS.format("ada"), ada={"temporary": True},
-        given=("", "flow = cognito.sign_in('ada', password)"),
+        before=("", "flow = cognito.sign_in('ada', password)"),
     ),
     "srp.generate_random_small_a": Row(("result > 0", "pair.a.reveal() > 0")),
-    "srp.calculate_a": Row("result", given=(_SAME_A, _PAIR)),
+    "srp.calculate_a": Row("result", before=(_SAME_A, _PAIR)),
     "srp.get_auth_params": Row(
-        ("result", "{'USERNAME': result.username, 'SRP_A': result.srp_a}"), given=(_AS_A, _PAIR)
+        ("result", "{'USERNAME': result.username, 'SRP_A': result.srp_a}"), before=(_AS_A, _PAIR)
     ),
     "srp.process_challenge": Row(
         ("shared.__setitem__('timestamp', result['TIMESTAMP']) or result['PASSWORD_CLAIM_SIGNATURE']",
          "result"),
-        given=(f"{_AS_A}; parameters = challenge_parameters", f"{_PAIR}; timestamp = shared['timestamp']"),
+        before=(f"{_AS_A}; parameters = challenge_parameters", f"{_PAIR}; timestamp = shared['timestamp']"),
     ),
     "srp.process_device_challenge": Row(
         ("shared.__setitem__('timestamp', result['TIMESTAMP']) or result['PASSWORD_CLAIM_SIGNATURE']",
          "result"),
-        given=(
+        before=(
             f"{_AS_A}; {_DEVICE}; parameters = challenge_parameters",
             f"{_PAIR}; device = authfsm.Device('key', 'group', password); timestamp = shared['timestamp']",
         ),
     ),
-    "srp.get_password_authentication_key": Row("result", given=(_AS_A, _PAIR)),
-    "srp.get_device_authentication_key": Row("result", given=(_AS_A, _PAIR)),
+    "srp.get_password_authentication_key": Row("result", before=(_AS_A, _PAIR)),
+    "srp.get_device_authentication_key": Row("result", before=(_AS_A, _PAIR)),
     "srp.get_secret_hash": Row("result"),
     "srp.get_cognito_formatted_timestamp": Row("result"),
     "srp.confirm_device": Row(
@@ -229,15 +229,15 @@ ROWS: Final[dict[str, Row]] = {
     ),
     "srp.update_device_status": Row(
         "pool.user('ada').devices[device.device_key].remembered", pool=_DEVICES, signed_in=True,
-        given=("", "device = flow.confirm_device(); flow.answer(authfsm.UpdateDeviceStatus(remembered=False))"),
+        before=("", "device = flow.confirm_device(); flow.answer(authfsm.UpdateDeviceStatus(remembered=False))"),
     ),
     "srp.forget_device": Row(
         "len(pool.user('ada').devices)", pool=_DEVICES, signed_in=True,
-        given=("", "device_key = flow.confirm_device().device_key"),
+        before=("", "device_key = flow.confirm_device().device_key"),
     ),
     "auth": Row(
         "request.headers['Authorization'].startswith('Bearer eyJ')", signed_in=True,
-        given=("auth = RequestsSrpAuth(cognito=user)", ""),
+        before=("auth = RequestsSrpAuth(cognito=user)", ""),
     ),
 }  # fmt: skip
 """Every row of the page, by its receiver and method."""
@@ -373,7 +373,7 @@ def pycognitos(row: Row, key: RSAKey, patch: pytest.MonkeyPatch, shared: dict[st
     if row.signed_in:
         user.authenticate(PASSWORD)
         side.names |= {"token": user.access_token}
-    side.run(row.given[0])
+    side.run(row.before[0])
     return side
 
 
@@ -389,7 +389,7 @@ def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
         assert flow.tokens is not None
         side.names |= {"flow": flow, "tokens": flow.tokens}
         side.names |= {"token": flow.tokens.access_token.reveal()}
-    side.run(row.given[1])
+    side.run(row.before[1])
     return side
 
 
@@ -406,12 +406,12 @@ def test_both_columns_do_the_same(name: str, signing_key: RSAKey, monkeypatch: p
             continue
         if column == "right":
             sides.append((ours(row, signing_key, shared), right, row.by_column[1]))
-        side, code, seen = sides[-1]
-        before = side.see(seen)
+        side, code, value = sides[-1]
+        before = side.see(value)
         side.run(code)
         side.names["ran"] = True
-        after.append(side.see(seen))
+        after.append(side.see(value))
         assert after[-1] != before, (column, before)
-        assert not str(after[-1]).startswith("raised") or "accepted" in seen, after[-1]
+        assert not str(after[-1]).startswith("raised") or "accepted" in value, after[-1]
 
     assert after[0] == after[-1]

@@ -114,14 +114,14 @@ EVERYTHING: Final = {
 def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) -> None:
     """Moto 5.2.5: MFA_SETUP on a new session issues tokens, and an unknown challenge gets an empty reply."""
     talk = ApiClient(pool)
-    asked = talk.password("ada", PASSWORD)
+    reply = talk.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
 
     with pytest.raises(talk.boto.exceptions.ClientError) as caught:
-        talk.respond(name, asked["Session"], USERNAME="ada", **EVERYTHING)
+        talk.respond(name, reply["Session"], USERNAME="ada", **EVERYTHING)
 
     assert caught.value.response["Error"]["Code"] in {"CodeMismatchException", "InvalidParameterException"}
-    assert "AuthenticationResult" in talk.answer(asked, "ada", SMS_MFA_CODE=code)
+    assert "AuthenticationResult" in talk.answer(reply, "ada", SMS_MFA_CODE=code)
 
 
 def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
@@ -218,23 +218,23 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", spy)
-    asked = talk.password("ada", PASSWORD)
+    reply = talk.password("ada", PASSWORD)
     with refused(*MISMATCH):
-        talk.answer(asked, "ada", SMS_MFA_CODE="a wrong code")
-    asked = talk.password("eve", PASSWORD)
+        talk.answer(reply, "ada", SMS_MFA_CODE="a wrong code")
+    reply = talk.password("eve", PASSWORD)
     with refused("CodeMismatchException", "Invalid code received for user"):
-        talk.answer(asked, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
-    asked = talk.srp_a("ada")
-    claim = {**talk.claim(asked, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
+        talk.answer(reply, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
+    reply = talk.srp_a("ada")
+    claim = {**talk.claim(reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
     with refused("NotAuthorizedException", "Incorrect username or password."):
-        talk.answer(asked, "ada", **claim)
+        talk.answer(reply, "ada", **claim)
     with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
         talk.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
     with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
         talk.boto.get_tokens_from_refresh_token(
             RefreshToken="t", ClientId=pool.client_id, ClientSecret="a wrong secret, long enough"
         )
-    given = {
+    parameters = {
         b"a wrong code",
         b"wrong TOTP",
         b"a wrong signature",
@@ -242,4 +242,4 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
         b"a wrong secret, long enough",
     }
 
-    assert given <= {each for pair in compared for each in pair}
+    assert parameters <= {each for pair in compared for each in pair}

@@ -53,8 +53,8 @@ class Row:
 
     def __str__(self) -> str:
         source, response = self.source or "anywhere", self.response
-        given = response.__name__ if response else "anything"
-        return f"{source}-{given}-{'-'.join(sorted(self.dests))}"
+        name = response.__name__ if response else "anything"
+        return f"{source}-{name}-{'-'.join(sorted(self.dests))}"
 
     def offers(self, before: OpenChallenge, transition: Transition) -> bool:
         """Return whether a state and response made the transition possible."""

@@ -128,8 +128,8 @@ def test_the_number_of_journeys() -> None:
 def test_an_omitted_path_has_a_reason() -> None:
     """A path that no pool can follow is omitted, with the reason; no path is omitted silently."""
     for name, (pool, _) in EXAMPLE_POOLS.items():
-        made, left_out = WITH[name], WITH[name].omitted
-        gone = {each.path for each in made} | {each.path for each in left_out}
+        journeys_made, left_out = WITH[name], WITH[name].omitted
+        gone = {each.path for each in journeys_made} | {each.path for each in left_out}
         assert {*SignInPaths(pool)} <= gone
         assert all(each.reason for each in left_out)
     assert {each.reason for each in WITH["mfa_optional"].omitted} == {
@@ -206,12 +206,12 @@ class App:
             return self._responds("MFA_SETUP", {})
         return self.client.associate_software_token(**session)
 
-    def _responds(self, name: str, given: Mapping[str, str]) -> Any:
+    def _responds(self, name: str, answers: Mapping[str, str]) -> Any:
         return self.client.respond_to_auth_challenge(
             ClientId=self.client_id,
             ChallengeName=name,
             Session=self.reply["Session"],
-            ChallengeResponses={"USERNAME": self.username, **given},
+            ChallengeResponses={"USERNAME": self.username, **answers},
         )
 
 
@@ -289,12 +289,12 @@ def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
     """If the app does nothing, the third call for the same input raises an error without the secret."""
     stage = WITH[name][0].begin(key=signing_key)
-    given = [stage.next_input(), stage.next_input()]
+    inputs = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
         stage.next_input()
     first = stage.path.transitions[0]
     assert (caught.value.next_input.state, caught.value.next_input.response) == (first.source, first.response)
-    assert given == [caught.value.next_input] * 2
+    assert inputs == [caught.value.next_input] * 2
     assert f"{first.response.__name__} in {first.source}" in str(caught.value)
     assert isinstance(caught.value, AssertionError)
     assert PASSWORD.reveal() not in str(caught.value)

@@ -37,10 +37,10 @@ _NOT_ITS_WAYS: Final = {r.SignedUp, r.UserAuthWithSrp, r.UserAuthWithPassword}
 
 def offered(journey: Journey) -> bool:
     """Return whether the site's pages offer this path: they use SRP, and do not switch the first factor."""
-    given = {each.response for each in journey.path.transitions}
-    if {r.AssociateSoftwareToken, r.SetUpEmail} <= given:
+    responses = {each.response for each in journey.path.transitions}
+    if {r.AssociateSoftwareToken, r.SetUpEmail} <= responses:
         return False  # once an app is being enrolled, its page asks for its code alone
-    return not given & _NOT_ITS_WAYS and all(map(_offered, journey.path.transitions))
+    return not responses & _NOT_ITS_WAYS and all(map(_offered, journey.path.transitions))
 
 
 def _offered(transition: Transition) -> bool:

@@ -509,12 +509,12 @@ class TestNothingIsShown:
             (Verifier(POOL, CLIENT, fetch=FakeFetch(OSError("down"))), token, "access"),
             (Verifier(POOL, CLIENT, fetch=FakeFetch(OSError("down"))), token, "neither"),
         ]
-        seen = set()
+        classes = set()
         for verifier, given_, use in cases:
             with pytest.raises((AuthfsmError, ValueError)) as caught:
                 verifier.verify(given_, use)
             error = caught.value
-            seen.add(type(error))
+            classes.add(type(error))
             frames = [
                 repr(frame.f_locals)
                 for frame, _ in traceback.walk_tb(error.__traceback__)
@@ -527,7 +527,7 @@ class TestNothingIsShown:
                 again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
                 assert (type(again), str(again)) == (type(error), str(error))
 
-        assert seen == {
+        assert classes == {
             BadSignature,
             MalformedToken,
             WrongUse,

@@ -152,10 +152,10 @@ def test_the_top_level_has_at_most_24_entries() -> None:
 
 def test_the_repository_has_seven_entries() -> None:
     """The repository has seven entries, and tests and commands leave no other files in it."""
-    made = {"build", "dist"}  # by pip and build, and not committed
+    build_folders = {"build", "dist"}  # by pip and build, and not committed
     entries = {
         path.name for path in Path(__file__).parents[1].iterdir() if not path.name.startswith(".")
-    } - made
+    } - build_folders
     assert {name for name in entries if not name.endswith(".egg-info")} == {
         "LICENSE", "README.md", "authfsm", "diagrams", "notebooks", "pyproject.toml", "tests"
     }  # fmt: skip
@@ -283,9 +283,9 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
 def test_an_import_is_light(module: str) -> None:
     """Neither the package nor its core loads boto3, graphviz or IPython."""
     code = f"import {module}, sys; print({{'boto3', 'botocore', 'graphviz', 'IPython'}} & set(sys.modules))"
-    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert seen.stdout.strip() == "set()"
+    assert result.stdout.strip() == "set()"
 
 
 def test_the_public_names_can_be_imported() -> None:

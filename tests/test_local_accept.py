@@ -50,9 +50,9 @@ class Region:
 
     def sign_in(self, client_id: str = "", **parameters: str) -> Any:
         """Sign ada in with her password, or other parameters."""
-        flow, given = "USER_PASSWORD_AUTH", {"USERNAME": "ada", "PASSWORD": PASSWORD, **parameters}
+        flow, parameters_sent = "USER_PASSWORD_AUTH", {"USERNAME": "ada", "PASSWORD": PASSWORD, **parameters}
         return self.ask(
-            "InitiateAuth", ClientId=client_id or self.public, AuthFlow=flow, AuthParameters=given
+            "InitiateAuth", ClientId=client_id or self.public, AuthFlow=flow, AuthParameters=parameters_sent
         )
 
     def access_token(self) -> str:

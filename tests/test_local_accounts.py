@@ -86,20 +86,20 @@ class TestSignUp:
 
     def test_sign_up_confirm_and_sign_in(self, talk: AccountClient) -> None:
         """The confirmation code verifies the address that it went to."""
-        made = talk.sign_up("ada", email="ada@example.com")
+        reply = talk.sign_up("ada", email="ada@example.com")
 
-        assert not made["UserConfirmed"]
-        assert made["CodeDeliveryDetails"] == {
+        assert not reply["UserConfirmed"]
+        assert reply["CodeDeliveryDetails"] == {
             "Destination": "a***@e***",
             "DeliveryMedium": "EMAIL",
             "AttributeName": "email",
         }
-        assert "Session" not in made
+        assert "Session" not in reply
         with refused("UserNotConfirmedException", "User is not confirmed."):
             talk.password("ada", PASSWORD)
         assert "Session" not in talk.confirm("ada", talk.pool.outbox.code_for("ada"))
         assert talk.attributes(talk.token()) == {
-            "sub": made["UserSub"],
+            "sub": reply["UserSub"],
             "email": "ada@example.com",
             "email_verified": "true",
         }
@@ -107,9 +107,9 @@ class TestSignUp:
     def test_phone_number_has_priority(self, signing_key: RSAKey) -> None:
         """In a pool that verifies both addresses, the code goes to the phone number."""
         pool = LocalPool(key=signing_key, auto_verified_attributes=["email", "phone_number"])
-        made = AccountClient(pool).sign_up("ada", email="a@example.com", phone_number="+15551234567")
+        reply = AccountClient(pool).sign_up("ada", email="a@example.com", phone_number="+15551234567")
 
-        assert made["CodeDeliveryDetails"]["AttributeName"] == "phone_number"
+        assert reply["CodeDeliveryDetails"]["AttributeName"] == "phone_number"
 
     def test_no_verification(self, signing_key: RSAKey) -> None:
         """A pool that verifies no address sends no code."""
@@ -157,10 +157,10 @@ class TestSignUp:
     def test_email_as_username(self, signing_key: RSAKey) -> None:
         """In a pool of email addresses the internal name is the sub, and a second user of the address is refused."""
         talk = AccountClient(LocalPool(key=signing_key, username_attributes=["email"]))
-        made = talk.sign_up("ada@example.com")
+        reply = talk.sign_up("ada@example.com")
         talk.confirm("ada@example.com", talk.pool.outbox.code_for("ada@example.com"))
 
-        assert talk.pool.user("ada@example.com").username == made["UserSub"]
+        assert talk.pool.user("ada@example.com").username == reply["UserSub"]
         with refused("UsernameExistsException", "An account with the given email already exists."):
             talk.sign_up("ada@example.com")
         with refused("InvalidParameterException", "Username should be an email."):
@@ -376,8 +376,8 @@ class TestSchema:
 
     def test_immutable_attributes(self, talk: AccountClient) -> None:
         """An immutable attribute can be set by SignUp only; administrators cannot change it either."""
-        given = {"email": "ada@example.com", "name": "Ada", "custom:badge": "7"}
-        talk.sign_up("ada", **given)
+        attributes = {"email": "ada@example.com", "name": "Ada", "custom:badge": "7"}
+        talk.sign_up("ada", **attributes)
         talk.confirm("ada", talk.pool.outbox.code_for("ada"))
         immutable = ("InvalidParameterException", "user.custom:badge: Attribute cannot be updated.")
         with refused(*immutable):

@@ -26,8 +26,8 @@ class AdminClient(ApiClient):
 
     def create(self, username: str = "ada", **more: Any) -> Any:
         """Send AdminCreateUser."""
-        given = [{"Name": n, "Value": v} for n, v in more.pop("attributes", {}).items()]
-        return self.do("admin_create_user", username, UserAttributes=given, **more)["User"]
+        attributes = [{"Name": n, "Value": v} for n, v in more.pop("attributes", {}).items()]
+        return self.do("admin_create_user", username, UserAttributes=attributes, **more)["User"]
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ class TestAdminCreateUser:
 
     def test_invitation(self, talk: AdminClient) -> None:
         """The invitation contains the temporary password, which the user must change at the first sign-in."""
-        made = talk.create(attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"])
+        user = talk.create(attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"])
         invitation = talk.pool.outbox[-1]
-        asked = talk.password("ada", invitation.code.reveal())
+        reply = talk.password("ada", invitation.code.reveal())
 
-        assert made["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+        assert user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
         assert (invitation.to, invitation.purpose) == ("ada@example.com", "AdminCreateUser")
-        assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        assert reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
     def test_default_medium_is_sms(self, talk: AdminClient) -> None:
         """Without a phone number no invitation is sent by default."""
@@ -102,10 +102,10 @@ class TestAdminCreateUser:
         """A verified alias of another user is refused, or taken over with ForceAliasCreation."""
         talk = AdminClient(LocalPool(key=signing_key, aliases=["email"]))
         talk.pool.add_user("bea", PASSWORD, email="us@example.com")
-        given = {"email": "us@example.com", "email_verified": "true"}
+        attributes = {"email": "us@example.com", "email_verified": "true"}
         with refused("AliasExistsException", "An account with the given email already exists."):
-            talk.create(attributes=given)
-        talk.create(attributes=given, ForceAliasCreation=True)
+            talk.create(attributes=attributes)
+        talk.create(attributes=attributes, ForceAliasCreation=True)
 
         assert talk.pool.user("us@example.com").username == "ada"
 
@@ -157,22 +157,22 @@ class TestUserState:
     def test_delete_user(self, talk: AdminClient) -> None:
         """AdminDeleteUser also ends a sign-in under way."""
         talk.pool.user("ada").status = type(talk.pool.user("ada").status)("FORCE_CHANGE_PASSWORD")
-        asked = talk.password("ada", PASSWORD)
+        reply = talk.password("ada", PASSWORD)
         talk.do("admin_delete_user")
         with refused("NotAuthorizedException", "Invalid session for the user."):
-            talk.answer(asked, "ada", NEW_PASSWORD=NEW)
+            talk.answer(reply, "ada", NEW_PASSWORD=NEW)
         with refused(*NOBODY):
             talk.do("admin_get_user")
 
     def test_update_attributes(self, talk: AdminClient) -> None:
         """AdminUpdateUserAttributes can mark a new address as verified; otherwise it is sent a code."""
         update = "admin_update_user_attributes"
-        given = {"Name": "email", "Value": "new@example.com"}
-        talk.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, given])
+        attribute = {"Name": "email", "Value": "new@example.com"}
+        talk.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, attribute])
 
         assert talk.pool.user("ada").attributes["email_verified"] == "true"
         assert len(talk.pool.outbox) == 0
-        talk.do(update, UserAttributes=[{**given, "Value": "newer@example.com"}])
+        talk.do(update, UserAttributes=[{**attribute, "Value": "newer@example.com"}])
         assert talk.pool.user("ada").attributes["email_verified"] == "false"
         assert talk.pool.outbox[-1].to == "newer@example.com"
 
@@ -217,9 +217,9 @@ class TestListUsers:
             pool.add_user(name, PASSWORD, email=f"{name}@example.com", enabled=name != "bea")
         return AdminClient(pool)
 
-    def names(self, talk: AdminClient, **asked: Any) -> list[str]:
+    def names(self, talk: AdminClient, **members: Any) -> list[str]:
         """The names of the users that ListUsers returns."""
-        found = talk.do("list_users", None, **asked)["Users"]
+        found = talk.do("list_users", None, **members)["Users"]
         return [each["Username"] for each in found]
 
     def test_pages(self, talk: AdminClient) -> None:

@@ -182,11 +182,11 @@ class TestGate:
 
     def test_every_reply_is_checked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every reply of a sign-in is checked."""
-        seen = []
-        monkeypatch.setattr(operations, "check_transition", lambda *args: seen.append((args[0], args[2])))
+        checked = []
+        monkeypatch.setattr(operations, "check_transition", lambda *args: checked.append((args[0], args[2])))
         ApiClient(pool).srp("ada", PASSWORD)
 
-        assert seen == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]
+        assert checked == [(UserSrpAuth, None), (SrpClaim, "PASSWORD_VERIFIER")]
 
 
 class TestRefusals:
@@ -257,9 +257,9 @@ class TestSecrets:
         )
         talk = ApiClient(pool)
         choice = talk.srp("ada", self.PLANTED + "-password")
-        asked = talk.answer(choice, "ada", ANSWER="SMS_MFA")
+        reply = talk.answer(choice, "ada", ANSWER="SMS_MFA")
         code = pool.outbox.code_for("ada")
-        pending = pool._core.sessions.find(None, asked["Session"])
+        pending = pool._core.sessions.find(None, reply["Session"])
         shown = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, pending)]
         shown += [repr(pending.expected_answer), repr(pending.attempt), repr(user.software_token)]
         shown += [repr(user.credential), repr(pool.app_client), repr(pool.configuration)]
@@ -270,12 +270,12 @@ class TestSecrets:
                     {
                         "ClientId": pool.client_id,
                         "ChallengeName": "SMS_MFA",
-                        "Session": asked["Session"],
+                        "Session": reply["Session"],
                         "ChallengeResponses": talk._with_hash({"USERNAME": "ada", "SMS_MFA_CODE": wrong}),
                     },
                 )
             shown += [repr(caught.value), str(caught.value)]
-        done = talk.answer(asked, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
+        done = talk.answer(reply, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
         proof_leg = talk.srp_a("ada")
         block = proof_leg["ChallengeParameters"]["SECRET_BLOCK"]
         opened = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
@@ -289,7 +289,7 @@ class TestSecrets:
             self.PLANTED,
             self.TOTP,
             code,
-            asked["Session"],
+            reply["Session"],
             opened.session,
             block,
             done["RefreshToken"],
@@ -377,12 +377,12 @@ def test_only_the_internal_name_in_responses(signing_key: RSAKey) -> None:
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com")
     talk = ApiClient(pool)
-    asked = talk.password("ada@example.com", PASSWORD)
+    reply = talk.password("ada@example.com", PASSWORD)
     with refused("NotAuthorizedException", "Invalid session for the user."):
-        talk.answer(asked, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
-    asked = talk.password("ada@example.com", PASSWORD)
+        talk.answer(reply, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+    reply = talk.password("ada@example.com", PASSWORD)
 
-    assert "AuthenticationResult" in talk.answer(asked, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+    assert "AuthenticationResult" in talk.answer(reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
 
 
 def test_cognito_driver(pool: LocalPool) -> None:
@@ -397,8 +397,8 @@ def test_requests_of_warrant_lite(signing_key: RSAKey) -> None:
     pool = LocalPool(key=signing_key, aliases=["email"])
     pool.add_user("ada", PASSWORD, email="ada@example.com")
     talk = ApiClient(pool)
-    asked = talk.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
-    claim = talk.claim(asked, PASSWORD)
+    reply = talk.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
+    claim = talk.claim(reply, PASSWORD)
 
     assert "AuthenticationResult" in talk.respond("PASSWORD_VERIFIER", USERNAME="ada@example.com", **claim)
     with refused(*WRONG):

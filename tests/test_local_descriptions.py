@@ -362,10 +362,10 @@ class TestSecretInSecretsManager:
         pool.add_user("ada", PASSWORD)
         return pool
 
-    @pytest.mark.parametrize("given", [None, "the-secret-of-the-client"])
-    def test_secret_hash_is_required(self, signing_key: RSAKey, given: str | None) -> None:
+    @pytest.mark.parametrize("secret", [None, "the-secret-of-the-client"])
+    def test_secret_hash_is_required(self, signing_key: RSAKey, secret: str | None) -> None:
         """The pool creates a secret, unless one is passed; requests need its SECRET_HASH."""
-        pool = self.pool(signing_key, **({} if given is None else {"client_secret": given}))
+        pool = self.pool(signing_key, **({} if secret is None else {"client_secret": secret}))
         request = {
             "AuthFlow": "USER_PASSWORD_AUTH",
             "ClientId": pool.client_id,
@@ -375,7 +375,7 @@ class TestSecretInSecretsManager:
         with pytest.raises(PoolRefusal, match="SECRET_HASH was not received"):
             pool.answer("InitiateAuth", request)
         assert pool.client_secret is not None
-        assert given in {None, pool.client_secret.reveal()}
+        assert secret in {None, pool.client_secret.reveal()}
         assert pool.cognito().sign_in("ada", PASSWORD).tokens is not None
 
     def test_description(self, signing_key: RSAKey) -> None:

@@ -262,11 +262,11 @@ def respond(event: Any) -> None:
 @pytest.mark.parametrize("sender", [False, True])
 def test_powertools_parses_every_event(signing_key: RSAKey, version: Any, *, sender: bool) -> None:
     """Every property of AWS Lambda Powertools' class can be read from each trigger's event."""
-    seen: set[str] = set()
+    sources: set[str] = set()
 
     def handler(event: Event, _: Any) -> Event:
         source = event["triggerSource"].partition("_")[0]
-        seen.add(source)
+        sources.add(source)
         newer = source == "TokenGeneration" and version != "V1_0"
         parsed = CLASSES[f"{source}2" if newer else source](event)
         read_all(parsed)
@@ -285,11 +285,11 @@ def test_powertools_parses_every_event(signing_key: RSAKey, version: Any, *, sen
     api.srp("ada", PASSWORD)
     tokens = api.password("old", PASSWORD)["AuthenticationResult"]
     api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
-    asked = api.initiate("CUSTOM_AUTH", USERNAME="bea")
+    reply = api.initiate("CUSTOM_AUTH", USERNAME="bea")
     for answer in ("3", "2"):
-        asked = api.answer(asked, "bea", ANSWER=answer)
+        reply = api.answer(reply, "bea", ANSWER=answer)
 
-    assert "AuthenticationResult" in asked
+    assert "AuthenticationResult" in reply
     senders = {"CustomEmailSender", "CustomSMSSender"}
     unseen = {"CustomMessage"} if sender else senders
-    assert seen == {name for name in CLASSES if name != "TokenGeneration2"} - unseen
+    assert sources == {name for name in CLASSES if name != "TokenGeneration2"} - unseen

@@ -53,12 +53,12 @@ def test_clients_made_inside_and_before() -> None:
     """Clients created before and within `with` reach the region, without credentials."""
     with mock_aws() as cognito:
         inside = boto3.client("cognito-idp", region_name="eu-central-1")
-        made = [make_pool(inside), make_pool(BEFORE)]
+        pools = [make_pool(inside), make_pool(BEFORE)]
         unsigned = boto3.client("cognito-idp", REGION, config=Config(signature_version=UNSIGNED))
         with pytest.raises(ClientError, match="MissingAuthenticationToken"):
             make_pool(unsigned)
 
-    assert list(cognito.pools) == made
+    assert list(cognito.pools) == pools
     assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
 
 
@@ -336,8 +336,8 @@ def apply(idp: Any, state: dict[str, str]) -> dict[str, str]:
     if "client" in state:
         idp.update_user_pool_client(**client, ClientId=state["client"])
     else:
-        made = idp.create_user_pool_client(**client, GenerateSecret=True)
-        state["client"] = made["UserPoolClient"]["ClientId"]
+        app_client = idp.create_user_pool_client(**client, GenerateSecret=True)
+        state["client"] = app_client["UserPoolClient"]["ClientId"]
     return state
 
 

@@ -270,8 +270,8 @@ class TestChangePassword:
         pool = LocalPool(key=signing_key, allowed_first_auth_factors=["EMAIL_OTP", "PASSWORD"])
         pool.add_user("ada", email="ada@example.com")
         talk = RecoveryClient(pool)
-        asked = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
-        reply = talk.answer(asked, "ada", EMAIL_OTP_CODE=talk.code)
+        challenge = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        reply = talk.answer(challenge, "ada", EMAIL_OTP_CODE=talk.code)
         talk.change(reply["AuthenticationResult"]["AccessToken"], None, NEW)
 
         assert "AuthenticationResult" in talk.password("ada", NEW)
@@ -307,11 +307,11 @@ class TestPasswordHistory:
         pool = LocalPool(key=signing_key, password_policy=PasswordPolicy(password_history_size=1))
         pool.add_user("ada", PASSWORD, temporary=True)
         talk = RecoveryClient(pool)
-        asked = talk.password("ada", PASSWORD)
+        reply = talk.password("ada", PASSWORD)
         with refused(*USED):
-            talk.answer(asked, "ada", NEW_PASSWORD=PASSWORD)
+            talk.answer(reply, "ada", NEW_PASSWORD=PASSWORD)
 
-        assert "AuthenticationResult" in talk.answer(asked, "ada", NEW_PASSWORD=NEW)
+        assert "AuthenticationResult" in talk.answer(reply, "ada", NEW_PASSWORD=NEW)
 
     def test_history_is_not_revealed(self, signing_key: RSAKey) -> None:
         """Without the code, a password of the history is refused like any other."""

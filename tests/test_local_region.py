@@ -66,20 +66,20 @@ def test_requests_about_no_pool(operation: str, members: dict[str, Any], code: s
 def test_pools_of_the_library_and_of_the_api() -> None:
     """`pool()` and `like()` add pools with an app client; each region lists its own pools."""
     cognito = LocalCognito(region="us-west-2", issuer="http://localhost:9229")
-    made = cognito.pool(mfa="OPTIONAL")
-    described = cognito.client().describe_user_pool(UserPoolId=made.pool_id)
+    pool = cognito.pool(mfa="OPTIONAL")
+    described = cognito.client().describe_user_pool(UserPoolId=pool.pool_id)
     copy = cognito.like({**described["UserPool"], "Id": "us-west-2_copy"})
     elsewhere = cognito.client(region="eu-central-1")
     created = elsewhere.create_user_pool(PoolName="there")["UserPool"]["Id"]
 
-    assert [*cognito.pools] == [made.pool_id, "us-west-2_copy", created]
+    assert [*cognito.pools] == [pool.pool_id, "us-west-2_copy", created]
     assert copy.configuration.mfa == "OPTIONAL"
     assert created.startswith("eu-central-1_")
     assert cognito.pools[created].issuer == f"http://localhost:9229/{created}"
     listed = elsewhere.list_user_pools(MaxResults=60)["UserPools"]
     assert [each["Id"] for each in listed] == [created]
     with pytest.raises(ValueError, match="already"):
-        cognito.pool(pool_id=made.pool_id)
+        cognito.pool(pool_id=pool.pool_id)
 
 
 def test_deletion_protection() -> None:
@@ -152,24 +152,24 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "key", "given", "changed", "listed"), RECORDS)
-def test_records(kind: str, key: str, given: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
+@pytest.mark.parametrize(("kind", "key", "members", "changed", "listed"), RECORDS)
+def test_records(kind: str, key: str, members: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
     """A record is created once, found, listed one page at a time, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
     size = {"Limit" if kind == "Group" else "MaxResults": 2}
     find = f"{'Get' if kind == 'Group' else 'Describe'}{kind}"
     for name in ("one", "two", "three"):
-        cognito.answer(f"Create{kind}", {**pool, key: name, **given})
+        cognito.answer(f"Create{kind}", {**pool, key: name, **members})
     with pytest.raises(PoolRefusal, match="exists"):
-        cognito.answer(f"Create{kind}", {**pool, key: "one", **given})
+        cognito.answer(f"Create{kind}", {**pool, key: "one", **members})
     cognito.answer(f"Update{kind}", {**pool, key: "two", **changed})
     found = cognito.answer(find, {**pool, key: "two"})[kind]
     first = cognito.answer(f"List{kind}s", {**pool, **size})
     last = cognito.answer(f"List{kind}s", {**pool, **size, "NextToken": first["NextToken"]})
     cognito.answer(f"Delete{kind}", {**pool, key: "one"})
 
-    assert found.items() >= {**pool, key: "two", **given, **changed}.items()
+    assert found.items() >= {**pool, key: "two", **members, **changed}.items()
     names = [each[key] for each in (*first[listed], *last[listed])]
     assert names == ["one", "two", "three"]
     assert "NextToken" not in last
@@ -272,8 +272,8 @@ def test_settings_that_contradict_each_other() -> None:
 
     schema = [{"Name": "email", "Required": True}, TEAM]
     cognito.answer("CreateUserPool", {"PoolName": "x", "UserPoolTier": "LITE"})
-    made = cognito.answer("CreateUserPool", {"PoolName": "x", "Schema": schema})["UserPool"]
-    pool = {"UserPoolId": made["Id"]}
+    described = cognito.answer("CreateUserPool", {"PoolName": "x", "Schema": schema})["UserPool"]
+    pool = {"UserPoolId": described["Id"]}
     for members, message in POOLS:
         assert message in refused("CreateUserPool", PoolName="x", **members)
     for members, message in CLIENTS:
@@ -347,9 +347,9 @@ def test_client_secrets() -> None:
     client, own = {"UserPoolId": pool_id, "ClientId": app["ClientId"]}, "o" * 24
 
     def is_valid(secret: str) -> bool:
-        given = {"ClientId": app["ClientId"], "Token": "none", "ClientSecret": secret}
+        members = {"ClientId": app["ClientId"], "Token": "none", "ClientSecret": secret}
         try:
-            cognito.answer("RevokeToken", given)
+            cognito.answer("RevokeToken", members)
         except PoolRefusal as refusal:
             return "ClientSecret" not in refusal.message
         return True
@@ -378,5 +378,5 @@ def test_client_secrets() -> None:
         cognito.answer("DeleteUserPoolClientSecret", {**client, "ClientSecretId": added["ClientSecretId"]})
     with pytest.raises(PoolRefusal, match="ResourceNotFound"):
         cognito.answer("DeleteUserPoolClientSecret", {**client, "ClientSecretId": "none"})
-    made = cognito.answer("AddUserPoolClientSecret", client)["ClientSecretDescriptor"]
-    assert is_valid(made["ClientSecretValue"])
+    new_secret = cognito.answer("AddUserPoolClientSecret", client)["ClientSecretDescriptor"]
+    assert is_valid(new_secret["ClientSecretValue"])

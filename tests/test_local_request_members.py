@@ -134,13 +134,13 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})
 
 
-@pytest.mark.parametrize("given", ["AuthParameters", "ChallengeResponses"])
-def test_an_error_shows_nothing_of_a_sensitive_map(given: str) -> None:
+@pytest.mark.parametrize("value", ["AuthParameters", "ChallengeResponses"])
+def test_an_error_shows_nothing_of_a_sensitive_map(value: str) -> None:
     """No error shows a value of a map that the API's model marks as sensitive."""
-    operation = "InitiateAuth" if given == "AuthParameters" else "RespondToAuthChallenge"
+    operation = "InitiateAuth" if value == "AuthParameters" else "RespondToAuthChallenge"
     refusals: list[str] = []
     for key in ("PASSWORD", "ANSWER", "SRP_A", "USERNAME"):
-        members = {given: {key: "planted" * 100_000}}
+        members = {value: {key: "planted" * 100_000}}
         request_members.check_constraints(
             operation, members, lambda _, why: refusals.append(str(why.message))
         )

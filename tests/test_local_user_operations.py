@@ -113,7 +113,7 @@ class TestFactors:
         """After the deletion the app is no factor, also in a pending sign-in; a new app can be set up."""
         preference = {"Enabled": True, "PreferredMfa": True}
         admin(api, "admin_set_user_mfa_preference", SoftwareTokenMfaSettings=preference)
-        asked = api.password("ada", PASSWORD)
+        reply = api.password("ada", PASSWORD)
         factors = admin(api, "admin_get_user_auth_factors")
         assert factors["ConfiguredUserAuthFactors"] == ["PASSWORD", "SOFTWARE_TOKEN"]
         assert factors["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
@@ -121,7 +121,7 @@ class TestFactors:
 
         why = "Software Token MFA does not exist for the user."
         with refused("SoftwareTokenMFANotFoundException", why):
-            api.answer(asked, "ada", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())
+            api.answer(reply, "ada", SOFTWARE_TOKEN_MFA_CODE=pyotp.TOTP(TOTP).now())
         assert admin(api, "admin_get_user_auth_factors")["ConfiguredUserAuthFactors"] == ["PASSWORD"]
         assert admin(api, "admin_get_user")["UserMFASettingList"] == []
         assert api.boto.associate_software_token(AccessToken=token(api))["SecretCode"]
@@ -182,10 +182,10 @@ class TestAuthEvents:
         with refused(*WRONG):
             api.password("ada", "wrong")
         admin(api, "admin_set_user_mfa_preference", SMSMfaSettings={"Enabled": True})
-        asked = api.srp("ada", PASSWORD)
+        challenge = api.srp("ada", PASSWORD)
         with refused(*MISMATCH):
-            api.answer(asked, "ada", SMS_MFA_CODE="wrong")
-        reply = api.answer(asked, "ada", SMS_MFA_CODE=api.pool.outbox.code_for("ada"))
+            api.answer(challenge, "ada", SMS_MFA_CODE="wrong")
+        reply = api.answer(challenge, "ada", SMS_MFA_CODE=api.pool.outbox.code_for("ada"))
         tokens = reply["AuthenticationResult"]
         api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
         api.boto.forgot_password(ClientId=api.app.client_id, Username="ada")
@@ -263,13 +263,13 @@ def test_define_auth_challenge_names_sms_mfa(signing_key: RSAKey, *, named: bool
     pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=ways)
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     api = ApiClient(pool)
-    asked = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
-    claim = api.claim(asked, PASSWORD)
+    challenge = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
+    claim = api.claim(challenge, PASSWORD)
     if not named:
         with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
-            api.answer(asked, "ada", **claim)
+            api.answer(challenge, "ada", **claim)
         return
-    asked = api.answer(asked, "ada", **claim)
-    assert asked["ChallengeName"] == "SMS_MFA"
-    reply = api.answer(asked, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
+    challenge = api.answer(challenge, "ada", **claim)
+    assert challenge["ChallengeName"] == "SMS_MFA"
+    reply = api.answer(challenge, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
     assert "AuthenticationResult" in reply

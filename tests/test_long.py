@@ -86,19 +86,19 @@ def test_first_argument_is_the_seed(
         if path.stem == "crowd":  # the workers over Redis are in test_stores_crowd
             monkeypatch.setattr(module.test_stores_crowd, "run_crowd", lambda *_: None)
         if path.stem == "server":  # each trial is in the suite, shorter
-            asked: list[tuple[str, int, int]] = []
+            calls: list[tuple[str, int, int]] = []
             for name in module.TRIALS:
 
                 def trial(
-                    seed: int, number: int, name: str = name, asked: list[tuple[str, int, int]] = asked
+                    seed: int, number: int, name: str = name, calls: list[tuple[str, int, int]] = calls
                 ) -> dict[str, int]:
-                    asked.append((name, seed, number))
+                    calls.append((name, seed, number))
                     return {}
 
                 monkeypatch.setitem(module.TRIALS, name, trial)
         assert module.main() == 0
         if path.stem == "server":
-            assert asked == [(name, 77, 2) for name in ("fuzz", "kill", "slow")]
+            assert calls == [(name, 77, 2) for name in ("fuzz", "kill", "slow")]
 
         said = capsys.readouterr().out
         assert "77" in said.splitlines()[-1], path.name

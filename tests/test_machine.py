@@ -179,10 +179,10 @@ def test_own_states_and_triggers() -> None:
 
 def test_own_callbacks_are_kept_beside_the_machines() -> None:
     """prepare_event, after_state_change and transitions that are passed are added to the protocol's."""
-    seen: list[str] = []
+    calls: list[str] = []
     page, _ = embedded(
-        prepare_event=lambda event: seen.append("prepare"),
-        after_state_change=[lambda event: seen.append("after")],
+        prepare_event=lambda event: calls.append("prepare"),
+        after_state_change=[lambda event: calls.append("after")],
         transitions=[["give_up", "*", State.FAILED]],
     )
 
@@ -190,7 +190,7 @@ def test_own_callbacks_are_kept_beside_the_machines() -> None:
     page.give_up()
 
     assert page.state is State.FAILED
-    assert seen == ["prepare", "after"] * 2
+    assert calls == ["prepare", "after"] * 2
 
 
 def test_it_pickles() -> None:
@@ -212,9 +212,9 @@ def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
     flow = pool.cognito().sign_in("ada", "Correct-Horse-1")
     key = new_key()
     page, _ = embedded(driver=flow.carry, initial=flow.state)
-    kept = pickle.dumps(page)
-    assert b"Correct-Horse" not in kept
-    again = pickle.loads(kept)  # noqa: S301 - our own
+    pickled = pickle.dumps(page)
+    assert b"Correct-Horse" not in pickled
+    again = pickle.loads(pickled)  # noqa: S301 - our own
 
     with pytest.raises(InvalidOperation, match="set_driver"):
         again.code("000000")
@@ -269,7 +269,7 @@ def test_a_prefix_with_a_driver() -> None:
     page.auth_user_password_auth("ada", "a password")
     page.trigger("auth_code", "123456")
 
-    assert driver.given == [
+    assert driver.calls == [
         ("user_password_auth", ("ada", Secret("a password"))),
         ("code", (Secret("123456"),)),
     ]
@@ -373,12 +373,12 @@ class Scripted:
 
     def __init__(self, *script: Any) -> None:
         self.script = list(script)
-        self.given: list[tuple[str, tuple[Any, ...]]] = []
+        self.calls: list[tuple[str, tuple[Any, ...]]] = []
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Any:
         """Return the next outcome, or raise the next error."""
         assert not kwargs
-        self.given.append((response.trigger, args))
+        self.calls.append((response.trigger, args))
         outcome = self.script.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
@@ -400,7 +400,7 @@ def test_a_drivers_triggers_send_and_move() -> None:
     page.code("123456")
 
     assert page.state is State.AUTHENTICATED
-    assert driver.given == [
+    assert driver.calls == [
         ("user_srp_auth", ("ada", Secret("a password"))),  # wrapped before transitions sees it
         ("srp_claim", ()),
         ("code", (Secret("123456"),)),
@@ -414,7 +414,7 @@ def test_may_never_sends() -> None:
 
     assert page.may_user_srp_auth("ada", "a password") is True
     assert page.may_code("123456") is False
-    assert driver.given == []
+    assert driver.calls == []
 
 
 def test_a_drivers_refusal_moves_then_raises() -> None:
@@ -555,23 +555,23 @@ class Entering:
     state: State | str
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
+        self.events: list[str] = []
 
     def entered(self, _: Any) -> None:
         """Count a state that was entered."""
-        self.seen.append(f"in {self.state}")
+        self.events.append(f"in {self.state}")
 
     def left(self, _: Any) -> None:
         """Count a state that was left."""
-        self.seen.append(f"out {self.state}")
+        self.events.append(f"out {self.state}")
 
     def after(self, _: Any) -> None:
         """Count a move."""
-        self.seen.append("moved")
+        self.events.append("moved")
 
 
 @pytest.mark.parametrize(
-    ("state", "trigger", "outcome", "seen"),
+    ("state", "trigger", "outcome", "entered"),
     [
         (State.SMS_MFA, "code", LoopKind.RETRY, ["moved"]),
         (State.SMS_MFA, "code", LoopKind.DEVICE_DROPPED, ["moved"]),
@@ -584,7 +584,7 @@ class Entering:
     ],
 )
 def test_only_a_new_challenge_enters_its_state_again(
-    state: State, trigger: str, outcome: Any, seen: list[str]
+    state: State, trigger: str, outcome: Any, entered: list[str]
 ) -> None:
     """A retry, an acknowledgement and a dropped device are internal transitions; a new challenge is reflexive."""
     page: Any = Entering()
@@ -595,7 +595,7 @@ def test_only_a_new_challenge_enters_its_state_again(
     getattr(page, trigger)(outcome)
 
     assert page.state is state
-    assert [each.split()[0] for each in page.seen] == seen
+    assert [each.split()[0] for each in page.events] == entered
 
 
 def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:

@@ -35,14 +35,14 @@ TO_A_CODE = [
 def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
     """Over all flows, with and without a password, the rule gives the roles of the table's nodes."""
     flows = [transition.response.auth_flow] if transition.response.auth_flow else FLOWS
-    given = {
+    roles = {
         email_otp_role(
             transition.source, transition.response, flow=flow, password_proved=proved, has_access_token=credit
         )
         for flow, proved, credit in product(flows, (False, True), (False, True))
     }
 
-    assert given == set(target_roles(transition, None))
+    assert roles == set(target_roles(transition, None))
 
 
 def test_the_path_decides_the_role() -> None:
@@ -134,10 +134,10 @@ def _step(signin: SignIn, recording: Recording, transition: Transition, number: 
     """Make a transition; return False if this sign-in does not accept its response."""
     if transition.response not in signin.accepts:
         return False
-    given = RESPONSES[transition.response]
-    if hasattr(given, "srp_a"):
-        given = attrs.evolve(cast("r.SrpA", given), srp_a=f"{number:x}")
-    request, raw, context = signin.send(given), reply(*transition), dict[str, Any]()
+    response = RESPONSES[transition.response]
+    if hasattr(response, "srp_a"):
+        response = attrs.evolve(cast("r.SrpA", response), srp_a=f"{number:x}")
+    request, raw, context = signin.send(response), reply(*transition), dict[str, Any]()
     raw = {**raw, "Session": f"session-{number}-{'s' * 20}"}
     model = SimpleNamespace(name=request.operation)
     recording._before_request(request.reveal(), model, context)

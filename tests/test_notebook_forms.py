@@ -31,28 +31,28 @@ def recording(signing_key: RSAKey) -> SignInRecording:
 
 def at_challenge(recording: SignInRecording, challenge: Any) -> SignInRecording:
     """Return the recording with its sign-in at a challenge."""
-    made = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
-    made.resume(challenge.state, challenge, (), admin=False)
-    made.flow, made.username = "USER_AUTH", "ada"
-    recording.flow.signin = made
+    signin = SignIn("client", pool_id="eu-west-1_AbCdEfGhI")
+    signin.resume(challenge.state, challenge, (), admin=False)
+    signin.flow, signin.username = "USER_AUTH", "ada"
+    recording.flow.signin = signin
     return recording
 
 
 def test_a_passkey(recording: SignInRecording) -> None:
     """The form says that a notebook has no passkey; a credential can be pasted, or another factor chosen."""
-    asked = WebAuthn(name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={})
-    at_challenge(recording, asked)
+    challenge = WebAuthn(name="WEB_AUTHN", session=Secret("s"), available=("PASSWORD",), request_options={})
+    at_challenge(recording, challenge)
 
-    made = {form.trigger: form for form in prompts_for(recording.flow)}
+    forms = {form.trigger: form for form in prompts_for(recording.flow)}
 
-    assert list(made) == ["credential", "select", "password"]
-    assert "was created" in made["credential"].explanation
+    assert list(forms) == ["credential", "select", "password"]
+    assert "was created" in forms["credential"].explanation
     with pytest.raises(InvalidInput, match="must be JSON") as caught:
-        made["credential"].answer({"credential": "{not"})
+        forms["credential"].answer({"credential": "{not"})
     assert caught.value.__context__ is None
     signed = json.dumps({"id": "x"})
-    assert made["credential"].answer({"credential": signed}) == Credential(signed)
-    assert sample_response(made["credential"]) is None
+    assert forms["credential"].answer({"credential": signed}) == Credential(signed)
+    assert sample_response(forms["credential"]) is None
 
 
 def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
@@ -61,10 +61,10 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
     [form] = prompts_for(recording.flow)
     assert "RIDDLE" in form.explanation
 
-    made = form.answer({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
+    response = form.answer({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
 
-    assert made == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
-    assert recording.request_of(made).request["ChallengeResponses"] == {
+    assert response == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
+    assert recording.request_of(response).request["ChallengeResponses"] == {
         "RIDDLE_ANSWER": MASK,
         "HINT": MASK,
         "USERNAME": "ada",

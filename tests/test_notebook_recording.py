@@ -20,9 +20,9 @@ PASSWORD = "Correct-Horse-1"
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users receive a code."""
-    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
-    made.add_user("ada", PASSWORD, phone_number="+15555550143")
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return local_pool
 
 
 def position(recording: SignInRecording) -> tuple[State, int, int]:
@@ -62,11 +62,11 @@ def test_the_preview_is_what_is_sent(pool: LocalPool) -> None:
     """The request that is sent has the key pair of the preview."""
     recording = SignInRecording(pool, "ada", PASSWORD)
 
-    seen = recording.preview
+    preview = recording.preview
     step = recording.step()
 
-    assert seen is not None
-    assert step.exchanges[0].request["AuthParameters"] == seen.request["AuthParameters"]
+    assert preview is not None
+    assert step.exchanges[0].request["AuthParameters"] == preview.request["AuthParameters"]
 
 
 def test_back_undoes_what_was_done(pool: LocalPool) -> None:
@@ -187,12 +187,12 @@ def test_next_steps_have_conditions(pool: LocalPool) -> None:
     recording.step()
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
 
-    seen = {each["name"]: each for each in next_steps(recording.flow.signin, settings)}
+    steps = {each["name"]: each for each in next_steps(recording.flow.signin, settings)}
 
-    assert seen["SMS_MFA"]["ruled_out"] is None
-    assert seen["SELECT_MFA_TYPE"]["ruled_out"] is not None
-    assert all(each["conditions"] for each in seen.values())
-    assert "FAILED" not in seen
+    assert steps["SMS_MFA"]["ruled_out"] is None
+    assert steps["SELECT_MFA_TYPE"]["ruled_out"] is not None
+    assert all(each["conditions"] for each in steps.values())
+    assert "FAILED" not in steps
 
 
 def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> None:
@@ -205,13 +205,13 @@ def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> N
     recording.run()
     assert recording.flow.state is State.SELECT_CHALLENGE
 
-    seen = {
+    steps = {
         (each["response"], each["name"]): each["ruled_out"]
         for each in next_steps(recording.flow.signin, settings_of(pool))
     }
 
-    assert seen["select", "EMAIL_OTP (first factor)"] is None
-    assert seen["password", "EMAIL_OTP (second factor)"] is not None
+    assert steps["select", "EMAIL_OTP (first factor)"] is None
+    assert steps["password", "EMAIL_OTP (second factor)"] is not None
 
 
 def test_next_steps_that_only_a_lambda_names(signing_key: RSAKey) -> None:
@@ -222,12 +222,12 @@ def test_next_steps_that_only_a_lambda_names(signing_key: RSAKey) -> None:
     recording = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
     recording.run()
 
-    seen = {each["name"]: each for each in next_steps(recording.flow.signin, settings_of(pool))}
+    steps = {each["name"]: each for each in next_steps(recording.flow.signin, settings_of(pool))}
 
     assert settings_of(pool).lambda_config == frozenset(
         {"DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"}
     )
-    assert {each["ruled_out"] for each in seen.values()} == {None}
-    assert not seen["AUTHENTICATED"]["lambda_only"]
-    assert not seen["CUSTOM_CHALLENGE"]["lambda_only"]
-    assert seen["SMS_MFA"]["lambda_only"]
+    assert {each["ruled_out"] for each in steps.values()} == {None}
+    assert not steps["AUTHENTICATED"]["lambda_only"]
+    assert not steps["CUSTOM_CHALLENGE"]["lambda_only"]
+    assert steps["SMS_MFA"]["lambda_only"]

@@ -30,22 +30,22 @@ PASSWORD = "Correct-Horse-1"
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users receive a code by SMS."""
-    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
-    made.add_user("ada", PASSWORD, phone_number="+15555550143")
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return local_pool
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_key: RSAKey) -> None:
     """The observed steps of each sign-in are its history; lost and unreadable replies are marked, and not in it."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
-    scenario_user.cognito.observers = (seen.append,)
+    scenario_user.cognito.observers = (observations.append,)
 
     played(scenario, scenario_user)
 
     for flow in scenario_user.flows:
-        own = [each for each in seen if each.sign_in == flow.sign_in_id]
+        own = [each for each in observations if each.sign_in == flow.sign_in_id]
         assert tuple(each.step for each in own if each.lost is None) == flow.history
         lost = [each for each in own if each.lost is not None]
         assert {each.lost for each in lost} <= {"MalformedReply"}
@@ -53,7 +53,7 @@ def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_ke
         numbers = [each.step.number for each in own]
         assert numbers == sorted(numbers)
     assert len({flow.sign_in_id for flow in scenario_user.flows}) == len(scenario_user.flows)
-    assert all(0 < each.seconds < 60 for each in seen)
+    assert all(0 < each.seconds < 60 for each in observations)
 
 
 def lost(**_: object) -> None:
@@ -63,8 +63,8 @@ def lost(**_: object) -> None:
 
 def test_a_lost_step_is_marked(pool: LocalPool) -> None:
     """A step without a reply has its response, state and error class; its number is used again."""
-    seen: list[Observation] = []
-    cognito = pool.cognito(observers=[seen.append])
+    observations: list[Observation] = []
+    cognito = pool.cognito(observers=[observations.append])
     flow = cognito.sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
     event = "before-call.cognito-identity-provider.RespondToAuthChallenge"
@@ -74,7 +74,7 @@ def test_a_lost_step_is_marked(pool: LocalPool) -> None:
     cognito.client.meta.events.unregister(event, lost)
     flow.answer(code)
 
-    *_, missed, last = seen
+    *_, missed, last = observations
     assert (missed.lost, missed.flow, missed.sign_in) == (
         "ConnectionLost", "USER_SRP_AUTH", flow.sign_in_id,
     )  # fmt: skip
@@ -93,14 +93,14 @@ def test_a_lost_step_is_marked(pool: LocalPool) -> None:
 
 def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
     """A sealed sign-in that another process continues keeps its `sign_in` and its step numbers."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     key = new_key()
-    flow = pool.cognito(observers=[seen.append]).sign_in("ada", PASSWORD)
-    again = pool.cognito(observers=[seen.append]).resume(flow.seal(key), key)
+    flow = pool.cognito(observers=[observations.append]).sign_in("ada", PASSWORD)
+    again = pool.cognito(observers=[observations.append]).resume(flow.seal(key), key)
     again.answer(r.Code(pool.outbox.code_for("ada")))
 
-    assert [each.step.number for each in seen] == [1, 2, 3]
-    assert {each.sign_in for each in seen} == {flow.sign_in_id}
+    assert [each.step.number for each in observations] == [1, 2, 3]
+    assert {each.sign_in for each in observations} == {flow.sign_in_id}
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
@@ -108,12 +108,12 @@ def test_an_observer_that_raises_breaks_nothing(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
     """An error of an observer is logged, and the sign-in and other observers continue."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
 
     def falls_over(_: Observation) -> None:
         raise RuntimeError("of the observer's own")
 
-    observers = [falls_over, seen.append]
+    observers = [falls_over, observations.append]
     with caplog.at_level(logging.ERROR, "authfsm"):
         if driver == "sync":
             state = pool.cognito(observers=observers).sign_in("ada", PASSWORD).state
@@ -121,7 +121,7 @@ def test_an_observer_that_raises_breaks_nothing(
             state = asyncio.run(on(pool, observers=observers).sign_in("ada", PASSWORD)).state
 
     assert state is State.SMS_MFA
-    assert [each.step.number for each in seen] == [1, 2]
+    assert [each.step.number for each in observations] == [1, 2]
     assert [record.message for record in caplog.records] == ["an observer of a sign-in failed"] * 2
     assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [RuntimeError] * 2
 
@@ -162,12 +162,12 @@ def test_no_secret_reaches_an_observer(
     pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
 ) -> None:
     """No secret of a sign-in, nor the password or the name, is observed or logged."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     wire: set[str] = {PASSWORD, "ada"}
     client = pool.client()
     client.meta.events.register("provide-client-params.*", lambda params, **_: wire.update(words(params)))
     client.meta.events.register("after-call.*", lambda parsed, **_: wire.update(words(parsed)))
-    observers = [seen.append, logging_observer()]
+    observers = [observations.append, logging_observer()]
 
     with caplog.at_level(logging.INFO, "authfsm"):
         if driver == "sync":
@@ -182,11 +182,11 @@ def test_no_secret_reaches_an_observer(
         else:
             asyncio.run(converses(pool, client, observers))
 
-    assert len(seen) == 5
+    assert len(observations) == 5
     assert len(wire) > 15
-    timeless = [attrs.evolve(each, seconds=0.0) for each in seen]  # digits may be anything's
+    timeless = [attrs.evolve(each, seconds=0.0) for each in observations]  # digits may be anything's
     shown = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
-    for each in seen:  # nor are the digits of an id
+    for each in observations:  # nor are the digits of an id
         shown = shown.replace(each.sign_in, "")
     # The refusal's code is no secret; the wire has it in a header too.
     assert {each.rstrip(":") for each in wire if each in shown} == {"CodeMismatchException"}

@@ -33,24 +33,24 @@ PASSWORD = "Correct-Horse-1"
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users have an SMS code to give."""
-    made = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
-    made.add_user("ada", PASSWORD, phone_number="+15555550143")
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    return local_pool
 
 
 @pytest.fixture
-def kept() -> InMemorySpanExporter:
+def exporter() -> InMemorySpanExporter:
     """Keeps the spans that have ended."""
     return InMemorySpanExporter()
 
 
 @pytest.fixture
-def provider(kept: InMemorySpanExporter) -> Iterator[TracerProvider]:
+def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
     """A provider of this test's own: nothing global is set."""
-    made = TracerProvider()
-    made.add_span_processor(SimpleSpanProcessor(kept))
-    yield made
-    made.shutdown()
+    tracer_provider = TracerProvider()
+    tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
+    yield tracer_provider
+    tracer_provider.shutdown()
 
 
 def summary(span: ReadableSpan) -> tuple[Any, ...]:
@@ -92,7 +92,7 @@ async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tr
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
 def test_a_span_for_each_step(
-    pool: LocalPool, provider: TracerProvider, kept: InMemorySpanExporter, driver: str
+    pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter, driver: str
 ) -> None:
     """Each is a child of the request that took it, named after its row of the table; a refusal is an error."""
     tracer = provider.get_tracer("the application")
@@ -101,7 +101,7 @@ def test_a_span_for_each_step(
     else:
         sign_in = asyncio.run(converse_awaited(pool, provider, tracer))
 
-    ended = kept.get_finished_spans()
+    ended = exporter.get_finished_spans()
     requests = {span.name: span for span in ended if not span.name.startswith("sign_in")}
     steps = [span for span in ended if span.name.startswith("sign_in")]
     common = {"authfsm.sign_in.id": sign_in, "authfsm.flow": "USER_SRP_AUTH"}
@@ -173,7 +173,7 @@ def test_a_span_for_each_step(
 
 
 def test_a_lost_reply_is_an_error(
-    pool: LocalPool, provider: TracerProvider, kept: InMemorySpanExporter
+    pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter
 ) -> None:
     """`error.type` is this package's class, and the state is the unchanged one."""
     cognito = pool.cognito(observers=[spans(provider)])
@@ -185,7 +185,7 @@ def test_a_lost_reply_is_an_error(
     with pytest.raises(ConnectionLost):
         cognito.sign_in("ada", PASSWORD)
 
-    (span,) = kept.get_finished_spans()
+    (span,) = exporter.get_finished_spans()
     name, attributes, status, description = summary(span)
     assert (name, status, description) == (
         "sign_in START user_srp_auth", StatusCode.ERROR, "ConnectionLost: WAIT",
@@ -195,7 +195,7 @@ def test_a_lost_reply_is_an_error(
 
 
 def test_a_cancelled_step_is_an_error_without_an_action(
-    provider: TracerProvider, kept: InMemorySpanExporter
+    provider: TracerProvider, exporter: InMemorySpanExporter
 ) -> None:
     """A cancelled step has no recovery action."""
     at = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -203,7 +203,7 @@ def test_a_cancelled_step_is_an_error_without_an_action(
 
     spans(provider)(Observation("an id", step, 0.25, lost="CancelledError"))
 
-    (span,) = kept.get_finished_spans()
+    (span,) = exporter.get_finished_spans()
     assert (span.status.description, span.status.status_code) == (
         "CancelledError", StatusCode.ERROR,
     )  # fmt: skip
@@ -212,16 +212,16 @@ def test_a_cancelled_step_is_an_error_without_an_action(
 
 
 def test_a_span_lasts_as_long_as_its_step(
-    signing_key: RSAKey, provider: TracerProvider, kept: InMemorySpanExporter
+    signing_key: RSAKey, provider: TracerProvider, exporter: InMemorySpanExporter
 ) -> None:
     """A span ends when the reply came by the driver's clock, and lasts as long as its step."""
-    seen: list[Observation] = []
+    observations: list[Observation] = []
     clock = ManualClock()
     pool = LocalPool(key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD)
-    flow: Flow = pool.cognito(observers=[spans(provider), seen.append]).sign_in("ada", PASSWORD)
+    flow: Flow = pool.cognito(observers=[spans(provider), observations.append]).sign_in("ada", PASSWORD)
 
-    for span, each in zip(kept.get_finished_spans(), seen, strict=True):
+    for span, each in zip(exporter.get_finished_spans(), observations, strict=True):
         assert span.end_time is not None
         assert span.start_time is not None
         assert span.end_time // 1000 == round(clock().timestamp() * 1e6)

@@ -38,7 +38,7 @@ MINE, OTHER = srp.ephemeral(b"\x01" * 32), srp.ephemeral(b"\x02" * 32)
 PROOFS = {State.PASSWORD_VERIFIER: "password", State.DEVICE_PASSWORD_VERIFIER: "device"}
 
 
-def asked(state: State, number: int = 1, **parameters: str) -> dict[str, Any]:
+def challenge_reply(state: State, number: int = 1, **parameters: str) -> dict[str, Any]:
     """Return a challenge that requires a proof, with a B of its own."""
     raw = challenge(state)
     members = {"SRP_B": f"{srp.verifier(number):x}", **parameters}
@@ -66,24 +66,24 @@ class Hostile:
 
     def respond_to_auth_challenge(self, **request: Any) -> dict[str, Any]:
         """Return another challenge, whatever the answer."""
-        given = request["ChallengeResponses"]
-        if "SRP_A" in given:
-            self.sent.append(given["SRP_A"])
-        if "PASSWORD_CLAIM_SIGNATURE" in given:
-            self.proofs.append((request["ChallengeName"], given["PASSWORD_CLAIM_SECRET_BLOCK"]))
+        responses = request["ChallengeResponses"]
+        if "SRP_A" in responses:
+            self.sent.append(responses["SRP_A"])
+        if "PASSWORD_CLAIM_SIGNATURE" in responses:
+            self.proofs.append((request["ChallengeName"], responses["PASSWORD_CLAIM_SECRET_BLOCK"]))
         return self._next(self.then[min(len(self.proofs) + len(self.sent) - 1, len(self.then)) - 1])
 
     def _next(self, state: State) -> dict[str, Any]:
         self.count += 1
-        return asked(state, self.count)
+        return challenge_reply(state, self.count)
 
 
 def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return the result of a call, which is awaited if necessary."""
 
     async def awaited() -> Any:
-        given = call(*args, **kwargs)
-        return await given if inspect.isawaitable(given) else given
+        result = call(*args, **kwargs)
+        return await result if inspect.isawaitable(result) else result
 
     return asyncio.run(awaited())
 
@@ -112,8 +112,8 @@ SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
 @pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
 def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> None:
     """A service that repeats a challenge gets one proof of the password and one of the device."""
-    flow, device, made = SERVICES[service]
-    hostile = made()
+    flow, device, factory = SERVICES[service]
+    hostile = factory()
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
 
     with pytest.raises(ProtocolViolation) as caught:
@@ -135,7 +135,7 @@ def at_proof(state: State) -> SignIn:
         signin.send(r.CustomAuth("ada"))
         signin.receive(challenge(State.DEVICE_SRP_AUTH))
         signin.send(r.SrpA(MINE.SRP_A))
-    signin.receive(asked(state), at=NOON)
+    signin.receive(challenge_reply(state), at=NOON)
     return signin
 
 
@@ -168,7 +168,7 @@ def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) ->
     signin.send(prove(signin))
     signin.receive(challenge(State.CUSTOM_CHALLENGE))
     signin.send(r.Answer("42"))
-    signin.receive(asked(state, 1, **other))
+    signin.receive(challenge_reply(state, 1, **other))
 
     with pytest.raises(ProofRefused) as caught:
         prove(signin)
@@ -190,7 +190,7 @@ def test_a_used_ephemeral_is_not_sent_again(state: State) -> None:
             signin.send(r.SrpA(spelled))
     assert signin.awaiting is None
     signin.send(r.SrpA(OTHER.SRP_A))
-    signin.receive(asked(State.PASSWORD_VERIFIER, 2))
+    signin.receive(challenge_reply(State.PASSWORD_VERIFIER, 2))
     with pytest.raises(BadField):
         prove(signin, MINE)
     assert prove(signin, OTHER).secret_block is not None
@@ -213,7 +213,7 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
     again = SignIn("c", pool_id=POOL, device=DEVICE)
     unseal(seal(Snapshot("id", resumed), key, NOON), key, NOON, signin=again)
     again.send(r.Answer("42"))
-    again.receive(asked(state, 2), at=NOON)
+    again.receive(challenge_reply(state, 2), at=NOON)
     with pytest.raises(ProofRefused):
         prove(again)
     later = SignIn("c", pool_id=POOL, device=DEVICE)

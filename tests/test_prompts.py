@@ -89,12 +89,12 @@ def test_every_challenge_has_prompts(challenge: Any, role: Role | None) -> None:
 
 def test_every_response_of_a_user_can_be_made() -> None:
     """The prompts make exactly the responses of a user that the state accepts in this role."""
-    made: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
+    responses: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
     for _, challenge, role in EVERY:
-        found = made.setdefault((challenge.state, role), set())
+        found = responses.setdefault((challenge.state, role), set())
         found |= {each.response for each in form_for(challenge, role).prompts}
 
-    for (state, role), found in made.items():
+    for (state, role), found in responses.items():
         takes = {
             each
             for each in PROTOCOL[state]
@@ -120,14 +120,14 @@ def test_the_fields_are_the_arguments_of_the_response(challenge: Any, role: Role
         assert {each.within or each.name for each in prompt.fields} <= set(fields)
         needed = {name for name, each in fields.items() if each.default is attrs.NOTHING}
         assert needed <= {each.name for each in prompt.fields if each.required}
-        given = prompt.answer(values(prompt))
-        assert type(given) is prompt.response
+        response = prompt.answer(values(prompt))
+        assert type(response) is prompt.response
         assert not any(
-            isinstance(getattr(given, each.name), Secret)
+            isinstance(getattr(response, each.name), Secret)
             for each in fields.values()
             if str(each.type).startswith("str")
         )
-        check_answer(challenge, given)
+        check_answer(challenge, response)
 
 
 @by_challenge
@@ -135,12 +135,12 @@ def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
     """For each empty required field, the user's error names it and has no value of another field."""
     for prompt in form_for(challenge, role).prompts:
         for each in prompt.fields:
-            given = {**values(prompt), each.name: ""}
+            inputs = {**values(prompt), each.name: ""}
             if not each.required:
-                prompt.arguments(given)
+                prompt.arguments(inputs)
                 continue
             with pytest.raises(InvalidInput) as caught:
-                prompt.arguments(given)
+                prompt.arguments(inputs)
             assert caught.value.field == each.name
 
 
@@ -294,8 +294,8 @@ def test_only_attributes_without_a_value_are_asked_for() -> None:
     prompt = prompts(challenge)["new_password"]
     assert [each.name for each in prompt.fields] == ["password", "name", "custom:team"]
     assert [each.label for each in prompt.fields] == ["New password", "Name", "Team"]
-    given = prompt.answer({"password": "a b ", "name": "Ada", "custom:team": "x"})
-    assert given == r.NewPassword("a b ", {"name": "Ada", "custom:team": "x"})
+    response = prompt.answer({"password": "a b ", "name": "Ada", "custom:team": "x"})
+    assert response == r.NewPassword("a b ", {"name": "Ada", "custom:team": "x"})
 
 
 def test_public_parameters_are_facts() -> None:
@@ -421,8 +421,8 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
             with pytest.raises(StartAgain):
                 ask(flow)
             continue
-        given = ask(flow)
-        assert type(given) is prompt.response
+        response = ask(flow)
+        assert type(response) is prompt.response
         if prompt.response is r.RawAnswer:
             continue
         asked_for = [each for each in prompt.fields if each.required and each.kind != "choice"]
@@ -450,6 +450,6 @@ def test_a_journey_names_these_fields(challenge: Any, role: Role | None) -> None
 def test_the_random_walker_answers_these_forms() -> None:
     """The random walker answers every challenge that needs a user or an SRP proof."""
     by_its_own_way = {S.MFA_SETUP, S.SELECT_CHALLENGE}
-    made: Mapping[str, Any] = Answering.MAKERS
+    makers: Mapping[str, Any] = Answering.MAKERS
 
-    assert {State[name] for name in made} | by_its_own_way == set(CHALLENGES)
+    assert {State[name] for name in makers} | by_its_own_way == set(CHALLENGES)

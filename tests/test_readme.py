@@ -36,9 +36,9 @@ def test_the_sign_in_signs_in(
     typed = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
 
     def answer(prompt: str) -> str:
-        given = next(typed)
+        line = next(typed)
         assert prompt
-        return str(pool.outbox.code_for("ada")) if given is None else given
+        return str(pool.outbox.code_for("ada")) if line is None else line
 
     monkeypatch.setattr(boto3, "client", lambda _, **__: pool.client())
     monkeypatch.setattr("builtins.input", answer)
@@ -62,10 +62,10 @@ def code_with(*words: str) -> str:
     return block
 
 
-def run(block: str, /, **given: Any) -> dict[str, Any]:
+def run(block: str, /, **names: Any) -> dict[str, Any]:
     """Return the names that a code block of README defines."""
-    exec(compile(block, "README.md", "exec"), given)  # noqa: S102 - README's own code
-    return given
+    exec(compile(block, "README.md", "exec"), names)  # noqa: S102 - README's own code
+    return names
 
 
 def test_the_pool_answers(signing_key: RSAKey) -> None:
@@ -82,13 +82,13 @@ def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.C
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     code = code_with("class Page(ModelTriggers)").replace("page.code(code)", "page.code(code())")
-    given = {
+    names = {
         "cognito": pool.cognito(),
         "password": "Correct-Horse-1",
         "code": lambda: pool.outbox.code_for("ada"),
     }
 
-    page = run(code, **given)["page"]
+    page = run(code, **names)["page"]
     page.show_terms()
 
     assert capsys.readouterr().out == "a code was sent\n"
@@ -167,12 +167,12 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     """Both examples of a pending sign-in, in a cookie and in a store, sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
-    given = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "outbox": pool.outbox}
+    defined = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "outbox": pool.outbox}
     newest = ("Code(code)", "Code(outbox.code_for('ada'))")
 
-    sealed = run(code_with("cognito.resume(").replace(*newest), **given)
-    kept = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()").replace(*newest)
-    stored = run(f"from authfsm import MemoryStore\n{kept}", key=sealed["key"], **given)
+    sealed = run(code_with("cognito.resume(").replace(*newest), **defined)
+    source = code_with("PendingSignIns(").replace("RedisStore(redis)", "MemoryStore()").replace(*newest)
+    stored = run(f"from authfsm import MemoryStore\n{source}", key=sealed["key"], **defined)
 
     assert [names["flow"].state for names in (sealed, stored)] == [State.AUTHENTICATED] * 2
 

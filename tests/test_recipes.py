@@ -124,10 +124,10 @@ def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_asyncio(pool: LocalPool) -> None:
     """Tasks share one sign-in: at each expiry one of them refreshes; at the end it is signed out."""
-    asked: list[str] = []
+    calls: list[str] = []
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     events: Any = cognito.client.meta.events
-    events.register("before-call.cognito-identity-provider", lambda model, **_: asked.append(model.name))
+    events.register("before-call.cognito-identity-provider", lambda model, **_: calls.append(model.name))
     service = recipe("asyncio_service")
 
     async def code() -> str:
@@ -142,8 +142,8 @@ def test_asyncio(pool: LocalPool) -> None:
         return tokens
 
     assert len(set(asyncio.run(main()))) == 3
-    assert asked.count("GetTokensFromRefreshToken") == 2
-    assert asked[-1] == "RevokeToken"
+    assert calls.count("GetTokensFromRefreshToken") == 2
+    assert calls[-1] == "RevokeToken"
 
 
 def test_readme_links_to_each() -> None:

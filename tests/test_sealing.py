@@ -44,9 +44,9 @@ SCHEMA = json.loads((Path(authfsm.__file__).parent / "core/snapshot.schema.json"
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool whose users receive a code by SMS."""
-    made = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
-    made.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
-    return made
+    local_pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=ManualClock())
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    return local_pool
 
 
 def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
@@ -122,9 +122,9 @@ def _at_the_start(pool: LocalPool) -> Flow:
 
 
 def _required(pool: LocalPool) -> LocalPool:
-    made = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=pool._core.token_issuer.key.jwk)
-    made.add_user("ida", PASSWORD)
-    return made
+    local_pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], key=pool._core.token_issuer.key.jwk)
+    local_pool.add_user("ida", PASSWORD)
+    return local_pool
 
 
 STANDS: list[Callable[[LocalPool], Flow]] = [
@@ -170,10 +170,10 @@ def test_a_sign_in_that_waits_for_a_user_fits_a_cookie(pool: LocalPool) -> None:
     key, sizes = new_key(), {}
     for stand in STANDS:
         flow = stand(pool)
-        asked = flow.signin.challenge
-        if asked is not None and asked.session is not None:
-            longer = authfsm.Secret(asked.session.reveal().ljust(1000, "x"))
-            flow.signin.challenge = attrs.evolve(asked, session=longer)
+        challenge = flow.signin.challenge
+        if challenge is not None and challenge.session is not None:
+            longer = authfsm.Secret(challenge.session.reveal().ljust(1000, "x"))
+            flow.signin.challenge = attrs.evolve(challenge, session=longer)
         sizes[stand.__name__] = len(flow.seal(key))
 
     assert {name: size for name, size in sizes.items() if size > 4096 - 300} == {}
@@ -314,9 +314,9 @@ def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
     every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
     odd: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
     odd += [{key: value for key, value in members.items() if key != name} for name in members]
-    asked = members.get("asked", {})
-    inner = [*asked, "SecretCode", "Verified"]
-    odd += [{**members, "asked": {**asked, name: value}} for name in inner for value in ODD]
+    challenge = members.get("asked", {})
+    inner = [*challenge, "SecretCode", "Verified"]
+    odd += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD]
     for place in range(7):
         for value in ODD:
             row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
@@ -520,7 +520,7 @@ def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
 
     client: Any = flow.cognito.client
     call = client.respond_to_auth_challenge
-    client.respond_to_auth_challenge = lambda **given: Heard(call(**given))
+    client.respond_to_auth_challenge = lambda **members: Heard(call(**members))
     flow.step()
     threads[0].join()
 
@@ -574,9 +574,9 @@ def lost(**_: object) -> None:
 
 
 def _with_a_code(signing_key: RSAKey) -> LocalPool:
-    made = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
-    made.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
-    return made
+    local_pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
+    local_pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
+    return local_pool
 
 
 def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool) -> None:

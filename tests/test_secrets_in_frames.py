@@ -58,9 +58,9 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef, b
 
 def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, str]]:
     """Yield each annotated parameter with the text of its annotation."""
-    given = function.args
-    keywords = (given.kwarg,) if given.kwarg else ()
-    for each in (*given.posonlyargs, *given.args, *given.kwonlyargs, *keywords):
+    arguments = function.args
+    keywords = (arguments.kwarg,) if arguments.kwarg else ()
+    for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *keywords):
         if each.annotation is not None:
             yield each.arg, ast.unparse(each.annotation).strip("'\"")
 
@@ -209,21 +209,21 @@ def test_every_public_function_that_takes_a_secret_is_tried() -> None:
 
 def frames(error: BaseException) -> Iterator[types.FrameType]:
     """Yield every frame of a traceback and of its causes, and of suspended generators and coroutines."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     errors: list[BaseException | None] = [error]
     waiting: list[Any] = []
     while errors:
         each = errors.pop()
-        if each is None or id(each) in seen:
+        if each is None or id(each) in visited:
             continue
-        seen.add(id(each))
+        visited.add(id(each))
         errors += [each.__cause__, each.__context__]
         waiting += [frame for frame, _ in traceback.walk_tb(each.__traceback__)]
     while waiting:
         frame = waiting.pop()
-        if frame is None or id(frame) in seen:
+        if frame is None or id(frame) in visited:
             continue
-        seen.add(id(frame))
+        visited.add(id(frame))
         if frame.f_code.co_filename == __file__ or "frames_cases" in frame.f_code.co_filename:
             continue  # the tests' own, which hold what they plant
         yield frame

@@ -352,11 +352,11 @@ class TestOpen:
             assert status == 200
             assert "access-control-allow-origin" not in headers
 
-    @pytest.mark.parametrize(("given", "why"), [({"open": "yes"}, "open must be"), ({"cors": "*"}, "must be a list of text"), ({"allow_host": [7]}, "must be a list of text")])  # fmt: skip
-    def test_invalid_configuration(self, given: dict[str, Any], why: str) -> None:
+    @pytest.mark.parametrize(("settings", "why"), [({"open": "yes"}, "open must be"), ({"cors": "*"}, "must be a list of text"), ({"allow_host": [7]}, "must be a list of text")])  # fmt: skip
+    def test_invalid_configuration(self, settings: dict[str, Any], why: str) -> None:
         """Values of another type are refused."""
         with pytest.raises(ConfigError, match=why):
-            parse_config(given)
+            parse_config(settings)
 
 
 def test_banner(tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def confirm_device(boto: Any, result: Any) -> tuple[str, str, str]:
     device = result["NewDeviceMetadata"]
     key, group = device["DeviceKey"], device["DeviceGroupKey"]
     password = b64encode(secrets.token_bytes(40)).decode()
-    made = srp.device_verifier(group, key, password, secrets.token_bytes(16))
-    config = {"PasswordVerifier": made.password_verifier, "Salt": made.salt}
+    verifier = srp.device_verifier(group, key, password, secrets.token_bytes(16))
+    config = {"PasswordVerifier": verifier.password_verifier, "Salt": verifier.salt}
     boto.confirm_device(AccessToken=result["AccessToken"], DeviceKey=key, DeviceSecretVerifierConfig=config)
     return key, group, password
 
@@ -104,33 +104,33 @@ class TestBoto3:
 
     def test_sms(self, talk: ApiClient, web: ServerProcess) -> None:
         """The user signs in with a code by SMS, from the outbox."""
-        asked = talk.srp("boto3-sms", PASSWORD)
-        assert asked["ChallengeName"] == "SMS_MFA"
+        reply = talk.srp("boto3-sms", PASSWORD)
+        assert reply["ChallengeName"] == "SMS_MFA"
         code = web.code_for("boto3-sms")
 
-        signed_in(talk.answer(asked, "boto3-sms", SMS_MFA_CODE=code))
+        signed_in(talk.answer(reply, "boto3-sms", SMS_MFA_CODE=code))
 
     def test_totp(self, talk: ApiClient) -> None:
         """The user signs in with a code of an authenticator app."""
-        asked = talk.srp("boto3-totp", PASSWORD)
+        reply = talk.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
-        signed_in(talk.answer(asked, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
+        signed_in(talk.answer(reply, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
     def test_new_password(self, talk: ApiClient) -> None:
         """A temporary password is replaced."""
-        asked = talk.password("boto3-new", PASSWORD)
-        assert asked["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-        signed_in(talk.answer(asked, "boto3-new", NEW_PASSWORD=NEW))
+        reply = talk.password("boto3-new", PASSWORD)
+        assert reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        signed_in(talk.answer(reply, "boto3-new", NEW_PASSWORD=NEW))
 
         signed_in(talk.srp("boto3-new", NEW))
 
     def test_a_remembered_device(self, talk: ApiClient) -> None:
         """A device is confirmed, then proved."""
         key, group, password = confirm_device(talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD)))
-        asked = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
-        assert asked["ChallengeName"] == "DEVICE_SRP_AUTH"
-        more = talk.answer(asked, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
+        reply = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
+        assert reply["ChallengeName"] == "DEVICE_SRP_AUTH"
+        more = talk.answer(reply, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
 
         signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
 
@@ -249,7 +249,7 @@ class TestWarrantLite:
         signed_in(self.user(web, "new").set_new_password_challenge(NEW))
 
 
-def in_node(web: ServerProcess, package: str, script: str, given: dict[str, Any]) -> dict[str, Any]:
+def in_node(web: ServerProcess, package: str, script: str, data: dict[str, Any]) -> dict[str, Any]:
     """Run a script of `tests/js` with the server's address, and return its result."""
     node = shutil.which("node") or lacking("node")
     if not (JS / "node_modules" / package).is_dir():
@@ -257,7 +257,7 @@ def in_node(web: ServerProcess, package: str, script: str, given: dict[str, Any]
     pool = {"url": web.url, "pool": POOL_ID, "client": CLIENT_ID}
     ran = subprocess.run(
         [node, str(JS / script)],
-        input=json.dumps({**pool, **given}),
+        input=json.dumps({**pool, **data}),
         capture_output=True,
         text=True,
         timeout=120,
@@ -273,8 +273,8 @@ class TestAmazonCognitoIdentityJs:
 
     def sign_in(self, web: ServerProcess, name: str, **more: Any) -> dict[str, Any]:
         """Run the script and return its result."""
-        given = {"username": f"js-{name}", "password": PASSWORD, **more}
-        return in_node(web, "amazon-cognito-identity-js", "sign_in.mjs", given)
+        data = {"username": f"js-{name}", "password": PASSWORD, **more}
+        return in_node(web, "amazon-cognito-identity-js", "sign_in.mjs", data)
 
     def test_srp(self, web: ServerProcess) -> None:
         """The user signs in by SRP; the library confirms a device and refreshes the tokens."""

@@ -47,7 +47,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
         try:
             together.wait(TIMEOUT)
             for _ in range(ROUNDS):
-                asked = call(
+                challenge = call(
                     "InitiateAuth",
                     ClientId=CLIENT_ID,
                     AuthFlow="USER_PASSWORD_AUTH",
@@ -58,8 +58,8 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
                 result = call(
                     "RespondToAuthChallenge",
                     ClientId=CLIENT_ID,
-                    ChallengeName=asked["ChallengeName"],
-                    Session=asked["Session"],
+                    ChallengeName=challenge["ChallengeName"],
+                    Session=challenge["Session"],
                     ChallengeResponses={"USERNAME": name, "SMS_MFA_CODE": code},
                 )["AuthenticationResult"]
                 owner = call("GetUser", AccessToken=result["AccessToken"])["Username"]

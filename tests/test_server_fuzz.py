@@ -51,13 +51,13 @@ def _riddle(event: dict[str, Any]) -> None:
 @pytest.fixture(scope="module")
 def pool(signing_key: RSAKey) -> LocalPool:
     """A pool with users, devices and sessions of many kinds."""
-    made = LocalPool(
+    local_pool = LocalPool(
         pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key, mfa="OPTIONAL",
         device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
     )  # fmt: skip
     for name, more in USERS.items():
-        made.add_user(name, PASSWORD, **more)
-    return made
+        local_pool.add_user(name, PASSWORD, **more)
+    return local_pool
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,8 @@ JUNK = st.recursive(
 
 def of_shape(name: str, depth: int = 0) -> st.SearchStrategy[Any]:
     """Draw values of a shape; some have another type."""
-    made = _of_shape(name, MODEL["shapes"][name], depth)
-    return st.sampled_from(range(40)).flatmap(lambda n: made if n or not depth else JUNK)
+    strategy = _of_shape(name, MODEL["shapes"][name], depth)
+    return st.sampled_from(range(40)).flatmap(lambda n: strategy if n or not depth else JUNK)
 
 
 def _of_shape(name: str, shape: dict[str, Any], depth: int) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a kind each

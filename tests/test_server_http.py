@@ -279,7 +279,7 @@ class TestPage:
     def test_events_show_a_sign_in(self, web: ThreadServer) -> None:
         """The events show the state of a sign-in, the outbox, and the final state."""
         _, _, reply = web.password("sam")
-        asked = self.news(web)[0]
+        event = self.news(web)[0]
         web.answer(reply, USERNAME="sam", SMS_MFA_CODE=web.code_for("sam"))
         ended = self.news(web)[0]
 
@@ -288,9 +288,9 @@ class TestPage:
             sign_in = signs[0]
             return (sign_in["username"], sign_in["node"], sign_in["steps"])
 
-        assert newest(asked) == ("sam", "SMS_MFA", 1)
+        assert newest(event) == ("sam", "SMS_MFA", 1)
         assert newest(ended) == ("sam", "AUTHENTICATED", 2)
-        assert asked["userCount"] == len(USERS)
+        assert event["userCount"] == len(USERS)
 
     def test_events_follow_operations(self, web: ThreadServer) -> None:
         """An open page gets an event after the next operation."""

@@ -34,7 +34,7 @@ def opened(web: ThreadServer, tmp_path: Path) -> Iterator[OpenedPage]:
         opened.page.wait_for_selector("#picture svg")
         yield opened
         assert opened.said == []
-        assert [url for url in opened.asked if not url.startswith((web.url, "data:"))] == []
+        assert [url for url in opened.requests if not url.startswith((web.url, "data:"))] == []
 
 
 def badge(opened: OpenedPage, place: str) -> str | None:
@@ -45,14 +45,14 @@ def badge(opened: OpenedPage, place: str) -> str | None:
 
 def test_page_updates_itself(web: ThreadServer, opened: OpenedPage) -> None:
     """A sign-in appears at its node and moves on, and its code can be read, without a reload."""
-    _, _, asked = web.password("sam")
+    _, _, reply = web.password("sam")
     opened.page.wait_for_selector("g.badge")
     assert badge(opened, "SMS_MFA") == "1"
     code = opened.page.locator("#outbox button.code").first.inner_text()
     assert code == web.code_for("sam")
     assert opened.page.locator("#running").inner_text() == "1 is running"
 
-    web.answer(asked, USERNAME="sam", SMS_MFA_CODE=code)
+    web.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
     opened.page.wait_for_selector("#signins .AUTHENTICATED")
     assert opened.page.locator("g.badge").count() == 0
 

@@ -74,8 +74,8 @@ class StoredPool:
         if self.file is not None:
             self.file.close()
         self.file = StateFile(self.path)
-        given = {name: value for name, value in self.config.items() if name != "key"}
-        config = parse_config(given)
+        settings = {name: value for name, value in self.config.items() if name != "key"}
+        config = parse_config(settings)
         if "key" in self.config:  # making one takes longer than a test
             config = evolve(config, settings={**config.settings, "key": self.config["key"]})
         self.log = StringIO()
@@ -119,10 +119,10 @@ def one_serializer() -> Iterator[None]:
 @pytest.fixture
 def stored(tmp_path: Path) -> Iterator[StoredPool]:
     """A pool with a state file."""
-    made = StoredPool(tmp_path / "pool.db")
-    yield made
-    assert made.file is not None
-    made.file.close()
+    stored_pool = StoredPool(tmp_path / "pool.db")
+    yield stored_pool
+    assert stored_pool.file is not None
+    stored_pool.file.close()
 
 
 def contents(pool: LocalPool) -> Any:
@@ -203,22 +203,22 @@ class TestRestart:
         """An SRP proof that began before the restart can be completed after it."""
         mine = srp.ephemeral(secrets.token_bytes(32))
         reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
-        asked, pool = reply["ChallengeParameters"], stored.begin().pool
+        parameters, pool = reply["ChallengeParameters"], stored.begin().pool
         timestamp = srp.timestamp(pool.clock())
         claim = srp.claim_signature(
             mine,
             realm=srp.pool_name(pool.pool_id),
             name="ada",
             password=PASSWORD,
-            salt=srp.from_hex(asked["SALT"], "SALT"),
-            B=srp.from_hex(asked["SRP_B"], "SRP_B"),
-            secret_block=asked["SECRET_BLOCK"],
+            salt=srp.from_hex(parameters["SALT"], "SALT"),
+            B=srp.from_hex(parameters["SRP_B"], "SRP_B"),
+            secret_block=parameters["SECRET_BLOCK"],
             timestamp=timestamp,
         )
         ended = stored.answer(
             reply,
             USERNAME="ada",
-            PASSWORD_CLAIM_SECRET_BLOCK=asked["SECRET_BLOCK"],
+            PASSWORD_CLAIM_SECRET_BLOCK=parameters["SECRET_BLOCK"],
             PASSWORD_CLAIM_SIGNATURE=claim,
             TIMESTAMP=timestamp,
         )
@@ -290,8 +290,8 @@ class TestRestart:
     def test_deleted_user(self, stored: StoredPool) -> None:
         """A deleted user's sessions stay invalid; the configuration creates its users anew."""
         pool = stored.service.pool.pool_id
-        made = stored.call("AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD)
-        assert made["User"]["Username"] == "gone"
+        user = stored.call("AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD)
+        assert user["User"]["Username"] == "gone"
         stored.password("gone")
         stored.begin()
         stored.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
@@ -782,7 +782,7 @@ def test_kill(tmp_path: Path) -> None:
     config = {"mfa": "OPTIONAL", "device": {}, "users": users}
     state = str(tmp_path / "pool.db")
     got: list[dict[str, Any]] = []
-    seen = Acknowledged()
+    acknowledged = Acknowledged()
     with serve_in_process(tmp_path, config, "--state", state) as web:
         admin = {"UserPoolId": "eu-west-1_LocalPool"}
         web.call("AdminCreateUser", **admin, Username="made", TemporaryPassword=PASSWORD)
@@ -795,14 +795,19 @@ def test_kill(tmp_path: Path) -> None:
             DeviceSecretVerifierConfig={"Salt": "AQ==", "PasswordVerifier": "Ag=="},
         )
         for _ in range(3):
-            seen.add_pool(web)
+            acknowledged.add_pool(web)
         workers = [partial(_sign_in_repeatedly, user["username"], got) for user in users]
-        kill_at_work(web, [*workers, *[seen.work] * 4], "", lambda: len(got) >= 40 and seen.sign_ins >= 5)
+        kill_at_work(
+            web,
+            [*workers, *[acknowledged.work] * 4],
+            "",
+            lambda: len(got) >= 40 and acknowledged.sign_ins >= 5,
+        )
 
     with serve_in_process(tmp_path, config, "--state", state) as web:
         found = web.call("AdminGetUser", **admin, Username="made")[2]
         assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
-        seen.check(web)
+        acknowledged.check(web)
         assert web.password("u0", DEVICE_KEY=key)[2]["ChallengeName"] == "DEVICE_SRP_AUTH"
         codes: dict[str, list[str]] = {}
         for message in json.loads(web.ask("GET", "/outbox")[2])["messages"]:
@@ -1008,8 +1013,8 @@ def test_pools_of_the_api_survive(tmp_path: Path) -> None:
     stored.call("UpdateUserPool", **chosen)
     flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     stored.call("AdminSetUserPassword", UserPoolId=pools[7], Username="ada", Password=PASSWORD, Permanent=True)  # fmt: skip
-    made = stored.call("CreateUserPoolClient", UserPoolId=pools[7], ClientName="web", ExplicitAuthFlows=flows)  # fmt: skip
-    client_id = made["UserPoolClient"]["ClientId"]
+    app_client = stored.call("CreateUserPoolClient", UserPoolId=pools[7], ClientName="web", ExplicitAuthFlows=flows)  # fmt: skip
+    client_id = app_client["UserPoolClient"]["ClientId"]
     parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD}
     tokens = stored.call("InitiateAuth", ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["AuthenticationResult"]  # fmt: skip
     stored.call("DeleteUserPool", UserPoolId=pools[8])

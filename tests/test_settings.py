@@ -312,21 +312,21 @@ class Client:
     """A boto3 client with fixed replies."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.requests: list[tuple[str, dict[str, str]]] = []
 
-    def describe_user_pool(self, **asked: str) -> dict[str, Any]:
+    def describe_user_pool(self, **members: str) -> dict[str, Any]:
         """Return the pool."""
-        self.asked.append(("pool", asked))
+        self.requests.append(("pool", members))
         return {"UserPool": {"MfaConfiguration": "ON", "LambdaConfig": {}}}
 
-    def describe_user_pool_client(self, **asked: str) -> dict[str, Any]:
+    def describe_user_pool_client(self, **members: str) -> dict[str, Any]:
         """Return its app client."""
-        self.asked.append(("client", asked))
+        self.requests.append(("client", members))
         return {"UserPoolClient": {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}}
 
-    def get_user_pool_mfa_config(self, **asked: str) -> dict[str, Any]:
+    def get_user_pool_mfa_config(self, **members: str) -> dict[str, Any]:
         """Return its second factors."""
-        self.asked.append(("mfa", asked))
+        self.requests.append(("mfa", members))
         return {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration": {"Enabled": True}}
 
 
@@ -335,7 +335,7 @@ def test_three_requests_describe_a_pool() -> None:
     client = Client()
     pool_settings = PoolSettings.describe(client, "eu-west-1_A", "app")
 
-    assert client.asked == [
+    assert client.requests == [
         ("pool", {"UserPoolId": "eu-west-1_A"}),
         ("client", {"UserPoolId": "eu-west-1_A", "ClientId": "app"}),
         ("mfa", {"UserPoolId": "eu-west-1_A"}),

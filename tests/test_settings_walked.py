@@ -33,8 +33,8 @@ FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUS
 
 def define(event: Any) -> None:
     """Issue one custom challenge, then tokens."""
-    asked = event["request"]["session"]
-    done = bool(asked) and asked[-1]["challengeName"] == "CUSTOM_CHALLENGE"
+    session = event["request"]["session"]
+    done = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
     event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
 
 
@@ -121,14 +121,14 @@ def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> No
         pool_settings = evolve(
             pool_settings, lambda_config={"DefineAuthChallenge"}
         )  # a function of ours has no ARN
-    wrong, seen = [], 0
+    wrong, count = [], 0
     for flow in walks(pool):
         for step in flow.history:
-            seen += 1
+            count += 1
             role = step.role if step.dest is State.EMAIL_OTP else None
             transition = Transition(step.source, step.response, step.dest, step.kind)
             if why := pool_settings.ruled_out(transition, role):
                 wrong.append((transition, role, why))
 
     assert wrong == []
-    assert seen > len(USERS) * 3
+    assert count > len(USERS) * 3

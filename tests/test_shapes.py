@@ -62,16 +62,16 @@ class SituationSender(Sender):
 def response(state: State, kind: type[Response], facts: set[str]) -> Response:
     """Return a response with none of its optional fields, or with all of them."""
     optional = {each.name: each.default for each in fields(kind) if each.default is not NOTHING}
-    given = {name: {} if name in MAPS else value for name, value in optional.items()}
+    arguments = {name: {} if name in MAPS else value for name, value in optional.items()}
     if state is State.START and "refresh_token" in optional:
-        given["refresh_token"] = "a refresh token"
+        arguments["refresh_token"] = "a refresh token"
     if kind in {r.ConfirmDevice, r.UpdateDeviceStatus}:
-        given["device_key"] = "device"
+        arguments["device_key"] = "device"
     if GIVEN in facts:
-        given |= {name: OPTIONAL.get(name, "0abc") for name in optional}
+        arguments |= {name: OPTIONAL.get(name, "0abc") for name in optional}
     if not has_client_metadata(state, kind):
-        given["client_metadata"] = {}
-    return evolve(RESPONSES[kind], **given)
+        arguments["client_metadata"] = {}
+    return evolve(RESPONSES[kind], **arguments)
 
 
 def has_client_metadata(state: State, kind: type[Response]) -> bool:
@@ -91,10 +91,10 @@ def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
     return found
 
 
-def is_present(each: Parameter, facts: set[str], given: Response) -> bool:
+def is_present(each: Parameter, facts: set[str], response_sent: Response) -> bool:
     """Return whether a parameter is present in a situation."""
     key = each.name.replace("_", "").lower()
-    spelled = {name.replace("_", ""): value for name, value in asdict(given).items()}
+    spelled = {name.replace("_", ""): value for name, value in asdict(response_sent).items()}
     return not each.when or each.when in facts or bool(spelled.get(key) if key == "devicekey" else 0)
 
 
@@ -106,18 +106,20 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
         facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
-        given = response(state, kind, facts)
-        made = write(state, given, SituationSender(state, facts, admin=admin))
-        expected = {(each.within, each.name) for each in shown.parameters if is_present(each, facts, given)}
+        response_sent = response(state, kind, facts)
+        request = write(state, response_sent, SituationSender(state, facts, admin=admin))
+        expected = {
+            (each.within, each.name) for each in shown.parameters if is_present(each, facts, response_sent)
+        }
         if raw:
             expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
 
-        assert made.operation == shown.operation
-        assert names(made.reveal()) == expected
+        assert request.operation == shown.operation
+        assert names(request.reveal()) == expected
         if shown.flow_or_challenge:
             assert shown.flow_or_challenge in {
-                made.parameters.get("AuthFlow"),
-                made.parameters.get("ChallengeName"),
+                request.parameters.get("AuthFlow"),
+                request.parameters.get("ChallengeName"),
             }
     plain = names(
         write(state, response(state, kind, set()), SituationSender(state, set(), admin=admin)).reveal()

@@ -65,8 +65,8 @@ def test_srp_then_sms() -> None:
     }
     assert (signin.state, signin.awaiting) == (State.START, r.UserSrpAuth)
 
-    asked = {**challenge(State.PASSWORD_VERIFIER), "Session": None}
-    assert signin.receive(asked, at=NOON) is State.PASSWORD_VERIFIER
+    reply = {**challenge(State.PASSWORD_VERIFIER), "Session": None}
+    assert signin.receive(reply, at=NOON) is State.PASSWORD_VERIFIER
     assert isinstance(signin.challenge, PasswordVerifier)
     assert (signin.session, signin.username, signin.role) == (None, "ada", Role.FIRST_FACTOR)
     assert signin.accepts == (r.SrpClaim,)
@@ -299,12 +299,12 @@ def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
         signin = standing(State.CUSTOM_CHALLENGE)
         signin.send(r.Answer("42"))
         signin.receive({**challenge(state), **(more if state is State.NEW_PASSWORD_REQUIRED else {})})
-        asked = signin.challenge
+        parsed = signin.challenge
 
-        assert isinstance(asked, kind)
-        assert {name: getattr(asked, name) for name in facts} == facts
+        assert isinstance(parsed, kind)
+        assert {name: getattr(parsed, name) for name in facts} == facts
         if state is State.NEW_PASSWORD_REQUIRED:
-            assert asked.parameters["TOMORROW"] == "yes"
+            assert parsed.parameters["TOMORROW"] == "yes"
 
 
 def test_mfas_can_select_is_read_too() -> None:

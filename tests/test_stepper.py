@@ -48,38 +48,38 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def pools(signing_key: RSAKey) -> Any:
     """Create pools."""
 
-    def made(**settings: Any) -> LocalPool:
+    def create(**settings: Any) -> LocalPool:
         return LocalPool(key=signing_key, clock=ManualClock(), **settings)
 
-    return made
+    return create
 
 
 @pytest.fixture
 def pool(pools: Any) -> LocalPool:
     """A pool whose user has an authenticator app."""
-    made: LocalPool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
-    made.add_user("ada", PASSWORD, totp_secret=TOTP)
-    return made
+    local_pool: LocalPool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    local_pool.add_user("ada", PASSWORD, totp_secret=TOTP)
+    return local_pool
 
 
 def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
     """After each click (step, run, a wrong code, back, the right code) the page shows the state."""
     page = Page(Stepper(pool, "ada", PASSWORD))
 
-    def seen() -> tuple[Any, ...]:
+    def page_state() -> tuple[Any, ...]:
         view = page.view
         on = "".join(name[0] for name, each in view["buttons"].items() if each["enabled"] and name != "play")
         return view["state"], view["steps"], on, page.forms, bool(view["refusal"])
 
-    assert seen() == ("START", 0, "sr", [], False)
+    assert page_state() == ("START", 0, "sr", [], False)
     assert page.view["buttons"]["back"]["hint"] == "No step was taken yet"
     assert page.press("step") == {"done": "step"}
-    assert seen() == ("PASSWORD_VERIFIER", 1, "bsrr", [], False)
+    assert page_state() == ("PASSWORD_VERIFIER", 1, "bsrr", [], False)
     page.press("run")
-    assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
+    assert page_state() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
     assert page.view["buttons"]["step"]["hint"] == "User input is required: answer below"
     page.submit("code", code="000000")
-    assert seen() == ("SOFTWARE_TOKEN_MFA", 3, "br", ["code"], True)
+    assert page_state() == ("SOFTWARE_TOKEN_MFA", 3, "br", ["code"], True)
     assert page.view["refusal"] == {
         "code": "CodeMismatchException",
         "message": "Invalid code received for user",
@@ -87,12 +87,12 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
         "fault": "user",
     }
     page.press("back")
-    assert seen() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
+    assert page_state() == ("SOFTWARE_TOKEN_MFA", 2, "br", ["code"], False)
     page.submit("code", code=page.debug_secrets()["code"])
-    assert seen() == ("AUTHENTICATED", 3, "br", [], False)
+    assert page_state() == ("AUTHENTICATED", 3, "br", [], False)
     assert page.view["buttons"]["step"]["hint"] == "The sign-in has ended"
     page.press("restart")
-    assert seen() == ("START", 0, "sr", [], False)
+    assert page_state() == ("START", 0, "sr", [], False)
 
 
 def test_the_picture_moves(pool: LocalPool) -> None:
@@ -361,14 +361,14 @@ def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
 @pytest.fixture
 def rich_pool(pools: Any) -> LocalPool:
     """A pool with devices and passkeys, whose user has an e-mail address."""
-    made: LocalPool = pools(
+    local_pool: LocalPool = pools(
         mfa="OPTIONAL",
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
         webauthn=WebAuthnConfiguration("example.com"),
         device=DeviceConfiguration(device_only_remembered_on_user_prompt=True),
     )
-    made.add_user("ada", PASSWORD, email="ada@example.com")
-    return made
+    local_pool.add_user("ada", PASSWORD, email="ada@example.com")
+    return local_pool
 
 
 def signed_parts(credential: str) -> list[list[str]]:
@@ -376,8 +376,8 @@ def signed_parts(credential: str) -> list[list[str]]:
     script = f"import {{ signedParts }} from {json.dumps(str(STEPPER_JS))};"
     script += f"console.log(JSON.stringify(signedParts({json.dumps(credential)})))"
     command = ["node", "--input-type=module", "--no-warnings", "-e", script]
-    seen = subprocess.run(command, check=True, capture_output=True, text=True)
-    rows: list[list[str]] = json.loads(seen.stdout)
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    rows: list[list[str]] = json.loads(result.stdout)
     return rows
 
 
@@ -388,7 +388,7 @@ def test_after_the_sign_in(rich_pool: LocalPool) -> None:
     page.press("run")
     tokens = page.stepper.recording.flow.signed_in()
 
-    seen = {}
+    states = {}
     for action in (
         "refresh", "refresh_token_auth", "refresh_token", "confirm_device", "remember_device",
         "forget_device", "register_passkey", "sign_out", "passkey",
@@ -396,10 +396,10 @@ def test_after_the_sign_in(rich_pool: LocalPool) -> None:
         assert action in [each["name"] for each in page.view["actions"]]
         assert page.send({"do": "act", "name": action}) == {"done": "act"}
         exchanges = page.stepper.recording.steps[-1].exchanges
-        seen[action] = (page.view["state"], *(each.operation for each in exchanges))
+        states[action] = (page.view["state"], *(each.operation for each in exchanges))
         assert page.view["refusal"] is None
 
-    assert seen == {
+    assert states == {
         "refresh": ("AUTHENTICATED", "GetTokensFromRefreshToken"),
         "refresh_token_auth": ("AUTHENTICATED", "InitiateAuth"),
         "refresh_token": ("AUTHENTICATED", "InitiateAuth"),
@@ -684,7 +684,7 @@ def test_a_step_that_is_not_possible(pool: LocalPool) -> None:
 
 def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
     """If the pool lets a passkey satisfy MFA it signs in; otherwise the refusal says why."""
-    seen = []
+    states = []
     for factor in ("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"):
         configured = WebAuthnConfiguration("example.com", factor_configuration=factor)
         factors = ["PASSWORD", "WEB_AUTHN"]
@@ -695,9 +695,9 @@ def test_a_passkey_of_a_user_with_mfa(pools: Any) -> None:
             page.send({"do": "advance"})
         page.send({"do": "act", "name": "register_passkey"})
         page.send({"do": "act", "name": "passkey"})
-        seen.append((page.view["state"], (page.view["refusal"] or {}).get("message")))
+        states.append((page.view["state"], (page.view["refusal"] or {}).get("message")))
 
-    assert seen == [
+    assert states == [
         ("AUTHENTICATED", "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it."),
         ("WEB_AUTHN", None),
     ]
@@ -715,9 +715,9 @@ try:
 except OperatorError as error:
     print(isinstance(error, ImportError), error)
 """
-    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert seen.stdout.strip() == (
+    assert result.stdout.strip() == (
         'True the stepper needs anywidget, which is not installed: pip install "authfsm[notebook]"'
     )
 
@@ -725,6 +725,6 @@ except OperatorError as error:
 def test_the_import_is_light() -> None:
     """`authfsm.notebook` itself imports no widgets."""
     code = "import authfsm.notebook, sys; print({'ipywidgets', 'anywidget', 'IPython'} & set(sys.modules))"
-    seen = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    result = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert seen.stdout.strip() == "set()"
+    assert result.stdout.strip() == "set()"

@@ -245,7 +245,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
 
     assert len(set(visit.pictures)) == len(visit.pictures) == 5
     assert messages == []
-    assert [each for each in shown.asked if not each.startswith(OURS)] == []
+    assert [each for each in shown.requests if not each.startswith(OURS)] == []
     planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
     assert len(planted["new key"]) >= 32
     assert '"username": "bob"' in json.dumps(whole)

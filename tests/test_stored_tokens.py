@@ -127,12 +127,12 @@ def test_a_program_lives_on_from_what_was_stored(
     else:
         flow = cognito.start()
         do(flow.refresh(stored.refresh_token.reveal(), device_key=device_key))
-    given = [flow.signed_in().access_token]
+    access_tokens = [flow.signed_in().access_token]
     for _ in range(5):
         later(pool, LIFETIME)
-        given.append(do(flow.fresh_tokens()).access_token)
+        access_tokens.append(do(flow.fresh_tokens()).access_token)
 
-    assert len(set(given)) == 6
+    assert len(set(access_tokens)) == 6
     tokens = flow.signed_in()
     assert (tokens.device_key, flow.state) == (device_key, State.AUTHENTICATED)
     assert (tokens.refresh_token == stored.refresh_token) is (ROTATIONS[rotation] is None)
@@ -194,9 +194,9 @@ def test_a_session_is_ended_with_its_refresh_token_alone(
     pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True)
     one, other = signed_in(pool), signed_in(pool)
     cognito = cognito_of(pool)
-    given = {"device_key": one.device_key} if everywhere else {}
+    arguments = {"device_key": one.device_key} if everywhere else {}
 
-    do(cognito.sign_out(one.refresh_token, everywhere, **given))
+    do(cognito.sign_out(one.refresh_token, everywhere, **arguments))
 
     with pytest.raises(Refused, match="revoked"):
         do(cognito.refresh(one.refresh_token, device_key=one.device_key))
@@ -226,10 +226,10 @@ def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver
     flow: Any = caught.value.flow
     device = do(flow.confirm_device("laptop"))
 
-    kept = Device.unseal(device.seal(key), key)
-    assert kept == device
+    unsealed = Device.unseal(device.seal(key), key)
+    assert unsealed == device
     assert device.device_key == tokens.device_key
-    again = pool.cognito().sign_in("ada", PASSWORD, device=kept)
+    again = pool.cognito().sign_in("ada", PASSWORD, device=unsealed)
     assert r.SrpA in [step.response for step in again.history]  # it proved itself
     with pytest.raises(InvalidOperation, match="no new device"):
         do(cognito.confirm_device(again.signed_in()))

@@ -281,7 +281,7 @@ class OfOnesOwn:
 
 
 @pytest.mark.parametrize(
-    ("made", "named"),
+    ("factory", "named"),
     [
         (NullStore, "key_value.aio.stores.null.store.NullStore"),
         (OfOnesOwn, "test_stores.OfOnesOwn"),
@@ -290,13 +290,13 @@ class OfOnesOwn:
         (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),
     ],
 )  # fmt: skip
-def test_a_store_that_is_not_in_the_list_is_refused(made: Callable[[], Any], named: str) -> None:
+def test_a_store_that_is_not_in_the_list_is_refused(factory: Callable[[], Any], named: str) -> None:
     """A store that is not listed is refused, also inside a wrapper, unless takes_once=True."""
     with pytest.raises(UnsupportedStore) as caught:
-        KeyValueStore(made())
+        KeyValueStore(factory())
 
     assert str(caught.value).startswith(f"{named} is not known to let exactly one of several deletes")
-    assert KeyValueStore(made(), takes_once=True).collection == "authfsm"
+    assert KeyValueStore(factory(), takes_once=True).collection == "authfsm"
 
 
 def test_the_listed_stores_exist() -> None:

@@ -167,9 +167,9 @@ def test_a_text_for_a_cookie_does_not_fit_a_store(place: Place) -> None:
     store, flow = MemoryStore(), place.sign_in()
     pending = place.over(store)
     ticket = pending.put(flow)
-    kept = store.take(name_of(ticket), 30)
+    sealed = store.take(name_of(ticket), 30)
     with pytest.raises(SealBroken):
-        place.pool.cognito().resume(kept, place.key)
+        place.pool.cognito().resume(sealed, place.key)
     store.put(name_of(ticket), flow.seal(place.key), 30)
     with pytest.raises(SealBroken), pending.turn(ticket):
         pass
@@ -195,8 +195,8 @@ def test_keys_for_a_ticket() -> None:
     key, other = new_key(), new_key()
     one, two = Secret("one"), Secret("two")
     assert keys_for(key, one) == keys_for(key.reveal(), one) == keys_for(key.reveal().encode(), one)
-    made = {each.reveal() for k in (key, other) for t in (one, two) for each in keys_for(k, t)}
-    assert len(made | {key.reveal(), other.reveal()}) == 6
+    keys = {each.reveal() for k in (key, other) for t in (one, two) for each in keys_for(k, t)}
+    assert len(keys | {key.reveal(), other.reveal()}) == 6
     assert keys_for([key, other], one) == keys_for(key, one) + keys_for(other, one)
     for wrong in ("", "no key", key.reveal()[:-5], 5, None, [5], [None], object()):
         with pytest.raises(BadKey):

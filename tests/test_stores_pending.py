@@ -218,9 +218,9 @@ def test_the_store_reveals_nothing(place: Place) -> None:
     """Neither store nor repr has a ticket or anything of the sign-in."""
     flow = place.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
     ticket = place.pending.put(flow)
-    kept = str(place.store._texts)
+    content = str(place.store._texts)
     assert isinstance(flow.challenge, PasswordVerifier)
-    shown = kept + repr(place.pending) + repr(place.store)
+    shown = content + repr(place.pending) + repr(place.store)
 
     for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
         assert secret not in shown

@@ -81,7 +81,7 @@ def signed_in(pool: LocalPool, code: str | None = None) -> Secret[str]:
     return flow.tokens.access_token
 
 
-def asked(pool: LocalPool) -> Flow:
+def sign_in_with_code(pool: LocalPool) -> Flow:
     """Return ada's sign-in after the password."""
     return pool.cognito().sign_in("ada", PASSWORD)
 
@@ -124,7 +124,7 @@ def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, c
     totp.verify(client, token, app.at(clock()), device_name="phone")
     assert factors(pool, token) == ([TOTP], TOTP)
 
-    flow = asked(pool)
+    flow = sign_in_with_code(pool)
     assert flow.state is State.SOFTWARE_TOKEN_MFA
     assert flow.challenge is not None
     assert getattr(flow.challenge, "friendly_device_name", None) == "phone"
@@ -172,7 +172,7 @@ def test_an_app_in_use_is_not_replaced_silently(pool_of: PoolOf, clock: ManualCl
     clock.advance(30)
     totp.verify(client, token, new.at(clock()))
     clock.advance(30)
-    flow = asked(pool)
+    flow = sign_in_with_code(pool)
     with pytest.raises(RefusedUser):
         flow.answer(r.Code(old.at(clock())))
     assert flow.answer(r.Code(new.at(clock()))) is State.AUTHENTICATED
@@ -205,7 +205,7 @@ def test_beside_another_factor(
 ) -> None:
     """SMS stays active; the caller chooses the preferred factor."""
     pool = pool_of(phone_number=PHONE, preferred_mfa=SMS)
-    flow = asked(pool)
+    flow = sign_in_with_code(pool)
     assert flow.state is State.SMS_MFA
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     assert flow.tokens is not None
@@ -216,7 +216,7 @@ def test_beside_another_factor(
     totp.verify(client, token, app.at(clock()), preferred=preferred)
 
     assert factors(pool, token) == ([SMS, TOTP], after)
-    assert asked(pool).state is State[after]
+    assert sign_in_with_code(pool).state is State[after]
 
 
 def test_a_pool_without_totp(pool_of: PoolOf) -> None:

@@ -34,9 +34,9 @@ from authfsm import (
 from authfsm.core.history import History
 
 
-def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
+def exhaustive(challenge: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for each challenge
     """Return a text for each challenge."""
-    match asked:
+    match challenge:
         case authfsm.SelectChallenge(available=available):
             return ", ".join(available)
         case authfsm.PasswordChallenge() | authfsm.AdminPasswordChallenge():
@@ -46,7 +46,7 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
         case authfsm.DeviceSrpAuth() | authfsm.DevicePasswordVerifier():
             return "a proof of the device"
         case authfsm.SmsMfa() | authfsm.SmsOtp() | authfsm.EmailOtp():
-            return f"the code sent to {asked.destination or 'you'}"
+            return f"the code sent to {challenge.destination or 'you'}"
         case authfsm.SoftwareTokenMfa(friendly_device_name=name):
             return f"the code of {name or 'your app'}"
         case authfsm.WebAuthn(request_options=options):
@@ -60,7 +60,7 @@ def exhaustive(asked: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case for 
         case authfsm.OtherChallenge(name=name):
             return name
         case _:
-            assert_never(asked)
+            assert_never(challenge)
 
 
 def local_pool() -> Tokens | None:
@@ -100,10 +100,10 @@ def local_pool() -> Tokens | None:
     return tokens
 
 
-def observed(seen: Observation) -> None:
+def observed(observation: Observation) -> None:
     """Use an observer."""
-    assert_type(seen.step, Step)
-    assert_type(seen.seconds, float)
+    assert_type(observation.step, Step)
+    assert_type(observation.seconds, float)
 
 
 def sans_io(reply: dict[str, object]) -> State:

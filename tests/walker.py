@@ -39,17 +39,17 @@ class Walker(Holding):
         admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
         mine = self._ephemeral()
         start = OpenChallenge(person, client, flow, typed, "START", {}, self.clock(), ephemeral=mine)
-        given, more = self._opening(choose, start)
-        begun = {"AuthFlow": flow, "AuthParameters": given, **more}
+        parameters, more = self._opening(choose, start)
+        begun = {"AuthFlow": flow, "AuthParameters": parameters, **more}
         kind = classify("InitiateAuth", begun) or Response
         if key := self._some_key(choose, person):
-            given["DEVICE_KEY"], start.keyed = key, True
+            parameters["DEVICE_KEY"], start.keyed = key, True
         outbox = len(self.pool.outbox)
         reply = self._call(
             "admin_initiate_auth" if admin else "initiate_auth",
             AuthFlow=flow,
             ClientId=client.client_id,
-            AuthParameters=self._hashed(client, {"USERNAME": typed, **given}),
+            AuthParameters=self._hashed(client, {"USERNAME": typed, **parameters}),
             **more,
             **({"UserPoolId": self.pool.pool_id} if admin else {}),
         )
@@ -58,8 +58,8 @@ class Walker(Holding):
         chosen = reply.get("ChallengeName") == "SELECT_CHALLENGE"
         if kind is r.SignedUp and chosen:
             start.proved = NO_PROOF  # the session was not taken, and a factor is still wanted
-        if "PASSWORD" in given and not chosen:
-            if person is None or given["PASSWORD"] != person.password:
+        if "PASSWORD" in parameters and not chosen:
+            if person is None or parameters["PASSWORD"] != person.password:
                 raise self._never("a wrong password led on")
             start.proved |= {"pwd"}
         self._heard(start, kind, reply, outbox)
@@ -97,30 +97,30 @@ class Walker(Holding):
         passkey = ["WEB_AUTHN"] * 3 if person and person.name in self.passkeys else []
         codes = ["EMAIL_OTP", "SMS_OTP"]
         preferred = choose([None, "PASSWORD", "PASSWORD_SRP", *codes, *codes, *passkey])
-        given = {} if preferred is None else {"PREFERRED_CHALLENGE": preferred}
+        parameters = {} if preferred is None else {"PREFERRED_CHALLENGE": preferred}
         if preferred == "PASSWORD" and choose([True, False]):
-            return {**given, **password}, {}
+            return {**parameters, **password}, {}
         if preferred == "PASSWORD_SRP" and choose([True, False]):
-            return {**given, **srp_a}, {}
+            return {**parameters, **srp_a}, {}
         if choose([False, False, False, True]):
-            return {**given, **self._steps_up(choose, start)}, {}
-        return given, {}
+            return {**parameters, **self._steps_up(choose, start)}, {}
+        return parameters, {}
 
     def _steps_up(self, choose: Choose[Any], start: OpenChallenge) -> dict[str, str]:
         levels = choose([[level] for level in LEVELS] + [["nowhere", *reversed(LEVELS)]])
-        given = {"TARGET_ACR_VALUES": " ".join(levels)}
+        parameters = {"TARGET_ACR_VALUES": " ".join(levels)}
         start.target = min(LEVELS.get(level, 4) for level in levels)
         held = choose([None, *self.held[-3:]])
         if held is None:
-            return given
-        given["ACCESS_TOKEN"] = held.access
+            return parameters
+        parameters["ACCESS_TOKEN"] = held.access
         age = choose([None, 0, 10**6])
         if age is not None:
-            given["MAX_AGE"] = str(age)
+            parameters["MAX_AGE"] = str(age)
         old = age is not None and self.clock() - held.family.began > timedelta(seconds=age)
         if held.family.person is start.person and not held.family.over and not old:
             start.proved = held.family.proved
-        return given
+        return parameters
 
     def _some_key(self, choose: Choose[Any], person: KnownUser | None) -> str | None:
         if self.pool.configuration.device is None:
@@ -329,8 +329,8 @@ class Walker(Holding):
             return
         name = reply["ChallengeName"]
         self._along(before, kind, state_named(name))
-        asked, person = reply.get("ChallengeParameters", {}), before.person
-        real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in asked)
+        parameters, person = reply.get("ChallengeParameters", {}), before.person
+        real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in parameters)
         sent = self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) > outbox else None
         keys = {each.key: each for each in person.devices} if person else {}
         self.open_challenges.append(
@@ -341,7 +341,7 @@ class Walker(Holding):
                 opened=self.clock(),
                 proved=proved,
                 password=person.password if person else None,
-                device=keys.get(asked.get("DEVICE_KEY", "")),
+                device=keys.get(parameters.get("DEVICE_KEY", "")),
                 code=sent,
                 secret=None,
                 signed={},

@@ -243,11 +243,11 @@ class World:
     def _ephemeral(self) -> srp.Ephemeral:
         return srp.ephemeral(self.random.randbytes(32))
 
-    def _hashed(self, client: AppClient, given: dict[str, str]) -> dict[str, str]:
+    def _hashed(self, client: AppClient, parameters: dict[str, str]) -> dict[str, str]:
         if client.client_secret is None:
-            return given
-        made = srp.secret_hash(given["USERNAME"], client.client_id, client.client_secret.reveal())
-        return {**given, "SECRET_HASH": made}
+            return parameters
+        secret_hash = srp.secret_hash(parameters["USERNAME"], client.client_id, client.client_secret.reveal())
+        return {**parameters, "SECRET_HASH": secret_hash}
 
     def _whose(self, typed: str) -> KnownUser | None:
         same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold

@@ -114,8 +114,8 @@ class DjangoVisitor(Visitor):
     def _open(self, cognito: Cognito, verifier: Verifier) -> None:
         migrated()
         flows = tuple(FLOWS)
-        made = WebSignIn(cognito=cognito, verifier=verifier, key=self.key, origin=ORIGIN, flows=flows)
-        _sites.append(made)
+        web_sign_in = WebSignIn(cognito=cognito, verifier=verifier, key=self.key, origin=ORIGIN, flows=flows)
+        _sites.append(web_sign_in)
         self.settings: dict[str, Any] = {"AUTHFSM": {"SITE": f"{__name__}.current_site"}}
         conf.site.cache_clear()
         self.client = Client(enforce_csrf_checks=True)

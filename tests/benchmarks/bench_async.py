@@ -88,13 +88,13 @@ def rows() -> list[Row]:
         users = [{"username": "ada", "password": PASSWORD}]
         with serve_in_process(Path(folder), {"users": users}) as web:
             asyncio.run(round_of(web))  # warm-up
-            seen = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
+            rounds = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
 
     def compared(one: str, other: str, which: int) -> float:
-        return statistics.median(each[one][which] / each[other][which] for each in seen)
+        return statistics.median(each[one][which] / each[other][which] for each in rounds)
 
     def figures(one: str, other: str, which: int) -> str:
-        a, b = (statistics.median(each[name][which] for each in seen) * 1e3 for name in (one, other))
+        a, b = (statistics.median(each[name][which] for each in rounds) * 1e3 for name in (one, other))
         return f"{a:.0f} ms beside {b:.0f} ms"
 
     found = []

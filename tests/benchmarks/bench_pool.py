@@ -81,7 +81,7 @@ HEADERS = {
 }  # fmt: skip
 
 
-def asked(connection: http.client.HTTPConnection, body: bytes) -> int:
+def sign_in_status(connection: http.client.HTTPConnection, body: bytes) -> int:
     """Send one sign-in, and return the HTTP status."""
     connection.request("POST", "/", body, HEADERS)
     reply = connection.getresponse()
@@ -105,7 +105,7 @@ def running(command: list[str], port: int, body: bytes | None, **env: str) -> It
             while True:
                 with suppress(OSError):
                     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-                    status = asked(connection, body or b"{}")
+                    status = sign_in_status(connection, body or b"{}")
                     connection.close()
                     if body is None or status == 200:
                         break
@@ -176,7 +176,7 @@ def sign_ins(served: Served) -> Callable[[], None]:
 
     def work() -> None:
         for _ in range(SIGN_INS):
-            if asked(connection, served.body) != 200:
+            if sign_in_status(connection, served.body) != 200:
                 raise AssertionError(served)
 
     return work
@@ -201,8 +201,8 @@ def over_http() -> Iterator[Row]:
             over = ratio(times[best], times["authfsm"])
             yield Row(f"sign-ins/s over {best}", over, ">= 2.7", over >= 2.7, figures)
             # The peers write their state too late or not at all: no bar.
-            kept = ratio(times[best], times["authfsm --state"])
-            yield Row("the same, every sign-in committed to a file", kept, "none", met=True, figures="")
+            stored = ratio(times[best], times["authfsm --state"])
+            yield Row("the same, every sign-in committed to a file", stored, "none", met=True, figures="")
         each_start = ", ".join(f"{n} {s.started:.2f} s {s.memory:.0f} MiB" for n, s in servers.items())
     starts = []
     for _ in range(5):
@@ -275,11 +275,11 @@ def in_process() -> Iterator[Row]:
             )
             pool = {"UserPoolId": idp.create_user_pool(PoolName="bench")["UserPool"]["Id"]}
             flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-            made = idp.create_user_pool_client(**pool, ClientName="bench", ExplicitAuthFlows=flows)
+            app_client = idp.create_user_pool_client(**pool, ClientName="bench", ExplicitAuthFlows=flows)
             user = {**pool, "Username": ADA}
             idp.admin_create_user(**user, TemporaryPassword=PASSWORD, MessageAction="SUPPRESS")
             idp.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
-            sign_in = json.loads(request(made["UserPoolClient"]["ClientId"]))
+            sign_in = json.loads(request(app_client["UserPoolClient"]["ClientId"]))
             idp.initiate_auth(**sign_in)
             begun = time.process_time()
             for _ in range(20):
@@ -295,11 +295,11 @@ def in_process() -> Iterator[Row]:
 
 def many_users() -> Iterator[Row]:
     """One sign-in with 10, 1,000 and 100,000 users, in memory and with a state file."""
-    for kept in (False, True):
+    for stored in (False, True):
         works, closing = [], ExitStack()
         for number in (10, 1_000, 100_000):
             folder = closing.enter_context(tempfile.TemporaryDirectory())
-            file = StateFile(Path(folder) / "pool.db") if kept else None
+            file = StateFile(Path(folder) / "pool.db") if stored else None
             service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
             for n in range(number - 1):
                 service.pool.add_user(f"user{n}", email=f"user{n}@example.com")
@@ -313,14 +313,14 @@ def many_users() -> Iterator[Row]:
         closing.close()
         times = ratio(many, few)
         figures = f"{milliseconds(few)}, {milliseconds(some)}, {milliseconds(many)}"
-        what = f"100,000 users over 10{', kept in a file' if kept else ''}"
+        what = f"100,000 users over 10{', stored in a file' if stored else ''}"
         yield Row(what, times, "<= 1.1", times <= 1.1, figures)
 
 
 def many_pools() -> Iterator[Row]:
     """A region of 1,000 pools in a state file, over one of one pool: the start, the first sign-in, the others."""
     with tempfile.TemporaryDirectory() as folder:
-        made = [_region_file(Path(folder), number) for number in (1, 1_000)]
+        regions = [_region_file(Path(folder), number) for number in (1, 1_000)]
 
         def start(path: Path, body: bytes = b"", sign_ins: int = 0) -> float:
             with closing(StateFile(path)) as file:
@@ -331,9 +331,9 @@ def many_pools() -> Iterator[Row]:
                         raise AssertionError(path)
                 return time.perf_counter() - begun
 
-        one, many = interleaved([partial(start, each[0]) for each in made], 40)
-        first = [[start(*each, 1) for each in made] for _ in range(40)]
-        later = [[start(*each, 100) for each in made] for _ in range(8)]
+        one, many = interleaved([partial(start, each[0]) for each in regions], 40)
+        first = [[start(*each, 1) for each in regions] for _ in range(40)]
+        later = [[start(*each, 100) for each in regions] for _ in range(8)]
     for what, pairs in (
         ("start", [*zip(one, many, strict=True)]),
         ("first sign-in", first),

@@ -38,14 +38,14 @@ TOKENS = {"AuthenticationResult": {"AccessToken": "a" * 1000, "IdToken": "i" * 1
 OPENING, CODE = UserPasswordAuth("ada", "a password"), Code("123456")
 
 
-def made() -> SignIn:
+def new_sign_in() -> SignIn:
     """A sign-in."""
     return SignIn("client", pool_id="eu-west-1_Pool")
 
 
 def three_steps() -> None:
     """A sign-in of three steps: a password, a wrong code, the right one."""
-    signin = made()
+    signin = new_sign_in()
     for response, reply in ((OPENING, SMS), (CODE, WRONG), (CODE, TOKENS)):
         signin.send(response)
         signin.receive(reply)
@@ -107,13 +107,13 @@ def imported(statement: str) -> float:
 def rows() -> list[Row]:
     """Every measure."""
     three_steps()
-    making = each(made, 2000)
+    making = each(new_sign_in, 2000)
     step = each(three_steps, 300) / 3
     call = each(stubbed_call(), 50)
     registered = each(lambda: build(object_of_somebody()), 1)
     tracemalloc.start()
-    kept = [made() for _ in range(1000)]
-    size = tracemalloc.get_traced_memory()[0] / len(kept)
+    sign_ins = [new_sign_in() for _ in range(1000)]
+    size = tracemalloc.get_traced_memory()[0] / len(sign_ins)
     tracemalloc.stop()
     light, core, boto = (
         imported("import authfsm"),

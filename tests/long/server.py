@@ -50,26 +50,26 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
 def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
     """Kill the server of a hundred pools under load, repeatedly, on one state file: all it acknowledged is there."""
     chance = random.Random(seed)  # noqa: S311 - the same moments for the same seed
-    seen = Acknowledged()
+    acknowledged = Acknowledged()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state = ("--state", str(folder / "pool.db"))
         for round_ in range(number):
             with serve_in_process(folder, {}, *state) as web:
-                while len(seen.pools) < pools:
-                    seen.add_pool(web)
-                seen.check(web, chance)
-                wanted, until = seen.sign_ins + 40, time.monotonic() + chance.random()
-                enough = lambda: seen.sign_ins >= wanted and time.monotonic() > until  # noqa: B023, E731 - called here only
-                kill_at_work(web, [seen.work] * 8, f"s{seed}r{round_}", enough)
+                while len(acknowledged.pools) < pools:
+                    acknowledged.add_pool(web)
+                acknowledged.check(web, chance)
+                least, until = acknowledged.sign_ins + 40, time.monotonic() + chance.random()
+                enough = lambda: acknowledged.sign_ins >= least and time.monotonic() > until  # noqa: B023, E731 - called here only
+                kill_at_work(web, [acknowledged.work] * 8, f"s{seed}r{round_}", enough)
         with serve_in_process(folder, {}, *state) as web:
-            seen.check(web)
+            acknowledged.check(web)
             assert web.end() == 0
     return {
         "kills": number,
         "pools": pools,
-        "sign-ins": seen.sign_ins,
-        "checked": len(seen.replies),
+        "sign-ins": acknowledged.sign_ins,
+        "checked": len(acknowledged.replies),
         "lost": 0,
     }
 

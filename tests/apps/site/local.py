@@ -44,25 +44,25 @@ def pool(**settings: Any) -> LocalPool:
         "required_attributes": ["name"],
         "triggers": Triggers(define=_define, create=_create, verify=_verify),
     }
-    made = LocalPool(**{**usual, **settings})
+    local_pool = LocalPool(**{**usual, **settings})
     for username, (_, facts) in USERS.items():
-        made.add_user(username, PASSWORD, **facts)
-    return made
+        local_pool.add_user(username, PASSWORD, **facts)
+    return local_pool
 
 
 def app_with_pool(origin: str, mfa: str) -> FastAPI:
     """Return the site with this pool; print its users, and each code that it would send."""
-    made = pool(mfa=mfa)
+    local_pool = pool(mfa=mfa)
     show = partial(print, flush=True)  # on the terminal of whoever tries the site
-    made.outbox.watch(lambda message: show(f"to {message.to}: {message.code.reveal()}"))
+    local_pool.outbox.watch(lambda message: show(f"to {message.to}: {message.code.reveal()}"))
     users = "\n".join(f"  {username}: {then}" for username, (then, _) in USERS.items())
     show(
         f"\n  {origin}\n\nThe password of all is {PASSWORD}; after it comes\n{users}\n"
         "Codes that would be sent are printed below.\n"
     )
-    verifier = Verifier(made.pool_id, made.client_id, jwks=made.jwks())
+    verifier = Verifier(local_pool.pool_id, local_pool.client_id, jwks=local_pool.jwks())
     flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
-    return site(made.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
+    return site(local_pool.cognito(), verifier, key=new_key(), origin=origin, flows=flows)
 
 
 # ---- CUSTOM_AUTH: one question ---------------------------------------------------------------------------
