@@ -41,6 +41,7 @@ from authfsm.local.config.schema import SchemaAttribute
 from authfsm.local.server import records
 from authfsm.local.server.config import ConfigError, ServerConfig, config_template, parse_config, read_config
 from authfsm.local.server.page import outbox_data, page_data
+from authfsm.local.server.records import RecordSerializer
 from authfsm.local.server.service import Log, Service, open_service
 from authfsm.local.server.state_file import APPLICATION_ID, StateFile
 from authfsm.local.state.users import User
@@ -1091,3 +1092,40 @@ def test_restart_after_the_first_pool_was_deleted(tmp_path: Path) -> None:
         assert next(iter(cognito.pools)) == first
         assert stored.call("ListUsers", UserPoolId=first)["Users"] == []
         assert [each["Username"] for each in stored.call("ListUsers", UserPoolId=other)["Users"]] == ["grace"]
+
+
+_NEW = {"ClientName": "renamed", "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"], "AccessTokenValidity": 2}
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "secret"),
+    [
+        ("UpdateUserPoolClient", _NEW, False), ("UpdateUserPoolClient", _NEW, True),
+        ("AddUserPoolClientSecret", {}, True),
+        ("DeleteUserPoolClient", {}, False), ("DeleteUserPoolClient", {}, True),
+    ],
+)  # fmt: skip
+def test_changes_of_the_first_app_client(
+    tmp_path: Path, operation: str, members: dict[str, Any], *, secret: bool
+) -> None:
+    """What the API changed of the configured app client, which may be its deletion, outlasts restarts."""
+    stored = StoredPool(tmp_path / "pool.db", {"client_secret": secret})
+    client = {"UserPoolId": stored.service.pool.pool_id, "ClientId": CLIENT_ID}
+    assert "__type" not in stored.call(operation, **client, **members)
+    before = [stored.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")]
+    for _ in range(2):
+        stored.begin()
+        after = [
+            stored.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
+        ]
+
+        assert after == before
+    assert ("__type" in before[0]) is (operation == "DeleteUserPoolClient")
+
+
+def test_records_do_not_depend_on_the_order_of_sets() -> None:
+    """Sets are written sorted: each process has its own order of a frozenset, and texts of records are compared."""
+    flows = json.loads(RecordSerializer().to_text(LocalPool().app_client))["explicit_auth_flows"]
+
+    assert len(flows) > 5
+    assert flows == sorted(flows)

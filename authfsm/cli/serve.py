@@ -118,12 +118,19 @@ def _access_lines(access: AccessRules) -> list[str]:
     ]
 
 
+def _app_client(pool: LocalPool) -> str:
+    try:
+        return f"{pool.client_id}{' (with a secret)' if pool.client_secret else ''}"
+    except LookupError:
+        return "none: it was deleted"
+
+
 def _announce(pool: LocalPool, url: str, state: Path | None, access: AccessRules) -> None:
     keys = 'aws_access_key_id="local", aws_secret_access_key="local"'
     boto3 = f'"cognito-idp", endpoint_url="{url}", region_name="{pool.region}", {keys}'
     lines = [
         f"Serving the user pool {pool.pool_id} at {url}",
-        f"  app client  {pool.client_id}{' (with a secret)' if pool.client_secret else ''}",
+        f"  app client  {_app_client(pool)}",
         f"  issuer      {pool.issuer}",
         f"  state       {state or 'in memory, lost when the server ends'}",
         f"  page        {url}/ shows sign-ins, codes and users",

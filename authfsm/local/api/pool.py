@@ -191,7 +191,8 @@ class LocalPool(DisplayMixin):
     @property
     def client_id(self) -> str:
         """The id of the app client created with the pool, otherwise of its first one; LookupError if it has none."""
-        client_id = self._client_id or next(iter(self._core.clients), "")
+        clients = self._core.clients
+        client_id = self._client_id if self._client_id in clients else next(iter(clients), "")
         if not client_id:
             raise LookupError(f"the pool {self.pool_id} has no app client; call add_client")
         return client_id

@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
@@ -56,7 +57,8 @@ class RecordSerializer:
     core: Core
 
     def __init__(self) -> None:
-        converter = self._converter = make_converter()
+        # Sorted, because the order of a set differs from process to process, and the texts of records are compared.
+        converter = self._converter = make_converter(unstruct_collection_overrides={AbstractSet: sorted})
         converter.register_unstructure_hook_func(_is_secret, self._secret_to_json)
         converter.register_structure_hook_func(_is_secret, self._secret_from_json)
         converter.register_unstructure_hook_func(_is_any, self._any_to_json)
@@ -108,7 +110,8 @@ class RecordSerializer:
         if isinstance(value, list):
             return [self._any_to_json(each) for each in value]
         if isinstance(value, _COLLECTIONS):
-            return {_CLASS: kind.__name__, _VALUE: [self._any_to_json(each) for each in value]}
+            items = sorted(value) if isinstance(value, AbstractSet) else value
+            return {_CLASS: kind.__name__, _VALUE: [self._any_to_json(each) for each in items]}
         if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
         if isinstance(value, Secret):

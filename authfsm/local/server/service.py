@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore
 
 _SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
+_CONFIGURED_CLIENT: Final = "configured_client"
 """The settings of the configuration that also apply to pools created through the API."""
 
 
@@ -268,7 +269,7 @@ def _open_from_file(
     properties = dict(file.read(pool_id, PROPERTY))
     if KEY in properties:
         settings["key"] = _read_key(properties[KEY])
-    settings["client_secret"] = _client_secret(config, file, pool_id)
+    settings["client_secret"] = _client_secret(config, properties)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
     # Changes through the API are valid as long as the configuration is the same as at the last start.
@@ -277,10 +278,12 @@ def _open_from_file(
         core.configure(configured(pool.configuration, json.loads(properties[DESCRIPTION])))
     store = RecordStore(core, file)
     client = store.text_of(pool.app_client)
-    is_same_client = properties.get("configured_client") == client
+    is_same_client = properties.get(_CONFIGURED_CLIENT) == client
+    if is_same_client:
+        del core.clients[pool.client_id]  # the file has it, unless it was deleted
     store.load(except_client=None if is_same_client else pool.client_id)
     service = Service(pool, log, store, config.access, cognito)
-    store.save_all(configured_description=description, configured_client=client)
+    store.save_all(configured_description=description, **{_CONFIGURED_CLIENT: client})
 
     def read(pool_id: str) -> LocalPool:
         try:
@@ -319,11 +322,11 @@ def _read_key(text: str) -> RSAKey:
     return RSAKey.import_key(json.loads(text))
 
 
-def _client_secret(config: ServerConfig, file: StateFile, pool_id: str) -> bool | str:
+def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:
     """Return the app client's secret: the configuration's, or an earlier start's random one; True to generate one."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False
-    client_id = str(config.settings.get("client_id") or CLIENT_ID)
-    body = dict(file.read(pool_id, "client")).get(client_id)
-    return (json.loads(body)["client_secret"] if body else None) or True
+    last = json.loads(properties.get(_CONFIGURED_CLIENT, "{}"))
+    same = last.get("client_id") == str(config.settings.get("client_id") or CLIENT_ID)
+    return (same and last["client_secret"]) or True
