@@ -50,7 +50,7 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """Codes by `sign-up`, `reset` or the attribute to verify; calls that quotas count, by operation; events."""
+    """Verification codes, by `sign-up`, `reset` or attribute; calls that quotas count, by operation; and events."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
