@@ -82,7 +82,7 @@ def find_records(value: Any, carriers: int = 0) -> FoundRecords:
 
     `carriers` counts the records around it that carry events, such as those that Lambda receives from a stream.
     """
-    found = FoundRecords()
+    records = FoundRecords()
     # Depth first, in the order of the text.
     waiting: list[tuple[Any, int, int]] = [(value, 0, 0)]
     while waiting:
@@ -90,34 +90,34 @@ def find_records(value: Any, carriers: int = 0) -> FoundRecords:
         inner: tuple[Any, ...] = ()
         if isinstance(each, str):
             if strings < _MAX_STRINGS:
-                inner, strings = tuple(_parse_string(each, found)), strings + 1
+                inner, strings = tuple(_parse_string(each, records)), strings + 1
         elif isinstance(each, list):
             row = insights_row(each)
             inner = tuple(each) if row is None else (row,)
         elif isinstance(each, dict):
-            inner = _parse_object(each, found, carriers)
+            inner = _parse_object(each, records, carriers)
         if depth < _MAX_DEPTH:
             waiting.extend((child, depth + 1, strings) for child in reversed(inner))
-    return found
+    return records
 
 
-def _parse_object(each: dict[str, Any], found: FoundRecords, carriers: int) -> tuple[Any, ...]:
-    """Add an object to `found` if it is a record; otherwise return its values, to search them."""
+def _parse_object(each: dict[str, Any], records: FoundRecords, carriers: int) -> tuple[Any, ...]:
+    """Add an object to `records` if it is a record; otherwise return its values, to search them."""
     may_search, message = carriers < _MAX_STRINGS, each.get("@message")
     has_message = may_search and isinstance(message, str)
-    if has_message and found.extend(find_records(message, carriers + 1)):
+    if has_message and records.extend(find_records(message, carriers + 1)):
         return ()  # the other columns of this Logs Insights row are parts of the same event
     if is_step(each):
-        found.add(found.steps, {name: _scalar(each.get(name)) for name in COLUMNS})
+        records.add(records.steps, {name: _scalar(each.get(name)) for name in COLUMNS})
         return ()
     if "." in "".join(each):
         each = nest_dotted_names(each)
     if (event := _event(each)) is None:
         return tuple(each.values())
     is_carrier = str(event.get("eventSource", "")).startswith("aws:")
-    if may_search and is_carrier and found.extend(find_records(list(each.values()), carriers + 1)):
+    if may_search and is_carrier and records.extend(find_records(list(each.values()), carriers + 1)):
         return ()  # a record that Lambda receives from a stream or a topic
-    found.add(found.events, event)
+    records.add(records.events, event)
     return ()
 
 
@@ -199,17 +199,17 @@ def nest_dotted_names(row: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def _parse_string(text: str, found: FoundRecords) -> Iterator[Any]:
+def _parse_string(text: str, records: FoundRecords) -> Iterator[Any]:
     """Yield the JSON values in a string, or in the data that the string holds as base64."""
     start = text.lstrip()[:2]
     if start[:1] in {"{", "["} or start == '"{':
-        yield from _parse_values(text, found)
+        yield from _parse_values(text, records)
     elif len(text) > _MIN_BASE64 and _BASE64.fullmatch(text):
         data = _decode_base64(text)
         if len(data) > MAX_EVENT_LENGTH:
-            found.too_long += 1
+            records.too_long += 1
         else:
-            yield from _parse_values(data.decode("utf-8", "replace"), found)
+            yield from _parse_values(data.decode("utf-8", "replace"), records)
 
 
 def _decode_base64(text: str) -> bytes:
@@ -223,14 +223,14 @@ def _decode_base64(text: str) -> bytes:
     return data
 
 
-def _parse_values(text: str, found: FoundRecords) -> Iterator[Any]:
+def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
     """Yield the JSON values at the start of a string, one after the other."""
     position = 0
     while position < len(text):
         try:
             value, position = DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
-            found.broken += EVENT_START.match(text, position) is not None
+            records.broken += EVENT_START.match(text, position) is not None
             return
         yield value
         while position < len(text) and text[position] in " \t\r\n,":

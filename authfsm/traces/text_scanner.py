@@ -96,16 +96,16 @@ def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes
     else:
         values = _csv_rows(text, layout, counts)
     for each in chain.from_iterable(map(_items, values)):
-        found = e.find_records(each)
-        counts.too_long += found.too_long
-        counts.broken += found.broken
-        counts.events += len(found.events)
-        counts.steps += len(found.steps)
-        for event in found.events:
+        records = e.find_records(each)
+        counts.too_long += records.too_long
+        counts.broken += records.broken
+        counts.events += len(records.events)
+        counts.steps += len(records.steps)
+        for event in records.events:
             yield "cloudtrail", event
-        for step in found.steps:
+        for step in records.steps:
             yield "steps", step
-        if not (found or found.broken or found.too_long):
+        if not (records or records.broken or records.too_long):
             counts.add_other(each)
 
 
@@ -237,9 +237,9 @@ class _TextBetweenValues:
         """Skip a broken value, and return where the next one may begin."""
         self.add_value()
         while True:
-            found = (e.EVENT_START if in_broken_value else _RESUME_AT).search(window.text, position)
-            if found is not None:
-                resume = found.start() if found.group()[0] == "{" else found.end() - 1
+            match = (e.EVENT_START if in_broken_value else _RESUME_AT).search(window.text, position)
+            if match is not None:
+                resume = match.start() if match.group()[0] == "{" else match.end() - 1
                 self.number += window.text.count("\n", position, resume)
                 return resume
             keep = len(window.text)
@@ -330,7 +330,7 @@ def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
 
 def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
     """Yield the strings of a YAML document that hold JSON, as `lookup-events --output yaml` prints them."""
-    text, ended, found = "", False, False
+    text, ended, has_json = "", False, False
     while not ended:
         piece = next(pieces, None)
         ended = piece is None
@@ -342,14 +342,14 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
             position = quoted.end()
             value = _unquote_yaml(quoted.group(1))
             if value.lstrip()[:1] in {"{", "["}:
-                found = True
+                has_json = True
                 yield value
         text = text[position:]
         if len(text) > 2 * MAX_EVENT_LENGTH:
             counts.too_long += 1
             text = ""
     counts.cut_short |= _YAML_UNCLOSED.search(text) is not None
-    if not (found or counts.cut_short or counts.too_long):
+    if not (has_json or counts.cut_short or counts.too_long):
         counts.unrecognised += 1
         counts.unrecognised_example = "YAML with no JSON in it"
 

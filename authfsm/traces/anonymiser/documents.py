@@ -222,16 +222,16 @@ def _quote(token: re.Match[str], text: str, *, strict: bool) -> str:
 
 def _shift_date_call(text: str, anonymiser: ValueAnonymiser) -> str:
     """Return Python's `datetime.datetime(...)`, shifted."""
-    found = _DATE_CALL.fullmatch(text)
-    arguments = found.group(1).replace(" ", "").split(",") if found else []
+    match = _DATE_CALL.fullmatch(text)
+    arguments = match.group(1).replace(" ", "").split(",") if match else []
     numbers = [int(each) for each in arguments if each]
-    if found is None or not 3 <= len(numbers) <= 7:  # noqa: PLR2004 - year, month, day to microseconds
+    if match is None or not 3 <= len(numbers) <= 7:  # noqa: PLR2004 - year, month, day to microseconds
         return "datetime.datetime(2020, 1, 1)"
     year, month, day, hour, minute, second, micro = [*numbers, 0, 0, 0, 0][:7]
     iso = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{micro:06d}"
     at = anonymiser.placeholders.time(iso) or "2020-01-01T00:00:00.000000"
     parts = [str(int(each)) for each in re.findall(r"\d+", at)][: len(numbers)]
-    zone = found.group(2).strip()
+    zone = match.group(2).strip()
     if _UTC.fullmatch(zone) and zone:
         parts.append(zone)
     return f"datetime.datetime({', '.join(parts)})"
@@ -297,12 +297,12 @@ def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
             position += length
         elif text[position] in "{[":
             may_close = unclosed < _MAX_UNCLOSED
-            found = _rewrite_object(text, position, anonymiser) if may_close else None
-            unclosed += found is None
-            if found is None and line_starts and text[position] == "{":
+            rewritten_object = _rewrite_object(text, position, anonymiser) if may_close else None
+            unclosed += rewritten_object is None
+            if rewritten_object is None and line_starts and text[position] == "{":
                 begins = f"the object that begins in line {text.count(chr(10), 0, position) + 1}"
                 raise UnreadableDocument(f"{begins} ends in the middle: give the whole text")
-            rewritten, position = found or (text[position], position + 1)
+            rewritten, position = rewritten_object or (text[position], position + 1)
             parts.append(rewritten)
         elif line_starts and (quoted := _QUOTED.match(text, position)) is not None:
             parts.append(rewrite_json(quoted.group(), anonymiser, strict=False))
@@ -332,23 +332,23 @@ def _rewrite_http(line: str, anonymiser: ValueAnonymiser) -> tuple[str, int] | N
 
     The length does not include JSON in the value of a header, which the caller anonymises.
     """
-    if found := _REQUEST.fullmatch(line):
-        mark, method, target, version = found.groups()
+    if match := _REQUEST.fullmatch(line):
+        mark, method, target, version = match.groups()
         if method in v.WORDS["method"]:
             is_path = target.startswith("/")
             target = anonymiser.path(target) if is_path else anonymiser.replace(target)
-            ending = line[found.end(4) if version else found.end(3) :]
+            ending = line[match.end(4) if version else match.end(3) :]
             return f"{mark or ''}{method} {target}{version or ''}{ending}", len(line)
-    if found := _STATUS.fullmatch(line):
-        mark, version, code, reason = found.groups()
+    if match := _STATUS.fullmatch(line):
+        mark, version, code, reason = match.groups()
         if reason is not None:
             reason = f" {reason if reason in v.REASONS else anonymiser.prose(reason)}"
         ending = "\r" if line.endswith("\r") else ""
         return f"{mark or ''}{version} {code}{reason or ''}{ending}", len(line)
-    if found := _HEADER.fullmatch(line):
-        mark, name, space, value, ending = found.groups()
+    if match := _HEADER.fullmatch(line):
+        mark, name, space, value, ending = match.groups()
         start = f"{mark or ''}{anonymiser.key(name)}:{space}"
         if value[:1] in {"{", "["}:
-            return start, found.start(4)
+            return start, match.start(4)
         return start + anonymiser.value(name, value) + ending, len(line)
     return None

@@ -103,22 +103,22 @@ class Placeholders:
     def time(self, text: str) -> str | None:
         """Return a time, shifted; None if the text is not a time or cannot be shifted."""
         try:
-            if found := _ISO.fullmatch(text):
-                return self._iso(found)
-            if found := _HTTP.fullmatch(text):
-                _, day, month, year, *clock = found.groups()
+            if match := _ISO.fullmatch(text):
+                return self._iso(match)
+            if match := _HTTP.fullmatch(text):
+                _, day, month, year, *clock = match.groups()
                 at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
-            if found := _JAVA.fullmatch(text):
-                _, month, day, *clock, zone, year = found.groups()
+            if match := _JAVA.fullmatch(text):
+                _, month, day, *clock, zone, year = match.groups()
                 at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
         except (ValueError, OverflowError):
             pass
         return None
 
-    def _iso(self, found: re.Match[str]) -> str:
-        parts = found.groups()
+    def _iso(self, match: re.Match[str]) -> str:
+        parts = match.groups()
         year, dash, month, day, between, hour, colon, minute, second, point, fraction, zone = parts
         moment = _moment(year, month, day, hour, minute, second)
         moment += timedelta(microseconds=int((fraction or "0")[:6].ljust(6, "0")))

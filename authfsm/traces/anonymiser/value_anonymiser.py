@@ -138,8 +138,8 @@ class ValueAnonymiser(ShapeAnonymiser):
 
     def _error_code(self, key: str, text: str) -> str:
         namespace, _, code = text.rpartition("#")
-        found = _ERROR_PAGE.fullmatch(code)
-        known = found is not None and found.group(1) in v.ERRORS
+        match = _ERROR_PAGE.fullmatch(code)
+        known = match is not None and match.group(1) in v.ERRORS
         if known and (not namespace or _MODEL_NAMESPACE.fullmatch(namespace)):
             return text
         if _API_WORD.fullmatch(text):
@@ -180,9 +180,9 @@ class ValueAnonymiser(ShapeAnonymiser):
 
     def log(self, text: str) -> str:
         """Return a piece of a log line, replaced."""
-        if (found := _CLIENT_ERROR.search(text)) is None:
+        if (match := _CLIENT_ERROR.search(text)) is None:
             return self.prose(text, v.LOG)
-        start, stripped = found.start(), text.rstrip()
+        start, stripped = match.start(), text.rstrip()
         before = self.prose(stripped[:start], v.LOG)
         return before + self.message(stripped[start:]) + text[len(stripped) :]
 
@@ -190,15 +190,15 @@ class ValueAnonymiser(ShapeAnonymiser):
         """Return an error message: in a known message, only the variable parts are replaced."""
         if is_json(text):
             return self.replace(text)
-        if found := _CLIENT_ERROR.fullmatch(text):
-            start = found.start(3)
+        if match := _CLIENT_ERROR.fullmatch(text):
+            start = match.start(3)
             return self.prose(text[:start], _CLIENT_ERROR_WORDS) + self.message(text[start:])
         for template in _TEMPLATES:
-            if found := template.fullmatch(text):
+            if match := template.fullmatch(text):
                 result, done = "", 0
                 for n in range(1, template.groups + 1):
-                    result += text[done : found.start(n)] + self._phrases(found.group(n))
-                    done = found.end(n)
+                    result += text[done : match.start(n)] + self._phrases(match.group(n))
+                    done = match.end(n)
                 return result + text[done:]
         return self._phrases(text)
 

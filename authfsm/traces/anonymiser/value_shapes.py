@@ -62,10 +62,10 @@ def is_json(text: str) -> bool:
     if text.lstrip()[:1] not in {"{", "[", '"'}:
         return False
     try:
-        found: Any = json.loads(text)
+        value: Any = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return isinstance(found, (dict, list, str))
+    return isinstance(value, (dict, list, str))
 
 
 def is_name_and_value(text: str) -> bool:
@@ -122,8 +122,8 @@ class ShapeAnonymiser(ABC):
             (_PHONE, self._phone), (_MASKED, self._masked), (_HEX, self._hex), (_BASE32, self._base32),
             (_BASE64, self._base64), (_HOST, self._host),
         ):  # fmt: skip
-            found = pattern.fullmatch(text)
-            if found is not None and (replaced := shape(found)) is not None:
+            match = pattern.fullmatch(text)
+            if match is not None and (replaced := shape(match)) is not None:
                 return replaced
         if SEPARATORS.search(text):
             return self.prose(text)
@@ -134,8 +134,8 @@ class ShapeAnonymiser(ABC):
             template = [p.LOWER] * len(text)
         return self.placeholders.make("names and other texts", text, template)
 
-    def _jwt(self, found: re.Match[str]) -> str | None:
-        head, *rest = found.group().split(".")
+    def _jwt(self, match: re.Match[str]) -> str | None:
+        head, *rest = match.group().split(".")
         header = self._json_part(head)
         if header is None:
             return None
@@ -144,7 +144,7 @@ class ShapeAnonymiser(ABC):
             parts.append(payload)
             rest = rest[1:]
         parts += [each and self._from_alphabet("tokens' parts", each, p.BASE64) for each in rest]
-        return self.placeholders.keep("tokens", found.group(), ".".join(parts))
+        return self.placeholders.keep("tokens", match.group(), ".".join(parts))
 
     def _json_part(self, part: str) -> str | None:
         """Return JSON in base64, rewritten, with the same padding and alphabet; None for anything else."""
@@ -161,17 +161,17 @@ class ShapeAnonymiser(ABC):
             encoded = encoded.translate(_TO_URL_SAFE)
         return encoded + "=" * (-len(encoded) % 4 if part.endswith("=") else 0)
 
-    def _hex(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _hex(self, match: re.Match[str]) -> str:
+        text = match.group()
         alphabet = p.HEX if text.lower() == text else p.HEX.upper()
         return self._from_alphabet("hexadecimal values", text, alphabet)
 
-    def _base32(self, found: re.Match[str]) -> str:
-        return self._from_alphabet("authenticator secrets", found.group(), p.BASE32)
+    def _base32(self, match: re.Match[str]) -> str:
+        return self._from_alphabet("authenticator secrets", match.group(), p.BASE32)
 
-    def _base64(self, found: re.Match[str]) -> str | None:
+    def _base64(self, match: re.Match[str]) -> str | None:
         """Return JSON, a session or another value in base64, replaced; None for a text that may be a name."""
-        text = found.group()
+        text = match.group()
         if (rewritten := self._json_part(text)) is not None:
             return rewritten
         if text.startswith(_SESSION_START):
@@ -185,8 +185,8 @@ class ShapeAnonymiser(ABC):
     def _from_alphabet(self, kind: str, text: str, alphabet: str) -> str:
         return self.placeholders.make(kind, text, p.alphabet_template(text, alphabet))
 
-    def _url(self, found: re.Match[str]) -> str:
-        scheme, host, path, query, fragment = found.groups()
+    def _url(self, match: re.Match[str]) -> str:
+        scheme, host, path, query, fragment = match.groups()
         scheme = scheme if scheme.lower() in _SCHEMES else self.replace(scheme)
         url = f"{scheme}://{self._authority(host)}{self._segments(path)}"
         if query:
@@ -229,17 +229,17 @@ class ShapeAnonymiser(ABC):
             pairs.append(f"{quote(self.key(unquote(name)), safe=':')}{equals}{replaced}")
         return "&".join(pairs)
 
-    def _form(self, found: re.Match[str]) -> str | None:
-        text = found.group()
+    def _form(self, match: re.Match[str]) -> str | None:
+        text = match.group()
         is_pair = "&" in text or v.is_name(unquote(text.partition("=")[0]))
         return self._pairs(text) if is_pair and not _BASE64.fullmatch(text) else None
 
-    def _encoded(self, found: re.Match[str]) -> str | None:
-        clear = unquote(found.group())
-        return None if clear == found.group() else quote(self.replace(clear), safe="")
+    def _encoded(self, match: re.Match[str]) -> str | None:
+        clear = unquote(match.group())
+        return None if clear == match.group() else quote(self.replace(clear), safe="")
 
-    def _host(self, found: re.Match[str]) -> str | None:
-        text = found.group()
+    def _host(self, match: re.Match[str]) -> str | None:
+        text = match.group()
         if _AWS_HOST.fullmatch(text):
             return text
         if len(text) > _MAX_HOST:
@@ -253,8 +253,8 @@ class ShapeAnonymiser(ABC):
             return None
         return self.placeholders.make("host names", text, [*[p.LOWER] * letters, *suffix])
 
-    def _arn(self, found: re.Match[str]) -> str:
-        partition, service, region, account, resource = found.groups()
+    def _arn(self, match: re.Match[str]) -> str:
+        partition, service, region, account, resource = match.groups()
         service = service if service in _AWS_SERVICES else self.replace(service)
         region = region if not region or v.REGION.fullmatch(region) else self.replace(region)
         parts = (
@@ -263,29 +263,29 @@ class ShapeAnonymiser(ABC):
         )
         return f"arn:{partition}:{service}:{region}:{self.replace(account)}:{''.join(parts)}"
 
-    def _email(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _email(self, match: re.Match[str]) -> str:
+        text = match.group()
         domain = "@example.com"
         letters = max(len(text) - len(domain), 2) - 1
         return self.placeholders.make("e-mail addresses", text, ["u", *[p.LOWER] * letters, *domain])
 
-    def _uuid(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _uuid(self, match: re.Match[str]) -> str:
+        text = match.group()
         template = [*"aaaaaaaa-bbbb-4ccc-8ddd-", *["e0123456789abcdf"] * 12]
         if text.upper() == text:
             template = [each.upper() for each in template]
         return self.placeholders.make("UUIDs", text, template)
 
-    def _regional(self, found: re.Match[str]) -> str:
+    def _regional(self, match: re.Match[str]) -> str:
         """Return the id of a pool, a device or an identity, replaced except for its region."""
-        region, mark, name = found.groups()
+        region, mark, name = match.groups()
         if _UUID.fullmatch(name):
             return f"{region}{mark}{self.replace(name)}"
         template = [*region, mark, *[p.UPPER] * len(name)]
-        return self.placeholders.make("pool ids", found.group(), template)
+        return self.placeholders.make("pool ids", match.group(), template)
 
-    def _ipv4(self, found: re.Match[str]) -> str | None:
-        text = found.group()
+    def _ipv4(self, match: re.Match[str]) -> str | None:
+        text = match.group()
         if any(int(each) > 255 for each in text.split(".")):  # noqa: PLR2004 - a byte
             return None
         networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
@@ -293,24 +293,24 @@ class ShapeAnonymiser(ABC):
             "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
         )
 
-    def _ipv6(self, found: re.Match[str]) -> str:
-        return self.placeholders.number("IP addresses", found.group(), lambda n: f"2001:db8::{n + 1:x}")
+    def _ipv6(self, match: re.Match[str]) -> str:
+        return self.placeholders.number("IP addresses", match.group(), lambda n: f"2001:db8::{n + 1:x}")
 
-    def _date(self, found: re.Match[str]) -> str:
+    def _date(self, match: re.Match[str]) -> str:
         return self.placeholders.number(
-            "dates", found.group(), lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
+            "dates", match.group(), lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
         )
 
-    def _digits(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _digits(self, match: re.Match[str]) -> str:
+        text = match.group()
         first = p.DIGITS if text[0] == "0" or len(text) == 1 else p.NOT_ZERO
         return self.placeholders.make("numbers", text, [first, *[p.DIGITS] * (len(text) - 1)])
 
-    def _phone(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _phone(self, match: re.Match[str]) -> str:
+        text = match.group()
         return self.placeholders.make("phone numbers", text, [*"+1555", *[p.DIGITS] * (len(text) - 5)])
 
-    def _masked(self, found: re.Match[str]) -> str:
-        text = found.group()
+    def _masked(self, match: re.Match[str]) -> str:
+        text = match.group()
         template = [each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text]
         return self.placeholders.make("masked destinations", text, template)
