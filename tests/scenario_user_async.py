@@ -1,6 +1,6 @@
 """Scenario users whose sign-ins use the async driver, on an event loop in a thread of its own.
 
-The moves of `tests/scenario_user.py` are those of a program that waits; `Waiting` lets it wait for a flow that
+The moves of `tests/scenario_user.py` are those of a program that waits; `BlockingFlow` lets it wait for a flow that
 is awaited. Everything between is the async driver itself, over threads or over HTTP.
 """
 
@@ -81,7 +81,7 @@ def aio_client(url: str, **config: Any) -> Any:
     )
 
 
-class Waiting:
+class BlockingFlow:
     """An async flow with blocking methods: it runs each coroutine, and returns its result.
 
     Args:
@@ -100,7 +100,7 @@ class Waiting:
         return lambda *args, **kwargs: self._run(value(*args, **kwargs))
 
 
-class Waits:
+class BlockingCognito:
     """`AsyncCognito` with blocking methods."""
 
     def __init__(self, cognito: AsyncCognito, run: Run) -> None:
@@ -112,7 +112,7 @@ class Waits:
         """Return a flow that has not begun."""
         flow = self._cognito.start(*args, **kwargs)
         assert flow.walk is kwargs["walk"]
-        return cast("Flow", Waiting(flow, self._run))
+        return cast("Flow", BlockingFlow(flow, self._run))
 
 
 class AsyncScenarioUser(ScenarioUser):
@@ -142,7 +142,7 @@ class AsyncScenarioUser(ScenarioUser):
         super().__init__(signing_key, pool, user)
         if stage is not None:
             stage.playing = self.pool
-        waits = Waits(on(self.pool, client or self.cognito.client, **more), run)
+        waits = BlockingCognito(on(self.pool, client or self.cognito.client, **more), run)
         self.cognito = cast("Cognito", waits)
 
 

@@ -262,7 +262,7 @@ _NOTHING_TO_PROVE: Final = frozenset({S.PASSWORD_VERIFIER, S.DEVICE_PASSWORD_VER
 """With "ChallengeParameters {USERNAME} only" (trace, amplify-js PR #566) a proof has nothing to prove."""
 
 
-def _told(
+def _issued_by_function(
     name: str, where: str, asked_in: State, moves: tuple[Move, ...], script: tuple[str, ...]
 ) -> Scenario:
     """Return the moves in which a function names a challenge as the last move is made.
@@ -284,9 +284,9 @@ def custom_auth() -> Iterator[Scenario]:
     With success and failure.
     """
     for name in _NAMES:
-        yield _told(name, "CUSTOM_AUTH named", S.START, (_BY_FUNCTIONS,), ())
-        yield _told(name, "CUSTOM_AUTH with SRP named", S.START, (_BY_SRP_AND_FUNCTIONS,), ())
-        yield _told(
+        yield _issued_by_function(name, "CUSTOM_AUTH named", S.START, (_BY_FUNCTIONS,), ())
+        yield _issued_by_function(name, "CUSTOM_AUTH with SRP named", S.START, (_BY_SRP_AND_FUNCTIONS,), ())
+        yield _issued_by_function(
             name,
             "CUSTOM_CHALLENGE, then named",
             S.CUSTOM_CHALLENGE,

@@ -16,7 +16,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from scenario_user_async import Waiting, a_loop, on
+from scenario_user_async import BlockingFlow, a_loop, on
 
 from authfsm import State
 from authfsm.drivers.boto import Flow
@@ -59,7 +59,7 @@ def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
     with a_loop() as run:
 
         def awaited(pool: LocalPool, **more: Any) -> Flow:
-            flow: Any = Waiting(run(on(pool).sign_in("ada", PASSWORD, **more)), run)
+            flow: Any = BlockingFlow(run(on(pool).sign_in("ada", PASSWORD, **more)), run)
             return flow  # type: ignore[no-any-return]  # it does what a Flow does
 
         yield awaited

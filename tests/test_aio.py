@@ -120,7 +120,7 @@ def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
 # ---- the loop is not blocked ----------------------------------------------------------------------------
 
 
-class ReckonsOnTheLoop(ThreadPoolExecutor):
+class ExecutorOnTheLoop(ThreadPoolExecutor):
     """An executor that runs computations at once in the loop's thread, as a driver must not do."""
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
@@ -202,7 +202,7 @@ def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) ->
 
     bound = CROWD * one_power() / 2
 
-    assert asyncio.run(gap(ReckonsOnTheLoop())) > bound
+    assert asyncio.run(gap(ExecutorOnTheLoop())) > bound
     assert asyncio.run(gap(None)) < bound
 
 
@@ -253,7 +253,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
 # ---- breaking off ---------------------------------------------------------------------------------------
 
 
-class BrokenOff:
+class CancelledAwait:
     """Awaits a coroutine, and cancels its own task at the coroutine's nth await.
 
     Args:
@@ -289,7 +289,7 @@ async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
     """Return whether the coroutine was cancelled at its nth await; False if it ended before."""
 
     async def whole() -> None:
-        await BrokenOff(work, nth)
+        await CancelledAwait(work, nth)
 
     task = asyncio.ensure_future(whole())
     try:

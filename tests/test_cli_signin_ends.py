@@ -40,7 +40,7 @@ ADA = {"username": "ada", "password": PASSWORD, "groups": ["pioneers"]}
 
 
 @define
-class Ran:
+class CommandResult:
     """The result of a run of the command.
 
     Args:
@@ -54,7 +54,7 @@ class Ran:
     err: str
 
 
-def ran(*options: str, lines: str = "", **environment: str) -> Ran:
+def ran(*options: str, lines: str = "", **environment: str) -> CommandResult:
     """Run the command without a terminal.
 
     Args:
@@ -65,7 +65,7 @@ def ran(*options: str, lines: str = "", **environment: str) -> Ran:
     variables = {"COLUMNS": "200", "AWS_EC2_METADATA_DISABLED": "true", **environment}
     result = CliRunner().invoke(app, ["signin", *options], input=lines, env=variables)
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    return Ran(result.exit_code, result.stdout, " ".join(result.stderr.split()))
+    return CommandResult(result.exit_code, result.stdout, " ".join(result.stderr.split()))
 
 
 def at(url: str, *options: str) -> list[str]:

@@ -15,7 +15,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends import fail
 from keyring.errors import PasswordDeleteError, PasswordSetError
 from serving import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
-from test_cli_signin_ends import ADA, PASSWORD, Ran, ran
+from test_cli_signin_ends import ADA, PASSWORD, CommandResult, ran
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.screen import ExitStatus, SignInEnded
@@ -64,7 +64,7 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("click.get_app_dir", lambda _: str(tmp_path / "app"))
 
 
-def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> Ran:
+def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> CommandResult:
     """Sign ada in to a served pool."""
     named = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
     return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)

@@ -488,13 +488,13 @@ def test_an_async_machine_with_an_async_driver() -> None:
 def test_the_shared_machine_moves_any_object() -> None:
     """advance() moves any object with a _state along the table only, and registers nothing on it."""
 
-    class Weightless:
+    class Lightweight:
         __slots__ = ("_state",)
 
         def __init__(self) -> None:
             self._state = State.START
 
-    one = Weightless()
+    one = Lightweight()
     advance(one, Transition(State.START, r.UserSrpAuth, State.PASSWORD_VERIFIER))
     assert one._state is State.PASSWORD_VERIFIER
 

@@ -509,7 +509,7 @@ def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD, walk=False)
     threads: list[threading.Thread] = []
 
-    class Heard(dict[str, Any]):
+    class SlowReply(dict[str, Any]):
         def get(self, key: str, default: Any = None) -> Any:
             """Cancel the sign-in while the reply is read."""
             if not threads:
@@ -520,7 +520,7 @@ def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
 
     client: Any = flow.cognito.client
     call = client.respond_to_auth_challenge
-    client.respond_to_auth_challenge = lambda **members: Heard(call(**members))
+    client.respond_to_auth_challenge = lambda **members: SlowReply(call(**members))
     flow.step()
     threads[0].join()
 

@@ -47,7 +47,7 @@ class Hopping:
             self._flow = driver.resume(self._flow.seal(key), key)
 
 
-class HoppingSitting(ScenarioUser):
+class HoppingUser(ScenarioUser):
     """A scenario user whose every sign-in is a `Hopping` flow."""
 
     def begin(self) -> None:
@@ -72,7 +72,7 @@ def facts(scenario_user: ScenarioUser) -> list[Any]:
 def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
     """A sign-in that is sealed and resumed after each step has the same states, steps and end."""
     there = scenario.play(signing_key)
-    scenario_user = HoppingSitting(signing_key, scenario.pool, scenario.user)
+    scenario_user = HoppingUser(signing_key, scenario.pool, scenario.user)
     assert isinstance(scenario_user.cognito, Cognito)
 
     for move in scenario.moves:

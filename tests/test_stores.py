@@ -263,7 +263,7 @@ def test_a_slow_taker_gets_no_newer_text() -> None:
     assert asyncio.run(conversation()) == ["first", TAKEN, "second"]
 
 
-class OfOnesOwn:
+class ForeignStore:
     """A store that is not the library's but has its methods."""
 
     async def get(self, key: str, *, collection: str | None = None) -> dict[str, Any] | None:
@@ -284,7 +284,7 @@ class OfOnesOwn:
     ("factory", "named"),
     [
         (NullStore, "key_value.aio.stores.null.store.NullStore"),
-        (OfOnesOwn, "test_stores.OfOnesOwn"),
+        (ForeignStore, "test_stores.ForeignStore"),
         (lambda: PassthroughCacheWrapper(TheirMemory(), TheirMemory()),
          "key_value.aio.wrappers.passthrough_cache.wrapper.PassthroughCacheWrapper"),
         (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),

@@ -16,7 +16,7 @@ MILLISECONDS = st.integers(1, 50)
 CAPACITY = 3
 
 
-class Told(RuleBasedStateMachine):
+class ModelledStore(RuleBasedStateMachine):
     """A `MemoryStore` beside a model of its content, to the millisecond."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class Told(RuleBasedStateMachine):
 def test_any_order_of_calls() -> None:
     """Hypothesis finds no order of calls in which the store differs from the model."""
     run_state_machine_as_test(
-        Told, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
+        ModelledStore, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
     )
 
 

@@ -328,7 +328,7 @@ async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
 def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int) -> None:
     """A turn that is cancelled at its beginning puts the sign-in back."""
 
-    class Far(AsyncMemoryStore):
+    class SlowStore(AsyncMemoryStore):
         async def take(self, name: str, seconds: float) -> str | None:
             """Take an entry slowly."""
             await asyncio.sleep(0)
@@ -337,7 +337,7 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
             return sealed
 
     async def conversation() -> str:
-        pending = over_the_loop(place, Far(place.store))
+        pending = over_the_loop(place, SlowStore(place.store))
         ticket = await pending.put(await begun(pending))
 
         async def request() -> None:

@@ -316,13 +316,13 @@ def test_a_recorder_that_cannot_write_does_not_fail_the_sign_in(
 ) -> None:
     """An error while writing is logged without the line, and the sign-in goes on."""
 
-    class Full(io.StringIO):
+    class FullDiskFile(io.StringIO):
         def write(self, _: str) -> int:
             raise OSError(28, "No space left on device")
 
     pool = sms_pool(signing_key)
     client = pool.client()
-    with record(client, Full()):
+    with record(client, FullDiskFile()):
         reply = client.initiate_auth(
             ClientId=pool.client_id,
             AuthFlow="USER_PASSWORD_AUTH",

@@ -123,7 +123,14 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
     walker = Walker(seed, signing_key, EXCUSES)
     acts = (
         *(walker.signs_in,) * 8,
-        *(walker.begins, walker.begins, walker.answers, walker.answers, walker.errs, walker.errs),
+        *(
+            walker.begins,
+            walker.begins,
+            walker.answers,
+            walker.answers,
+            walker.answers_wrongly,
+            walker.answers_wrongly,
+        ),
         *(walker.uses_tokens, walker.uses_tokens, walker.refreshes, walker.refreshes),
         *(walker.administers, walker.administers, walker.waits, walker.waits, walker.signs_up),
     )

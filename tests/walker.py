@@ -1,6 +1,6 @@
 """A client that sends any answers to a local pool: right and wrong, stale, stolen and mixed up.
 
-It compares all that the pool does with the oracle in `tests/oracle.py`: replies that lead on in `_led_on`, tokens in
+It compares all that the pool does with the oracle in `tests/oracle.py`: replies that lead on in `_check_accepted`, tokens in
 `_granted`. It uses only the public API: a real boto3 client, and the codes that users receive.
 """
 
@@ -62,7 +62,7 @@ class Walker(Holding):
             if person is None or parameters["PASSWORD"] != person.password:
                 raise self._never("a wrong password led on")
             start.proved |= {"pwd"}
-        self._heard(start, kind, reply, outbox)
+        self._process_reply(start, kind, reply, outbox)
 
     def _newest(self) -> tuple[str, ...]:
         return self.people[-1].typed
@@ -139,7 +139,7 @@ class Walker(Holding):
                 break
             open_challenge, known = self.open_challenges[-1], len(self.open_challenges)
             if choose([True, False]):
-                self._slips(choose, open_challenge)
+                self._wrong_answer(choose, open_challenge)
             if open_challenge.person is not None and choose([True, *[False] * 9]):
                 self._meddles(choose, open_challenge.person)
             if not open_challenge.spent:
@@ -156,12 +156,12 @@ class Walker(Holding):
             open_challenge = choose(open_ones[::-1])
             self._sends(self._right(choose, open_challenge))
 
-    def errs(self, choose: Choose[Any]) -> None:
+    def answers_wrongly(self, choose: Choose[Any]) -> None:
         """Send a wrong answer to a challenge that may have ended long ago."""
         if self.open_challenges:
-            self._slips(choose, choose(self.open_challenges[-10:]))
+            self._wrong_answer(choose, choose(self.open_challenges[-10:]))
 
-    def _slips(self, choose: Choose[Any], open_challenge: OpenChallenge) -> None:
+    def _wrong_answer(self, choose: Choose[Any], open_challenge: OpenChallenge) -> None:
         """Return a wrong answer: old, mixed up, stolen or garbage."""
         spoils = [self._garbage, self._garbage, self._hasty, self._hasty, self._mixed, self._stolen,
                   self._impersonated, self._renamed, self._of_other_client,
@@ -187,16 +187,20 @@ class Walker(Holding):
                 **session,
                 **pool,
             )
-        hit = self._hit(sent)
+        target = self._challenge_of(sent)
         if reply is None:
-            if hit is not None and hit.person is not None and self._was_taken(hit, sent, now):
-                self._changes(hit, hit.person, sent, self._proves(hit, sent, now) or NO_PROOF, now)
-        elif hit is None:
+            if (
+                target is not None
+                and target.person is not None
+                and self._only_later_step_failed(target, sent, now)
+            ):
+                self._changes(target, target.person, sent, self._proves(target, sent, now) or NO_PROOF, now)
+        elif target is None:
             raise self._never("a session that was never given led on")
         else:
-            self._led_on(hit, sent, reply, now, outbox)
+            self._check_accepted(target, sent, reply, now, outbox)
 
-    def _hit(self, sent: Sent) -> OpenChallenge | None:
+    def _challenge_of(self, sent: Sent) -> OpenChallenge | None:
         """Return the challenge that an answer is for: by its session, secret block or device."""
         if sent.session is not None:
             return next((each for each in self.open_challenges if each.session == sent.session), None)
@@ -217,99 +221,101 @@ class Walker(Holding):
 
     # ---- what becomes of it -----------------------------------------------------------------------------
 
-    def _led_on(self, hit: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int) -> None:
+    def _check_accepted(
+        self, target: OpenChallenge, sent: Sent, reply: Reply, now: datetime, outbox: int
+    ) -> None:
         """Check an answer that the pool accepted: was it right?"""
-        kind = self._check(hit, sent, now)
-        proved = self._proves(hit, sent, now)
+        kind = self._check(target, sent, now)
+        proved = self._proves(target, sent, now)
         if proved is None:
-            raise self._never(f"an answer to {hit.name} that is not right led on")
-        hit.spent = True
-        person = hit.person
+            raise self._never(f"an answer to {target.name} that is not right led on")
+        target.spent = True
+        person = target.person
         if person is not None:
-            self._changes(hit, person, sent, proved, now)
-        keyed = hit.keyed or "DEVICE_KEY" in sent.responses
-        after = evolve(hit, proved=hit.proved | proved, keyed=keyed)
+            self._changes(target, person, sent, proved, now)
+        keyed = target.keyed or "DEVICE_KEY" in sent.responses
+        after = evolve(target, proved=target.proved | proved, keyed=keyed)
         if kind in {r.AssociateSoftwareToken, r.VerifySoftwareToken}:
-            self._along(hit, kind, State.MFA_SETUP)
-            secret = reply.get("SecretCode", hit.secret)
-            session = {**hit.reply, "Session": reply["Session"]}
+            self._along(target, kind, State.MFA_SETUP)
+            secret = reply.get("SecretCode", target.secret)
+            session = {**target.reply, "Session": reply["Session"]}
             self.open_challenges.append(evolve(after, secret=secret, reply=session, spent=False))
             return
         chosen = sent.responses.get("ANSWER")
-        if hit.name == "SELECT_MFA_TYPE" and reply.get("ChallengeName") != chosen:
+        if target.name == "SELECT_MFA_TYPE" and reply.get("ChallengeName") != chosen:
             raise self._never(f"{chosen} was chosen, and something else came")
-        self._heard(after, kind, reply, outbox)
+        self._process_reply(after, kind, reply, outbox)
 
-    def _check(self, hit: OpenChallenge, sent: Sent, now: datetime) -> type[Response]:
+    def _check(self, target: OpenChallenge, sent: Sent, now: datetime) -> type[Response]:
         """Check that this client may answer a challenge under this name now."""
         by_session = sent.operation.endswith("software_token")
-        life = timedelta(minutes=hit.client.auth_session_validity)
-        left = hit.chooses_first and hit.name in CHOICES and sent.challenge in CHOICES
+        life = timedelta(minutes=target.client.auth_session_validity)
+        left = target.chooses_first and target.name in CHOICES and sent.challenge in CHOICES
         faults = {
-            "a session was used twice": hit.spent,
-            "a session outlived its time": now >= hit.opened + life,
-            "another app client took a sign-in over": not by_session and sent.client is not hit.client,
+            "a session was used twice": target.spent,
+            "a session outlived its time": now >= target.opened + life,
+            "another app client took a sign-in over": not by_session and sent.client is not target.client,
             "another user took a sign-in over": not by_session
-            and not self._is(hit, sent.responses["USERNAME"]),
-            "a challenge was answered under another's name": sent.challenge != hit.name and not left,
-            "a dead end led on": hit.dead,
+            and not self._is(target, sent.responses["USERNAME"]),
+            "a challenge was answered under another's name": sent.challenge != target.name and not left,
+            "a dead end led on": target.dead,
         }
         for fault, found in faults.items():
             if found:
                 raise self._never(fault)
         return self._kind(sent)
 
-    def _is(self, hit: OpenChallenge, username: str) -> bool:
-        if hit.person is None:
+    def _is(self, target: OpenChallenge, username: str) -> bool:
+        if target.person is None:
             return self._whose(username) is None
-        return self._whose(username) is hit.person
+        return self._whose(username) is target.person
 
     def _kind(self, sent: Sent) -> type[Response]:
         operation = "".join(word.title() for word in sent.operation.split("_"))
         answer = {"ChallengeName": sent.challenge, "ChallengeResponses": sent.responses}
         return classify(operation, {**answer, "Session": sent.session}) or Response
 
-    def _proves(self, hit: OpenChallenge, sent: Sent, now: datetime) -> Proofs | None:
+    def _proves(self, target: OpenChallenge, sent: Sent, now: datetime) -> Proofs | None:
         """Return what an answer really proves; None if it is wrong."""
         if sent.operation == "associate_software_token":
             return NO_PROOF
         if sent.operation == "verify_software_token":
-            return self._enrolled(hit, sent.responses.get("UserCode", ""), now)
-        return proofs_of(hit, sent.challenge, sent.responses, self.realm, now)
+            return self._enrolled(target, sent.responses.get("UserCode", ""), now)
+        return proofs_of(target, sent.challenge, sent.responses, self.realm, now)
 
-    def _enrolled(self, hit: OpenChallenge, code: str, now: datetime) -> Proofs | None:
-        person = hit.person
-        if person is None or hit.secret is None:
+    def _enrolled(self, target: OpenChallenge, code: str, now: datetime) -> Proofs | None:
+        person = target.person
+        if person is None or target.secret is None:
             return None
-        right = bool(person.steps_of(hit.secret, code, now))
+        right = bool(person.steps_of(target.secret, code, now))
         return frozenset({"enrolled", "otp", "second"}) if right else None
 
-    def _was_taken(self, hit: OpenChallenge, sent: Sent, now: datetime) -> bool:
+    def _only_later_step_failed(self, target: OpenChallenge, sent: Sent, now: datetime) -> bool:
         """Return whether the answer was right and only a later step failed: a Lambda function, or MFA."""
         code, message = self.refused
         afterwards = "Lambda" in code or message.startswith(("Incorrect", "The user has no MFA"))
         fresh = (
-            not hit.spent
-            and hit.name == sent.challenge
-            and hit.client is sent.client
-            and self._is(hit, sent.responses["USERNAME"])
+            not target.spent
+            and target.name == sent.challenge
+            and target.client is sent.client
+            and self._is(target, sent.responses["USERNAME"])
         )
-        if not afterwards or not fresh or self._proves(hit, sent, now) is None:
+        if not afterwards or not fresh or self._proves(target, sent, now) is None:
             return False
-        hit.spent = True
+        target.spent = True
         return True
 
     def _changes(
-        self, hit: OpenChallenge, person: KnownUser, sent: Sent, proved: Proofs, now: datetime
+        self, target: OpenChallenge, person: KnownUser, sent: Sent, proved: Proofs, now: datetime
     ) -> None:
         """Update the known facts after an answer was accepted."""
         code = sent.responses.get("UserCode") or sent.responses.get("SOFTWARE_TOKEN_MFA_CODE")
-        secret = hit.secret if "enrolled" in proved else person.totp
+        secret = target.secret if "enrolled" in proved else person.totp
         if "otp" in proved and code and secret:
             steps = person.steps_of(secret, code, now)
             person.totp_spent.add((secret, min(steps)))
         if "enrolled" in proved:
-            person.totp = hit.secret
+            person.totp = target.secret
             person.has.add("totp")
             person.switched_on.add("SOFTWARE_TOKEN_MFA")
         if "email_otp" in proved and "email" not in person.has:
@@ -320,7 +326,7 @@ class Walker(Holding):
         if "new password" in proved:
             person.password, person.temporary = sent.responses["NEW_PASSWORD"], False
 
-    def _heard(self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int) -> None:
+    def _process_reply(self, before: OpenChallenge, kind: type[Response], reply: Reply, outbox: int) -> None:
         """Process a reply to an answer: remember a challenge, check tokens."""
         proved = before.proved | ({"issued"} if self.decision == "TOKENS" else set())
         if "AuthenticationResult" in reply:
