@@ -158,9 +158,9 @@ class Target:
     Args:
         name: its name.
         make: makes an input.
-        give: hands it in.
-        typed: the errors that may come of it.
-        share: how often it is chosen, beside the others.
+        give: passes an input to what is tested.
+        typed: the errors that an input may raise.
+        share: how often the target is chosen, in relation to the others.
     """
 
     name: str
@@ -175,9 +175,9 @@ class Outcome:
     """The result of a run.
 
     Args:
-        inputs: how many were handed in, by target.
-        refused: how many of them came to a typed error.
-        escaped: what came out that is no error of ours: how often, and the first input of each.
+        inputs: the number of inputs by target.
+        refused: how many of them raised a typed error.
+        escaped: the untyped errors: how often each was raised, and its first input.
     """
 
     inputs: Counter[str] = field(factory=Counter)

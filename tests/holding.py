@@ -37,9 +37,9 @@ class Excuse:
     """A documented way to get tokens without a second factor although one is expected.
 
     Args:
-        name: in a few words.
+        name: a short name.
         source: where it is documented.
-        holds: does it hold, given who walks and what stands before the tokens?
+        holds: returns whether it applies to a walker and the challenge before the tokens.
     """
 
     name: str
@@ -51,8 +51,8 @@ class Holding(Answering):
     """Stores tokens, and detects tokens that must not have been issued.
 
     Args:
-        seed: what pool and which people.
-        signing_key: the pool's.
+        seed: decides the pool and its users.
+        signing_key: the pool's key.
         excuses: the documented ways to tokens without a second factor.
     """
 

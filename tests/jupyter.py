@@ -35,9 +35,9 @@ class Lab:
     """A running JupyterLab.
 
     Args:
-        folder: where its notebooks are.
-        port: on 127.0.0.1.
-        token: what lets in.
+        folder: the folder of its notebooks.
+        port: its port on 127.0.0.1.
+        token: the access token.
     """
 
     folder: Path
@@ -86,7 +86,7 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     """Run JupyterLab until the end of the block.
 
     Args:
-        folder: where all it writes goes.
+        folder: the folder for all its files.
         theme: the theme's name.
     """
     with socket.socket() as free:

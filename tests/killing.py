@@ -22,7 +22,7 @@ class Acknowledged:
     Args:
         replies: operation, members, status.
         pools: the ids of the pools, with an app client and a user `ada`.
-        sign_ins: how many.
+        sign_ins: the number of sign-ins.
     """
 
     replies: Replies = field(factory=list)

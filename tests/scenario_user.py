@@ -41,9 +41,9 @@ class ScenarioUser:
     """A pool with a clock that stands still, its user ada, and her sign-ins one after another.
 
     Args:
-        signing_key: the pool's.
+        signing_key: the pool's key.
         pool: the pool's settings.
-        user: ada's.
+        user: ada's attributes and factors.
     """
 
     def __init__(self, signing_key: RSAKey, pool: Mapping[str, Any], user: Mapping[str, Any]) -> None:
@@ -328,11 +328,11 @@ class Scenario:
     """One conversation with a pool.
 
     Args:
-        name: what it is about.
-        moves: what happens.
-        ends: where the last sign-in stands after it.
+        name: its name.
+        moves: the moves, in order.
+        ends: the final state of the last sign-in.
         pool: the pool's settings.
-        user: ada's.
+        user: ada's attributes and factors.
     """
 
     name: str

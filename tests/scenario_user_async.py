@@ -119,13 +119,13 @@ class AsyncScenarioUser(ScenarioUser):
     """A scenario user with the async driver.
 
     Args:
-        signing_key: the pool's.
+        signing_key: the pool's key.
         pool: the pool's settings.
-        user: ada's.
+        user: ada's attributes and factors.
         run: runs a coroutine on the loop.
-        stage: serves the pool to `client`; left out, calls of the pool's own boto3 client run in threads.
+        stage: serves the pool to `client`; without it, calls of the pool's own boto3 client run in threads.
         client: an aiobotocore client.
-        **more: for `AsyncCognito`.
+        **more: arguments of `AsyncCognito`.
     """
 
     def __init__(

@@ -87,9 +87,9 @@ class Situation:
     """The state of user and pool when a password has been proved.
 
     Args:
-        ends: what follows.
+        ends: the state that follows.
         pool: the pool's settings.
-        user: the user's.
+        user: the user's attributes and factors.
         before: what happens before the sign-in.
         meanwhile: what happens at any time before the proof.
     """
@@ -123,16 +123,16 @@ class Way:
     """A way to prove a password.
 
     Args:
-        name: which.
-        moves: up to the proof.
-        proof: the response that proves it.
-        wrong: the same, with a wrong password.
-        pool: what the pool needs for it.
-        user: what the user needs for it.
-        before: what the user has done for it.
-        source: where the proof is given.
-        late: does its beginning bear nothing of what the situation brings?
-        barred: what does not follow here.
+        name: its name.
+        moves: the moves up to the proof.
+        proof: the response that proves the password.
+        wrong: the same response, with a wrong password.
+        pool: the settings that the pool needs for it.
+        user: the attributes that the user needs for it.
+        before: the moves that the user must make before the sign-in.
+        source: the state in which the proof is given.
+        late: whether the first request has nothing that the situation adds, such as a device key.
+        barred: the states that do not follow this way.
     """
 
     name: str

@@ -39,10 +39,10 @@ class Row:
 
     Args:
         source: the state it would leave; None for any.
-        response: the response that would be given; None for any.
-        dests: where it does not lead.
-        why: the condition and the source, as the study has them.
-        excluded: on which paths.
+        response: the response; None for any.
+        dests: the states to which it does not lead.
+        why: the condition, and its source.
+        excluded: returns whether the row applies to a path.
     """
 
     source: State | None

@@ -48,9 +48,9 @@ class Wire:
 
     Args:
         pool: the pool.
-        url: where.
-        received: how many requests came for each operation.
-        spoil: operations whose reply is lost, and how: "drop" the connection, or an HTTP status.
+        url: its URL.
+        received: the number of requests for each operation.
+        spoil: the operations whose reply is lost: by "drop" (a closed connection), or an HTTP status.
     """
 
     pool: LocalPool

@@ -60,8 +60,8 @@ class Site:
     """A load balancer, and all its users.
 
     Args:
-        redis: where requests are handed out.
-        pool: Cognito.
+        redis: the Redis with the lists of requests.
+        pool: the pool.
     """
 
     redis: Any

@@ -64,8 +64,8 @@ class World:
     """A pool and its users.
 
     Args:
-        seed: what pool and which people.
-        signing_key: the pool's.
+        seed: decides the pool and its users.
+        signing_key: the pool's key.
     """
 
     def __init__(self, seed: int, signing_key: RSAKey) -> None:

@@ -58,8 +58,8 @@ class Wire:
     """The connection between the site and the pool, which can fail or delay requests.
 
     Args:
-        pool: at its other end.
-        faults: how the next requests fare: `busy`, `unsent` or `unheard`; empty for well.
+        pool: the pool at its other end.
+        faults: what happens to the next requests: `busy`, `unsent` or `unheard`; the others succeed.
         delay: seconds that each request takes.
         received: the operations that the pool has received.
     """
@@ -108,12 +108,12 @@ class Visit:
     """A site, its pool, and the browsers that visit it.
 
     Args:
-        url: where the site is.
+        url: the site's URL.
         pool: the pool.
-        clock: theirs, moved by hand.
-        wire: between the two.
-        steps: each step of each sign-in: what was given, and where it led.
-        browser: the program that shows pages.
+        clock: the clock of site and pool, which tests advance.
+        wire: the connection between site and pool.
+        steps: the response and the next state of each step of each sign-in.
+        browser: the browser program.
     """
 
     url: str
