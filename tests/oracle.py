@@ -220,7 +220,7 @@ class Answer:
 
 
 Result = Proofs | None
-"""What an answer proves; None if it is wrong."""
+"""The proofs of an answer; None if it is wrong."""
 
 
 def _sent_code(challenge: str) -> Callable[[Answer], Result]:

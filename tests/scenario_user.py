@@ -133,7 +133,7 @@ def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
 
 
 def refused(inner: Move) -> Move:
-    """The same move, which Cognito refuses."""
+    """Return a move that Cognito refuses."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(Refused):
@@ -143,7 +143,7 @@ def refused(inner: Move) -> Move:
 
 
 def unreadable(inner: Move) -> Move:
-    """The same move, whose reply lacks a member that the client requires."""
+    """Return a move whose reply lacks a member that the client requires."""
 
     def move(scenario_user: ScenarioUser) -> None:
         with pytest.raises(MalformedReply):
@@ -153,7 +153,7 @@ def unreadable(inner: Move) -> Move:
 
 
 def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
-    """Wraps a move: a boto3 handler of the caller's own adds what no response has a field for.
+    """Wrap a move: a boto3 handler adds parameters for which the response has no field.
 
     Args:
         operation: as `InitiateAuth`.

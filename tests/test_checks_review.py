@@ -172,7 +172,7 @@ def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out
 
 
 def test_a_pool_is_described_by_boto3() -> None:
-    """What a boto3 client returns is reviewed like a saved description."""
+    """Descriptions from a boto3 client are reviewed like saved ones."""
     pool = LocalPool.like(*EVERYTHING_WRONG.values())
 
     description = PoolDescription.describe(pool.client(), pool.pool_id, pool.client_id)

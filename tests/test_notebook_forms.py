@@ -56,7 +56,7 @@ def test_a_passkey(recording: SignInRecording) -> None:
 
 
 def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
-    """Its form takes NAME=value, one on each line, and masks each value."""
+    """The form of an unknown challenge takes one NAME=value on each line, and masks each value."""
     at_challenge(recording, OtherChallenge(name="RIDDLE", session=Secret("s")))
     [form] = prompts_for(recording.flow)
     assert "RIDDLE" in form.explanation

@@ -193,7 +193,7 @@ def test_no_secret_reaches_an_observer(
 
 
 async def converses(pool: LocalPool, client: Any, observers: list[Any]) -> None:
-    """The same conversation, awaited."""
+    """Have the conversation with the async driver."""
     flow = await on(pool, client, observers=observers).sign_in("ada", PASSWORD)
     with pytest.raises(RefusedUser):
         await flow.answer(r.Code("40932177"))

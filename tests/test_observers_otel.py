@@ -1,4 +1,4 @@
-"""A span for each step: where it nests, what it is called, how long it took, what it says, and what it must not say."""
+"""A span for each step: its parent, its name, its duration, its attributes, and no secret."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PASSWORD = "Correct-Horse-1"
 
 @pytest.fixture
 def pool(signing_key: RSAKey) -> LocalPool:
-    """A pool whose users have an SMS code to give."""
+    """A pool whose users receive a code by SMS."""
     local_pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     local_pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     return local_pool
@@ -40,13 +40,13 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 @pytest.fixture
 def exporter() -> InMemorySpanExporter:
-    """Keeps the spans that have ended."""
+    """An exporter that keeps the finished spans."""
     return InMemorySpanExporter()
 
 
 @pytest.fixture
 def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
-    """A provider of this test's own: nothing global is set."""
+    """A tracer provider of this test, which is not set globally."""
     tracer_provider = TracerProvider()
     tracer_provider.add_span_processor(SimpleSpanProcessor(exporter))
     yield tracer_provider
@@ -54,12 +54,12 @@ def provider(exporter: InMemorySpanExporter) -> Iterator[TracerProvider]:
 
 
 def summary(span: ReadableSpan) -> tuple[Any, ...]:
-    """What a span says of its step."""
+    """Return the attributes of a span."""
     return span.name, dict(span.attributes or {}), span.status.status_code, span.status.description
 
 
 def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
-    """A sign-in in the course of two requests of an application."""
+    """Sign in during two requests of an application."""
     cognito = pool.cognito(observers=[spans(provider)])
     with tracer.start_as_current_span("POST /login"):
         flow = cognito.sign_in("ada", PASSWORD)
@@ -71,7 +71,7 @@ def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
 
 
 async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
-    """The same, on a loop on which another request is served meanwhile."""
+    """Sign in with the async driver, on a loop that serves another request meanwhile."""
     cognito = on(pool, observers=[spans(provider)])
 
     async def other() -> None:
@@ -94,7 +94,7 @@ async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tr
 def test_a_span_for_each_step(
     pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter, driver: str
 ) -> None:
-    """Each is a child of the request that took it, named after its row of the table; a refusal is an error."""
+    """Each step's span is a child of its request's and has the transition's name; a refusal is an error."""
     tracer = provider.get_tracer("the application")
     if driver == "sync":
         sign_in = converse(pool, provider, tracer)
@@ -175,7 +175,7 @@ def test_a_span_for_each_step(
 def test_a_lost_reply_is_an_error(
     pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter
 ) -> None:
-    """`error.type` is this package's class, and the state is the unchanged one."""
+    """`error.type` is this package's class, and the state is unchanged."""
     cognito = pool.cognito(observers=[spans(provider)])
 
     def lost(**_: object) -> None:

@@ -384,7 +384,7 @@ def _is_healthy(served: ThreadServer) -> bool:
 
 
 def test_a_request_that_arrives_shows_no_secret() -> None:
-    """What the parser has of a request shows neither its body nor its headers or URL, in a traceback for example."""
+    """A traceback shows no body, header or URL of a request that the parser holds."""
     parser = http_connection._MessageParser()
     parser.feed(
         b"POST /?password=in-url HTTP/1.1\r\nAuthorization: in-header\r\nContent-Length: 7\r\n\r\nin-body"

@@ -82,7 +82,7 @@ class FastApiVisitor(Visitor):
         return str(self.client.post(address, data=values).text)
 
     def debug(self, *, shown: bool) -> None:
-        """As the base class says."""
+        """Show errors on the framework's page, as in the base class."""
         self.app.debug, cookies = shown, self.client.cookies
         self.app.middleware_stack = None  # made anew
         self.client = TestClient(
@@ -131,7 +131,7 @@ class DjangoVisitor(Visitor):
             return str(reply.content, "utf-8")
 
     def debug(self, *, shown: bool) -> None:
-        """As the base class says."""
+        """Show errors on the framework's page, as in the base class."""
         self.settings["DEBUG"] = shown
         self.client.raise_request_exception = not shown
 
