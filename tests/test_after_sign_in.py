@@ -18,7 +18,7 @@ from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from scenario_user_async import BlockingFlow, a_loop, on
 
-from authfsm import State
+from authfsm import State, new_key
 from authfsm.drivers.boto import Flow
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
 from authfsm.protocol import responses as r
@@ -299,10 +299,10 @@ def test_a_lost_confirmation_can_be_repeated(
     signs_in: SignsIn,
     received: bool,  # noqa: FBT001 - a test's case
 ) -> None:
-    """If the reply to ConfirmDevice is lost, repeating the request confirms the same device."""
+    """If the reply to ConfirmDevice is lost, repeating it confirms the same device, also after it was throttled."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
     flow = signs_in(pool)
-    events = flow.cognito.client.meta.events
+    events: Any = flow.cognito.client.meta.events
     event = f"{'needs-retry' if received else 'before-call'}.cognito-identity-provider.ConfirmDevice"
 
     def lost(**_: object) -> None:
@@ -312,6 +312,12 @@ def test_a_lost_confirmation_can_be_repeated(
     with pytest.raises(ConnectionLost):
         flow.confirm_device("laptop")
     events.unregister(event, lost)
+    error = {"Code": "TooManyRequestsException", "Message": "Rate exceeded"}
+    throttled = AWSResponse("https://nowhere.example", 400, HTTPHeaders(), None), {"Error": error}
+    events.register_first(event.replace("needs-retry", "before-call"), refuse := lambda **_: throttled)
+    with pytest.raises(RefusedForNow):
+        flow.confirm_device("laptop")
+    events.unregister(event.replace("needs-retry", "before-call"), refuse)
     assert flow.device is None
     device = flow.confirm_device("laptop")
 
@@ -322,14 +328,25 @@ def test_a_lost_confirmation_can_be_repeated(
 
 
 def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, signs_in: SignsIn) -> None:
-    """If no reply was lost, "already exists" is an error."""
-    flow = signs_in(pool_of(device=DeviceConfiguration()))
+    """Confirmed tokens have no new device; without a lost reply, "already exists" is an error each time.
+
+    The other tab has the tokens from before the confirmation.
+    """
+    pool, key = pool_of(device=DeviceConfiguration()), new_key()
+    flow = signs_in(pool)
+    other = pool.cognito().resume_tokens(held(flow).seal(key), key)
     device = flow.confirm_device()
 
-    with pytest.raises(RefusedCaller, match="DeviceKeyExists"):
-        flow.confirm_device()
-
-    assert flow.device == device
+    for _ in range(2):
+        with pytest.raises(InvalidOperation, match="no new device"):
+            flow.confirm_device()
+        with pytest.raises(RefusedCaller, match="DeviceKeyExists"):
+            other.confirm_device()
+        flow.refresh()
+    assert (held(flow).new_device, held(flow).device_key) == (None, device.device_key)
+    assert (flow.device, other.device) == (device, None)
+    resumed = pool.cognito().resume_tokens(held(flow).seal(key), key)
+    assert (held(resumed).new_device, resumed.refresh().device_key) == (None, device.device_key)
 
 
 # ---- how long to wait -----------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
 from authfsm.protocol.nodes import challenge_role, proves_password
 from authfsm.protocol.prompts import check_answer, why_not_offered
-from authfsm.protocol.responses import Response, SrpClaim, StepUp
+from authfsm.protocol.responses import ConfirmDevice, Response, SrpClaim, StepUp
 from authfsm.protocol.states import END_STATES, State
 from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, transition_for_reply
 
@@ -289,6 +289,10 @@ class SignIn(Sender, DisplayMixin):
             self._state = State.FAILED
             self.challenge = self.role = self.refusal = self._awaiting = None
 
+    def device_confirmed(self) -> None:
+        """Remove the new device from the tokens, which keep its key: it cannot be confirmed again."""
+        self.tokens = self.tokens and attrs.evolve(self.tokens, new_device=None)
+
     def _not_accepted(self, response_type: type[Response]) -> str | None:
         """Return why a response that the state accepts is not accepted now; None if it is."""
         need = PREREQUISITES.get((self._state, response_type))
@@ -340,6 +344,8 @@ class SignIn(Sender, DisplayMixin):
         elif self._state is State.START:  # signed out
             self.tokens = self.flow = None
             self.password_proved = False
+        elif isinstance(response, ConfirmDevice):
+            self.device_confirmed()
 
     def _apply_refusal(self, refusal: replies.Refusal, response: Response, at: datetime | None) -> None:
         secrets = [self.session, self.client_secret]

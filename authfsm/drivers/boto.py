@@ -223,7 +223,7 @@ class Flow(FlowSteps):
             name: a name that the user recognises.
 
         Raises:
-            InvalidOperation: the tokens came without NewDeviceMetadata.
+            InvalidOperation: the tokens came without NewDeviceMetadata, or the device is confirmed already.
             Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it is the same
                 device. If only the second request fails, the device is confirmed and is `flow.device`: answer
                     UpdateDeviceStatus again.

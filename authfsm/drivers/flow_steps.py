@@ -218,11 +218,11 @@ class FlowSteps(BaseFlow):
         if new_device is None:
             raise errors.InvalidOperation("there is no new device to confirm", state=self.state)
         repeated = self._unconfirmed is not None and self._unconfirmed[0].device_key == new_device.device_key
-        if self._unconfirmed is None or not repeated:
-            # Kept until it is confirmed: if the reply is lost, Cognito may have stored this password.
+        if self._unconfirmed is not None and repeated:
+            device, confirm = self._unconfirmed
+        else:
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
-            self._unconfirmed = yield from _compute(Device.new, new_device, entropy, name)
-        device, confirm = self._unconfirmed
+            device, confirm = yield from _compute(Device.new, new_device, entropy, name)
         try:
             facts = yield from self._exchange(attrs.evolve(confirm, device_name=name))
         except errors.Refused as error:
@@ -231,6 +231,14 @@ class FlowSteps(BaseFlow):
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             facts = {"UserConfirmationNecessary": True}
+            self.signin.device_confirmed()
+        except BaseException as error:
+            if not isinstance(error, errors.CallerError):  # then it was not sent
+                self._unconfirmed = (
+                    device,
+                    confirm,
+                )  # the reply is lost: Cognito may have stored this password
+            raise
         self.signin.device, self._unconfirmed = device, None
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.

@@ -272,7 +272,7 @@ class Tokens(Reply):
         refresh_token: RefreshToken; if a refresh returned none, the token that was used for it, which stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
-        new_device: NewDeviceMetadata, if the pool tracks devices and the request had no device key.
+        new_device: NewDeviceMetadata, until it is confirmed, if the pool tracks devices and the request had no device key.
         at: the time of arrival, if the driver has set it.
         device_key: DeviceKey of the session's device, which a refresh must name; by default the access token's claim
             `device_key`, otherwise that of `new_device`.
