@@ -40,6 +40,11 @@ class OpenedPage:
     requests: list[str] = field(factory=list)
 
 
+def program() -> str:
+    """The path of Chromium: the same engine without a desktop's window starts and draws in less time."""
+    return shutil.which("chromium-headless-shell") or shutil.which("chromium") or lacking("chromium")
+
+
 @contextmanager
 def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[OpenedPage]:
     """Start the system's Chromium with an empty profile.
@@ -49,11 +54,10 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
         width: the window's width.
         height: its height.
     """
-    program = shutil.which("chromium") or lacking("chromium")
     with sync_playwright() as play:
         context = play.chromium.launch_persistent_context(
             folder,
-            executable_path=program,
+            executable_path=program(),
             headless=True,
             args=ARGUMENTS,
             viewport={"width": width, "height": height},

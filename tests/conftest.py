@@ -7,12 +7,14 @@ from typing import NoReturn
 
 import botocore
 import pytest
+from faster_libraries import make_libraries_faster
 from hypothesis import settings
 from joserfc.jwk import RSAKey
 
 # How long an example takes depends on what else the machine does; no test claims a time.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
+make_libraries_faster()
 
 # tests/newest needs operations that an older botocore does not know; `.ci/run` runs it with the newest.
 if tuple(int(part) for part in botocore.__version__.split(".")[:3]) < (1, 44, 8):

@@ -5,7 +5,6 @@ Real browsers, a real site, and a pool behind a connection that fails on demand.
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -19,8 +18,7 @@ import uvicorn
 from attrs import define, field
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from browser import ARGUMENTS
-from conftest import lacking
+from browser import ARGUMENTS, program
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from serving import TIMEOUT, wait_until
@@ -46,9 +44,8 @@ _SESSION: Final = boto3.session.Session(
 @contextmanager
 def started() -> Iterator[Browser]:
     """The system's Chromium, until the end of the block."""
-    program = shutil.which("chromium") or lacking("chromium")
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=program, headless=True, args=list(ARGUMENTS))
+        browser = play.chromium.launch(executable_path=program(), headless=True, args=list(ARGUMENTS))
         yield browser
         browser.close()
 
