@@ -347,7 +347,7 @@ def test_any_bytes_can_be_scanned(head: bytes, rest: bytes) -> None:
 
 
 # A file's funnel takes as long for thirty events as for one: few examples, with many values each.
-_FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+_FEW = settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @_FEW

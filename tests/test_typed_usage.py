@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -56,7 +55,7 @@ def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     for name, text in programs.items():
         (folder / f"{name}.py").write_text(text, "utf-8")
     commands = {
-        "mypy": ["mypy", "--strict", "--cache-dir", os.devnull],
+        "mypy": ["mypy", "--strict", "--cache-dir", str(USAGE.parent.parent / ".mypy_cache")],
         "pyright": ["pyright", "--pythonpath", sys.executable],
     }
     if request.param == "pyright" and shutil.which("node") is None:
