@@ -61,10 +61,10 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
             env={"PATH": os.environ["PATH"], "HOME": folder, **env},
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline, client = time.monotonic() + 60, ApiClient(url)
             while True:
                 with suppress(Unreachable):
-                    ensure_reachable(ApiClient(url))
+                    ensure_reachable(client)
                     break
                 assert process.poll() is None, command
                 assert time.monotonic() < deadline, command

@@ -21,7 +21,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 S = State
-WALKS: Final = 60
+WALKS: Final = 40
 
 
 def _anywhere(_: OpenChallenge) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,32 +38,40 @@ def test_another(cognito_pool):
         cognito_pool.user("ada")
 """
 
+NOTHING = """
+import sys
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pytest in a project that does not configure this package."""
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+LOADED = {"authfsm.local", "boto3", "joserfc", "gmpy2", "transitions"} & set(sys.modules)
 
 
-def test_fixtures_without_configuration(tmp_path: Path) -> None:
+def test_it():
+    assert not LOADED
+"""
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """Run both test files of such a project, the one that uses no fixture first."""
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # that of no folder above
+    (folder / "test_nothing.py").write_text(NOTHING, encoding="utf-8")
+    (folder / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
+    plain = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", *plain, "-W", "error", "--strict-markers", "-v"],
+        cwd=folder, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_fixtures_without_configuration(ran: subprocess.CompletedProcess[str]) -> None:
     """The fixtures and the mark work without configuration, with warnings as errors and strict marks."""
-    (tmp_path / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
-    ran = run(tmp_path, "-W", "error", "--strict-markers", "-q")
-
     assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "3 passed" in ran.stdout
+    assert len(re.findall(r"^test_theirs\.py::\w+ PASSED", ran.stdout, re.MULTILINE)) == 3
 
 
-def test_pytest_starts_without_the_pool(tmp_path: Path) -> None:
+def test_pytest_starts_without_the_pool(ran: subprocess.CompletedProcess[str]) -> None:
     """When pytest starts, neither the pool nor boto3 is loaded."""
-    (tmp_path / "test_nothing.py").write_text(
-        "import sys\n\n\ndef test_it():\n"
-        "    assert not {'authfsm.local', 'boto3', 'joserfc', 'gmpy2', 'transitions'} & set(sys.modules)\n",
-        encoding="utf-8",
-    )
-    ran = run(tmp_path, "-q")
-
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "test_nothing.py::test_it PASSED" in ran.stdout, ran.stdout + ran.stderr
 
 
 @pytest.mark.cognito(client_id="of the function")

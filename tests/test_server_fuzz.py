@@ -31,7 +31,7 @@ from authfsm.local.server.service import Log, Service
 
 MODEL = known()
 CASES = settings(
-    max_examples=1500,
+    max_examples=600,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
 )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,16 +24,26 @@ def web() -> Iterator[ThreadServer]:
         yield served
 
 
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
+    """A browser for the servers of all tests; each server has a port of its own."""
+    with chromium(tmp_path_factory.mktemp("profile")) as shown:
+        yield shown
+
+
 @pytest.fixture
-def opened(web: ThreadServer, tmp_path: Path) -> Iterator[OpenedPage]:
+def opened(web: ThreadServer, browser: OpenedPage) -> Iterator[OpenedPage]:
     """The server's page."""
-    with chromium(tmp_path) as opened:
-        opened.page.goto(web.url)
-        opened.page.wait_for_selector("#status.live")
-        opened.page.wait_for_selector("#picture svg")
-        yield opened
-        assert opened.said == []
-        assert [url for url in opened.requests if not url.startswith((web.url, "data:"))] == []
+    browser.page.goto("about:blank")
+    browser.said.clear()
+    browser.requests.clear()
+    browser.page.goto(web.url)
+    browser.page.wait_for_selector("#status.live")
+    browser.page.wait_for_selector("#picture svg")
+    yield browser
+    assert browser.said == []
+    assert [url for url in browser.requests if not url.startswith((web.url, "data:"))] == []
+    browser.page.goto("about:blank")  # before the server ends, which the page would report
 
 
 def badge(opened: OpenedPage, place: str) -> str | None:
