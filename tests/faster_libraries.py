@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
 from typing import Any, Final
 
+import botocore.session
 from botocore.client import ClientCreator
 from botocore.hooks import EventAliaser
-from botocore.loaders import Loader
+from botocore.loaders import Loader, create_loader
 
 _CREATOR: Final[Any] = ClientCreator
 _ALIASER: Final[Any] = EventAliaser
@@ -46,6 +48,8 @@ def _copy_with_names(self: Any) -> Any:
 
 def make_libraries_faster() -> None:
     """Change botocore and jsonschema in this process."""
+    sessions: Any = botocore.session
+    sessions.create_loader = cache(create_loader)  # the files that one session has read serve the next one
     _CREATOR._load_service_model = _model_loaded_once
     _CREATOR._create_client_class = _class_made_once
     _ALIASER.__copy__ = _copy_with_names
