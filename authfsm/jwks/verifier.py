@@ -64,7 +64,7 @@ class Verifier:
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`).
         client_id: the app client whose tokens are accepted, or several.
         issuer: `iss` of its tokens; by default Cognito's URL of the pool.
-        jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool in this process
+        jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool
             (`pool.jwks()`), or a machine without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
         leeway: seconds that this machine's clock may differ from Cognito's.
@@ -116,7 +116,7 @@ class Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
         If its endpoint is not at AWS (`authfsm serve`), it is also that of the issuer and the keys. The arguments and
-        errors are those of `Verifier`; for a local pool in this process, pass `jwks=pool.jwks()`.
+        errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
         """
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")

@@ -223,16 +223,17 @@ def settings_of(pool: LocalPool) -> PoolSettings:
 class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of the sign-in's path.
 
-    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture.
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `state`, `history`,
+    `username`, `flow` (the AuthFlow) and `settings` (if known) are the sign-in's; `exchanges` and `error` its last step's.
     """
 
     state: State
     history: History = field(repr=False)
-    exchanges: tuple[WireExchange, ...] = field(repr=False)  # those of the last step, with secrets masked
-    error: AuthfsmError | None  # the error of the last step, if Cognito refused it
+    exchanges: tuple[WireExchange, ...] = field(repr=False)  # secrets are masked
+    error: AuthfsmError | None
     username: str
-    flow: str  # the AuthFlow
-    settings: PoolSettings | None = field(default=None, repr=False)  # the pool's, if they are known
+    flow: str
+    settings: PoolSettings | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, recording: SignInRecording, settings: PoolSettings | None) -> Moment:

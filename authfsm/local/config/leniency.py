@@ -24,7 +24,7 @@ MAX_RECORDED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that `accept` can disable: the requests that then succeed, the errors that Cognito raises for them, and the source."""
+    """A check that `accept` can disable: what it then `accepts`, the `errors` that Cognito raises, and the `source`."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
