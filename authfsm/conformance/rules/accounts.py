@@ -224,18 +224,18 @@ account_rule.refused("account.deleted", _reference("DeleteUser"), CRITICAL, "a u
 account_rule.refused(
     "account.previous-password", _reference("ChangePassword"), MAJOR, "ChangePassword with a wrong password",
     "Cognito replies with NotAuthorizedException for ChangePassword with a wrong PreviousPassword.",
-    lambda t: _user_call(t.user_with_working_password(), "ChangePassword",
+    lambda c: _user_call(c.user_with_working_password(), "ChangePassword",
         PreviousPassword=pools.WRONG_PASSWORD, ProposedPassword=pools.NEW_PASSWORD),
     "NotAuthorizedException")  # fmt: skip
 account_rule.refused(
     "account.unknown-user", _reference("AdminGetUser"), MAJOR, "AdminGetUser for an unknown user",
     "Cognito replies with UserNotFoundException for an administrator's request for an unknown user.",
-    lambda t: t.client().call_with_pool_id("AdminGetUser", Username=t.username()),
+    lambda c: c.client().call_with_pool_id("AdminGetUser", Username=c.username()),
     "UserNotFoundException")  # fmt: skip
 account_rule.refused(
     "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
     "Cognito replies with UsernameExistsException for a second user of the same name.",
-    lambda t: t.client().call_with_pool_id("AdminCreateUser", Username=t.user_with_working_password().username),
+    lambda c: c.client().call_with_pool_id("AdminCreateUser", Username=c.user_with_working_password().username),
     "UsernameExistsException")  # fmt: skip
 
 

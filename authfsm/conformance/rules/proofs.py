@@ -61,19 +61,19 @@ def _prove_twice(context: RuleContext) -> ApiReply:
 
 rule.refused("srp.verifies-proof", RESPOND, CRITICAL, "a signature of 32 zero bytes",
     "Cognito refuses an answer to PASSWORD_VERIFIER whose signature is not a proof of the password.",
-    lambda t: t.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF))  # fmt: skip
+    lambda c: c.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF))  # fmt: skip
 rule.refused("srp.wrong-password", MINISTACK, CRITICAL, "a proof of a wrong password",
     "Cognito refuses an SRP proof of a wrong password.",
-    lambda t: t.user().begin_srp().prove(pools.WRONG_PASSWORD))  # fmt: skip
+    lambda c: c.user().begin_srp().prove(pools.WRONG_PASSWORD))  # fmt: skip
 rule.refused("srp.binds-user", RuleSource.rfc(5054, "2.6"), CRITICAL, "ada's proof in the name of eve",
     "Cognito refuses an answer to one user's PASSWORD_VERIFIER in the name of another user.",
-    lambda t: t.user().begin_srp().prove(user=t.user(label="eve")))  # fmt: skip
+    lambda c: c.user().begin_srp().prove(user=c.user(label="eve")))  # fmt: skip
 rule.refused("srp.challenge-once", MINISTACK, MAJOR, "a second proof",
     "After a wrong proof, Cognito refuses the right proof for the same PASSWORD_VERIFIER.", _prove_twice)  # fmt: skip
 rule.refused("srp.refuses-A-zero", RuleSource.rfc(5054, "2.5.4"), CRITICAL, "SRP_A = 0",
-    "Cognito refuses an SRP_A of 0.", lambda t: t.srp_user().initiate_srp(srp.to_hex(0)))  # fmt: skip
+    "Cognito refuses an SRP_A of 0.", lambda c: c.srp_user().initiate_srp(srp.to_hex(0)))  # fmt: skip
 rule.refused("srp.refuses-A-N", RuleSource.rfc(5054, "2.5.4"), CRITICAL, "SRP_A = N",
-    "Cognito refuses an SRP_A that is 0 modulo N.", lambda t: t.srp_user().initiate_srp(srp.to_hex(srp.N)))  # fmt: skip
+    "Cognito refuses an SRP_A that is 0 modulo N.", lambda c: c.srp_user().initiate_srp(srp.to_hex(srp.N)))  # fmt: skip
 
 
 @rule("srp.fresh-challenge", RuleSource.rfc(5054, "2.5.3"))
@@ -88,7 +88,7 @@ def _fresh_challenge(context: RuleContext) -> None:
 
 rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
     "Cognito replies with InvalidParameterException for a TIMESTAMP of another format.",
-    lambda t: t.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
+    lambda c: c.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
 def _srp_as_admin(user: PoolUser) -> Flow:
@@ -97,7 +97,7 @@ def _srp_as_admin(user: PoolUser) -> Flow:
 
 rule.add("srp.by-administrator", MINISTACK, MAJOR,
     "USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge.",
-    lambda t: SignInRunner(t.user()).run(_srp_as_admin, State.AUTHENTICATED))  # fmt: skip
+    lambda c: SignInRunner(c.user()).run(_srp_as_admin, State.AUTHENTICATED))  # fmt: skip
 rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
     "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", sign_in_with_wrong_password)  # fmt: skip
 rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wrong password",
@@ -114,7 +114,7 @@ def _wrong_temporary_password(context: RuleContext) -> None:
 
 rule.refused("password.policy", RESPOND, MAJOR, 'the new password "weak"',
     "Cognito replies with InvalidPasswordException to a NEW_PASSWORD that violates the password policy.",
-    lambda t: t.new_password_challenge().answer(NEW_PASSWORD="weak"),  # noqa: S106 - on purpose
+    lambda c: c.new_password_challenge().answer(NEW_PASSWORD="weak"),  # noqa: S106 - on purpose
     "InvalidPasswordException")  # fmt: skip
 
 
@@ -164,7 +164,7 @@ code_rule.refused("totp.once",
     "Cognito refuses a code of an authenticator app that was used before.", _use_code_twice)  # fmt: skip
 code_rule.add("totp.adjacent-step", RuleSource.rfc(6238, "5.2"), MINOR,
     "Cognito accepts the code of the previous time step, because clocks differ.",
-    lambda t: fail_if(not t.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous,
+    lambda c: fail_if(not c.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).app.accepts_previous,
         "VerifySoftwareToken refused the code of the previous time step"))  # fmt: skip
 
 
@@ -218,7 +218,7 @@ code_rule.refused(
     "mfa-setup.needs-a-verified-app", RuleSource.issue("aws-amplify/amplify-js", 6461), CRITICAL,
     "MFA_SETUP without an authenticator app",
     "Cognito refuses an answer to MFA_SETUP before VerifySoftwareToken accepted a code.",
-    lambda t: _mfa_setup(t).answer())  # fmt: skip
+    lambda c: _mfa_setup(c).answer())  # fmt: skip
 
 
 @code_rule("mfa-setup.is-json", RESPOND)
@@ -265,16 +265,14 @@ def _delivery(context: RuleContext) -> None:
     fail_if(not is_masked, "CODE_DELIVERY_DESTINATION is not a masked number")
 
 
-def _confirm(user: PoolUser, operation: str, code: str, **more: str) -> ApiReply:
-    members = {"Username": user.username, "ConfirmationCode": code, **more}
+def _confirm(user: PoolUser, operation: str, code: str | None = None, **more: str) -> ApiReply:
+    """Call an operation with a code, by default a wrong one."""
+    members = {"Username": user.username, "ConfirmationCode": code or _wrong_code(user), **more}
     return user.client.call_with_client_id(operation, **members)
 
 
-@code_rule("sign-up.wrong-code", _CONFIRM_SIGN_UP, CRITICAL)
-def _wrong_sign_up_code(context: RuleContext) -> None:
-    """ConfirmSignUp refuses a wrong code."""
-    user = context.signed_up_user()
-    _confirm(user, "ConfirmSignUp", _wrong_code(user)).expect_error("a wrong code")
+code_rule.refused("sign-up.wrong-code", _CONFIRM_SIGN_UP, CRITICAL, "a wrong code",
+    "ConfirmSignUp refuses a wrong code.", lambda c: _confirm(c.signed_up_user(), "ConfirmSignUp"))  # fmt: skip
 
 
 @code_rule("sign-up.right-code", _CONFIRM_SIGN_UP)
@@ -292,15 +290,12 @@ def _forgot_password(context: RuleContext) -> PoolUser:
     return user
 
 
-def _reset_password(user: PoolUser, code: str) -> ApiReply:
+def _reset_password(user: PoolUser, code: str | None = None) -> ApiReply:
     return _confirm(user, "ConfirmForgotPassword", code, Password=pools.NEW_PASSWORD)
 
 
-@code_rule("forgot-password.wrong-code", _CONFIRM_FORGOT, CRITICAL)
-def _wrong_reset_code(context: RuleContext) -> None:
-    """ConfirmForgotPassword refuses a wrong code."""
-    user = _forgot_password(context)
-    _reset_password(user, _wrong_code(user)).expect_error("a wrong code")
+code_rule.refused("forgot-password.wrong-code", _CONFIRM_FORGOT, CRITICAL, "a wrong code",
+    "ConfirmForgotPassword refuses a wrong code.", lambda c: _reset_password(_forgot_password(c)))  # fmt: skip
 
 
 @code_rule("forgot-password.right-code", _CONFIRM_FORGOT)

@@ -84,11 +84,11 @@ def _send_secret_block(context: RuleContext) -> ApiReply:
 
 session_rule.refused("session.made-up", RESPOND, CRITICAL, "a made-up Session",
     "Cognito refuses to set a password with a Session that it never issued.",
-    lambda t: _set_password(t.new_password_challenge().user, _UNISSUED_SESSION))  # fmt: skip
+    lambda c: _set_password(c.new_password_challenge().user, _UNISSUED_SESSION))  # fmt: skip
 session_rule.refused(
     "session.made-up-for-a-code", RESPOND, CRITICAL, "SMS_MFA with a made-up Session and no code",
     "Cognito refuses an answer to SMS_MFA that has no code and has a Session that Cognito never issued.",
-    lambda t: t.user_with_working_password().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
+    lambda c: c.user_with_working_password().respond("SMS_MFA", _UNISSUED_SESSION))  # fmt: skip
 session_rule.refused("session.once", _SESSION_ISSUE, CRITICAL, "a Session that already led to tokens",
     "Cognito refuses a Session that already led to tokens.", _use_session_twice)  # fmt: skip
 session_rule.refused("session.binds-user", _SESSION_ISSUE, CRITICAL, "ada's Session in the name of eve",
@@ -119,11 +119,11 @@ def _new_session(context: RuleContext) -> None:
 session_rule.refused(
     "session.missing", RuleSource.issue("aws-amplify/amplify-js", 758), MINOR, "an answer without a Session",
     "Cognito replies with InvalidParameterException for an answer to NEW_PASSWORD_REQUIRED without a Session.",
-    lambda t: _set_password(t.new_password_challenge().user, None), "InvalidParameterException")  # fmt: skip
+    lambda c: _set_password(c.new_password_challenge().user, None), "InvalidParameterException")  # fmt: skip
 
 
 session_rule.add("session.none-after-srp", MINISTACK, MINOR, "The reply to USER_SRP_AUTH has no Session.",
-    lambda t: fail_if(t.user().begin_srp().reply.session is not None,
+    lambda c: fail_if(c.user().begin_srp().reply.session is not None,
         "PASSWORD_VERIFIER came with a Session"))  # fmt: skip
 
 
@@ -172,16 +172,16 @@ def _admin_flow_in_public(context: RuleContext) -> None:
 
 client_rule.refused("secret-hash.missing", _SECRET_HASH, CRITICAL, "a request without SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH without SECRET_HASH if the app client has a secret.",
-    lambda t: t.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
+    lambda c: c.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
 client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH if the app client has a secret.",
-    lambda t: t.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
+    lambda c: c.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
 client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
     "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
-    lambda t: t.srp_user(pools.CONFIDENTIAL_CLIENT).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
+    lambda c: c.srp_user(pools.CONFIDENTIAL_CLIENT).initiate_srp("2", SECRET_HASH=""))  # fmt: skip
 client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
     "Cognito accepts USER_PASSWORD_AUTH with the right SECRET_HASH if the app client has a secret.",
-    lambda t: t.user(client=pools.CONFIDENTIAL_CLIENT).sign_in().expect_tokens())  # fmt: skip
+    lambda c: c.user(client=pools.CONFIDENTIAL_CLIENT).sign_in().expect_tokens())  # fmt: skip
 
 
 def _nobody(context: RuleContext, user: PoolUser) -> PoolUser:
@@ -234,7 +234,7 @@ def _unknown_in_forgot_password(context: RuleContext) -> None:
 
 existence_rule.refused("existence.legacy", _EXISTENCE, MAJOR, "an unknown user",
     "With PreventUserExistenceErrors LEGACY, Cognito replies with UserNotFoundException for an unknown user.",
-    lambda t: _nobody(t, t.user_with_working_password(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
+    lambda c: _nobody(c, c.user_with_working_password(_LEGACY)).sign_in(pools.WRONG_PASSWORD), "UserNotFoundException")  # fmt: skip
 
 
 @rule("error.shape", RuleSource.issue("aws/aws-sdk-cpp", 1789))
@@ -306,14 +306,14 @@ rule.refused("error.unknown-client", INITIATE, MAJOR, "an unknown app client",
     _sign_in_at_unknown_client, "ResourceNotFoundException")  # fmt: skip
 rule.refused("error.unconfirmed", MINISTACK, MAJOR, "an unconfirmed user",
     "Cognito replies with UserNotConfirmedException for a user who signed up and is not confirmed.",
-    lambda t: t.signed_up_user().sign_in(), "UserNotConfirmedException")  # fmt: skip
+    lambda c: c.signed_up_user().sign_in(), "UserNotConfirmedException")  # fmt: skip
 rule.refused("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICAL, "a disabled user",
     "Cognito replies with NotAuthorizedException for a disabled user.",
-    lambda t: _sign_in_after(t, "AdminDisableUser"), "NotAuthorizedException")  # fmt: skip
+    lambda c: _sign_in_after(c, "AdminDisableUser"), "NotAuthorizedException")  # fmt: skip
 rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPassword"), CRITICAL,
     "the password after its reset",
     "After AdminResetUserPassword, Cognito replies with PasswordResetRequiredException for the password.",
-    lambda t: _sign_in_after(t, "AdminResetUserPassword"), "PasswordResetRequiredException")  # fmt: skip
+    lambda c: _sign_in_after(c, "AdminResetUserPassword"), "PasswordResetRequiredException")  # fmt: skip
 
 
 @rule("reply.unknown-flow", INITIATE, CRITICAL)

@@ -100,10 +100,10 @@ def _keys_of_pool(context: RuleContext) -> None:
 
 rule.add("token.access-claims", _ACCESS_PAGE, MAJOR,
     "The access token has the claims for its issuer, user, app client, use and times.",
-    lambda t: _expect_token(t, "AccessToken", "access", "client_id", "scope jti username"))  # fmt: skip
+    lambda c: _expect_token(c, "AccessToken", "access", "client_id", "scope jti username"))  # fmt: skip
 rule.add("token.id-claims", _ID_PAGE, MAJOR,
     "The ID token has the claims for its issuer, user, audience, use and times.",
-    lambda t: _expect_token(t, "IdToken", "id", "aud", "cognito:username"))  # fmt: skip
+    lambda c: _expect_token(c, "IdToken", "id", "aud", "cognito:username"))  # fmt: skip
 
 
 @rule("token.id-attributes", _ID_PAGE)
@@ -162,9 +162,9 @@ def _expect_no_rotation(reply: ApiReply) -> None:
 
 rule.add("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE, MAJOR,
     "REFRESH_TOKEN_AUTH returns a new access token and a new ID token, but no new refresh token.",
-    lambda t: _expect_no_rotation(_refresh(*_tokens(t))))  # fmt: skip
+    lambda c: _expect_no_rotation(_refresh(*_tokens(c))))  # fmt: skip
 rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH.",
-    lambda t: _expect_no_rotation(_refresh(*_tokens(t), "REFRESH_TOKEN")))  # fmt: skip
+    lambda c: _expect_no_rotation(_refresh(*_tokens(c), "REFRESH_TOKEN")))  # fmt: skip
 
 
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
@@ -193,7 +193,7 @@ rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a 
     "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip
 rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
     "GetTokensFromRefreshToken returns a new access token and a new ID token.",
-    lambda t: _expect_both_tokens(_refresh_by_operation(*_tokens(t))))  # fmt: skip
+    lambda c: _expect_both_tokens(_refresh_by_operation(*_tokens(c))))  # fmt: skip
 
 
 @rule("refresh.rotation", _REFRESH_PAGE)
@@ -221,10 +221,10 @@ def _sign_out(context: RuleContext) -> tuple[PoolClient, dict[str, str]]:
 
 
 rule.refused("revoke.refresh-token", _REVOCATION_PAGE, CRITICAL, "a revoked refresh token",
-    "After RevokeToken, Cognito refuses the refresh token.", lambda t: _refresh(*_revoke(t)))  # fmt: skip
+    "After RevokeToken, Cognito refuses the refresh token.", lambda c: _refresh(*_revoke(c)))  # fmt: skip
 rule.refused("revoke.access-token", _REVOCATION_PAGE, MAJOR, "a revoked access token",
-    "After RevokeToken, GetUser refuses the access token of the same sign-in.", lambda t: _get_user(*_revoke(t)))  # fmt: skip
+    "After RevokeToken, GetUser refuses the access token of the same sign-in.", lambda c: _get_user(*_revoke(c)))  # fmt: skip
 rule.refused("sign-out.refresh-token", _SIGN_OUT, CRITICAL, "a refresh token after GlobalSignOut",
-    "After GlobalSignOut, Cognito refuses the refresh token.", lambda t: _refresh(*_sign_out(t)))  # fmt: skip
+    "After GlobalSignOut, Cognito refuses the refresh token.", lambda c: _refresh(*_sign_out(c)))  # fmt: skip
 rule.refused("sign-out.access-token", _SIGN_OUT, MAJOR, "an access token after GlobalSignOut",
-    "After GlobalSignOut, GetUser refuses the access token.", lambda t: _get_user(*_sign_out(t)))  # fmt: skip
+    "After GlobalSignOut, GetUser refuses the access token.", lambda c: _get_user(*_sign_out(c)))  # fmt: skip

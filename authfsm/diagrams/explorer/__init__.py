@@ -1,7 +1,7 @@
 """The explorer: a page to explore the protocol, in one file that loads nothing else.
 
-Private. The picture is the one that `diagram()` draws, the facts about states are those of `authfsm explain`,
-and what settings rule out is what `PoolSettings` says, as trees of questions that the page answers itself.
+Private. The picture is that of `diagram()`, and the details of states are those of `authfsm explain`. The rules of
+`authfsm.settings` are in the page as trees of questions, so that the page itself computes what settings rule out.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def page(
     """Return the page as HTML.
 
     Args:
-        settings: the settings of a pool at which its switches begin; by default they rule nothing out.
-        engine: the layout engine; None for the first that is installed.
-        before: the settings with which it compares them at first; None for no comparison.
+        settings: a pool's settings, which the page shows first; by default nothing is ruled out.
+        engine: the layout engine; None for the first one that is installed.
+        before: the settings with which the page first compares them; None for no comparison.
 
     Raises:
         NoEngine: no layout engine is installed.
@@ -85,7 +85,7 @@ def _file(name: str) -> str:
 
 
 def _node(node: Node) -> Mapping[str, Any]:
-    """Return the facts about a node; of evidence and errors only the values, to keep the page small."""
+    """Return the details of a node. Evidence has only the values, and errors only numbers, to keep the page small."""
     facts = as_dict(about_state(node.state, node.role))
     for accepted in facts["accepts"]:
         for target in accepted["leads_to"]:
@@ -107,7 +107,7 @@ def _arrow_number(arrow: Arrow) -> int:
 
 
 def _line(edge: Edge, model: DiagramModel) -> Mapping[str, Any]:
-    """Return what a line stands for: arrows by response, or the nodes that a junction leads to."""
+    """Return what an edge stands for: arrows by response or, from a junction, the nodes that it leads to."""
     if isinstance(edge.source, Junction):
         nodes = edge.dest.members if isinstance(edge.dest, Junction) else {edge.dest}
         through = [a for each in nodes for a in ARROWS_THROUGH.get((edge.source, each), ())]

@@ -1,9 +1,9 @@
 """The switches of the page, and the rules of `authfsm.settings` as trees of questions about them.
 
-Each switch is a setting of a pool, or one name in a setting that lists names, so that each position of the
-switches is a `PoolSettings`. Each rule runs on settings that answer one question at a time: where it reads a
-setting, the tree forks. The leaves are the reasons it gives. The search of `authfsm.settings.reach` runs on such
-trees too, so that the page only answers questions; a test compares its answers with the search on settings.
+Each switch is a setting of a pool, or one name in a setting that is a list of names, so that each position of all
+switches is a `PoolSettings`. A rule is called with settings that record which fields it reads: for each such field the
+tree has a fork, and the leaves are the reasons that the rule returns. The search of `authfsm.settings.reach` is done
+with trees, too, so that the page only looks up answers; a test compares them with the search on settings.
 """
 
 from __future__ import annotations
@@ -41,22 +41,24 @@ SwitchValues = Mapping[str, SwitchValue]
 
 @frozen
 class Switch:
-    """A switch of the page: a field of `PoolSettings`, or a `member` of one that lists names.
+    """A switch of the page: a field of `PoolSettings`, or one name (`member`) in a field that is a list of names.
 
-    The first of its values rules nothing out.
+    The first value rules nothing out.
     """
 
     field: str
     values: tuple[SwitchValue, ...]
-    path: str  #: Where the descriptions of `authfsm.settings` have it.
+    path: str  #: The path of the setting in a pool's descriptions.
     group: str
     help: str = ""
     member: str | None = None
-    on: Any = None  #: What the descriptions have there if it is set; None where they have the value itself.
+    on: Any = (
+        None  #: The member's value in descriptions if the switch is on; None if it is the switch's value.
+    )
 
     @property
     def key(self) -> str:
-        """A name that no other switch has."""
+        """The unique name of the switch."""
         return f"{self.field}:{self.member}" if self.member else self.field
 
     @property
@@ -65,7 +67,7 @@ class Switch:
         return self.member or self.path.removesuffix(".Enabled").removesuffix(".Feature").rpartition(".")[2]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the switch for the page."""
+        """Return the switch as JSON for the page."""
         path = self.path.split(".")
         listed = None if path[-1] == self.member else self.member
         return {**asdict(self), "key": self.key, "label": self.label, "path": path, "listed": listed}
@@ -109,25 +111,25 @@ SWITCHES: Final = (
            "UserPoolClient.RefreshTokenRotation.Feature", _POOL),
 )
 # fmt: on
-"""Every switch, in the order of the page; each setting that takes part in a sign-in has one."""
+"""The switches, in the order of the page: one or more for each setting that affects sign-ins."""
 
 
 _SWITCHES_OF: Final = {each.field: [e for e in SWITCHES if e.field == each.field] for each in SWITCHES}
 
 
 def _field(name: str, values: SwitchValues) -> Any:
-    """Return a field of the settings at a position of the switches, by their keys."""
+    """Return a field of the settings; `values` has the values of switches by key."""
     known = {each.member: values.get(each.key, each.values[0]) for each in _SWITCHES_OF[name]}
     return known[None] if None in known else frozenset(member for member, is_on in known.items() if is_on)
 
 
 def settings_of(values: SwitchValues) -> PoolSettings:
-    """Return the settings at a position of the switches, by their keys; a missing one rules nothing out."""
+    """Return the settings with these values of switches, by key; a missing switch rules nothing out."""
     return PoolSettings(**{name: _field(name, values) for name in _SWITCHES_OF})
 
 
 def values_of(settings: PoolSettings) -> dict[str, SwitchValue]:
-    """Return the position of the switches for settings, by their keys; what is unknown rules nothing out."""
+    """Return the values of the switches for settings, by key; a setting that is None rules nothing out."""
     return {each.key: _value(each, settings) for each in SWITCHES}
 
 
@@ -147,7 +149,7 @@ EXAMPLES: Final[Mapping[str, SwitchValues]] = {
     "everything": {},
     **{name: values_of(settings) for name, (settings, _) in EXAMPLE_POOLS.items()},
 }
-"""Positions of the switches for typical pools, by name."""
+"""The values of the switches for typical pools, by the pool's name."""
 
 
 # ---- the trees --------------------------------------------------------------------------------
@@ -162,19 +164,19 @@ class _UnansweredQuestion(Exception):
 
 
 _Answers = Mapping[int, int]
-"""The positions of the switches that are decided, by the numbers of the switches."""
+"""The number of the value of each switch that is decided, by the number of the switch."""
 
 
 @frozen(eq=False)
 class Tree:
-    """A tree of questions about the switches, in their order, and only where the answer makes a difference.
+    """A tree of questions about the switches, in the order of the switches, without questions that make no difference.
 
-    Equal trees are one object. `&` gives the first reason of two, `|` a reason only where both do.
+    Equal trees are one object. `one & other` has the first reason of the two; `one | other` has one only if both have one.
     """
 
-    reason: Reason  #: Of a leaf: why something is ruled out; None if it is possible.
+    reason: Reason  #: In a leaf, why a rule forbids something; None if it is possible.
     switch: int = -1  #: The number of the switch; -1 for a leaf.
-    branches: tuple[Tree, ...] = ()  #: What follows each of its values.
+    branches: tuple[Tree, ...] = ()  #: The tree for each value of the switch.
 
     def __and__(self, other: Tree) -> Tree:
         return _combined(self, other, needs_both=True)
@@ -183,28 +185,28 @@ class Tree:
         return _combined(self, other, needs_both=False)
 
     def branch(self, switch: int, value: int) -> Tree:
-        """Return what follows a value of a switch that is asked first, or not at all."""
+        """Return the tree for a value of a switch, which is the first question or not in the tree."""
         return self.branches[value] if self.switch == switch else self
 
     def after(self, answers: _Answers) -> Tree:
-        """Return what is left after the questions that are answered."""
+        """Return the tree of the remaining questions."""
         if self.switch in answers:
             return self.branches[answers[self.switch]].after(answers)
         return _ask(self.switch, [e.after(answers) for e in self.branches]) if self.branches else self
 
     def reason_after(self, answers: _Answers) -> Reason:
-        """Return the reason after some answers; raises _UnansweredQuestion if it depends on another switch."""
-        left = self.after(answers)
-        if left.branches:
-            raise _UnansweredQuestion(left.switch)
-        return left.reason
+        """Return the reason with some answers; raises _UnansweredQuestion if it depends on another switch."""
+        rest = self.after(answers)
+        if rest.branches:
+            raise _UnansweredQuestion(rest.switch)
+        return rest.reason
 
 
 _tree: Final = cache(Tree)
 
 
 def _ask(switch: int, branches: Iterable[Tree]) -> Tree:
-    """Return the tree that asks about a switch first, or later if its branches ask earlier ones."""
+    """Return the tree of a question and its branches; questions about earlier switches are moved before it."""
     found = [*branches]
     first = min([switch, *(each.switch for each in found if each.branches)])
     if first < switch:
@@ -224,7 +226,7 @@ def _combined(one: Tree, other: Tree, *, needs_both: bool) -> Tree:
 
 
 class _RecordedSettings:
-    """The settings at a position of the switches, and the fields that a rule reads."""
+    """Settings with these values of switches, which record the fields that a rule reads."""
 
     def __init__(self, values: SwitchValues) -> None:
         self.__values = values
@@ -241,7 +243,7 @@ class _RecordedSettings:
 
 @cache
 def _tree_of(rule: _Rule) -> Tree:
-    """Return the tree of a rule: it asks about the fields that the rule reads."""
+    """Return the tree of a rule: its questions are about the fields that the rule reads."""
     if isinstance(rule, UnlessLambda):
         return _tree_of(rule.rule) | _tree_of(lambda_may_choose)
 
@@ -257,7 +259,7 @@ def _tree_of(rule: _Rule) -> Tree:
 
 
 def _tree_of_answers(reason: Callable[[_Answers], Reason], answers: _Answers) -> Tree:
-    """Return the tree of the questions that are asked after some answers."""
+    """Return the tree of a function of answers, with questions for those that it needs in addition to `answers`."""
     try:
         return _tree(reason(answers))
     except _UnansweredQuestion as question:
@@ -270,7 +272,7 @@ _ALWAYS: Final = _tree(None)
 
 
 def _reached(*, include_lambda_named: bool) -> tuple[dict[TransitionInRoles, Tree], dict[Node, Tree]]:
-    """Return why each transition is forbidden, and whether each node is reached."""
+    """Return, as trees, why each transition is forbidden and why each node is unreachable."""
     why = {
         each: reduce(and_, map(_tree_of, rules_of(*each, include_lambda_named=include_lambda_named)), _ALWAYS)
         for each in TRANSITIONS_IN_ROLES
@@ -279,10 +281,10 @@ def _reached(*, include_lambda_named: bool) -> tuple[dict[TransitionInRoles, Tre
 
 
 def verdicts() -> Mapping[str, Any]:
-    """Return what `authfsm.settings.reach` says about each node and arrow, as trees for the page.
+    """Return the results of `authfsm.settings.reach` for each node and arrow, as trees for the page.
 
-    A tree is a number: negative for a leaf, whose reason is `reasons[-1 - number]`; otherwise that of a fork, which
-    has the number of a switch and a tree for each of its values.
+    A tree is a number. A negative number is a leaf with the reason `reasons[-1 - number]`; others are an index of `forks`,
+    whose items have the number of a switch and a tree for each of its values.
     """
     why, reachable = _reached(include_lambda_named=False)
     _, nameable = _reached(include_lambda_named=True)

@@ -23,25 +23,15 @@ from authfsm.local.state.users import User
 
 @frozen
 class RecordKind:
-    """A kind of record.
+    """A kind of record, with the members of its requests and replies, and its errors."""
 
-    Args:
-        name: the kind's name in the pool's state.
-        key: the request member that has a record's name.
-        member: the reply member that has a record.
-        exists: the error if a new record's name is taken.
-        missing: the error if no record has the name.
-        dated: whether records have CreationDate and LastModifiedDate.
-        replaced: whether an update removes the members that its request leaves out.
-    """
-
-    name: str
-    key: str
-    member: str
-    exists: ErrorTemplate
-    missing: ErrorTemplate
-    dated: bool = True
-    replaced: bool = False
+    name: str  # in the pool's state
+    key: str  # the request member with a record's name
+    member: str  # the reply member with a record
+    exists: ErrorTemplate  # the error if a new record's name is taken
+    missing: ErrorTemplate  # the error if no record has the name
+    dated: bool = True  # whether records have CreationDate and LastModifiedDate
+    replaced: bool = False  # whether an update removes the members that its request leaves out
 
     def show(self, pool: Core, record: Record) -> dict[str, Any]:
         """Return the members of a record in a reply."""
