@@ -563,7 +563,7 @@ class TestWithMfa:
                 {"webauthn": MULTI, "tier": "LITE"},
                 "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.",
             ),
-            ({"webauthn": MULTI}, "Passkeys can satisfy MFA only beside another MFA method."),
+            ({"webauthn": MULTI}, "Passkeys can satisfy MFA only in addition to another MFA method."),
         ):
             pool = pool_of(mfa="OPTIONAL", **settings)
             with refused("InvalidParameterException", message):

@@ -63,7 +63,7 @@ def created_description(region: Core, request: Structure) -> dict[str, Any]:
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
     pool = {"Name": request["PoolName"], "CreationDate": region.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _described(region, pool, {})
+    return _description(region, pool, {})
 
 
 def updated_description(core: Core, request: Structure) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def updated_description(core: Core, request: Structure) -> dict[str, Any]:
     kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
     if "PoolName" in request:
         kept["Name"] = request["PoolName"]
-    return _described(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
+    return _description(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
 
 
 def check_settings(core: Core, conflicts: Iterable[str]) -> None:
@@ -82,7 +82,7 @@ def check_settings(core: Core, conflicts: Iterable[str]) -> None:
         core.refuse_or_record("contradictory-settings", refuse(why))
 
 
-def _described(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
+def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
     check_settings(core, settings_conflicts.pool_conflicts(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
@@ -208,6 +208,7 @@ _POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
 def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
     """Raise TypeError for a setting that is no field of these classes; the message has no values: they may be secret."""
     known = {each.name for kind in classes for each in fields(kind) if each.init}
+    known -= {"second_secret", "secret_dates"}  # only AddUserPoolClientSecret sets these
     if unknown := sorted(set(settings) - known):
         settings.clear()  # a traceback with the frames' variables would show the values
         raise TypeError(f"no setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")

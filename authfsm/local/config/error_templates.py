@@ -133,7 +133,7 @@ TOO_MANY_PASSKEYS = ErrorTemplate("LimitExceededException", "The user has 20 pas
 TOO_MANY_SECRETS = ErrorTemplate("LimitExceededException", "The app client has two secrets already.")  # the text is ours
 NO_SUCH_PASSKEY = ErrorTemplate(_NOT_FOUND, "The user has no such passkey.")
 PASSKEY_MFA_OFF = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.")
-PASSKEY_MFA_ALONE = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only beside another MFA method.")
+PASSKEY_MFA_ALONE = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only in addition to another MFA method.")
 
 # ---- the device ---------------------------------------------------------------------------------
 # The session survives, because Amplify (web, Swift, Android) sends the same answer again without DEVICE_KEY.

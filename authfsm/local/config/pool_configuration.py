@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
 
-from authfsm.base.secret import Secret
+from authfsm.base.secret import Secret, secret
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Trigger, to_function
 from authfsm.local.config.leniency import accepted_checks
@@ -86,7 +86,7 @@ class AppClient:
     """
 
     client_id: str
-    client_secret: Secret[str] | None = None
+    client_secret: Secret[str] | None = field(default=None, converter=secret)
     explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
     auth_session_validity: int = field(default=auth_flows.AUTH_SESSION_VALIDITY)
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
@@ -101,7 +101,7 @@ class AppClient:
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     enable_token_revocation: bool = True
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
-    second_secret: Secret[str] | None = None
+    second_secret: Secret[str] | None = field(default=None, converter=secret)
     secret_dates: tuple[float, ...] = ()
 
     @explicit_auth_flows.validator
@@ -272,7 +272,7 @@ def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
     if chosen == {"WEB_AUTHN"}:
         # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
         # option" -- developer guide, "Authentication flows"
-        raise ValueError("allowed_first_auth_factors: WEB_AUTHN needs another first factor beside it")
+        raise ValueError("allowed_first_auth_factors: WEB_AUTHN needs another first factor in addition")
     return tuple(name for name in auth_flows.ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 
@@ -340,7 +340,7 @@ class PoolConfiguration:
         username_attributes: UsernameAttributes: attributes with which users sign in *instead* of a username; the
             internal username is then the sub, a UUID.
         case_sensitive: UsernameConfiguration.CaseSensitive; absent means sensitive.
-        required_attributes: attributes a user must have, beside those that `schema` marks as Required.
+        required_attributes: attributes that a user must have, in addition to those that `schema` marks as Required.
         account_recovery: AccountRecoverySetting by priority: `verified_email` and `verified_phone_number`,
             or `admin_only`. The channel of the first mechanism is avoided as second factor (the rules:
             `signin/required_factors.py`). Empty means the phone number, otherwise the e-mail address ("the
