@@ -226,9 +226,7 @@ class Model:
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
-            before = (
-                NOTHING_PROVED  # a refresh, or the answer to an unknown challenge, replaces earlier proofs
-            )
+            before = NOTHING_PROVED  # a refresh or an unknown challenge replaces earlier proofs
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is t.ACKNOWLEDGEMENT
         custom = response in r.CUSTOM_AUTH_RESPONSES

@@ -148,10 +148,8 @@ def sequence(
     else:
         raise UnknownFlow(str(flow), FLOWS)
     items = tuple(items)
-    known = writer.used_keys | set(
-        map(str, (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State)))
-    )
-    refuse_unknown_labels(labels or {}, known)
+    names = (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State))
+    refuse_unknown_labels(labels or {}, writer.used_keys | set(map(str, names)))
     title = f"The messages of an Amazon Cognito sign-in: {subject}"
     return SequenceDiagram(items, title, (person, app, cognito), theme, engine)
 

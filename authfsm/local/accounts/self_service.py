@@ -250,7 +250,7 @@ def revoke_token(pool: Core, request: Request) -> None:
     """Answer RevokeToken: revoke a refresh token, and the access tokens of its sign-in."""
     client = pool.client(request)
     check_client_secret(client, request)
-    check_associated_sessions(request)
+    _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
     if not client.enable_token_revocation:
         raise error_templates.NOT_REVOCABLE.refusal()
     pool.token_issuer.revoke(request["Token"], client)
@@ -263,11 +263,6 @@ def delete_user(pool: Core, user: User, _: Request) -> None:
 
 # "If you have never called SetUserPoolClientSessionConfiguration ... 60 minutes" -- AWS API reference
 _CLIENT_DEFAULT: Final = {"SSOSession": {"MaxValidityMinutes": 60}}
-
-
-def check_associated_sessions(request: Request) -> None:
-    """Refuse a RevokeAssociatedSessions that is neither NONE nor LINKED."""
-    _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
 
 
 def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
@@ -313,7 +308,7 @@ def revoke_user_session(pool: Core, request: Request) -> None:
     """Answer RevokeUserSession ("You can't revoke the session that the calling access token belongs to") and AdminRevokeUserSession."""
     user, current = _session_owner(pool, request)
     _check_enabled(pool)
-    check_associated_sessions(request)
+    _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
     by_id = {session.session_id: family for session, family in pool.token_issuer.sessions_of(user)}
     family = by_id.get(request["SessionId"])
     if family is None:

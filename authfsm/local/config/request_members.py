@@ -70,9 +70,7 @@ def check_constraints(
 
 def _violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
     shape = dict(_model()["shapes"][shape_name])
-    secret = shape["sensitive"] = secret or shape.get(
-        "sensitive", False
-    )  # also the values in a sensitive map
+    secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # for values in a map, too
     kind = shape["type"]
     prefix = f"{path}." if path else ""
     if kind == "structure":

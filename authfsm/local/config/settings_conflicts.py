@@ -37,10 +37,8 @@ def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condit
     names = [each["Name"].removeprefix("dev:") for each in pool.get("SchemaAttributes", ())]
     for name in {each for each in names if names.count(each) > 1}:
         yield f"Duplicate custom attribute names {name} are not allowed in a user pool schema."
-    verified_before_update = (
-        get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate") or ()
-    )
-    if not set(verified_before_update) <= set(pool.get("AutoVerifiedAttributes", ())):
+    verified_before_update = get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate")
+    if not set(verified_before_update or ()) <= set(pool.get("AutoVerifiedAttributes", ())):
         yield "All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes"
     factors = (get("Policies", "SignInPolicy") or {}).get("AllowedFirstAuthFactors") or ["PASSWORD"]
     if "PASSWORD" not in factors:

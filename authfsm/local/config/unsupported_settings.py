@@ -85,10 +85,7 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
     if pool.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate"):
         yield f"AdminCreateUserConfig.InviteMessageTemplate: {_NO_TEXTS}"
     if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
-        yield (
-            "MfaConfiguration: all second factors are enabled, because only the response of GetUserPoolMfaConfig "
-            "has the list of them"
-        )
+        yield "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig lists them"
 
 
 def _unsupported_in_client(client: Structure) -> Iterator[str]:
