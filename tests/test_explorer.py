@@ -457,7 +457,7 @@ def test_search(shown: OpenedPage) -> None:
         shown.page.fill("#search", words)
         found = shown.page.locator("#found button")
         if name is None:
-            assert "Nothing of that name" in shown.page.inner_text("#found")
+            assert "Nothing has this name" in shown.page.inner_text("#found")
             continue
         assert name in found.first.inner_text()
         if opens:
@@ -706,7 +706,7 @@ def test_errors_that_are_only_listed(shown: OpenedPage) -> None:
     open_all(shown.page)
     item = shown.page.locator("#details .errors li")
 
-    assert "AWS lists these for the operation." in shown.page.inner_text("#details")
+    assert "AWS lists these errors for the operation." in shown.page.inner_text("#details")
     assert "only listed" in item.filter(has_text="MFAMethodNotFoundException").first.inner_text()
     assert "only listed" not in item.filter(has_text="CodeMismatchException").first.inner_text()
 

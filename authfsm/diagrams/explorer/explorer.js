@@ -1,6 +1,6 @@
 "use strict";
-// The page of `authfsm draw --html`. What settings rule out is looked up in the trees of questions that
-// authfsm/diagrams/explorer/questions.py computed; no rule of Cognito's is here.
+// The page of `authfsm draw --html`. It looks up what settings rule out in the trees of questions that
+// authfsm/diagrams/explorer/questions.py computed; this file has no rules of Cognito.
 const data = JSON.parse(document.getElementById("data").textContent);
 const { nodes, arrows, forks, reasons, nodeTrees, lambdaTrees, switches } = data;
 const $ = (id) => document.getElementById(id);
@@ -39,7 +39,7 @@ function allUncertain(numbers) {
 // ---- the difference of two settings -------------------------------------------------------------------
 const CHANGES = { added: "becomes possible", removed: "becomes impossible", changed: "changes" };
 
-// What happens to something that is possible where one of its parts is: "added", "removed", or "".
+// The change of something that is possible if one of its parts is possible: "added", "removed", or "".
 function changeOf(reasonsBefore, reasonsNow) {
   const was = !allRuledOut(reasonsBefore), is = !allRuledOut(reasonsNow);
   return was === is ? "" : is ? "added" : "removed";
@@ -162,7 +162,7 @@ function descriptionOf(given) {
   return description;
 }
 
-// The positions in a description that spells out each setting; an error where it leaves one out.
+// The positions in a description that has all settings; an error if it leaves one out.
 function positionsIn(description) {
   const unclear = [];
   const found = switches.map(({ path, listed, on, values }) => {
@@ -173,7 +173,7 @@ function positionsIn(description) {
     if (position < 0 || (listed && !isList) || !isPart) unclear.push(path.join("."));
     return position;
   });
-  if (unclear.length) throw new Error(`The file has no ${[...new Set(unclear)].join(", ")} that this page can read.`);
+  if (unclear.length) throw new Error(`This page cannot read these settings in the file, or the file does not have them: ${[...new Set(unclear)].join(", ")}.`);
   return found;
 }
 
@@ -200,7 +200,7 @@ async function readFile(file, destination) {
   } catch (error) {
     const reason = error instanceof SyntaxError ? `The file is not JSON: ${error.message}.` : error.message;
     const command = destination === "before" ? "--diff BEFORE AFTER" : `--settings ${file.name}`;
-    $("message").textContent = `${reason} For any description of a pool: authfsm draw --html page.html ${command}`;
+    $("message").textContent = `${reason} This command reads every description of a pool: authfsm draw --html page.html ${command}`;
     showSwitches();
   }
 }
@@ -362,16 +362,16 @@ function indexOfStates() {
   const groups = new Map();
   nodes.forEach(({ group }, number) => groups.set(group, [...(groups.get(group) ?? []), number]));
   const lists = [...groups].map(([group, numbers]) => [h("h3", {}, h("span", { class: `chip ${slug(group)}` }, group)), h("ul", { class: "index all" }, numbers.map((n) => h("li", {}, stateButton(n, whyNodeRuledOut(n)))))]);
-  return [h("h2", {}, "Choose a state"), h("p", {}, "Select a state in the picture, or here, to see what it asks for, which responses it accepts, where they lead, and which errors can occur. The settings fade what they rule out."), ...lists.flat()];
+  return [h("h2", {}, "Choose a state"), h("p", {}, "Select a state in the picture, or here, to see what it asks for, which responses it accepts, where they lead, and which errors can occur. States and responses that the settings rule out are faded."), ...lists.flat()];
 }
 
 function detailsOfState(number) {
   const node = nodes[number], reason = whyNodeRuledOut(number), change = nodeChange(number);
-  const parts = [heading(node.name, node.group), h("p", {}, node.meaning), h("p", {}, awsLink(node.page, "AWS’s page about it"))];
+  const parts = [heading(node.name, node.group), h("p", {}, node.meaning), h("p", {}, awsLink(node.page, "AWS’s page about this state"))];
   if (change) parts.push(h("p", { class: `change ${change}` }, `It ${CHANGES[change]}.`));
   if (reason !== null) parts.push(h("p", { class: "why" }, h("strong", {}, "Ruled out: "), reason, lambdaMayName(number) ? ". Only a Lambda function may still name it." : "."));
   if (node.carries.length) parts.push(h("h3", {}, "Carries"), parameterList(node.carries));
-  if (!node.session) parts.push(h("p", { class: "quiet" }, "May come without a Session."));
+  if (!node.session) parts.push(h("p", { class: "quiet" }, "Cognito may issue it without a Session."));
   for (const each of node.accepts) parts.push(...acceptedResponse(number, each));
   if (!node.accepts.length) parts.push(h("p", {}, "Accepts no response: the attempt has ended."));
   if (node.from.length) parts.push(h("h3", {}, "Comes from"), sources(number));
@@ -417,10 +417,10 @@ function sources(number) {
   return h("ul", { class: "targets" }, [...responses].map(item));
 }
 
-const LISTED = "AWS lists these for the operation. Where a line says “only listed”, nothing else is known: whether this state returns the error is uncertain.";
+const LISTED = "AWS lists these errors for the operation. If a line says “only listed”, no other source shows that this state returns the error.";
 const onlyListed = () => h("span", { class: "listed" }, "only listed");
 
-// The errors of a state, grouped by what to do, those that it survives first.
+// The errors of a state, grouped by recovery action, beginning with those after which the state stays the same.
 function errorGroups(node) {
   const groups = new Map();
   for (const [number, stays] of node.errors) {
@@ -447,7 +447,7 @@ function detailsOfError(code) {
   return [
     heading(code, "other", "error"),
     ...rows.map(row),
-    ...(states.length ? [h("h3", {}, "Can occur in"), h("ul", { class: "index" }, states.map((n) => h("li", {}, stateButton(n))))] : [h("p", {}, "Any operation of AWS’s can return it.")]),
+    ...(states.length ? [h("h3", {}, "Can occur in"), h("ul", { class: "index" }, states.map((n) => h("li", {}, stateButton(n))))] : [h("p", {}, "Every AWS operation can return this error.")]),
   ];
 }
 
@@ -486,7 +486,7 @@ function showFound() {
   for (const element of document.querySelectorAll("[data-node]")) element.classList.toggle("found", Boolean(query) && numbers.has(Number(element.dataset.node)));
   list.hidden = !query;
   list.replaceChildren(...found.slice(0, 14).map(({ name, hint, show }) => h("li", {}, h("button", { type: "button", onclick: () => { clearSearch(); show(); } }, h("span", { class: "mono" }, name), h("span", {}, hint)))));
-  if (query && !found.length) list.append(h("li", { class: "none" }, "Nothing of that name."));
+  if (query && !found.length) list.append(h("li", { class: "none" }, "Nothing has this name."));
 }
 
 function clearSearch() {
@@ -528,7 +528,7 @@ $("drawing").addEventListener("click", ({ clientX, clientY }) => {
 $("search").addEventListener("input", showFound);
 $("search").addEventListener("focus", () => { $("found").hidden = !$("search").value.trim(); });
 document.addEventListener("click", (event) => { if (!$("search-box").contains(event.target)) $("found").hidden = true; });
-// Set the picture's size in pixels for each of its points; 0 fits it to its place.
+// Set the picture's size in pixels per point; 0 fits it into its section.
 function resize(scale) {
   const picture = $("picture"), { width, height } = picture.viewBox.baseVal;
   picture.style.width = scale ? `${Math.round(width * scale)}px` : "";
