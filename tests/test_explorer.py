@@ -690,7 +690,7 @@ def test_a_file_that_leaves_something_out(shown: OpenedPage, tmp_path: Path, tex
     with shown.page.expect_file_chooser() as chooser:
         shown.page.click("#load")
     chooser.value.set_files(file)
-    shown.page.locator("#message", has_text="For any description").wait_for()
+    shown.page.locator("#message", has_text="This command reads every description").wait_for()
     message = shown.page.inner_text("#message")
 
     assert reason in message
