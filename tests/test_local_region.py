@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from authfsm.local import AppClient, LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
+from authfsm.local import LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
 
 PASSWORD = "Correct-Horse-1"
 
@@ -382,4 +382,3 @@ def test_client_secrets() -> None:
     assert is_valid(new_secret["ClientSecretValue"])
     with pytest.raises(TypeError, match="no setting second_secret"):
         LocalPool(second_secret=own)
-    assert own not in repr(AppClient("client", own, second_secret=own))

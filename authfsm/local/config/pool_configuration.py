@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Trigger, to_function
 from authfsm.local.config.leniency import accepted_checks
@@ -86,7 +86,7 @@ class AppClient:
     """
 
     client_id: str
-    client_secret: Secret[str] | None = field(default=None, converter=secret)
+    client_secret: Secret[str] | None = None
     explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
     auth_session_validity: int = field(default=auth_flows.AUTH_SESSION_VALIDITY)
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
@@ -101,7 +101,7 @@ class AppClient:
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     enable_token_revocation: bool = True
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
-    second_secret: Secret[str] | None = field(default=None, converter=secret)
+    second_secret: Secret[str] | None = None
     secret_dates: tuple[float, ...] = ()
 
     @explicit_auth_flows.validator
