@@ -82,6 +82,11 @@ def described() -> dict[str, Any]:
 
 def merged(known: Any, new: Any) -> Any:
     """Return both; an older botocore removes nothing that a newer one has added."""
+    if isinstance(known, list) and isinstance(new, list) and len(known) == len(new) == 1:
+        return [merged(known[0], new[0])]
+    if isinstance(known, str) and isinstance(new, str) and new.startswith("string: "):
+        values = (each for text in (known, new) for each in text.partition(": ")[2].split(", ") if each)
+        return f"string: {', '.join(dict.fromkeys(values))}"
     if not isinstance(known, dict) or not isinstance(new, dict):
         return new
     names = dict.fromkeys((*known, *new))
@@ -96,6 +101,8 @@ def _nested(shape: Any) -> Any:
             return [_nested(shape.member)]
         case "map":
             return {"*": _nested(shape.value)}
+        case "string" if shape.enum:
+            return f"string: {', '.join(shape.enum)}"
         case kind:
             return {"long": "integer"}.get(kind, kind)
 

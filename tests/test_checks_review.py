@@ -14,7 +14,7 @@ from conftest import lacking
 from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Descriptions, described, remediated
 
 from authfsm import PoolSettings
-from authfsm.checks import RULES, PoolDescription, Severity, review
+from authfsm.checks import RULES, PoolDescription, Severity, not_reviewed, review
 from authfsm.checks.findings import Origin, sarif
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.local import LocalPool
@@ -119,6 +119,21 @@ def test_what_is_not_known_is_no_finding() -> None:
     assert review(PoolDescription()) == ()
     pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
     assert set(found(pool_alone)) == {"recovery-same-as-mfa", "nothing-to-enrol", "text-messages"}
+
+
+@pytest.mark.parametrize("reply", ["UserPoolClient", "MfaConfig"])
+def test_findings_that_a_missing_reply_hides_are_named(reply: str) -> None:
+    """Without a reply, exactly the rules that need it find nothing, and `not_reviewed` names them."""
+    hidden: set[str] = set()
+    for name, descriptions in WRONG.items():
+        fewer = {part: each for part, each in descriptions.items() if part != reply}
+        hidden |= found(descriptions).keys() - found(fewer).keys()
+        (said,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
+        named = set(said.partition("in part: ")[2].split(", "))
+        # AllowedFirstAuthFactors, which may have SMS_OTP, is in UserPool.
+        assert named & found(fewer).keys() <= {"text-messages"}, name
+        assert not_reviewed(descriptions) == ()
+    assert hidden == named == {each.id for each in RULES if each.needs == reply}
 
 
 def test_adaptive_authentication_is_only_a_note() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from table_changes import with_transition
 from authfsm import checks
 from authfsm.checks import TABLE, Invariant
 from authfsm.cli import app
+from authfsm.journeys import NoPaths, journeys
 from authfsm.local import LocalPool
 from authfsm.protocol.responses import UserSrpAuth
 from authfsm.protocol.states import State
@@ -155,6 +157,41 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
     assert place["artifactLocation"] == {"uri": saved["mfa_off"].as_uri()}
     assert place["region"] == {"startLine": 4}
     assert '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
+
+
+@pytest.mark.parametrize(
+    ("part", "member", "value", "words"),
+    [
+        ("UserPool", "UserPoolTier", "GOLD", "UserPool.UserPoolTier = 'GOLD'"),
+        ("UserPool", "MfaConfiguration", "SOMETIMES", "UserPool.MfaConfiguration = 'SOMETIMES'"),
+        ("UserPoolClient", "PreventUserExistenceErrors", "MAYBE", "PreventUserExistenceErrors = 'MAYBE'"),
+        ("UserPoolClient", "TokenValidityUnits", {"IdToken": "fortnights"}, "IdToken = 'fortnights'"),
+        ("UserPoolClient", "RefreshTokenRotation", {"Feature": "PERHAPS"}, "Feature = 'PERHAPS'"),
+        ("UserPoolClient", "ExplicitAuthFlows", ["ALLOW_NEW_AUTH"], "ExplicitAuthFlows.1 = 'ALLOW_NEW_AUTH'"),
+        ("UserPoolClient", "ExplicitAuthFlows", ["ALLOW_NEW_AUTH"], "allow no path to sign in: Explicit"),
+        ("UserPoolClient", "UserPoolId", "eu-west-1_Other", "UserPoolId is eu-west-1_Other, but UserPool.Id"),
+    ],
+)
+def test_what_was_not_reviewed_fails(
+    tmp_path: Path, part: str, member: str, value: object, words: str
+) -> None:
+    """Unknown values, another pool's app client and settings without a path fail the check, whatever --fail-on is."""
+    strict = copy.deepcopy(GALLERY["mfa_required"])
+    strict[part][member] = value
+    file = tmp_path / "pool.json"
+    file.write_text(json.dumps(strict))
+    result = run("check", "--settings", file, "--fail-on", "never", "-f", "sarif")
+
+    assert result.exit_code == 1
+    assert words in result.stderr
+    if result.stdout:  # not if the description is refused
+        (invocation,) = json.loads(result.stdout)["runs"][0]["invocations"]
+        assert words in str([each["message"]["text"] for each in invocation["toolExecutionNotifications"]])
+    if "no path" in words:
+        paths = run("paths", "--settings", file)
+        assert (paths.exit_code, words in paths.stderr) == (1, True)
+        with pytest.raises(NoPaths, match=words):
+            journeys(strict)
 
 
 def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:

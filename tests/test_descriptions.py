@@ -34,6 +34,7 @@ _TEXTS = {
     "MfaConfiguration": "ON",
     "UserPoolTier": "PLUS",
     "Id": "eu-west-1_AbCdEfGhI",
+    "UserPoolId": "eu-west-1_AbCdEfGhI",
     "AllowedFirstAuthFactors": "PASSWORD",
     "AliasAttributes": "email",
     "UsernameAttributes": "email",
@@ -68,8 +69,9 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
             return {n: sample(each, n) for n, each in model.items()}
         case [each]:
             return [sample(each, name)]
-        case "string":
-            return _TEXTS.get(name, "verified_email" if name == "Name" else "s")
+        case str() if model.startswith("string"):
+            fallback = model.partition(": ")[2].partition(", ")[0] or "s"
+            return _TEXTS.get(name, "verified_email" if name == "Name" else fallback)
         case "integer":
             return _NUMBERS.get(name, 5)
         case "timestamp":

@@ -17,7 +17,7 @@ from authfsm.checks.invariants import (
     path_invariant,
 )
 from authfsm.checks.model import Exploration, Model, Move, Path, Position, explore
-from authfsm.checks.review import RULES, PoolDescription, ReviewRule, review
+from authfsm.checks.review import RULES, PoolDescription, ReviewRule, not_reviewed, review
 from authfsm.checks.sign_in_paths import Change, SignInPaths
 from authfsm.checks.table import TABLE, Table
 
@@ -25,5 +25,5 @@ __all__ = [
     "INVARIANTS", "RULES", "TABLE", "Change", "Exploration", "Factor", "FactorException", "Finding",
     "Invariant", "Model", "Move", "Path", "PoolDescription", "Position", "ProofState", "Remediation",
     "ReviewRule", "Severity", "SignInPaths", "Table", "Violation", "check", "explore", "factor_exceptions",
-    "path_invariant", "review",
+    "not_reviewed", "path_invariant", "review",
 ]  # fmt: skip

@@ -142,8 +142,8 @@ def steps_of(path: Path) -> list[dict[str, str]]:
     ]
 
 
-def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
-    """Return findings as a SARIF log, for `json.dumps`."""
+def sarif(findings: Iterable[Finding], origin: Origin, gaps: Iterable[str] = ()) -> dict[str, Any]:
+    """Return findings as a SARIF log, for `json.dumps`; with what was not reviewed (`gaps`), as notifications."""
     from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
 
     all_findings = tuple(findings)
@@ -154,6 +154,8 @@ def sarif(findings: Iterable[Finding], origin: Origin) -> dict[str, Any]:
     }  # fmt: skip
     results = [_result(each, list(rules).index(each.id), origin) for each in all_findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
+    if notes := [{"level": "error", "message": {"text": each}} for each in gaps]:
+        run["invocations"] = [{"executionSuccessful": False, "toolExecutionNotifications": notes}]
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 

@@ -17,7 +17,13 @@ from authfsm.checks.factors import Factor
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import Violation, check
 from authfsm.checks.model import Path
-from authfsm.checks.sign_in_paths import example_path, path_to_challenge, path_to_refresh, path_to_refusal
+from authfsm.checks.sign_in_paths import (
+    example_path,
+    path_to_challenge,
+    path_to_refresh,
+    path_to_refusal,
+    why_no_path,
+)
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY, REQUIRED_VALUE, current_values, is_flow_allowed
@@ -113,6 +119,7 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
+        needs: the description without which it finds nothing: UserPoolClient, MfaConfig, or neither ("").
     """
 
     id: str
@@ -120,6 +127,7 @@ class ReviewRule:
     title: str
     source: str
     find: Callable[[PoolDescription], Iterator[Found]] = field(repr=False)
+    needs: str = ""
 
 
 def _found(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
@@ -304,39 +312,66 @@ def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
+_APP, _MFA = "UserPoolClient", "MfaConfig"
 
 # fmt: off
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
-         "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa),
+         "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _APP),
     ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel of account recovery: users who forget their password are locked out.",
-         links.MFA, _recovery_same_as_mfa),
+         links.MFA, _recovery_same_as_mfa, _MFA),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
-         links.reference("UserPoolType"), _recovery_by_mfa_phone),
+         links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA),
     ReviewRule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
     ReviewRule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
-         links.reference("RespondToAuthChallenge"), _nothing_to_enrol),
+         links.reference("RespondToAuthChallenge"), _nothing_to_enrol, _MFA),
     ReviewRule("plain-password-allowed", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
-         links.AUTHENTICATION_FLOWS, _plain_password_allowed),
+         links.AUTHENTICATION_FLOWS, _plain_password_allowed, _APP),
     ReviewRule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
     ReviewRule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
          links.MFA, _mfa_unenforced),
     ReviewRule("mfa-by-risk", _N, "A password alone is enough for tokens unless the risk configuration requires MFA.",
          links.ADAPTIVE_AUTHENTICATION, _mfa_by_risk),
-    ReviewRule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors),
-    ReviewRule("tokens-not-revocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _tokens_not_revocable),
-    ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh),
+    ReviewRule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors, _APP),
+    ReviewRule("tokens-not-revocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _tokens_not_revocable, _APP),
+    ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh, _APP),
     ReviewRule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
-         links.reference("UserPoolClientType"), _long_session),
+         links.reference("UserPoolClientType"), _long_session, _APP),
     ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.",
-         "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages),
+         "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages, _MFA),
 )
 # fmt: on
 """The rules of the review."""
 
 
+def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what keeps a review from being complete, as sentences: missing replies, unknown values, no path to sign in.
+
+    Args:
+        pool: as for `review`.
+
+    Raises:
+        BadField: a member has a value that AWS does not return.
+    """
+    if not isinstance(pool, PoolDescription):
+        pool = PoolDescription.from_descriptions(pool)
+    found = []
+    missing = {_APP: pool.settings.explicit_auth_flows is None, _MFA: pool.settings.sms_mfa is None}
+    for reply in filter(missing.get, missing):
+        rules = ", ".join(rule.id for rule in RULES if rule.needs == reply)
+        operation = "GetUserPoolMfaConfig" if reply == _MFA else "DescribeUserPoolClient"
+        found.append(
+            f"{reply} (the reply of {operation}) is missing, so these rules were not tried, or only in part: {rules}"
+        )
+    if values := pool.settings.unknown_values:
+        found.append(f"unknown values were not reviewed: {', '.join(values)}")
+    if why := why_no_path(pool.settings):
+        found.append(why)
+    return tuple(found)
+
+
 def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return what a security reviewer would change about a pool, the worst first.
+    """Return what a security reviewer would change about a pool, the worst first. `not_reviewed` says what it could not try.
 
     Args:
         pool: the pool's description; or what AWS returns, as `{"UserPool": ..., "UserPoolClient": ...,

@@ -16,6 +16,7 @@ from attrs import define, field, frozen
 from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, exception_for
 from authfsm.checks.model import AT_START, Exploration, Model, Move, Path, Position, explore
 from authfsm.checks.table import TABLE, Table
+from authfsm.protocol.auth_flows import SIGN_IN_FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import REFRESH_RESPONSES
 from authfsm.protocol.states import State
@@ -241,6 +242,16 @@ def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path 
         if (first := next(found, None)) is not None:
             return first
     return None
+
+
+def why_no_path(settings: PoolSettings) -> str | None:
+    """Return why settings allow no path to sign in, as a sentence; None if there is a path."""
+    if example_path(settings, lambda _: True) is not None:
+        return None
+    why = settings.unreachable(S.AUTHENTICATED) or "no user can prove the second factor that they require"
+    if not any(map(settings.allows, SIGN_IN_FLOWS)):
+        why = f"ExplicitAuthFlows allows none of {', '.join(SIGN_IN_FLOWS)}"
+    return f"these settings allow no path to sign in: {why}"
 
 
 def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:

@@ -16,7 +16,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from authfsm import checks
-from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, review
+from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, not_reviewed, review
 from authfsm.checks.findings import Finding, Origin, Severity, sarif
 from authfsm.checks.findings import as_json as finding_json
 from authfsm.cli.command import (
@@ -49,7 +49,8 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one, or the pool could not be read; 2 usage error."
+        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one, or the pool could not be read or"
+        " reviewed completely; 2 usage error."
     )
 
     form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
@@ -69,6 +70,7 @@ class Check(PoolOptions):
         refuse_unknown("format", self.form, FORMS)
         refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
         descriptions = self.described()
+        gaps: Sequence[str] = ()
         if descriptions is None:
             violations = checks.check()
             found: Sequence[Finding] = tuple(_finding(each) for each in violations)
@@ -78,18 +80,20 @@ class Check(PoolOptions):
             lines = [*_invariants(INVARIANTS, violations), checked]
         else:
             try:
-                found = review(descriptions)
+                found, gaps = review(descriptions), not_reviewed(descriptions)
             except BadField as error:
                 raise Failed(f"{self.settings or self.pool_id}: {error.field} {error.why}") from None
-            lines = [*_findings(found), _summary(found)]
-        self._print(found, lines)
+            lines = [*_findings(found), *([_summary(found)] if found or not gaps else [])]
+        self._print(found, lines, gaps)
+        for each in gaps:
+            print_message(f"the review is incomplete: {each}")
         if self.diagram is not None:
             _draw(self.diagram, found)
-        if self.fail_on == _NEVER:
-            return 0
+        if gaps or self.fail_on == _NEVER:
+            return FAILED if gaps else 0
         return FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
 
-    def _print(self, found: Sequence[Finding], lines: list[RenderableType]) -> None:
+    def _print(self, found: Sequence[Finding], lines: list[RenderableType], gaps: Sequence[str]) -> None:
         output = None if self.output == STDOUT else self.output
         if self.form == "text" and output is None:
             Console(highlight=False).print(*lines, sep="\n")
@@ -99,7 +103,7 @@ class Check(PoolOptions):
             Console(file=buffer, highlight=False, width=120).print(*lines, sep="\n")
             text = buffer.getvalue()
         elif self.form == "sarif":
-            text = as_json(sarif(found, self._origin()))
+            text = as_json(sarif(found, self._origin(), gaps))
         else:
             text = as_json([finding_json(each) for each in found])
         if output is None:

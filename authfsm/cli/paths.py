@@ -16,9 +16,10 @@ from rich.text import Text
 from authfsm import checks
 from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
+from authfsm.checks.sign_in_paths import why_no_path
 from authfsm.cli import pool_descriptions
 from authfsm.cli.check import path_line
-from authfsm.cli.command import WrongUsage, as_json, option, refuse_exclusive
+from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.protocol.states import State
 
@@ -60,15 +61,16 @@ class Paths(PoolOptions):
             raise WrongUsage("--limit has no effect with --diff and --json, which print every path")
         if self.through and self.through.upper() not in State.__members__:
             raise WrongUsage(f"--through must be one of {', '.join(State.__members__)}, not {self.through!r}")
-        (self._print_change if self.diff else self._print_paths)()
-        return 0
+        return self._print_change() if self.diff else self._print_paths()
 
     def _paths(self, descriptions: pool_descriptions.Descriptions | None) -> SignInPaths:
         settings = pool_descriptions.settings(descriptions) if descriptions else None
         return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory)
 
-    def _print_paths(self) -> None:
+    def _print_paths(self) -> int:
         paths = self._paths(self.described())
+        if why := paths.settings and why_no_path(paths.settings):
+            print_message(why)
         through = State[self.through.upper()] if self.through else None
         count = paths.count() if through is None else paths.count_through(through)
         every: Iterable[checks.Path] = paths if through is None else paths.through(through)
@@ -80,7 +82,7 @@ class Paths(PoolOptions):
         if self.json:
             found = {"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))}
             sys.stdout.write(as_json(found))
-            return
+            return FAILED if why else 0
         console = Console(highlight=False, soft_wrap=True)
         for path in listed:
             console.print(path_line(path))
@@ -89,8 +91,9 @@ class Paths(PoolOptions):
         rest = count - len(listed)
         one = self.shortest or self.longest
         console.print(Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
+        return FAILED if why else 0
 
-    def _print_change(self) -> None:
+    def _print_change(self) -> int:
         before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())
         change, through = Change(before, after), self.through and State[self.through.upper()]
         added, removed = (
@@ -101,9 +104,10 @@ class Paths(PoolOptions):
             sys.stdout.write(
                 as_json({"added": list(map(steps_of, added)), "removed": list(map(steps_of, removed))})
             )
-            return
+            return 0
         console = Console(highlight=False, soft_wrap=True)
         for mark, style, ways in (("+ ", "green", added), ("- ", "red", removed)):
             for way in islice(ways, self.limit or None):
                 console.print(Text.assemble((mark, style), path_line(way)))
         console.print(Text(f"\n{len(added)} added, {len(removed)} removed."))
+        return 0

@@ -142,9 +142,9 @@ def _checked(descriptions: Descriptions, where: str) -> Descriptions:
     except BadField as error:
         member = error.field if error.field[0].isupper() else error.field.title().replace("_", "")
         raise Failed(f"{where}: {member} {error.why}") from None
-    if found.unknown:
-        names = ", ".join(found.unknown)
-        print_message(f"{where}: unknown members are ignored: {names}")
+    for kind, names in (("members", found.unknown), ("values", found.unknown_values)):
+        if names:
+            print_message(f"{where}: unknown {kind} are ignored: {', '.join(names)}")
     return dict(found.parts())
 
 

@@ -11,7 +11,7 @@ def test_my_app(journey):
 Public: the names in `__all__`. Private: everything else in the modules of this folder.
 """
 
-from authfsm.journeys.journey import Journey, Journeys, OmittedPath, TooManyPaths, journeys
+from authfsm.journeys.journey import Journey, Journeys, NoPaths, OmittedPath, TooManyPaths, journeys
 from authfsm.journeys.plan import (
     BetweenSteps,
     NextInput,
@@ -24,6 +24,6 @@ from authfsm.journeys.plan import (
 from authfsm.journeys.stage import Stage
 
 __all__ = [
-    "BetweenSteps", "Journey", "Journeys", "NextInput", "NoProgress", "NothingSent", "OmittedPath",
-    "Person", "Plan", "Stage", "TooManyPaths", "UnexpectedPath", "journeys",
+    "BetweenSteps", "Journey", "Journeys", "NextInput", "NoPaths", "NoProgress", "NothingSent",
+    "OmittedPath", "Person", "Plan", "Stage", "TooManyPaths", "UnexpectedPath", "journeys",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from attrs import evolve, field, frozen
 
 from authfsm.checks import Model, Move, Path, Position, SignInPaths
 from authfsm.checks.model import AT_START
+from authfsm.checks.sign_in_paths import why_no_path
 from authfsm.journeys.plan import (
     ObservedPool,
     Plan,
@@ -25,7 +26,7 @@ from authfsm.journeys.plan import (
 from authfsm.journeys.planning import ImpossiblePath, PoolFacts, plan_for
 from authfsm.journeys.stage import Stage, drive, is_wrong
 from authfsm.local import CURRENT_FLOW_VALUES
-from authfsm.protocol.errors import CallerError
+from authfsm.protocol.errors import CallerError, ExplainedError
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ACKNOWLEDGEMENT, DEVICE_DROPPED, Role, Transition
 from authfsm.settings import PoolSettings
@@ -47,6 +48,12 @@ class TooManyPaths(CallerError, ValueError):
             " describe the pool's settings, or use cover='transitions'"
         )
         self.count = count
+
+
+class NoPaths(ExplainedError, CallerError, ValueError):
+    """The settings allow no path to sign in (`why`), so there is nothing to test."""
+
+    _sentence = "{}"
 
 
 @frozen
@@ -180,11 +187,14 @@ def journeys(
         contradictory: include transitions about which the sources contradict each other.
 
     Raises:
+        NoPaths: the settings allow no path to sign in.
         TooManyPaths: there are too many paths to make a journey of each.
         BadField: a member of a description has a value that AWS does not return.
     """
     descriptions = None if isinstance(settings, PoolSettings) else settings
     pool = _facts(settings)
+    if why := why_no_path(pool.settings):
+        raise NoPaths(why)
     paths = SignInPaths(pool.settings, contradictory=contradictory)
     if cover == "paths" and paths.count() > MAX_PATHS:
         raise TooManyPaths(paths.count())

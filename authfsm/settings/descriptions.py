@@ -1,9 +1,9 @@
 """Parses the descriptions of a pool: the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
-types of the members are in `descriptions.json`, which `tests/generate_members.py` makes from botocore's model; it has
-the members of CreateUserPool and CreateUserPoolClient too. Members that are not in that file are kept, and listed in
-`Descriptions.unknown`.
+types of the members, and the values of enumerations, are in `descriptions.json`, which `tests/generate_members.py`
+makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient too. Members and values that
+are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
+_Unknown = list[
+    tuple[str, str | None]
+]  # the path of a member that the model lacks; or of a value, and the value
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})
@@ -74,6 +77,7 @@ class Descriptions:
     user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
     mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
+    unknown_values: tuple[str, ...] = ()  # of its enumerations: `UserPool.UserPoolTier = 'GOLD'`
 
     @classmethod
     def parse(
@@ -89,15 +93,20 @@ class Descriptions:
         """
         more = {"UserPoolClient": user_pool_client, "MfaConfig": mfa_config}
         parts = _parts(user_pool) | {name: part for name, part in more.items() if part is not None}
-        unknown: list[str] = []
+        unknown: _Unknown = []
         parsed = {
             name: _parse(_model()[name], _structure(part, name).get(name, part), name, unknown)
             for name, part in parts.items()
             if name in _model()
         }
-        unknown += [name for name in parts if name not in _model()]
+        unknown += [(name, None) for name in parts if name not in _model()]
         client, mfa = parsed.get("UserPoolClient"), parsed.get("MfaConfig")
-        return cls(parsed["UserPool"], client, mfa, tuple(unknown))
+        pool_id, of = parsed["UserPool"].get("Id"), (client or {}).get("UserPoolId")
+        if pool_id and of and pool_id != of:
+            raise _wrong("UserPoolClient.UserPoolId", f"is {of}, but UserPool.Id is {pool_id}")
+        names = tuple(path for path, value in unknown if value is None)
+        values = tuple(f"{path} = {value!r}" for path, value in unknown if value is not None)
+        return cls(parsed["UserPool"], client, mfa, names, values)
 
     def parts(self) -> dict[str, Structure]:
         """Return the descriptions by name, in the form that `parse` accepts as one mapping."""
@@ -233,7 +242,7 @@ def _parts(value: Any) -> dict[str, Any]:
     return parts
 
 
-def _parse(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
+def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
     """Return a value without null members, after checking its types against the model."""
     if isinstance(model, list):
         if not isinstance(value, (list, tuple)):
@@ -245,14 +254,17 @@ def _parse(model: Any, value: Any, path: str, unknown: list[str]) -> Any:
         for name, each in _structure(value, path).items():
             member, inner = model.get(name, model.get("*")), f"{path}.{name}"
             if member is None:
-                unknown.append(inner)
+                unknown.append((inner, None))
             parsed[name] = _plain(each, inner) if member is None else _parse(member, each, inner, unknown)
         return parsed
     if path == "UserPoolClient.ClientSecret" and isinstance(value, (str, Secret)):
         return secret(value)
+    kind, _, enumeration = model.partition(": ")
     # In Python True is an int, but in the API a boolean is no integer.
-    if not isinstance(value, _PYTHON[model]) or (isinstance(value, bool) and model != "boolean"):
-        raise _wrong(path, f"must be of type {model}, and is of type {type(value).__name__}")
+    if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        raise _wrong(path, f"must be of type {kind}, and is of type {type(value).__name__}")
+    if enumeration and value not in enumeration.split(", "):
+        unknown.append((path, str(value)))
     return _plain(value, path)
 
 

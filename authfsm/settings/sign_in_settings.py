@@ -70,6 +70,7 @@ class SignInSettings(CompletesDocstring):
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
         unknown_members: the members of the descriptions that this version does not know and ignores.
+        unknown_values: the same for values of the API's enumerations: `UserPool.UserPoolTier = 'GOLD'`.
 
     Raises:
         BadField: a setting has the wrong type, or a value that AWS does not have.
@@ -90,6 +91,7 @@ class SignInSettings(CompletesDocstring):
     enable_token_revocation: bool | None = field(default=None, validator=_is_bool)
     refresh_token_rotation: str | None = None
     unknown_members: tuple[str, ...] = field(default=(), eq=False, repr=False)
+    unknown_values: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
     @explicit_auth_flows.validator
     def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
@@ -135,6 +137,7 @@ class SignInSettings(CompletesDocstring):
             "advanced_security_mode": pool.get("UserPoolAddOns", {}).get("AdvancedSecurityMode"),
             "email_sending_account": pool.get("EmailConfiguration", {}).get("EmailSendingAccount"),
             "unknown_members": parsed.unknown,
+            "unknown_values": parsed.unknown_values,
         }
         if client is not None:
             rotation = client.get("RefreshTokenRotation", {})
