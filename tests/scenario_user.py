@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import pyotp
 import pytest
@@ -347,3 +347,43 @@ class Scenario:
         for move in self.moves:
             move(scenario_user)
         return scenario_user
+
+
+def facts(scenario_user: ScenarioUser) -> list[Any]:
+    """Return the state and data of each sign-in, except random values."""
+    return [
+        (
+            flow.state, flow.accepts, flow.signin.username, flow.signin.flow, flow.signin.role, flow.signin.admin,
+            flow.signin.password_proved, flow.device is None, flow.challenge and flow.challenge.available,
+            flow.tokens and flow.tokens.username,
+        )
+        for flow in scenario_user.flows
+    ]  # fmt: skip
+
+
+@frozen
+class Outcome:
+    """How a scenario goes with the sync driver.
+
+    Args:
+        state: where the last sign-in stands.
+        transitions: every transition that a sign-in went along.
+        steps: the steps of each sign-in, and when each was taken.
+        facts: what each sign-in says of itself.
+    """
+
+    state: State
+    transitions: frozenset[Transition]
+    steps: list[list[Any]]
+    facts: list[Any]
+
+
+_OUTCOMES: Final[dict[str, Outcome]] = {}
+
+
+def outcome(scenario: Scenario, signing_key: RSAKey) -> Outcome:
+    """Return how a scenario goes; it is played once in a process, for all files that compare with it."""
+    if scenario.name not in _OUTCOMES:
+        played = scenario.play(signing_key)
+        _OUTCOMES[scenario.name] = Outcome(played.flow.state, played.transitions, played.steps, facts(played))
+    return _OUTCOMES[scenario.name]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from scenario_user import Scenario
+from scenario_user import Scenario, outcome
 from scenario_user_async import AsyncScenarioUser, Run, a_loop, a_stage, aio_client, played
 from scenarios import SCENARIOS
 
@@ -34,16 +34,6 @@ def over_http(run: Run) -> Iterator[dict[str, Any]]:
         yield {"stage": stage, "client": client}
 
 
-_IN_THE_SYNC_DRIVER: dict[str, list[Any]] = {}
-
-
-def in_the_sync_driver(scenario: Scenario, signing_key: RSAKey) -> list[Any]:
-    """Return the steps of a scenario with the sync driver; it is played once for both ways."""
-    if scenario.name not in _IN_THE_SYNC_DRIVER:
-        _IN_THE_SYNC_DRIVER[scenario.name] = scenario.play(signing_key).steps
-    return _IN_THE_SYNC_DRIVER[scenario.name]
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("way", ["threads", "HTTP"])
 def test_every_scenario_goes_the_same_way(
@@ -65,7 +55,7 @@ def test_every_scenario_goes_the_same_way(
 
     assert scenario_user.flow.state is scenario.ends
     assert [each.walk for each in scenario_user.flows] == [False] * len(scenario_user.flows)
-    assert scenario_user.steps == in_the_sync_driver(scenario, signing_key)
+    assert scenario_user.steps == outcome(scenario, signing_key).steps
     assert [each.step for each in observations if each.lost is None] == [
         step for flow in scenario_user.flows for step in flow.history
     ]

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from joserfc.jwk import RSAKey
-from scenario_user import Scenario, ScenarioUser
+from scenario_user import Scenario, ScenarioUser, facts, outcome
 from scenarios import SCENARIOS
 
 from authfsm import Flow, new_key
@@ -56,22 +56,10 @@ class HoppingUser(ScenarioUser):
         self.flows[-1] = cast("Flow", Hopping(self, self.flows[-1]))
 
 
-def facts(scenario_user: ScenarioUser) -> list[Any]:
-    """Return the state and data of each sign-in, except random values."""
-    return [
-        (
-            flow.state, flow.accepts, flow.signin.username, flow.signin.flow, flow.signin.role, flow.signin.admin,
-            flow.signin.password_proved, flow.device is None, flow.challenge and flow.challenge.available,
-            flow.tokens and flow.tokens.username,
-        )
-        for flow in scenario_user.flows
-    ]  # fmt: skip
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
     """A sign-in that is sealed and resumed after each step has the same states, steps and end."""
-    there = scenario.play(signing_key)
+    there = outcome(scenario, signing_key)
     scenario_user = HoppingUser(signing_key, scenario.pool, scenario.user)
     assert isinstance(scenario_user.cognito, Cognito)
 
@@ -79,4 +67,4 @@ def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSA
         move(scenario_user)
 
     assert scenario_user.flow.state is scenario.ends
-    assert (facts(scenario_user), scenario_user.steps) == (facts(there), there.steps)
+    assert (facts(scenario_user), scenario_user.steps) == (there.facts, there.steps)
