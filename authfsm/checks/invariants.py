@@ -53,7 +53,7 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether this is a step of the known protocol: not to or from an unknown challenge, nor to any challenge."""
+    """Return whether no unknown challenge takes part in a move, and no response or function that may lead to any challenge."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)

@@ -42,7 +42,7 @@ class Note:
 
 @frozen
 class Frame:
-    """The begin of an optional part (`kind` "opt"), of the first or another alternative ("alt", "else"), or the end ("end")."""
+    """The beginning of an optional part (`kind` "opt"), of the first or another alternative ("alt", "else"), or the end ("end")."""
 
     kind: str
     text: str = ""

@@ -1,4 +1,4 @@
-"""The operations on users that only administrators have: create, list, disable, and list sign-in events.
+"""The operations on users that only administrators have: create, list and disable users, and list their sign-in events.
 
 AdminListUserAuthEvents needs threat protection (`tier="PLUS"` or an AdvancedSecurityMode), which finds no risks in a
 local pool. A sign-in is one event, whose challenges are `Password` and `Mfa` only (AWS API reference,

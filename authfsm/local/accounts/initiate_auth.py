@@ -44,7 +44,7 @@ def initiate_auth(pool: Core, request: Request) -> Reply:
 
 
 def admin_initiate_auth(pool: Core, request: Request) -> Reply:
-    """Answer AdminInitiateAuth, which allows also the ADMIN_* flows and needs AWS credentials."""
+    """Answer AdminInitiateAuth, which also allows the ADMIN_* flows and needs AWS credentials."""
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 

@@ -53,7 +53,7 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 def check_constraints(
     operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]
 ) -> None:
-    """Refuse values that break constraints of the API's model, by `refuse(check, refusal)`; of requests about users, lengths only."""
+    """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values."""
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
     violations = ((each, each.rpartition("constraint: ")[2]) for each in _violations(name, members, ""))
