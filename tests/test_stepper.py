@@ -309,7 +309,7 @@ def test_a_riddle(pools: Any) -> None:
     ] in page.view["facts"]
 
     panel = str(page.view["panels"]["what_if"])
-    assert "DefineAuthChallenge.issueTokens=true" in panel
+    assert "DefineAuthChallenge returns issueTokens=true" in panel
     assert "no DefineAuthChallenge" not in panel
 
     page.submit("answer", answer="a-balloon")
