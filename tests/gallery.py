@@ -277,7 +277,7 @@ def readme_table() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield "| state | response | next states |"
+    yield "| state | response (its trigger) | next states |"
     yield "|---|---|---|"
     yield from map(str, rows())
     yield ""
@@ -286,9 +286,10 @@ def _lines() -> Iterator[str]:
         yield f"*{each.name}*: {', '.join(states)}.  "
     yield "*any challenge*: any of Cognito's sixteen.  "
     kinds = " ".join(f"*{each}*: {each.meaning}" for each in LoopKind)
-    yield f"The state does not change: {kinds}  "
+    yield f"Four kinds of transitions keep the state. {kinds}  "
     open_rows = sum(bool(OTHER & d) for row in PROTOCOL.values() for d in row.values())
     yield f"The column *next states* omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a possible next state in {open_rows} of these rows.  "
+    yield "A mark after the name of a set is that of most of its members; the parentheses behind it name the members whose mark is another, or that have none (*more certain*).  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 
 

@@ -272,7 +272,7 @@ def test_a_lock_is_reentrant() -> None:
 @pytest.mark.parametrize("name", PEERS)
 def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`authfsm signin` raises ConnectionLost in time, with the reason, if an endpoint sends too slowly."""
-    monkeypatch.setattr(connection, "WHOLE_TIMEOUT", SECONDS)
+    monkeypatch.setattr(connection, "TOTAL_TIMEOUT", SECONDS)
     with peer(PEERS[name]) as (url, _):
         cognito = connection.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
         begun = time.monotonic()

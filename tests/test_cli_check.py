@@ -48,7 +48,7 @@ def test_the_table_is_checked() -> None:
     assert [line.split()[1] for line in result.stdout.splitlines() if line.startswith("holds")] == [
         each.name for each in checks.INVARIANTS
     ]
-    assert "but for first sign-in (refuted):" in result.stdout
+    assert "except first sign-in (refuted):" in result.stdout
     assert "374 positions and 5553 transitions between them were checked." in result.stdout
 
 

@@ -180,8 +180,8 @@ def test_a_walk_and_traffic(steps: str) -> None:
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     Path("many.jsonl").write_text(steps * 3, encoding="utf-8")
 
-    assert draw("--history", "one.jsonl").stderr == "drew walk.svg\n"
-    assert any("1 \u00b7 user_srp_auth" in text for text in texts(Path("walk.svg")))
+    assert draw("--history", "one.jsonl").stderr == "drew history.svg\n"
+    assert any("1 \u00b7 user_srp_auth" in text for text in texts(Path("history.svg")))
     assert draw("--traffic", "many.jsonl").stderr == "drew traffic.svg\n"
     assert any("\u00d73" in text for text in texts(Path("traffic.svg")))
     one_line(draw("--history", "many.jsonl"), 1, "many.jsonl", "line 3", "begins another sign-in")
@@ -230,7 +230,7 @@ def test_a_picture_that_moves(steps: str) -> None:
         ("(prefers-color-scheme: dark)", "walk-dark.svg"),
     ]
     assert draw("--history", "one.jsonl", "--animated").exit_code == 0
-    assert "@keyframes" in Path("walk.svg").read_text("utf-8")
+    assert "@keyframes" in Path("history.svg").read_text("utf-8")
     one_line(draw("--history", "one.jsonl", "--animated", "-o", "walk.png"), 2, "--animated writes .svg")
     one_line(draw("--animated"), 2, "--animated requires --history")
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from typing import Any, ClassVar
 from urllib.request import Request, urlopen
 
@@ -26,10 +26,10 @@ from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import AnswerPrompter
-from authfsm.cli.signin.screen import ExitStatus, Screen, SignInEnded
+from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.cli.signin.secret_storage import MemoryStorage, RememberedDevices
-from authfsm.cli.signin.session import SignInSession, SignInStart, exit_of
-from authfsm.cli.signin.user_input import PipedInput
+from authfsm.cli.signin.session import SignInSession, SignInStart, exit_status
+from authfsm.cli.signin.user_input import PipedInput, user_input_for
 from authfsm.local import LocalPool, Triggers
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, OperatorError
@@ -197,6 +197,32 @@ def test_nothing_is_asked_of_a_pipe() -> None:
 
 
 @pytest.mark.parametrize(
+    ("stdin", "why"),
+    [
+        (StringIO(), "Password: standard input has no further line"),
+        (None, "Password: standard input has no further line"),
+        (TextIOWrapper(BytesIO(b"\xff"), "utf-8"), "Password: standard input is not text in utf-8"),
+    ],
+    ids=["empty", "closed", "binary"],
+)
+def test_standard_input_without_an_answer(stdin: Any, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --password-stdin the error says what standard input lacks, also if it is closed or not text."""
+    monkeypatch.setattr("sys.stdin", stdin)
+    user = user_input_for(Screen(Console(file=StringIO())), from_stdin=True)
+
+    with pytest.raises(Misused, match=why):
+        user.hidden("Password")
+
+
+def test_a_user_name_that_is_not_text() -> None:
+    """A user name of the command line that is not UTF-8 is refused in one line."""
+    seen = ran("--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD)
+
+    assert (seen.code, seen.out) == (ExitStatus.REFUSED, "")
+    assert "UTF-8" in seen.err
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "--pool-id (or AUTHFSM_POOL_ID) is required."),
@@ -349,12 +375,12 @@ def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: E
     error = AuthfsmError("no", action=action)
     error.fault = fault
 
-    assert exit_of(error) is code
+    assert exit_status(error) is code
 
 
 def test_the_exit_code_of_an_error_without_a_ruling() -> None:
     """Without a recovery action, the exit status follows from the error's class."""
-    assert exit_of(OperatorError("no")) is ExitStatus.MISCONFIGURED
+    assert exit_status(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
 
 # ---- time, and what a pool may say -------------------------------------------------------------------------
@@ -375,7 +401,7 @@ def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit
     try:
         signing_in.run()
     except SignInEnded as ended:
-        screen.print_end(ended.why, ended.hint, ended.advice, ended.todo)
+        screen.print_end(ended.why, ended.hint, ended.advice, ended.command)
         return ended.code, file.getvalue()
     return ExitStatus.SIGNED_IN, file.getvalue()
 

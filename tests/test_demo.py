@@ -61,12 +61,12 @@ def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
 
 def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
     """`authfsm demo` exits with 0 when every sign-in finished, and says which folder cannot be written."""
-    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "walks")])
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "sign-ins")])
 
     assert result.exit_code == 0
-    assert len(list((tmp_path / "walks").glob("*.svg"))) == 5
+    assert len(list((tmp_path / "sign-ins").glob("*.svg"))) == 5
     (tmp_path / "file").touch()
-    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "file" / "walks")])
+    result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "file" / "sign-ins")])
     assert (result.exit_code, "cannot be written" in result.output) == (1, True)
 
 

@@ -374,7 +374,7 @@ def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | No
 class Typist:
     """A user at a terminal who enters valid values, and records the questions."""
 
-    present = True
+    is_interactive = True
 
     def __init__(self, factor: str) -> None:
         self.factor = factor
@@ -416,7 +416,9 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
         typist = Typist(str(factor).lower())
         answers = AnswerPrompter(screen, typist, "Example")
         first = form_for(challenge, role).prompts[0]
-        ask = answers.to if prompt == first or first.response is not r.Code else answers.elsewhere
+        ask = (
+            answers.answer if prompt == first or first.response is not r.Code else answers.choose_other_factor
+        )
         if prompt.response is r.SrpClaim:
             with pytest.raises(StartAgain):
                 ask(flow)
@@ -436,7 +438,7 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
-            AnswerPrompter(screen, Typist(""), "Example").to(at(flow, standing(state).challenge, None))
+            AnswerPrompter(screen, Typist(""), "Example").answer(at(flow, standing(state).challenge, None))
 
 
 @by_challenge

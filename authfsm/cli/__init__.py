@@ -21,13 +21,14 @@ COMMANDS: Final = {
     "paths": "List and count the paths to sign in: of the whole protocol, or of one user pool.",
     "signin": "Sign in to a user pool from this terminal, with a prompt for each challenge.",
     "trace": "Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.",
-    "capture": "Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same length.",
+    "capture": "Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape and length.",
     "explain": "Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.",
 }
 """The commands in the order of `--help`, each with the first sentence of its own help."""
 
 
 _EXTRAS: Final = {"serve": "server", "trace": "trace"}
+"""The extra of this package that a command needs."""
 
 
 def load_command(name: str) -> click.Command:
@@ -43,7 +44,7 @@ class CommandGroup(click.Group):
     """Loads only the command that is called, because some need a second to import."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line; an output that cannot be written is one line and a failure."""
+        """Run the command line; if standard output cannot be written, print one line, and exit with FAILED."""
         with stdout_checked():
             return super().main(*args, **extra)
 

@@ -19,7 +19,7 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 @frozen(kw_only=True)
 class Capture:
-    """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same length.
+    """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape and length.
 
     Replaces names, ids, addresses, tokens, secrets and other unrecognised strings; equal values get equal
     placeholders. Keeps names and values that Cognito documents. Shifts all times so that the first is 2020-01-01.
@@ -45,28 +45,30 @@ class Capture:
             out = None if self.output == STDOUT else self.output
             if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
                 raise WrongUsage(f"{out} is the input file: choose another output file")
-            made = anonymise(_read(self.name), keep=self.keep or ())
+            result = anonymise(_read(self.name), keep=self.keep or ())
             if out is not None:
-                out.write_text(made.text, encoding="utf-8", newline="")
+                out.write_text(result.text, encoding="utf-8", newline="")
         except UnreadableDocument as error:
             raise Failed(f"{self.name} cannot be read: {error}") from None
         except OSError as error:
             why = error.strerror or type(error).__name__
             raise Failed(f"{error.filename or self.name}: {why}") from None
         if out is None:
-            sys.stdout.buffer.write(made.text.encode())
+            sys.stdout.buffer.write(result.text.encode())
             sys.stdout.flush()
-        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items()))
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(result.replaced.items()))
         print_message(f"Number of distinct values replaced: {counts or 'none'}.")
-        for key in sorted(made.unknown):
+        for key in sorted(result.unknown):
             print_message(
-                f"{key} had an unknown value, which was replaced: if AWS documents this value, keep it with --keep."
+                f"An unknown value of {key} was replaced: if AWS documents this value, keep it with --keep."
             )
         print_message("Read the result before you publish it.")
         return 0
 
 
 def _read(name: str) -> str:
+    if name == "-" and sys.stdin is None:
+        raise Failed("standard input is closed: name a file, or pipe the text to this command")
     if name == "-":
         data = sys.stdin.buffer.read(_LARGEST + 1)
     else:

@@ -49,8 +49,8 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no finding of severity --fail-on or higher; 1 at least one, or the pool could not be read or"
-        " reviewed completely; 2 usage error."
+        "Exit status: 0 no finding of severity --fail-on or higher, and no broken invariant; 1 a finding or a broken invariant,"
+        " or the pool could not be read or reviewed completely; 2 usage error."
     )
 
     form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
@@ -62,10 +62,10 @@ class Check(PoolOptions):
         default="medium",
         metavar="SEVERITY",
     )
-    diagram: Path | None = _output("Folder for a picture of each finding's path.", file_okay=False)
+    diagram: Path | None = _output("Draw the path of each finding to a file in this folder.", file_okay=False)
 
     def run(self) -> int:
-        """Print or write the findings; fail if one is as severe as --fail-on, or more."""
+        """Print or write the findings; fail if one is at least as severe as --fail-on."""
         self.refuse_conflicts()
         refuse_unknown("format", self.form, FORMS)
         refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
@@ -120,10 +120,10 @@ class Check(PoolOptions):
         return Origin(self.settings.stem, str(self.settings), text)
 
 
-def _finding(broken: Violation) -> Finding:
-    name, statement = broken.invariant.name, broken.invariant.statement
+def _finding(violation: Violation) -> Finding:
+    name, statement = violation.invariant.name, violation.invariant.statement
     page = links.AUTHENTICATION_FLOWS
-    return Finding(name, Severity.HIGH, statement, broken.why, broken.path, page, ())
+    return Finding(name, Severity.HIGH, statement, violation.why, violation.path, page, ())
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
@@ -135,8 +135,8 @@ def _draw(folder: Path, found: Sequence[Finding]) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for each in found:
                 drawn[each.id] += 1
-                again = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
-                path = each.diagram().save(folder / f"{each.id}{again}.svg")
+                number = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
+                path = each.diagram().save(folder / f"{each.id}{number}.svg")
                 print_message(f"drew {path}")
     except NoEngine as error:
         raise Failed(str(error)) from None
@@ -151,7 +151,7 @@ _COLOURS: Final = {
 
 
 def path_line(path: checks.Path) -> Text:
-    """Return a path in one line: its states, with the responses dimmed between them."""
+    """Return a path as one line: its states, and between them the responses in a dim style."""
     text = Text("START")
     for move in path:
         text.append(f" -{move.transition.response.trigger}-> ", style="dim")
@@ -159,42 +159,42 @@ def path_line(path: checks.Path) -> Text:
     return text
 
 
-def _invariants(every: Iterable[Invariant], broken: Sequence[Violation]) -> Iterator[RenderableType]:
+def _invariants(invariants: Iterable[Invariant], violations: Sequence[Violation]) -> Iterator[RenderableType]:
     """Yield each invariant with its violation and its documented exceptions."""
-    by_name = {each.invariant.name: each for each in broken}
-    for each in every:
-        fault = by_name.get(each.name)
-        mark = Text("broken ", style="bold red") if fault else Text("holds  ", style="green")
+    by_name = {each.invariant.name: each for each in violations}
+    for each in invariants:
+        violation = by_name.get(each.name)
+        mark = Text("broken ", style="bold red") if violation else Text("holds  ", style="green")
         yield Text.assemble(mark, (each.name, "bold"))
-        yield _in(Text(each.statement, style="dim"))
-        if fault:
-            yield _in(Text(fault.why))
-            yield _in(path_line(fault.path))
+        yield _indented(Text(each.statement, style="dim"))
+        if violation:
+            yield _indented(Text(violation.why))
+            yield _indented(path_line(violation.path))
         for reason, path in factor_exceptions() if each.name == "second-factor" else ():
-            yield _in(Text.assemble("but for ", (reason.name, "bold"), f" ({reason.confidence}):"))
-            yield _in(path_line(path))
+            yield _indented(Text.assemble("except ", (reason.name, "bold"), f" ({reason.confidence}):"))
+            yield _indented(path_line(path))
 
 
-def _findings(every: Sequence[Finding]) -> Iterator[RenderableType]:
-    for each in every:
+def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
+    for each in findings:
         severity = (f"{each.severity:7}", _COLOURS[each.severity])
         yield Text.assemble("\n", severity, (each.id, "bold"))
-        yield _in(Text(each.title))
-        yield _in(Text(each.why, style="dim"))
-        yield _in(path_line(each.path))
+        yield _indented(Text(each.title))
+        yield _indented(Text(each.why, style="dim"))
+        yield _indented(path_line(each.path))
         for remediation in each.remediations:
-            yield _in(Text.assemble(("fix  ", "green"), str(remediation)))
-        # Not broken, so that it can be clicked on.
+            yield _indented(Text.assemble(("fix  ", "green"), str(remediation)))
+        # The line is not wrapped, so that a terminal recognises the whole link.
         yield Text(f"       {each.source}", style="dim", no_wrap=True, overflow="ignore")
 
 
-def _in(text: Text) -> Padding:
+def _indented(text: Text) -> Padding:
     return Padding(text, (0, 0, 0, 7))
 
 
-def _summary(every: Sequence[Finding]) -> Text:
-    if not every:
+def _summary(findings: Sequence[Finding]) -> Text:
+    if not findings:
         return Text("No findings.", style="green")
-    counts = ((severity, sum(each.severity is severity for each in every)) for severity in Severity)
+    counts = ((severity, sum(each.severity is severity for each in findings)) for severity in Severity)
     listed = ", ".join(f"{count} {severity}" for severity, count in counts if count)
-    return Text(f"\n{len(every)} finding{'s' * (len(every) > 1)}: {listed}.")
+    return Text(f"\n{len(findings)} finding{'s' * (len(findings) > 1)}: {listed}.")

@@ -1,4 +1,4 @@
-"""The base of all commands: their options are the fields of a class, and a failure is one line and an exit status."""
+"""The base of all commands: the fields of a class are the options, and a failure prints one line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import attrs
 import click
 
 FAILED: Final = 1
-"""The exit status of a failure, or of a check that found something."""
+"""The exit status of a failure, or of a check with findings."""
 
 USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
 INTERRUPTED: Final = 130
-"""The exit status after Ctrl-C, as of a shell's command that SIGINT ended."""
+"""The exit status after Ctrl-C: 128 and the number of SIGINT, as a shell reports it."""
 
 STDOUT: Final = Path("-")
 """The file that stands for standard output."""
@@ -35,12 +35,12 @@ EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot
 _UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
 _DECLARED: Final = "declared"
 _PANEL: Final = "panel"
-_OF_TYPE: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
-"""The settings of an option that its type in click has."""
+_TYPE_SETTINGS: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
+"""The settings of an option that are arguments of its type in click, not of click.Option."""
 
 
 class Failed(Exception):
-    """A command failed; `why` says what to do about it."""
+    """A command failed; `why` says why, and what to do."""
 
     def __init__(self, why: str, code: int = FAILED) -> None:
         super().__init__(why)
@@ -58,12 +58,12 @@ class WrongUsage(Failed):
 class Command(Protocol):
     """A command: an attrs class whose fields are its options and whose docstring is its help."""
 
-    # With its type: Python 3.10 cannot resolve the types of a class with a bare ClassVar.
-    epilog: ClassVar[str | None]
+    # `[str]` is needed: Python 3.10 cannot resolve the types of a class with a bare ClassVar.
+    epilog: ClassVar[str]
     """The last line of `--help`: the exit statuses."""
 
     def run(self) -> int:
-        """Run the command, and return its exit status. `Failed` is printed in one line."""
+        """Run the command, and return its exit status. A `Failed` that it raises is printed as one line."""
 
 
 def option(text: str, *names: str, default: Any = None, panel: str = "Options", **more: Any) -> Any:
@@ -92,10 +92,10 @@ class _PanelCommand(click.Command):
 
 
 class _FileName(click.Path):
-    """The name of a file or folder; an empty one, as of an unset shell variable, would mean the current folder."""
+    """The name of a file or folder, which must not be empty: an unset shell variable would mean the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, and fail for an empty name."""
+        """Return the path; fail if the name is empty."""
         return (
             super().convert(value, param, ctx) if value != "" else self.fail("the name is empty", param, ctx)
         )
@@ -114,7 +114,7 @@ def click_command(name: str, options: type[Command]) -> click.Command:
             status = INTERRUPTED
         raise click.exceptions.Exit(status)
 
-    paragraphs = (getdoc(options) or "").split("\n\n")  # the terminal's width decides on the lines
+    paragraphs = (getdoc(options) or "").split("\n\n")  # click wraps each to the width of the terminal
     fields = attrs.fields(attrs.resolve_types(options))  # type: ignore[arg-type, type-var]  # an attrs class
     help_text = "\n\n".join(" ".join(each.split()) for each in paragraphs)
     parameters = [_parameter(each) for each in fields]
@@ -126,7 +126,7 @@ def _parameter(field: attrs.Attribute[Any]) -> click.Parameter:
     parts = get_args(field.type)
     kind: Any = parts[0] if NoneType in parts else field.type
     many, kind = get_origin(kind), (*get_args(kind), kind)
-    of_type = {each: settings[each] for each in _OF_TYPE & settings.keys()}
+    of_type = {each: settings[each] for each in _TYPE_SETTINGS & settings.keys()}
     settings = {each: value for each, value in settings.items() if each not in of_type}
     settings["type"] = kind[0]
     if kind[0] is Path:
@@ -169,7 +169,7 @@ def as_json(document: Any) -> str:
 
 @contextmanager
 def stdout_checked() -> Iterator[None]:
-    """Exit with a message if standard output is closed or cannot be written; a closed pipe is no message."""
+    """Exit with a message if standard output is closed or cannot be written; without one if its pipe is closed."""
     if sys.stdout is None:
         print_message("authfsm: standard output is closed; to discard the output, use >/dev/null")
         sys.exit(FAILED)
@@ -188,7 +188,7 @@ def stdout_checked() -> Iterator[None]:
 
 
 def discard_stdout() -> None:
-    """Discard what is left in the buffer of standard output; Python would try to write it at its end.
+    """Discard the buffer of standard output, which Python would otherwise try to write when it ends.
 
     Source: the Python documentation, "Note on SIGPIPE", in the module `signal`.
     """
@@ -204,10 +204,10 @@ def writing(path: Path, code: int = FAILED) -> Iterator[None]:
         raise Failed(f"{path} cannot be written: {error.strerror}", code) from None
 
 
-def refuse_unknown(name: str, given: str | None, known: Collection[str]) -> None:
-    """Raise `Failed` if an option has a value that is not one of the known ones."""
-    if given is not None and given not in known:
-        raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {given!r}")
+def refuse_unknown(name: str, value: str | None, known: Collection[str]) -> None:
+    """Raise `WrongUsage` if the value of an option is not one of the known values."""
+    if value is not None and value not in known:
+        raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {value!r}")
 
 
 def flag(name: str) -> str:
@@ -216,14 +216,14 @@ def flag(name: str) -> str:
 
 
 def refuse_unused(options: Any, names: Collection[str], mode: str) -> None:
-    """Raise `WrongUsage` if one of these options is given although it has no effect in this mode."""
+    """Raise `WrongUsage` if one of these options was set although it has no effect in this mode."""
     for each in attrs.fields(type(options)):
         if each.name in names and getattr(options, each.name) != each.default:
             raise WrongUsage(f"{flag(each.name)} has no effect with {mode}")
 
 
 def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:
-    """Raise `Failed` if both options of a pair are given."""
+    """Raise `WrongUsage` if both options of a pair were set."""
     for one, other in pairs:
         if getattr(options, one) and getattr(options, other):
             raise WrongUsage(f"{flag(one)} and {flag(other)} cannot be used together")

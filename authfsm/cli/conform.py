@@ -69,8 +69,8 @@ class Conform:
         "An existing app client of the pool; by default app clients are created through the API."
     )
     codes: list[str] | None = _endpoint(
-        "How the suite gets verification codes: outbox requests GET /outbox; fixed:CODE always uses CODE. With --compare,"
-        " repeat as NAME=HOW.",
+        "How the suite gets verification codes: outbox reads them from GET /outbox of the endpoint; fixed:CODE uses CODE"
+        " every time. With --compare, repeat as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests.")
@@ -78,7 +78,7 @@ class Conform:
         "The AWS profile for signing requests; by default dummy credentials are used."
     )
     rule: list[str] | None = _rules(
-        "Run only this rule and print its requests and replies; srp.* selects all rules with this prefix. Repeatable."
+        "Run only this rule and print its requests and replies; srp.* selects all rules whose name begins with srp. Repeatable."
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules("Timeout of one rule, in seconds.", default=30.0, min=1, max=600)
@@ -92,7 +92,7 @@ class Conform:
     )
 
     def run(self) -> int:
-        """Run the rules against the endpoints, or list them; fail if a rule failed or none could run at one."""
+        """Run the rules against the endpoints, or list them; fail if a rule failed, or no rule could run at an endpoint."""
         rules = self._selected()
         if self.list_:
             others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_", "timeout"}

@@ -1,4 +1,4 @@
-"""`authfsm demo`: five sign-ins to local pools, each step shown as it happens, each path drawn."""
+"""`authfsm demo`: sign five users in to local pools, print each step, and draw the path of each sign-in."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
 ADA = "ada"
-PASSWORD = "Correct-Horse-Battery-Staple-1"  # noqa: S105 - of a user who lives for a second
+PASSWORD = "Correct-Horse-Battery-Staple-1"  # noqa: S105 - of a user of this process
 NEW_PASSWORD = "Analytical-Engine-1843"  # noqa: S105 - the same
 PHONE = "+15555550143"
 RIDDLE = "Up, but never down: what is it?"
@@ -41,13 +41,15 @@ class Demo:
     Needs no AWS account, network or system package. The sign-ins use a local pool, which verifies every proof.
     """
 
-    epilog: ClassVar[str] = "Exit status: 0 every sign-in ended with tokens; 1 one did not; 2 usage error."
+    epilog: ClassVar[str] = (
+        "Exit status: 0 every sign-in ended with tokens; 1 a sign-in failed, or a picture could not be drawn; 2 usage error."
+    )
 
-    out: Path = option("Folder for the pictures of the paths.", default=Path("walks"), metavar="DIR")
+    out: Path = option("Folder for the pictures of the sign-ins.", default=Path("sign-ins"), metavar="DIR")
     pause: float = option("Seconds to wait after each step.", default=0.0, min=0, max=10)
 
     def run(self) -> int:
-        """Play every story; fail if one did not end with tokens and a picture."""
+        """Play every story; fail unless each ended with tokens and has its picture."""
         return 0 if play_stories(self.out, self.pause) else FAILED
 
 
@@ -61,9 +63,9 @@ _COLOURS = {
 }
 
 
-def _facts(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challenge
-    """Return the facts of a challenge in a few words."""
-    match asked:
+def _facts(challenge: Challenge | None) -> str:  # noqa: PLR0911 - a line for each challenge
+    """Return what a user must know of a challenge, in a few words."""
+    match challenge:
         case CodeChallenge(medium=str(medium), destination=str(destination)):
             return f"{medium} to {destination}"
         case NewPasswordRequired(required_attributes=names) if names:
@@ -82,60 +84,61 @@ def _facts(asked: Challenge | None) -> str:  # noqa: PLR0911 - one line a challe
 
 @define
 class DemoStage:
-    """Plays a story: gives its responses, and adds each step to a table that `redraw` shows."""
+    """Plays a story: sends its responses, and adds a row for each step to a table, which `redraw` then shows."""
 
     _table: Table
     _pause: float
     _redraw: Callable[[], None]
-    took: float = 0.0
+    seconds: float = 0.0
 
-    def begin(self, cognito: Cognito, password: str | None, opening: str) -> Flow:
-        """Begin with this AuthFlow, and take the steps that need no user."""
+    def begin(self, cognito: Cognito, password: str | None, auth_flow: str) -> Flow:
+        """Begin a sign-in, and take the steps that need no user input."""
         flow = cognito.start(password, walk=False)
-        self._show(flow, lambda: flow.answer(flow.initial_response(opening, ADA)), "begins")
-        self._walk_on(flow)
+        self._take(flow, lambda: flow.answer(flow.initial_response(auth_flow, ADA)), "begins")
+        self._take_automatic_steps(flow)
         return flow
 
-    def give(self, flow: Flow, response: Response, words: str) -> None:
-        """Give a response, and take the steps that need no user."""
-        self._show(flow, lambda: flow.answer(response), words)
-        self._walk_on(flow)
+    def send(self, flow: Flow, response: Response, note: str) -> None:
+        """Send a response, and take the steps that need no user input; `note` says what the user does."""
+        self._take(flow, lambda: flow.answer(response), note)
+        self._take_automatic_steps(flow)
 
-    def _walk_on(self, flow: Flow) -> None:
+    def _take_automatic_steps(self, flow: Flow) -> None:
         while not flow.done and flow.next_response() is not None:
-            self._show(flow, flow.step, "")
+            self._take(flow, flow.step, "")
 
-    def _show(self, flow: Flow, act: Callable[[], object], words: str) -> None:
-        began = time.perf_counter()
+    def _take(self, flow: Flow, step: Callable[[], object], note: str) -> None:
+        """Take a step, and add its row."""
+        start = time.perf_counter()
         error: Refused | None = None
         try:
-            act()
+            step()
         except Refused as refused:
             if not refused.survives:
                 raise
             error = refused
-        took = time.perf_counter() - began
-        self.took += took
-        self._row(flow.history[-1], words, _facts(flow.challenge), error, took)
+        seconds = time.perf_counter() - start
+        self.seconds += seconds
+        self._add_row(flow.history[-1], note, _facts(flow.challenge), error, seconds)
         self._redraw()
-        time.sleep(self._pause)  # so that people can follow; not in a file or a pipe
+        time.sleep(self._pause)
 
-    def _row(self, step: Step, words: str, facts: str, error: Refused | None, took: float) -> None:
-        given = Text(step.response.trigger)
-        if words:
-            given.append(f"\n{words}", style="dim italic")
+    def _add_row(self, step: Step, note: str, facts: str, error: Refused | None, seconds: float) -> None:
+        response = Text(step.response.trigger)
+        if note:
+            response.append(f"\n{note}", style="dim italic")
         usual = "dark_orange3" if step.role is Role.SECOND_FACTOR else "cyan"
         state = Text(step.dest, style=_COLOURS.get(step.dest, usual))
         if error is not None:
             state.append(f"\nretry: {error.refusal.code}", style="red")
         elif facts:
             state.append(f"\n{facts}", style="dim")
-        self._table.add_row(str(step.number), given, "→", state, f"{took * 1000:.0f} ms")
+        self._table.add_row(str(step.number), response, "→", state, f"{seconds * 1000:.0f} ms")
 
 
 @frozen
 class Story:
-    """One sign-in of the demo; `name` is that of its picture, without the suffix."""
+    """One sign-in of the demo; `name` is the file name of its picture, without the suffix."""
 
     name: str
     title: str
@@ -147,35 +150,35 @@ STORIES: list[Story] = []
 
 
 def _story(name: str, title: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
-    """Add a story, whose function's docstring is its summary."""
+    """Return a decorator that adds a story; the docstring of its function is its summary."""
     return lambda play: STORIES.append(Story(name, title, play.__doc__ or "", play))
 
 
-@_story("1-totp-enrolment", "A second factor, enrolled on the way")
+@_story("1-totp-enrolment", "A second factor, set up during the sign-in")
 def _totp_enrolment(stage: DemoStage) -> Flow:
     """The pool requires MFA and ada has none: she proves her password by SRP and enrols an authenticator app."""
     pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user(ADA, password=PASSWORD)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
-    stage.give(flow, r.AssociateSoftwareToken(), "asks for the app's secret")
-    asked = flow.challenge
-    assert isinstance(asked, MfaSetup)  # noqa: S101 - for the type checker: the table says so
-    assert asked.secret_code is not None  # noqa: S101 - the same
-    app = pyotp.TOTP(asked.secret_code.reveal())
+    stage.send(flow, r.AssociateSoftwareToken(), "asks for the app's secret")
+    setup = flow.challenge
+    assert isinstance(setup, MfaSetup)  # noqa: S101 - for the type checker: the table says so
+    assert setup.secret_code is not None  # noqa: S101 - the same
+    app = pyotp.TOTP(setup.secret_code.reveal())
     code = app.at(pool.clock())
-    stage.give(flow, r.VerifySoftwareToken(code, "phone"), "types the app's code")
-    stage.give(flow, r.CompleteMfaSetup(), "continues")
+    stage.send(flow, r.VerifySoftwareToken(code, "phone"), "types the app's code")
+    stage.send(flow, r.CompleteMfaSetup(), "continues")
     return flow
 
 
 @_story("2-temporary-password", "A temporary password")
 def _temporary_password(stage: DemoStage) -> Flow:
-    """An administrator made ada's account: she proves the temporary password and replaces it."""
+    """An administrator created ada's account: she proves the temporary password and replaces it."""
     pool = LocalPool(required_attributes=["name"])
     pool.add_user(ADA, password=PASSWORD, temporary=True)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
-    stage.give(flow, r.NewPassword("short", {"name": "Ada"}), "picks a weak password")
-    stage.give(flow, r.NewPassword(NEW_PASSWORD, {"name": "Ada"}), "a good one, and her name")
+    stage.send(flow, r.NewPassword("short", {"name": "Ada"}), "picks a weak password")
+    stage.send(flow, r.NewPassword(NEW_PASSWORD, {"name": "Ada"}), "a good one, and her name")
     return flow
 
 
@@ -187,8 +190,8 @@ def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
     right = pool.outbox.code_for(ADA)
     wrong = f"{(int(right) + 1) % 1_000_000:06d}"
-    stage.give(flow, r.Code(wrong), "mistypes the code")
-    stage.give(flow, r.Code(right), "types the code of the SMS")
+    stage.send(flow, r.Code(wrong), "mistypes the code")
+    stage.send(flow, r.Code(right), "types the code of the SMS")
     return flow
 
 
@@ -199,11 +202,11 @@ def _remembered_device(stage: DemoStage) -> Flow:
         mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
     )
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
-    # The day before: an SMS code, and the device is made known.
+    # An earlier sign-in: a code by SMS, after which Cognito remembers the device.
     before = pool.cognito().sign_in(ADA, PASSWORD)
     before.answer(r.Code(pool.outbox.code_for(ADA)))
     device = before.confirm_device("laptop")
-    # Today the device replaces the code.
+    # The sign-in of the demo: the device replaces the code.
     return stage.begin(pool.cognito(device=device), PASSWORD, "USER_SRP_AUTH")
 
 
@@ -233,14 +236,14 @@ def riddle_triggers() -> Triggers:
     return Triggers(define=define, create=create, verify=verify)
 
 
-@_story("5-custom-challenge", "A challenge of the pool's own")
+@_story("5-custom-challenge", "A custom challenge")
 def _custom_challenge(stage: DemoStage) -> Flow:
-    """Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same again."""
+    """Three Lambda functions issue the challenges: a riddle, and after a wrong answer the same riddle again."""
     pool = LocalPool(triggers=riddle_triggers())
     pool.add_user(ADA)
     flow = stage.begin(pool.cognito(), None, "CUSTOM_AUTH")
-    stage.give(flow, r.Answer("a balloon"), "guesses wrong")
-    stage.give(flow, r.Answer("age"), "guesses right")
+    stage.send(flow, r.Answer("a balloon"), "guesses wrong")
+    stage.send(flow, r.Answer("age"), "guesses right")
     return flow
 
 
@@ -254,10 +257,10 @@ def _play(story: Story, console: Console, pause: float) -> tuple[Flow, float]:
     if console.is_terminal:
         with Live(table, console=console, auto_refresh=False, vertical_overflow="visible") as live:
             stage = DemoStage(table, pause, live.refresh)
-            return story.play(stage), stage.took
+            return story.play(stage), stage.seconds
     stage = DemoStage(table, 0, lambda: None)
     try:
-        return story.play(stage), stage.took
+        return story.play(stage), stage.seconds
     finally:
         console.print(table)
 
@@ -267,7 +270,7 @@ def _play_and_draw(story: Story, console: Console, out: Path, pause: float) -> b
     console.print(Text(story.about, style="dim"), "")
     picture = out / f"{story.name}.svg"
     try:
-        flow, took = _play(story, console, pause)
+        flow, seconds = _play(story, console, pause)
         diagram(history=flow.history).save(picture)
     except (AuthfsmError, NoEngine) as error:
         console.print(Text(f"\n  ✗ {type(error).__name__}: {error}\n", style="red"))
@@ -275,7 +278,7 @@ def _play_and_draw(story: Story, console: Console, out: Path, pause: float) -> b
     done = flow.state is State.AUTHENTICATED
     verdict = Text("\n  ✓ " if done else "\n  ✗ ", style="bold green" if done else "bold red")
     verdict.append("tokens" if done else flow.state)
-    verdict.append(f" after {len(flow.history)} steps, {took * 1000:.0f} ms", style="not bold dim")
+    verdict.append(f" after {len(flow.history)} steps, {seconds * 1000:.0f} ms", style="not bold dim")
     verdict.append("\n    path drawn in: ", style="not bold dim").append(
         f"{picture}\n", style="not bold underline"
     )

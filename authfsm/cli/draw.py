@@ -77,7 +77,8 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Replace the text of a state, response, junction (a dark node) or line of the caption. Repeatable.",
+        "Replace the text of a state, response, line of the caption, or junction (the small node where transitions with the"
+        " same next states meet, for example 'password proved'). Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
@@ -85,7 +86,7 @@ class Draw(PoolOptions):
         dir_okay=False,
     )
     traffic: Path | None = _content(
-        "Draw how often each transition was taken: the JSON lines of many sign-ins, concatenated.",
+        "Draw how often each transition was taken; FILE has the --history lines of many sign-ins.",
         dir_okay=False,
     )
     sequence: bool = _content("Draw the messages between user, app and Cognito.", default=False)
@@ -100,7 +101,7 @@ class Draw(PoolOptions):
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
     animated: bool = _output("Let the steps of --history appear one after another (SVG).", default=False)
     picture: bool = _output(
-        "Write a light and a dark version, and a still one if animated; print a <picture> element that selects one.",
+        "Write a light and a dark version, and with --animated a still one; print a <picture> element that selects one.",
         default=False,
     )
     engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
@@ -147,13 +148,13 @@ class Draw(PoolOptions):
 
     def _default(self, suffix: str) -> list[Path]:
         """Return the file that is written if no option names one."""
-        about = {"difference": self.diff, "walk": self.history, "traffic": self.traffic}
+        about = {"difference": self.diff, "history": self.history, "traffic": self.traffic}
         pool = "pool" if self.pool_id or self.settings else "protocol"
-        name = next((name for name, given in about.items() if given), pool)
+        name = next((name for name, value in about.items() if value), pool)
         return [Path((self.flow or self.state or name).lower() + suffix)]
 
     def _drawing(self, settings: PoolSettings | None) -> Drawing:
-        """Return what the options ask for."""
+        """Return the diagram or the sequence that the options ask for."""
         look: dict[str, Any] = {
             "labels": dict(each.split("=", 1) for each in self.label or []),
             "engine": self.engine,
@@ -204,7 +205,7 @@ class Draw(PoolOptions):
                 raise command.WrongUsage(why)
 
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
-        """Write a picture for light and dark pages, perhaps a still one, and print the HTML that shows the right one."""
+        """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
         if output.suffix not in {".svg", ".png"}:
             raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
@@ -225,7 +226,7 @@ def _formatted(drawn: Drawing, form: str) -> bytes:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Raise `Failed` if there is no layout engine, it fails, a font is missing, or PDF cannot be written."""
+    """Raise `Failed` if the layout engine is missing or fails, a font is missing, or PDF cannot be written."""
     try:
         yield
     except (diagrams.MissingFont, diagrams.NoEngine, diagrams.NoPdf) as error:

@@ -54,8 +54,8 @@ def _page(described: Facts) -> str:
 class Explain:
     """Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.
 
-    Shows its parameters, the accepted responses, the next states, the recommended action after an error, and a link
-    to AWS's page.
+    Shows, as far as they apply: the parameters, the accepted responses, the next states, the recommended action after
+    an error, and a link to AWS's page.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 unknown name; 2 usage error."
@@ -66,7 +66,7 @@ class Explain:
     json: bool = option("Print JSON.", default=False)
 
     def run(self) -> int:
-        """Print what is known of the name; fail if nothing is."""
+        """Print the facts about the name; fail if it is unknown."""
         console = Console(highlight=False)
         found = [{**each, "page": _page(each)} for each in find(self.name)]
         if self.json:
@@ -96,25 +96,25 @@ def _rendered(described: Facts) -> Iterator[RenderableType]:
         case "flow":
             yield from _flow(described)
         case "account status" | "account operation":
-            yield _in(_account(described["transitions"]))
+            yield _indented(_account(described["transitions"]))
         case _:
             yield from _error(described)
     if limits := described.get("ruled_out_by"):
-        yield _head("Ruled out where")
-        yield from (_in(Text(f"- {each}")) for each in limits)
+        yield _heading("Excluded by")
+        yield from (_indented(Text(f"- {each}")) for each in limits)
     yield Text()
 
 
-def _head(words: str, beside: str = "") -> Text:
-    return Text.assemble(("\n" + words, "bold"), (f"  {beside}" if beside else "", "dim"))
+def _heading(text: str, note: str = "") -> Text:
+    return Text.assemble(("\n" + text, "bold"), (f"  {note}" if note else "", "dim"))
 
 
 def _url(page: str) -> Text:
     return Text(page, style="dim underline", no_wrap=True, overflow="ignore")
 
 
-def _in(what: RenderableType, by: int = 2) -> Padding:
-    return Padding(what, (0, 0, 0, by))
+def _indented(renderable: RenderableType, columns: int = 2) -> Padding:
+    return Padding(renderable, (0, 0, 0, columns))
 
 
 def _grid(*styles: str) -> Table:
@@ -126,41 +126,41 @@ def _grid(*styles: str) -> Table:
 
 def _state(described: Facts) -> Iterator[RenderableType]:
     if described["carries"]:
-        yield _head("Carries", "ChallengeParameters")
-        yield _in(_parameters(described["carries"]))
+        yield _heading("Carries", "ChallengeParameters")
+        yield _indented(_parameters(described["carries"]))
     for each in described["accepts"]:
         yield from _accepted(each, f"Accepts {each['response']}", each["class"])
     if not described["accepts"]:
-        yield _head("Accepts nothing", "it ends here")
+        yield _heading("Accepts nothing", "the sign-in has ended")
     if described["from"]:
-        yield _head("Comes from")
-        ways = _grid("", "dim")
-        by: dict[str, list[str]] = {}
-        for way in described["from"]:
-            by.setdefault(way["state"], []).append(way["response"] + _mark(way["confidence"]))
-        for state, responses in by.items():
-            ways.add_row(state, ", ".join(dict.fromkeys(responses)))
-        yield _in(ways)
+        yield _heading("Comes from")
+        table = _grid("", "dim")
+        by_state: dict[str, list[str]] = {}
+        for arrow in described["from"]:
+            by_state.setdefault(arrow["state"], []).append(arrow["response"] + _mark(arrow["confidence"]))
+        for state, responses in by_state.items():
+            table.add_row(state, ", ".join(dict.fromkeys(responses)))
+        yield _indented(table)
     if described["errors"]:
         yield from _errors(described)
 
 
-def _accepted(each: Facts, title: str, beside: str) -> Iterator[RenderableType]:
-    yield _head(title, beside)
-    yield _in(Text(each["meaning"]))
+def _accepted(each: Facts, title: str, note: str) -> Iterator[RenderableType]:
+    yield _heading(title, note)
+    yield _indented(Text(each["meaning"]))
     if each["needs"]:
-        yield _in(Text(each["needs"], style="yellow"))
+        yield _indented(Text(each["needs"], style="yellow"))
     request = each["request"]
-    yield _in(Text.assemble("in ", (request["operation"], "bold")))
-    yield _in(_url(request["page"]))
-    yield _in(_parameters(request["parameters"]), 4)
-    yield _in(Text("leads to"))
-    yield _in(_ways(each["leads_to"]), 4)
+    yield _indented(Text.assemble("sent by ", (request["operation"], "bold")))
+    yield _indented(_url(request["page"]))
+    yield _indented(_parameters(request["parameters"]), 4)
+    yield _indented(Text("leads to"))
+    yield _indented(_next_states(each["leads_to"]), 4)
 
 
-def _parameters(every: Iterable[Facts]) -> Table:
+def _parameters(parameters: Iterable[Facts]) -> Table:
     table = _grid("", "dim")
-    for each in every:
+    for each in parameters:
         within = each.get("within", "")
         within = "" if within in {"", "ChallengeParameters"} else f"{within}."
         texts = [f"= {each['value']}" if "value" in each else "", each.get("about", "")]
@@ -173,25 +173,25 @@ def _mark(confidence: str) -> str:
     return CONFIDENCE_MARKS.get(Confidence(confidence), "")
 
 
-def _known(each: Facts) -> tuple[Text, str]:
-    """Return how certain something is, and why, by its best evidence."""
-    known = each["evidence"][0]
-    why = " - ".join(filter(None, [known["when"], known["source"]]))
-    return Text(known["confidence"], style=_COLOURS[known["confidence"]]), why
+def _certainty(each: Facts) -> tuple[Text, str]:
+    """Return the confidence of a transition, and the condition and the source of its best evidence."""
+    best = each["evidence"][0]
+    why = " - ".join(filter(None, [best["when"], best["source"]]))
+    return Text(best["confidence"], style=_COLOURS[best["confidence"]]), why
 
 
-def _ways(every: Iterable[Facts]) -> Table:
+def _next_states(transitions: Iterable[Facts]) -> Table:
     table = _grid("", "", "dim")
-    for way in every:
-        sure, why = _known(way)
-        more = f" (and {len(way['evidence']) - 1} more)" if len(way["evidence"]) > 1 else ""
-        kind = f" ({way['kind']})" if "kind" in way else ""
-        table.add_row(way["state"] + kind + _mark(way["confidence"]), sure, why + more)
+    for each in transitions:
+        certainty, why = _certainty(each)
+        more = f" (and {len(each['evidence']) - 1} more sources)" if len(each["evidence"]) > 1 else ""
+        kind = f" ({each['kind']})" if "kind" in each else ""
+        table.add_row(each["state"] + kind + _mark(each["confidence"]), certainty, why + more)
     return table
 
 
 def _errors(described: Facts) -> Iterator[RenderableType]:
-    yield _head("Errors", "that AWS lists for what is sent from here")
+    yield _heading("Errors", "that AWS lists for the operations sent in this state")
     groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for each in described["errors"]:
         group = groups.setdefault((each["action"], each["leads_to"]), {})
@@ -201,64 +201,64 @@ def _errors(described: Facts) -> Iterator[RenderableType]:
     for (action, leads), codes in sorted(groups.items(), key=lambda group: group[0][1] != here):
         stays = leads == here
         where = Text("stays" if stays else leads, style="green" if stays else "red")
-        table.add_row(action, where, ", ".join(_said(*each) for each in codes.items()))
-    yield _in(table)
+        table.add_row(action, where, ", ".join(_with_messages(*each) for each in codes.items()))
+    yield _indented(table)
 
 
-def _said(code: str, parts: list[str]) -> str:
-    named = [f'"{part}"' for part in parts if part]
-    return f"{code} ({', '.join(named)})" if named else code
+def _with_messages(code: str, messages: list[str]) -> str:
+    quoted = [f'"{each}"' for each in messages if each]
+    return f"{code} ({', '.join(quoted)})" if quoted else code
 
 
 def _response(described: Facts) -> Iterator[RenderableType]:
     flow = f"begins {described['flow']}" if described["flow"] else ""
-    yield _head(f"authfsm.{described['class']}", flow)
+    yield _heading(f"authfsm.{described['class']}", flow)
     table = _grid("", "dim")
     for name, about in described["fields"].items():
         table.add_row(name, about)
-    yield _in(table)
+    yield _indented(table)
     for each in described["accepted_by"]:
         yield from _accepted(each, f"In {each['state']}", "")
 
 
-def _account(every: Iterable[Facts]) -> Table:
+def _account(transitions: Iterable[Facts]) -> Table:
     table = _grid("", "bold", "", "", "dim")
-    for each in every:
-        sure, why = _known(each)
-        table.add_row(each["status"], each["operation"], f"to {each['leads_to']}", sure, why)
+    for each in transitions:
+        certainty, why = _certainty(each)
+        table.add_row(each["status"], each["operation"], f"to {each['leads_to']}", certainty, why)
     return table
 
 
 def _flow(described: Facts) -> Iterator[RenderableType]:
-    yield _head("Begins with")
+    yield _heading("Begins with")
     for first in described["begins_with"]:
-        yield _in(Text.assemble((first["name"], "bold"), f"  {first['meaning']}"))
+        yield _indented(Text.assemble((first["name"], "bold"), f"  {first['meaning']}"))
         for each in first["accepted_by"]:
             if each["state"] == "START":
-                yield _in(_parameters(each["request"]["parameters"]), 4)
-                yield _in(_ways(each["leads_to"]), 4)
-    yield _head("Reaches")
-    yield _in(Text(", ".join(described["reaches"])))
+                yield _indented(_parameters(each["request"]["parameters"]), 4)
+                yield _indented(_next_states(each["leads_to"]), 4)
+    yield _heading("Reaches")
+    yield _indented(Text(", ".join(described["reaches"])))
 
 
 def _error(described: Facts) -> Iterator[RenderableType]:
     if this := described.get("matching_action"):
-        yield _head(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
-        yield _in(Text(this["source"], style="dim"))
+        yield _heading(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
+        yield _indented(Text(this["source"], style="dim"))
         if others := len(described["actions"]) - 1:
-            more = f"it says {others} other things as well: authfsm explain {described['name']}"
-            yield _in(Text(more, style="dim"))
+            more = f"{others} other messages have this code: authfsm explain {described['name']}"
+            yield _indented(Text(more, style="dim"))
         return
-    yield _head("By what the message says")
+    yield _heading("Action by message")
     table = _grid("", "bold", "", "dim")
     for each in described["actions"]:
         message = f'"{each["message"]}"' if each["message"] else "anything else"
-        lone = len(described["actions"]) == 1
+        is_only = len(described["actions"]) == 1
         session = "session survives" if each["session_survives"] else ""
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
-        table.add_row("any message" if lone else message, each["action"], about, each["source"])
-    yield _in(table)
-    yield _head("Returned by")
-    operations = "any operation of AWS's" if described["common"] else ", ".join(described["operations"])
-    yield _in(Text(operations))
+        table.add_row("any message" if is_only else message, each["action"], about, each["source"])
+    yield _indented(table)
+    yield _heading("Returned by")
+    operations = "any operation of AWS" if described["common"] else ", ".join(described["operations"])
+    yield _indented(Text(operations))

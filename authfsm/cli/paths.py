@@ -1,4 +1,4 @@
-"""`authfsm paths`: list and count the paths to sign in, and compare those of two pools."""
+"""`authfsm paths`: list and count the paths to sign in, and compare the paths of two pools."""
 
 from __future__ import annotations
 
@@ -86,8 +86,8 @@ class Paths(PoolOptions):
         console = Console(highlight=False, soft_wrap=True)
         for path in listed:
             console.print(path_line(path))
-        named = f" through {through}" if through else ""
-        summary = f"\n{count} path{'s' * (count != 1)} to sign in{named}"
+        suffix = f" through {through}" if through else ""
+        summary = f"\n{count} path{'s' * (count != 1)} to sign in{suffix}"
         rest = count - len(listed)
         one = self.shortest or self.longest
         console.print(Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
@@ -97,8 +97,8 @@ class Paths(PoolOptions):
         before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())
         change, through = Change(before, after), self.through and State[self.through.upper()]
         added, removed = (
-            [way for way in ways if not through or through in way.states]
-            for ways in (change.added(), change.removed())
+            [path for path in paths if not through or through in path.states]
+            for paths in (change.added(), change.removed())
         )
         if self.json:
             sys.stdout.write(
@@ -106,8 +106,8 @@ class Paths(PoolOptions):
             )
             return 0
         console = Console(highlight=False, soft_wrap=True)
-        for mark, style, ways in (("+ ", "green", added), ("- ", "red", removed)):
-            for way in islice(ways, self.limit or None):
-                console.print(Text.assemble((mark, style), path_line(way)))
+        for mark, style, paths in (("+ ", "green", added), ("- ", "red", removed)):
+            for path in islice(paths, self.limit or None):
+                console.print(Text.assemble((mark, style), path_line(path)))
         console.print(Text(f"\n{len(added)} added, {len(removed)} removed."))
         return 0

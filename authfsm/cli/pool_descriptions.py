@@ -1,4 +1,4 @@
-"""The options that name a pool, and its descriptions: fetched from AWS, read from a file, or saved to one."""
+"""The options that name a pool; fetches a pool's descriptions from AWS, and reads and writes them as a file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ACTIONS: Final = (
 """The IAM actions that are needed to describe a pool."""
 
 _DENIED: Final = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}
-_STALE: Final = {
+_INVALID_CREDENTIALS: Final = {
     "ExpiredTokenException": "these AWS credentials have expired: sign in again (aws sso login, or your usual way)",
     "UnrecognizedClientException": "AWS does not know these credentials: see aws sts get-caller-identity",
     "InvalidSignatureException": "AWS refuses these credentials' signature: check the secret key and this machine's clock",
@@ -36,8 +36,8 @@ _NO_KEYS: Final = (
 
 Descriptions = dict[str, Any]
 
-# A file holds replies by name, or the UserPool itself.
-_OF_A_POOL: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
+# A file has replies as members of one object, or is a UserPool itself.
+_POOL_MEMBERS: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
 
 
 pool_option: Final = partial(option, panel="Your user pool")
@@ -60,7 +60,7 @@ class PoolOptions:
     endpoint_url: str | None = pool_option("Use this endpoint URL instead of AWS's.")
 
     def refuse_conflicts(self) -> None:
-        """Raise `Failed` if two of these options cannot be used together."""
+        """Raise `WrongUsage` if two of these options cannot be used together."""
         refuse_exclusive(self, ("pool_id", "settings"))
         for name in ("client_id", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool_id:
@@ -107,8 +107,8 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
     code = error.get("Code", "")
     if code in _DENIED:
         return f"these credentials may not describe {pool_id}: allow them the actions {ACTIONS}"
-    if code in _STALE:
-        return _STALE[code]
+    if code in _INVALID_CREDENTIALS:
+        return _INVALID_CREDENTIALS[code]
     if code == "ResourceNotFoundException":
         names = f"{pool_id} or its app client {client_id}" if client_id else pool_id
         return f"user pool {names} was not found in this account and region"
@@ -116,7 +116,7 @@ def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
 
 
 def read(path: Path) -> Descriptions:
-    """Read descriptions from a file: what `save` wrote, the reply of a Describe* operation, or several merged."""
+    """Read descriptions from a file of `save`, or the replies of Describe* operations, as one JSON object."""
     try:
         content = parse_json(decode_text(path.read_bytes()))
     except OSError as error:
@@ -127,7 +127,7 @@ def read(path: Path) -> Descriptions:
         raise Failed(f"{path} cannot be read: it is not JSON: {error}") from None
     except RecursionError:
         raise Failed(f"{path} cannot be read: its JSON is nested too deeply") from None
-    if not isinstance(content, dict) or _OF_A_POOL.isdisjoint(content):
+    if not isinstance(content, dict) or _POOL_MEMBERS.isdisjoint(content):
         raise Failed(
             f'{path} describes no pool: it must contain {{"UserPool": ..., "UserPoolClient": ..., "MfaConfig": ...}},'
             " as --save-settings writes it, or a reply of aws cognito-idp describe-user-pool"

@@ -1,4 +1,4 @@
-"""`authfsm serve`: serves a pool over Cognito's HTTP protocol, for any client in any language."""
+"""`authfsm serve`: serve a pool over Cognito's HTTP protocol, for any client in any language."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Serve:
     operations need an Authorization header, as at AWS; the server accepts any credentials.
     """
 
-    epilog: ClassVar[str | None] = None
+    epilog: ClassVar[str] = (
+        "Exit status: 0 stopped by Ctrl-C or SIGTERM; 1 the server could not start; 2 usage error."
+    )
 
     host: str = option(
         "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"
@@ -54,7 +56,7 @@ class Serve:
     )
     cors: list[str] | None = option(
         "Allow web pages of this origin, for example https://app.example ('*' for any), to call the operations"
-        " that need no AWS credentials. Replaces the default, loopback origins. Repeatable.",
+        " that need no AWS credentials. Replaces the default, which is loopback origins. Repeatable.",
         metavar="ORIGIN",
     )
     accept: list[str] | None = option(
@@ -93,7 +95,7 @@ class Serve:
         return 0
 
     def _access(self, configured: AccessRules) -> AccessRules:
-        """Return who may use the server: what the configuration allows, and what the options add to it."""
+        """Return the hosts and origins that may use the server: those of the configuration and those of the options."""
         wildcard = self.host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared only
         own = () if wildcard or is_loopback_name(self.host) else (self.host,)
         hosts = (*own, *configured.hosts, *(self.allow_host or ()))

@@ -1,4 +1,4 @@
-"""`authfsm trace`: read recorded sign-ins with a progress bar, check them and print the results."""
+"""`authfsm trace`: read recorded sign-ins, check them against the protocol, and print the results."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from authfsm.cli.command import (
 from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
 
-_EVERY: Final = 0.1
+_REFRESH_SECONDS: Final = 0.1
 _TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
 _COLOURS: Final = {
     traces.Verdict.LEGAL: "green",
@@ -75,7 +75,7 @@ class Trace:
     memory: str = option("The memory limit of DuckDB, which writes the rest to disk.", default="550MB")
 
     def run(self) -> int:
-        """Print the results, or the query for another engine; fail unless everything is legal and readable."""
+        """Print the results, or the query for another engine; fail unless every step was readable and is legal."""
         if self.sql is not None:
             self._print_query(self.sql)
             return 0
@@ -125,8 +125,8 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> tra
         Progress(*columns, console=Console(stderr=True), transient=True) as bar,
         ThreadPoolExecutor(1) as worker,
     ):
-        what = f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB"
-        task = bar.add_task(what, total=trail.size)
+        title = f"Reading {len(trail.paths):,} files, {trail.size / 1e6:,.0f} MB"
+        task = bar.add_task(title, total=trail.size)
         try:
             loading = worker.submit(trail.load)
             while not _is_finished(loading):
@@ -134,7 +134,7 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> tra
             loading.result()
             bar.update(task, completed=trail.size)
             judging = worker.submit(trail.funnel, limit)
-            bar.add_task("Replaying against the table", total=None)
+            bar.add_task("Checking against the table", total=None)
             while not _is_finished(judging):
                 bar.refresh()
             return judging.result()
@@ -145,7 +145,7 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> tra
 
 def _is_finished(work: Future[Any]) -> bool:
     try:
-        work.exception(timeout=_EVERY)
+        work.exception(timeout=_REFRESH_SECONDS)
     except NotYet:
         return False
     return True
@@ -161,8 +161,8 @@ def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:
         ends = ((place, f"{n:,}", f"{n / total:.1%}") for place, n in funnel.ends.items())
         yield _table("Where sign-ins ended", ("place", "sign-ins", "share"), ends)
     if funnel.durations:
-        took = ((e.node, f"{e.times:,}", f"{e.median:g}", f"{e.p95:g}") for e in funnel.durations)
-        yield _table("How long each step took", ("in", "times", "median s", "p95 s"), took)
+        rows = ((e.node, f"{e.times:,}", f"{e.median:g}", f"{e.p95:g}") for e in funnel.durations)
+        yield _table("How long each step took", ("in", "times", "median s", "p95 s"), rows)
     if funnel.transitions:
         columns = ("from", "response", "to", "times", "share", "")
         yield _table("Every transition that was taken", columns, _transitions(funnel))
@@ -184,12 +184,12 @@ def _counts(funnel: traces.Funnel) -> Iterator[RenderableType]:
         f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}",
         style="bold",
     )
-    beside = {
+    other_events = {
         "of other services or operations": read.others,
         "delivered again": funnel.repeated,
         **{str(each): funnel.count(each) for each in (traces.Verdict.UNKNOWN, traces.Verdict.AMBIGUOUS)},
     }
-    if counts := [f"{n:,} {what}" for what, n in beside.items() if n]:
+    if counts := [f"{n:,} {what}" for what, n in other_events.items() if n]:
         yield Text(f"events: {', '.join(counts)}", style="dim")
     if read.events and read.unrecognised:
         yield Text(read.not_events, style="yellow")
@@ -207,7 +207,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str | Tex
 
 
 def _transitions(funnel: traces.Funnel) -> Iterator[Sequence[str | Text]]:
-    """Yield a row for each transition; a state is named only in its first."""
+    """Yield a row for each transition; a source state is named only in its first row."""
     before = ""
     for each in funnel.transitions:
         verdict = "" if each.verdict is traces.Verdict.LEGAL else str(each.verdict)

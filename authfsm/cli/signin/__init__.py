@@ -45,7 +45,7 @@ _FIRST_FACTORS: Final = ("PASSWORD_SRP", *ALLOWED_FIRST_AUTH_FACTORS)
 
 
 class Terminated(BaseException):
-    """A signal that ends the process."""
+    """SIGTERM or SIGHUP was received."""
 
 
 @frozen(kw_only=True)
@@ -111,7 +111,9 @@ class Signin:
     )
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to a local pool, made for the example.", default=False, panel="Without a user pool"
+        "Sign in to a local pool, which is created for the example.",
+        default=False,
+        panel="Without a user pool",
     )
 
     def run(self) -> int:
@@ -131,11 +133,11 @@ class Signin:
             return ExitStatus.SIGNED_IN
         if ended.code in {ExitStatus.INTERRUPTED, ExitStatus.TERMINATED}:
             screen.console.print()
-        screen.print_end(ended.why, ended.hint, ended.advice, ended.todo)
+        screen.print_end(ended.why, ended.hint, ended.advice, ended.command)
         return ended.code
 
     def _refuse_misuse(self) -> None:
-        """Refuse wrong values, and options without effect; environment variables may stay set for other pools."""
+        """Refuse wrong values, and options without effect; the environment may hold variables for other pools."""
         refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
         refuse_unknown("preferred", self.preferred, _FIRST_FACTORS)
         if self.show_tokens and not self.json:
@@ -144,15 +146,15 @@ class Signin:
         for name in ("client_id", "pool_id", "region", "endpoint_url", "profile"):
             source = context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
-                raise WrongUsage(f"{flag(name)} has no effect with --local, which has a pool of its own")
+                raise WrongUsage(f"{flag(name)} has no effect with --local, which uses a pool of its own")
 
     def _sign_in(self, screen: Screen) -> None:
-        user = user_input_for(screen, lines=self.password_stdin)
+        user = user_input_for(screen, from_stdin=self.password_stdin)
         if self.demo is not None and not self.local:
             raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}.")
         storage = KeyringStorage() if self.keyring else None
         token_output = TokenOutput(
-            printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
+            is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
         )
         token_output.check()
         if self.local:
@@ -224,7 +226,7 @@ class Signin:
             user=user,
             screen=screen,
             devices=devices,
-            on_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,
+            print_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,
         )
         flow = session.run()
         if demo.twice and flow.device is not None:
@@ -234,7 +236,7 @@ class Signin:
 
 
 def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
-    """Ask for a value that no option gave, if there is a terminal to ask at."""
+    """Ask at the terminal for a value that no option has; raise Misused without a terminal."""
     typed = user.line(question) if isinstance(user, TerminalInput) else ""
     if not typed:
         raise Misused(
@@ -245,7 +247,7 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Raise an exception on SIGTERM and SIGHUP, as Python does on Ctrl-C, so that the terminal's echo is restored."""
+    """Raise Terminated on SIGTERM and SIGHUP, as Python raises KeyboardInterrupt, so that the echo is restored."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's arguments
         raise Terminated

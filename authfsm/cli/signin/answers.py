@@ -1,8 +1,8 @@
-"""Ask the user for the fields of a challenge, and make a response of what they type.
+"""Asks the user for the fields of a challenge, and makes a response of the input.
 
-`authfsm.protocol.prompts` says what each challenge needs; this module asks for it at a terminal. It sends nothing
-and does not show what was typed hidden. It shows one secret, the one of an authenticator app, because the user must
-copy it into the app.
+`authfsm.protocol.prompts` says which fields each challenge needs; this module asks for them at a terminal. It sends
+nothing, and shows no input that was typed without echo. It shows one secret, that of an authenticator app, because
+the user must copy it into the app.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOTES: Final = {
 
 
 class StartAgain(Exception):
-    """The sign-in starts again, perhaps with another preferred first factor."""
+    """The sign-in must start again; with `preferred` as its preferred first factor, unless that is None."""
 
     def __init__(self, preferred: str | None = None) -> None:
         super().__init__()
@@ -42,39 +42,39 @@ class StartAgain(Exception):
 
 @define
 class AnswerPrompter:
-    """Asks the user for answers; `issuer` is the pool's name in an authenticator app, and `password` is used once."""
+    """Asks the user for answers; `issuer` is the pool's name in an authenticator app, and `password` answers one prompt."""
 
     _screen: Screen
     _user: UserInput
     _issuer: str
-    _shown: Secret[str] | None = field(default=None, init=False)
-    _required: dict[str, str] = field(factory=dict, init=False)
+    _shown_secret: Secret[str] | None = field(default=None, init=False)
+    _typed_before: dict[str, str] = field(factory=dict, init=False)
     password: Secret[str] | None = field(default=None, init=False)
 
-    def to(self, flow: Flow) -> Response:
+    def answer(self, flow: Flow) -> Response:
         """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
         asked, prompts = flow.challenge, self._prompts(flow)
         if asked is None or not prompts:
-            # DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER without a device; or only unknown factors.
+            # A device challenge without a device, or a choice among unknown factors only.
             raise SignInEnded(ExitStatus.NEEDS_BROWSER, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
-            # The pool asks for an SRP proof, but no SRP_A was sent: a preferred PASSWORD_SRP sends it.
+            # The pool asks for an SRP proof, but no SRP_A was sent; with PASSWORD_SRP preferred, one is sent.
             raise StartAgain(State.PASSWORD_SRP)
         self._introduce(flow, first)
         if first.response is r.RawAnswer:
-            return self._raw()
+            return self._raw_answer()
         several = len(prompts) > 1 and first.response is not r.Code
         if several or any(each.kind == "choice" for each in first.fields) or not first.by_person:
-            return self._one_of(flow, prompts)
-        return self._filled(flow, first, {})
+            return self._choose(flow, prompts)
+        return self._fill_in(flow, first, {})
 
-    def elsewhere(self, flow: Flow) -> Response:
+    def choose_other_factor(self, flow: Flow) -> Response:
         """Return a response that chooses another first factor."""
-        return self._one_of(flow, self._prompts(flow)[1:])
+        return self._choose(flow, self._prompts(flow)[1:])
 
     def secret(self, question: str) -> Secret[str]:
-        """Return the password that is already known, or ask for one."""
+        """Return the password if it is known and was not used; otherwise ask for it."""
         known, self.password = self.password, None
         return known or self._user.hidden(question)
 
@@ -89,21 +89,23 @@ class AnswerPrompter:
         if first.response in {r.RawAnswer, r.NewPassword}:
             self._screen.note(first.explanation)
         elif isinstance(asked, MfaSetup) and asked.secret_code is not None:
-            if not asked.verified and self._shown != asked.secret_code:
-                self._carry_over(asked, flow.signin.username or "")
-                self._shown = asked.secret_code
+            if not asked.verified and self._shown_secret != asked.secret_code:
+                self._show_enrolment(asked, flow.signin.username or "")
+                self._shown_secret = asked.secret_code
         elif flow.state in _NOTES:
             self._screen.note(_NOTES[flow.state])
         if asked is not None and (facts := form_for(asked).facts):
             self._screen.facts(facts)
 
-    def _one_of(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
+    def _choose(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
         """Let the user choose one of several ways to answer, then ask for its fields."""
         ways: dict[str, tuple[Prompt, dict[str, str]]] = {}
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if prompt.factor is not None:  # it replaces the choice of the same name without a field
+            if (
+                prompt.factor is not None
+            ):  # this prompt replaces the choice of the same name, which has no field
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
@@ -112,16 +114,16 @@ class AnswerPrompter:
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
             self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"
-        return self._filled(flow, *ways[self._choice(question, here)])
+        return self._fill_in(flow, *ways[self._choice(question, here)])
 
     def _choice(self, question: str, names: Sequence[str]) -> str:
-        words = [(FACTOR_LABELS.get(each, each), str(each)) for each in names]
+        choices = [(FACTOR_LABELS.get(each, each), str(each)) for each in names]
         if len(names) == 1:
-            self._screen.plain(f"{words[0][0]}: the only choice.")
+            self._screen.plain(f"{choices[0][0]}: the only choice.")
             return names[0]
-        return choose(self._user, self._screen, question, words)
+        return choose(self._user, self._screen, question, choices)
 
-    def _filled(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
+    def _fill_in(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
         while True:
             values: dict[str, str | Secret[str]] = dict(known)
             for each in prompt.fields:
@@ -143,58 +145,58 @@ class AnswerPrompter:
             new = prompt.response is r.NewPassword
             return self._new_password(question) if new else self.secret(question)
         if prompt.response is r.Answer:
-            return self._free(question)
-        default = self._required.get(asked.name, "")
+            return self._visible_or_hidden(question)
+        default = self._typed_before.get(asked.name, "")
         while not (typed := self._user.line(question, default=default)):
             self._screen.bad("The answer must not be empty.")
-        self._required[asked.name] = typed
+        self._typed_before[asked.name] = typed
         return typed
 
     def _code(self, question: str, flow: Flow) -> str:
-        hint = "Enter: other ways" if self._user.present else ""
+        hint = "Enter: other ways" if self._user.is_interactive else ""
         while True:
             typed = self._user.line(question, hint=hint)
-            if typed or not self._user.present:
+            if typed or not self._user.is_interactive:
                 return typed
-            other = self._other_way(flow)
-            if other is not None:
-                raise other
+            alternative = self._alternative(flow)
+            if alternative is not None:
+                raise alternative
 
-    def _other_way(self, flow: Flow) -> Exception | None:
-        """Ask what to do instead of typing a code; None returns to the code."""
+    def _alternative(self, flow: Flow) -> Exception | None:
+        """Ask what to do instead of typing a code, and return the exception for it; None: type the code."""
         cancelled = SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
         ways: dict[str, tuple[str, Exception | None]] = {"here": ("Type the code", None)}
         if r.Select in flow.accepts:
             ways[State.SELECT_CHALLENGE.value] = "Sign in with another factor", OtherFactor()
         ways["again"] = "Start again, to get a new code", StartAgain()
         ways["leave"] = "Cancel the sign-in", cancelled
-        words = [(text, name) for name, (text, _) in ways.items()]
-        return ways[choose(self._user, self._screen, "What now", words)][1]
+        choices = [(label, name) for name, (label, _) in ways.items()]
+        return ways[choose(self._user, self._screen, "What now", choices)][1]
 
     def _new_password(self, question: str) -> Secret[str]:
         while True:
             password = self._user.hidden(question)
-            if not self._user.present or password == self._user.hidden("Repeat it"):
+            if not self._user.is_interactive or password == self._user.hidden("Repeat it"):
                 return password
             self._screen.bad("The two entries differ.")
 
-    def _free(self, question: str) -> Secret[str]:
-        if not self._user.present:
+    def _visible_or_hidden(self, question: str) -> Secret[str]:
+        if not self._user.is_interactive:
             return self._user.hidden(question)
         typed = self._user.line(question, hint="Enter: type it hidden")
         return Secret(typed) if typed else self._user.hidden(f"{question}, hidden")
 
-    def _raw(self) -> Response:
+    def _raw_answer(self) -> Response:
         fields: dict[str, Secret[str]] = {}
         name = self._user.line("Field of the answer", default="ANSWER")
         while name:
-            fields[name] = self._free(name)
-            if not self._user.present:
+            fields[name] = self._visible_or_hidden(name)
+            if not self._user.is_interactive:
                 break
             name = self._user.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
 
-    def _carry_over(self, asked: MfaSetup, account: str) -> None:
+    def _show_enrolment(self, asked: MfaSetup, account: str) -> None:
         try:
             enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
         except BadField:
@@ -208,7 +210,7 @@ class AnswerPrompter:
         screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         picture = self._picture(enrolment)
         if picture:
-            # Last of all, and right above the prompt: it just fits a terminal of 24 lines.
+            # Printed last, right above the prompt: both together just fit into a terminal of 24 lines.
             screen.print_picture(picture)
         else:
             screen.facts({"address": enrolment.uri.reveal()})
@@ -221,7 +223,7 @@ class AnswerPrompter:
             return enrolment.terminal(colour=self._screen.coloured)
         except NoQrCode:
             self._screen.plain("For a QR code: pip install 'authfsm[qr]'.")
-        except BadField:  # the names are too long for one
+        except BadField:  # the names are too long for a QR code
             pass
         return ""
 

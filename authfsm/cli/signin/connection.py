@@ -1,4 +1,4 @@
-"""The connection to the real pool: a boto3 client, unsigned unless for an administrator; no secret of it is in argv."""
+"""The connection to a real pool: a boto3 client, whose requests are signed only for an administrator."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT: Final = 10.0
 READ_TIMEOUT: Final = 30.0
-WHOLE_TIMEOUT: Final = CONNECT_TIMEOUT + READ_TIMEOUT
-"""Seconds: for a connection, for silence in between, and for a request and all of its reply."""
+TOTAL_TIMEOUT: Final = CONNECT_TIMEOUT + READ_TIMEOUT
+"""Seconds for a request and its whole reply; `READ_TIMEOUT` is for each read from the socket."""
 
 
 @frozen
 class PoolConnection:
-    """The address of a pool; `admin` signs requests with the profile's credentials."""
+    """The address of a pool; if `admin`, requests are signed with the profile's credentials."""
 
     client_id: str
     pool_id: str | None = None
@@ -39,7 +39,7 @@ class PoolConnection:
 
     @property
     def service(self) -> str:
-        """The name of pool and app client in the storage of secrets."""
+        """The service under which `SecretStorage` stores the secrets of this pool and app client."""
         return f"authfsm:{self.pool_id or self.region or 'pool'}/{self.client_id}"
 
     def cognito(self) -> Cognito:
@@ -56,7 +56,7 @@ class PoolConnection:
             session = boto3.Session(profile_name=self.profile, region_name=region)
             client = session.client("cognito-idp", endpoint_url=self.endpoint, config=config)
             return Cognito(
-                cast("CognitoIdentityProviderClient", _InTime(client)),
+                cast("CognitoIdentityProviderClient", _TimedClient(client)),
                 client_id=self.client_id,
                 pool_id=self.pool_id,
                 client_secret=from_environment("AUTHFSM_CLIENT_SECRET"),
@@ -66,8 +66,8 @@ class PoolConnection:
             raise Misused(f"{error}") from None
 
 
-class _InTime:
-    """A boto3 client whose calls have a total timeout: `read_timeout` limits only each `recv`."""
+class _TimedClient:
+    """A boto3 client whose calls have a total timeout; botocore's `read_timeout` limits only each read."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -77,10 +77,10 @@ class _InTime:
         if name not in self._client.meta.method_to_api_mapping:
             return found
 
-        def call(**parameters: Any) -> Any:  # raises OutOfTime, from which the driver makes a ConnectionLost
-            return call_within(WHOLE_TIMEOUT, partial(found, **parameters))
+        def call(**parameters: Any) -> Any:  # raises OutOfTime, which the driver turns into ConnectionLost
+            return call_within(TOTAL_TIMEOUT, partial(found, **parameters))
 
-        vars(call)["__self__"] = self._client  # as a bound method has it
+        vars(call)["__self__"] = self._client  # where the driver looks for the client of a method
         return call
 
 

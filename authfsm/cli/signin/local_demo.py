@@ -1,4 +1,4 @@
-"""`authfsm signin --local`: a local pool with its user, one for each challenge.
+"""The pools of `authfsm signin --local`: for each challenge, a local pool with a user who gets it.
 
 The messages that the pool would send, and the codes that the user's authenticator app would show, are printed.
 """
@@ -28,7 +28,7 @@ RELYING_PARTY: Final = "app.example.com"
 
 @frozen
 class DemoPool:
-    """An example pool; `twice` signs in once more, from the device that was remembered."""
+    """An example pool; if `twice`, the user then signs in again from the remembered device."""
 
     about: str
     make: Callable[[], LocalPool]
@@ -37,7 +37,7 @@ class DemoPool:
     twice: bool = False
 
 
-def _with(pool: LocalPool, **user: Any) -> LocalPool:
+def _with_user(pool: LocalPool, **user: Any) -> LocalPool:
     pool.add_user(ADA, **{"password": PASSWORD, "groups": ["pioneers"], **user})
     return pool
 
@@ -51,8 +51,8 @@ def _passkey() -> LocalPool:
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
         webauthn=WebAuthnConfiguration(RELYING_PARTY),
     )
-    _with(pool, email=EMAIL)
-    # Registered in a browser elsewhere: its key is not on this machine.
+    _with_user(pool, email=EMAIL)
+    # As if it had been registered in a browser: its private key is not on this machine.
     key = Passkey("YWRh", b"", RELYING_PARTY, pool.clock(), "platform", ("internal",))
     pool.user(ADA).passkeys.by_id[key.credential_id] = key
     return pool
@@ -63,42 +63,42 @@ def _other() -> LocalPool:
         event["response"]["challengeName"] = "CAPTCHA_CHALLENGE"
         return event
 
-    return _with(LocalPool(triggers=Triggers(define=define)))
+    return _with_user(LocalPool(triggers=Triggers(define=define)))
 
 
-_ASKING: Final = DeviceConfiguration(
+_REMEMBERED_IF_CONFIRMED: Final = DeviceConfiguration(
     challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
 )
 
-_BOTH: Final = ["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
+_BOTH_METHODS: Final = ["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
 
 DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
-    "sms": DemoPool("the password, then a code by SMS", lambda: _with(_mfa("SMS_MFA"), phone_number=PHONE)),
+    "sms": DemoPool("the password, then a code by SMS", lambda: _with_user(_mfa("SMS_MFA"), phone_number=PHONE)),
     "totp": DemoPool("the password, then a code of the authenticator app",
-                     lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32())),
-    "setup": DemoPool("an authenticator app is enrolled on the way", lambda: _with(_mfa("SOFTWARE_TOKEN_MFA"))),
+                     lambda: _with_user(_mfa("SOFTWARE_TOKEN_MFA"), totp_secret=pyotp.random_base32())),
+    "setup": DemoPool("an authenticator app is set up during the sign-in", lambda: _with_user(_mfa("SOFTWARE_TOKEN_MFA"))),
     "new-password": DemoPool("a temporary password is replaced",
-                             lambda: _with(LocalPool(required_attributes=["name"]), temporary=True),
+                             lambda: _with_user(LocalPool(required_attributes=["name"]), temporary=True),
                              hints={"a good new one": NEW_PASSWORD}),
-    "email": DemoPool("the password, then a code by e-mail", lambda: _with(_mfa("EMAIL_OTP"), email=EMAIL)),
+    "email": DemoPool("the password, then a code by e-mail", lambda: _with_user(_mfa("EMAIL_OTP"), email=EMAIL)),
     "choice": DemoPool("the first factor is chosen",
-                       lambda: _with(LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"]),
+                       lambda: _with_user(LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"]),
                                      email=EMAIL, phone_number=PHONE),
                        flow="USER_AUTH"),
     "mfa-choice": DemoPool("the second factor is chosen",
-                           lambda: _with(_mfa(*_BOTH), phone_number=PHONE, totp_secret=pyotp.random_base32(), mfa=_BOTH)),
+                           lambda: _with_user(_mfa(*_BOTH_METHODS), phone_number=PHONE, totp_secret=pyotp.random_base32(), mfa=_BOTH_METHODS)),
     "custom": DemoPool("the pool's own functions ask a riddle",
-                       lambda: _with(LocalPool(triggers=riddle_triggers())),
+                       lambda: _with_user(LocalPool(triggers=riddle_triggers())),
                        flow="CUSTOM_AUTH", hints={"the answer": "age"}),
     "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
     "device": DemoPool("this device is remembered, and replaces the code",
-                       lambda: _with(_mfa("SMS_MFA", device=_ASKING), phone_number=PHONE), twice=True),
-    "password": DemoPool("nothing but a password", lambda: _with(LocalPool())),
-    "reset": DemoPool("an administrator reset the password", lambda: _with(LocalPool(), status="RESET_REQUIRED")),
-    "unconfirmed": DemoPool("the user was never confirmed", lambda: _with(LocalPool(), status="UNCONFIRMED")),
-    "other": DemoPool("a challenge of an unknown name: a dead end", _other, flow="CUSTOM_AUTH"),
+                       lambda: _with_user(_mfa("SMS_MFA", device=_REMEMBERED_IF_CONFIRMED), phone_number=PHONE), twice=True),
+    "password": DemoPool("nothing but a password", lambda: _with_user(LocalPool())),
+    "reset": DemoPool("an administrator reset the password", lambda: _with_user(LocalPool(), status="RESET_REQUIRED")),
+    "unconfirmed": DemoPool("the user was never confirmed", lambda: _with_user(LocalPool(), status="UNCONFIRMED")),
+    "other": DemoPool("a challenge whose name this version does not know", _other, flow="CUSTOM_AUTH"),
 }  # fmt: skip
-"""Every pool that can be tried, by its name; the first is the usual one."""
+"""Every example pool by its name; the first is the default."""
 
 
 @define
@@ -110,10 +110,10 @@ class OutboxPrinter:
     _printed: int = 0
 
     def print_messages(self, flow: Flow) -> None:
-        """Print what has come since the last call."""
+        """Print the messages that the pool has sent since the last call, and the current code of the app."""
         for message in self._pool.outbox[self._printed :]:
-            by = "an SMS" if message.medium == "SMS" else "an e-mail"
-            self._screen.mail(f"The pool would have sent {by} to {message.to}: {message.code.reveal()}")
+            kind = "an SMS" if message.medium == "SMS" else "an e-mail"
+            self._screen.mail(f"The pool would have sent {kind} to {message.to}: {message.code.reveal()}")
         self._printed = len(self._pool.outbox)
         app: Secret[str] | None = None
         if isinstance(flow.challenge, MfaSetup):
@@ -127,7 +127,7 @@ class OutboxPrinter:
 
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
-    """Print which pool this is, its user and the password."""
+    """Print the id of the pool, what the example shows, the user name and the password."""
     where, demo = f"{pool.pool_id}, a local pool", DEMO_POOLS[name]
     user = {"user": ADA, "password": PASSWORD, **demo.hints}
     screen.facts({"pool": where, "example": demo.about, **user}, f"Example pool: {name}")

@@ -32,17 +32,17 @@ if sys.platform != "win32":
     import termios
 
 _POLL_SECONDS: Final = 0.2
-_LOCAL_MODES: Final = 3  # the place of the local modes in what termios returns
+_LOCAL_MODES: Final = 3  # the index of the local modes in the list of termios.tcgetattr
 _WIDEST: Final = 88
 _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
-    # each with its sign where there is only ASCII
+    # the sign, and its replacement if the terminal can show only ASCII
     "ask": ("?", "?"),
     "good": ("✓", "*"),
     "bad": ("✗", "x"),
     "note": ("!", "!"),
     "mail": ("✉", "@"),
-    "then": ("›", ">"),  # noqa: RUF001 - a breadcrumb's sign
-    "times": ("×", "x"),  # noqa: RUF001 - so often
+    "then": ("›", ">"),  # noqa: RUF001 - between two states of a path
+    "times": ("×", "x"),  # noqa: RUF001 - before the number of repetitions
 }
 _COLOURS: Final = {"good": "green", "bad": "red", "note": "yellow", "mail": "magenta"}
 _STATES: Final = {
@@ -55,7 +55,7 @@ _STATES: Final = {
 }
 
 
-_USERS_OWN: Final = {Fault.USER, Fault.TIME}
+_USER_FAULTS: Final = {Fault.USER, Fault.TIME}
 
 
 def shown(text: str) -> str:
@@ -64,19 +64,19 @@ def shown(text: str) -> str:
 
 
 def path(history: Iterable[Step], times: str = "x") -> list[str]:
-    """Return the states of a sign-in, START first; repetitions of a state are counted."""
+    """Return the names of a sign-in's states, START first; a repeated state has its number: "SMS_MFA x2"."""
     walked = [State.START, *(step.dest for step in history)]
     runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
 
 
 def why(error: AuthfsmError) -> tuple[str, str]:
-    """Return why something failed, in a sentence, and Cognito's code or the library's.
+    """Return a sentence that says why a request failed, and the error code of Cognito or botocore.
 
-    Of the configuration, and of Lambda functions, Cognito's own message says more than the sentence for a user.
+    If the configuration or a Lambda function is at fault, Cognito's message says more than the sentence for a user.
     """
     match error:
-        case Refused() if error.fault in _USERS_OWN or not error.refusal.message:
+        case Refused() if error.fault in _USER_FAULTS or not error.refusal.message:
             return error.for_person(), error.refusal.code
         case Refused():
             return error.refusal.message, error.refusal.code
@@ -100,7 +100,7 @@ class Screen:
         return self.console.color_system is not None and not self.console.no_color
 
     def sign(self, name: str) -> str:
-        """Return a sign, as this terminal can show it."""
+        """Return a sign of `_SIGNS`, or its replacement in ASCII."""
         return _SIGNS[name][not self.draws]
 
     def _print(self, name: str, text: str, hint: str = "") -> None:
@@ -130,18 +130,18 @@ class Screen:
         asked.append(": ")
         self.console.print(asked, end="", soft_wrap=True)
 
-    def choices(self, words: Iterable[tuple[str, str]]) -> None:
-        """Print numbered choices: each in plain words, with Cognito's name for it."""
+    def choices(self, choices: Iterable[tuple[str, str]]) -> None:
+        """Print numbered choices: the label of each, and Cognito's name for it."""
         grid = Table.grid(padding=(0, 1))
         grid.add_column(justify="right", style="bold cyan", width=3)
         grid.add_column(overflow="fold")
         grid.add_column(overflow="fold", style="dim")
-        for number, (plain, name) in enumerate(words, 1):
-            grid.add_row(str(number), Text(shown(plain)), Text(shown(name)))
+        for number, (label, name) in enumerate(choices, 1):
+            grid.add_row(str(number), Text(shown(label)), Text(shown(name)))
         self.console.print(grid)
 
     def facts(self, facts: Mapping[str, str], title: str = "") -> None:
-        """Print names and values; in a frame, if there is a title."""
+        """Print names and values, in a frame if there is a title."""
         grid = Table.grid(padding=(0, 2))
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
@@ -166,14 +166,14 @@ class Screen:
         self.console.print()
         self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
 
-    def print_end(self, why: str, hint: str = "", advice: str = "", todo: str = "") -> None:
+    def print_end(self, why: str, hint: str = "", advice: str = "", command: str = "") -> None:
         """Print why the sign-in ended, what to do next, and the command line for it on one line."""
         if why:
             self.bad(why, hint)
         if advice:
             self.plain(advice)
-        if todo:
-            self.console.print(Text(f"  {shown(todo)}", style="bold"), soft_wrap=True)
+        if command:
+            self.console.print(Text(f"  {shown(command)}", style="bold"), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -188,7 +188,7 @@ class Screen:
     def print_picture(self, picture: str) -> None:
         """Print a picture of half blocks unchanged."""
         lines = len(picture.splitlines())
-        # Two lines of its quiet zone may scroll away; the prompt takes one.
+        # Two lines of the code's quiet zone may scroll away; the prompt takes one line.
         if self.console.is_terminal and lines - 1 > self.console.height:
             self.note(f"The QR code is {lines} lines high: enlarge this window if its top is cut off.")
         self.console.file.write(picture)
@@ -196,7 +196,7 @@ class Screen:
 
 
 class ExitStatus(IntEnum):
-    """The exit codes: one for each different next action of a user or a script."""
+    """The exit codes: a different code for each different next action of a user or a script."""
 
     meaning: str
     """When this exit code is used."""
@@ -228,18 +228,18 @@ EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for eac
 class SignInEnded(Exception):
     """The sign-in has ended without tokens; `why` is empty if it was already printed.
 
-    `hint` is Cognito's error code, `advice` what to do next, and `todo` a command line that does it.
+    `hint` is Cognito's error code, `advice` what to do next, and `command` a command line that does it.
     """
 
     def __init__(
-        self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", todo: str = ""
+        self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", command: str = ""
     ) -> None:
         super().__init__(why)
         self.code = code
         self.why = why
         self.hint = hint
         self.advice = advice
-        self.todo = todo
+        self.command = command
 
 
 class Misused(SignInEnded):
@@ -260,7 +260,7 @@ def read_line() -> str:
 
 @contextmanager
 def input_discarded() -> Iterator[None]:
-    """Do not echo what is typed in the meantime, and discard it: it may be a password."""
+    """Within the block, do not echo what is typed, and discard it at the end: it may be a password."""
     if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
         yield
         return

@@ -1,7 +1,7 @@
-"""The storage of devices and tokens for `authfsm signin`: the system's keyring, files, memory, or standard output.
+"""Where `authfsm signin` stores devices and tokens: the system's keyring, files, memory, or standard output.
 
-If the output would fail, the command ends before the user types a password. Tokens are printed to a terminal only
-with `--show-tokens`.
+`TokenOutput.check` finds an output that would fail before the user types a password. Tokens are printed to a terminal
+only with `--show-tokens`.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class SecretStorage(Protocol):
         """Return a secret; None if there is none."""
 
     def put(self, service: str, account: str, value: Secret[str]) -> str:
-        """Store a secret in place of an older one, and return where it is, as text for the user."""
+        """Store a secret in place of an older one, and return a phrase that tells the user where it is."""
 
     def drop(self, service: str, account: str) -> None:
         """Delete a secret."""
 
 
 class KeyringStorage:
-    """The system's keyring, through the package `keyring`; raises SignInEnded if either is missing."""
+    """The system's keyring, through the package `keyring`; raises SignInEnded if the keyring or the package is missing."""
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
@@ -82,18 +82,18 @@ class KeyringStorage:
             yield
         except self._failed as error:
             failed = type(error).__name__
-        if failed:  # outside the handler: the backend's frames hold the secret
+        if failed:  # raised outside the handler, because the frames of the backend's error hold the secret
             raise SignInEnded(ExitStatus.MISCONFIGURED, f"The keyring could not be {how} ({failed}).")
 
 
 @frozen
 class FileStorage:
-    """A folder with mode 0700, of files with mode 0600."""
+    """A folder with mode 0700, with a file of mode 0600 for each secret."""
 
     _folder: Path
 
     def _file(self, service: str, account: str) -> Path:
-        # Names may have any characters, so the file's name is a digest of them.
+        # The file's name is a digest, because the names may have any characters.
         digest = hashlib.sha256(f"{service}\n{account}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
 
@@ -133,7 +133,7 @@ class MemoryStorage:
     def put(self, service: str, account: str, value: Secret[str]) -> str:
         """Store a secret."""
         self._secrets[service, account] = value
-        return "memory, until the pool is gone"
+        return "memory, until this command ends"
 
     def drop(self, service: str, account: str) -> None:
         """Delete a secret."""
@@ -141,10 +141,10 @@ class MemoryStorage:
 
 
 def write(file: Path, value: Secret[str]) -> None:
-    """Write a file that only its owner can read; raise SignInEnded, and leave no partial file, if that fails."""
+    """Write a file that only its owner can read. If that fails, leave no partial file, and raise SignInEnded."""
     temporary = ""
     try:
-        # mkstemp makes it with mode 0600 from the start.
+        # mkstemp creates the file with mode 0600.
         handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
         with os.fdopen(handle, "w", encoding="utf-8") as opened:
             opened.write(value.reveal())
@@ -181,7 +181,7 @@ class RememberedDevices:
             return None
 
     def keep(self, username: str, device: Device) -> str:
-        """Store a device, and return where it is, as text for the user."""
+        """Store a device, and return a phrase that tells the user where it is."""
         fields = Secret(json.dumps(revealed(asdict(device))))
         return self.storage.put(self.service, _account(username), fields)
 
@@ -191,21 +191,22 @@ class RememberedDevices:
 
 
 def _account(username: str) -> str:
-    return f"{username} (device)"
+    # The bytes of a command line that are not UTF-8 are lone surrogates in a string, which no storage accepts.
+    return f"{username.encode(errors='replace').decode()} (device)"
 
 
 @frozen
 class TokenOutput:
-    """The destinations of the tokens; `allow_terminal` prints them even to a terminal."""
+    """The destinations of the tokens; they are printed to a terminal only if `allow_terminal`."""
 
-    printed: bool = False
+    is_printed: bool = False
     allow_terminal: bool = False
     file: Path | None = None
     keyring: SecretStorage | None = None
 
     def check(self) -> None:
         """Raise SignInEnded if the output would fail, before the user types a password."""
-        if self.printed and sys.stdout.isatty() and not self.allow_terminal:
+        if self.is_printed and sys.stdout.isatty() and not self.allow_terminal:
             raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
             folder = self.file.parent
@@ -216,9 +217,9 @@ class TokenOutput:
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
-        """Print and store the tokens of a sign-in, and return phrases that tell the user what was done."""
+        """Print and store the tokens of a sign-in, and return phrases that tell the user where they are."""
         assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
-        text = Secret(json.dumps(as_json(flow.tokens), indent=2) + "\n")
+        text = Secret(json.dumps(tokens_to_json(flow.tokens), indent=2) + "\n")
         done = []
         if self.keyring is not None:
             account = flow.signin.username or ""
@@ -226,7 +227,7 @@ class TokenOutput:
         if self.file is not None:
             write(self.file, text)
             done.append(f"written to {self.file} (0600)")
-        if self.printed:
+        if self.is_printed:
             try:
                 sys.stdout.write(text.reveal())
                 sys.stdout.flush()
@@ -238,8 +239,8 @@ class TokenOutput:
         return done
 
 
-def as_json(tokens: Tokens) -> dict[str, Any]:
-    """Return tokens with the names of AuthenticationResult, and when the access token expires."""
+def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
+    """Return the tokens as members of AuthenticationResult, and `ExpiresAt`, when the access token expires."""
     text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),
@@ -252,7 +253,7 @@ def as_json(tokens: Tokens) -> dict[str, Any]:
 
 
 def summary(flow: Flow) -> dict[str, str]:
-    """Return who signed in, until when, and what they may do. The claims are not verified."""
+    """Return the lines about the user, the expiry and the tokens. Their claims are not verified."""
     tokens = flow.tokens
     assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
     access = unverified_claims(tokens.access_token)

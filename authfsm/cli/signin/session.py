@@ -1,8 +1,8 @@
 """A sign-in at the terminal, from the first prompt to the tokens.
 
 Each refusal is handled by its recovery action: a prompt is repeated while the session survives, a throttled request
-is sent again after a wait, and after a failed attempt the user is offered a new one. Steps that need no user input
-happen automatically.
+is sent again after a wait, and after a failed attempt the user can begin a new attempt. Steps that need no user input
+are taken automatically.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
-"""The number of attempts that sudo and ssh allow, too."""
+"""The number of attempts with a wrong password; sudo and ssh allow as many."""
 
-_WAITS: Final = (1.0, 2.0, 4.0)
-_LONGEST_WAIT: Final = 300.0
+_WAITS: Final = (1.0, 2.0, 4.0)  # seconds, before each repetition of a request
+_LONGEST_WAIT: Final = 300.0  # seconds
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
-_OVER: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
+_NEW_ATTEMPT_ACTIONS: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
 
 
 _BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
@@ -47,12 +47,12 @@ _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.TIME: ExitStatus.TOO_LATE,
     Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # The user does not control the request: the settings of this command are wrong.
+    # The user writes no request, so an invalid one means that the options of the command are wrong.
     Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
 
-def exit_of(error: AuthfsmError) -> ExitStatus:
+def exit_status(error: AuthfsmError) -> ExitStatus:
     """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
     return _BY_FAULT[error.fault] if by_action is None else by_action
@@ -60,7 +60,7 @@ def exit_of(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How the sign-in begins: `suggested` is the default user name, `remember` None asks."""
+    """How the sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None
@@ -73,7 +73,7 @@ class SignInStart:
 
 @define
 class SignInSession:
-    """Signs one user in; `on_pool_messages` is called before each prompt."""
+    """Signs one user in; `print_pool_messages` prints the messages of a local pool, and is called before each prompt."""
 
     _cognito: Cognito
     _start: SignInStart
@@ -81,12 +81,12 @@ class SignInSession:
     _user: UserInput = field(kw_only=True)
     _screen: Screen = field(kw_only=True)
     _devices: RememberedDevices = field(kw_only=True)
-    _on_pool_messages: Callable[[Flow], None] = lambda _: None
+    _print_pool_messages: Callable[[Flow], None] = lambda _: None
     _sleep: Callable[[float], None] = time.sleep
     _username: str | None = field(init=False)
     _preferred: str | None = field(init=False)
     _tries: int = field(default=0, init=False)
-    _last: AuthfsmError | None = field(default=None, init=False)
+    _last_error: AuthfsmError | None = field(default=None, init=False)
     _flow: Flow | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -94,14 +94,14 @@ class SignInSession:
         self._answers.password = self._start.password
 
     def run(self) -> Flow:
-        """Return the flow once it has tokens; raise SignInEnded, with the reason, if it will have none."""
+        """Sign in, and return the flow with its tokens; raise SignInEnded, with the reason, if there will be none."""
         while True:
             try:
                 return self._attempt()
-            except StartAgain as again:  # noqa: PERF203 - a loop at a person's pace
-                self._preferred = again.preferred or self._start.preferred
+            except StartAgain as restart:  # noqa: PERF203 - a loop at a person's pace
+                self._preferred = restart.preferred or self._start.preferred
             except AuthfsmError as error:
-                self._over(error)
+                self._handle_failed_attempt(error)
             finally:
                 if self._flow is not None and self._flow.tokens is None:
                     self._flow.cancel()  # which erases the password and the session
@@ -115,14 +115,14 @@ class SignInSession:
             device=device,
             walk=False,
         )
-        self._give(flow, flow.initial_response(start.flow, username, self._preferred))
+        self._send(flow, flow.initial_response(start.flow, username, self._preferred))
         while not flow.done:
             try:
-                self._give(flow, self._next(flow))
-            except (Refused, InvalidInput) as error:  # noqa: PERF203 - the same
+                self._send(flow, self._next_response(flow))
+            except (Refused, InvalidInput) as error:  # noqa: PERF203 - a loop at a person's pace
                 if error.action is not RecoveryAction.TRY_AGAIN or not error.survives:
                     raise
-                self._last = error
+                self._last_error = error
                 self._screen.bad(*why(error))
         if device is not None and flow.device is None:
             self._devices.drop(username)
@@ -131,9 +131,9 @@ class SignInSession:
         return flow
 
     def _ask_username(self) -> str:
-        """Ask for the user name; a pipe's first line is the password, so it is not read for this."""
+        """Ask a person for the user name; the first line of a pipe is the password."""
         suggested = self._start.suggested
-        if not self._user.present:
+        if not self._user.is_interactive:
             if suggested:
                 return suggested
             raise Misused("Without a terminal, --username (or AUTHFSM_USERNAME) is required.")
@@ -151,35 +151,35 @@ class SignInSession:
             or (flow == "ADMIN_NO_SRP_AUTH")
         )
 
-    def _next(self, flow: Flow) -> Response:
-        by_itself = flow.next_response()
-        if by_itself is not None:
-            return by_itself
+    def _next_response(self, flow: Flow) -> Response:
+        automatic = flow.next_response()
+        if automatic is not None:
+            return automatic
         if not (isinstance(flow.challenge, MfaSetup) and flow.challenge.verified):
             self._screen.print_path(flow.history)
-            self._on_pool_messages(flow)
+            self._print_pool_messages(flow)
         try:
-            return self._answers.to(flow)
+            return self._answers.answer(flow)
         except OtherFactor:
-            return self._answers.elsewhere(flow)
+            return self._answers.choose_other_factor(flow)
         except InputEnded:
-            if self._last is None:
+            if self._last_error is None:
                 raise
-            # The last line of standard input was refused, and there is no other.
-            raise self._ended(self._last) from None
+            # Cognito refused the last line of standard input, and there is no further line.
+            raise self._ended(self._last_error) from None
 
-    def _give(self, flow: Flow, response: Response) -> None:
+    def _send(self, flow: Flow, response: Response) -> None:
         """Send a response; send it again after a wait if it was throttled or lost."""
-        for least in (*_WAITS, None):
+        for shortest_wait in (*_WAITS, None):
             try:
                 with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
                     flow.answer(response)
-            except WrongResponse as error:  # noqa: PERF203 - the same
+            except WrongResponse as error:  # noqa: PERF203 - a loop that waits
                 raise SignInEnded(ExitStatus.NEEDS_BROWSER, str(error)) from None
             except AuthfsmError as error:
-                if error.action is not RecoveryAction.WAIT or least is None or not error.survives:
+                if error.action is not RecoveryAction.WAIT or shortest_wait is None or not error.survives:
                     raise
-                pause = max(error.retry_after or 0.0, least)
+                pause = max(error.retry_after or 0.0, shortest_wait)
                 if pause > _LONGEST_WAIT:
                     raise
                 reason, hint = why(error)
@@ -198,32 +198,33 @@ class SignInSession:
             with self._screen.waiting("confirm device: asking Cognito"):
                 device = flow.confirm_device("authfsm")
         except AuthfsmError as error:
-            # The tokens are here all the same.
+            # The sign-in has succeeded anyway.
             self._screen.note("The device was not remembered.", " ".join(why(error)))
             return
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
-    def _over(self, error: AuthfsmError) -> None:
-        """Return to begin a new attempt, or raise SignInEnded."""
+    def _handle_failed_attempt(self, error: AuthfsmError) -> None:
+        """Return if the user wants a new attempt; otherwise raise SignInEnded."""
         flow, user = self._flow, self._user
         self._tries += 1
-        if user.present and self._wants_secret(error):
-            self._screen.note("This app client has a secret.", "or set AUTHFSM_CLIENT_SECRET")
+        if user.is_interactive and self._needs_client_secret(error):
+            self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = user.hidden("Client secret")
             return
-        if not user.present or error.action not in _OVER:
+        if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS:
             raise self._ended(error)
         self._screen.bad(*why(error))
         self._answers.password = None
         if self._is_wrong_password(error, flow):
             if self._tries >= PASSWORD_TRIES:
-                raise SignInEnded(exit_of(error), f"All {self._tries} attempts failed.")
+                raise SignInEnded(exit_status(error), f"All {self._tries} attempts failed.")
             code = error.refusal.code if isinstance(error, Refused) else ""
             if self._start.username is None and code == "UserNotFoundException":
                 self._username = None
             return
-        if not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
-            raise SignInEnded(exit_of(error))
+        too_long = (error.retry_after or 0.0) > _LONGEST_WAIT
+        if too_long or not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
+            raise SignInEnded(exit_status(error))
         if error.retry_after:
             with self._screen.waiting(f"waiting {error.retry_after:g} s"):
                 self._sleep(error.retry_after)
@@ -236,8 +237,8 @@ class SignInSession:
             and not flow.signin.password_proved
         )
 
-    def _wants_secret(self, error: AuthfsmError) -> bool:
-        """Return whether the app client has a secret that was not given."""
+    def _needs_client_secret(self, error: AuthfsmError) -> bool:
+        """Return whether Cognito refused because the app client has a secret and the command does not know it."""
         return (
             isinstance(error, Refused)
             and self._cognito.client_secret is None
@@ -245,18 +246,18 @@ class SignInSession:
         )
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
-        code, (reason, hint) = exit_of(error), why(error)
+        code, (reason, hint) = exit_status(error), why(error)
         advice = error.action.advice if error.action and reason != error.for_person() else ""
-        if self._wants_secret(error):
+        if self._needs_client_secret(error):
             advice = "The app client has a secret: set AUTHFSM_CLIENT_SECRET."
-        return SignInEnded(code, reason, hint=hint, advice=advice, todo=self._todo(code))
+        return SignInEnded(code, reason, hint=hint, advice=advice, command=self._aws_command(code))
 
-    def _todo(self, code: ExitStatus) -> str:
+    def _aws_command(self, code: ExitStatus) -> str:
         command = {
             ExitStatus.RESET_PASSWORD: "forgot-password",
             ExitStatus.CONFIRM_USER: "confirm-sign-up --confirmation-code CODE",
         }.get(code)
         if command is None or self._username is None:
             return ""
-        of = f"--client-id {self._cognito.client_id} --username {quote(self._username)}"
-        return f"aws cognito-idp {command} {of}"
+        options = f"--client-id {self._cognito.client_id} --username {quote(self._username)}"
+        return f"aws cognito-idp {command} {options}"

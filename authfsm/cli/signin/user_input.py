@@ -1,4 +1,4 @@
-"""The input of `authfsm signin`: from a terminal, from a pipe, or none."""
+"""The input of `authfsm signin`: the lines that a person types at a terminal, or those of standard input."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from io import StringIO
-from typing import Protocol, TextIO
+from typing import Final, Protocol, TextIO
 
 from attrs import define, field
 
@@ -18,22 +18,22 @@ from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, 
 class UserInput(Protocol):
     """A source of the user's input."""
 
-    present: bool
-    """Whether a user is present, who can be asked again and asked questions that need no answer."""
+    is_interactive: bool
+    """Whether a person answers: only then is a refused answer asked for again, and are optional questions asked."""
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
-        """Return a line without the spaces around it; the default, if it is empty."""
+        """Return a line without the spaces around it; the default if the line is empty."""
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
-        """Return a line that is not echoed, unchanged."""
+        """Read a line without echo, and return it unchanged."""
 
 
 @define
 class TerminalInput:
-    """Reads from a person at the terminal; Ctrl-D raises SignInEnded."""
+    """Asks a person at the terminal; Ctrl-D raises SignInEnded."""
 
     _screen: Screen
-    present: bool = field(default=True, init=False)
+    is_interactive: bool = field(default=True, init=False)
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Ask for a line that is echoed."""
@@ -54,12 +54,12 @@ class TerminalInput:
         """Ask for a line that is not echoed; ask again if it is empty."""
         while True:
             self._screen.prompt(question, hint)
-            typed = self._unseen()
+            typed = self._hidden_line()
             if typed and _is_text(typed.reveal()):
                 return typed
             self._screen.bad("Nothing was typed." if not typed else "The input is not text.")
 
-    def _unseen(self) -> Secret[str]:
+    def _hidden_line(self) -> Secret[str]:
         try:
             with warnings.catch_warnings():
                 # If the echo cannot be turned off, getpass warns and reads with echo.
@@ -77,15 +77,18 @@ class TerminalInput:
 
 @define
 class PipedInput:
-    """Reads lines: the password first, then each answer in its order; a question without a line raises InputEnded."""
+    """Reads the password, then one line for each answer; raises InputEnded if no line is left, or there is no input."""
 
-    _lines: TextIO
-    present: bool = field(default=False, init=False)
+    _lines: TextIO | None
+    is_interactive: bool = field(default=False, init=False)
 
     def _next(self, question: str) -> str:
-        line = self._lines.readline()
+        try:
+            line = self._lines.readline() if self._lines is not None else ""
+        except UnicodeDecodeError as error:
+            raise Misused(f"{question}: standard input is not text in {error.encoding}.") from None
         if not line:
-            raise InputEnded(question)
+            raise InputEnded(question, _NO_TERMINAL if self._lines is None else _NO_LINE)
         return line.rstrip("\r\n")
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
@@ -97,29 +100,33 @@ class PipedInput:
         return Secret(self._next(question))
 
 
+_NO_LINE: Final = (
+    "standard input has no further line. After the line of the password, write one line for each answer."
+)
+_NO_TERMINAL: Final = (
+    "cannot prompt, because standard input and standard error are not both a terminal. Set AUTHFSM_USERNAME and"
+    " AUTHFSM_PASSWORD, or use --password-stdin: the first line is the password, and each further line the next answer."
+)
+
+
 class InputEnded(Misused):
-    """A question for which there is no answer."""
+    """A question for which there is no input; `why` says why not, and what to do."""
 
-    def __init__(self, question: str) -> None:
-        super().__init__(
-            f"{question}: cannot prompt, because standard input and standard error are not both a"
-            " terminal. Set AUTHFSM_USERNAME and AUTHFSM_PASSWORD, or use --password-stdin: the first line is"
-            " the password, and each further line the next answer."
-        )
+    def __init__(self, question: str, why: str) -> None:
+        super().__init__(f"{question}: {why}")
 
 
-def user_input_for(screen: Screen, *, lines: bool) -> UserInput:
-    """Return the source of answers of this process; `lines` reads them from standard input."""
-    if lines:
-        return PipedInput(sys.stdin)
-    if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-        return TerminalInput(screen)
-    return PipedInput(StringIO())  # nobody can be asked
+def user_input_for(screen: Screen, *, from_stdin: bool) -> UserInput:
+    """Return the lines of standard input if `from_stdin`; otherwise the terminal, if there is one."""
+    if from_stdin:
+        return PipedInput(sys.stdin or StringIO())  # sys.stdin is None if it is closed
+    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    return TerminalInput(screen) if is_terminal else PipedInput(None)
 
 
 def confirms(user: UserInput, question: str, *, default: bool) -> bool:
-    """Ask yes or no; the default, if nobody can be asked."""
-    if not user.present:
+    """Ask a yes-or-no question, and return the answer; without a person, the default."""
+    if not user.is_interactive:
         return default
     while True:
         typed = user.line(question, hint="Y/n" if default else "y/N").lower()
@@ -130,21 +137,21 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
 
 
 def choose(user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]) -> str:
-    """Ask for one of several choices (plain words, name) by number or name, and return its name."""
+    """Ask for one of several choices, each a label and a name, by its number or name, and return its name."""
     by_answer = {str(number): name for number, (_, name) in enumerate(choices, 1)}
     by_answer |= {name.lower(): name for _, name in choices}
     while True:
-        screen.choices((words, name if name.isupper() else "") for words, name in choices)
+        screen.choices((label, name if name.isupper() else "") for label, name in choices)
         typed = user.line(f"{question} [1-{len(choices)}]").lower()
         if typed in by_answer:
             return by_answer[typed]
         screen.bad(f"Type a number from 1 to {len(choices)}.")
-        if not user.present:
+        if not user.is_interactive:
             raise Misused(f"{question}: the line from standard input is not one of the choices.")
 
 
 def _is_text(typed: str) -> bool:
-    # What the terminal sends in another encoding arrives as surrogates, and no request can carry them.
+    # Python decodes bytes of another encoding as surrogates, and no request can contain those.
     try:
         typed.encode()
     except UnicodeEncodeError:
