@@ -58,7 +58,7 @@ def test_foreign_cookie(visit_of: VisitOf, v: Visit, page: Page, how: str) -> No
     assert v.path() == []
 
 
-@pytest.mark.parametrize("over", ["begun", "notice", "session"])
+@pytest.mark.parametrize("over", ["first-input", "notice", "tokens"])
 def test_swapped_cookies(v: Visit, page: Page, over: str) -> None:
     """A cookie that was copied over another is ignored."""
     (cookie,) = [each for each in page.context.cookies() if each["name"] == "signin-0"]

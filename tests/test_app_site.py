@@ -35,7 +35,7 @@ def test_password_and_sms(visit_of: VisitOf) -> None:
     give(page, "Code", f" {v.code('ada')[:3]} {v.code('ada')[3:]} ")  # as an SMS may show it
     assert here(page) == ("Welcome, ada", None)
     assert v.path() == ["AUTHENTICATED"]
-    assert sorted(cookie["name"] for cookie in page.context.cookies()) == ["session-0", "session-1"]
+    assert sorted(cookie["name"] for cookie in page.context.cookies()) == ["tokens-0", "tokens-1"]
 
     press(page, "Sign out")
     assert here(page) == ("Sign in", "You have signed out.")

@@ -249,7 +249,7 @@ def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
 def test_tokens_of_another_user(visit: Visitor) -> None:
     """The cookies of another user do not keep a Django user signed in."""
     visit.sign_in("eve")
-    of_eve = {n: m.value for n, m in visit.client.cookies.items() if "session" in n and m.value}
+    of_eve = {n: m.value for n, m in visit.client.cookies.items() if "tokens" in n and m.value}
     of_eve.pop("sessionid", None)
     visit.client.cookies.clear()
     visit.sign_in("ada")

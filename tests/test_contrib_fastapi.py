@@ -157,7 +157,7 @@ def test_groups(site: Site) -> None:
     code = {"response": "code", "code": site.pool.outbox.code_for("ada")}
     assert other.post("/auth/challenge", json=code).json()["signed_in"]
     reply = other.post("/admin")
-    assert (reply.status_code, reply.json()["detail"]) == (403, "this needs a member of staff or admins")
+    assert (reply.status_code, reply.json()["detail"]) == (403, "only members of staff or admins are allowed")
 
 
 def test_a_bearer_token(site: Site) -> None:
@@ -376,11 +376,11 @@ def test_cookies(site: Site) -> None:
     assert reply.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("over", ["begun", "session", "signin"])
+@pytest.mark.parametrize("over", ["first-input", "tokens", "signin"])
 def test_copied_cookies(site: Site, over: str) -> None:
     """A cookie that was changed, or copied over another, counts as missing."""
     site.sign_in("ada")
-    sealed = site.browser.cookies["__Host-signin-0" if over != "signin" else "__Host-begun-0"]
+    sealed = site.browser.cookies["__Host-signin-0" if over != "signin" else "__Host-first-input-0"]
     for text in (sealed, sealed[:99] + ("A" if sealed[99] != "A" else "B") + sealed[100:], "x"):
         browser = site.another()
         browser.cookies.set(f"__Host-{over}-0", text)

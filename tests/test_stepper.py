@@ -641,7 +641,7 @@ INVALID: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a pool id": ({"source": "eu-west-1_AbCdEfGhI"}, BadField, "Stepper.source must be a LocalPool, or for a real pool"),
     "no name": ({"username": ""}, BadField, "Stepper.username must not be empty"),
     "a number": ({"password": 7}, BadField, "Stepper.password must be text, not int"),
-    "no password": ({"password": None}, ValueError, "USER_SRP_AUTH needs the password: give it as `password`"),
+    "no password": ({"password": None}, ValueError, "USER_SRP_AUTH needs the password: pass it as `password`"),
     "an unknown flow": ({"flow": "SRP"}, ValueError, "the flows are USER_SRP_AUTH, USER_PASSWORD_AUTH, "),
     "a refresh": ({"flow": "REFRESH_TOKEN_AUTH"}, ValueError, "the flows are USER_SRP_AUTH, "),
     "an unknown argument": ({"pasword": PASSWORD}, TypeError, "no argument is named pasword; the arguments are source, "),

@@ -1,6 +1,6 @@
-"""The cookies of a browser that signs in: sealed, split if they are too long, and refused from other sites.
+"""The cookies of a browser that signs in: sealed, and split if they are too long.
 
-A browser accepts 4,096 bytes a cookie (RFC 6265, 6.1), so a longer value is split into several. All are HttpOnly and
+A browser accepts 4,096 bytes for each cookie (RFC 6265, 6.1), so a longer value is split into several. All are HttpOnly and
 SameSite=Lax; over HTTPS they are Secure, and their names begin with `__Host-`, so that no subdomain can set one
 (RFC 6265bis, 4.1.3.2).
 """
@@ -18,13 +18,13 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from authfsm import Secret
 
 LONGEST: Final = 3_800
-"""The longest value of one cookie: its name and attributes need some of the 4,096 bytes too."""
+"""The longest value of one cookie, in characters; its name and attributes need the rest of the 4,096 bytes."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The HTTP methods that change nothing (RFC 9110, 9.2.1)."""
 
 Keys = Secret[str] | tuple[Secret[str], ...]
-"""One key from `authfsm.new_key`, or several: the first seals, all unseal."""
+"""One key from `authfsm.new_key`, or several: the first one seals, and each is tried to unseal."""
 
 
 class Cookies:
@@ -38,29 +38,29 @@ class Cookies:
         self._changes: dict[str, tuple[str, int]] = {}
 
     def put(self, name: str, text: str, lifetime: float) -> None:
-        """Store a sealed string of any length, for `lifetime` seconds."""
+        """Store a string of any length, which the caller has sealed, for `lifetime` seconds."""
         self._changes[name] = (text, int(lifetime))
 
     def text(self, name: str) -> str:
-        """Return the stored string; empty if there is none."""
+        """Return the stored string; an empty one if nothing is stored."""
         if name in self._changes:
             return self._changes[name][0]
         parts = (self._received.get(self._part(name, number), "") for number in count())
         return "".join(takewhile(bool, parts))
 
-    def seal(self, name: str, facts: Mapping[str, Any], lifetime: float) -> None:
-        """Store facts, sealed together with the cookie's name, so that one cookie cannot be copied over another."""
-        plain = json.dumps([name, facts]).encode()
+    def seal(self, name: str, values: Mapping[str, Any], lifetime: float) -> None:
+        """Seal and store a JSON object, together with the cookie's name, so that no cookie can be copied to another."""
+        plain = json.dumps([name, values]).encode()
         self.put(name, self._fernet.encrypt(plain).decode(), lifetime)
 
-    def facts(self, name: str) -> dict[str, Any]:
-        """Return the stored facts; an empty dictionary if there are none, or they were tampered with."""
+    def unseal(self, name: str) -> dict[str, Any]:
+        """Return the object that `seal` stored; an empty one if nothing is stored, or it was tampered with."""
         try:
-            kept = json.loads(self._fernet.decrypt(self.text(name)))
+            content = json.loads(self._fernet.decrypt(self.text(name)))
         except (InvalidToken, ValueError):
             return {}
-        # The same key seals the sign-in itself, whose JSON is no list of a name and facts.
-        return dict(kept[1]) if isinstance(kept, list) and kept[0] == name else {}
+        # The same key seals the sign-in itself, whose JSON is an object.
+        return dict(content[1]) if isinstance(content, list) and content[0] == name else {}
 
     def drop(self, *names: str) -> None:
         """Delete these cookies."""
@@ -74,7 +74,9 @@ class Cookies:
             for number in range(max(len(parts) + 1, received)):
                 response.set_cookie(
                     self._part(name, number),
-                    parts[number] if number < len(parts) else "",  # of an earlier, longer value
+                    parts[number]
+                    if number < len(parts)
+                    else "",  # deletes a part of an earlier, longer value
                     max_age=lifetime if number < len(parts) else 0,
                     path="/",
                     httponly=True,
@@ -87,13 +89,13 @@ class Cookies:
 
 
 def device_cookie(username: str) -> str:
-    """Return the name of the cookie with the device that this browser is to a user."""
+    """Return the name of the cookie for the device as which Cognito remembers this browser for a user."""
     return f"device-{sha256(username.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
 def is_own_form(method: str, origin: str | None, own: str) -> bool:
-    """Return whether a request with cookies may change something: it comes from a page of this site.
+    """Return whether a request changes nothing, or comes from a page of this site, whose origin is `own`.
 
-    Browsers send Origin with every POST (Fetch, 3.1), and no page can change it; `own` is this site's origin.
+    Browsers send Origin with every POST (Fetch, 3.1), and no page can change it.
     """
     return method in SAFE_METHODS or origin == own

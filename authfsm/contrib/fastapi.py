@@ -10,8 +10,8 @@
     @app.delete("/users/{name}", dependencies=[Depends(auth.in_group("admins"))])
     def delete_user(name: str) -> None: ...
 
-The router speaks JSON. Sealed cookies hold the sign-in and the tokens, so that the server keeps nothing and any
-number of workers share the site. A program that is no browser sends `Authorization: Bearer` instead.
+The routes reply with JSON. Sealed cookies hold the sign-in and the tokens, so that the server stores nothing and any
+number of workers can serve the site. An API client sends `Authorization: Bearer` instead of cookies.
 """
 
 import json
@@ -31,7 +31,7 @@ from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
 LARGEST: Final = 65_536
-"""The largest body, in bytes: a passkey's answer takes two thousand."""
+"""The largest body, in bytes; the response of a passkey has about two thousand."""
 
 Values = dict[str, Secret[str]]
 
@@ -42,18 +42,18 @@ class CognitoAuth:
     Args:
         site: the site's sign-in.
 
-    Its `router` has these routes; each answers with where the sign-in stands (`state`, `signed_in`, and for a challenge
-    its `form` and `step`), or with `message`, `action` and the status of the error, the `field` that is wrong, and the
-    `step` that can still be answered:
+    Its `router` has the routes below. A reply has the `state` of the sign-in, `signed_in`, and for a challenge its
+    `form` and `step`. An error reply has the HTTP status of the error, its `message` and `action`, the `field` that is
+    wrong, and the `step` that can still be answered.
 
-    | route | body |
+    | route | fields of the request |
     |---|---|
     | POST /sign-in | `username`, `password`, `flow` (an AuthFlow), `remember` (this device) |
     | GET /challenge | |
     | POST /challenge | `response` and the fields of one of the form's prompts, and `step` |
-    | POST /forgot-password | `username`: the form for the code and a new password is then at /challenge |
-    | GET /passkeys | the reply has `known` and `options`, for the script `GET /passkeys.js` |
-    | POST /passkeys | `credential`, which the browser made |
+    | POST /forgot-password | `username`; GET /challenge then returns the form for the code and a new password |
+    | GET /passkeys | none; the reply has `known` and `options`, for the script `GET /passkeys.js` |
+    | POST /passkeys | `credential`, which the browser created |
     | POST /refresh | |
     | POST /sign-out | `everywhere` |
     """
@@ -73,7 +73,7 @@ class CognitoAuth:
         if it is about to expire.
 
         Raises:
-            HTTPException: 401 if nobody has signed in; 403 for a form of another site; 503 if Cognito or the
+            HTTPException: 401 if the browser is not signed in; 403 for a form of another site; 503 if Cognito or the
                 pool's keys cannot be reached.
         """
         browser, token = self.browser(request), _bearer_token(request)
@@ -85,17 +85,17 @@ class CognitoAuth:
         except AuthfsmError as error:
             raise _unauthorized(error) from None
         finally:
-            written = request.scope.get(_WRITTEN)
-            if written is None:
+            changed = request.scope.get(_CHANGED)
+            if changed is None:
                 raise RuntimeError(
                     "refreshed tokens would be lost: call app.add_middleware(CookieMiddleware) first"
                 )
-            written.append(browser.cookies)
+            changed.append(browser.cookies)
 
     def in_group(self, *names: str) -> Callable[..., Claims]:
         """Return a dependency: the verified claims of a user who is in one of these groups.
 
-        Its HTTPException is 403 for a user who is in none, otherwise as that of `claims`.
+        It raises HTTPException 403 for a user who is in none of them, and otherwise as `claims`.
 
         Args:
             *names: the groups' names.
@@ -103,13 +103,13 @@ class CognitoAuth:
 
         def claims_of_member(claims: Annotated[Claims, Depends(self.claims)]) -> Claims:
             if not set(names) & set(claims.groups):
-                raise HTTPException(403, f"this needs a member of {' or '.join(names)}")
+                raise HTTPException(403, f"only members of {' or '.join(names)} are allowed")
             return claims
 
         return claims_of_member
 
     def check_origin(self, request: Request) -> None:
-        """Refuse a request that would change something and is not from a page of this site: a dependency.
+        """Refuse a request of another site that would change something: a dependency.
 
         Raises:
             HTTPException: 403.
@@ -118,13 +118,14 @@ class CognitoAuth:
             raise HTTPException(403, f"the header Origin must be {self.site.origin}")
 
 
-_WRITTEN: Final = "authfsm.cookies"
+_CHANGED: Final = "authfsm.cookies"
 
 
 class CookieMiddleware:
-    """Adds the cookies that `claims` changed to every reply: to a route's own `Response` and to errors too.
+    """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
 
-    FastAPI itself drops the headers that a dependency sets there, and with them a rotated refresh token.
+    FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
+    would be lost with them.
 
     Args:
         app: the application.
@@ -135,20 +136,20 @@ class CookieMiddleware:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request."""
-        written: list[Any] = []
+        changed: list[Any] = []
 
         async def send_with_cookies(message: Any) -> None:
             if message["type"] == "http.response.start":
                 carrier = Response()
-                for cookies in written:
+                for cookies in changed:
                     cookies.write(carrier)
                 own = [pair for pair in carrier.raw_headers if pair[0] == b"set-cookie"]
                 message = {**message, "headers": [*message.get("headers", ()), *own]}
             await send(message)
 
         is_http = scope["type"] == "http"
-        handled = self.app({**scope, _WRITTEN: written}, receive, send_with_cookies if is_http else send)
-        del scope  # its headers may have a token, which a traceback's frame must not show
+        handled = self.app({**scope, _CHANGED: changed}, receive, send_with_cookies if is_http else send)
+        del scope  # its headers may contain a token, which the frame of a traceback must not show
         await handled
 
 
@@ -158,17 +159,17 @@ def _bearer_token(request: Request) -> Secret[str] | None:
 
 
 async def body_of(request: Request) -> Values:
-    """Return the fields of a request, sent as JSON or as a form, each a `Secret`: a dependency.
+    """Return the fields of a request, each a `Secret`, from a body of JSON or of a form: a dependency.
 
     Raises:
-        HTTPException: 413 if the body is too large or has no Content-Length; 422 if it has no fields of text.
+        HTTPException: 413 if the body is too large or has no Content-Length; 422 if it is neither a form nor a JSON object of strings.
     """
     size = request.headers.get("content-length", "0")
     if not size.isdecimal() or int(size) > LARGEST or "transfer-encoding" in request.headers:
-        raise HTTPException(413, f"a body has a Content-Length, and at most {LARGEST} bytes")
+        raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")
     kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
-    await request.body()  # kept: it can be read again
+    await request.body()  # Starlette keeps the body, so that it can be read again below
     with suppress(AttributeError, ValueError, RecursionError):
         return _fields(await request.form() if is_form else json.loads(await request.body() or b"{}"))
     raise HTTPException(422, "the body must be a JSON object whose values are text")
@@ -195,7 +196,7 @@ _ROUTES: Final[dict[tuple[str, str], tuple[str, _Step]]] = {
         lambda browser, values: browser.sign_out(everywhere=bool(values.get("everywhere"))),
     ),
 }
-"""The summary of each route, and its step."""
+"""The summary of each route, and the function that handles its request."""
 
 
 def _router(auth: CognitoAuth) -> APIRouter:
@@ -205,9 +206,9 @@ def _router(auth: CognitoAuth) -> APIRouter:
         def handle(request: Request, values: Annotated[Values, Depends(body_of)]) -> JSONResponse:
             browser = auth.browser(request)
             try:
-                reached = step(browser, values)
-                shown = reached if isinstance(reached, dict) else browser.describe(reached)
-                response = JSONResponse(jsonable_encoder(shown))
+                result = step(browser, values)
+                content = result if isinstance(result, dict) else browser.describe(result)
+                response = JSONResponse(jsonable_encoder(content))
             except AuthfsmError as error:
                 response = _error_response(error, browser)
             browser.cookies.write(response)
@@ -223,17 +224,17 @@ def _router(auth: CognitoAuth) -> APIRouter:
 
 
 def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONResponse:
-    shown = {"message": error.for_person(), "action": error.action and error.action.name}
+    content = {"message": error.for_person(), "action": error.action and error.action.name}
     if isinstance(error, InvalidInput):
-        shown["field"] = error.field
+        content["field"] = error.field
     with suppress(SealError):  # nothing is pending
         if flow := browser.pending():
-            shown["step"] = step_of(flow)
-    return JSONResponse(shown, error.http_status, headers=_retry_after(error))
+            content["step"] = step_of(flow)
+    return JSONResponse(content, error.http_status, headers=_retry_after(error))
 
 
 def _unauthorized(error: AuthfsmError) -> HTTPException:
-    """Return 503 if waiting helps, otherwise 401 (RFC 9110, 15.5.2): sign in again."""
+    """Return 503 if the same request may succeed later; otherwise 401 (RFC 9110, 15.5.2): the user must sign in."""
     if error.action is RecoveryAction.WAIT or error.fault is Fault.SERVICE:
         return HTTPException(503, error.for_person(), _retry_after(error))
     return HTTPException(401, error.for_person(), {"WWW-Authenticate": "Bearer"})

@@ -1,6 +1,6 @@
 """Pytest fixtures for your tests, available wherever this package is installed.
 
-`cognito` is a region without pools, new for each test; `cognito_client` is a real boto3 client for it, and
+`cognito` is a local Cognito without pools, new for each test; `cognito_client` is a real boto3 client for it, and
 `cognito_pool` a user pool in it, with an app client.
 `@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. A mark on a
 test overrides one on its class, which overrides one on its module.

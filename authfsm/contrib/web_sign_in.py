@@ -1,7 +1,7 @@
 """The sign-in of a browser, for any web framework: cookies hold the pending sign-in, or the tokens.
 
 The server stores nothing: all processes that have the key can serve the site. `authfsm.contrib.fastapi` and
-`authfsm.contrib.django` are built on this.
+`authfsm.contrib.django` are built on this module.
 """
 
 from __future__ import annotations
@@ -19,27 +19,28 @@ from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, Secret, State, 
 from authfsm.contrib.cookies import Cookies, Keys, device_cookie
 
 Values = Mapping[str, str | Secret[str]]
-"""The fields of a form that a browser sent. They are wrapped at once: nothing shows what a person typed."""
+"""The fields of a form that a browser sent. Every method wraps them in `Secret` first, so that no error shows them."""
 
-_PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
+_DEVICE_PROOFS: Final = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
 _YEAR: Final = 365 * 86_400.0
-_BEGUN_LIFETIME: Final = 3_600.0  # seconds: no session of Cognito's and no code for a password lives longer
-_REUSE: Final = "RefreshTokenReuseException"
+_INPUT_LIFETIME: Final = 3_600.0  # seconds: no session and no code for a new password is valid for longer
+_TOKENS: Final = "tokens"  # the cookie with the sealed tokens
+_FIRST_INPUT: Final = "first-input"  # the cookie with the user name
 PASSKEYS_JS: Final = Path(__file__).parent / "django" / "static" / "authfsm" / "passkeys.js"
-"""The browser's half of passkeys, for the forms of any page."""
+"""The script that creates and uses passkeys in the browser, for the forms of any page."""
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
 _RESET: Final = "confirm_forgot_password"
 
 
 @frozen(kw_only=True)
 class WebSignIn:
-    """A site's sign-in: its user pool and how it keeps browsers signed in.
+    """The settings of a site's sign-in: its user pool, and how browsers stay signed in.
 
     Args:
         cognito: the user pool and its app client.
         verifier: verifies the tokens of that pool.
         key: one key of `authfsm.new_key`, or several, the newest first; it seals the cookies.
-        origin: the site's origin, as `https://example.com`: only its own pages may change anything.
+        origin: the site's origin, as `https://example.com`: requests of other sites may change nothing.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
         refresh_token_validity: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
@@ -69,17 +70,17 @@ class WebSignIn:
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether a refresh that failed ends the browser's session.
+    """Return whether the browser is signed out after this error of a refresh.
 
-    A refresh token that was rotated is used again if a browser sends two requests at once: the other one has newer
-    tokens.
+    RefreshTokenReuseException does not sign it out: if a browser sends two requests at once, both refresh with the
+    same token, and the reply to the other request has the new tokens.
     """
-    is_reuse = isinstance(error, authfsm.Refused) and error.refusal.code == _REUSE
+    is_reuse = isinstance(error, authfsm.Refused) and error.refusal.code == "RefreshTokenReuseException"
     return error.action is not authfsm.RecoveryAction.WAIT and not is_reuse
 
 
 class BrowserSession:
-    """One browser's sign-in, during one request; `cookies.write` adds the changed cookies to the response.
+    """The sign-in of the browser that sent a request; `cookies.write` adds the changed cookies to the response.
 
     Args:
         site: the site's settings.
@@ -93,29 +94,29 @@ class BrowserSession:
         """Begin a sign-in, and run it until user input is required.
 
         Args:
-            values: `username`, `password`, `flow` (an AuthFlow) and `remember` (this device), as typed. USER_AUTH does
-                without the password, which the browser may have filled in: the user chooses the factor.
+            values: `username`, `password`, `flow` (an AuthFlow) and `remember` (this device), as typed. With USER_AUTH
+                a password that the browser filled in is ignored: the user chooses the first factor.
 
         Raises:
             InvalidInput: the name or the password is missing, or the site does not offer the flow.
             AuthfsmError: as `Cognito.sign_in`; a sign-in that survives is pending.
         """
         values = _wrapped(values)
-        name, way = self._name(values), _text(values, "flow") or self.site.flows[0]
-        password = None if way == "USER_AUTH" else values.get("password") or None
-        if way not in self.site.flows:
+        name, auth_flow = self._typed_name(values), _text(values, "flow") or self.site.flows[0]
+        password = None if auth_flow == "USER_AUTH" else values.get("password") or None
+        if auth_flow not in self.site.flows:
             raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
-        if password is None and way not in {"USER_AUTH", "CUSTOM_AUTH"}:
+        if password is None and auth_flow not in {"USER_AUTH", "CUSTOM_AUTH"}:
             raise authfsm.InvalidInput(authfsm.UserAuth, "password", "must not be empty")
         flow = self.site.cognito.start(password, device=self._device(name))
         try:
-            flow.begin(way, name)
+            flow.begin(auth_flow, name)
         finally:
-            self._keep(flow)
+            self._store(flow)
         return flow
 
     def forgot_password(self, values: Values) -> None:
-        """Send a code with which a new password can be set: it is pending, `describe(None)` has the form.
+        """Send a code with which the user can set a new password; `describe(None)` then has the form for both.
 
         Args:
             values: `username` and `remember` (this device), as typed.
@@ -125,17 +126,17 @@ class BrowserSession:
             AuthfsmError: as `cognito.account.forgot_password`.
         """
         values = _wrapped(values)
-        sent = self.site.cognito.account.forgot_password(self._name(values))
-        facts = {**self.begun, "sent": [sent.medium, sent.destination]}
-        self.cookies.seal("begun", facts, _BEGUN_LIFETIME)
+        delivery = self.site.cognito.account.forgot_password(self._typed_name(values))
+        first_input = {**self.first_input, "sent": [delivery.medium, delivery.destination]}
+        self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
 
     def pending(self) -> Flow | None:
-        """Return the sign-in that is pending; None if the code and password of `forgot_password` are.
+        """Return the pending sign-in; None if the code and the new password of `forgot_password` are pending.
 
         Raises:
-            SealError: there is none, or it has expired: start again.
+            SealError: nothing is pending, or it has expired: start again.
         """
-        if "sent" in self.begun:
+        if "sent" in self.first_input:
             return None
         return self.site.cognito.resume(self.cookies.text("signin"), self.site.key)
 
@@ -147,7 +148,7 @@ class BrowserSession:
 
         Raises:
             SealError: nothing is pending: start again.
-            InvalidOperation: the page was of an earlier step.
+            InvalidOperation: the form was that of an earlier step.
             AuthfsmError: as `Flow.answer`; a sign-in that survives stays pending.
         """
         values = _wrapped(values)
@@ -156,56 +157,59 @@ class BrowserSession:
         name, step = _text(values, "response"), _text(values, "step")
         if (name != _RESET) if flow is None else step not in {"", step_of(flow)}:
             raise authfsm.InvalidOperation(
-                "the page was of an earlier step", state=flow.state if flow else None
+                "the form was that of an earlier step", state=flow.state if flow else None
             )
         if flow is None:
             return self._reset_password(fields)
         try:
-            automatic = flow.next_response()  # after a lost connection a proof may be due
+            automatic = flow.next_response()  # an SRP proof whose request failed before, for example
             flow.answer(automatic or authfsm.response(name, **fields))
             if isinstance(flow.challenge, authfsm.MfaSetup) and flow.challenge.verified:
                 flow.answer(authfsm.CompleteMfaSetup())
         finally:
-            self._keep(flow)
+            self._store(flow)
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Set the new password by the code, and begin a sign-in with it."""
-        begun, nothing = self.begun, Secret("")
-        code, password = fields.get("code", nothing), fields.get("password", nothing)
-        self.site.cognito.account.confirm_forgot_password(begun["username"], code, password)
-        remember = "on" if begun["remember"] else ""
-        return self.begin({"username": begun["username"], "password": password, "remember": remember})
+        """Send the code and the new password, and begin a sign-in with that password."""
+        username, empty = self.first_input["username"], Secret("")
+        code, password = fields.get("code", empty), fields.get("password", empty)
+        remember = "on" if self.first_input["remember"] else ""
+        self.site.cognito.account.confirm_forgot_password(username, code, password)
+        return self.begin({"username": username, "password": password, "remember": remember})
 
     def describe(self, flow: Flow | None) -> dict[str, Any]:
-        """Return where a sign-in stands as JSON: the form of its challenge, and what a page needs for it.
+        """Return the state of a sign-in as JSON, with the form of its challenge and the values that a page needs.
 
-        If the connection was lost before an automatic step, the form has no prompts: an empty answer takes the step.
-        Without a sign-in it is the form for the code and the new password, if they are pending.
+        If an automatic step failed because the connection was lost, the form has no prompts: an empty answer takes the
+        step. Without a flow it is the form for the code and the new password, if they are pending.
         """
-        challenge, name = flow and flow.challenge, self.begun.get("username")
-        shown = {"state": str(flow.state if flow else State.START), "signed_in": bool(flow and flow.tokens)}
-        if flow is None and "sent" in self.begun:
-            return shown | {"username": name, "form": _reset_form(*self.begun["sent"])}
+        challenge, name = flow and flow.challenge, self.first_input.get("username")
+        description = {
+            "state": str(flow.state if flow else State.START),
+            "signed_in": bool(flow and flow.tokens),
+        }
+        if flow is None and "sent" in self.first_input:
+            return description | {"username": name, "form": _reset_form(*self.first_input["sent"])}
         if flow is None or challenge is None:
-            return shown
+            return description
         form = flow.form() or {}
-        automatic = flow.state is State.PASSWORD_VERIFIER  # the seal has what the proof needs
+        automatic = flow.state is State.PASSWORD_VERIFIER  # the proof needs no user input
         form["prompts"] = [] if automatic else _offered(form["prompts"])
-        shown |= {"step": step_of(flow), "username": name, "form": form}
+        description |= {"step": step_of(flow), "username": name, "form": form}
         if isinstance(challenge, authfsm.MfaSetup) and not challenge.verified and challenge.secret_code:
             enrolment = authfsm.Enrolment.of(challenge, issuer=self.site.name, account=name)
             key = enrolment.secret_code.reveal()
-            shown["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}
-        return shown
+            description["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}
+        return description
 
     @property
-    def begun(self) -> dict[str, Any]:
-        """The input at the start of the pending sign-in: `username` and `remember`; empty if unknown."""
-        return self.cookies.facts("begun")
+    def first_input(self) -> dict[str, Any]:
+        """The user's input with which the pending sign-in began, `username` and `remember`; empty if nothing is pending."""
+        return self.cookies.unseal(_FIRST_INPUT)
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
-        """Return the finished sign-in whose tokens the cookies hold, refreshed if they are about to expire.
+        """Return a flow with the tokens of the cookies, refreshed if they are about to expire.
 
         Args:
             refresh: refresh them in any case.
@@ -215,16 +219,16 @@ class BrowserSession:
             Refused: the refresh token was revoked or has expired: the browser is signed out.
             AuthfsmError: as `Flow.fresh_tokens`; the browser stays signed in.
         """
-        flow = self.site.cognito.resume_tokens(self.cookies.text("session"), self.site.key)
-        before = flow.tokens
+        flow = self.site.cognito.resume_tokens(self.cookies.text(_TOKENS), self.site.key)
+        old_tokens = flow.tokens
         try:
             flow.refresh() if refresh else flow.fresh_tokens()
         except AuthfsmError as error:
             if ends_session(error):
-                self.cookies.drop("session")
+                self.cookies.drop(_TOKENS)
             raise
-        if flow.tokens is not before and flow.tokens is not None:
-            self._open(flow.tokens)
+        if flow.tokens is not old_tokens and flow.tokens is not None:
+            self._store_tokens(flow.tokens)
         return flow
 
     def claims(self) -> Claims:
@@ -242,10 +246,10 @@ class BrowserSession:
             everywhere: end the user's sessions on all devices.
 
         Raises:
-            AuthfsmError: Cognito could not be reached or refused; the browser is signed out all the same.
+            AuthfsmError: Cognito could not be reached or refused; the browser is signed out anyway.
         """
-        sealed = self.cookies.text("session")
-        self.cookies.drop("session", "signin", "begun")
+        sealed = self.cookies.text(_TOKENS)
+        self.cookies.drop(_TOKENS, "signin", _FIRST_INPUT)
         if sealed:
             flow = self.site.cognito.resume_tokens(sealed, self.site.key)
             flow.sign_out(everywhere=everywhere)
@@ -261,41 +265,41 @@ class BrowserSession:
         return {"known": known, "options": account.start_web_authn_registration(token)}
 
     def add_passkey(self, values: Values) -> Flow:
-        """Register the passkey that the browser made: the field `credential`, in JSON. The errors are those of `passkeys`."""
+        """Register the passkey that the browser created, the field `credential` as JSON. The errors are those of `passkeys`."""
         values = _wrapped(values)
-        flow, made = self.signed_in(), values.get("credential", Secret(""))
-        self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, made)
+        flow, credential = self.signed_in(), values.get("credential", Secret(""))
+        self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, credential)
         return flow
 
-    def _name(self, values: Mapping[str, Secret[str]]) -> str:
-        """Return the name that was typed, and keep it; an earlier sign-in is abandoned."""
+    def _typed_name(self, values: Mapping[str, Secret[str]]) -> str:
+        """Return the user name that was typed, store it in a cookie, and drop an earlier pending sign-in."""
         self.cookies.drop("signin")
         name = _text(values, "username").strip()
         if not 0 < len(name) <= _LONGEST_NAME:
             why = "is too long" if name else "must not be empty"
             raise authfsm.InvalidInput(authfsm.UserAuth, "username", why)
-        begun = {"username": name, "remember": bool(values.get("remember"))}
-        self.cookies.seal("begun", begun, _BEGUN_LIFETIME)
+        first_input = {"username": name, "remember": bool(values.get("remember"))}
+        self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
         return name
 
-    def _open(self, tokens: Tokens) -> None:
+    def _store_tokens(self, tokens: Tokens) -> None:
         lifetime = self.site.refresh_token_validity.total_seconds()
-        self.cookies.put("session", tokens.seal(self.site.key), lifetime)
+        self.cookies.put(_TOKENS, tokens.seal(self.site.key), lifetime)
 
-    def _keep(self, flow: Flow) -> None:
-        """Store the changes of a step: the pending sign-in, the tokens, the device."""
-        name, remember = self.begun.get("username", ""), self.begun.get("remember")
+    def _store(self, flow: Flow) -> None:
+        """Store the results of a step in cookies: the pending sign-in, the tokens, the device."""
+        name, remember = self.first_input.get("username", ""), self.first_input.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
                 self._remember(flow, name)
-            self._open(flow.tokens)
-            self.cookies.drop("signin", "begun")
+            self._store_tokens(flow.tokens)
+            self.cookies.drop("signin", _FIRST_INPUT)
         elif flow.done or flow.challenge is None:
             self.cookies.drop("signin")
         else:
             lifetime = self.site.cognito.session_lifetime.total_seconds()
             self.cookies.put("signin", flow.seal(self.site.key), lifetime)
-        unproved = flow.state is State.FAILED and flow.history[-1].source in _PROOFS
+        unproved = flow.state is State.FAILED and flow.history[-1].source in _DEVICE_PROOFS
         if name and (flow.device is None or unproved):
             self.cookies.drop(device_cookie(name))  # Cognito has forgotten it, or refused its proof
 
@@ -303,7 +307,7 @@ class BrowserSession:
         try:
             device = flow.confirm_device(f"a browser at {self.site.name}")
         except AuthfsmError:
-            return  # signed in all the same; the next sign-in asks for the code again
+            return  # the sign-in has succeeded anyway; the next one asks for a code again
         self.cookies.put(device_cookie(name), device.seal(self.site.key), _YEAR)
 
     def _device(self, name: str) -> Device | None:
@@ -323,12 +327,12 @@ def _text(values: Mapping[str, Secret[str]], name: str) -> str:
 
 
 def step_of(flow: Flow) -> str:
-    """Return the name of a sign-in's step: a page that was made for an earlier step has another."""
+    """Return an identifier of a sign-in's current step, by which an answer to an earlier form is recognised."""
     return f"{flow.sign_in_id}-{len(flow.history)}"
 
 
 def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
-    """Return the form for a code that was sent and a new password, made of the forms that ask for each."""
+    """Return a form for the code and the new password, with the fields of the forms for each of them."""
     form = authfsm.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED").form()
     (code,) = authfsm.SmsMfa(name="SMS_MFA", medium=medium, destination=destination).form()["prompts"]
     (password,) = form["prompts"]
@@ -337,10 +341,10 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts for a page: one field for a password, and no choice that is empty or has its own prompt."""
-    names, own = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
+    """Return the prompts without a second password field, choices that have a prompt of their own, and empty choices."""
+    names, factors = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
-        field_["choices"] = [one for one in field_["choices"] if one["value"] not in own]
+        field_["choices"] = [choice for choice in field_["choices"] if choice["value"] not in factors]
     return [
         each
         for each in prompts

@@ -7,8 +7,8 @@
 
 The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. Every method raises
 Refused (the class says who is at fault, `error.action` what to do next), InvalidInput and BadField (nothing was sent),
-ConnectionLost, NotSent and MalformedReply. There is no session that survives: after TRY_AGAIN call the method again,
-after START_AGAIN request a new code or sign in. After a lost reply Cognito may have acted all the same.
+ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
+or sign in. If a reply was lost, Cognito may have processed the request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inspect import getdoc, signature
 from typing import Any, ParamSpec, Protocol, TypeVar, cast, overload
 
 from authfsm.core.account import account_value, read_account_reply, write_account_request
-from authfsm.drivers.flow_steps import Steps, client_secret_steps
+from authfsm.drivers.flow_steps import Effects, client_secret_steps
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
 from authfsm.protocol.errors import refused
@@ -28,31 +28,8 @@ Fields = ParamSpec("Fields")
 Value_co = TypeVar("Value_co", covariant=True)
 
 
-class _Account:
-    """The base of both classes: the driver that sends their requests."""
-
-    def __init__(self, cognito: Any) -> None:
-        self._cognito = cognito
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._cognito!r}>"
-
-    def _send(self, request: AccountRequest[ReplyT]) -> Any:
-        """Return the value in the request's reply; from `AsyncCognito`, an awaitable of it."""
-        return self._cognito._run(self._steps(request), lambda: None)  # noqa: SLF001 - same package
-
-    def _steps(self, request: AccountRequest[ReplyT]) -> Steps[ReplyT]:
-        cognito = self._cognito
-        client_secret = yield from client_secret_steps(cognito.client_secret, None)
-        sent = write_account_request(request, cognito.client_id, client_secret)
-        reply = read_account_reply(sent, (yield sent))
-        if isinstance(reply, Refusal):
-            raise refused(reply, state=None)
-        return account_value(request, reply)
-
-
 class _TwinMethod(Protocol[Fields, Value_co]):
-    """A method of both classes: a coroutine function, if the driver's `_run` is one."""
+    """The type of a method of both classes: in `AsyncCognitoAccount` it returns an awaitable."""
 
     @overload
     def __get__(self, account: CognitoAccount, owner: Any) -> Callable[Fields, Value_co]: ...
@@ -64,20 +41,39 @@ def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[
     """Return the method that sends a request; its arguments are those of the request's class."""
     kind: Any = request
 
-    def call(self: _Account, /, *args: Any, **kwargs: Any) -> Any:
+    def call(self: _Operations, /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = kind.wrap_arguments(args, kwargs)
         return self._send(kind(*args, **kwargs))
 
     documented = [each for each in kind.__mro__ if issubclass(each, AccountRequest)][:-1]
-    shown: Any = call
-    shown.__doc__, shown.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
+    method: Any = call
+    method.__doc__, method.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
     first = next(iter(signature(call).parameters.values()))
-    shown.__signature__ = signature(call).replace(parameters=[first, *signature(kind).parameters.values()])
-    return cast("_TwinMethod[Fields, Value_co]", shown)
+    method.__signature__ = signature(call).replace(parameters=[first, *signature(kind).parameters.values()])
+    return cast("_TwinMethod[Fields, Value_co]", method)
 
 
-class _Operations(_Account):
-    """The operations of users on their own accounts: a method each."""
+class _Operations:
+    """The base of both classes: the operations of users on their own accounts, with a method for each."""
+
+    def __init__(self, cognito: Any) -> None:
+        self._cognito = cognito
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._cognito!r}>"
+
+    def _send(self, request: AccountRequest[ReplyT]) -> Any:
+        """Send a request, and return the value in its reply; with `AsyncCognito`, an awaitable of the value."""
+        return self._cognito._run(self._steps(request), lambda: None)  # noqa: SLF001 - same package
+
+    def _steps(self, request: AccountRequest[ReplyT]) -> Effects[ReplyT]:
+        cognito = self._cognito
+        client_secret = yield from client_secret_steps(cognito.client_secret, None)
+        api_request = write_account_request(request, cognito.client_id, client_secret)
+        reply = read_account_reply(api_request, (yield api_request))
+        if isinstance(reply, Refusal):
+            raise refused(reply, state=None)
+        return account_value(request, reply)
 
     sign_up = _method(a.SignUp)
     confirm_sign_up = _method(a.ConfirmSignUp)
@@ -100,4 +96,4 @@ class CognitoAccount(_Operations):
 
 
 class AsyncCognitoAccount(_Operations):
-    """The same through `AsyncCognito`: the methods are coroutine functions."""
+    """The operations of users on their own accounts, through `AsyncCognito`: the methods are coroutine functions."""

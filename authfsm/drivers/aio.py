@@ -9,9 +9,9 @@
             await flow.answer(Code(await ask_user(flow.challenge)))
 
 With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
-either client the SRP computations run in threads. Methods without I/O are synchronous: `start`, `resume`,
-`seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) leaves the sign-in unchanged, so that it
-can be answered again. As after a lost connection, Cognito may have evaluated the answer.
+either client the SRP computations run in threads. Methods without I/O are not coroutine functions: `start`,
+`resume`, `seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) leaves the sign-in unchanged, so
+that it can be answered again; as after a lost connection, Cognito may have evaluated the cancelled answer.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from authfsm.core.device import Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import AsyncCognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
-from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T, Task, wrap_text
+from authfsm.drivers.flow_steps import ONE_MINUTE, Effect, Effects, FlowSteps, T, wrap_text
 from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
@@ -45,12 +45,12 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     """A user pool and one of its app clients, used with asyncio.
 
     Args: as `Cognito`, but `client` is an aiobotocore `cognito-idp` client, within its `async with`, or any
-    boto3 one; a function as `client_secret` is called in a thread, and may be an async one. Observers are called
-    in the loop's thread.
+    boto3 client; a function as `client_secret` is called in a thread, and may be a coroutine function. Observers are
+    called in the loop's thread.
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool.
-        TypeError: the client is the context manager that `async with` enters.
+        TypeError: `client` is the result of `create_client(...)` itself; pass what `async with` yields.
     """
 
     _ACCEPTS_ASYNC: ClassVar[bool] = True
@@ -67,11 +67,11 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> AsyncFlow:
-        """See `Cognito.sign_in`. If it is cancelled, the flow is lost: `start` and `AsyncFlow.begin` keep it."""
+        """See `Cognito.sign_in`. To keep the flow if this is cancelled, call `start` and then `AsyncFlow.begin`."""
         password = secret(password)
-        begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
-        await begun.begin(flow, username, preferred_challenge)
-        return begun
+        new_flow = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
+        await new_flow.begin(flow, username, preferred_challenge)
+        return new_flow
 
     async def refresh(
         self,
@@ -115,41 +115,41 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
         """Run a function in a thread. If the await is cancelled, its result is dropped."""
         if self._threads is None:
-            # Not the loop's own threads: those also resolve host names, and there are few.
+            # Not the default executor of the loop: it has few threads, and the loop needs them to resolve host names.
             connections = self.client.meta.config.max_pool_connections
             count = (os.cpu_count() or 1) if self._client_is_async else connections
             self._threads = ThreadPoolExecutor(count, thread_name_prefix="authfsm")
-        # As asyncio.to_thread does: a client's hooks that log or trace need the caller's context.
+        # Like asyncio.to_thread: the client's event handlers that log or trace need the caller's context.
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, run, function, *args)
 
-    async def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
-        """Perform the tasks of a generator, off the event loop."""
+    async def _run(self, steps: Effects[T], state: Callable[[], State | None]) -> T:
+        """Perform the effects of a generator without blocking the event loop, and return its value."""
         try:
-            task = next(steps)
+            effect = next(steps)
             while True:
                 try:
-                    result = await self._perform(task, state())
-                except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator decides
-                    task = steps.throw(error)
+                    result = await self._perform(effect, state())
+                except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator handles it
+                    effect = steps.throw(error)
                 else:
-                    task = steps.send(result)
+                    effect = steps.send(result)
         except StopIteration as end:
             value: T = end.value
             return value
 
-    async def _perform(self, task: Task, state: State | None) -> Any:
-        if isinstance(task, Request):
-            call = getattr(self.client, task.method)
+    async def _perform(self, effect: Effect, state: State | None) -> Any:
+        if isinstance(effect, Request):
+            call = getattr(self.client, effect.method)
             if self._client_is_async:
-                return await send_request_async(call, task, state)
-            return await self._in_thread(send_request, call, task, state)
-        result = await self._in_thread(task)
+                return await send_request_async(call, effect, state)
+            return await self._in_thread(send_request, call, effect, state)
+        result = await self._in_thread(effect)
         return wrap_text(await result) if isawaitable(result) else result
 
 
 class AsyncFlow(FlowSteps):
-    """One sign-in with asyncio: as `Flow`, but its methods are coroutine functions."""
+    """One sign-in with asyncio: like `Flow`, but the methods that send requests are coroutine functions."""
 
     cognito: AsyncCognito
 
@@ -168,16 +168,16 @@ class AsyncFlow(FlowSteps):
         return await self._run(self._single_step())
 
     async def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
-        """As `Flow.carry`: the driver of `authfsm.build(driver=flow.carry, machine_cls=AsyncMachine)`."""
+        """See `Flow.carry`; for `authfsm.build(driver=flow.carry, machine_cls=AsyncMachine)`."""
         args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._run(self._carry_steps(response, *args, **kwargs))
 
     async def restart(self, password: str | Secret[str] | None = None) -> AsyncFlow:
         """See `Flow.restart`."""
         password = secret(password)
-        attempt, flow, username = self._new_attempt(password)
-        await attempt.begin(flow, username, self.preferred_challenge)
-        return attempt
+        new_flow, auth_flow, username = self._abandon_and_start(password)
+        await new_flow.begin(auth_flow, username, self.preferred_challenge)
+        return new_flow
 
     async def confirm_device(self, name: str | None = None) -> Device:
         """See `Flow.confirm_device`."""
@@ -226,7 +226,7 @@ class AsyncFlow(FlowSteps):
         args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._run(self._make_response_steps(response, *args, **kwargs))
 
-    async def _run(self, steps: Steps[T]) -> T:
-        """Perform the tasks of a generator, one generator at a time."""
+    async def _run(self, steps: Effects[T]) -> T:
+        """Perform the effects of a generator, one generator at a time."""
         with self._exclusive():
             return await self.cognito._run(steps, lambda: self.state)  # noqa: SLF001 - same module

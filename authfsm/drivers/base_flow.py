@@ -1,8 +1,8 @@
-"""The base of both drivers: a user pool with its client, and the state of one sign-in. No I/O, no long arithmetic.
+"""The base classes of both drivers: a user pool with its client, and the state of one sign-in. No I/O.
 
-`BaseCognito` starts and resumes flows. `BaseFlow` is one sign-in with the secrets for its automatic steps:
-the password and the SRP exponent, each only while a later step may need it. A flow accepts one answer
-at a time; a concurrent one gets the action WAIT.
+`BaseCognito` starts and resumes flows. `BaseFlow` is one sign-in with the secrets for its automatic steps: the
+password and the SRP exponent, each only while a later step may need it. A flow accepts one answer at a time; a
+concurrent answer raises InvalidOperation with the action WAIT.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def is_async(client: Any) -> bool:
 
 
 def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
-    """Return the SRP key pair of an exponent; computing it, if it was not kept, takes milliseconds."""
+    """Return the SRP key pair of an exponent: `pair`, or if that is None a computed one, which takes milliseconds."""
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
@@ -77,7 +77,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
     ) -> None:
         client_secret = secret(client_secret)
         if pool_id is not None:
-            srp.pool_name(pool_id)  # raises now, not at the first proof, after a request was sent
+            srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
             raise TypeError("the methods of this client are coroutine functions: use AsyncCognito")
@@ -105,28 +105,31 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> FlowT:
-        """Return a sign-in that has not begun; `begin` or `answer` begins it. Synchronous in both drivers.
+        """Return a flow that has not begun; its `begin` or `answer` begins it. Not a coroutine function in either driver.
 
         Args:
             password: for SRP proofs.
-            device: the remembered device, instead of this object's own.
-            client_metadata: for the pool's Lambda triggers, with every request that the flow makes itself.
+            device: the remembered device, instead of the one passed to the constructor.
+            client_metadata: ClientMetadata for the pool's Lambda triggers, in the requests whose response the flow
+                creates itself (the first one and SRP proofs); an answer of yours has its own `client_metadata`.
             walk: take the steps that need no user input automatically.
         """
         password = secret(password)
         return self._new_flow(self._new_signin(device), password, client_metadata or {}, walk=walk)
 
     def resume(self, sealed: str | bytes | None, key: Key) -> FlowT:
-        """Return the sign-in that `seal` sealed, with either driver, in any process with the key. Synchronous.
+        """Return a flow that continues a sealed sign-in. Not a coroutine function.
+
+        Either driver may have sealed it, in any process that has the key.
 
         Args:
             sealed: the sealed sign-in; None if the browser sent nothing.
-            key: the key, or several: all unseal.
+            key: the key, or several, each of which is tried.
 
         Raises:
-            SealError: it cannot be resumed, and the user starts again; the class says why. SealMissing:
-                None or empty. SealBroken: tampered with, or sealed with another key. SealExpired: the Cognito session in it
-                has expired. SealWrongClient: another pool's or client's. SealTooNew: a newer version sealed it.
+            SealError: it cannot be resumed, and the user must start again; the class says why. SealMissing: None or
+                empty. SealBroken: tampered with, or sealed with another key. SealExpired: the Cognito session in it has
+                expired. SealWrongClient: of another pool or app client. SealTooNew: sealed by a newer version.
             BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
@@ -134,14 +137,14 @@ class BaseCognito(Generic[ClientT, FlowT]):
             sealed, key, self.clock(), signin=self._new_signin(None), session_lifetime=self.session_lifetime
         )
         flow = self._new_flow(snapshot.signin, None, {}, walk=snapshot.walk)
-        flow._restore(snapshot)  # noqa: SLF001 - same module; last: a new flow has an id and secrets of its own
+        flow._restore(snapshot)  # noqa: SLF001 - same module. After `_new_flow`: this replaces the new flow's id and secrets
         return flow
 
     def resume_tokens(self, sealed: str | bytes | None, key: Key) -> FlowT:
-        """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Synchronous.
+        """Return an authenticated flow with the tokens that `Tokens.seal` sealed. Not a coroutine function.
 
-        The arguments and errors are those of `resume`, but SealExpired: if Cognito refuses the refresh token, the
-        refresh says so.
+        Arguments and errors are those of `resume`, except SealExpired: sealed tokens have no time limit. If Cognito
+        refuses the refresh token, `refresh` raises Refused.
         """
         key = wrapped_keys(key)
         tokens = unseal_tokens(sealed, key, pool_id=self.pool_id, client_id=self.client_id)
@@ -150,11 +153,11 @@ class BaseCognito(Generic[ClientT, FlowT]):
         return flow
 
     def _new_signin(self, device: Device | None) -> SignIn:
-        known = self.client_secret
+        client_secret = self.client_secret
         return SignIn(
             self.client_id,
             pool_id=self.pool_id,
-            client_secret=None if callable(known) else known,
+            client_secret=None if callable(client_secret) else client_secret,
             device=device or self.device,
             admin=self.admin,
         )
@@ -162,8 +165,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
     def _new_flow(
         self, signin: SignIn, password: Secret[str] | None, client_metadata: Mapping[str, str], *, walk: bool
     ) -> FlowT:
-        kind: Any = self._flow_class()
-        flow: FlowT = kind(self, signin, password, client_metadata=client_metadata, walk=walk)
+        flow_class: Any = self._flow_class()
+        flow: FlowT = flow_class(self, signin, password, client_metadata=client_metadata, walk=walk)
         return flow
 
     def _flow_class(self) -> type[FlowT]:
@@ -188,17 +191,18 @@ class BaseFlow(DisplayMixin):
         self.walk = walk
         self.sign_in_id = cognito.entropy(8).hex()
         self.preferred_challenge: str | None = None
-        self._first_request: tuple[str, str] | None = None  # user name and AuthFlow, refused or not
+        self._first_request: tuple[str, str] | None = None
+        """The user name and the AuthFlow of `begin`, kept for `restart` even if Cognito refused the request."""
         self._client_metadata = client_metadata
         self._clock = cognito.clock
         self._entropy = cognito.entropy
         self._observers = cognito.observers
-        self._turn = Lock()
+        self._answer_lock = Lock()
         self._state_lock = RLock()  # a signal handler may cancel while a reply is processed
         self._password = password
         self._exponent: Secret[int] | None = None
         self._pair: srp.Ephemeral | None = None
-        self._unconfirmed: tuple[Device, r.ConfirmDevice] | None = None
+        self._unconfirmed_device: tuple[Device, r.ConfirmDevice] | None = None
 
     def __repr__(self) -> str:
         return repr(self.signin).replace("SignIn", type(self).__name__, 1)
@@ -242,19 +246,19 @@ class BaseFlow(DisplayMixin):
 
     @property
     def device(self) -> Device | None:
-        """The remembered device: the one passed in, or confirmed here; None once Cognito has forgotten it."""
+        """The remembered device that was passed or confirmed; None once Cognito has forgotten it."""
         return self.signin.device
 
     def form(self) -> dict[str, Any] | None:
-        """Return the form of the current challenge (`Challenge.form`), as the factor it is here; None without one."""
+        """Return the form of the current challenge, which for EMAIL_OTP differs by factor; None without a challenge."""
         return None if self.challenge is None else self.challenge.form(self.signin.role)
 
     def signed_in(self) -> Tokens:
-        """Return the tokens of a sign-in that is complete; raise InvalidOperation, naming the state, in any other."""
+        """Return the tokens of a complete sign-in; otherwise raise InvalidOperation, which names the state."""
         if self.tokens is None or self.state is not State.AUTHENTICATED:
-            waits = self.challenge is not None
-            todo = "answer the challenge" if waits else "sign in first, or begin a new sign-in"
-            raise InvalidOperation(f"there are no tokens in {self.state}: {todo}", state=self.state)
+            has_challenge = self.challenge is not None
+            advice = "answer the challenge" if has_challenge else "sign in first, or begin a new sign-in"
+            raise InvalidOperation(f"there are no tokens in {self.state}: {advice}", state=self.state)
         return self.tokens
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
@@ -268,15 +272,15 @@ class BaseFlow(DisplayMixin):
         """Return this sign-in as a string that only holders of the key can read or change, to store anywhere.
 
         `Cognito.resume` continues it, in another request, process or machine. The string contains only the data
-        that the state needs: not the app client's secret, and the password only while a proof may follow. It
-        can be answered once, like the Cognito session in it.
+        that the state needs: not the app client's secret, and the password only while a proof may follow. The sealed
+        sign-in can be answered once, like the Cognito session in it.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
         choice, a new password or MFA enrolment takes about 2,200 bytes, and 160 more for each wrong code;
         PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys need more than a cookie.
 
         Args:
-            key: the key of `authfsm.new_key`, or several: the first seals.
+            key: the key of `authfsm.new_key`, or several, the first of which is used.
 
         Raises:
             InvalidOperation: the sign-in has ended, or an answer is in progress.
@@ -313,8 +317,8 @@ class BaseFlow(DisplayMixin):
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Hold the flow for one answer: a second answer to one session would spend it for both."""
-        if not self._turn.acquire(blocking=False):
+        """Allow one answer at a time: two answers with the same Session would make Cognito refuse one of them."""
+        if not self._answer_lock.acquire(blocking=False):
             raise InvalidOperation(
                 "another answer to this sign-in is in progress: wait until it is done",
                 state=self.state,
@@ -323,11 +327,11 @@ class BaseFlow(DisplayMixin):
         try:
             yield
         finally:
-            self._turn.release()
+            self._answer_lock.release()
 
     def _on_reply(self, reply: Mapping[str, Any], source: State, response: Response, seconds: float) -> None:
         """Process the reply to a request, and notify the observers."""
-        at = self._clock()  # before the wait for the lock, which is no part of the reply's time
+        at = self._clock()  # read before waiting for the lock, so that the wait does not count
         try:
             with self._state_lock:
                 self.signin.receive(reply, at=at)
@@ -344,29 +348,29 @@ class BaseFlow(DisplayMixin):
         )  # fmt: skip
         self._notify(step, seconds, type(error).__name__)
 
-    def _notify(self, step: Step, seconds: float, lost: str | None = None) -> None:
-        flow = self.signin.flow
-        notify(self._observers, Observation(self.sign_in_id, step, seconds, flow, lost))
+    def _notify(self, step: Step, seconds: float, error_name: str | None = None) -> None:
+        auth_flow = self.signin.flow
+        notify(self._observers, Observation(self.sign_in_id, step, seconds, auth_flow, error_name))
 
     def _adopt_tokens(self, tokens: Tokens) -> None:
-        """Become the flow of tokens that were issued before."""
+        """Continue from tokens that were issued earlier."""
         self.signin.resume(State.AUTHENTICATED, None, (), admin=self.signin.admin)
         self.signin.tokens, self.signin.username = tokens, tokens.username
 
     def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent
-        if self._exponent is None:  # afterwards, because the pair is needed while its exponent is
+        if self._exponent is None:  # only now: the key pair is kept as long as its exponent
             self._pair = None
 
     @property
     def _ephemeral(self) -> srp.Ephemeral | None:
-        """The key pair of the proof that is due."""
+        """The key pair for the proof that the current challenge asks for."""
         return None if self._exponent is None else key_pair(self._exponent, self._pair)
 
     @property
     def _needed_password(self) -> Secret[str] | None:
-        spent = self.signin.password_proved and self.state not in _MAY_NEED_PASSWORD
-        return None if self.done or spent else self._password
+        is_proved = self.signin.password_proved and self.state not in _MAY_NEED_PASSWORD
+        return None if self.done or is_proved else self._password
 
     @property
     def _needed_exponent(self) -> Secret[int] | None:

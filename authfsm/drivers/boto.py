@@ -1,4 +1,4 @@
-"""Signs in through a boto3 client of the application's: its session, endpoint and proxies; nothing global.
+"""Signs in through the application's own boto3 client, with its session, endpoint and proxies.
 
 `Cognito` is a user pool and app client. `Flow` is one sign-in: it takes the steps that need no user input
 (PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops where user input is required.
@@ -15,7 +15,7 @@ from authfsm.core.device import Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import CognitoAccount
 from authfsm.drivers.base_flow import BaseCognito
-from authfsm.drivers.flow_steps import ONE_MINUTE, FlowSteps, Steps, T
+from authfsm.drivers.flow_steps import ONE_MINUTE, Effects, FlowSteps, T
 from authfsm.drivers.transport import send_request
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
@@ -33,7 +33,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
-        client: any boto3 `cognito-idp` client; an unsigned one will do, unless `admin`.
+        client: any boto3 `cognito-idp` client; it may be unsigned (`UNSIGNED` of botocore) unless `admin` is true.
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and `admin` need it.
         client_secret: the app client's secret, if it has one; or a function that returns it and is called
@@ -41,9 +41,9 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         device: the remembered device to sign in on.
         admin: use the administrators' operations; the client's credentials must allow them.
         clock: returns the current time, with a time zone; by default in UTC.
-        entropy: returns that many random bytes; by default the operating system's.
+        entropy: a function that returns as many random bytes as its argument says; by default `secrets.token_bytes`.
         observers: called after each step of each sign-in (`authfsm.observers`).
-        session_lifetime: the app client's AuthSessionValidity: afterwards a sealed sign-in has expired.
+        session_lifetime: the app client's AuthSessionValidity, after which a sealed sign-in has expired.
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool.
@@ -64,27 +64,27 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """Begin a sign-in, and run it until user input is required or the tokens are issued.
 
         Args:
-            username: a user name or an alias; or the account that `account.confirm_sign_up` or
-                `account.confirm_forgot_password` confirmed, which may sign in by its Session alone.
+            username: a user name or an alias; or the result of `account.confirm_sign_up` or
+                `account.confirm_forgot_password`, whose Session may replace the password.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
             preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
-            device: the remembered device, instead of this object's own.
+            device: the remembered device, instead of the one passed to the constructor.
             client_metadata: for the pool's Lambda triggers.
-            walk: False stops after each step; `Flow.step` takes the next.
+            walk: if False, stop after each step; `Flow.step` takes the next step.
 
         Raises:
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost, NotSent: no reply came; the request was not sent.
-            ValueError: there is no such flow, or its password or the pool's id is missing.
+            ValueError: no flow has this name, or the password or the pool's id is missing.
 
-        If the sign-in survives an error, `error.flow` is the flow: answer it, or call its `step`.
+        If `error.survives`, continue with `error.flow`: call its `answer`, or its `step`.
         """
         password = secret(password)
-        begun = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
-        begun.begin(flow, username, preferred_challenge)
-        return begun
+        new_flow = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
+        new_flow.begin(flow, username, preferred_challenge)
+        return new_flow
 
     def refresh(
         self,
@@ -96,8 +96,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     ) -> Tokens:
         """Return new tokens for a refresh token; the arguments and errors are those of `Flow.refresh`.
 
-        Without `device_key`, the device is this object's own. If the pool tracks devices, pass `tokens.device_key`,
-        or `device_key` of an access token's claims.
+        Without `device_key`, the device is the one passed to the constructor. If the pool remembers devices, pass
+        `tokens.device_key`, or the claim `device_key` of an access token.
         """
         refresh_token = secret(refresh_token)
         return self.start().refresh(
@@ -112,21 +112,21 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     def sign_out(
         self,
         refresh_token: str | Secret[str],
-        everywhere: bool = False,  # noqa: FBT001, FBT002 - the agreed signature
+        everywhere: bool = False,  # noqa: FBT001, FBT002 - public signature
         *,
         device_key: str | None = None,
     ) -> None:
         """End the session of a refresh token by RevokeToken, or `everywhere` all of the user's sessions.
 
-        The latter needs a refresh, with `device_key` if the session has a device, then GlobalSignOut with the new
-        access token. The errors are those of `Flow.sign_out` and `refresh`.
+        `everywhere` first refreshes the tokens, with `device_key` if the session has a device, because GlobalSignOut
+        needs an access token. The errors are those of `Flow.sign_out` and `refresh`.
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
         flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
 
     def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
-        """Confirm the new device of these tokens, as `Flow.confirm_device` does: after the sign-in, at any time.
+        """Confirm the new device of these tokens, like `Flow.confirm_device`, but without the flow of the sign-in.
 
         The access token must still be valid. After an error, `error.flow.confirm_device(name)` tries again with the
         same device. The errors are those of `Flow.confirm_device`.
@@ -137,21 +137,21 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     def _flow_class(self) -> type[Flow]:
         return Flow
 
-    def _run(self, steps: Steps[T], state: Callable[[], State | None]) -> T:
-        """Perform the tasks of a generator in this thread."""
+    def _run(self, steps: Effects[T], state: Callable[[], State | None]) -> T:
+        """Perform the effects of a generator in this thread, and return its value."""
         try:
-            task = next(steps)
+            effect = next(steps)
             while True:
                 try:
                     result = (
-                        send_request(getattr(self.client, task.method), task, state())
-                        if isinstance(task, Request)
-                        else task()
+                        send_request(getattr(self.client, effect.method), effect, state())
+                        if isinstance(effect, Request)
+                        else effect()
                     )
-                except BaseException as error:  # noqa: BLE001, PERF203 - the generator decides
-                    task = steps.throw(error)
+                except BaseException as error:  # noqa: BLE001, PERF203 - the generator handles it
+                    effect = steps.throw(error)
                 else:
-                    task = steps.send(result)
+                    effect = steps.send(result)
         except StopIteration as end:
             value: T = end.value
             return value
@@ -163,7 +163,7 @@ class Flow(FlowSteps):
     cognito: Cognito
 
     def begin(self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None) -> State:
-        """Send the response that begins a flow; `Cognito.sign_in` is `start` and this, and has the same arguments."""
+        """Send the response that begins a flow. `Cognito.sign_in` calls `start` and then this, with the same arguments."""
         return self._run(self._begin_steps(flow, username, preferred_challenge))
 
     def answer(self, response: Response) -> State:
@@ -185,48 +185,47 @@ class Flow(FlowSteps):
         return self._run(self._single_step())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
-        """Make a response, as `make_response` does, and send it: one step; return the state. The errors are those of
-        `answer`.
+        """Create a response like `make_response`, send it, take no further step, and return the state.
 
-        It is the driver of `authfsm.build(driver=flow.carry)`; `user_srp_auth("ada", "password")` is complete.
+        For `authfsm.build(driver=flow.carry)`. The errors are those of `answer`.
 
         Args:
-            response: its class.
-            *args: its fields, or the response itself.
-            **kwargs: the same.
+            response: the class of the response.
+            *args: the fields of the response, or the response itself.
+            **kwargs: further fields.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._carry_steps(response, *args, **kwargs))
 
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
-        """Abandon this sign-in and return a new one: the same user, flow, device and metadata.
+        """Abandon this sign-in, and begin a new one with the same user, AuthFlow, device and metadata; return it.
 
         Args:
-            password: the password, if the flow needs it and this sign-in has dropped it after proving it.
+            password: the password, if the AuthFlow needs it and this sign-in has proved and then dropped it.
 
         Raises:
             InvalidOperation: this sign-in has not begun.
-            ValueError: the flow needs the password; this sign-in is unchanged.
-            As `Cognito.sign_in`.
+            ValueError: the password is missing; this sign-in is unchanged.
+            Refused, ConnectionLost, NotSent: as for `Cognito.sign_in`.
         """
         password = secret(password)
-        attempt, flow, username = self._new_attempt(password)
-        attempt.begin(flow, username, self.preferred_challenge)
-        return attempt
+        new_flow, auth_flow, username = self._abandon_and_start(password)
+        new_flow.begin(auth_flow, username, self.preferred_challenge)
+        return new_flow
 
     def confirm_device(self, name: str | None = None) -> Device:
-        """Confirm the new device with Cognito, and have it remembered if the pool lets users decide.
+        """Confirm the new device with Cognito, and if the pool lets users decide, have it remembered.
 
-        Return the device: keep it safely, and pass it to the next sign-in.
+        Return the device: store it safely, and pass it to the next sign-in.
 
         Args:
             name: a name that the user recognises.
 
         Raises:
-            InvalidOperation: the tokens came without NewDeviceMetadata, or the device is confirmed already.
-            Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it is the same
-                device. If only the second request fails, the device is confirmed and is `flow.device`: answer
-                    UpdateDeviceStatus again.
+            InvalidOperation: the tokens came without NewDeviceMetadata, or the device is already confirmed.
+            Refused, ConnectionLost, NotSent: as for `answer`. If a reply was lost, call this again: it confirms the same
+                device. If only UpdateDeviceStatus failed, the device is confirmed and is `flow.device`: send
+                `flow.answer(UpdateDeviceStatus(remembered=True))`.
         """
         return self._run(self._confirm_device_steps(name))
 
@@ -238,19 +237,19 @@ class Flow(FlowSteps):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """Replace this flow's tokens by new ones; by default with its own refresh token, user and device.
+        """Replace the tokens of this flow by new ones; by default with its own refresh token, user and device.
 
         Args:
             refresh_token: another refresh token, in a flow that has just started.
             username: the user's actual username, if the app client has a secret and `rotating` is False.
-            device_key: DeviceKey of that session's device, for another refresh token; both are kept.
+            device_key: DeviceKey of the device of that other session; the flow keeps token and key.
             rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
                 work for an app client with RefreshTokenRotation.
 
         Raises:
             Refused: the refresh token was revoked or has expired; the old tokens stay.
-            ConnectionLost, NotSent: as for `answer`. If tokens rotate, a request whose reply was lost may
-                have spent the refresh token (RetryGracePeriodSeconds).
+            ConnectionLost, NotSent: as for `answer`. If tokens rotate and a reply was lost, the refresh token may be
+                valid only for RetryGracePeriodSeconds more.
             BadField: there is no refresh token.
             InvalidOperation: Cognito replied with a challenge, which can be answered.
         """
@@ -258,10 +257,12 @@ class Flow(FlowSteps):
         return self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
 
     def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
-        """Return the tokens, refreshed first if the access token would expire within that time.
+        """Return the tokens, refreshed first if the access token expires within that time.
 
-        While another refresh is in progress, the current tokens are returned if they are valid. Raises as
-        `refresh`; InvalidOperation: there are no tokens.
+        While another refresh is in progress, the current tokens are returned if they are still valid.
+
+        Raises:
+            InvalidOperation: there are no tokens. The other errors are those of `refresh`.
         """
         tokens = self.signed_in()
         if self.tokens_valid_for(within):
@@ -274,10 +275,10 @@ class Flow(FlowSteps):
             raise
 
     def sign_out(self, *, everywhere: bool = False) -> None:
-        """End this session at Cognito by RevokeToken, or `everywhere` all of the user's by GlobalSignOut; return to
-        START.
+        """End this session at Cognito by RevokeToken, or `everywhere` all of the user's sessions by GlobalSignOut.
 
-        Access and ID tokens that were issued still verify by their signature until they expire.
+
+        The state is then START. The signatures of tokens that were issued stay valid until the tokens expire.
 
         Raises:
             WrongResponse: there are no tokens.
@@ -291,20 +292,20 @@ class Flow(FlowSteps):
         return self._run(self._next_response_steps())
 
     def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
-        """Return the response that begins a flow, completed with this flow's data, for the arguments of `begin`.
+        """Return the response that begins a flow; the arguments are those of `begin`.
 
         Raises:
-            ValueError: there is no such flow, or its password is missing.
+            ValueError: no flow has this name, or the password is missing.
             WrongResponse: the sign-in has begun already.
         """
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))
 
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
-        """Return a response of this class, completed with this flow's data; the arguments are those of `carry`.
+        """Return a response of this class; the arguments are those of `carry`.
 
-        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` are
-        complete: the flow computes key pair and proof. A password that was not known at the start can be passed with
-        either: `make_response(SrpA, password="...")`.
+        The flow adds its metadata, and for `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and
+        `make_response(SrpClaim)` it computes the key pair and the proof. A password that was not known at the start
+        can be passed to the last two: `make_response(SrpA, password="...")`.
 
         Raises:
             WrongResponse, BadField: the state does not accept it; a field is not valid. Nothing changed.
@@ -312,7 +313,7 @@ class Flow(FlowSteps):
         args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._make_response_steps(response, *args, **kwargs))
 
-    def _run(self, steps: Steps[T]) -> T:
-        """Perform the tasks of a generator, one generator at a time."""
+    def _run(self, steps: Effects[T]) -> T:
+        """Perform the effects of a generator, one generator at a time."""
         with self._exclusive():
             return self.cognito._run(steps, lambda: self.state)  # noqa: SLF001 - same module

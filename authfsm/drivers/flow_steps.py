@@ -1,9 +1,9 @@
 """The steps of a sign-in, and of the operations after it, as generators that both drivers run.
 
-A generator yields a task, gets its result or its exception, and in the end returns the outcome. A task is a `Request`
-to send to Cognito, a `CpuTask` that takes milliseconds, or a function supplied by the application, which may block.
-`boto` performs a task at once; `aio` awaits the request, or runs the task in a thread. The sign-in changes
-only between two tasks, so a generator that is abandoned leaves the sign-in as it was.
+A generator yields an effect, is sent its result or its exception, and in the end returns a value. An effect is a
+`Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application, which may block.
+`boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. The sign-in changes
+only between two effects, so abandoning a generator leaves the sign-in unchanged.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ONE_MINUTE: Final = timedelta(minutes=1)
-"""The default minimum of the time for which fresh tokens are still valid."""
+"""The default of `fresh_tokens(within)`: tokens that expire earlier are refreshed."""
 
-# Also Cognito's answer if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
+# Cognito sends this message, too, if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
 _NAME_DEVICE: Final = (
-    "If the pool tracks devices, pass device_key: the device_key claim of an access token of that session."
+    "If the pool remembers devices, pass device_key: the device_key claim of an access token of that session."
 )
 _SHARE_TOKENS: Final = (
     "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
 )
 
 MAX_AUTOMATIC_STEPS: Final = 8
-"""How many consecutive steps a flow takes without new input; no path of the table needs more than four."""
+"""The number of consecutive steps that a flow takes without user input; no path of the table needs more than four."""
 
 
 @frozen
@@ -61,7 +61,7 @@ class CpuTask(Generic[T]):
     args: tuple[Any, ...] = field(repr=False)
 
     def __call__(self) -> T:
-        """Run the task."""
+        """Return the result."""
         return self.function(*self.args)
 
 
@@ -70,31 +70,31 @@ def wrap_text(value: Any) -> Any:
     return Secret(value) if isinstance(value, str) else value
 
 
-Task: TypeAlias = Request | Callable[[], Any]
-Steps: TypeAlias = Generator[Task, Any, T]
-"""A generator that yields tasks, is sent their results, and returns a T."""
+Effect: TypeAlias = Request | Callable[[], Any]
+Effects: TypeAlias = Generator[Effect, Any, T]
+"""A generator that yields effects, is sent their results, and returns a T."""
 
 
-def _compute(function: Callable[..., T], *args: Any) -> Steps[T]:
+def _compute(function: Callable[..., T], *args: Any) -> Effects[T]:
     result: T = yield CpuTask(function, args)
     return result
 
 
 def client_secret_steps(
     provider: Secret[str] | SecretProvider | None, state: State | None
-) -> Steps[Secret[str] | None]:
+) -> Effects[Secret[str] | None]:
     """Return the app client's current secret; if `provider` is a function, call it."""
     if not callable(provider):
         return provider
     try:
-        found: Any = yield lambda: wrap_text(provider())
+        value: Any = yield lambda: wrap_text(provider())
     except Exception as error:
         why = f"client_secret raised {type(error).__name__}"
         raise errors.NotSent(why, state=state) from error
-    if not isinstance(found, Secret) or not found:
-        why = f"client_secret returned no secret, but a value of type {type(found).__name__}"
+    if not isinstance(value, Secret) or not value:
+        why = f"client_secret returned no secret, but a value of type {type(value).__name__}"
         raise errors.NotSent(why, state=state)
-    return found
+    return value
 
 
 _SRP_START: Final[dict[str, type[Response]]] = {
@@ -102,7 +102,7 @@ _SRP_START: Final[dict[str, type[Response]]] = {
     "CUSTOM_AUTH": r.CustomSrpAuth,
     "USER_AUTH": r.UserAuthWithSrp,
 }
-"""The responses that begin a flow and send SRP_A in the same request."""
+"""The responses that begin a flow with SRP_A in the same request, by AuthFlow."""
 
 _OTHER_START: Final[dict[str, type[Response]]] = {
     "USER_PASSWORD_AUTH": r.UserPasswordAuth,
@@ -114,22 +114,22 @@ _OTHER_START: Final[dict[str, type[Response]]] = {
 
 
 def _first_response(
-    flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
+    auth_flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
 ) -> type[Response]:
-    """Return the class of the response that begins a flow; raise ValueError if something is missing for it."""
-    if flow not in SIGN_IN_FLOWS:
-        raise ValueError(f"no sign-in flow is named {flow!r}; the flows are {', '.join(SIGN_IN_FLOWS)}")
-    if password is None and flow in PASSWORD_FLOWS:
-        raise ValueError(f"{flow} needs the password: give it as `password`")
-    if flow == "USER_SRP_AUTH" and pool_id is None:
-        raise ValueError(f"{flow} needs the pool_id: the SRP proof is computed with it")
-    if password is not None and flow == "USER_AUTH" and preferred == "PASSWORD":
+    """Return the class of the response that begins a flow; raise ValueError if the password or the pool's id is missing."""
+    if auth_flow not in SIGN_IN_FLOWS:
+        raise ValueError(f"no sign-in flow is named {auth_flow!r}; the flows are {', '.join(SIGN_IN_FLOWS)}")
+    if password is None and auth_flow in PASSWORD_FLOWS:
+        raise ValueError(f"{auth_flow} needs the password: pass it as `password`")
+    if auth_flow == "USER_SRP_AUTH" and pool_id is None:
+        raise ValueError(f"{auth_flow} needs the pool_id: the SRP proof is computed with it")
+    if password is not None and auth_flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
-    by_srp = flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
-    if password is not None and by_srp and (kind := _SRP_START.get(flow)) is not None:
+    by_srp = auth_flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
+    if password is not None and by_srp and (kind := _SRP_START.get(auth_flow)) is not None:
         check_typed(kind, "password", password)
         return kind
-    return _OTHER_START[flow]
+    return _OTHER_START[auth_flow]
 
 
 class FlowSteps(BaseFlow):
@@ -137,72 +137,72 @@ class FlowSteps(BaseFlow):
 
     # ---- answering -----------------------------------------------------------------------------------
 
-    def _answer_steps(self, response: Response) -> Steps[State]:
+    def _answer_steps(self, response: Response) -> Effects[State]:
         """Send a response, and then every further response that needs no user input."""
         if isinstance(response, PasswordProof):
             kind, password = response.response, response.password
             response = yield from self._make_response_steps(kind, password=password)
         yield from self._exchange(response)
         count = 0
-        while self.walk and (following := (yield from self._next_response_steps())) is not None:
+        while self.walk and (automatic := (yield from self._next_response_steps())) is not None:
             if count == MAX_AUTOMATIC_STEPS:
                 raise errors.TooManySteps(self.state, count)
-            yield from self._exchange(following)
+            yield from self._exchange(automatic)
             count += 1
         return self.state
 
-    def _begin_steps(self, flow: str, user: str | Confirmed, preferred: str | None) -> Steps[State]:
+    def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
-                response = yield from self._initial_response_steps(flow, username, preferred)
-            self.preferred_challenge, self._first_request = preferred, (username, flow)
+                response = yield from self._initial_response_steps(auth_flow, username, preferred)
+            self.preferred_challenge, self._first_request = preferred, (username, auth_flow)
             return (yield from self._answer_steps(response))
         except errors.AuthfsmError as error:
             error.flow = self
             raise
 
-    def _single_step(self) -> Steps[State]:
-        following = yield from self._next_response_steps()
-        if following is None:
+    def _single_step(self) -> Effects[State]:
+        response = yield from self._next_response_steps()
+        if response is None:
             raise errors.InvalidOperation(f"{self.state} needs user input: call answer()", state=self.state)
-        yield from self._exchange(following)
+        yield from self._exchange(response)
         return self.state
 
-    def _carry_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Steps[State]:
+    def _carry_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[State]:
         response = yield from self._make_response_steps(kind, *args, **kwargs)
         yield from self._exchange(response)
         return self.state
 
-    def _new_attempt(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
-        """Abandon this sign-in; return a new one, with the AuthFlow and the user name to begin it with."""
+    def _abandon_and_start(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
+        """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
         first_name, first_flow = self._first_request or (None, None)
-        username, flow = self.signin.username or first_name, self.signin.flow or first_flow
-        if username is None or flow is None:
+        username, auth_flow = self.signin.username or first_name, self.signin.flow or first_flow
+        if username is None or auth_flow is None:
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
-        _first_response(flow, self.preferred_challenge, password, self.signin.pool_id)
+        _first_response(auth_flow, self.preferred_challenge, password, self.signin.pool_id)
         self.cancel()
-        attempt: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        attempt.signin.device = self.device  # also None, if Cognito has forgotten it
-        return attempt, flow, username
+        flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
+        flow.signin.device = self.device  # None, too, if Cognito has forgotten the device
+        return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
 
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
-    ) -> Steps[None]:
-        """Send RevokeToken or GlobalSignOut; this flow, a new one, first adopts the refresh token if there is one."""
+    ) -> Effects[None]:
+        """Send RevokeToken or GlobalSignOut; with `refresh_token`, this must be a new flow, which first adopts that token."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none
             self._adopt_tokens(Tokens(access_token=Secret(""), refresh_token=refresh_token))
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
 
-    def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Steps[Device]:
-        """Confirm the new device that tokens name; after an error, `error.flow.confirm_device` tries again."""
+    def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Effects[Device]:
+        """Confirm the new device of these tokens; after an error, `error.flow.confirm_device` tries again."""
         if not isinstance(tokens, Tokens):
             raise errors.BadField(r.ConfirmDevice, "tokens", f"must be Tokens, not {type(tokens).__name__}")
         self._adopt_tokens(tokens)
@@ -212,14 +212,15 @@ class FlowSteps(BaseFlow):
             error.flow = self
             raise
 
-    def _confirm_device_steps(self, name: str | None) -> Steps[Device]:
-        """Send ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide."""
+    def _confirm_device_steps(self, name: str | None) -> Effects[Device]:
+        """Send ConfirmDevice, and UpdateDeviceStatus if the pool lets users decide whether a device is remembered."""
         new_device = self.tokens.new_device if self.tokens else None
         if new_device is None:
             raise errors.InvalidOperation("there is no new device to confirm", state=self.state)
-        repeated = self._unconfirmed is not None and self._unconfirmed[0].device_key == new_device.device_key
-        if self._unconfirmed is not None and repeated:
-            device, confirm = self._unconfirmed
+        unconfirmed = self._unconfirmed_device
+        repeated = unconfirmed is not None and unconfirmed[0].device_key == new_device.device_key
+        if unconfirmed is not None and repeated:
+            device, confirm = unconfirmed
         else:
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
             device, confirm = yield from _compute(Device.new, new_device, entropy, name)
@@ -227,19 +228,17 @@ class FlowSteps(BaseFlow):
             facts = yield from self._exchange(attrs.evolve(confirm, device_name=name))
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
-            # ConfirmDevice. It can only be this device, if the reply to an earlier request was lost.
+            # ConfirmDevice. After a lost reply this can only be the same device.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             facts = {"UserConfirmationNecessary": True}
             self.signin.device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # then it was not sent
-                self._unconfirmed = (
-                    device,
-                    confirm,
-                )  # the reply is lost: Cognito may have stored this password
+                # The reply is lost: Cognito may have stored this password.
+                self._unconfirmed_device = device, confirm
             raise
-        self.signin.device, self._unconfirmed = device, None
+        self.signin.device, self._unconfirmed_device = device, None
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
         if facts.get("UserConfirmationNecessary"):
@@ -253,7 +252,7 @@ class FlowSteps(BaseFlow):
         device_key: str | None,
         *,
         rotating: bool,
-    ) -> Steps[Tokens]:
+    ) -> Effects[Tokens]:
         refresh_token = secret(refresh_token)
         yield from self._exchange(
             r.GetTokensFromRefreshToken(refresh_token, device_key)
@@ -268,7 +267,7 @@ class FlowSteps(BaseFlow):
 
     # ---- responses that need no user input -----------------------------------------------------------
 
-    def _next_response_steps(self) -> Steps[Response | None]:
+    def _next_response_steps(self) -> Effects[Response | None]:
         """Return the response to the current challenge; None if it needs user input."""
         kind = AUTOMATIC.get(self.state)
         credential = self.device if self.state in DEVICE_STATES else self._password
@@ -278,25 +277,27 @@ class FlowSteps(BaseFlow):
             return (yield from self._srp_a_steps())
         return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
-    def _initial_response_steps(self, flow: str, username: str, preferred: str | None) -> Steps[Response]:
+    def _initial_response_steps(
+        self, auth_flow: str, username: str, preferred: str | None
+    ) -> Effects[Response]:
         """Return the response that begins a flow."""
-        kind: Any = _first_response(flow, preferred, self._password, self.signin.pool_id)
+        kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
-        second: Any = (self._password,)
+        more: Any = (self._password,)
         if kind in r.SRP_START_RESPONSES:
-            second = ((yield from self._new_srp_a()),)
+            more = ((yield from self._new_srp_a()),)
         elif kind is r.UserAuth:
-            second = (preferred,)
+            more = (preferred,)
         elif kind is r.CustomAuth:
-            second = ()
-        response: Response = kind(username, *second, client_metadata=self._client_metadata)
+            more = ()
+        response: Response = kind(username, *more, client_metadata=self._client_metadata)
         return response
 
-    def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Steps[Response]:
-        """Return a response of this class, completed with the flow's password, SRP values and metadata."""
+    def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[Response]:
+        """Return a response of this class, with the password, the SRP values and the metadata of the flow added."""
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
-        self.signin.check(kind)  # before the flow changes
+        self.signin.check(kind)  # checked before the flow changes
         if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
             return (yield from self._srp_opening_steps(kind, *args, **kwargs))
         if kind in {r.SrpA, r.SrpClaim} and "password" in kwargs:
@@ -310,7 +311,7 @@ class FlowSteps(BaseFlow):
 
     def _srp_opening_steps(
         self, kind: Any, username: str, password: str | Secret[str] | None = None, **fields: Any
-    ) -> Steps[Response]:
+    ) -> Effects[Response]:
         password = secret(password)
         if password is not None:
             check_typed(kind, "password", password)
@@ -318,16 +319,16 @@ class FlowSteps(BaseFlow):
         response: Response = kind(username, (yield from self._new_srp_a()), **fields)
         return response
 
-    def _new_srp_a(self) -> Steps[str]:
+    def _new_srp_a(self) -> Effects[str]:
         """Generate a new key pair, and return its SRP_A."""
         pair = yield from _compute(srp.ephemeral, self._entropy(32))
         self._exponent, self._pair = pair.a, pair
         return pair.SRP_A
 
-    def _srp_a_steps(self, **fields: Any) -> Steps[r.SrpA]:
+    def _srp_a_steps(self, **fields: Any) -> Effects[r.SrpA]:
         return r.SrpA((yield from self._new_srp_a()), client_metadata=self._client_metadata, **fields)
 
-    def _srp_claim_steps(self) -> Steps[r.SrpClaim]:
+    def _srp_claim_steps(self) -> Effects[r.SrpClaim]:
         if self._exponent is None:
             raise errors.InvalidOperation("this flow has sent no SRP_A", state=self.state)
         signin, now, password = self.signin, self._clock(), self._password
@@ -344,8 +345,8 @@ class FlowSteps(BaseFlow):
 
     # ---- one step --------------------------------------------------------------------------------------
 
-    def _exchange(self, response: Response) -> Steps[Mapping[str, Any]]:
-        """Send one response and process its reply; send it once more if Cognito has forgotten the device."""
+    def _exchange(self, response: Response) -> Effects[Mapping[str, Any]]:
+        """Send one response and process its reply; if Cognito has forgotten the device, send it again without the device."""
         reply = yield from self._send(response)
         if self.refusal is not None and self.history[-1].kind is DEVICE_DROPPED:
             # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY.
@@ -357,15 +358,15 @@ class FlowSteps(BaseFlow):
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:
-        """Return a sentence on what to try after the refusal of a refresh."""
+        """Return advice after the refusal of a refresh; None if there is no specific advice."""
         if type(response) not in r.REFRESH_RESPONSES:
             return None
         if refusal.code == "RefreshTokenReuseException":
             return _SHARE_TOKENS
-        device_unnamed = session_device_key(response, self.signin) is None
-        return _NAME_DEVICE if device_unnamed and _INVALID_REFRESH_TOKEN in refusal.message else None
+        names_no_device = session_device_key(response, self.signin) is None
+        return _NAME_DEVICE if names_no_device and _INVALID_REFRESH_TOKEN in refusal.message else None
 
-    def _send(self, response: Response) -> Steps[Mapping[str, Any]]:
+    def _send(self, response: Response) -> Effects[Mapping[str, Any]]:
         try:
             provider = self.cognito.client_secret
             if callable(provider):

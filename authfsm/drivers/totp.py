@@ -1,19 +1,19 @@
-"""Sets up an authenticator app for a user who is signed in: associate, show, verify, switch on.
+"""Sets up an authenticator app for a user who is signed in.
 
     enrolment = totp.associate(client, tokens.access_token, issuer="Example")
     print(enrolment.terminal())  # the user scans it, and reads a code from the app
     totp.verify(client, tokens.access_token, input("code: "))
 
-With asyncio, await `associate_async`, `verify_async` and `switch_on_async`: with an aiobotocore client, or with
-a plain one, whose calls then run in threads.
+With asyncio, await `associate_async`, `verify_async` and `switch_on_async`, with an aiobotocore client or with a
+boto3 client, whose calls then run in threads.
 
-A user who must enrol before there are tokens (MFA_SETUP) does so in the sign-in, by AssociateSoftwareToken,
-VerifySoftwareToken and CompleteMfaSetup.
+If Cognito asks for the set-up during a sign-in (MFA_SETUP), answer with AssociateSoftwareToken, VerifySoftwareToken and
+CompleteMfaSetup instead.
 
-Cognito stores one TOTP secret for each user, and a new one replaces it without notice: until it is verified
-the user signs in without TOTP, while GetUser still lists it as on (amplify-js #1226, #3844; according to the
-API reference the replacement happens at VerifySoftwareToken, so expect both). Therefore `associate` checks
-first, and replaces an app that is in use only with `replace=True`.
+Cognito stores one TOTP secret for each user. A new secret replaces it without notice: until the new one is verified,
+the user signs in without TOTP, although GetUser still lists the factor as enabled (amplify-js #1226, #3844). According
+to the API reference, VerifySoftwareToken replaces the secret; expect both. Therefore `associate` checks first, and
+replaces an app that is in use only with `replace=True`.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Requests: TypeAlias = Generator[Request, Any, T]
-"""A generator that yields requests, is sent their replies, and returns a T: for both kinds of clients."""
+"""A generator that yields requests, is sent their replies, and returns a T."""
 
-_STATE = State.AUTHENTICATED  # of every error: the tokens stay valid after a refusal
+_STATE = State.AUTHENTICATED  # the state in every error: a refusal does not invalidate the tokens
 
 
 class AlreadyEnrolled(CallerError):
@@ -67,14 +67,14 @@ def associate(
     account: str | None = None,
     replace: bool = False,
 ) -> Enrolment:
-    """Return a new TOTP secret for the user of this token, to be shown to the user and then verified.
+    """Return a new TOTP secret for the user of this token: show it to the user, and then call `verify`.
 
     Args:
-        client: any boto3 `cognito-idp` client; an unsigned one will do.
+        client: any boto3 `cognito-idp` client; it may be unsigned.
         access_token: the user's token, with the scope `aws.cognito.signin.user.admin`.
         issuer: your product's name, as the app will show it.
-        account: the account's name, as the app will show it; by default the user's e-mail address if the
-            pool has it, else the user name.
+        account: the account's name, as the app will show it; by default the user's e-mail address if there is one,
+            otherwise the user name.
         replace: continue if the user has an app. Until the new one is verified, the user may be signing
             in without TOTP.
 
@@ -83,7 +83,7 @@ def associate(
         Refused: Cognito refused; the class says who is at fault.
         ConnectionLost, NotSent, MalformedReply: no reply came, nothing was sent, the reply is not valid.
         BadField: `issuer` or `account` is empty; nothing was sent.
-        TypeError: an async client, which requires `associate_async`.
+        TypeError: the methods of the client are coroutine functions, which requires `associate_async`.
     """
     access_token = secret(access_token)
     return _run(client, _associate_steps(access_token, issuer, account, replace=replace))
@@ -105,7 +105,7 @@ async def associate_async(
 def _associate_steps(
     access_token: Secret[str], issuer: str, account: str | None, *, replace: bool
 ) -> Requests[Enrolment]:
-    # The names are checked first: afterwards the old secret may be gone.
+    # The names are checked before the request that may replace the old secret.
     enrolment = Enrolment("A" * 32, issuer, account or "account")
     user = yield from _call("GetUser", {"AccessToken": access_token})
     username = _text(user, "Username")
@@ -113,7 +113,7 @@ def _associate_steps(
         raise AlreadyEnrolled(username)
     attributes = {each.get("Name"): each.get("Value") for each in user.get("UserAttributes", ())}
     enrolment = attrs.evolve(enrolment, account=account or attributes.get("email") or username)
-    # The reply has no name of its own here: a traceback's frames must not show it.
+    # No local variable holds the reply: the frames of a traceback must not show it.
     secret_code = Secret(
         _text((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})), "SecretCode")
     )
@@ -130,15 +130,15 @@ def verify(
 ) -> None:
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
-    The code is used up: the next sign-in needs a later one. If the second request failed, the app is verified but not
-    in use: call `switch_on`. Client, token and errors are as for `associate`; a wrong code is a RefusedUser.
+    The next sign-in needs a later code. If the second request failed, the app is verified but not in use: call
+    `switch_on`. The errors are those of `associate`; a wrong code raises RefusedUser.
 
     Args:
         client: any boto3 `cognito-idp` client.
         access_token: the same user's token.
-        code: six digits, from the app; another may follow a wrong one.
-        device_name: FriendlyDeviceName, the app's name at later sign-ins.
-        preferred: ask for this factor first.
+        code: the six digits of the app; after a wrong code, call this again.
+        device_name: FriendlyDeviceName, the name of the app that later sign-ins show.
+        preferred: make this the preferred factor.
     """
     access_token = secret(access_token)
     code = secret(code)
@@ -163,7 +163,7 @@ def _verify_steps(
     access_token: Secret[str], code: Secret[str], device_name: str | None, *, preferred: bool
 ) -> Requests[None]:
     response = r.VerifySoftwareToken(code, device_name)
-    del code  # `response` has it in its valid form
+    del code  # `response` has the code in its valid form
     parameters: dict[str, Any] = {"AccessToken": access_token, "UserCode": response.code}
     if response.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = response.friendly_device_name
@@ -181,12 +181,12 @@ def switch_on(
 ) -> None:
     """Require the app's code at sign-in from now on: SetUserMFAPreference, for this factor alone.
 
-    Client, token and errors are as for `associate`. It is refused, for example, if no app has been verified.
+    The errors are those of `associate`; Cognito refuses, for example, if no app has been verified.
 
     Args:
         client: any boto3 `cognito-idp` client.
         access_token: the same user's token.
-        preferred: ask for this factor first, instead of another that was preferred.
+        preferred: make this the preferred factor, instead of another one.
     """
     access_token = secret(access_token)
     _run(client, _switch_on_steps(access_token, preferred=preferred))
@@ -199,8 +199,8 @@ async def switch_on_async(client: Any, access_token: str | Secret[str], *, prefe
 
 
 def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[None]:
-    # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. That the other
-    # one stops being preferred is inferred, and is what the local Cognito does.
+    # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. It is
+    # inferred that another factor then stops being preferred; the local Cognito does this.
     settings = {"Enabled": True, "PreferredMfa": preferred}
     yield from _call(
         "SetUserMFAPreference", {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings}
@@ -215,7 +215,7 @@ def _run(client: Any, steps: Requests[T]) -> T:
     try:
         request = next(steps)
         while True:
-            # No frame keeps the reply, which may contain secrets.
+            # No local variable holds the reply, which may contain secrets.
             request = steps.send(send_request(getattr(client, request.method), request, _STATE))
     except StopIteration as end:
         value: T = end.value

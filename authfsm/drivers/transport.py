@@ -1,11 +1,11 @@
-"""Sends requests through a boto3 or aiobotocore client; its failures become errors of this package.
+"""Sends requests through a boto3 or aiobotocore client, and turns its exceptions into errors of this package.
 
-botocore sends a request again if no reply came or the service failed, up to five times, without notice, whatever its
-configuration says (`retries`, AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito evaluated the
-first time has used up its session. So only repeatable requests are repeated: each client gets one event handler,
-which does nothing outside of the calls made here. The client's configuration and other calls are unchanged.
+If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
+AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito evaluated the first time has used up its session. So
+only repeatable requests are sent again, whatever the configuration: each client gets one event handler, which does
+nothing outside of the calls made here. The client's configuration and its other calls are unchanged.
 
-No message of botocore's is passed on if it may quote the value of a parameter.
+A message of botocore that may quote the value of a parameter is never passed on.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def send_request(call: Callable[..., Any], request: Request, state: State | None
         ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
             could not parse the reply.
     """
-    with _calling(call, request, state) as outcome:
+    with _translating_errors(call, request, state) as outcome:
         outcome.reply = call(**request.reveal())
     return outcome.result()
 
@@ -43,7 +43,7 @@ async def send_request_async(
     call: Callable[..., Any], request: Request, state: State | None
 ) -> Mapping[str, Any]:
     """See `send_request`, for a client whose methods are coroutine functions."""
-    with _calling(call, request, state) as outcome:
+    with _translating_errors(call, request, state) as outcome:
         outcome.reply = await call(**request.reveal())
     return outcome.result()
 
@@ -56,14 +56,16 @@ class _Outcome:
     error: AuthfsmError | None = None
 
     def result(self) -> Mapping[str, Any]:
-        # Called outside every handler, so that botocore's error is freed, with the request in its frames.
+        # Called outside of exception handlers, so that botocore's error, whose frames hold the request, is freed.
         if self.error is not None:
             raise self.error
         return self.reply
 
 
 @contextmanager
-def _calling(call: Callable[..., Any], request: Request, state: State | None) -> Iterator[_Outcome]:
+def _translating_errors(
+    call: Callable[..., Any], request: Request, state: State | None
+) -> Iterator[_Outcome]:
     outcome = _Outcome({})
     client = getattr(call, "__self__", None)
     try:
@@ -88,7 +90,7 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
         case exceptions.HTTPClientError() | exceptions.ConnectionError() | OSError():
             return ConnectionLost(type(error).__name__, state=state)
         case exceptions.ParamValidationError():
-            # The message may quote the value: only the parameter's name is taken from it.
+            # The message may quote the value, so only the parameter's name is taken from it.
             names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
         case exceptions.BotoCoreError():
@@ -101,7 +103,7 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
 
 
 def _raised_by_parser(error: BaseException) -> bool:
-    """Whether botocore raised this in its parser, or while it looked up an error's code."""
+    """Return whether botocore raised this in its parser, or while it looked up an error's code."""
     trace = error.__traceback__
     while trace is not None:
         frame = trace.tb_frame
@@ -148,13 +150,13 @@ def _sent_once(client: Any, operation: str) -> Iterator[None]:
 
 
 def _add_handler(client: Any) -> None:
-    with suppress(TypeError):  # an object without weak references gets its handler each time
+    with suppress(TypeError):  # an object that cannot be weakly referenced gets the handler each time
         if client in _clients_with_handler:
             return
     events = getattr(getattr(client, "meta", None), "events", None)
     if events is None:
-        return  # not a botocore client, so there are no retries of botocore's
-    # Before botocore's own handler, which sleeps and takes from its quota of retries.
+        return  # not a botocore client, so botocore does not repeat requests
+    # Registered before botocore's handler, which would sleep and use up part of its retry quota.
     events.register_first(_EVENT, _raise_instead_of_retry, unique_id=_HANDLER_ID)
     with suppress(TypeError):
         _clients_with_handler.add(client)
@@ -165,7 +167,7 @@ def _raise_instead_of_retry(
 ) -> None:
     """Raise what botocore would raise after its last attempt.
 
-    A handler cannot veto a retry: its return value is a delay, and the other handlers are asked too.
+    A handler cannot veto a retry by its return value, which is a delay: botocore then calls the other handlers too.
     """
     if _operation_sent_once.get() != operation.name:
         return

@@ -152,8 +152,4 @@ def choose(user: UserInput, screen: Screen, question: str, choices: Sequence[tup
 
 def _is_text(typed: str) -> bool:
     # Python decodes bytes of another encoding as surrogates, and no request can contain those.
-    try:
-        typed.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return not any("\ud800" <= each <= "\udfff" for each in typed)

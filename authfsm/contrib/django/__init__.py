@@ -27,9 +27,9 @@
 | ORIGIN | the site's origin, as `https://example.com` |
 | NAME | the site's name in authenticator apps; by default "Example" |
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
-| USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never gives to somebody else |
+| USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never assigns to another user |
 | STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |
-| SITE | the dotted path of a function that returns an `authfsm.contrib.web_sign_in.WebSignIn`; instead of all settings but those of user names and groups |
+| SITE | the dotted path of a function that returns an `authfsm.contrib.web_sign_in.WebSignIn`; it replaces all settings except USERNAME_CLAIM and those of groups |
 
 The cookies are sealed with keys derived from SECRET_KEY and SECRET_KEY_FALLBACKS. To use a local Cognito, set the
 environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER to the URL of `authfsm serve`.
@@ -37,8 +37,8 @@ environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER to the URL of `a
 The URLs are `authfsm:sign_in`, `challenge`, `forgot_password`, `passkeys` and `sign_out`, which takes a POST with
 `{% csrf_token %}`. Your own templates `authfsm/base.html`, `sign_in.html`, `challenge.html`, `passkeys.html` and
 `denied.html` replace those of this app. They get `site_name`, `error` (a sentence, or None) and `next`; `sign_in.html`
-also `username`, `flows` and `denied_user` (who is signed in, but may not open the page), and `challenge.html` what
-`BrowserSession.describe` returns (`form`, `step`, `enrolment` with a QR code).
+also `username`, `flows` and `denied_user` (a user who is signed in, but may not open the page), and `challenge.html`
+the values of `BrowserSession.describe` (`form`, `step`, `enrolment` with a QR code).
 
 The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
 Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`

@@ -1,4 +1,4 @@
-"""The app: signing out of Django revokes the tokens."""
+"""The configuration of the Django app; signing out of Django revokes Cognito's tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class CognitoConfig(AppConfig):
     verbose_name = "Amazon Cognito"
 
     def ready(self) -> None:
-        """Connect the signal."""
+        """Connect the handler that revokes the tokens."""
         user_logged_out.connect(_revoke, dispatch_uid="authfsm")
 
 

@@ -1,4 +1,4 @@
-"""The authentication backend: makes a Django user of verified claims, and sets the user's groups from Cognito's groups."""
+"""The authentication backend: creates or updates the Django user for verified claims, with the groups of Cognito."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from authfsm.contrib.django.conf import setting
 class CognitoBackend(ModelBackend):
     """Signs in the user whom an access token's claims name.
 
-    The user is created at the first sign-in, without a password. At each sign-in Cognito decides again: the user is in
-    exactly those Django groups, with the permissions that they have here, whose names are his Cognito groups, and is
-    staff or a superuser by STAFF_GROUPS and SUPERUSER_GROUPS.
+    The user is created at the first sign-in, without a password. At each sign-in the user's Django groups become those
+    with the names of the Cognito groups, and STAFF_GROUPS and SUPERUSER_GROUPS decide whether the user is staff or a
+    superuser.
     """
 
     def authenticate(  # type: ignore[override]  # the credentials are claims, not a password
         self, _request: Any, claims: Claims | None = None, profile: Claims | None = None, **_: Any
     ) -> Any:
-        """Return the user; None if there are no claims, or the name belongs to a user with a password here.
+        """Return the user; None if there are no claims, or the Django user of that name has a password.
 
         Args:
             _request: the request.
             claims: the verified claims of an access token.
-            profile: those of the ID token: `email`, `given_name` and `family_name`.
+            profile: the verified claims of the ID token: `email`, `given_name` and `family_name`.
         """
         if claims is None:
             return None
@@ -38,13 +38,13 @@ class CognitoBackend(ModelBackend):
             return None
         user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: name})  # noqa: SLF001 - the documented name
         if not created and user.has_usable_password():
-            return None  # an account of this site, not of Cognito's: it must not be taken over
+            return None  # an account that was not created by Cognito: it must not be taken over
         if created:
             user.set_unusable_password()
-        facts = profile.raw if profile is not None else {}
-        user.email = str(facts.get("email", ""))
-        user.first_name = str(facts.get("given_name") or claims.username or "")[:150]
-        user.last_name = str(facts.get("family_name", ""))[:150]
+        names = profile.raw if profile is not None else {}
+        user.email = str(names.get("email", ""))
+        user.first_name = str(names.get("given_name") or claims.username or "")[:150]
+        user.last_name = str(names.get("family_name", ""))[:150]
         groups = set(claims.groups)
         user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
         user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))

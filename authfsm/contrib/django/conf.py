@@ -25,27 +25,29 @@ _ALL: Final = {
 
 def setting(name: str, default: Any = None) -> Any:
     """Return one of the settings; ImproperlyConfigured if AUTHFSM is missing or has an unknown key."""
-    given = getattr(settings, "AUTHFSM", None)
-    if not isinstance(given, dict):
+    values = getattr(settings, "AUTHFSM", None)
+    if not isinstance(values, dict):
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
-    if unknown := sorted(given.keys() - _ALL):
-        raise ImproperlyConfigured(f"AUTHFSM has no {', '.join(unknown)}; it has {sorted(_ALL)}")
-    return given.get(name, default)
+    if unknown := sorted(values.keys() - _ALL):
+        raise ImproperlyConfigured(
+            f"AUTHFSM has unknown keys: {', '.join(unknown)}; the keys are {', '.join(sorted(_ALL))}"
+        )
+    return values.get(name, default)
 
 
 @cache
 def site() -> WebSignIn:
-    """Return the site's sign-in, made once; ImproperlyConfigured if a setting is missing, unknown or wrong."""
+    """Return the site's sign-in, created once; ImproperlyConfigured if a setting is missing, unknown or wrong."""
     try:
-        return _made()
+        return _create_site()
     except ValueError as error:
         raise ImproperlyConfigured(f"AUTHFSM: {error}") from None
 
 
-def _made() -> WebSignIn:
+def _create_site() -> WebSignIn:
     if path := setting("SITE"):
-        made: WebSignIn = import_string(path)()
-        return made
+        custom: WebSignIn = import_string(path)()
+        return custom
     if missing := [name for name in _REQUIRED if not setting(name)]:
         raise ImproperlyConfigured(f"AUTHFSM needs {', '.join(missing)}")
     pool_id, client_id = setting("POOL_ID"), setting("CLIENT_ID")

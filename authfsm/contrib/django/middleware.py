@@ -1,4 +1,4 @@
-"""The middleware: `request.cognito` is the browser's sign-in, whose tokens are kept fresh."""
+"""The middleware: adds the browser's sign-in to each request, as `request.cognito`, and refreshes its tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
 
 
 class _Masked(SafeExceptionReporterFilter):
-    """Hides what was typed at a sign-in, and what boto3 sends, from Django's page for developers (DEBUG) too."""
+    """Hides form fields and the frames of botocore on the error page of DEBUG, which shows both by default."""
 
     def is_active(self, _: Any) -> bool:
         return True
@@ -28,7 +28,7 @@ class _Masked(SafeExceptionReporterFilter):
 
 
 class CognitoMiddleware:
-    """Refreshes a signed-in user's tokens before they expire, and signs out whom Cognito has signed out.
+    """Refreshes a signed-in user's tokens before they expire; if the session has ended at Cognito, signs the user out.
 
     A view has the tokens from `request.cognito.signed_in().signed_in()`. While Cognito cannot be reached, users stay
     signed in.

@@ -1,4 +1,4 @@
-"""The addresses of the pages."""
+"""The URLs of the views."""
 
 from django.urls import path
 

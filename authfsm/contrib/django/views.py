@@ -1,4 +1,4 @@
-"""The pages: the first one, one for every challenge, and the way out. Their templates are in `authfsm/`."""
+"""The views (sign-in, all challenges, forgotten password, passkeys, sign-out); `templates/authfsm/` has their pages."""
 
 from __future__ import annotations
 
@@ -28,27 +28,29 @@ def _view(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest]
 
 @_view
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Ask for name and password, and begin."""
-    return _go_on(request, BrowserSession.begin) if request.method == "POST" else _page(request, "sign_in")
+    """Ask for the user name and the password, and begin the sign-in."""
+    return (
+        _take_step(request, BrowserSession.begin) if request.method == "POST" else _page(request, "sign_in")
+    )
 
 
 @_view
 def challenge(request: HttpRequest) -> HttpResponse:
-    """Ask what Cognito asks, and answer it."""
-    return _go_on(request, BrowserSession.answer) if request.method == "POST" else _page(request)
+    """Show the form of the current challenge; on POST, send the answer."""
+    return _take_step(request, BrowserSession.answer) if request.method == "POST" else _page(request)
 
 
 @require_POST
 @_view
 def forgot_password(request: HttpRequest) -> HttpResponse:
     """Send a code with which the user sets a new password."""
-    return _go_on(request, BrowserSession.forgot_password)
+    return _take_step(request, BrowserSession.forgot_password)
 
 
 @_view
 @login_required
 def passkeys(request: HttpRequest) -> HttpResponse:
-    """Show the user's passkeys, and register another."""
+    """Show the user's passkeys; on POST, register another."""
     try:
         if request.method == "POST":
             _browser(request).add_passkey(request.POST.dict())
@@ -61,25 +63,29 @@ def passkeys(request: HttpRequest) -> HttpResponse:
 @require_POST
 @_view
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out of Django, which revokes the tokens, and of Cognito."""
+    """Sign out of Django. The signal handler in `apps.py` then revokes Cognito's tokens."""
     logout(request)
     return redirect(resolve_url(settings.LOGOUT_REDIRECT_URL or "authfsm:sign_in"))
 
 
-def _go_on(request: HttpRequest, step: Callable[[BrowserSession, Values], Flow | None]) -> HttpResponse:
-    """Take a step, and show where it leads: into the site, to the next page, to the same one, or to the first."""
-    own = {"csrfmiddlewaretoken", "next"}
-    try:
-        flow = step(_browser(request), {k: text for k, text in request.POST.dict().items() if k not in own})
+def _take_step(request: HttpRequest, step: Callable[[BrowserSession, Values], Flow | None]) -> HttpResponse:
+    """Take a step of the sign-in; redirect to the next challenge or the page that the user wanted, or show the error."""
+    django_fields = {"csrfmiddlewaretoken", "next"}
+    try:  # no local variable holds the input: a traceback would show it
+        flow = step(
+            _browser(request),
+            {name: text for name, text in request.POST.dict().items() if name not in django_fields},
+        )
     except AuthfsmError as error:
         return _page(request, error=error)
     if flow is None or flow.tokens is None:
         query = urlencode({"next": _next(request)})
         return HttpResponseRedirect(f"{reverse('authfsm:challenge')}?{query}")
-    return _enter(request, flow)
+    return _log_in_to_django(request, flow)
 
 
-def _enter(request: HttpRequest, flow: Flow) -> HttpResponse:
+def _log_in_to_django(request: HttpRequest, flow: Flow) -> HttpResponse:
+    """Log in the user of the verified tokens, and redirect; without a user, show the page `denied`."""
     tokens, verifier = flow.signed_in(), _browser(request).site.verifier
     try:
         claims = verifier.verify(tokens.access_token)
@@ -88,7 +94,7 @@ def _enter(request: HttpRequest, flow: Flow) -> HttpResponse:
         return _page(request, error=error)
     user = authenticate(request, claims=claims, profile=profile)
     if user is None:
-        _browser(request).cookies.drop("session")
+        _browser(request).cookies.drop("tokens")
         denied = _page(request, "denied")
         denied.status_code = 403
         return denied
@@ -97,21 +103,21 @@ def _enter(request: HttpRequest, flow: Flow) -> HttpResponse:
 
 
 def _page(
-    request: HttpRequest, name: str = "challenge", error: AuthfsmError | None = None, **shown: Any
+    request: HttpRequest, name: str = "challenge", error: AuthfsmError | None = None, **variables: Any
 ) -> HttpResponse:
-    """Return a page; instead of a challenge's the first one, if nothing is pending."""
+    """Return a page; in place of the challenge page, if no sign-in is pending, the sign-in page."""
     browser = _browser(request)
     try:
         if name == "challenge":
-            shown = browser.describe(browser.pending())
-    except SealError as nothing:
-        name, error = "sign_in", error or nothing
-    first = {"flows": browser.site.flows, "username": browser.begun.get("username", "")}
+            variables = browser.describe(browser.pending())
+    except SealError as not_pending:
+        name, error = "sign_in", error or not_pending
+    defaults = {"flows": browser.site.flows, "username": browser.first_input.get("username", "")}
     user: Any = request.user
     if user.is_authenticated and "next" in request.GET:  # a page that needs permissions sent the user here
-        first["denied_user"] = user.first_name or user.get_username()
+        defaults["denied_user"] = user.first_name or user.get_username()
     common = {"error": error and error.for_person(), "site_name": browser.site.name, "next": _next(request)}
-    return render(request, f"authfsm/{name}.html", {**first, **shown, **common})
+    return render(request, f"authfsm/{name}.html", {**defaults, **variables, **common})
 
 
 def _browser(request: HttpRequest) -> BrowserSession:
@@ -120,8 +126,8 @@ def _browser(request: HttpRequest) -> BrowserSession:
 
 
 def _next(request: HttpRequest) -> str:
-    """Return where the user wants to go, if that is on this site."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    """Return the URL to which the user wants to go if it is on this site, otherwise LOGIN_REDIRECT_URL."""
+    url = request.POST.get("next") or request.GET.get("next") or ""
     host = {request.get_host()}
-    safe = url_has_allowed_host_and_scheme(wanted, host, require_https=request.is_secure())
-    return wanted if safe else resolve_url(settings.LOGIN_REDIRECT_URL)
+    safe = url_has_allowed_host_and_scheme(url, host, require_https=request.is_secure())
+    return url if safe else resolve_url(settings.LOGIN_REDIRECT_URL)

@@ -33,7 +33,7 @@ class Pages:
     def start(self, request: Request) -> Response:
         """Ask who the user is."""
         browser = self.auth.browser(request)
-        return self._show(browser, request, "sign_in", flows=self.flows, **browser.begun)
+        return self._show(browser, request, "sign_in", flows=self.flows, **browser.first_input)
 
     def begin(self, request: Request, values: Values) -> Response:
         """Begin, and run until user input is required."""
@@ -124,7 +124,7 @@ class Pages:
 
     def _show(self, browser: BrowserSession, request: Request, template: str, **facts: Any) -> Response:
         """Return a page with the pending notice and a random number for its forms."""
-        notice = browser.cookies.facts("notice")
+        notice = browser.cookies.unseal("notice")
         if notice:
             browser.cookies.drop("notice")
         facts |= {"site": self.auth.site.name, "number": token_urlsafe(), "notice": notice}
