@@ -126,7 +126,7 @@ def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
     payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
 
     if isinstance(reply, Acknowledgement):
-        assert dict(reply.facts) == payload
+        assert dict(reply.members) == payload
     for path, value in leaves(payload):
         assert value in parts, path
     for path in keys(payload):

@@ -258,7 +258,7 @@ def test_a_user_scans_it_during_sign_in(signing_key: RSAKey) -> None:
     pool.add_user("ada", password=PASSWORD)
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert isinstance(flow.challenge, MfaSetup)
-    with pytest.raises(BadField, match="answer AssociateSoftwareToken first"):
+    with pytest.raises(BadField, match="is not known yet"):
         Enrolment.of(flow.challenge, issuer="Example")
 
     flow.answer(r.AssociateSoftwareToken())

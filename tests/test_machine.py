@@ -97,7 +97,7 @@ def test_a_reply_off_the_table_raises() -> None:
         page.user_srp_auth(State.AUTHENTICATED)
     with pytest.raises(RefusedForNow):
         page.user_srp_auth(error("TooManyRequestsException"))
-    with pytest.raises(TypeError, match="takes its reply"):
+    with pytest.raises(TypeError, match="takes a State"):
         page.user_srp_auth()
     with pytest.raises(TypeError, match="not int"):
         page.user_srp_auth(5)
@@ -315,13 +315,16 @@ class ReadOnly:
 FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
     "attrs": (
         attrs.make_class("Page", ["name"], frozen=True, slots=False),
-        "Page does not let its state be set",
+        "Page has an attribute 'state' that cannot be set",
     ),
     "dataclass": (
         dataclasses.make_dataclass("Page", ["name"], frozen=True),
-        "Page does not let its state be set",
+        "Page has an attribute 'state' that cannot be set",
     ),
-    "property": (lambda _: ReadOnly(), "ReadOnly does not let its state be set: a model must not be frozen"),
+    "property": (
+        lambda _: ReadOnly(),
+        "ReadOnly has an attribute 'state' that cannot be set: neither a model",
+    ),
     "slots": (attrs.make_class("Page", ["name"], slots=True), "Page cannot get triggers.*attrs.define"),
     "namedtuple": (lambda _: Pair(), "Pair cannot get triggers"),
 }

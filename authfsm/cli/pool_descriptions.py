@@ -69,38 +69,32 @@ class PoolOptions:
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""
         if self.pool_id:
-            return fetch(self.pool_id, self.client_id, self.profile, self.region, self.endpoint_url)
+            return self._fetch(self.pool_id)
         return read(self.settings) if self.settings else None
 
+    def _fetch(self, pool_id: str) -> Descriptions:
+        """Fetch a pool's descriptions from AWS, in the form that `--settings` reads."""
+        import boto3  # noqa: PLC0415 - slow, and not needed to read a file
+        from botocore import exceptions  # noqa: PLC0415 - the same
 
-def fetch(
-    pool_id: str, client_id: str | None, profile: str | None, region: str | None, url: str | None
-) -> Descriptions:
-    """Fetch a pool's descriptions from AWS, in the form that `--settings` reads."""
-    import boto3  # noqa: PLC0415 - slow, and not needed to read a file
-    from botocore import exceptions  # noqa: PLC0415 - the same
-
-    try:
-        pool_name(pool_id)  # raises ValueError unless it is a pool's id
-        session = boto3.session.Session(profile_name=profile)
-        client = session.client(
-            "cognito-idp", region_name=region or pool_id.partition("_")[0], endpoint_url=url
-        )
-        pool, app, mfa = fetch_descriptions(client, pool_id, client_id)
-    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
-        raise Failed(_NO_KEYS) from None
-    except exceptions.ProfileNotFound as error:
-        raise Failed(f"{error}: see aws configure list-profiles") from None
-    except exceptions.SSOError as error:
-        raise Failed(f"{error}; run `aws sso login`") from None
-    except exceptions.ClientError as error:
-        raise Failed(_refused(error.response["Error"], pool_id, client_id)) from None
-    except (exceptions.BotoCoreError, ValueError) as error:
-        raise Failed(f"{pool_id} could not be described: {error}") from None
-    descriptions: Descriptions = {"UserPool": pool["UserPool"], "MfaConfig": mfa}
-    if app is not None:
-        descriptions["UserPoolClient"] = app["UserPoolClient"]
-    return _checked(descriptions, pool_id)
+        region = self.region or pool_id.partition("_")[0]
+        try:
+            pool_name(pool_id)  # raises ValueError unless it is a pool's id
+            session = boto3.session.Session(profile_name=self.profile)
+            client = session.client("cognito-idp", region_name=region, endpoint_url=self.endpoint_url)
+            pool, app, mfa = fetch_descriptions(client, pool_id, self.client_id)
+        except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
+            raise Failed(_NO_KEYS) from None
+        except exceptions.ProfileNotFound as error:
+            raise Failed(f"{error}: see aws configure list-profiles") from None
+        except exceptions.SSOError as error:
+            raise Failed(f"{error}; run `aws sso login`") from None
+        except exceptions.ClientError as error:
+            raise Failed(_refused(error.response["Error"], pool_id, self.client_id)) from None
+        except (exceptions.BotoCoreError, ValueError) as error:
+            raise Failed(f"{pool_id} could not be described: {error}") from None
+        client_part = {} if app is None else {"UserPoolClient": app["UserPoolClient"]}
+        return _checked({"UserPool": pool["UserPool"], "MfaConfig": mfa, **client_part}, pool_id)
 
 
 def _refused(error: Any, pool_id: str, client_id: str | None) -> str:

@@ -6,10 +6,9 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 
 import attrs
 from attrs import frozen
@@ -129,26 +128,18 @@ def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> tra
         task = bar.add_task(title, total=trail.size)
         try:
             loading = worker.submit(trail.load)
-            while not _is_finished(loading):
+            while not wait([loading], _REFRESH_SECONDS).done:
                 bar.update(task, completed=min(trail.bytes_read, trail.size))
             loading.result()
             bar.update(task, completed=trail.size)
             judging = worker.submit(trail.funnel, limit)
             bar.add_task("Checking against the table", total=None)
-            while not _is_finished(judging):
+            while not wait([judging], _REFRESH_SECONDS).done:
                 bar.refresh()
             return judging.result()
         except KeyboardInterrupt:
             trail.stop()  # otherwise leaving the block waits for the worker
             raise
-
-
-def _is_finished(work: Future[Any]) -> bool:
-    try:
-        work.exception(timeout=_REFRESH_SECONDS)
-    except NotYet:
-        return False
-    return True
 
 
 def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:

@@ -1,4 +1,4 @@
-"""Writes the requests about accounts in Cognito's spelling, and reads their replies."""
+"""Writes the requests about accounts in Cognito's spelling, and reads the replies to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret
-from authfsm.core.wire_replies import mask_secrets, read_other, required_text
+from authfsm.core.wire_replies import mask_secrets, read_account_or_token_reply, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
@@ -20,13 +20,13 @@ from authfsm.protocol.errors import InvalidInput, MalformedReply
 from authfsm.protocol.forms import is_json
 from authfsm.protocol.replies import Acknowledgement, Refusal
 
-Facts = Mapping[str, Any]
+Members = Mapping[str, Any]
 
 
 def write_account_request(
     request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None
 ) -> Request:
-    """Return the request of the API, with SECRET_HASH if the app client has a secret."""
+    """Return the API request, with SecretHash if the app client has a secret."""
     operation = type(request).__name__
     parameters: dict[str, Any] = {}
     for name in attrs.fields_dict(type(request)):
@@ -39,7 +39,9 @@ def write_account_request(
             value = json.loads(value.reveal())
         elif isinstance(value, Mapping):
             value = dict(value)
-            if name != "client_metadata":  # personal data, and so wrapped
+            if (
+                name != "client_metadata"
+            ):  # the other mappings have personal data, so their values are wrapped
                 value = [{"Name": key, "Value": Secret(each)} for key, each in value.items()]
         parameters[a.member_of(request, name)] = value
     username = parameters.get("Username")
@@ -52,21 +54,21 @@ def write_account_request(
 
 
 def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement | Refusal:
-    """Return the reply to a request, with its secrets wrapped or masked."""
-    reply = read_other(raw, sent.operation)
+    """Return the parsed reply to a request, with its Session wrapped; the message of a refusal shows no secret."""
+    reply = read_account_or_token_reply(raw, sent.operation)
     if isinstance(reply, Refusal):
         if rule := account_error_rule(reply.code, reply.message):
             reply = attrs.evolve(reply, action=rule.action, fault=rule.fault)
         return mask_secrets(reply, sent.parameters.values())
-    if isinstance(session := reply.facts.get("Session"), str):
-        reply = attrs.evolve(reply, facts={**reply.facts, "Session": Secret(session)})
+    if isinstance(session := reply.members.get("Session"), str):
+        reply = attrs.evolve(reply, members={**reply.members, "Session": Secret(session)})
     return reply
 
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
-    """Return the value in a reply."""
-    read = _READERS.get(type(request))
-    return cast("ReplyT", read and read(request, reply.facts))
+    """Return what the account's method returns for this reply, for example a UserProfile; None if it has no value."""
+    reader = _READERS.get(type(request))
+    return cast("ReplyT", reader and reader(request, reply.members))
 
 
 def _delivery(details: Any) -> a.CodeDelivery:
@@ -76,47 +78,47 @@ def _delivery(details: Any) -> a.CodeDelivery:
     return a.CodeDelivery(*(required_text(details, each) if details.get(each) else None for each in names))
 
 
-def _sent_code(_: Any, facts: Facts) -> a.CodeDelivery:
-    return _delivery(facts.get("CodeDeliveryDetails"))
+def _sent_code(_: Any, members: Members) -> a.CodeDelivery:
+    return _delivery(members.get("CodeDeliveryDetails"))
 
 
-def _new_account(request: a.SignUp, facts: Facts) -> a.NewAccount:
-    details = facts.get("CodeDeliveryDetails")
+def _new_account(request: a.SignUp, members: Members) -> a.NewAccount:
+    details = members.get("CodeDeliveryDetails")
     return a.NewAccount(
         username=request.username,
-        user_sub=required_text(facts, "UserSub"),
-        confirmed=facts.get("UserConfirmed") is True,
+        user_sub=required_text(members, "UserSub"),
+        confirmed=members.get("UserConfirmed") is True,
         delivery=_delivery(details) if details else None,
-        session=facts.get("Session") or None,
+        session=members.get("Session") or None,
     )
 
 
-def _profile(_: Any, facts: Facts) -> a.UserProfile:
-    attributes, factors = facts.get("UserAttributes", ()), facts.get("UserMFASettingList", ())
+def _profile(_: Any, members: Members) -> a.UserProfile:
+    attributes, factors = members.get("UserAttributes", ()), members.get("UserMFASettingList", ())
     if not isinstance(attributes, (list, tuple)) or not isinstance(factors, (list, tuple)):
         raise MalformedReply("UserAttributes or UserMFASettingList is not a list")
     if not all(isinstance(each, Mapping) and "Name" in each for each in attributes):
-        raise MalformedReply("UserAttributes holds something without a Name")
+        raise MalformedReply("UserAttributes has an item without a Name")
     return a.UserProfile(
-        username=required_text(facts, "Username"),
+        username=required_text(members, "Username"),
         attributes={str(each["Name"]): str(each.get("Value", "")) for each in attributes},
         mfa=tuple(map(str, factors)),
-        preferred_mfa=facts.get("PreferredMfaSetting"),
+        preferred_mfa=members.get("PreferredMfaSetting"),
     )
 
 
-def _deliveries(_: Any, facts: Facts) -> tuple[a.CodeDelivery, ...]:
-    details = facts.get("CodeDeliveryDetailsList") or ()
+def _deliveries(_: Any, members: Members) -> tuple[a.CodeDelivery, ...]:
+    details = members.get("CodeDeliveryDetailsList") or ()
     if not isinstance(details, (list, tuple)):
         raise MalformedReply("CodeDeliveryDetailsList is not a list")
     return tuple(map(_delivery, details))
 
 
-def _confirmed(request: Any, facts: Facts) -> a.Confirmed:
-    return a.Confirmed(request.username, facts.get("Session") or None)
+def _confirmed(request: Any, members: Members) -> a.Confirmed:
+    return a.Confirmed(request.username, members.get("Session") or None)
 
 
-_READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]] = {
+_READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Members], Any]]] = {
     a.SignUp: _new_account,
     a.ConfirmSignUp: _confirmed,
     a.ResendConfirmationCode: _sent_code,
@@ -125,7 +127,7 @@ _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Facts], Any]]]
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
     a.GetUserAttributeVerificationCode: _sent_code,
-    a.ListWebAuthnCredentials: lambda _, facts: facts.get("Credentials", []),
-    a.StartWebAuthnRegistration: lambda _, facts: facts.get("CredentialCreationOptions", {}),
+    a.ListWebAuthnCredentials: lambda _, members: members.get("Credentials", []),
+    a.StartWebAuthnRegistration: lambda _, members: members.get("CredentialCreationOptions", {}),
 }
-"""The readers of the replies; the other operations reply with nothing."""
+"""The functions that read the value of a reply; the replies to other operations have none."""

@@ -1,4 +1,4 @@
-"""A remembered device, and the SRP proof of a user's or a device's password."""
+"""A remembered device, and the SRP proof of the password of a user or a device."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SALT_BYTES: Final = 16
 
 @frozen
 class Device(WrapsSecrets):
-    """The identity of a remembered device: keep it safely, and pass it to the next sign-in.
+    """The identity of a remembered device: store it safely, and pass it to the next sign-in.
 
     Args:
         device_key: DeviceKey.
         device_group_key: DeviceGroupKey.
-        password: the device's own password, which no user ever sees.
+        password: the password of the device, which is random and which users never see.
     """
 
     device_key: str = field(validator=is_text)
@@ -59,10 +59,10 @@ class Device(WrapsSecrets):
         )
 
     def seal(self, key: Key) -> str:
-        """Return the device as a string that only a holder of the key can read or change, to keep for years.
+        """Return the device as a string that only a holder of the key can read or change. It has no time limit.
 
         Args:
-            key: the key of `authfsm.new_key`, or several: the first seals.
+            key: the key of `authfsm.new_key`, or several, the first of which is used.
 
         Raises:
             BadKey: the key is not valid.
@@ -76,10 +76,11 @@ class Device(WrapsSecrets):
 
         Args:
             sealed: the sealed device; None if there is none.
-            key: the key, or several: all unseal.
+            key: the key, or several, each of which is tried.
 
         Raises:
-            SealBroken, SealTooNew, BadKey: as `Cognito.resume`; or it is not a device.
+            SealMissing, SealTooNew, BadKey: as for `Cognito.resume`.
+            SealBroken: tampered with, sealed with another key, or not a sealed device.
         """
         key = wrapped_keys(key)
         text = decrypt(sealed, key, "sealed device")
@@ -88,14 +89,14 @@ class Device(WrapsSecrets):
 
 @frozen
 class SrpIdentity:
-    """The identity in an SRP proof: a user's name and password in a pool, or those of a device."""
+    """The identity in an SRP proof: that of a user in a pool, or of a device."""
 
     realm: str  # the pool's name, or DeviceGroupKey
     name: str  # USER_ID_FOR_SRP, or DEVICE_KEY
     password: Secret[str]
 
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
-        """Return the proof for a challenge."""
+        """Return the SRP proof for a challenge, with the key pair whose SRP_A the challenge replies to."""
         timestamp = srp.timestamp(now)
         signature = srp.claim_signature(
             ephemeral, realm=self.realm, name=self.name, password=self.password, salt=challenge.salt,

@@ -1,7 +1,7 @@
 """Encrypts and authenticates JSON under the application's key: the seals of sign-ins, tokens and devices.
 
-Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). Of several keys the first seals and all unseal, so that keys can be
-rotated. Only this module of the core imports `cryptography`.
+Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). With several keys, the first one seals, and each is tried to unseal,
+so that keys can be rotated. Only this module of the core imports `cryptography`.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from authfsm.protocol import errors as e
 T = TypeVar("T")
 
 VERSION: Final = 1
-"""The version of the JSON documents that this package writes. It reads every version up to this one."""
+"""The version of the JSON documents that this package writes. It reads this version and every earlier one."""
 
 LARGEST: Final = 1 << 18
-"""The longest seal, in characters: about a hundred times the length of a usual one."""
+"""The longest seal, in characters: about a hundred times the usual length."""
 
 
 class BadKey(e.CallerError, ValueError):
-    """The value is not a valid sealing key: 32 bytes in URL-safe base64. `new_key` makes one."""
+    """The value is not a valid sealing key: 32 bytes in URL-safe base64, as `new_key` returns it."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the key is not valid: a key is 32 bytes in URL-safe base64; authfsm.new_key() makes one"
+            "the key is not valid: a key is 32 bytes in URL-safe base64, as authfsm.new_key() returns it"
         )
 
 
 class TooLongToSeal(e.CallerError, ValueError):
-    """The value is too large to seal; of a sign-in, the metadata, history or challenge parameters are too long."""
+    """The value is too large to seal; in a sign-in, the metadata, history or challenge parameters are too long."""
 
     def __init__(self) -> None:
         super().__init__(f"it is too large to seal: the seal would exceed {LARGEST} characters")
@@ -51,7 +51,7 @@ def new_key() -> Secret[str]:
 
 
 def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys for the sign-in of one ticket only: HMAC-SHA256 of the ticket under each of the application's."""
+    """Return the keys that seal only the sign-in of one ticket: HMAC-SHA256 of the ticket under each key of the application."""
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
         return tuple([_derived(each, ticket) for each in key])
@@ -66,7 +66,7 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
 
 
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
-    """Return a document as JSON, its secrets in plain text: with its version, without members that are None or empty."""
+    """Return a document as JSON with its version and its secrets in plain text, without members that are None or empty."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
     form = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(form), separators=(",", ":"), ensure_ascii=False))
@@ -76,7 +76,7 @@ def form_from_json(
     text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
 ) -> T:  # fmt: skip
-    """Return the result of `build` for the document in a JSON string; check its version and its `owner`'s members."""
+    """Return the result of `build` for the document in a JSON string, after a check of its version and its owner."""
     error: e.SealError = e.SealBroken(f"it is not {kind}")
     with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         form = json.loads(text.reveal())
@@ -88,7 +88,7 @@ def form_from_json(
             if all(form.get(name) == value for name, value in owner.items()):
                 return build(form)
             error = e.SealWrongClient("it belongs to another user pool or app client")
-    # Raised outside the block, and without the document, so that no frame of the error shows its secrets.
+    # Raised outside of `suppress`, and without the document, so that no frame of the error shows its secrets.
     form = None
     raise error
 
@@ -97,7 +97,7 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """Return a string that only a holder of the key can read or change: letters, digits, `-_=`."""
     key = wrapped_keys(key)
     fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
-    # JSON from a Lambda trigger may contain a lone surrogate, which strict UTF-8 cannot encode. No local holds it.
+    # A Lambda trigger's JSON may contain lone surrogates, which strict UTF-8 cannot encode. No local variable holds the text.
     sealed = fernet.encrypt_at_time(text.reveal().encode("utf-8", "surrogatepass"), seconds)
     if len(sealed) > LARGEST:
         raise TooLongToSeal

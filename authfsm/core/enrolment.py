@@ -1,7 +1,7 @@
 """The TOTP secret for an authenticator app: as a URI, and as the QR code of that URI.
 
-Whoever sees the code or the URI can generate the user's codes from then on. So an `Enrolment` shows neither in its
-repr nor in Jupyter; only `svg()` and `terminal()` draw it. In a notebook use
+Whoever sees the QR code or the URI can generate the user's codes from then on. So neither the repr of an `Enrolment`
+nor Jupyter shows them; only `svg()` and `terminal()` draw the QR code. In a notebook use
 `IPython.display.SVG(enrolment.svg())`, and clear that output before you save the file: it contains the secret.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class NoQrCode(OperatorError):
-    """QR codes need the package segno, which is not installed; `Enrolment.uri` does not."""
+    """QR codes need the package segno, which is not installed; `Enrolment.uri` works without it."""
 
     def __init__(self) -> None:
         super().__init__("QR codes need the package segno, which is not installed: pip install 'authfsm[qr]'")
@@ -34,7 +34,7 @@ class NoQrCode(OperatorError):
 def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     is_text(enrolment, attribute, value)
     usable = False
-    with suppress(ValueError):  # not raised in here: pyotp's frames contain the secret
+    with suppress(ValueError):  # raised outside this block, because pyotp's frames contain the secret
         usable = bool(TOTP(value.reveal()).at(0))
     if not usable:
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
@@ -47,7 +47,7 @@ _CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:
     is_text(enrolment, attribute, value)
     if _CONTROL_CHARACTERS.search(value):
-        raise BadField(type(enrolment), attribute.name, "must not hold control characters")
+        raise BadField(type(enrolment), attribute.name, "must not contain control characters")
 
 
 @frozen
@@ -73,10 +73,12 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: AssociateSoftwareToken was not answered yet; or a name is empty.
+            BadField: the challenge has no secret code yet, or a name is empty.
         """
         if challenge.secret_code is None:
-            raise BadField(cls, "secret_code", "is not known yet: answer AssociateSoftwareToken first")
+            raise BadField(
+                cls, "secret_code", "is not known yet: call flow.answer(AssociateSoftwareToken()) first"
+            )
         return cls(challenge.secret_code, issuer, account or challenge.username or "")
 
     @property
@@ -84,12 +86,12 @@ class Enrolment(WrapsSecrets):
         """The secret, the issuer and the account in one otpauth:// URI, percent-encoded.
 
         Source: "Key Uri Format" of google-authenticator. It forbids a colon in the issuer and the account,
-        but some user names contain one. Here it is written %3A: an app that splits the label before it
-        decodes it shows the colon, another one cuts the name there. The codes are right in both.
+        but some user names contain one. Here it is written %3A. Apps that split the label before decoding show
+        the colon; apps that decode first cut the name at the colon. The codes are right in both.
         """
         plain = TOTP(self.secret_code.reveal()).provisioning_uri(name=self.account, issuer_name=self.issuer)
-        # "The label ... should be encoded ... according to RFC 3986". pyotp does not encode "/", at which
-        # some apps end the label.
+        # "The label ... should be encoded ... according to RFC 3986". pyotp does not encode "/", where some
+        # apps end the label.
         scheme, _, rest = plain.partition("://totp/")
         label, _, query = rest.partition("?")
         return Secret(f"{scheme}://totp/{label.replace('/', '%2F')}?{query}")
@@ -114,11 +116,11 @@ class Enrolment(WrapsSecrets):
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Raises as `svg`.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret. The errors are those of `svg`.
 
         Args:
-            colour: set white and black by ANSI escapes, so that it is the same on dark and light terminals. Without
-                them it is right on a dark terminal and inverted on a light one.
+            colour: set white and black by ANSI escapes, for dark and light terminals. If False, the code is right on
+                a dark terminal and inverted on a light one.
         """
         text = StringIO()
         self._code().terminal(text, compact=True)
@@ -131,11 +133,13 @@ class Enrolment(WrapsSecrets):
 
     def _code(self) -> QRCode:
         try:
-            import segno  # noqa: PLC0415 - an extra, and only drawing needs it
+            import segno  # noqa: PLC0415 - an extra, needed only to draw
         except ImportError:
             raise NoQrCode from None
         code: QRCode | None = None
-        with suppress(segno.DataOverflowError):  # not raised in here: its frames contain the URI
+        with suppress(
+            segno.DataOverflowError
+        ):  # raised outside this block, because its frames contain the URI
             code = segno.make_qr(self.uri.reveal())
         if code is None:
             raise BadField(type(self), "account", "and issuer are too long for a QR code")

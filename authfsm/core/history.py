@@ -3,9 +3,9 @@
     {"step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA", "role": "second factor",
      "at": "2026-11-23T01:02:03+00:00"}
 
-`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is its
-trigger. `role`, `at`, `error` and `action` are left out if they are None. Nothing else is
-written, and nothing else is read.
+`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is the trigger of
+the response. `role`, `at`, `error` and `action` are omitted if they are None. Other members are not written, and are
+ignored when read.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, Transition, l
 
 @frozen
 class Step:
-    """One step of a sign-in: the response that was sent, and the state its reply led to. No secrets.
+    """One step of a sign-in: the response that was sent, and the state to which its reply led. It has no secrets.
 
     Args:
         number: 1 for the first step.
         source: the state before the step.
         response: the class of the response that was sent.
         dest: the state after the step; the same as `source` if the reply changed nothing.
-        role: which factor the new state asks for, if it asks for one.
-        action: what to do next, if the reply was a refusal; `error` is Cognito's code then.
-        at: when the reply came, if the driver gave the time.
+        role: the factor that the new state asks for; None if it asks for no factor.
+        action: the recovery action if the reply was a refusal; `error` is then Cognito's error code.
+        at: when the reply came; None if it is unknown.
     """
 
     number: int
@@ -50,7 +50,7 @@ class Step:
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of self-loop; None if the step left its state, or changed nothing."""
+        """The kind of the transition if it stayed in its state; None if the state changed, or nothing did."""
         return loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
 
 
@@ -70,18 +70,18 @@ class BadHistory(CallerError, ValueError):
 
 
 def history_to_json(history: Iterable[Step]) -> str:
-    """Return one or more histories (`flow.history`) as text: one line for each step, each ended by a newline."""
+    """Return one or more histories (`flow.history`) as text, with a line for each step."""
     return "".join(f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history)
 
 
 def history_from_json(text: str) -> History:
     """Return the history of one sign-in from the output of `history_to_json`, or raise BadHistory."""
-    histories: list[list[Step]] = [[]]
+    steps: list[Step] = []
     for line, step in _steps(text):
-        if histories[0] and step.number == 1:
+        if steps and step.number == 1:
             raise BadHistory(line, "begins another sign-in")
-        _append(histories[0], line, step)
-    return History(histories[0])
+        _append(steps, line, step)
+    return History(steps)
 
 
 def histories_from_json(text: str) -> tuple[History, ...]:
@@ -95,7 +95,7 @@ def histories_from_json(text: str) -> tuple[History, ...]:
 
 
 def step_to_dict(step: Step) -> dict[str, Any]:
-    """Return the fields of a step but its number as JSON values, without those that are None."""
+    """Return the fields of a step as JSON values, without its number and without those that are None."""
     fields = {
         "from": str(step.source),
         "response": step.response.trigger,
@@ -133,7 +133,7 @@ def _member(members: Any, fields: Mapping[str, Any], name: str) -> Any:
 
 def _append(steps: list[Step], line: int, step: Step) -> None:
     if step.number != len(steps) + 1:
-        raise BadHistory(line, f"has step {step.number} where {len(steps) + 1} is due")
+        raise BadHistory(line, f"has step {step.number}, but step {len(steps) + 1} must come next")
     steps.append(step)
 
 
@@ -153,11 +153,11 @@ def _read_line(line: int, text: str) -> Step:
     try:
         step = step_from_dict(fields["step"], fields)
     except KeyError as error:
-        raise BadHistory(line, f"has no {error.args[0]} with a known value") from None
+        raise BadHistory(line, f"has no member {error.args[0]!r} with a known value") from None
     except (TypeError, ValueError):
         raise BadHistory(line, "has an invalid step, role, error, action or time") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)
-    # A refusal that changes nothing (throttling, for one) is not on the table in every state.
+    # The table does not have refusals after which nothing changes (throttling, for example) for every state.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(
             line, f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}"

@@ -1,11 +1,11 @@
-"""Runs the protocol's table with `transitions`; this is the only module that imports it.
+"""Runs the protocol's table with `transitions`; only this module imports that package.
 
-`advance` moves a sign-in along the table, with one shared machine that moves any number of light objects. `build`
-returns an ordinary `transitions` machine over the same table, for applications with their own callbacks and states.
+`advance` moves a sign-in along the table; all sign-ins share one machine. `build` returns an ordinary `transitions`
+machine over the same table, for applications with their own callbacks and states.
 
-The condition of every transition is "the reply leads here". A new challenge of the same name is a reflexive
-transition: `transitions` leaves the state and enters it again. The other self-loops (a retry, an acknowledgement, a
-dropped device) are internal: the state is not left, and only the machine's own callbacks are called.
+The condition of every transition is that the reply leads there. A new challenge of the same name is a reflexive
+transition: `transitions` leaves the state and enters it again. The other transitions that stay in their state (a retry,
+an acknowledgement, a dropped device) are internal: only the machine's own callbacks are called.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from attrs import frozen
 from transitions import Machine
 from transitions.core import listify
 
-from authfsm.core.machine_triggers import Driver, GetReply, add_model, is_question, raise_refusal
+from authfsm.core.machine_triggers import Driver, GetReply, add_model, is_may_call, raise_refusal
 from authfsm.protocol import account_table as account
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State
@@ -33,17 +33,17 @@ class Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The condition of a transition of a table: the event's reply makes it."""
+    """The condition of a transition: the event's reply leads along it."""
 
     transition: Transition | account.AccountTransition
 
     @property
     def __name__(self) -> str:
-        """The name that diagrams of `transitions` print."""
+        """The name of the condition, which the diagrams of `transitions` print."""
         return f"leads_to_{self.transition.dest}"
 
     def __call__(self, event: Any) -> bool:
-        """Return whether the event's reply leads here; `may_...` without a reply is true."""
+        """Return whether the event's reply leads along this transition; `may_...` without a reply is true."""
         return bool(getattr(event, "leads_to", self.transition) == self.transition)
 
 
@@ -73,8 +73,7 @@ def _transitions(condition: Callable[[Transition], Any], prefix: str = "") -> li
 
 @cache
 def _shared() -> Machine:
-    # Never queued=True: a queued machine returns True before it has moved.
-    # Without auto_transitions there are no shortcuts such as to_AUTHENTICATED().
+    # A machine with queued=True would return before it has moved; auto_transitions would add to_AUTHENTICATED().
     return Machine(
         None, State, State.START, _transitions(_IsTransition), send_event=True, auto_transitions=False,
         model_attribute="_state",
@@ -83,7 +82,7 @@ def _shared() -> Machine:
 
 def advance(model: Stateful, transition: Transition) -> None:
     """Move an object along a transition of the table; its `_state` is the transition's source."""
-    # transitions itself returns False silently if no condition is met.
+    # `transitions` would return False, without an error, if no condition is met.
     if transition not in TRANSITION_SET:
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
     _shared().events[transition.response.trigger].trigger(model, transition)
@@ -102,36 +101,38 @@ def build(
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
-        driver: sends responses; `model.code("123456")` then sends the code, gets the reply and moves.
-            `Flow.carry` is one, and takes one step at a time: `model.user_srp_auth("ada", "password")`, then
+        driver: the function that sends a trigger's response, such as `Flow.carry`: `model.code("123456")` then sends the
+            code, gets the reply and moves. Each trigger is one step: `model.user_srp_auth("ada", "password")`, then
             `model.srp_claim()`. For a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
-            may return an awaitable. Without a driver, a trigger accepts its reply, or the state it leads to:
-            `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if one may come;
-            `model.code(LoopKind.RETRY)` names the self-loop. Pickling drops the driver: `set_driver` restores it.
+            may return an awaitable. Without a driver, call a trigger with the reply or the next state:
+            `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if the table has one;
+            `model.code(LoopKind.RETRY)` selects another kind. Pickling drops the driver: `set_driver` restores it.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        prefix: the prefix of the protocol's triggers, for a model that has a `code` or `password` of
-            its own: with "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
+        prefix: the prefix of the protocol's triggers, for a model that has its own `code` or `password`: with
+            "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 
     A wrong code leaves the state as it is: neither `on_exit_SMS_MFA` nor `on_enter_SMS_MFA` is called, only
     `before_state_change` and `after_state_change`; with a driver the trigger then raises UserError. A new challenge of
-    the same name leaves the state and enters it again. A refusal that ends the sign-in enters FAILED before it is raised.
+    the same name leaves the state and enters it again. A refusal that ends the sign-in is raised after the machine has entered FAILED.
 
     Raises:
         UnsuitableModel: the model has an attribute with a trigger's name already, has `__slots__` or is frozen.
-        ValueError: `prefix` begins no Python name. `send_event=False`: the conditions read the event. A HierarchicalMachine: challenge
-            names contain its separator.
+        ValueError: `prefix` cannot begin a Python name; `send_event` is False; or `machine_cls` is a HierarchicalMachine,
+            whose separator occurs in challenge names.
 
-    Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply that the table does not
-    have, and the driver's errors, after the machine has moved where the sign-in moved.
+    Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply without a transition, and the
+    errors of the driver, after the machine has moved as the sign-in did.
     """
     if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
         raise ValueError('a HierarchicalMachine reads the "_" in challenge names as nesting')
     if options.pop("send_event", True) is not True:
         raise ValueError("the machine needs send_event=True: its conditions read the event")
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
-        raise ValueError(f"prefix must be the beginning of a Python name, as 'auth_', not {prefix!r}")
+        raise ValueError(
+            f"prefix must be the beginning of a Python name, for example 'auth_', not {prefix!r}"
+        )
     get_reply: Any = GetReply(driver, prefix)
     arguments = {"initial": State.START, "auto_transitions": False, **options}
     arguments["states"] = [*State, *(options.get("states") or ())]
@@ -139,7 +140,7 @@ def build(
     arguments["prepare_event"] = [get_reply, *listify(options.get("prepare_event"))]
     arguments["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
     machine: Any = machine_cls(model=None, send_event=True, **arguments)
-    # For this machine alone, and before the model gets its triggers, which are made of these.
+    # Replaced in this machine only, and before `add_model`, which makes the model's triggers from these methods.
     for name in ("_get_trigger", "_can_trigger"):
         setattr(machine, name, partial(get_reply.call, machine, name))
     for event in machine.events.values():
@@ -150,7 +151,7 @@ def build(
 
 
 def set_driver(machine: Machine, driver: Driver) -> None:
-    """Give a machine of `build` a driver (as there): after unpickling, which drops it, or for another sign-in.
+    """Set the driver of a machine of `build`: after unpickling, which drops the driver, or for another sign-in.
 
     `cognito.resume(sealed, key).carry` continues a sign-in that was sealed beside the machine.
     """
@@ -160,18 +161,18 @@ def set_driver(machine: Machine, driver: Driver) -> None:
 
 
 def _store_status(event: Any) -> None:
-    """Store on the event where its operation leads: to the status it was called with, or to the only one."""
-    if is_question(event) and not event.args:
+    """Store on the event the transition to the status that is its argument, or to the only possible status."""
+    if is_may_call(event) and not event.args:
         return
     source, operation = event.state.value, account.AccountOperation[event.event.name.upper()]
     dests = account.ACCOUNT_LIFE[source][operation]
-    found = [each for each in dests if each in event.args] if event.args else list(dests)
-    if len(found) != 1:
+    candidates = [each for each in dests if each in event.args] if event.args else list(dests)
+    if len(candidates) != 1:
         raise ValueError(
             f"{operation} leads from {source} to one of {', '.join(sorted(dests))}:"
             f" call {event.event.name}() with that UserStatus"
         )
-    event.leads_to = account.AccountTransition(source, operation, found[0])
+    event.leads_to = account.AccountTransition(source, operation, candidates[0])
 
 
 def build_account(

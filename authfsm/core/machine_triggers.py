@@ -1,6 +1,6 @@
-"""The triggers of a machine of `build`: they wrap secrets, get the reply from the driver, and find where it leads.
+"""What happens when a trigger of a machine of `build` is called: wrapping secrets, the driver's call, the transition.
 
-They call methods of `transitions`, which only `authfsm.core.machine` imports.
+This module calls methods of `transitions` without importing it, which only `authfsm.core.machine` does.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
-    """Sends a response to Cognito and returns where its reply leads: `Flow.carry`, or a function of yours."""
+    """Sends a response to Cognito, and returns the state, the kind or the reply: `Flow.carry`, or a function of yours."""
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
-        """Send the response that these arguments make, and return where its reply leads."""
+        """Send the response that has these arguments, and return its outcome."""
 
 
 def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
@@ -36,7 +36,7 @@ def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
 
 
 class GetReply:
-    """Runs before a trigger's conditions: gets the reply, and stores on the event where it leads."""
+    """Runs before a trigger's conditions: gets the reply, and stores the transition on the event."""
 
     __name__ = "get_reply"
 
@@ -45,18 +45,18 @@ class GetReply:
         self.prefix = prefix
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the state without the driver, which holds a client and secrets."""
+        """Return the attributes without the driver, which holds a client and secrets."""
         return {**vars(self), "driver": None if self.driver is None else _no_driver}
 
     def response(self, trigger: str) -> type[Response] | None:
-        """Return the response class of a trigger; None of one that the application added."""
-        known = trigger.startswith(self.prefix)
-        return RESPONSES.get(trigger.removeprefix(self.prefix)) if known else None
+        """Return the response class of a trigger; None for a trigger that the application added."""
+        is_protocols = trigger.startswith(self.prefix)
+        return RESPONSES.get(trigger.removeprefix(self.prefix)) if is_protocols else None
 
     def wrapped(
         self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return a trigger's arguments with the secrets wrapped, before the frames of `transitions` hold them."""
+        """Return a trigger's arguments with the secrets wrapped, for the frames of `transitions`."""
         response = self.response(trigger)
         is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
         if response is None or is_outcome:
@@ -64,17 +64,17 @@ class GetReply:
         return wrap_call(response, args, kwargs)
 
     def __call__(self, event: Any) -> Awaitable[None] | None:
-        """Get the reply, and store on the event where it leads."""
+        """Get the reply, and store the transition on the event."""
         response = self.response(event.event.name)
         source = event.state.value
         if response is None or not isinstance(source, State) or response not in t.PROTOCOL[source]:
-            return None  # a trigger or a state that the application added
+            return None  # the application added this trigger or this state
         if self.driver is None:
-            if event.args or not is_question(event):
+            if event.args or not is_may_call(event):
                 _store(event, response, event.args[0] if event.args else None)
             return None
-        if is_question(event):
-            return None  # `may_...` must not send anything
+        if is_may_call(event):
+            return None
         try:
             outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
         except e.AuthfsmError as error:
@@ -94,17 +94,17 @@ class GetReply:
             _store(event, response, result)
 
     def call(self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any) -> Any:
-        """As this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`; wraps secrets."""
+        """Call this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`, with the secrets wrapped."""
         args, kw = self.wrapped(trigger, args, kw)
         return getattr(type(machine), method)(machine, model, trigger, *args, **kw)
 
     def call_event(self, event: Any, model: Any, *args: Any, **kwargs: Any) -> Any:
-        """As `transitions.Event.trigger`, but with passwords and codes wrapped before its frames hold them."""
+        """Call `transitions.Event.trigger` with the secrets wrapped."""
         args, kwargs = self.wrapped(event.name, args, kwargs)
         return type(event).trigger(event, model, *args, **kwargs)
 
 
-def is_question(event: Any) -> bool:
+def is_may_call(event: Any) -> bool:
     """Return whether the event comes from `may_...`, which must not send anything."""
     return event.machine.events.get(event.event.name) is not event.event
 
@@ -123,9 +123,9 @@ def _store(event: Any, response: type[Response], outcome: Any) -> None:
         kind = _default_kind(source, response, outcome)
         transition = t.Transition(source, response, outcome, kind)
     else:
-        found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
+        type_name = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
         raise TypeError(
-            f"{event.event.name}() takes its reply: a State, a LoopKind, a Reply, or a boto3 response, not {found};"
+            f"{event.event.name}() takes a State, a LoopKind, a Reply or a boto3 response, not {type_name};"
             " to send an answer, pass a driver to build()"
         )
     if transition not in t.TRANSITION_SET:
@@ -134,7 +134,7 @@ def _store(event: Any, response: type[Response], outcome: Any) -> None:
 
 
 def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
-    """Let a refusal move the machine as it moved the driver's sign-in; it is raised after the move."""
+    """Store the transition of a refusal, which is raised after the move; raise other errors now."""
     source = event.state.value
     transition = None
     if isinstance(error, e.Refused):
@@ -146,12 +146,12 @@ def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) ->
 
 
 def _opaque(value: Any) -> Any:
-    """Return a boto3 response, which has sessions and tokens, as a `Secret`; anything else as it is."""
+    """Return a boto3 response, which contains sessions and tokens, as a `Secret`; anything else unchanged."""
     return Secret(cast("Any", value)) if isinstance(value, Mapping) else value
 
 
 def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
-    """Return the parsed reply; no frame of an error holds it."""
+    """Return the parsed reply; if that fails, no frame of the error holds the reply."""
     try:
         return read(reply.reveal(), response, state=source)
     except e.MalformedReply as error:
@@ -160,7 +160,7 @@ def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
 
 
 def _default_kind(source: State, response: type[Response], dest: State) -> t.LoopKind | None:
-    """Return the kind of a self-loop for which only the state is known: a new challenge, if one may come."""
+    """Return the kind of a transition to this state: for the source itself a new challenge, if the table has one."""
     if dest is not source:
         return None
     kinds = t.loop_kinds(source, t.PROTOCOL[source][response])
@@ -168,14 +168,14 @@ def _default_kind(source: State, response: type[Response], dest: State) -> t.Loo
 
 
 def raise_refusal(event: Any) -> None:
-    """Raise the driver's refusal that moved the machine; runs after the move."""
+    """Raise the driver's refusal; runs after the machine has moved."""
     error = getattr(event, "refused", None)
     if error is not None:
         raise error
 
 
 class UnsuitableModel(e.CallerError, ValueError):
-    """A model (its class) cannot have the triggers and was not changed; `why` says what to do."""
+    """The triggers cannot be added to a model, which was not changed; `why` says what to do, `model` is its class."""
 
     def __init__(self, model: type, why: str) -> None:
         super().__init__(f"{model.__name__} {why}")
@@ -184,20 +184,20 @@ class UnsuitableModel(e.CallerError, ValueError):
 
 
 def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
-    """As `transitions.Machine.add_model`, but raises where that would skip a trigger, or cannot set it or the state."""
+    """Call `transitions.Machine.add_model`, but raise UnsuitableModel where it would skip a trigger or fail to set one."""
     names = {name for each in machine.events for name in (each, f"may_{each}")}
     is_many = isinstance(model, (list, tuple)) and not hasattr(model, "_fields")  # a namedtuple is one model
     for each in model if is_many else [model]:
         if each is None or each is machine.self_literal or machine.model_override:
             continue
         present = filter(partial(hasattr, each), sorted({"trigger", "may_trigger"} | names))
-        taken = [name for name in present if not _is_of(machine, getattr(each, name))]
-        if why := _why_not_settable(each, machine.model_attribute, taken):
+        taken = [name for name in present if not _is_trigger_of(machine, getattr(each, name))]
+        if why := _why_unsuitable(each, machine.model_attribute, taken):
             raise UnsuitableModel(type(each), why)
     type(machine).add_model(machine, model, *args, **kwargs)
 
 
-def _why_not_settable(model: Any, state: str, taken: list[str]) -> str | None:
+def _why_unsuitable(model: Any, state: str, taken: list[str]) -> str | None:
     if not hasattr(model, "__dict__") or isinstance(model, tuple):
         return (
             "cannot get triggers, because it has no __dict__ (__slots__, attrs.define, a namedtuple): add"
@@ -205,17 +205,19 @@ def _why_not_settable(model: Any, state: str, taken: list[str]) -> str | None:
         )
     if taken:
         return (
-            f"has {', '.join(taken)} already, so it cannot get the triggers of that name: rename them, or pass"
-            ' prefix, for the triggers of the protocol: with build(..., prefix="auth_") code is auth_code'
+            f"already has {', '.join(taken)}, so it cannot get the triggers of that name: rename these attributes,"
+            ' or add a prefix to the triggers of the protocol: with build(..., prefix="auth_"), code is auth_code'
         )
     try:
         setattr(model, state, getattr(model, state, None))
-    except (AttributeError, TypeError, ValueError):  # pydantic's is a ValueError
-        return f"does not let its {state} be set: a model must not be frozen, and its {state} not read-only"
+    except (AttributeError, TypeError, ValueError):  # ValueError: a frozen model of pydantic
+        return (
+            f"has an attribute {state!r} that cannot be set: neither a model nor its {state} may be read-only"
+        )
     return None
 
 
-def _is_of(machine: Any, value: Any) -> bool:
-    """Return whether a value is a trigger that this machine has made, for a model that is added again."""
-    made = value.args[:1] if isinstance(value, partial) else ()
-    return any(each is machine or getattr(each, "machine", None) is machine for each in made)
+def _is_trigger_of(machine: Any, value: Any) -> bool:
+    """Return whether a value is a trigger of this machine, as it is if a model is added again."""
+    owners = value.args[:1] if isinstance(value, partial) else ()
+    return any(each is machine or getattr(each, "machine", None) is machine for each in owners)

@@ -1,10 +1,10 @@
-"""Seals a pending sign-in, or the tokens of a finished one, as an encrypted string for a cookie, a store or a file.
+"""Seals a pending sign-in, or the tokens of a finished sign-in, as an encrypted string for a cookie, a store or a file.
 
 A `Snapshot` is first serialised to JSON, with everything that another process needs to continue, and nothing more. The
 JSON has a version and a schema (`authfsm/core/snapshot.schema.json`). It contains secrets in plain text, so it is never
-logged or displayed, and `authfsm.core.encryption` encrypts it under the application's key before it leaves the process.
-It does not contain the app client's secret. A challenge is stored as Cognito sent it, and parsed again when it is
-loaded. Each seal is bound to its user pool and app client.
+logged or displayed, and `authfsm.core.encryption` encrypts it under the application's key. It does not contain the app
+client's secret. A challenge is stored as Cognito sent it, and parsed again when the seal is opened. Each seal is bound
+to its user pool and app client.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
 SESSION_LIFETIME: Final = timedelta(minutes=AUTH_SESSION_VALIDITY)
-"""The lifetime of Cognito's session, unless the app client sets another one."""
+"""The default lifetime of Cognito's session; `AuthSessionValidity` of the app client can set another."""
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of the JSON members that nothing else checks."""
+"""The types of the JSON members that are not checked otherwise."""
 
 _STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
-"""The members of a step, in the order of its JSON array; trailing nulls are omitted."""
+"""The names of the values in a step's JSON array, in order; trailing nulls are omitted."""
 
 _EXPONENT: Final = re.compile("[0-9a-f]{1,64}")
 _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
@@ -57,7 +57,7 @@ _FINGERPRINT: Final = re.compile("[0-9a-f]{32}")
 
 @frozen
 class Snapshot:
-    """A sign-in that waits for an answer, with what its flow needs for later steps."""
+    """A sign-in that waits for an answer, with the values that its flow needs for later steps."""
 
     sign_in_id: str
     signin: SignIn
@@ -76,7 +76,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         raise InvalidOperation(f"the sign-in has ended in {signin.state}", state=signin.state)
     if signin.awaiting is not None:
         raise InvalidOperation(
-            "the reply to the last answer is still awaited", state=signin.state, action=RecoveryAction.WAIT
+            "the reply to the last answer has not arrived yet", state=signin.state, action=RecoveryAction.WAIT
         )
     form = {
         "id": snapshot.sign_in_id,
@@ -98,7 +98,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
-        # In later states, `flow` and `username` hold these values.
+        # After START, `flow` and `username` have these values.
         "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
         "steps": [_step_to_row(step) for step in signin.history],
     }
@@ -116,7 +116,7 @@ def snapshot_from_json(text: Secret[str], *, signin: SignIn) -> Snapshot:
 
 
 def _read(form: Mapping[str, Any], signin: SignIn) -> Snapshot:
-    # Everything is read before anything changes.
+    # The whole document is read before `signin` changes.
     _check(all(type(form.get(name, kind())) is kind for name, kind in _TYPES.items()))
     _check(bool(form["id"]))
     state, pending = State[form["state"]], _challenge_from_dict(form.get("asked"))
@@ -224,7 +224,7 @@ _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
     "new_device": dict, "at": str, "device_key": str,
 }  # fmt: skip
-"""The members of `tokens`, with the types of their JSON values; all but the first may be missing."""
+"""The members of `tokens`, with the types of their JSON values; only the first is required."""
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
@@ -234,7 +234,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     client, issuer = claims.get("client_id"), claims.get("iss")
     if not (isinstance(client, str) and isinstance(issuer, str)):
         raise BadField(
-            Tokens, "access_token", "must have the claims client_id and iss, which the seal is bound to"
+            Tokens, "access_token", "must have the claims client_id and iss, to which the seal is bound"
         )
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
     if tokens.at is not None:

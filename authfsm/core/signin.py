@@ -1,8 +1,8 @@
-"""One attempt to sign in, without I/O: `send` makes a request of a response, `receive` processes its reply.
+"""One attempt to sign in, without I/O: `send` turns a response into a request, `receive` processes the reply.
 
 Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or reply raises
-a typed error and leaves the state as it is. `advance` moves the state along the table; only `resume` and `abandon` set
-it otherwise. The newest Session is the one that is sent back. No clock, no randomness: their values are arguments.
+a typed error and leaves the state unchanged. `advance` moves the state along the table; only `resume` and `abandon` set
+it in another way. Each request has the newest Session. Times and random values are arguments.
 """
 
 from __future__ import annotations
@@ -52,21 +52,21 @@ class SignIn(Sender, DisplayMixin):
     challenge: replies.AnyChallenge | None
     """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
-    """When the newest Session came, if the driver gave the time."""
+    """When the newest Session came; None if the time is unknown."""
     tokens: replies.Tokens | None
     """The tokens, once Cognito has issued them."""
     refusal: replies.Refusal | None
     """The last reply, if it was a refusal."""
     role: Role | None
-    """Which factor the current state asks for. For EMAIL_OTP this depends on the steps before."""
+    """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
     """The AuthFlow that began this sign-in."""
     password_proved: bool
     """Whether a password has been proved in this sign-in."""
     srp_answered: tuple[str, ...]
-    """Fingerprints of the SRP_As that a challenge has replied to, the latest last; none may be sent again."""
+    """Fingerprints of each SRP_A to which a challenge replied, the latest last; none may be sent again."""
     srp_due: bool
-    """Whether the current challenge asks for a proof, in reply to the latest SRP_A."""
+    """Whether the current challenge asks for the proof for the latest SRP_A."""
 
     def __init__(
         self,
@@ -123,18 +123,18 @@ class SignIn(Sender, DisplayMixin):
 
     @property
     def session(self) -> Secret[str] | None:  # type: ignore[override]  # a plain attribute of Sender
-        """The newest Session, to be sent back unchanged."""
+        """The newest Session, which the next request must contain."""
         return None if self.challenge is None else self.challenge.session
 
     @property
     def challenge_name(self) -> str | None:  # type: ignore[override]  # a plain attribute of Sender
-        """The challenge's name, unchanged."""
+        """The name of the challenge as Cognito sent it."""
         return None if self.challenge is None else self.challenge.name
 
     def resume(
         self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
-        """Adopt the state of a stored sign-in, or raise InvalidOperation; `core.sealing` sets the rest."""
+        """Adopt the state of a stored sign-in; `core.sealing` sets the other attributes. Raises InvalidOperation if begun."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation(
                 "this sign-in has already begun: resume another one with a new SignIn", state=self._state
@@ -156,13 +156,13 @@ class SignIn(Sender, DisplayMixin):
 
         Raises:
             WrongResponse: the challenge does not accept it; the error names the accepted ones.
-            InvalidOperation: the reply to another response is still awaited.
+            InvalidOperation: the reply to the previous response has not been processed.
             InvalidInput: the user's input cannot be an answer to this challenge.
-            BadField: a value that this request needs is missing, or its SRP_A was sent before.
+            BadField: a value that this request needs is missing, or its SRP_A was used before.
         """
         if self._awaiting is not None:
             raise InvalidOperation(
-                f"the reply to {type(self._awaiting).__name__} is still awaited: call receive() or"
+                f"the reply to {type(self._awaiting).__name__} has not been processed: call receive() or"
                 " send_failed() first",
                 state=self._state,
             )
@@ -172,7 +172,7 @@ class SignIn(Sender, DisplayMixin):
             raise BadField(
                 type(response),
                 "srp_a",
-                "was sent before, and a challenge replied to it: use a new ephemeral for each challenge",
+                "was used for an earlier challenge: use a new ephemeral for each challenge",
             )
         request = write(self._state, response, self)
         self._awaiting = response
@@ -194,30 +194,30 @@ class SignIn(Sender, DisplayMixin):
             check_answer(self.challenge, response)
 
     def send_failed(self) -> None:
-        """Stop awaiting the reply: it will not come. The state is as it was before `send`."""
+        """Stop awaiting the reply, because it will not come. The state is that before `send`."""
         self._awaiting = None
 
     def receive(self, reply: Mapping[str, Any] | replies.Reply, at: datetime | None = None) -> State:
         """Process the awaited reply, and return the new state.
 
-        A refusal is not raised here: `refusal` holds it, with its action. The state stays the same if the
-        session survives, and becomes FAILED if it does not.
+        A refusal is not raised, but stored in `refusal`, with its action. If the sign-in can continue, the state stays
+        the same; otherwise it becomes FAILED.
 
         Args:
             reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body.
-            at: when it came, for the history.
+            at: when the reply came, for the history.
 
         Raises:
             MalformedReply: it cannot be read; nothing changed.
-            ProtocolViolation: it leads where the table has no transition; nothing changed.
+            ProtocolViolation: the table has no transition for it; nothing changed.
             InvalidOperation: no reply is awaited.
         """
         response = self._awaiting
         if response is None:
-            raise InvalidOperation("a reply came without a request", state=self._state)
-        self._awaiting = None  # even if the reply cannot be read: then the answer may be sent again
+            raise InvalidOperation("there is no request to which this is a reply", state=self._state)
+        self._awaiting = None  # also if the reply cannot be read, so that the answer can be sent again
         response_type, source = type(response), self._state
-        # What can raise comes before the changes below: `advance` too raises before it moves.
+        # Everything that can raise comes first: `advance` raises before it changes the state.
         if not isinstance(reply, replies.Reply):
             reply = read(reply, response_type, state=source, challenge=self.challenge)
         transition = transition_for_reply(source, response_type, reply)
@@ -240,19 +240,19 @@ class SignIn(Sender, DisplayMixin):
     ) -> SrpClaim:
         """Return the answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing changes.
 
-        One ephemeral serves one challenge, so that whoever plays the service can test one guess in each
-        sign-in. The proof for a challenge may be made again (after throttling, or a lost reply); another
-        B, salt or secret block gets none.
+        An ephemeral is used for one challenge only, so that a false service can test one guess of the password in each
+        sign-in. The proof for the same challenge may be computed again (after throttling, or a lost reply), but no
+        proof for another B, salt or secret block.
 
         Args:
-            ephemeral: the key pair whose SRP_A this challenge replies to.
+            ephemeral: the key pair to whose SRP_A this challenge replies.
             now: the current time, with a time zone.
-            password: the user's password; the device has its own.
+            password: the user's password; not needed for DEVICE_PASSWORD_VERIFIER.
 
         Raises:
             WrongResponse: the challenge does not ask for an SRP proof.
-            ProofRefused: the challenge is not the reply to an SRP_A of this sign-in.
-            BadField: the ephemeral is a different one.
+            ProofRefused: the challenge does not reply to an SRP_A of this sign-in.
+            BadField: the challenge replies to the SRP_A of another ephemeral.
             ValueError: the password, the device or the pool's id is missing.
             SrpRefused: the service's values are not valid for SRP.
         """
@@ -261,11 +261,11 @@ class SignIn(Sender, DisplayMixin):
         if not self.srp_due:
             raise ProofRefused(self._state)
         if _fingerprint(ephemeral.A) != self.srp_answered[-1]:
-            raise BadField(SrpClaim, "signature", "needs the ephemeral whose SRP_A was sent last")
+            raise BadField(SrpClaim, "signature", "needs the ephemeral of the SRP_A that was sent last")
         return identity.prove(challenge, ephemeral, now)
 
     def srp_identity(self, password: Secret[str] | None) -> tuple[replies.SrpChallenge, SrpIdentity]:
-        """Return the challenge and the identity for a proof; raises WrongResponse and ValueError as `proof`."""
+        """Return the challenge and the identity for a proof; raises WrongResponse and ValueError as `prove` does."""
         match self.challenge:
             case replies.PasswordVerifier() as challenge:
                 if password is None or self.pool_id is None:
@@ -274,16 +274,16 @@ class SignIn(Sender, DisplayMixin):
                     srp.pool_name(self.pool_id), challenge.user_id_for_srp, password
                 )
             case replies.DevicePasswordVerifier() as challenge:
-                if (own := self.device) is None:
+                if (device := self.device) is None:
                     raise ValueError("a proof of the device needs the device")
-                return challenge, SrpIdentity(own.device_group_key, own.device_key, own.password)
+                return challenge, SrpIdentity(device.device_group_key, device.device_key, device.password)
         raise WrongResponse(self._state, SrpClaim, self.accepts)
 
     def abandon(self) -> None:
-        """End the sign-in in FAILED, for good. Nothing is sent: Cognito drops an unanswered session itself.
+        """End the sign-in in FAILED. Nothing is sent, because an unanswered session expires at Cognito.
 
-        With tokens, there is nothing to abandon: the reply to a refresh, which may be the only one to
-        bring new tokens, is still processed.
+        A sign-in with tokens is left unchanged: the reply to a refresh, which may have a rotated refresh token, is
+        still processed.
         """
         if self._state is not State.AUTHENTICATED:
             self._state = State.FAILED
@@ -295,26 +295,26 @@ class SignIn(Sender, DisplayMixin):
 
     def _not_accepted(self, response_type: type[Response]) -> str | None:
         """Return why a response that the state accepts is not accepted now; None if it is."""
-        need = PREREQUISITES.get((self._state, response_type))
-        if need is not None:
+        prerequisite = PREREQUISITES.get((self._state, response_type))
+        if prerequisite is not None:
             setup = self.challenge if isinstance(self.challenge, replies.MfaSetup) else None
-            met = {
+            is_met = {
                 Prerequisite.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
                 Prerequisite.ASSOCIATED: setup is not None and setup.secret_code is not None,
                 Prerequisite.VERIFIED: setup is not None and setup.verified,
             }
-            if not met[need]:
-                return str(need)
+            if not is_met[prerequisite]:
+                return str(prerequisite)
         return why_not_offered(self.challenge, response_type)
 
     def _apply(self, reply: replies.Reply, source: State, response: Response, at: datetime | None) -> None:
-        """Store the values of a reply other than a refusal; the state has changed already."""
+        """Store the values of a reply that is not a refusal; `advance` has already changed the state."""
         self.refusal = None
         self.session_received_at = None if self._state is State.START else at
         if source is State.START:
             self.username = getattr(response, "username", None) or self.username
             self.flow = response.auth_flow
-        # The role below needs this and the flow.
+        # `challenge_role` below needs this and the flow.
         self.password_proved = self.password_proved or proves_password(source, type(response), self._state)
         self.srp_due = False
         if isinstance(reply, replies.Challenge):
@@ -354,7 +354,7 @@ class SignIn(Sender, DisplayMixin):
         if refusal.action is RecoveryAction.DROP_DEVICE:
             self.device = None
         if self._state is State.FAILED:
-            if refusal.action.survives:  # but this state has no response that could be repeated
+            if refusal.action.survives:  # such an action allows another try, but FAILED accepts no response
                 refusal = attrs.evolve(refusal, action=RecoveryAction.START_AGAIN)
             self.challenge = self.role = None
         elif refusal.session is not None and self.challenge is not None:
@@ -372,14 +372,14 @@ def _completed(
     new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None
 ) -> replies.Tokens:
     """Return new tokens; values that the reply omits come from the response, otherwise from the old tokens."""
-    given: Secret[str] | None = getattr(response, "refresh_token", None)
-    if old is not None and given is not None and given != old.refresh_token:
-        old = None  # the tokens of another sign-in
+    sent_token: Secret[str] | None = getattr(response, "refresh_token", None)
+    if old is not None and sent_token is not None and sent_token != old.refresh_token:
+        old = None  # the old tokens are those of another sign-in
     old = old or new
     device_key: str | None = new.device_key or getattr(response, "device_key", None)
     return attrs.evolve(
         new,
-        refresh_token=new.refresh_token or given or old.refresh_token,
+        refresh_token=new.refresh_token or sent_token or old.refresh_token,
         id_token=new.id_token or old.id_token,
         new_device=new.new_device or old.new_device,
         device_key=device_key or old.device_key or (device.device_key if device else None),

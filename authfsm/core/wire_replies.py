@@ -1,8 +1,8 @@
-"""Parses one reply of Cognito; if it cannot be read, it raises `MalformedReply`, and no other error.
+"""Parses one reply of Cognito. A reply that cannot be read raises `MalformedReply`, and no other error.
 
-`READERS` has one reader for each challenge of the protocol's table. Cognito's maps are text to text, with
-JSON inside the text if something is structured (AWS API reference). Unknown keys are kept, and an unknown
-challenge name becomes an `OtherChallenge`.
+`READERS` has a function for each challenge of the protocol's table. Cognito's maps are from text to text; a structured
+value is JSON inside the text (AWS API reference). Unknown keys are kept, and a challenge with an unknown name becomes
+an `OtherChallenge`.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ Parameters = Mapping[str, str]
 Fields = dict[str, Any]
 
 # A live pool's reply to USER_SRP_AUTH has no Session, and clients answer device challenges without one;
-# in any other reply its absence is an error of the service.
+# in any other reply a missing Session is an error of the service.
 WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
-LONGEST_LIFE: Final = 10 * 366 * 86_400
-"""Seconds. No token lives longer than a refresh token may: ten years (AWS API reference, CreateUserPoolClient)."""
+LONGEST_LIFETIME: Final = 10 * 366 * 86_400
+"""Seconds: the longest lifetime of a refresh token, ten years (AWS API reference, CreateUserPoolClient)."""
 
 _DEEPEST: Final = 32
-"""Levels. The most deeply nested value that Cognito sends, a passkey's options, has four."""
+"""Levels. The most deeply nested value that Cognito sends, the options of a passkey, has four levels."""
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str | None:
@@ -78,7 +78,7 @@ def _parameters(raw: Mapping[str, Any]) -> Parameters:
         return MappingProxyType({})
     _ensure_map(value, "ChallengeParameters")
     if not all(isinstance(each, str) for pair in value.items() for each in pair):
-        raise MalformedReply("ChallengeParameters holds something other than text")
+        raise MalformedReply("ChallengeParameters has a key or a value that is not text")
     return MappingProxyType(dict(value))
 
 
@@ -105,7 +105,7 @@ def _json(parameters: Parameters, key: str, kind: type[list[Any] | dict[str, Any
 
 
 def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
-    """Return the value; raise an error if it is nested so deeply that displaying or copying it would fail."""
+    """Return the value; raise MalformedReply if it is nested so deeply that displaying or copying it could fail."""
     if isinstance(value, (Mapping, list, tuple)):
         if levels == 0:
             raise MalformedReply(f"{key} is nested more than {_DEEPEST} levels deep")
@@ -115,11 +115,11 @@ def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
 
 
 def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
-    """Return the JSON list of names under the first of these keys that has one."""
+    """Return the names in the JSON list of the first of these keys whose list is not empty."""
     for key in keys:
         names = _json(parameters, key, list)
         if not all(isinstance(name, str) for name in names):
-            raise MalformedReply(f"{key} holds something other than names")
+            raise MalformedReply(f"{key} has an item that is not a name")
         if names:
             return tuple(names)
     return ()
@@ -169,7 +169,7 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 
 
 def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
-    """Return the challenge of this name, its parameters parsed."""
+    """Return the challenge of this name, with parsed parameters."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = state_named(name)
     session = _secret(raw, "Session")
@@ -189,8 +189,8 @@ def _tokens(result: Any) -> replies.Tokens:
     _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
-    if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFE):
-        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFE}")
+    if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFETIME):
+        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFETIME}")
     return replies.Tokens(
         access_token=access_token,
         id_token=_secret(result, "IdToken"),
@@ -220,8 +220,10 @@ def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaS
 def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = _text(raw, "Status")
     if status == "ERROR":
-        # A refusal without an error code: the session stays valid, and another code may follow.
-        wrong = refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken answered ERROR")
+        # This refusal has no error code: the session stays valid, and another code may be sent.
+        wrong = refusal(
+            "EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR"
+        )
         return attrs.evolve(wrong, session=_secret(raw, "Session"))
     if status != "SUCCESS":
         raise MalformedReply("Status is neither SUCCESS nor ERROR")
@@ -229,8 +231,8 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
 
 
 def _done(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
-    facts = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
-    return replies.Acknowledgement(facts=MappingProxyType(facts))
+    members = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
+    return replies.Acknowledgement(members=MappingProxyType(members))
 
 
 _OTHER_READERS: Final[
@@ -240,7 +242,7 @@ _OTHER_READERS: Final[
     r.VerifySoftwareToken: _verified,
     **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _done),
 }
-"""The readers of replies that have neither a challenge nor tokens."""
+"""The functions that read the replies without a challenge and without tokens."""
 
 
 def refusal(
@@ -255,18 +257,18 @@ _SHORTEST_MASKED_INSIDE: Final = 4
 
 
 def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.Refusal:
-    """Return a refusal whose message does not show the secrets among these values of the request."""
+    """Return a refusal in whose message the secrets among these values of the request are masked."""
     message = refusal.message
     for value in values:
         for each in value.values() if isinstance(value, Mapping) else (value,):
             if isinstance(each, Secret) and (plain := each.reveal()):
-                # A short one is masked only as a whole word.
-                alone = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
-                message = re.sub(alone.format(re.escape(plain)), MASK, message)
+                # A short secret is masked only where it is a whole word.
+                pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
+                message = re.sub(pattern.format(re.escape(plain)), MASK, message)
     return attrs.evolve(refusal, message=message)
 
 
-# 429 Too Many Requests, and what a gateway answers in Cognito's place.
+# 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
@@ -291,14 +293,14 @@ def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
     )
     found = attrs.evolve(found, retry_after=_retry_after(metadata.get("HTTPHeaders")))
     if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
-        # A gateway's 502 or 503 has no error code: botocore puts the status in its place.
+        # A gateway's 502 or 503 has no error code, so botocore uses the status as the code.
         found = attrs.evolve(found, action=RecoveryAction.WAIT, fault=Fault.SERVICE)
     return found
 
 
 def _retry_after(headers: Any) -> float | None:
     # "Retry-After: a non-negative decimal integer, representing time in seconds" -- RFC 9110, 10.2.3.
-    # The date that the RFC also allows is ignored.
+    # A date, which the RFC also allows, is ignored.
     value = headers.get("retry-after") if isinstance(headers, Mapping) else None
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,6}", value):
         return None
@@ -312,7 +314,7 @@ def read(
     state: S | None = None,
     challenge: replies.Challenge | None = None,
 ) -> replies.Reply:
-    """Return one reply, parsed; a MalformedReply names the part that cannot be read, never its value."""
+    """Return the parsed reply; a MalformedReply names the part that cannot be read, and never shows its value."""
     try:
         return _read(raw, response, challenge)
     except MalformedReply as error:
@@ -320,8 +322,8 @@ def read(
         raise
 
 
-def read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
-    """Return the reply to an operation that is no step of a sign-in."""
+def read_account_or_token_reply(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
+    """Return the reply to an operation that is not a step of a sign-in."""
     _ensure_map(raw, "it")
     return _error(raw, operation) or _done(raw, None)
 
@@ -334,7 +336,7 @@ def _read(raw: Any, response: type[Response], answered: replies.Challenge | None
         setup = answered if isinstance(answered, replies.MfaSetup) else replies.MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
     name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
-    # One reply carries either a challenge or tokens, never both -- AWS API reference
+    # A reply has either a challenge or tokens, never both -- AWS API reference
     if name is not None and result:
         raise MalformedReply("it has both a challenge and tokens")
     if name is not None:

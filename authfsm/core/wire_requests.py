@@ -1,7 +1,7 @@
-"""Makes one API request of a response, in Cognito's spelling.
+"""Turns a response into an API request, in Cognito's spelling.
 
-`WRITERS` has one writer for each (state, response) pair of the protocol's table: the ChallengeName, the
-fields, and whether the device's key is sent too.
+`WRITERS` has an entry for each state and response of the protocol's table: the ChallengeName, the fields, and whether
+DEVICE_KEY is sent.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Request:
     """One API request, ready to be sent.
 
     Args:
-        operation: the operation's name, as `InitiateAuth`.
-        parameters: its parameters in Cognito's spelling, every secret wrapped.
+        operation: the operation's name, for example `InitiateAuth`.
+        parameters: its parameters in Cognito's spelling, with every secret wrapped.
         repeatable: whether a client library may send it again if no reply came (`authfsm.protocol.api_requests`).
     """
 
@@ -43,16 +43,16 @@ class Request:
 
     @property
     def method(self) -> str:
-        """The method of a boto3 client, as `initiate_auth`."""
+        """The name of the boto3 client's method, for example `initiate_auth`."""
         return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.operation).lower()
 
     def reveal(self) -> dict[str, Any]:
-        """Return the parameters with secrets in clear: call this where they are sent, and keep no copy."""
+        """Return the parameters with secrets in plain text: call this where they are sent, and keep no copy."""
         return cast("dict[str, Any]", revealed(dict(self.parameters)))
 
 
 class Sender:
-    """What a request is made from, besides the response: the sign-in's client, user, session and tokens."""
+    """The values of a sign-in that requests contain: its app client, user, session, device and tokens."""
 
     __slots__ = ()
 
@@ -73,10 +73,10 @@ FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 @frozen
 class InitiateAuth:
-    """Writes InitiateAuth, or AdminInitiateAuth."""
+    """Writes InitiateAuth or AdminInitiateAuth."""
 
     fields: FieldsOf
-    # Whether DEVICE_KEY is sent. With SRP it is sent with the answer to PASSWORD_VERIFIER.
+    # Whether DEVICE_KEY is sent. With SRP the answer to PASSWORD_VERIFIER has it instead.
     device: bool = field(default=False, kw_only=True)
     admin: bool = field(default=False, kw_only=True)
 
@@ -94,9 +94,9 @@ class InitiateAuth:
 
 @frozen
 class RespondToAuthChallenge:
-    """Writes RespondToAuthChallenge, or AdminRespondToAuthChallenge."""
+    """Writes RespondToAuthChallenge or AdminRespondToAuthChallenge."""
 
-    name: str | None  # None sends the ChallengeName that came
+    name: str | None  # ChallengeName; None sends the name of the current challenge
     fields: FieldsOf
     device: bool = field(default=False, kw_only=True)
 
@@ -134,9 +134,9 @@ def _present(**fields: Any) -> Fields:
 
 
 def _identity(sender: Sender, username: str | None, device: Device | None) -> Fields:
-    """Return USERNAME, the SECRET_HASH over that very name, and DEVICE_KEY."""
-    # "the username ... in the request": hash and USERNAME of one request must agree, whichever of a
-    # user's names it is -- AWS developer guide, "Computing secret hash values"
+    """Return USERNAME, SECRET_HASH and DEVICE_KEY, as far as there are values."""
+    # "the username ... in the request": SECRET_HASH is computed with the USERNAME of the same request, whichever
+    # of the user's names that is -- AWS developer guide, "Computing secret hash values"
     return _present(
         USERNAME=username, SECRET_HASH=_secret_hash(sender, username), DEVICE_KEY=device and device.device_key
     )
@@ -154,7 +154,7 @@ def _request(
     parameters = _present(**parameters)
     if admin or sender.admin:
         if sender.pool_id is None:
-            raise _missing(response, "pool_id", "an administrator's operation needs it")
+            raise _missing(response, "pool_id", "administrators' operations need it")
         parameters = {"UserPoolId": sender.pool_id, **parameters}
         operation = f"Admin{operation}"
     if response.client_metadata:
@@ -167,12 +167,12 @@ def _missing(response: Response, name: str, why: str) -> BadField:
 
 
 def _fields(**attributes: str) -> FieldsOf:
-    """Return a function that returns these fields, each the value of an attribute of the response."""
+    """Return a function that returns these fields, each with the value of an attribute of the response."""
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
 
 def _fixed(key: str, value: str, fields: FieldsOf) -> FieldsOf:
-    """Return a function that returns one fixed field, and those of another function."""
+    """Return a function that returns a constant field, and the fields of another function."""
     return lambda response: {key: value, **fields(response)}
 
 
@@ -210,7 +210,7 @@ def _new_password(response: r.NewPassword) -> Fields:
 
 
 def _choice(response: Any) -> Fields:
-    """Return the answer to SELECT_CHALLENGE: a choice alone, or the choice with its credential."""
+    """Return the fields of an answer to SELECT_CHALLENGE: the choice, and for some choices its proof."""
     match response:
         case r.Select():
             return _ANSWER(response)
@@ -234,15 +234,15 @@ def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
     if token is None and sender.tokens is not None:
         token = sender.tokens.refresh_token
     if token is None:
-        raise _missing(response, "refresh_token", "there are no tokens, or none of this kind")
+        raise _missing(response, "refresh_token", "there are no tokens, or no refresh token among them")
     return token
 
 
 def session_device_key(response: Any, sender: Sender) -> str | None:
-    """Return the device key that a refresh names: its own, else that of the tokens, else the remembered device's."""
+    """Return the DEVICE_KEY of a refresh: that of the response, of the tokens to refresh, or of the remembered device."""
     tokens, device = sender.tokens, sender.device
-    own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
-    key: str | None = response.device_key or (tokens.device_key if tokens and own else None)
+    is_own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
+    key: str | None = response.device_key or (tokens.device_key if tokens and is_own else None)
     return key or (device.device_key if device else None)
 
 
@@ -340,7 +340,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.START, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
 
     **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
-    # To leave a first factor for another: "SELECT_CHALLENGE" with the same session, as amplify-js does.
+    # The choice of another first factor is "SELECT_CHALLENGE" with the same session, as amplify-js sends it.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
     (S.PASSWORD, r.Password):               RespondToAuthChallenge("PASSWORD", _password, device=True),
     (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _SRP_A),
@@ -355,7 +355,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.MFA_SETUP, r.AssociateSoftwareToken): OtherOperation("AssociateSoftwareToken", lambda response, sender: {"Session": _session(response, sender)}),
     (S.MFA_SETUP, r.VerifySoftwareToken):   OtherOperation("VerifySoftwareToken", _verify),
     (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _NONE),
-    # Clients spell it EMAIL; one page of AWS's, "email".
+    # Clients send EMAIL; one page of AWS spells it "email".
     (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
 
     (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER, device=True),

@@ -225,13 +225,13 @@ class FlowSteps(BaseFlow):
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
             device, confirm = yield from _compute(Device.new, new_device, entropy, name)
         try:
-            facts = yield from self._exchange(attrs.evolve(confirm, device_name=name))
+            members = yield from self._exchange(attrs.evolve(confirm, device_name=name))
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
             # ConfirmDevice. After a lost reply this can only be the same device.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
-            facts = {"UserConfirmationNecessary": True}
+            members = {"UserConfirmationNecessary": True}
             self.signin.device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # then it was not sent
@@ -241,7 +241,7 @@ class FlowSteps(BaseFlow):
         self.signin.device, self._unconfirmed_device = device, None
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
-        if facts.get("UserConfirmationNecessary"):
+        if members.get("UserConfirmationNecessary"):
             yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.device_key))
         return device
 

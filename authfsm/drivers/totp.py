@@ -167,10 +167,10 @@ def _verify_steps(
     parameters: dict[str, Any] = {"AccessToken": access_token, "UserCode": response.code}
     if response.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = response.friendly_device_name
-    facts = yield from _call("VerifySoftwareToken", parameters)
-    if facts.get("Status") != "SUCCESS":
+    members = yield from _call("VerifySoftwareToken", parameters)
+    if members.get("Status") != "SUCCESS":
         # As in MFA_SETUP, where the status ERROR is a refusal.
-        reply = read(facts, r.VerifySoftwareToken, state=_STATE)
+        reply = read(members, r.VerifySoftwareToken, state=_STATE)
         assert isinstance(reply, Refusal)  # noqa: S101 - its status is ERROR
         raise refused(reply, state=_STATE)
     yield from _switch_on_steps(access_token, preferred=preferred)
@@ -244,7 +244,7 @@ def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str
     if isinstance(reply, Refusal):
         reply = mask_secrets(reply, parameters.values())
         raise refused(reply, state=_STATE)
-    return reply.facts
+    return reply.members
 
 
 def _text(reply: Mapping[str, Any], name: str) -> str:

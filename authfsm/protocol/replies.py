@@ -348,10 +348,10 @@ class Acknowledgement(Reply):
     """Cognito accepted the request, and returned no challenge and no tokens.
 
     Args:
-        facts: the members of the reply, in Cognito's spelling (`UserConfirmationNecessary`).
+        members: the members of the reply, in Cognito's spelling (`UserConfirmationNecessary`).
     """
 
-    facts: Mapping[str, Any] = MappingProxyType({})
+    members: Mapping[str, Any] = MappingProxyType({})
 
 
 @frozen
