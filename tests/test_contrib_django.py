@@ -299,7 +299,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(AUTHFSM=full):
         assert conf.site().verifier.issuer == "http://127.0.0.1:9229/eu-west-1_AbC"
     for wrong, named in (
-        ({**full, "POOL": 1}, "no POOL"),
+        ({**full, "POOL": 1}, "unknown keys: POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
         ({**full, "ORIGIN": "a.example"}, "origin must be like"),
         (None, "dictionary"),

@@ -236,7 +236,7 @@ class Account:
 def test_a_name_of_the_models_own_raises() -> None:
     """If a model has an attribute with a trigger's name, an error names it; a prefix avoids it."""
     account: Any = Account()
-    with pytest.raises(UnsuitableModel, match=r"Account has code, password already.*prefix") as caught:
+    with pytest.raises(UnsuitableModel, match=r"Account already has code, password.*prefix") as caught:
         build(account)
     assert isinstance(caught.value, ValueError)
     assert vars(account) == {"password": "a hash", "code": None}

@@ -456,7 +456,7 @@ def test_a_lost_reply_leaves_the_sign_in_unchanged() -> None:
     before = whole(signin)
     signin.send(r.Code("123456"))
 
-    with pytest.raises(InvalidOperation, match="awaited"):
+    with pytest.raises(InvalidOperation, match="has not been processed"):
         signin.send(r.Code("123456"))
     signin.send_failed()
 
