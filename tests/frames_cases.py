@@ -283,6 +283,38 @@ def drivers() -> Iterator[Case]:
             )
 
 
+REPLIES: Final[dict[str, Any]] = {
+    "a malformed reply": {"AuthenticationResult": {"AccessToken": TOKEN, "ExpiresIn": "never"}},
+    "a reply off the table": {"ChallengeName": "SMS_MFA", "Session": TOKEN},
+    "a reply before a failed request": {
+        "ChallengeName": "PASSWORD_VERIFIER",
+        "Session": TOKEN,
+        "ChallengeParameters": {
+            "SALT": "ab", "SRP_B": "5", "SECRET_BLOCK": "QUJD", "USER_ID_FOR_SRP": "ada",
+        },
+    },
+}  # fmt: skip
+
+
+def received() -> Iterator[Case]:
+    """Both drivers after a reply with a token or a session: the reply, or the request after it, is an error."""
+    for name, reply in REPLIES.items():
+
+        async def initiate_auth(reply: Any = reply, **_: Any) -> Any:
+            return reply
+
+        sync, asynchronous = Broken(), BrokenAsync()
+        vars(sync)["initiate_auth"] = lambda reply=reply, **_: reply
+        vars(asynchronous)["initiate_auth"] = initiate_auth
+        for cognito, service in ((Cognito, sync), (AsyncCognito, asynchronous)):
+            made: Any = partial(cognito, service, client_id="cid", pool_id=POOL_ID)
+            yield Case(
+                f"{cognito.__name__}.sign_in: {name}",
+                (),
+                lambda made=made: awaited(lambda: made().sign_in("ada", PASSWORD)),
+            )
+
+
 # ---- everything else that takes a secret ---------------------------------------------------------------
 
 
@@ -595,6 +627,7 @@ def proving_base(module: str, name: str) -> Any:
 CASES: list[Case] = [
     *responses(),
     *drivers(),
+    *received(),
     *others(),
     *(Case(f"{name.rpartition('.')[0]}: a base", (name,), run) for name, run in BASES.items()),
 ]

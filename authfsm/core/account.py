@@ -53,7 +53,7 @@ def write_account_request(
     return Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
 
 
-def read_account_reply(sent: Request, raw: Mapping[str, Any]) -> Acknowledgement | Refusal:
+def read_account_reply(sent: Request, raw: Secret[Any]) -> Acknowledgement | Refusal:
     """Return the parsed reply to a request, with its Session wrapped; the message of a refusal shows no secret."""
     reply = read_account_or_token_reply(raw, sent.operation)
     if isinstance(reply, Refusal):

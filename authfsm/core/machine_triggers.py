@@ -8,10 +8,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Mapping
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias
 
 from authfsm.base.secret import Secret
-from authfsm.core.wire_replies import read
+from authfsm.core.wire_replies import read, wrapped_reply
 from authfsm.protocol import errors as e
 from authfsm.protocol import table as t
 from authfsm.protocol.replies import Refusal, Reply
@@ -112,7 +112,7 @@ def is_may_call(event: Any) -> bool:
 def _store(event: Any, response: type[Response], outcome: Any) -> None:
     source = event.state.value
     if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
-        outcome = _read(outcome, response, source)
+        outcome = read(outcome, response, state=source)
     if isinstance(outcome, Reply):
         transition = t.transition_for_reply(source, response, outcome)
         if transition is None and isinstance(outcome, Refusal):
@@ -147,16 +147,7 @@ def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) ->
 
 def _opaque(value: Any) -> Any:
     """Return a boto3 response, which contains sessions and tokens, as a `Secret`; anything else unchanged."""
-    return Secret(cast("Any", value)) if isinstance(value, Mapping) else value
-
-
-def _read(reply: Secret[Any], response: type[Response], source: State) -> Reply:
-    """Return the parsed reply; if that fails, no frame of the error holds the reply."""
-    try:
-        return read(reply.reveal(), response, state=source)
-    except e.MalformedReply as error:
-        malformed = e.MalformedReply(error.why, state=source)
-    raise malformed
+    return wrapped_reply(value) if isinstance(value, Mapping) else value
 
 
 def _default_kind(source: State, response: type[Response], dest: State) -> t.LoopKind | None:

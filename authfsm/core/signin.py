@@ -20,7 +20,7 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
-from authfsm.core.wire_replies import mask_secrets, read
+from authfsm.core.wire_replies import mask_secrets, read, wrapped_reply
 from authfsm.core.wire_requests import Request, Sender, write
 from authfsm.protocol import replies
 from authfsm.protocol.error_policy import RecoveryAction
@@ -197,14 +197,16 @@ class SignIn(Sender, DisplayMixin):
         """Stop awaiting the reply, because it will not come. The state is that before `send`."""
         self._awaiting = None
 
-    def receive(self, reply: Mapping[str, Any] | replies.Reply, at: datetime | None = None) -> State:
+    def receive(
+        self, reply: Mapping[str, Any] | Secret[Any] | replies.Reply, at: datetime | None = None
+    ) -> State:
         """Process the awaited reply, and return the new state.
 
         A refusal is not raised, but stored in `refusal`, with its action. If the sign-in can continue, the state stays
         the same; otherwise it becomes FAILED.
 
         Args:
-            reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body.
+            reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body; plain or wrapped.
             at: when the reply came, for the history.
 
         Raises:
@@ -212,6 +214,8 @@ class SignIn(Sender, DisplayMixin):
             ProtocolViolation: the table has no transition for it; nothing changed.
             InvalidOperation: no reply is awaited.
         """
+        if not isinstance(reply, replies.Reply):
+            reply = wrapped_reply(reply)
         response = self._awaiting
         if response is None:
             raise InvalidOperation("there is no request to which this is a reply", state=self._state)

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import attrs
 
@@ -307,23 +307,41 @@ def _retry_after(headers: Any) -> float | None:
     return float(value)
 
 
+def wrapped_reply(raw: object) -> Secret[Any]:
+    """Return an unparsed reply, which contains sessions and tokens, as a `Secret`."""
+    return raw if isinstance(raw, Secret) else Secret(cast("Any", raw))
+
+
 def read(
-    raw: Mapping[str, Any],
+    raw: Mapping[str, Any] | Secret[Any],
     response: type[Response],
     *,
     state: S | None = None,
     challenge: replies.Challenge | None = None,
 ) -> replies.Reply:
     """Return the parsed reply; a MalformedReply names the part that cannot be read, and never shows its value."""
+    raw = wrapped_reply(raw)
     try:
-        return _read(raw, response, challenge)
+        return _read(raw.reveal(), response, challenge)
     except MalformedReply as error:
-        error.state = state
-        raise
+        why = error.why
+    # Raised outside the handler, so that no frame of the error holds the reply.
+    raise MalformedReply(why, state=state)
 
 
-def read_account_or_token_reply(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
-    """Return the reply to an operation that is not a step of a sign-in."""
+def read_account_or_token_reply(
+    raw: Mapping[str, Any] | Secret[Any], operation: str
+) -> replies.Acknowledgement | replies.Refusal:
+    """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
+    raw = wrapped_reply(raw)
+    try:
+        return _read_other(raw.reveal(), operation)
+    except MalformedReply as error:
+        why = error.why
+    raise MalformedReply(why)
+
+
+def _read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
     _ensure_map(raw, "it")
     return _error(raw, operation) or _done(raw, None)
 

@@ -329,7 +329,7 @@ class BaseFlow(DisplayMixin):
         finally:
             self._answer_lock.release()
 
-    def _on_reply(self, reply: Mapping[str, Any], source: State, response: Response, seconds: float) -> None:
+    def _on_reply(self, reply: Secret[Any], source: State, response: Response, seconds: float) -> None:
         """Process the reply to a request, and notify the observers."""
         at = self._clock()  # read before waiting for the lock, so that the wait does not count
         try:

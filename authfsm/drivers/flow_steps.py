@@ -9,7 +9,7 @@ only between two effects, so abandoning a generator leaves the sign-in unchanged
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -225,13 +225,14 @@ class FlowSteps(BaseFlow):
             entropy = self._entropy(PASSWORD_BYTES + SALT_BYTES)
             device, confirm = yield from _compute(Device.new, new_device, entropy, name)
         try:
-            members = yield from self._exchange(attrs.evolve(confirm, device_name=name))
+            reply = yield from self._exchange(attrs.evolve(confirm, device_name=name))
+            needs_confirmation = reply.reveal().get("UserConfirmationNecessary")
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
             # ConfirmDevice. After a lost reply this can only be the same device.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
-            members = {"UserConfirmationNecessary": True}
+            needs_confirmation = True
             self.signin.device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # then it was not sent
@@ -241,7 +242,7 @@ class FlowSteps(BaseFlow):
         self.signin.device, self._unconfirmed_device = device, None
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
         # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
-        if members.get("UserConfirmationNecessary"):
+        if needs_confirmation:
             yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.device_key))
         return device
 
@@ -345,7 +346,7 @@ class FlowSteps(BaseFlow):
 
     # ---- one step --------------------------------------------------------------------------------------
 
-    def _exchange(self, response: Response) -> Effects[Mapping[str, Any]]:
+    def _exchange(self, response: Response) -> Effects[Secret[Any]]:
         """Send one response and process its reply; if Cognito has forgotten the device, send it again without the device."""
         reply = yield from self._send(response)
         if self.refusal is not None and self.history[-1].kind is DEVICE_DROPPED:
@@ -366,7 +367,7 @@ class FlowSteps(BaseFlow):
         names_no_device = session_device_key(response, self.signin) is None
         return _NAME_DEVICE if names_no_device and _INVALID_REFRESH_TOKEN in refusal.message else None
 
-    def _send(self, response: Response) -> Effects[Mapping[str, Any]]:
+    def _send(self, response: Response) -> Effects[Secret[Any]]:
         try:
             provider = self.cognito.client_secret
             if callable(provider):
@@ -379,7 +380,7 @@ class FlowSteps(BaseFlow):
             raise
         started = time.perf_counter()
         try:
-            reply: Mapping[str, Any] = yield request
+            reply: Secret[Any] = yield request
         except BaseException as error:
             self.signin.send_failed()
             self._on_no_reply(error, source, response, time.perf_counter() - started)

@@ -22,13 +22,15 @@ from botocore import exceptions
 from botocore.parsers import ResponseParserError
 
 from authfsm.base.concurrency import OutOfTime
+from authfsm.base.secret import Secret
+from authfsm.core.wire_replies import wrapped_reply
 from authfsm.core.wire_requests import Request
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 
 
-def send_request(call: Callable[..., Any], request: Request, state: State | None) -> Mapping[str, Any]:
-    """Return the reply to a request; a refusal is a reply too.
+def send_request(call: Callable[..., Any], request: Request, state: State | None) -> Secret[Any]:
+    """Return the unparsed reply to a request, wrapped because it contains sessions and tokens; a refusal is a reply too.
 
     Raises:
         ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
@@ -39,9 +41,7 @@ def send_request(call: Callable[..., Any], request: Request, state: State | None
     return outcome.result()
 
 
-async def send_request_async(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Mapping[str, Any]:
+async def send_request_async(call: Callable[..., Any], request: Request, state: State | None) -> Secret[Any]:
     """See `send_request`, for a client whose methods are coroutine functions."""
     with _translating_errors(call, request, state) as outcome:
         outcome.reply = await call(**request.reveal())
@@ -55,11 +55,11 @@ class _Outcome:
     reply: Mapping[str, Any]
     error: AuthfsmError | None = None
 
-    def result(self) -> Mapping[str, Any]:
+    def result(self) -> Secret[Any]:
         # Called outside of exception handlers, so that botocore's error, whose frames hold the request, is freed.
         if self.error is not None:
             raise self.error
-        return self.reply
+        return wrapped_reply(self.reply)
 
 
 @contextmanager
