@@ -107,23 +107,16 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
 def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume") -> Secret[str]:
     """Return the JSON string in a seal."""
     key = wrapped_keys(key)
-    form = _decrypted(sealed, _fernet(key))
-    if form is None and not sealed:
+    fernet = _fernet(key)
+    if not sealed:
         raise e.SealMissing(f"there is no {kind}")
-    if form is None:
-        raise e.SealBroken("it was tampered with, or sealed with another key")
-    return form
-
-
-def _decrypted(sealed: str | bytes | None, fernet: MultiFernet) -> Secret[str] | None:
-    if not isinstance(sealed, (str, bytes)) or len(sealed) > LARGEST:
-        return None
-    with suppress(InvalidToken, ValueError):
-        token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-        # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical form.
-        if urlsafe_b64encode(urlsafe_b64decode(token)) == token:
-            return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
-    return None
+    if isinstance(sealed, (str, bytes)) and len(sealed) <= LARGEST:
+        with suppress(InvalidToken, ValueError):
+            token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
+            # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical form.
+            if urlsafe_b64encode(urlsafe_b64decode(token)) == token:
+                return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
+    raise e.SealBroken("it was tampered with, or sealed with another key")
 
 
 def _fernet(keys: tuple[AnySecret, ...]) -> MultiFernet:

@@ -18,7 +18,6 @@ replaces an app that is in use only with `replace=True`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -28,8 +27,9 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.enrolment import Enrolment
 from authfsm.core.wire_replies import mask_secrets, read
 from authfsm.core.wire_requests import Request
+from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.base_flow import is_async
-from authfsm.drivers.transport import send_request, send_request_async
+from authfsm.drivers.boto import Cognito
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_sentences import OTHER_STEP
@@ -212,27 +212,11 @@ def _run(client: Any, steps: Requests[T]) -> T:
         raise TypeError(
             "the methods of this client are coroutine functions: use the function with _async in its name"
         )
-    try:
-        request = next(steps)
-        while True:
-            # No local variable holds the reply, which may contain secrets.
-            request = steps.send(send_request(getattr(client, request.method), request, _STATE))
-    except StopIteration as end:
-        value: T = end.value
-        return value
+    return Cognito(client, client_id="")._run(steps, lambda: _STATE)  # noqa: SLF001 - same package
 
 
 async def _run_async(client: Any, steps: Requests[T]) -> T:
-    send: Any = (
-        send_request_async if is_async(client) else lambda *args: asyncio.to_thread(send_request, *args)
-    )
-    try:
-        request = next(steps)
-        while True:
-            request = steps.send(await send(getattr(client, request.method), request, _STATE))
-    except StopIteration as end:
-        value: T = end.value
-        return value
+    return await AsyncCognito(client, client_id="")._run(steps, lambda: _STATE)  # noqa: SLF001 - same package
 
 
 def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str, Any]]:
