@@ -26,7 +26,6 @@ COMMANDS: Final = {
 }
 """The commands in the order of `--help`, each with the first sentence of its own help."""
 
-
 _EXTRAS: Final = {"serve": "server", "trace": "trace"}
 """The extra of this package that a command needs."""
 

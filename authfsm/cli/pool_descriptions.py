@@ -39,7 +39,6 @@ Descriptions = dict[str, Any]
 # A file has replies as members of one object, or is a UserPool itself.
 _POOL_MEMBERS: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
 
-
 pool_option: Final = partial(option, panel="Your user pool")
 
 

@@ -27,9 +27,7 @@ class Serve:
     operations need an Authorization header, as at AWS; the server accepts any credentials.
     """
 
-    epilog: ClassVar[str] = (
-        "Exit status: 0 stopped by Ctrl-C or SIGTERM; 1 the server could not start; 2 usage error."
-    )
+    epilog: ClassVar[str] = "Exit status: 0 stopped by a signal; 1 the server could not start; 2 usage error."
 
     host: str = option(
         "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"

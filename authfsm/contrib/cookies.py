@@ -1,8 +1,8 @@
 """The cookies of a browser that signs in: sealed, and split if they are too long.
 
-A browser accepts 4,096 bytes for each cookie (RFC 6265, 6.1), so a longer value is split into several. All are HttpOnly and
-SameSite=Lax; over HTTPS they are Secure, and their names begin with `__Host-`, so that no subdomain can set one
-(RFC 6265bis, 4.1.3.2).
+A browser accepts 4,096 bytes for each cookie (RFC 6265, 6.1), so a longer value is split into several. All are
+HttpOnly and SameSite=Lax; over HTTPS they are Secure, and their names begin with `__Host-`, so that no subdomain can
+set one (RFC 6265bis, 4.1.3.2).
 """
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ class Cookies:
             for number in range(max(len(parts) + 1, received)):
                 response.set_cookie(
                     self._part(name, number),
-                    parts[number]
-                    if number < len(parts)
-                    else "",  # deletes a part of an earlier, longer value
+                    parts[number] if number < len(parts) else "",  # deletes a part of a longer value
                     max_age=lifetime if number < len(parts) else 0,
                     path="/",
                     httponly=True,

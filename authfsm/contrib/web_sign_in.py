@@ -185,23 +185,20 @@ class BrowserSession:
         step. Without a flow it is the form for the code and the new password, if they are pending.
         """
         challenge, name = flow and flow.challenge, self.first_input.get("username")
-        description = {
-            "state": str(flow.state if flow else State.START),
-            "signed_in": bool(flow and flow.tokens),
-        }
+        reply = {"state": str(flow.state if flow else State.START), "signed_in": bool(flow and flow.tokens)}
         if flow is None and "sent" in self.first_input:
-            return description | {"username": name, "form": _reset_form(*self.first_input["sent"])}
+            return reply | {"username": name, "form": _reset_form(*self.first_input["sent"])}
         if flow is None or challenge is None:
-            return description
+            return reply
         form = flow.form() or {}
         automatic = flow.state is State.PASSWORD_VERIFIER  # the proof needs no user input
         form["prompts"] = [] if automatic else _offered(form["prompts"])
-        description |= {"step": step_of(flow), "username": name, "form": form}
+        reply |= {"step": step_of(flow), "username": name, "form": form}
         if isinstance(challenge, authfsm.MfaSetup) and not challenge.verified and challenge.secret_code:
             enrolment = authfsm.Enrolment.of(challenge, issuer=self.site.name, account=name)
             key = enrolment.secret_code.reveal()
-            description["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}
-        return description
+            reply["enrolment"] = {"svg": enrolment.svg(), "secret_code": key}
+        return reply
 
     @property
     def first_input(self) -> dict[str, Any]:

@@ -39,9 +39,7 @@ def write_account_request(
             value = json.loads(value.reveal())
         elif isinstance(value, Mapping):
             value = dict(value)
-            if (
-                name != "client_metadata"
-            ):  # the other mappings have personal data, so their values are wrapped
+            if name != "client_metadata":  # all other mappings have personal data
                 value = [{"Name": key, "Value": Secret(each)} for key, each in value.items()]
         parameters[a.member_of(request, name)] = value
     username = parameters.get("Username")

@@ -34,7 +34,7 @@ class NoQrCode(OperatorError):
 def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     is_text(enrolment, attribute, value)
     usable = False
-    with suppress(ValueError):  # raised outside this block, because pyotp's frames contain the secret
+    with suppress(ValueError):  # raised below, because pyotp's frames contain the secret
         usable = bool(TOTP(value.reveal()).at(0))
     if not usable:
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
@@ -76,9 +76,8 @@ class Enrolment(WrapsSecrets):
             BadField: the challenge has no secret code yet, or a name is empty.
         """
         if challenge.secret_code is None:
-            raise BadField(
-                cls, "secret_code", "is not known yet: call flow.answer(AssociateSoftwareToken()) first"
-            )
+            why = "is not known yet: call flow.answer(AssociateSoftwareToken()) first"
+            raise BadField(cls, "secret_code", why)
         return cls(challenge.secret_code, issuer, account or challenge.username or "")
 
     @property
@@ -137,9 +136,7 @@ class Enrolment(WrapsSecrets):
         except ImportError:
             raise NoQrCode from None
         code: QRCode | None = None
-        with suppress(
-            segno.DataOverflowError
-        ):  # raised outside this block, because its frames contain the URI
+        with suppress(segno.DataOverflowError):  # raised below, because its frames contain the URI
             code = segno.make_qr(self.uri.reveal())
         if code is None:
             raise BadField(type(self), "account", "and issuer are too long for a QR code")

@@ -8,9 +8,9 @@ it in another way. Each request has the newest Session. Times and random values 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 
 import attrs
 
@@ -20,7 +20,7 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
-from authfsm.core.wire_replies import mask_secrets, read, wrapped_reply
+from authfsm.core.wire_replies import RawReply, mask_secrets, read, wrapped_reply
 from authfsm.core.wire_requests import Request, Sender, write
 from authfsm.protocol import replies
 from authfsm.protocol.error_policy import RecoveryAction
@@ -197,9 +197,7 @@ class SignIn(Sender, DisplayMixin):
         """Stop awaiting the reply, because it will not come. The state is that before `send`."""
         self._awaiting = None
 
-    def receive(
-        self, reply: Mapping[str, Any] | Secret[Any] | replies.Reply, at: datetime | None = None
-    ) -> State:
+    def receive(self, reply: RawReply | replies.Reply, at: datetime | None = None) -> State:
         """Process the awaited reply, and return the new state.
 
         A refusal is not raised, but stored in `refusal`, with its action. If the sign-in can continue, the state stays

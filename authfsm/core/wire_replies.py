@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
@@ -27,8 +27,10 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State, state_named
 
 S = State
+T = TypeVar("T")
 Parameters = Mapping[str, str]
 Fields = dict[str, Any]
+RawReply = Mapping[str, Any] | Secret[Any]
 
 # A live pool's reply to USER_SRP_AUTH has no Session, and clients answer device challenges without one;
 # in any other reply a missing Session is an error of the service.
@@ -313,7 +315,7 @@ def wrapped_reply(raw: object) -> Secret[Any]:
 
 
 def read(
-    raw: Mapping[str, Any] | Secret[Any],
+    raw: RawReply,
     response: type[Response],
     *,
     state: S | None = None,
@@ -321,24 +323,21 @@ def read(
 ) -> replies.Reply:
     """Return the parsed reply; a MalformedReply names the part that cannot be read, and never shows its value."""
     raw = wrapped_reply(raw)
-    try:
-        return _read(raw.reveal(), response, challenge)
-    except MalformedReply as error:
-        why = error.why
-    # Raised outside the handler, so that no frame of the error holds the reply.
-    raise MalformedReply(why, state=state)
+    return _parsed(raw, state, _read, response, challenge)
 
 
-def read_account_or_token_reply(
-    raw: Mapping[str, Any] | Secret[Any], operation: str
-) -> replies.Acknowledgement | replies.Refusal:
+def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.Acknowledgement | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
     raw = wrapped_reply(raw)
+    return _parsed(raw, None, _read_other, operation)
+
+
+def _parsed(raw: Secret[Any], state: S | None, parse: Callable[..., T], *args: Any) -> T:
     try:
-        return _read_other(raw.reveal(), operation)
+        return parse(raw.reveal(), *args)
     except MalformedReply as error:
         why = error.why
-    raise MalformedReply(why)
+    raise MalformedReply(why, state=state)  # outside the handler: no frame of this error holds the reply
 
 
 def _read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:

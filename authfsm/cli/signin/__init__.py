@@ -40,7 +40,6 @@ _pool: Final = partial(option, panel="User pool")
 _sign_in: Final = partial(option, panel="Sign-in")
 _tokens: Final = partial(option, panel="Tokens")
 
-
 _FIRST_FACTORS: Final = ("PASSWORD_SRP", *ALLOWED_FIRST_AUTH_FACTORS)
 
 

@@ -103,9 +103,7 @@ class AnswerPrompter:
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if (
-                prompt.factor is not None
-            ):  # this prompt replaces the choice of the same name, which has no field
+            if prompt.factor is not None:  # replaces the choice of the same name, which has no field
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:

@@ -54,7 +54,6 @@ _STATES: Final = {
     State.DEVICE_PASSWORD_VERIFIER: "bold magenta",
 }
 
-
 _USER_FAULTS: Final = {Fault.USER, Fault.TIME}
 
 

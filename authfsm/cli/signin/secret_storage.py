@@ -218,8 +218,7 @@ class TokenOutput:
 
     def keep(self, flow: Flow, service: str) -> list[str]:
         """Print and store the tokens of a sign-in, and return phrases that tell the user where they are."""
-        assert flow.tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
-        text = Secret(json.dumps(tokens_to_json(flow.tokens), indent=2) + "\n")
+        text = Secret(json.dumps(tokens_to_json(flow.signed_in()), indent=2) + "\n")
         done = []
         if self.keyring is not None:
             account = flow.signin.username or ""
@@ -254,8 +253,7 @@ def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
 
 def summary(flow: Flow) -> dict[str, str]:
     """Return the lines about the user, the expiry and the tokens. Their claims are not verified."""
-    tokens = flow.tokens
-    assert tokens is not None  # noqa: S101 - for the type checker: AUTHENTICATED has them
+    tokens = flow.signed_in()
     access = unverified_claims(tokens.access_token)
     identity = unverified_claims(tokens.id_token) if tokens.id_token else {}
     groups = access.get("cognito:groups") or identity.get("cognito:groups") or ()

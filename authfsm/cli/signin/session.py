@@ -35,7 +35,6 @@ _LONGEST_WAIT: Final = 300.0  # seconds
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
 _NEW_ATTEMPT_ACTIONS: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
 
-
 _BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
     RecoveryAction.RESET_PASSWORD: ExitStatus.RESET_PASSWORD,
     RecoveryAction.CONFIRM_USER: ExitStatus.CONFIRM_USER,

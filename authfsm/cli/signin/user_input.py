@@ -100,9 +100,7 @@ class PipedInput:
         return Secret(self._next(question))
 
 
-_NO_LINE: Final = (
-    "standard input has no further line. After the line of the password, write one line for each answer."
-)
+_NO_LINE: Final = "standard input has no further line. After the password, write one line for each answer."
 _NO_TERMINAL: Final = (
     "cannot prompt, because standard input and standard error are not both a terminal. Set AUTHFSM_USERNAME and"
     " AUTHFSM_PASSWORD, or use --password-stdin: the first line is the password, and each further line the next answer."

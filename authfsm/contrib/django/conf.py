@@ -30,7 +30,7 @@ def setting(name: str, default: Any = None) -> Any:
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
     if unknown := sorted(values.keys() - _ALL):
         raise ImproperlyConfigured(
-            f"AUTHFSM has unknown keys: {', '.join(unknown)}; the keys are {', '.join(sorted(_ALL))}"
+            f"AUTHFSM has unknown keys: {', '.join(unknown)}; it may have {sorted(_ALL)}"
         )
     return values.get(name, default)
 
@@ -46,8 +46,7 @@ def site() -> WebSignIn:
 
 def _create_site() -> WebSignIn:
     if path := setting("SITE"):
-        custom: WebSignIn = import_string(path)()
-        return custom
+        return import_string(path)()  # type: ignore[no-any-return]  # the documented type
     if missing := [name for name in _REQUIRED if not setting(name)]:
         raise ImproperlyConfigured(f"AUTHFSM needs {', '.join(missing)}")
     pool_id, client_id = setting("POOL_ID"), setting("CLIENT_ID")

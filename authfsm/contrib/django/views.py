@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -20,6 +20,8 @@ from django.views.decorators.http import require_POST
 
 from authfsm import AuthfsmError, Flow, SealError
 from authfsm.contrib.web_sign_in import BrowserSession, Values
+
+_DJANGO_FIELDS: Final = {"csrfmiddlewaretoken", "next"}
 
 
 def _view(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -70,11 +72,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 def _take_step(request: HttpRequest, step: Callable[[BrowserSession, Values], Flow | None]) -> HttpResponse:
     """Take a step of the sign-in; redirect to the next challenge or the page that the user wanted, or show the error."""
-    django_fields = {"csrfmiddlewaretoken", "next"}
     try:  # no local variable holds the input: a traceback would show it
         flow = step(
-            _browser(request),
-            {name: text for name, text in request.POST.dict().items() if name not in django_fields},
+            _browser(request), {k: v for k, v in request.POST.dict().items() if k not in _DJANGO_FIELDS}
         )
     except AuthfsmError as error:
         return _page(request, error=error)
