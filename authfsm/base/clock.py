@@ -1,8 +1,8 @@
 """Clocks: drivers, recorders and the local pool read the time only through a clock that they get as an argument.
 
-A clock is any callable that returns an aware `datetime`. In the local pool, moments that others read (a token's `iat`,
-a user's creation date) are its clock's. Lengths of time (the lifetime of a session, a lock-out) are measured by a
-`SteadyClock` over it, so that they do not grow when the clock is set back.
+A clock is any callable that returns an aware `datetime`. The local pool reads its clock for times that others see (a
+token's `iat`, a user's creation date). For durations (the lifetime of a session, a lock-out) it uses a `SteadyClock`
+that follows its clock, so that they do not grow when the clock is set back.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class ManualClock:
     """A clock that moves only by `advance`, so that a test of an expiry need not sleep.
 
     Args:
-        now: where it begins, an aware datetime. The default is the real present moment, so that libraries
-            that read their own clock (to check the expiry of a token) agree with it.
+        now: the first moment, an aware datetime. The default is the real present moment, so that libraries that read
+            the system's clock (to check the expiry of a token) agree with this clock.
     """
 
     __slots__ = ("_now",)
@@ -35,11 +35,11 @@ class ManualClock:
         self._now = now or utc_now()
 
     def __call__(self) -> datetime:
-        """Return its present moment."""
+        """Return the present moment of this clock."""
         return self._now
 
     def advance(self, seconds: float | timedelta) -> datetime:
-        """Move the clock by seconds or a timedelta, back if negative, and return its new present moment."""
+        """Move the clock by seconds or a timedelta, backwards if negative, and return its new present moment."""
         self._now += seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)
         return self._now
 
@@ -48,7 +48,7 @@ class ManualClock:
 
 
 class SteadyClock:
-    """A clock that never goes back: while the clock that it follows is behind, time continues from the latest moment."""
+    """A clock that never goes back: if the clock that it follows does, it continues from the latest moment."""
 
     __slots__ = ("_ahead", "_clock", "_latest")
 
@@ -67,5 +67,5 @@ class SteadyClock:
         return now
 
     def resume(self, latest: datetime) -> None:
-        """Continue from a moment that an earlier process has read, if the clock is behind it now."""
+        """Continue from the latest moment of an earlier process, if the clock is behind that moment now."""
         self._latest = latest if self._latest is None else max(latest, self._latest)

@@ -1,6 +1,6 @@
 """Imports the public names of a package when they are first used.
 
-The package's stub, `__init__.pyi`, is the one list of its names: type checkers read it, and so does `lazy_names`.
+The only list of the names is the package's stub, `__init__.pyi`: type checkers and `lazy_names` read it.
 """
 
 from __future__ import annotations

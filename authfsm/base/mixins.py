@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 _FIELD: Final = re.compile(r"^ {4}(\w+): .*(?:\n {5}.*)*", re.MULTILINE)
-"""A field in a section of a docstring, with its further lines."""
+"""A field in a section of a docstring, with its continuation lines."""
 
 
 class CompletesDocstring:
@@ -21,19 +21,19 @@ class CompletesDocstring:
     __slots__ = ()
 
     def __init_subclass__(cls) -> None:
-        """Complete the docstring when it is read: to do so at once would slow down every import."""
+        """Let the docstring be completed when it is read, because completing it here would slow down every import."""
         super().__init_subclass__()
         own = cls.__dict__.get("__doc__")
         if isinstance(own, str) and not isinstance(
             own, _CompletedDoc
         ):  # attrs makes a class with slots twice
             doc = _CompletedDoc(own)
-            # pydoc reads that of an enumeration past the descriptor.
+            # pydoc reads the docstring of an enumeration without the descriptor.
             cls.__doc__ = doc.__get__(None, cls) if getattr(cls, "__members__", None) else doc
 
 
 class _CompletedDoc(str):
-    """The docstring of a class in the source, which is completed as it is read."""
+    """The docstring of a class, which is completed each time it is read."""
 
     __slots__ = ()
 
@@ -57,7 +57,7 @@ class _CompletedDoc(str):
 
 
 def _documented_fields(docstring: str, heading: str) -> dict[str, str]:
-    """Return the entries of a section of a docstring by the field's name."""
+    """Return the entries of a section of a docstring, by the names of the fields."""
     block = docstring.partition(f"{heading}\n")[2].partition("\n\n")[0].rstrip()
     return {each[1]: each[0] for each in _FIELD.finditer(block)}
 

@@ -114,7 +114,7 @@ def secret_values(value: Any) -> Any:
 AnySecret: TypeAlias = "Secret[str] | Secret[bytes]"
 AnyKey: TypeAlias = "str | bytes | Secret[str] | Secret[bytes]"
 Key: TypeAlias = "AnyKey | Iterable[AnyKey]"
-"""A sealing key of `authfsm.new_key`, or several: the first seals, all unseal."""
+"""A sealing key of `authfsm.new_key`, or several: the first one seals, and each is tried to unseal."""
 
 
 def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
@@ -122,17 +122,16 @@ def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
 
     It raises nothing: a value that is not a key raises `BadKey` when it is used.
     """
-    several = isinstance(key, Iterable) and not isinstance(key, (str, bytes))
-    keys: Any = key if several else (key,)
+    is_many = isinstance(key, Iterable) and not isinstance(key, (str, bytes))
+    keys: Any = key if is_many else (key,)
     return tuple(secret(each) for each in keys)
 
 
 class WrapsSecrets:
     """A base of `attrs` classes that wraps secret arguments before the generated `__init__` receives them.
 
-    The `__init__` that attrs generates is a frame too: if one of its converters or validators raises, a traceback
-    with local variables shows its arguments. A field is secret if its annotation names `Secret`; arguments that
-    match no field are wrapped as well.
+    If a converter or a validator raises, a traceback with local variables shows the arguments of the `__init__` that
+    attrs generates. A field is secret if its annotation names `Secret`; arguments that match no field are wrapped, too.
     """
 
     __slots__ = ()
