@@ -425,8 +425,9 @@ def test_a_missing_client_secret_is_the_callers_fault(pool_of: PoolOf) -> None:
 
 def rotate(pool: LocalPool, client_secret: str) -> None:
     """Give the pool's app client a new secret."""
-    del pool._core.clients[pool.client_id]
-    pool.add_client(client_id=pool.client_id, client_secret=client_secret)
+    client_id = pool.client_id
+    del pool._core.clients[client_id]
+    pool.add_client(client_id=client_id, client_secret=client_secret)
 
 
 def test_a_rotated_client_secret(pool_of: PoolOf) -> None:
