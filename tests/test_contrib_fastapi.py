@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from traceback import walk_tb
 from typing import Annotated, Any, Final
 
 import pyotp
@@ -228,12 +229,41 @@ def test_names_that_are_no_names(site: Site) -> None:
         assert reply.status_code == 422
 
 
-@pytest.mark.parametrize("origin", ["example.com", "HTTPS://example.com", "", "https://example.com/"])
-def test_an_origin_that_is_none(origin: str) -> None:
-    """An origin without a scheme, in capitals or with a path is an error."""
-    nothing: Any = None
-    with pytest.raises(ValueError, match=r"origin must be like https://example\.com"):
-        WebSignIn(cognito=nothing, verifier=nothing, key=new_key(), origin=origin)
+KEY = new_key()
+WRONG_SETTINGS: list[tuple[str, Any]] = [
+    *(
+        ("origin", f"{start}example.com{end}")
+        for start, end in (
+            ("", ""), ("HTTPS://", ""), ("https://", "/"), ("https://", "#f"), ("https://", "?y"), ("https://u:p@", "")
+        )
+    ),
+    ("origin", ""), *(("key", each) for each in (None, "", "x", (), (KEY, "x"), b"x", [5])),
+    *(("flows", each) for each in ("USER_SRP_AUTH", (), ("NOPE",), ("REFRESH_TOKEN_AUTH",), None)),
+    *(("refresh_token_validity", each) for each in (30, None, timedelta(0))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG_SETTINGS)
+def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
+    """A setting that no request could be answered with is a ValueError that names it."""
+    settings: dict[str, Any] = {"cognito": None, "verifier": None, "key": KEY, "origin": ORIGIN}
+    with pytest.raises(ValueError, match=name):
+        WebSignIn(**{**settings, name: value})
+
+
+def test_keys_may_be_text(site_of: SiteOf) -> None:
+    """A key as text, alone or in a list, signs in, and neither repr nor a frame shows it."""
+    cognito, plain = site_of().pool.cognito(), KEY.reveal()
+    for key in (plain, plain.encode(), [plain], (KEY, plain)):
+        web = WebSignIn(cognito=cognito, verifier=Verifier.of(cognito), key=key, origin=ORIGIN)
+        cookies = web.browser({}).cookies
+        cookies.seal("begun", {"username": "ada"}, 60)
+        assert cookies.unseal("begun") == {"username": "ada"}
+        assert plain not in repr(web)
+        with pytest.raises(ValueError, match="origin") as caught:
+            WebSignIn(cognito=cognito, verifier=web.verifier, key=key, origin="x")
+        frames = [frame.f_locals for frame, _ in walk_tb(caught.value.__traceback__)][1:]
+        assert plain not in repr(frames)
 
 
 def test_unreachable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

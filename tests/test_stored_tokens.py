@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import json
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import product
@@ -17,6 +19,7 @@ from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
 
 from authfsm import AsyncCognito, Device, RecoveryAction, Secret, State, Verifier, new_key
+from authfsm.drivers.background import RUNNING
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
@@ -375,6 +378,58 @@ def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
             await shared.fresh_tokens(ticket)
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None:
+    """If one of two requests is cancelled, even repeatedly, during the refresh, both can use the rotated tokens.
+
+    A device that is confirmed meanwhile, and a sign-out, are completed too.
+    """
+    pool, log = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking()), []
+    cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
+    shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
+    release = threading.Event()
+    cognito.client.meta.events.register("after-call.*", lambda **_: release.wait(10))
+
+    async def cancelled(work: Coroutine[Any, Any, Any]) -> None:
+        release.clear()
+        task = asyncio.create_task(work)
+        await asyncio.sleep(0.01)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        release.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        while RUNNING:
+            await asyncio.wait(RUNNING)
+
+    async def other(ticket: str) -> Tokens:
+        await asyncio.sleep(0.005)  # after the request that is cancelled
+        return await shared.fresh_tokens(ticket)
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: log.append(context))
+        release.set()
+        flow = await cognito.sign_in("ada", PASSWORD)
+        await cancelled(flow.confirm_device())
+        device = flow.device
+        await cancelled(flow.refresh())
+        assert device is not None
+        assert await flow.refresh() is flow.tokens
+        ticket = await shared.put(flow)
+        later(pool, LIFETIME)
+        first, _ = await asyncio.gather(other(ticket), cancelled(shared.fresh_tokens(ticket)))
+        later(pool, LIFETIME)
+        assert await shared.fresh_tokens(ticket) != first
+        async with shared.turn(ticket) as flow:
+            await cancelled(flow.sign_out(everywhere=True))
+            assert flow.state is State.START
+        gc.collect()
+
+    asyncio.run(run())
+    assert log == []
 
 
 def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:

@@ -17,6 +17,7 @@ from authfsm.base.clock import ManualClock
 from authfsm.base.secret import wrapped_keys
 from authfsm.core.encryption import BadKey, new_key
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
+from authfsm.drivers.background import RUNNING
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import (
     InvalidOperation,
@@ -349,8 +350,8 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        while pending._tasks:
-            await asyncio.wait(pending._tasks)
+        while RUNNING:
+            await asyncio.wait(RUNNING)
         return ticket
 
     ticket = asyncio.run(conversation())
@@ -381,7 +382,7 @@ def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
             await asyncio.sleep(0)
             task.cancel()
         assert place.store.take(name_of(ticket), 60) == TAKEN
-        await asyncio.gather(*pending._tasks)
+        await asyncio.gather(*RUNNING)
         return ticket
 
     ticket = asyncio.run(conversation())

@@ -8,7 +8,7 @@ set one (RFC 6265bis, 4.1.3.2).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import count, takewhile
 from typing import Any, Final
@@ -23,17 +23,24 @@ LONGEST: Final = 3_800
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The HTTP methods that change nothing (RFC 9110, 9.2.1)."""
 
-Keys = Secret[str] | tuple[Secret[str], ...]
+_Key = str | bytes | Secret[str]
+Keys = _Key | Iterable[_Key]
 """One key from `authfsm.new_key`, or several: the first one seals, and each is tried to unseal."""
+
+
+def wrapped_keys(key: Keys) -> tuple[Secret[str], ...]:
+    """Return the keys, each a `Secret`."""
+    keys: Any = (key,) if isinstance(key, (str, bytes, Secret)) or key is None else key
+    return tuple(each if isinstance(each, Secret) else Secret(each) for each in keys)
 
 
 class Cookies:
     """The cookies of one request, and the changes to them; `secure` says whether the site runs over HTTPS."""
 
     def __init__(self, received: Mapping[str, str], key: Keys, *, secure: bool) -> None:
+        key = wrapped_keys(key)
         self._received = received
-        keys = (key,) if isinstance(key, Secret) else key
-        self._fernet = MultiFernet([Fernet(each.reveal()) for each in keys])
+        self._fernet = MultiFernet([Fernet(each.reveal()) for each in key])
         self._secure = secure
         self._changes: dict[str, tuple[str, int]] = {}
 

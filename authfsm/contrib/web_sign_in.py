@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,7 +18,7 @@ from attrs import field, frozen
 
 import authfsm
 from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, Secret, State, Tokens, Verifier
-from authfsm.contrib.cookies import Cookies, Keys, device_cookie
+from authfsm.contrib.cookies import Cookies, Keys, device_cookie, wrapped_keys
 
 Values = Mapping[str, str | Secret[str]]
 """The fields of a form that a browser sent. Every method wraps them in `Secret` first, so that no error shows them."""
@@ -28,6 +30,8 @@ _TOKENS: Final = "tokens"  # the cookie with the sealed tokens
 _FIRST_INPUT: Final = "first-input"  # the cookie with the user name
 PASSKEYS_JS: Final = Path(__file__).parent / "django" / "static" / "authfsm" / "passkeys.js"
 """The script that creates and uses passkeys in the browser, for the forms of any page."""
+_START_FLOWS: Final = {each.auth_flow for each in authfsm.PROTOCOL[State.START] if each.auth_flow}
+_FLOWS: Final = sorted(each for each in _START_FLOWS if not each.startswith("REFRESH"))
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
 _RESET: Final = "confirm_forgot_password"
 
@@ -44,20 +48,29 @@ class WebSignIn:
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
         refresh_token_validity: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
+
+    Raises:
+        ValueError: a setting is not valid; `BadKey` if it is the key.
     """
 
     cognito: Cognito
     verifier: Verifier
-    key: Keys
-    origin: str = field()
+    key: tuple[Secret[str], ...] = field(converter=wrapped_keys)
+    origin: str
     name: str = "Example"
     flows: tuple[str, ...] = ("USER_SRP_AUTH", "USER_AUTH")
     refresh_token_validity: timedelta = timedelta(days=30)
 
-    @origin.validator
-    def _check_origin(self, _: Any, origin: Any) -> None:
-        if not isinstance(origin, str) or not re.fullmatch(r"https?://[^/A-Z\s]+", origin):
+    def __attrs_post_init__(self) -> None:
+        with suppress(authfsm.SealMissing):
+            Device.unseal(None, self.key)  # BadKey, as for every seal
+        origin, flows, validity = self.origin, self.flows, self.refresh_token_validity
+        if not isinstance(origin, str) or not re.fullmatch(r"https?://[^/A-Z\s?#@\\]+", origin):
             raise ValueError(f"origin must be like https://example.com, without a path, not {origin!r}")
+        if not isinstance(flows, tuple) or not flows or not set(flows) <= set(_FLOWS):
+            raise ValueError(f"flows must be a tuple of some of {', '.join(_FLOWS)}, not {flows!r}")
+        if not isinstance(validity, timedelta) or validity <= timedelta(0):
+            raise ValueError(f"refresh_token_validity must be a timedelta of more than 0, not {validity!r}")
 
     def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
         """Return the browser that sent a request with these cookies."""
@@ -67,6 +80,18 @@ class WebSignIn:
     def is_secure(self) -> bool:
         """Whether the site runs over HTTPS."""
         return self.origin.startswith("https:")
+
+
+_init = WebSignIn.__init__
+
+
+@wraps(_init)
+def _wrapping_init(self: WebSignIn, *, key: Keys, **settings: Any) -> None:
+    key = wrapped_keys(key)  # no frame of an error shows the key
+    _init(self, key=key, **settings)
+
+
+WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signature stays
 
 
 def ends_session(error: AuthfsmError) -> bool:

@@ -10,8 +10,10 @@
 
 With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
 either client the SRP computations run in threads. Methods without I/O are not coroutine functions: `start`,
-`resume`, `seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) leaves the sign-in unchanged, so
-that it can be answered again; as after a lost connection, Cognito may have evaluated the cancelled answer.
+`resume`, `seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) ends computations and requests that
+may be repeated, and leaves the sign-in unchanged. Any other request is completed, so that what its reply brings, such
+as a rotated refresh token, is not lost: the call ends with its reply, or after two seconds, when the request goes on in
+the background. Until then the sign-in gives the action WAIT; afterwards its state and tokens are those of the reply.
 """
 
 from __future__ import annotations
@@ -20,15 +22,17 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from contextvars import copy_context
 from datetime import timedelta
 from inspect import isawaitable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import AsyncCognitoAccount
+from authfsm.drivers.background import in_background
 from authfsm.drivers.base_flow import BaseCognito
 from authfsm.drivers.flow_steps import ONE_MINUTE, Effect, Effects, FlowSteps, T, wrap_text
 from authfsm.drivers.transport import send_request, send_request_async
@@ -39,6 +43,9 @@ from authfsm.protocol.errors import InvalidOperation
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+
+CANCELLATION_DELAY: Final = 2.0
+"""Seconds that a cancelled call waits for the reply to a request that must not be repeated."""
 
 
 class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
@@ -81,7 +88,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         device_key: str | None = None,
         rotating: bool = True,
     ) -> Tokens:
-        """See `Cognito.refresh`."""
+        """See `Cognito.refresh`. If it is cancelled, the new tokens are lost: `AsyncFlow.refresh` keeps them."""
         refresh_token = secret(refresh_token)
         return await self.start().refresh(
             refresh_token, username=username, device_key=device_key, rotating=rotating
@@ -105,7 +112,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         await flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
 
     async def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
-        """See `Cognito.confirm_device`."""
+        """See `Cognito.confirm_device`. If it is cancelled, the device is lost: `AsyncFlow.confirm_device` keeps it."""
         flow = self.start()
         return await flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
 
@@ -123,20 +130,39 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         run = copy_context().run
         return await asyncio.get_running_loop().run_in_executor(self._threads, run, function, *args)
 
-    async def _run(self, steps: Effects[T], state: Callable[[], State | None]) -> T:
-        """Perform the effects of a generator without blocking the event loop, and return its value."""
+    async def _run(
+        self,
+        steps: Effects[T],
+        state: Callable[[], State | None],
+        turn: AbstractContextManager[object] = nullcontext(),  # noqa: B008 - it has no state
+        effect: Effect | None = None,
+    ) -> T:
+        """Perform the effects of a generator, off the event loop, within `turn`.
+
+        From the first request that must not be repeated (`effect`), they are performed in the background, where a
+        cancellation of this call does not end them.
+        """
+        with ExitStack() as turns:
+            turns.enter_context(turn)
+            background = effect is not None
+            try:
+                effect = effect or next(steps)
+                while background or not isinstance(effect, Request) or effect.repeatable:
+                    try:
+                        result = await self._perform(effect, state())
+                    except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator decides
+                        effect = steps.throw(error)
+                    else:
+                        effect = steps.send(result)
+            except StopIteration as end:
+                value: T = end.value
+                return value
+            rest = in_background(self._run(steps, state, turns.pop_all(), effect))
         try:
-            effect = next(steps)
-            while True:
-                try:
-                    result = await self._perform(effect, state())
-                except BaseException as error:  # noqa: BLE001, PERF203 - cancellation too: the generator handles it
-                    effect = steps.throw(error)
-                else:
-                    effect = steps.send(result)
-        except StopIteration as end:
-            value: T = end.value
-            return value
+            return await asyncio.shield(rest)
+        except asyncio.CancelledError:
+            await asyncio.wait([rest], timeout=CANCELLATION_DELAY)
+            raise
 
     async def _perform(self, effect: Effect, state: State | None) -> Any:
         if isinstance(effect, Request):
@@ -228,5 +254,4 @@ class AsyncFlow(FlowSteps):
 
     async def _run(self, steps: Effects[T]) -> T:
         """Perform the effects of a generator, one generator at a time."""
-        with self._exclusive():
-            return await self.cognito._run(steps, lambda: self.state)  # noqa: SLF001 - same module
+        return await self.cognito._run(steps, lambda: self.state, self._exclusive())  # noqa: SLF001 - same module

@@ -249,6 +249,11 @@ class BaseFlow(DisplayMixin):
         """The remembered device that was passed or confirmed; None once Cognito has forgotten it."""
         return self.signin.device
 
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is in progress."""
+        return self._answer_lock.locked()
+
     def form(self) -> dict[str, Any] | None:
         """Return the form of the current challenge, which for EMAIL_OTP differs by factor; None without a challenge."""
         return None if self.challenge is None else self.challenge.form(self.signin.role)

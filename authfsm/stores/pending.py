@@ -19,7 +19,7 @@ from __future__ import annotations
 import asyncio
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.encryption import keys_for
+from authfsm.drivers.background import in_background
 from authfsm.drivers.base_flow import BaseCognito, BaseFlow
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
@@ -76,7 +77,6 @@ class StoredFlows(Generic[FlowT, StoreT]):
         self.store = store
         self.turn_lifetime = turn_lifetime
         self._key = key
-        self._tasks: set[asyncio.Future[Any]] = set()  # the event loop has only weak references to its tasks
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self.cognito!r}>"
@@ -222,22 +222,25 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
     @asynccontextmanager
     async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
-        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is still stored again."""
+        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is still stored again.
+
+        A request in progress is completed first (`authfsm.drivers.aio`), within `turn_lifetime`.
+        """
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
         name = name_of(ticket)
         # A request may be cancelled at each await, for example when the browser closes the connection. So the
         # beginning and the end of a turn are separate tasks.
-        beginning = self._task(self._begin(name, ticket))
+        beginning = in_background(self._begin(name, ticket))
         try:
             flow = await asyncio.shield(beginning)
         except asyncio.CancelledError:
-            self._task(self._give_back(name, beginning, ticket))
+            in_background(self._give_back(name, beginning, ticket))
             raise
         try:
             yield flow
         finally:
-            await asyncio.shield(self._task(self._end(name, flow, ticket)))
+            await asyncio.shield(in_background(self._end(name, flow, ticket)))
 
     async def drop(self, ticket: str | Secret[str] | None) -> None:
         """As `PendingSignIns.drop`."""
@@ -249,12 +252,6 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
         if not isawaitable(result):
             raise WrongStore(type(self.store), awaited=False)
         return await result
-
-    def _task(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
     async def _begin(self, name: str, ticket: Secret[str]) -> FlowT:
         sealed = await self._await_store(self.store.take(name, self.turn_lifetime.total_seconds()))
@@ -270,6 +267,10 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
             await self._end(name, beginning.result(), ticket)
 
     async def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
+        for _ in range(int(self.turn_lifetime.total_seconds() / _PAUSE)):
+            if not flow.busy:  # a request goes on after its call was cancelled
+                break
+            await asyncio.sleep(_PAUSE)
         if self._ended(flow):
             with suppress(Exception):  # as in PendingSignIns
                 await self.store.drop(name)
