@@ -6,9 +6,11 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import sqlglot
 from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted, write
@@ -18,7 +20,7 @@ from joserfc.jwk import RSAKey
 from authfsm.protocol.states import State
 from authfsm.protocol.table import REFUSAL_KINDS, TRANSITIONS
 from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
-from authfsm.traces.cloudtrail import COLUMNS
+from authfsm.traces.cloudtrail import COLUMNS, time_of
 from authfsm.traces.log_symbols import (
     NOT_LOGGED,
     CheckedStep,
@@ -244,6 +246,42 @@ def test_spark_gives_the_same_result(
 
     assert len(ours.illegal) == len(PLANTS)
     assert theirs == ours
+    query = sqlglot.transpile(TIME_QUERY, read="duckdb", write="spark")[0]
+    assert [row[0] for row in spark.sql(query).collect()] == list(TIMES.values())
+
+
+SECOND = datetime(2025, 10, 9, 7, 57, 29)  # noqa: DTZ001 - SQL's TIMESTAMP has no time zone
+TIMES = {
+    "2025-10-09T07:57:29Z": SECOND,
+    "2025-10-09T09:57:29+02:00": SECOND,
+    "2025-10-09T03:27:29.500000-04:30": SECOND.replace(microsecond=500_000),
+    "2025-10-09 07:57:29.000 UTC": SECOND,
+    "2025-10-09 07:57:29": SECOND,
+    "2025-10-09T07:57:29.123456Z": SECOND.replace(microsecond=123_456),
+    "1759996649": SECOND,
+    "1759996649.5": SECOND.replace(microsecond=500_000),
+    "1759996649000": SECOND,
+    "2025-13-09T07:57:29Z": None,
+    "2025-10-09 07:57:29 Europe/Berlin": None,
+    "10/09/2025 07:57:29": None,
+    "yesterday": None,
+    "": None,
+}
+TIME_QUERY = (
+    f"SELECT {time_of('text')} FROM (VALUES "  # noqa: S608 - the texts above
+    + ", ".join(f"({n}, '{text}')" for n, text in enumerate(TIMES))
+    + ") AS times(number, text) ORDER BY number"
+)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_times(zone: str) -> None:
+    """Offsets are applied, epochs and Athena's format are read, other text is no time, whatever DuckDB's time zone is."""
+    with duckdb.connect() as connection:
+        connection.execute(f"SET TimeZone = '{zone}'")
+        found = connection.execute(TIME_QUERY).fetchall()
+
+    assert dict(zip(TIMES, (each for (each,) in found), strict=True)) == TIMES
 
 
 # ---- the query for others -----------------------------------------------------------------------------------

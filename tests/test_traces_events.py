@@ -161,6 +161,20 @@ def test_missing_keys(tmp_path: Path) -> None:
         assert verdicts <= {"legal", "unknown"}, key
 
 
+def test_an_event_whose_time_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    """The funnel is not legal, and says how many events have no time that could be read."""
+    path = tmp_path / "log.jsonl"
+    later = {**answers(3, "PASSWORD_VERIFIER", TOKENS), "eventTime": "10/09/2025 07:57:29"}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (begins(0), later)))
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
+
+    assert not funnel.legal
+    assert (funnel.input.undated, funnel.input.problems) == (
+        1, ("1 event has no time that could be read, so the order of the steps is not known",),
+    )  # fmt: skip
+
+
 def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
     """An undocumented challenge name counts as one from a Lambda trigger; an undocumented flow is unknown."""
     custom = {"authFlow": "CUSTOM_AUTH", "clientId": "app"}

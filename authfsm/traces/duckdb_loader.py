@@ -171,15 +171,17 @@ class Loader:
     def _summary(self, files: int) -> InputSummary:
         rows = dict(
             self._connection.execute(
-                "SELECT row_status, COUNT(*) FROM (SELECT row_status FROM events_read"
-                " UNION ALL SELECT row_status FROM steps) GROUP BY row_status"
+                "SELECT CASE WHEN row_status = 'read' AND moment IS NULL THEN 'undated' ELSE row_status END AS status,"
+                " COUNT(*) FROM (SELECT row_status, moment FROM events_read"
+                " UNION ALL SELECT row_status, moment FROM steps) GROUP BY status"
             ).fetchall()
         )
+        undated = rows.get("undated", 0)
         for table in _TABLES.values():
             self._connection.execute(f"DELETE FROM {table} WHERE row_status <> 'read'")  # noqa: S608 - our own words
         counts = self._counts
         return InputSummary(
-            files=files, events=rows.get("read", 0), others=rows.get("other", 0),
+            files=files, events=rows.get("read", 0) + undated, undated=undated, others=rows.get("other", 0),
             unrecognised=counts.unrecognised, unrecognised_example=counts.unrecognised_example,
             broken=counts.broken, broken_example=counts.broken_example, too_long=counts.too_long,
             cut_short=tuple(self._cut_short), empty=tuple(self._empty),
@@ -297,7 +299,7 @@ def _insert_steps(lines: str, *, final: bool) -> str:
         for name in ("from", "response", "challenge_name", "to", "role", "error", "action", "lost")
     )
     step = f"TRY_CAST({field['step']} AS BIGINT)"
-    moment = f"TRY_CAST(TRY_CAST({field['at']} AS TIMESTAMPTZ) AT TIME ZONE 'UTC' AS TIMESTAMP)"
+    moment = cloudtrail.time_of(field["at"])
     return (
         f"INSERT INTO steps SELECT {field['sign_in']}, {step}, {texts}, {moment}, row_status,"  # noqa: S608 - our own words
         f" CASE WHEN row_status = 'unread' THEN line END FROM (SELECT *,"

@@ -31,6 +31,7 @@ class InputSummary:
     Args:
         files: the number of files.
         events: the number of events of sign-ins and recorded steps.
+        undated: how many of these have no time, or one that could not be read; their order is not known.
         others: the number of events of other services or operations.
         unrecognised: the number of JSON values that hold neither events nor steps.
         unrecognised_example: what kind of value the first of them is, without its content.
@@ -43,6 +44,7 @@ class InputSummary:
 
     files: int = 0
     events: int = 0
+    undated: int = 0
     others: int = 0
     unrecognised: int = 0
     unrecognised_example: str = ""
@@ -66,6 +68,9 @@ class InputSummary:
             if number:
                 pieces = _number(number, "piece is", "pieces are")
                 found.append(f"{pieces} {why} and could not be read{example}")
+        if self.undated:
+            events = _number(self.undated, "event has", "events have")
+            found.append(f"{events} no time that could be read, so the order of the steps is not known")
         if self.files and not self.events:
             others = f"; there are {self.others:,} of other services or operations"
             none = f"no event of a Cognito sign-in was found{others if self.others else ''}"
