@@ -108,11 +108,15 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
         (tmp_path / "a" / "b" / f"{number}.json").write_text(
             json.dumps({"Records": [each]}), encoding="utf-8"
         )
-    (tmp_path / "a" / "digest.txt").write_text("not a log", encoding="utf-8")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("not a log", encoding="utf-8")
     pattern = Path(f"{tmp_path}/**/*.json")
 
     assert read(tmp_path) == read(pattern) == read(pattern, tmp_path / "a" / "b" / "0.json")
     assert read(tmp_path)[1] == ALL
+    (tmp_path / "a" / "b" / "0.json").rename(tmp_path / "a" / "events")
+    (tmp_path / "a" / "b" / "1.json").rename(tmp_path / "a" / "tail.txt")
+    assert read(tmp_path) == (InputSummary(files=5, events=5), ALL)
     with pytest.raises(UnreadableTraceFile, match="there is no such file"):
         TraceFiles(tmp_path / "nowhere")
     with pytest.raises(UnreadableTraceFile, match="there is no such file"):
@@ -259,7 +263,7 @@ def test_parameters_that_are_not_json(tmp_path: Path) -> None:
 
 
 def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
-    """An empty file has no steps and is not legal; a folder without log files is an error."""
+    """An empty file has no steps and is not legal; a folder without files is an error."""
     path = tmp_path / "empty.jsonl"
     path.write_bytes(b"")
     with TraceFiles(path) as files:

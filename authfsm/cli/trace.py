@@ -55,8 +55,8 @@ class Trace:
     )
 
     names: list[str] | None = argument(
-        "CloudTrail events in any common file format (S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events,"
-        " Athena), or steps written by authfsm.traces.recorder.",
+        "CloudTrail events as JSON, in CSV, or as JSON within YAML (S3, EventBridge, CloudWatch Logs, Logs Insights,"
+        " lookup-events, Athena), or steps written by authfsm.traces.recorder.",
         default=None,
         metavar="[FILE|DIR|GLOB]...",
     )

@@ -19,11 +19,6 @@ from attrs import define, field
 
 from authfsm.protocol.errors import CallerError
 
-SUFFIXES: Final = (
-    ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yaml", ".yml", ".log", ".gz", ".bz2", ".xz", ".zip",
-)  # fmt: skip
-"""The suffixes of the files that are read in a folder. A file that the caller names may have any suffix."""
-
 MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
 """The most characters that an event may have. CloudTrail's own limit is 256 kB, or 1 MB if so configured."""
 
@@ -62,6 +57,8 @@ class UnreadableTraceFile(CallerError, ValueError):
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the files that names of files, folders or patterns (`logs/**/*.json.gz`) stand for, each file once.
 
+    Of a folder these are all files inside, except those whose name, or whose folder's, begins with a dot.
+
     Raises:
         UnreadableTraceFile: there is no file for one of the names.
     """
@@ -71,10 +68,9 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         why = "there is no such file"
         try:
             if path.is_dir():
-                inside = sorted(
-                    each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES and each.is_file()
-                )
-                why = f"the folder has no file that ends in one of {', '.join(SUFFIXES)}"
+                below = (each for each in path.rglob("*") if each.is_file())
+                inside = sorted(each for each in below if "/." not in f"/{each.relative_to(path).as_posix()}")
+                why = "the folder has no file"
             elif path.exists():
                 inside = [path]
             else:
