@@ -429,6 +429,12 @@ def test_the_page_to_explore() -> None:
 # ---- called wrongly ---------------------------------------------------------------------------------------------------
 
 
+def test_the_default_name_follows_the_format() -> None:
+    """Each format without a file name is written to a file with its suffix, not to protocol.svg."""
+    for form, suffix in {"mermaid": "mmd", "markdown": "md", "xstate": "xstate.json", "dot": "dot"}.items():
+        assert draw("-f", form).stderr == f"drew protocol.{suffix}\n"
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -436,6 +442,11 @@ def test_the_page_to_explore() -> None:
         (("--state", "NO_SUCH"), ("NO_SUCH", "SMS_MFA")),
         (("--format", "gif"), ("gif", "svg, mermaid, plantuml")),
         (("--theme", "pink"), ("pink", "light, dark")),
+        (("--engine", "foo"), ("foo", "graphviz-pure, dot")),
+        (("--html", "-"), ("--html", "standard output")),
+        (("--save-settings", "-", "--settings", "a.json"), ("--save-settings", "standard output")),
+        (("-f", "mermaid", "-o", "x.svg"), ("x.svg", "mermaid", ".mmd")),
+        (("-f", "xstate", "-o", "x.json"), ("x.json", ".xstate.json")),
         (("-o", "flow.gif"), ("flow.gif", ".svg")),
         (("-o", "flow"), ("flow", ".svg", "--format")),
         (("--client-id", "y"), ("--client-id requires --pool-id",)),

@@ -17,11 +17,17 @@ from authfsm.cli import command, pool_descriptions
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.diagrams.drawing import Drawing
+from authfsm.diagrams.render import ENGINES
 from authfsm.protocol.errors import CallerError
 from authfsm.settings import PoolSettings
+from authfsm.settings.descriptions import decode_text
 
 Read = TypeVar("Read")
 
+# The formats whose suffix is not their name.
+_SUFFIXES: Final = {
+    "mermaid": ".mmd", "plantuml": ".puml", "markdown": ".md", "xstate": ".xstate.json", "xstate-module": ".xstate.js",
+}  # fmt: skip
 _BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pdf": Drawing.pdf}
 
 PICTURE_OPTIONS: Final = (
@@ -145,6 +151,10 @@ class Draw(PoolOptions):
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label", "picture"}
             command.refuse_unused(self, unused, "--sequence, which shows messages")
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
+        command.refuse_unknown("engine", self.engine, ENGINES)
+        for name in ("html", "save_settings"):
+            if getattr(self, name) == command.STDOUT:
+                raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
 
     def _default(self, suffix: str) -> list[Path]:
         """Return the file that is written if no option names one."""
@@ -185,7 +195,9 @@ class Draw(PoolOptions):
         except CallerError as error:
             raise command.WrongUsage(str(error)) from None
         command.refuse_unknown("format", self.form, (*filter(None, drawn.formats), *_BINARY))
-        for output in self.output or self._default(".svg"):
+        form_suffix = _SUFFIXES.get(self.form or "", f".{self.form or 'svg'}")
+        for output in self.output or self._default(form_suffix):
+            self._refuse_other_suffix(drawn, output, form_suffix)
             if self.animated and (self.form or output.suffix or ".svg").removeprefix(".") != "svg":
                 raise command.WrongUsage(f"--animated writes .svg, not {output}")
             if self.picture:
@@ -203,6 +215,15 @@ class Draw(PoolOptions):
             else:
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
+
+    def _refuse_other_suffix(self, drawn: Drawing, output: Path, expected: str) -> None:
+        """Raise `WrongUsage` if the file's suffix is that of another format than --format."""
+        suffix = max(
+            (each for each in drawn.suffixes if output.name.lower().endswith(each)), key=len, default=""
+        )
+        if self.form and suffix not in {"", expected, f".{self.form}"}:
+            why = f"{output} contradicts --format {self.form}: name a file that ends in {expected}"
+            raise command.WrongUsage(why)
 
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
@@ -247,7 +268,7 @@ def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:
     if path is None:
         return None
     try:
-        text = path.read_text(encoding="utf-8")
+        text = decode_text(path.read_bytes())
         if not text.strip():
             raise command.Failed(f"{path} is empty: there is no sign-in to draw")
         return parse(text)
