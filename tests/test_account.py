@@ -30,7 +30,7 @@ from authfsm import (
     UserError,
 )
 from authfsm.drivers.account import AsyncCognitoAccount, CognitoAccount
-from authfsm.local import LocalPool, Triggers
+from authfsm.local import LocalPool, RefreshTokenRotation, Triggers
 from authfsm.protocol.account_requests import AccountRequest, member_of
 from authfsm.protocol.error_policy import ACCOUNT_ERROR_POLICY, ERROR_POLICY, Fault
 
@@ -225,6 +225,7 @@ def test_triggers_confirm_and_get_metadata(make: Make) -> None:
         ({}, lambda a: a.resend_confirmation_code("ada"), "START_AGAIN", Fault.USER),
         ({}, lambda a: a.confirm_forgot_password("ada", "123456", NEW), "START_AGAIN", Fault.TIME),
         ({}, lambda a: a.get_user("nothing"), "START_AGAIN", Fault.CALLER),
+        ({}, lambda a: a.sign_up("eve", PASSWORD, attributes={"custom:none": "x"}), "FIX_CONFIGURATION", Fault.OPERATOR),
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(
@@ -237,6 +238,37 @@ def test_errors_say_what_to_do(
     error = refusal(lambda: call(account))
 
     assert (error.action, error.fault) == (RecoveryAction[action], fault)
+
+
+@pytest.mark.parametrize("rotation", [None, RefreshTokenRotation()])
+def test_the_user_of_a_token_was_deleted(make: Make, rotation: RefreshTokenRotation | None) -> None:
+    """The session of a deleted user has ended: nobody typed a name that could be wrong."""
+    account = make(refresh_token_rotation=rotation)
+    account.pool.add_user("ada", PASSWORD, email=EMAIL)
+    tokens = account.sign_in("ada", PASSWORD).tokens
+    account.pool.client().admin_delete_user(UserPoolId=account.pool.pool_id, Username="ada")
+    calls = (
+        lambda: account.get_user(tokens.access_token),
+        lambda: _waited(lambda: account.cognito.refresh(tokens.refresh_token)),
+    )
+
+    for call in calls:
+        with pytest.raises(Refused) as raised:
+            call()
+        assert (raised.value.action, raised.value.http_status) == (RecoveryAction.START_AGAIN, 401)
+        assert raised.value.for_person() == "Your session has ended. Sign in again."
+
+
+def test_an_hourly_quota(make: Make) -> None:
+    """Too many requests for codes: the sentence does not promise that 15 minutes suffice, as after wrong passwords."""
+    account = make()
+    account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
+    for _ in range(4):
+        account.resend_confirmation_code("ada")
+    error = refusal(lambda: [account.resend_confirmation_code("ada") for _ in range(2)])
+
+    assert (error.action, error.http_status) == (RecoveryAction.WAIT_OUT, 429)
+    assert error.for_person() == "There were too many attempts. Wait up to an hour, then try again."
 
 
 def requests(base: type[AccountRequest[Any]]) -> Iterator[type[AccountRequest[Any]]]:

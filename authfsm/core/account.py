@@ -55,7 +55,8 @@ def read_account_reply(sent: Request, raw: Secret[Any]) -> Acknowledgement | Ref
     """Return the parsed reply to a request, with its Session wrapped; the message of a refusal shows no secret."""
     reply = read_account_or_token_reply(raw, sent.operation)
     if isinstance(reply, Refusal):
-        if rule := account_error_rule(reply.code, reply.message):
+        has_token = "AccessToken" in sent.parameters
+        if rule := account_error_rule(reply.code, reply.message, has_token=has_token):
             reply = attrs.evolve(reply, action=rule.action, fault=rule.fault)
         return mask_secrets(reply, sent.parameters.values())
     if isinstance(session := reply.members.get("Session"), str):

@@ -45,7 +45,7 @@ class RecoveryAction(DescribedName):
     WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
 
     # The session does not survive: the attempt is over.
-    WAIT_OUT = "WAIT_OUT", "Too many failed attempts: wait until the lockout ends (1 second to 15 minutes), then start again."
+    WAIT_OUT = "WAIT_OUT", "Too many attempts: wait until the lockout ends (passwords: 1 second to 15 minutes; codes: up to an hour), then start again."
     START_AGAIN = "START_AGAIN", "Start again from the beginning."
     RESET_PASSWORD = "RESET_PASSWORD", "Reset the password (ForgotPassword), then start again."
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
@@ -87,6 +87,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "session is expired":              ErrorRule(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
         "session can only be used once":   ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
         "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
+        "write unauthorized attribute":    ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: not in the app client's WriteAttributes"),
         "User is disabled":                ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "issues"),
         "SECRET_HASH was not received":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: the app client has a secret"),
         "Unable to verify secret hash":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
@@ -113,6 +114,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     "AliasExistsException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address")},
     "UserNotFoundException": {
         "Exception migrating user":        ErrorRule(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
+        "User does not exist.":            ErrorRule(_R.START_AGAIN, _F.TIME,     "inferred: the user of the token was deleted", "GetTokensFromRefreshToken"),
         "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "measured: PreventUserExistenceErrors is LEGACY"),
     },
     "UserNotConfirmedException": {"": ErrorRule(_R.CONFIRM_USER, _F.USER,    "measured: raised before the password is checked")},
@@ -296,6 +298,16 @@ They have no session: TRY_AGAIN means to send another value, START_AGAIN to requ
 """
 
 
-def account_error_rule(code: str, message: str) -> ErrorRule | None:
-    """Return the rule for an error of a request about an account; None if the rule for a sign-in applies."""
+_TOKEN_USER_DELETED: Final = ErrorRule(
+    _R.START_AGAIN, _F.TIME, "measured: the user of the access token was deleted"
+)
+
+
+def account_error_rule(code: str, message: str, *, has_token: bool = False) -> ErrorRule | None:
+    """Return the rule for an error of a request about an account; None if the rule for a sign-in applies.
+
+    `has_token`: whether the request names the user by an access token.
+    """
+    if has_token and code == "UserNotFoundException":
+        return _TOKEN_USER_DELETED
     return by_message(ACCOUNT_ERROR_POLICY.get(code, {}), message)

@@ -70,6 +70,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     "UsernameExistsException": {"": "This user name is taken. Choose another one."},
     "RefreshTokenReuseException": {"": _SESSION_ENDED},
     "UserNotFoundException": {"": _WRONG_LOGIN},
+    "LimitExceededException": {"": "There were too many attempts. Wait up to an hour, then try again."},
     "CodeMismatchException": {"": _WRONG_CODE},
     "EnableSoftwareTokenMFAException": {"": _WRONG_CODE},
     "ExpiredCodeException": {
@@ -108,6 +109,8 @@ def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[in
     return next(_BY_ACTION[key] for key in keys if key in _BY_ACTION)
 
 
-def sentence_of_code(code: str, message: str) -> str | None:
+def sentence_of_code(code: str, message: str, fault: Fault) -> str | None:
     """Return the sentence for an error code of Cognito; None if the sentence of the recovery action suffices."""
+    if (code, fault) == ("UserNotFoundException", Fault.TIME):  # the user of a token, who typed no name
+        return _SESSION_ENDED
     return by_message(_BY_CODE.get(code, {}), message)

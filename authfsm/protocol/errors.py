@@ -366,7 +366,7 @@ class Refused(AuthfsmError):
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """See `AuthfsmError.for_person`, by Cognito's code and message."""
-        by_code = sentence_of_code(self.refusal.code, self.refusal.message)
+        by_code = sentence_of_code(self.refusal.code, self.refusal.message, self.fault)
         return _translated(by_code or self._presentation[1], translations)
 
     @property
