@@ -280,6 +280,11 @@ class TestNewPassword:
             ("AAAAAA1!", "Password must have lowercase characters"),
             ("AAAAaaa!", "Password must have numeric characters"),
             ("AAAAaaa1", "Password must have symbol characters"),
+            ("AAAAaaa1€", "Password must have symbol characters"),
+            ("AAAAaaa1 ", "Password must have symbol characters"),
+            ("ÀÀÀÀaaa1-", "Password must have uppercase characters"),
+            ("AAAAééé1-", "Password must have lowercase characters"),
+            ("AAAAaaa٣-", "Password must have numeric characters"),
             ("AAAaaa1!", None),
         ],
     )

@@ -7,6 +7,7 @@ member that they stand for. Defaults are Cognito's unless the field says otherwi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, fields, frozen
@@ -255,13 +256,15 @@ class PasswordPolicy:
         """Return Cognito's message for the first requirement that a password misses; None if it misses none."""
         if len(password) < self.minimum_length:
             return "Password not long enough"
-        for required, present, kind in (
-            (self.require_uppercase, any(c.isupper() for c in password), "uppercase"),
-            (self.require_lowercase, any(c.islower() for c in password), "lowercase"),
-            (self.require_numbers, any(c.isdigit() for c in password), "numeric"),
-            (self.require_symbols, any(not c.isalnum() for c in password), "symbol"),
+        # "Basic Latin letter"; "a non-leading, non-trailing space character is also treated as a special character"
+        # (developer guide, "Adding user pool password requirements").
+        for required, characters, kind in (
+            (self.require_uppercase, ascii_uppercase, "uppercase"),
+            (self.require_lowercase, ascii_lowercase, "lowercase"),
+            (self.require_numbers, digits, "numeric"),
+            (self.require_symbols, f"{punctuation} ", "symbol"),
         ):
-            if required and not present:
+            if required and set(characters).isdisjoint(password.strip(" ")):
                 return f"Password must have {kind} characters"
         return None
 
