@@ -247,7 +247,7 @@ def test_the_user_of_a_token_was_deleted(make: Make, rotation: RefreshTokenRotat
     account.pool.add_user("ada", PASSWORD, email=EMAIL)
     tokens = account.sign_in("ada", PASSWORD).tokens
     account.pool.client().admin_delete_user(UserPoolId=account.pool.pool_id, Username="ada")
-    calls = (
+    calls: tuple[Callable[[], Any], ...] = (
         lambda: account.get_user(tokens.access_token),
         lambda: _waited(lambda: account.cognito.refresh(tokens.refresh_token)),
     )

@@ -295,10 +295,12 @@ class LocalPool(DisplayMixin):
 
         Raises:
             PoolRefusal: the name or an alias is taken.
-            ValueError: `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
+            ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)
+        if not isinstance(username, str) or not username:
+            raise ValueError("username must be text that is not empty")
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
         check_names("status", [status] if status else (), [each.value for each in Status])
         addresses = {"email": email, "phone_number": phone_number}

@@ -6,12 +6,15 @@ member that they stand for. Defaults are Cognito's unless the field says otherwi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, fields, frozen
 from attrs.converters import optional
+from attrs.validators import and_, instance_of
+from attrs.validators import optional as optional_value
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
@@ -45,7 +48,46 @@ def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
     return check
 
 
-@frozen
+def _typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
+    """Require a whole number, True or False, or text for each field with such an annotation (attrs' `field_transformer`)."""
+    return [
+        each.evolve(validator=and_(_is_of_type, *filter(None, [each.validator])))
+        if str(each.type) in _TYPE_NAMES
+        else each
+        for each in found
+    ]
+
+
+_TYPE_NAMES: Final = {"int": (int, "a whole number"), "bool": (bool, "True or False"), "str": (str, "text")}
+
+
+def _is_of_type(_: Any, attribute: Attribute[Any], value: Any) -> None:
+    kind, name = _TYPE_NAMES[str(attribute.type)]
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{attribute.name} must be {name}, not of type {type(value).__name__}")
+
+
+def _between(least: int, most: int, unit: str) -> Callable[[Any, Attribute[Any], Any], None]:
+    def check(_: Any, attribute: Attribute[Any], value: int) -> None:
+        if not least <= value <= most:
+            raise ValueError(f"{attribute.name} must be {least} to {most} {unit}")
+
+    return check
+
+
+_LIFETIME: Final = _between(
+    1, 3650 * 24 * 3600, "seconds"
+)  # 3,650 days: RefreshTokenValidity (AWS API reference)
+
+
+def _is_domain(_: Any, attribute: Attribute[Any], value: str) -> None:
+    if not re.fullmatch(r"[^\s/:@]+", value):
+        raise ValueError(
+            f"{attribute.name} must be a domain, for example example.com, without a scheme and a port"
+        )
+
+
+@frozen(field_transformer=_typed)
 class RefreshTokenRotation:
     """RefreshTokenRotation of an app client, if it is ENABLED: each refresh returns a new refresh token.
 
@@ -53,14 +95,14 @@ class RefreshTokenRotation:
         retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
     """
 
-    retry_grace_period_seconds: int = 0
+    retry_grace_period_seconds: int = field(default=0, validator=_between(0, 60, "seconds"))
 
 
 def _flows(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names) or DEFAULT_FLOW_VALUES
 
 
-@frozen
+@frozen(field_transformer=_typed)
 class AppClient:
     """An app client of the pool.
 
@@ -89,14 +131,18 @@ class AppClient:
     client_id: str
     client_secret: Secret[str] | None = None
     explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
-    auth_session_validity: int = field(default=auth_flows.AUTH_SESSION_VALIDITY)
+    auth_session_validity: int = field(
+        default=auth_flows.AUTH_SESSION_VALIDITY, validator=_between(3, 15, "minutes")
+    )
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
         default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
     )
-    access_token_validity: int = 3600
-    id_token_validity: int = 3600
-    refresh_token_validity: int = 30 * 24 * 3600
-    refresh_token_rotation: RefreshTokenRotation | None = None
+    access_token_validity: int = field(default=3600, validator=_LIFETIME)
+    id_token_validity: int = field(default=3600, validator=_LIFETIME)
+    refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
+    refresh_token_rotation: RefreshTokenRotation | None = field(
+        default=None, validator=optional_value(instance_of(RefreshTokenRotation))
+    )
     client_name: str = "local"
     read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
@@ -112,11 +158,6 @@ class AppClient:
         check_names("explicit_auth_flows", value, sorted({*ALL_FLOW_VALUES, *described}))
         if error := auth_flows.mixed_values_error(value):
             raise ValueError(f"explicit_auth_flows {error}")
-
-    @auth_session_validity.validator
-    def _three_to_fifteen(self, _: Attribute[int], value: int) -> None:
-        if not 3 <= value <= 15:  # noqa: PLR2004 - AuthSessionValidity's own bounds
-            raise ValueError("auth_session_validity must be 3 to 15 minutes")
 
     @property
     def hides_user_existence(self) -> bool:
@@ -195,7 +236,7 @@ TRIGGER_FIELDS: Final = {
 """The field of `Triggers` for each trigger's name in LambdaConfig."""
 
 
-@frozen
+@frozen(field_transformer=_typed)
 class WebAuthnConfiguration:
     """How the pool accepts passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).
 
@@ -206,7 +247,7 @@ class WebAuthnConfiguration:
             "with user verification satisfies MFA requirements", for users with WebAuthnMfaSettings.Enabled (SetUserMFAPreference).
     """
 
-    relying_party_id: str
+    relying_party_id: str = field(validator=_is_domain)
     user_verification: Literal["required", "preferred"] = field(
         default="preferred", validator=_one_of("required", "preferred")
     )
@@ -220,7 +261,7 @@ class WebAuthnConfiguration:
         return self.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
 
 
-@frozen
+@frozen(field_transformer=_typed)
 class DeviceConfiguration:
     """How the pool remembers devices (UserPool.DeviceConfiguration); a pool without this setting remembers none.
 
@@ -235,7 +276,7 @@ class DeviceConfiguration:
     device_only_remembered_on_user_prompt: bool = False
 
 
-@frozen
+@frozen(field_transformer=_typed)
 class PasswordPolicy:
     """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
@@ -244,13 +285,13 @@ class PasswordPolicy:
     administrator sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
     """
 
-    minimum_length: int = 8
+    minimum_length: int = field(default=8, validator=_between(6, 99, "characters"))
     require_uppercase: bool = True
     require_lowercase: bool = True
     require_numbers: bool = True
     require_symbols: bool = True
-    temporary_password_validity_days: int = 7
-    password_history_size: int = 0
+    temporary_password_validity_days: int = field(default=7, validator=_between(0, 365, "days"))
+    password_history_size: int = field(default=0, validator=_between(0, 24, "passwords"))
 
     def violation(self, password: str) -> str | None:
         """Return Cognito's message for the first requirement that a password misses; None if it misses none."""
@@ -328,7 +369,7 @@ _ALLOWED_NAMES: Final = {
 }
 
 
-@frozen
+@frozen(field_transformer=_typed)
 class PoolConfiguration:
     """The settings of a user pool.
 
