@@ -51,20 +51,22 @@ def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
 def _typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
     """Require a whole number, True or False, or text for each field with such an annotation (attrs' `field_transformer`)."""
     return [
-        each.evolve(validator=and_(_is_of_type, *filter(None, [each.validator])))
-        if str(each.type) in _TYPE_NAMES
+        each.evolve(validator=and_(_is_of_type(*_TYPES[str(each.type)]), *filter(None, [each.validator])))
+        if str(each.type) in _TYPES
         else each
         for each in found
     ]
 
 
-_TYPE_NAMES: Final = {"int": (int, "a whole number"), "bool": (bool, "True or False"), "str": (str, "text")}
+_TYPES: Final = {"int": (int, "a whole number"), "bool": (bool, "True or False"), "str": (str, "text")}
 
 
-def _is_of_type(_: Any, attribute: Attribute[Any], value: Any) -> None:
-    kind, name = _TYPE_NAMES[str(attribute.type)]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise TypeError(f"{attribute.name} must be {name}, not of type {type(value).__name__}")
+def _is_of_type(kind: type, name: str) -> Callable[[Any, Attribute[Any], Any], None]:
+    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise TypeError(f"{attribute.name} must be {name}, not of type {type(value).__name__}")
+
+    return check
 
 
 def _between(least: int, most: int, unit: str) -> Callable[[Any, Attribute[Any], Any], None]:
