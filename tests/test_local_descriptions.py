@@ -478,29 +478,34 @@ def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "why"),
+    ("kind", "settings", "why"),
     [
-        (lambda: LocalPool(access_token_validity="60"), "access_token_validity must be a whole number, not of type str"),
-        (lambda: LocalPool(access_token_validity=-5), "access_token_validity must be 1 to 315360000 seconds"),
-        (lambda: LocalPool(refresh_token_validity=0), "refresh_token_validity must be 1 to "),
-        (lambda: LocalPool(id_token_validity=10**12), "id_token_validity must be 1 to "),
-        (lambda: LocalPool(auth_session_validity="5"), "auth_session_validity must be a whole number"),
-        (lambda: LocalPool(auth_session_validity=True), "auth_session_validity must be a whole number"),
-        (lambda: LocalPool(refresh_token_rotation=True), "'refresh_token_rotation' must be <class"),
-        (lambda: RefreshTokenRotation(100), "retry_grace_period_seconds must be 0 to 60 seconds"),
-        (lambda: PasswordPolicy(minimum_length="8"), "minimum_length must be a whole number"),
-        (lambda: PasswordPolicy(minimum_length=3), "minimum_length must be 6 to 99 characters"),
-        (lambda: PasswordPolicy(temporary_password_validity_days=-1), "temporary_password_validity_days must be 0 to 365"),
-        (lambda: LocalPool(case_sensitive="no"), "case_sensitive must be True or False"),
-        (lambda: LocalPool(issuer=5), "issuer must be text, not of type int"),
-        (lambda: WebAuthnConfiguration("https://example.com"), "relying_party_id must be a domain"),
-        (lambda: WebAuthnConfiguration(""), "relying_party_id must be a domain"),
-        (lambda: DeviceConfiguration(challenge_required_on_new_device=1), "must be True or False"),
-        (lambda: LocalPool().add_user(""), "username must be text that is not empty"),
-        (lambda: LocalPool().add_user(None), "username must be text that is not empty"),
+        (LocalPool, {"access_token_validity": "60"}, "access_token_validity must be a whole number, not of type str"),
+        (LocalPool, {"access_token_validity": -5}, "access_token_validity must be 1 to 315360000 seconds"),
+        (LocalPool, {"refresh_token_validity": 0}, "refresh_token_validity must be 1 to "),
+        (LocalPool, {"id_token_validity": 10**12}, "id_token_validity must be 1 to "),
+        (LocalPool, {"auth_session_validity": "5"}, "auth_session_validity must be a whole number"),
+        (LocalPool, {"auth_session_validity": True}, "auth_session_validity must be a whole number"),
+        (LocalPool, {"refresh_token_rotation": True}, "'refresh_token_rotation' must be <class"),
+        (LocalPool, {"case_sensitive": "no"}, "case_sensitive must be True or False"),
+        (LocalPool, {"issuer": 5}, "issuer must be text, not of type int"),
+        (RefreshTokenRotation, {"retry_grace_period_seconds": 100}, "must be 0 to 60 seconds"),
+        (PasswordPolicy, {"minimum_length": "8"}, "minimum_length must be a whole number"),
+        (PasswordPolicy, {"minimum_length": 3}, "minimum_length must be 6 to 99 characters"),
+        (PasswordPolicy, {"temporary_password_validity_days": -1}, "must be 0 to 365 days"),
+        (WebAuthnConfiguration, {"relying_party_id": "https://example.com"}, "relying_party_id must be a domain"),
+        (WebAuthnConfiguration, {"relying_party_id": ""}, "relying_party_id must be a domain"),
+        (DeviceConfiguration, {"challenge_required_on_new_device": 1}, "must be True or False"),
     ],
 )  # fmt: skip
-def test_settings_in_python_are_checked(make: Any, why: str) -> None:
+def test_settings_in_python_are_checked(kind: Any, settings: dict[str, Any], why: str) -> None:
     """A setting of the wrong type or out of Cognito's range is an error that names it, as in a configuration file."""
     with pytest.raises((TypeError, ValueError), match=why):
-        make()
+        kind(**settings)
+
+
+@pytest.mark.parametrize("name", ["", None, 5])
+def test_a_user_needs_a_name(name: Any) -> None:
+    """The error says what is missing, where an empty name would be a user whom nobody can name."""
+    with pytest.raises(ValueError, match="username must be text that is not empty"):
+        LocalPool().add_user(name)

@@ -14,7 +14,7 @@ from authfsm.base.secret import Secret
 from authfsm.conformance import pools as p
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.verdicts import RuleEnded, Skipped
-from authfsm.local.config.pool_configuration import Triggers
+from authfsm.local.config.lambda_functions import Triggers
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -10,6 +10,7 @@ from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import LocalCognito
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import CHECKS, Accepted, RelaxedCheck
 from authfsm.local.config.pool_configuration import (
     CURRENT_FLOW_VALUES,
@@ -19,7 +20,6 @@ from authfsm.local.config.pool_configuration import (
     PasswordPolicy,
     PoolConfiguration,
     RefreshTokenRotation,
-    Triggers,
     WebAuthnConfiguration,
 )
 from authfsm.local.config.schema import SchemaAttribute

@@ -17,7 +17,7 @@ from authfsm.diagrams import AUTO, Diagram, NoEngine, diagram
 from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.vertices import group_of
 from authfsm.local import LocalPool
-from authfsm.local.config.pool_configuration import TRIGGER_FIELDS
+from authfsm.local.config.lambda_functions import TRIGGER_FIELDS
 from authfsm.notebook.answers import (
     debug_secrets,
     known_answer,

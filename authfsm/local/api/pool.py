@@ -21,6 +21,7 @@ from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.descriptions import merged_settings
+from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
     CURRENT_FLOW_VALUES,
@@ -29,7 +30,6 @@ from authfsm.local.config.pool_configuration import (
     PasswordPolicy,
     PoolConfiguration,
     RefreshTokenRotation,
-    Triggers,
 )
 from authfsm.local.config.schema import check_names
 from authfsm.local.config.unsupported_settings import unsupported_settings

@@ -13,7 +13,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm.local.config import pool_configuration as c
-from authfsm.local.config.lambda_functions import ACCOUNT
+from authfsm.local.config.lambda_functions import ACCOUNT, Triggers
 from authfsm.local.config.schema import SchemaAttribute
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.errors import BadField
@@ -103,7 +103,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def _with_lambda_version(triggers: c.Triggers, pool: Structure) -> c.Triggers:
+def _with_lambda_version(triggers: Triggers, pool: Structure) -> Triggers:
     """Return the triggers, with the LambdaVersion of PreTokenGenerationConfig unless they set one."""
     config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
     version = triggers.pre_token_generation_version or config.get("LambdaVersion")
@@ -169,7 +169,7 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     """Return the arguments of `LocalPool` for a described pool; `settings` take precedence."""
     client = client_settings(read.user_pool_client or {})
     merged = {**pool_settings(read), **client, **settings}
-    if isinstance(triggers := settings.get("triggers"), c.Triggers):
+    if isinstance(triggers := settings.get("triggers"), Triggers):
         merged["triggers"] = _with_lambda_version(triggers, read.user_pool)
     return merged
 

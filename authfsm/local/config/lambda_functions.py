@@ -12,9 +12,9 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
@@ -178,3 +178,65 @@ def _is_list_of_texts(value: Any) -> bool:
 
 def _maps_text_to_text(value: Any) -> bool:
     return isinstance(value, Mapping) and _is_list_of_texts([part for pair in value.items() for part in pair])
+
+
+@frozen
+class Triggers:
+    """The pool's Lambda functions. All are optional.
+
+    Each is a function of (event) or (event, context), possibly async, or its name as "module:function".
+
+    Args:
+        define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
+            or failAuthentication.
+        create: CreateAuthChallenge; sets response.publicChallengeParameters,
+            privateChallengeParameters, challengeMetadata.
+        verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets
+            response.answerCorrect.
+        pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
+        post_confirmation: PostConfirmation.
+        pre_authentication: PreAuthentication; raises to refuse a sign-in with a password.
+        post_authentication: PostAuthentication.
+        pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
+            3 response.claimsAndScopeOverrideDetails.
+        user_migration: UserMigration; sets response.userAttributes for a user who is not in the pool yet.
+        custom_message: CustomMessage; sets response.smsMessage, emailMessage, emailSubject, which are then in the outbox.
+        custom_email_sender: CustomEmailSender; request.code is the code in base64, not encrypted.
+        custom_sms_sender: CustomSMSSender, the same for text messages.
+        pre_token_generation_version: PreTokenGenerationConfig.LambdaVersion; V1_0 if left out. From V2_0
+            on the function may change the access token too.
+
+    Raises:
+        TypeError: a function accepts neither (event) nor (event, context).
+        ValueError: there is no such "module:function".
+    """
+
+    define: Trigger | None = None
+    create: Trigger | None = None
+    verify: Trigger | None = None
+    pre_sign_up: Trigger | None = None
+    post_confirmation: Trigger | None = None
+    pre_authentication: Trigger | None = None
+    post_authentication: Trigger | None = None
+    pre_token_generation: Trigger | None = None
+    user_migration: Trigger | None = None
+    custom_message: Trigger | None = None
+    custom_email_sender: Trigger | None = None
+    custom_sms_sender: Trigger | None = None
+    pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Import the functions that are set as "module:function", and check the signature of each function."""
+        for each in fields(type(self)):
+            value = getattr(self, each.name)
+            if value is not None and each.name != "pre_token_generation_version":
+                object.__setattr__(self, each.name, to_function(each.name, value))
+
+
+TRIGGER_FIELDS: Final = {
+    "CreateAuthChallenge": "create", "CustomEmailSender": "custom_email_sender", "CustomMessage": "custom_message",
+    "CustomSMSSender": "custom_sms_sender", "DefineAuthChallenge": "define", "PostAuthentication": "post_authentication",
+    "PostConfirmation": "post_confirmation", "PreAuthentication": "pre_authentication", "PreSignUp": "pre_sign_up",
+    "PreTokenGeneration": "pre_token_generation", "UserMigration": "user_migration", "VerifyAuthChallengeResponse": "verify",
+}  # fmt: skip
+"""The field of `Triggers` for each trigger's name in LambdaConfig."""

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final, Literal
 
-from attrs import Attribute, Factory, field, fields, frozen
+from attrs import Attribute, Factory, field, frozen
 from attrs.converters import optional
 from attrs.validators import and_, instance_of
 from attrs.validators import optional as optional_value
 
 from authfsm.base.secret import Secret
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.lambda_functions import Trigger, to_function
+from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
 from authfsm.protocol import auth_flows
@@ -174,68 +174,6 @@ class AppClient:
     def allows(self, auth_flow: str) -> bool:
         """Return whether ExplicitAuthFlows allow an AuthFlow."""
         return auth_flows.is_flow_allowed(self.explicit_auth_flows, auth_flow)
-
-
-@frozen
-class Triggers:
-    """The pool's Lambda functions. All are optional.
-
-    Each is a function of (event) or (event, context), possibly async, or its name as "module:function".
-
-    Args:
-        define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens
-            or failAuthentication.
-        create: CreateAuthChallenge; sets response.publicChallengeParameters,
-            privateChallengeParameters, challengeMetadata.
-        verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets
-            response.answerCorrect.
-        pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
-        post_confirmation: PostConfirmation.
-        pre_authentication: PreAuthentication; raises to refuse a sign-in with a password.
-        post_authentication: PostAuthentication.
-        pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
-            3 response.claimsAndScopeOverrideDetails.
-        user_migration: UserMigration; sets response.userAttributes for a user who is not in the pool yet.
-        custom_message: CustomMessage; sets response.smsMessage, emailMessage, emailSubject, which are then in the outbox.
-        custom_email_sender: CustomEmailSender; request.code is the code in base64, not encrypted.
-        custom_sms_sender: CustomSMSSender, the same for text messages.
-        pre_token_generation_version: PreTokenGenerationConfig.LambdaVersion; V1_0 if left out. From V2_0
-            on the function may change the access token too.
-
-    Raises:
-        TypeError: a function accepts neither (event) nor (event, context).
-        ValueError: there is no such "module:function".
-    """
-
-    define: Trigger | None = None
-    create: Trigger | None = None
-    verify: Trigger | None = None
-    pre_sign_up: Trigger | None = None
-    post_confirmation: Trigger | None = None
-    pre_authentication: Trigger | None = None
-    post_authentication: Trigger | None = None
-    pre_token_generation: Trigger | None = None
-    user_migration: Trigger | None = None
-    custom_message: Trigger | None = None
-    custom_email_sender: Trigger | None = None
-    custom_sms_sender: Trigger | None = None
-    pre_token_generation_version: Literal["V1_0", "V2_0", "V3_0"] | None = None
-
-    def __attrs_post_init__(self) -> None:
-        """Import the functions that are set as "module:function", and check the signature of each function."""
-        for each in fields(type(self)):
-            value = getattr(self, each.name)
-            if value is not None and each.name != "pre_token_generation_version":
-                object.__setattr__(self, each.name, to_function(each.name, value))
-
-
-TRIGGER_FIELDS: Final = {
-    "CreateAuthChallenge": "create", "CustomEmailSender": "custom_email_sender", "CustomMessage": "custom_message",
-    "CustomSMSSender": "custom_sms_sender", "DefineAuthChallenge": "define", "PostAuthentication": "post_authentication",
-    "PostConfirmation": "post_confirmation", "PreAuthentication": "pre_authentication", "PreSignUp": "pre_sign_up",
-    "PreTokenGeneration": "pre_token_generation", "UserMigration": "user_migration", "VerifyAuthChallengeResponse": "verify",
-}  # fmt: skip
-"""The field of `Triggers` for each trigger's name in LambdaConfig."""
 
 
 @frozen(field_transformer=_typed)

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
-from authfsm.local.config.pool_configuration import (
-    ALL_FLOW_VALUES,
-    TRIGGER_FIELDS,
-    AppClient,
-    PoolConfiguration,
-    Triggers,
-)
+from authfsm.local.config.lambda_functions import TRIGGER_FIELDS, Triggers
+from authfsm.local.config.pool_configuration import ALL_FLOW_VALUES, AppClient, PoolConfiguration
 from authfsm.settings.descriptions import Structure
 
 _UNKNOWN: Final = "this version of authfsm does not know it"

@@ -18,8 +18,14 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.lambda_functions import Event, LambdaContext, TriggerResponse, call_function
-from authfsm.local.config.pool_configuration import TRIGGER_FIELDS, AppClient
+from authfsm.local.config.lambda_functions import (
+    TRIGGER_FIELDS,
+    Event,
+    LambdaContext,
+    TriggerResponse,
+    call_function,
+)
+from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state import attributes
 from authfsm.local.state.core import Core, Request
 from authfsm.local.state.sessions import Attempt
