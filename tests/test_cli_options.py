@@ -272,13 +272,18 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return 0
 
     for module, name, stub in (
-        ("pool_descriptions", "fetch", printed), ("conform", "_run", printed), ("conform", "ensure_reachable", lambda _: None),
+        ("pool_descriptions", "PoolOptions._fetch", printed), ("conform", "_run", printed), ("conform", "ensure_reachable", lambda _: None),
         ("demo", "Demo.run", said), ("serve", "Serve.run", said), ("signin", "Signin._sign_in", lambda self, _: said(self)),
     ):  # fmt: skip
         monkeypatch.setattr(f"authfsm.cli.{module}.{name}", stub)
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
-    (tmp_path / "b.json").write_text('{"UserPool": {"MfaConfiguration": "ON"}}')
+    for name, mfa in ("a.json", "OFF"), ("b.json", "ON"):
+        parts = {
+            "UserPool": {"MfaConfiguration": mfa},
+            "UserPoolClient": {},
+            "MfaConfig": {"MfaConfiguration": mfa},
+        }
+        (tmp_path / name).write_text(json.dumps(parts))
     (tmp_path / "c.json").write_text('{"ChallengeName": "SMS_MFA", "Other": "SomeWord"}')
     (tmp_path / "e.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in ILLEGAL))
     (tmp_path / "h.jsonl").write_text(
