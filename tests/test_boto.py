@@ -25,11 +25,15 @@ from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
+from authfsm.core.wire_requests import Request
 from authfsm.drivers.boto import Cognito, Flow
+from authfsm.drivers.transport import send_request
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import (
+    BadField,
+    CallerError,
     ConnectionLost,
     InvalidInput,
     InvalidOperation,
@@ -834,3 +838,36 @@ def test_the_history_has_times(pool_of: PoolOf) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
     assert [step.at for step in flow.history] == [clock(), clock()]
+
+
+def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
+    """A class instead of an object, a wrong argument or a wrong moment is an error that names it; nothing is sent."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    cognito: Any = pool.cognito()
+    flow = cognito.sign_in("ada", PASSWORD)
+    with pytest.raises(CallerError, match=r"Code is a class: pass an object, for example Code\(\.\.\.\)"):
+        flow.answer(r.Code)
+    for each in (r.Code("1"), "code"):
+        with pytest.raises(TypeError, match="pass the class of a response"):
+            flow.carry(each)
+    with pytest.raises(WrongResponse, match="SMS_MFA does not accept UserSrpAuth"):
+        flow.begin("USER_SRP_AUTH", "ada")
+    for everywhere in (False, True):
+        with pytest.raises(BadField, match="refresh_token"):
+            cognito.sign_out(None, everywhere)
+    with pytest.raises(ValueError, match="preferred_challenge is for USER_AUTH, not for USER_SRP_AUTH"):
+        cognito.sign_in("ada", PASSWORD, preferred_challenge="WEB_AUTHN")
+    given: dict[str, Any] = {"client_id": pool.client_id}
+    for name, wrong in (("client_id", None), ("session_lifetime", 5), ("device", "x")):
+        with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
+            Cognito(cognito.client, **{**given, name: wrong})
+    with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
+        send_request(
+            cognito.client.admin_update_user_attributes,
+            Request(
+                "AdminUpdateUserAttributes",
+                {"UserPoolId": "x", "Username": "x", "UserAttributes": [{}]},
+                False,
+            ),
+            None,
+        )

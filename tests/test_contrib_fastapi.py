@@ -251,6 +251,18 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         WebSignIn(**{**settings, name: value})
 
 
+@pytest.mark.parametrize("sent", ["false", "", False])
+def test_off_is_off(site_of: SiteOf, sent: Any) -> None:
+    """`remember` and `everywhere` that are false remember no device, and end no other session."""
+    site = site_of(device=DeviceConfiguration())
+    site.sign_in("eve")
+    other, site.browser = site.browser, site.another()
+    site.sign_in("eve", remember=sent)
+    assert not [each for each in site.browser.cookies if "device" in each]
+    assert site.post("/sign-out", everywhere=sent)[0] == 200
+    assert other.post("/auth/refresh").status_code == 200
+
+
 def test_keys_may_be_text(site_of: SiteOf) -> None:
     """A key as text, alone or in a list, signs in, and neither repr nor a frame shows it."""
     cognito, plain = site_of().pool.cognito(), KEY.reveal()

@@ -26,7 +26,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
 from authfsm.contrib.cookies import is_own_form
-from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, step_of
+from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, is_on, step_of
 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
@@ -193,7 +193,7 @@ _ROUTES: Final[dict[tuple[str, str], tuple[str, _Step]]] = {
     ("POST", "/refresh"): ("Get new tokens.", lambda browser, _: browser.signed_in(refresh=True)),
     ("POST", "/sign-out"): (
         "Revoke the tokens; with `everywhere`, all of the user's.",
-        lambda browser, values: browser.sign_out(everywhere=bool(values.get("everywhere"))),
+        lambda browser, values: browser.sign_out(everywhere=is_on(values, "everywhere")),
     ),
 }
 """The summary of each route, and the function that handles its request."""

@@ -14,7 +14,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import frozen
 
 import authfsm
 from authfsm import AuthfsmError, Claims, Cognito, Device, Flow, Secret, State, Tokens, Verifier
@@ -55,7 +55,7 @@ class WebSignIn:
 
     cognito: Cognito
     verifier: Verifier
-    key: tuple[Secret[str], ...] = field(converter=wrapped_keys)
+    key: Keys
     origin: str
     name: str = "Example"
     flows: tuple[str, ...] = ("USER_SRP_AUTH", "USER_AUTH")
@@ -300,7 +300,7 @@ class BrowserSession:
         if not 0 < len(name) <= _LONGEST_NAME:
             why = "is too long" if name else "must not be empty"
             raise authfsm.InvalidInput(authfsm.UserAuth, "username", why)
-        first_input = {"username": name, "remember": bool(values.get("remember"))}
+        first_input = {"username": name, "remember": is_on(values, "remember")}
         self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
         return name
 
@@ -346,6 +346,11 @@ def _wrapped(values: Values) -> dict[str, Secret[str]]:
 
 def _text(values: Mapping[str, Secret[str]], name: str) -> str:
     return values[name].reveal() if name in values else ""
+
+
+def is_on(values: Mapping[str, Secret[str]], name: str) -> bool:
+    """Return whether a field is set: a checkbox is absent if it is off, and a program may send `false`."""
+    return _text(values, name).lower() not in {"", "false", "off", "no", "0"}
 
 
 def step_of(flow: Flow) -> str:

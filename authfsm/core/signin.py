@@ -166,6 +166,11 @@ class SignIn(Sender, DisplayMixin):
                 " send_failed() first",
                 state=self._state,
             )
+        if isinstance(response, type):
+            name = response.__name__
+            raise InvalidOperation(
+                f"{name} is a class: pass an object, for example {name}(...)", state=self._state
+            )
         self.check(response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self.srp_answered:

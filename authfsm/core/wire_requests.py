@@ -233,7 +233,7 @@ def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
     token: Secret[str] | None = getattr(response, "refresh_token", None)
     if token is None and sender.tokens is not None:
         token = sender.tokens.refresh_token
-    if token is None:
+    if not token:
         raise _missing(response, "refresh_token", "there are no tokens, or no refresh token among them")
     return token
 

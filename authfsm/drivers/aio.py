@@ -109,7 +109,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         """See `Cognito.sign_out`."""
         refresh_token = secret(refresh_token)
         flow = self.start()
-        await flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
+        await flow._run(flow._sign_out_steps(refresh_token or Secret(""), device_key, everywhere=everywhere))  # noqa: SLF001 - same module
 
     async def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
         """See `Cognito.confirm_device`. If it is cancelled, the device is lost: `AsyncFlow.confirm_device` keeps it."""

@@ -78,6 +78,12 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
+        for name, value, kinds in (
+            ("client_id", client_id, str), ("device", device, (Device, type(None))),
+            ("session_lifetime", session_lifetime, timedelta),
+        ):  # fmt: skip
+            if not isinstance(value, kinds):
+                raise TypeError(f"{name} must not be of type {type(value).__name__}")
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
             raise TypeError("the methods of this client are coroutine functions: use AsyncCognito")

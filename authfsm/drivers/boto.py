@@ -123,7 +123,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
-        flow._run(flow._sign_out_steps(refresh_token, device_key, everywhere=everywhere))  # noqa: SLF001 - same module
+        flow._run(flow._sign_out_steps(refresh_token or Secret(""), device_key, everywhere=everywhere))  # noqa: SLF001 - same module
 
     def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
         """Confirm the new device of these tokens, like `Flow.confirm_device`, but without the flow of the sign-in.

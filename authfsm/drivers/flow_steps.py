@@ -119,6 +119,8 @@ def _first_response(
     """Return the class of the response that begins a flow; raise ValueError if the password or the pool's id is missing."""
     if auth_flow not in SIGN_IN_FLOWS:
         raise ValueError(f"no sign-in flow is named {auth_flow!r}; the flows are {', '.join(SIGN_IN_FLOWS)}")
+    if preferred is not None and auth_flow != "USER_AUTH":
+        raise ValueError(f"preferred_challenge is for USER_AUTH, not for {auth_flow}")
     if password is None and auth_flow in PASSWORD_FLOWS:
         raise ValueError(f"{auth_flow} needs the password: pass it as `password`")
     if auth_flow == "USER_SRP_AUTH" and pool_id is None:
@@ -282,6 +284,7 @@ class FlowSteps(BaseFlow):
         self, auth_flow: str, username: str, preferred: str | None
     ) -> Effects[Response]:
         """Return the response that begins a flow."""
+        self.signin.check(_OTHER_START.get(auth_flow, r.UserSrpAuth))  # before what is missing for it
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
         more: Any = (self._password,)
@@ -296,6 +299,8 @@ class FlowSteps(BaseFlow):
 
     def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[Response]:
         """Return a response of this class, with the password, the SRP values and the metadata of the flow added."""
+        if not isinstance(kind, type):
+            raise TypeError(f"pass the class of a response, not an object of {type(kind).__name__}")
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
         self.signin.check(kind)  # checked before the flow changes

@@ -91,7 +91,7 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
             return ConnectionLost(type(error).__name__, state=state)
         case exceptions.ParamValidationError():
             # The message may quote the value, so only the parameter's name is taken from it.
-            names = ", ".join(re.findall(r"parameter:? ([\w.]+)", str(error)))
+            names = ", ".join(re.findall(r"parameter(?: in [^:]+)?:? \"?([\w.]+)", str(error)))
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
         case exceptions.BotoCoreError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
