@@ -25,6 +25,7 @@ from authfsm.diagrams import (
 )
 from authfsm.diagrams.picture import HIDDEN
 from authfsm.diagrams.vertices import documentation_link
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.nodes import NODES
 from authfsm.protocol.states import CHALLENGES
 
@@ -217,6 +218,17 @@ def test_labels_replace_texts() -> None:
     assert '"password proved" [label="Passwort stimmt"' in source
     assert "&lt;Code &amp; mehr&gt;" in source
     assert diagram(labels=words).svg()
+
+
+def test_labels_that_a_format_cannot_show() -> None:
+    """A newline or | does not break the Markdown table; a blank text or a control character is refused."""
+    rows = format(diagram(state="SMS_MFA", labels={"SMS_MFA": "a\n|b"}), "markdown").splitlines()
+    table = [row for row in rows if row.startswith("|")]
+    assert any(r"`a \|b`" in row for row in table)
+    assert {row.replace(r"\|", "").count("|") for row in table} == {4}
+    for text in ("", " ", "a\x07"):
+        with pytest.raises(BadField, match="SMS_MFA"):
+            diagram(labels={"SMS_MFA": text})
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".dot", ".gv"])

@@ -204,7 +204,8 @@ def _class(node: Vertex, model: DiagramModel) -> str:
 
 def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
     """Return a diagram as a Markdown table, a row for each edge, with the sentences of its caption below."""
-    return "\n".join((*_table(model, labels), ""))
+    cells = {name: " ".join(text.split()).replace("|", r"\|") for name, text in labels.items()}
+    return "\n".join((*_table(model, cells), ""))
 
 
 def _table(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from authfsm.diagrams.themes import LIGHT, Theme
 from authfsm.diagrams.vertices import JUNCTIONS, OmissionReason, StateGroup, Vertex
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.error_policy import RecoveryAction
-from authfsm.protocol.errors import CallerError
+from authfsm.protocol.errors import BadField, CallerError
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
 from authfsm.protocol.validators import frozen_texts
@@ -42,6 +42,10 @@ class UnknownState(UnknownName):
     """There is no state with this name; the message lists the states."""
 
     kind = "state"
+
+
+# Characters that XML 1.0 does not have.
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class UnknownLabel(CallerError, ValueError):
@@ -63,11 +67,15 @@ class ConflictingOptions(CallerError, ValueError):
         self.other = other
 
 
-def refuse_unknown_labels(labels: Iterable[str], known: Collection[str]) -> None:
-    """Raise UnknownLabel for the first label whose name is not known."""
-    for name in labels:
+def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
+    """Raise UnknownLabel for the first label whose name is not known, BadField for a text that cannot be drawn."""
+    for name, text in labels.items():
         if name not in known:
             raise UnknownLabel(name, known)
+        if not str(text).strip() or _NOT_IN_XML.search(str(text)):
+            raise BadField(
+                Diagram, "labels", f"has a text for {name!r} that is blank or has a control character"
+            )
 
 
 @frozen
@@ -284,6 +292,7 @@ def diagram(
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
         UnknownLabel: a label replaces a text that is in no diagram.
+        BadField: the text of a label is blank or has a control character.
         ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:
@@ -310,7 +319,7 @@ def diagram(
     )
     states, transitions = ((), ()) if machine is None else own_parts(machine)
     model = evolve(model, overview=overview, own_states=states, own_transitions=transitions)
-    refuse_unknown_labels(labels or {}, _label_names() | set(notes(model)))
+    check_labels(labels or {}, _label_names() | set(notes(model)))
     if history is not None:
         model = add_history(model, history)
     traffic = None if traffic is None else tuple(map(tuple, traffic))

@@ -17,7 +17,7 @@ from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, refuse_unknown_labels
+from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_labels
 from authfsm.diagrams.sequence_formats import (
     APP,
     COGNITO,
@@ -149,7 +149,7 @@ def sequence(
         raise UnknownFlow(str(flow), FLOWS)
     items = tuple(items)
     names = (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State))
-    refuse_unknown_labels(labels or {}, writer.used_keys | set(map(str, names)))
+    check_labels(labels or {}, writer.used_keys | set(map(str, names)))
     title = f"The messages of an Amazon Cognito sign-in: {subject}"
     return SequenceDiagram(items, title, (person, app, cognito), theme, engine)
 
