@@ -70,7 +70,8 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
     for name in sorted(pool.get("LambdaConfig", {})):
         field = TRIGGER_FIELDS.get(name.removesuffix("Config"))
         if field is None:
-            yield f"LambdaConfig.{name}: {_NO_LOGIN_PAGES if 'Federation' in name else _NOT_SENT}"
+            reasons = {"InboundFederation": _NO_LOGIN_PAGES, "KMSKeyID": _NOT_SENT}
+            yield f"LambdaConfig.{name}: {reasons.get(name, _UNKNOWN)}"
         elif getattr(triggers, field, None) is None:
             yield f"LambdaConfig.{name}: no Lambda function is called; pass triggers=Triggers({field}=...)"
     addons = pool.get("UserPoolAddOns", {})
