@@ -99,7 +99,7 @@ def test_every_response_of_a_user_can_be_made() -> None:
             each
             for each in PROTOCOL[state]
             if role is not Role.SECOND_FACTOR
-            or PREREQUISITES.get((state, each)) is not Prerequisite.FIRST_FACTOR
+            or PREREQUISITES.get((state, each)) is not Prerequisite.STILL_FIRST_FACTOR
         }
         if state in OF_DEVICE:
             takes = set()  # the device's own proof

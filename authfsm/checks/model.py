@@ -198,7 +198,7 @@ class Model:
         proved, dest = here.proved, transition.dest
         need = self.table.needs.get((transition.source, transition.response))
         unmet = (
-            (need is t.Prerequisite.FIRST_FACTOR and here.role is t.Role.SECOND_FACTOR)
+            (need is t.Prerequisite.STILL_FIRST_FACTOR and here.role is t.Role.SECOND_FACTOR)
             or (need is t.Prerequisite.ASSOCIATED and not proved.associated)
             or (need is t.Prerequisite.VERIFIED and not proved.verified)
         )

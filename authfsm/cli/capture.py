@@ -21,8 +21,8 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 class Capture:
     """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape and length.
 
-    Replaces names, ids, addresses, tokens, secrets and other unrecognised strings; equal values get equal
-    placeholders. Keeps names and values that Cognito documents. Shifts all times so that the first is 2020-01-01.
+    Replaces names of users, ids, addresses, tokens, secrets and other unrecognised strings; equal values get equal
+    placeholders. Keeps the field names and values that Cognito documents. Shifts all times so that the first is 2020-01-01.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."

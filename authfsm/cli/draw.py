@@ -84,11 +84,11 @@ class Draw(PoolOptions):
     )
     label: list[str] | None = _content(
         "Replace the text of a state, response, line of the caption, or junction (the small node where transitions with the"
-        " same next states meet, for example 'password proved'). Repeatable.",
+        " same next states meet, for example 'password proved'). NAME is the text that the diagram shows. Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
-        "Draw the path of one recorded sign-in: JSON lines, as written by authfsm.history_to_json.",
+        "Draw the path of one recorded sign-in: JSON lines, as written by authfsm.history_to_json or authfsm.traces.recorder.",
         dir_okay=False,
     )
     traffic: Path | None = _content(

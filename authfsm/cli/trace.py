@@ -66,7 +66,8 @@ class Trace:
         dir_okay=False,
     )
     sql: str | None = option(
-        "Print the query in this SQL dialect (athena, spark or duckdb) and read nothing.", metavar="DIALECT"
+        "Print the check as a query in this SQL dialect (athena, spark or duckdb), and read no input.",
+        metavar="DIALECT",
     )
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)

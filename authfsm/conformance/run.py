@@ -21,7 +21,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test, and its options of `authfsm conform`, for example `--codes outbox`; without URL, local pools."""
+    """An endpoint to test, and its options of `authfsm conform`, for example `--codes outbox`; without `url`, local pools are tested."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)

@@ -306,7 +306,7 @@ class SignIn(Sender, DisplayMixin):
         if prerequisite is not None:
             setup = self.challenge if isinstance(self.challenge, replies.MfaSetup) else None
             is_met = {
-                Prerequisite.FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
+                Prerequisite.STILL_FIRST_FACTOR: self.role is Role.FIRST_FACTOR,
                 Prerequisite.ASSOCIATED: setup is not None and setup.secret_code is not None,
                 Prerequisite.VERIFIED: setup is not None and setup.verified,
             }

@@ -54,7 +54,7 @@ class UnknownLabel(CallerError, ValueError):
     def __init__(self, name: str, names: Iterable[str]) -> None:
         closest = get_close_matches(name, names, 1, 0.5)
         hint = f"; the closest is {closest[0]!r}" if closest else ""
-        super().__init__(f"no name or sentence of a diagram is {name!r}, so it has no label{hint}")
+        super().__init__(f"no text of a diagram is {name!r}, so there is nothing to replace{hint}")
         self.name = name
 
 

@@ -1,6 +1,6 @@
 """Verifies tokens: a key of the pool must have signed the token with RS256, and its claims must be valid.
 
-The signature is verified first. Until then only the name of the key is read from the token.
+The signature is verified first. Until then only the token's header is read: `kid`, `alg` and `crit`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ by half a second refuses a token that was just issued (pycognito #225). Ten seco
 lengthen the shortest lifetime of a token (5 minutes) by a thirtieth."""
 
 INTERVAL: Final = 10.0
-"""Seconds between two fetches. AWS's aws-jwt-verify waits as long after a key was not found."""
+"""Seconds between two fetches, at least. aws-jwt-verify also waits ten seconds after a key was not found."""
 
 MAX_AGE: Final = 24 * 3600.0
-"""Seconds after which the keys are fetched again: no access or ID token lives longer than a day."""
+"""Seconds after which the keys are fetched again, so that a key that the pool no longer publishes is forgotten."""
 
 # "Unrecognized Header Parameters ... MUST be ignored" (RFC 7515, 4), unless `crit` names them.
 _RS256: Final = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
@@ -115,8 +115,8 @@ class Verifier:
     ) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
-        If its endpoint is not at AWS (`authfsm serve`), it is also that of the issuer and the keys. The arguments and
-        errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
+        If the client's endpoint is not at AWS (`authfsm serve`), the issuer and the keys are expected there, too, unless
+        `issuer` is passed. The arguments and errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
         """
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")

@@ -1,4 +1,4 @@
-"""Nodes: each state, and EMAIL_OTP twice, because its code is a first factor or a second factor: its role.
+"""Nodes: one for each state, but two for EMAIL_OTP, whose code may be a first or a second factor (the node's role).
 
 `email_otp_role` decides which factor a code is in one sign-in, from the sign-in's path. The client, the local pool's
 page and the recordings use it. `target_roles` applies the same rule to all paths at once: diagrams, settings and
@@ -41,17 +41,18 @@ NODES: Final = tuple(
 def proves_password(source: State, response: type[Response], dest: State) -> bool:
     """Return whether a transition proves that the user knows the password.
 
-    A refusal proves nothing, nor does a transition that stays in its state, SELECT_CHALLENGE (the reply to a preferred
-    password that is not available) or ADMIN_NO_SRP_AUTH (the reply to a missing password).
+    A refusal proves nothing. Nor does a transition to SELECT_CHALLENGE (the preferred password is not available) or to
+    ADMIN_NO_SRP_AUTH (the password was missing), or one that stays in its state; but a password that leads from EMAIL_OTP
+    to EMAIL_OTP is proved, because the code is then the second factor.
     """
     carries_proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
 
 
-_WITH_PASSWORD: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
+_BEFORE_FIRST_FACTOR: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
 _ROLE_OF_STATE: Final[dict[t.Destination, t.Role]] = {
-    **dict.fromkeys(t.FIRST_FACTOR - t.OTHER | _WITH_PASSWORD, t.Role.FIRST_FACTOR),
+    **dict.fromkeys(t.FIRST_FACTOR - t.OTHER | _BEFORE_FIRST_FACTOR, t.Role.FIRST_FACTOR),
     **dict.fromkeys(t.SECOND_FACTOR - {State.MFA_SETUP}, t.Role.SECOND_FACTOR),
 }
 
@@ -68,7 +69,8 @@ def challenge_role(
     """Return which factor a challenge is; None if it is neither.
 
     The challenge, of state `dest`, is the reply to `response` in `source`; `flow` is the sign-in's AuthFlow.
-    `password_proved` counts a proof by this response; the factors of an access token in it count as proved.
+    `password_proved` is also true if this response has proved the password. With `has_access_token` (StepUp) the factors
+    of that token are proved.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)
@@ -117,7 +119,7 @@ def target_roles(
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
-    """Return the roles of an EMAIL_OTP challenge that the groups of destinations in its row leave possible."""
+    """Return the roles that EMAIL_OTP can have as the reply to a response: by the groups in its row, and by its AuthFlow."""
     if not dests >= t.FIRST_FACTOR - t.OTHER:
         return (t.Role.SECOND_FACTOR,)
     if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:
@@ -142,7 +144,10 @@ class EdgeRoles(NamedTuple):
 
 def accepts(state: State, role: t.Role | None, response: type[Response]) -> bool:
     """Return whether a state with this role accepts a response."""
-    if role is t.Role.SECOND_FACTOR and t.PREREQUISITES.get((state, response)) is t.Prerequisite.FIRST_FACTOR:
+    if (
+        role is t.Role.SECOND_FACTOR
+        and t.PREREQUISITES.get((state, response)) is t.Prerequisite.STILL_FIRST_FACTOR
+    ):
         return False
     return response in t.PROTOCOL[state]
 

@@ -31,7 +31,7 @@ class LoopKind(DescribedName):
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
     NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same name; the previous one is no longer valid."
     ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request without a challenge."
-    DEVICE_DROPPED = "device dropped", "Cognito does not know the device key; the same answer is sent once more without it."
+    DEVICE_DROPPED = "device dropped", "Cognito does not know the device key; the same response is sent once more without it."
     # fmt: on
 
 
@@ -49,7 +49,7 @@ S = State
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:             Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:            Final = frozenset({S.AUTHENTICATED})
-# After the last factor. A remembered device proves itself last: in place of the second factor, or if there is no MFA.
+# After the last factor. A remembered device proves itself last: after the second factor, in its place, or without MFA.
 AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
@@ -206,22 +206,22 @@ class Role(DescribedName):
 
 
 class Prerequisite(DescribedName):
-    """What must have happened before a state accepts a response; the value completes "not ..."."""
+    """A condition on which a state accepts a response: "not" and the value say when it does not."""
 
-    FIRST_FACTOR = "once the code is a second factor"
+    STILL_FIRST_FACTOR = "once the code is a second factor"
     ASSOCIATED = "before AssociateSoftwareToken"
     VERIFIED = "before VerifySoftwareToken has accepted a code"
 
 
 PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = {
     # Another first factor can be chosen only while the code is a first factor.
-    **{(State.EMAIL_OTP, each): Prerequisite.FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
+    **{(State.EMAIL_OTP, each): Prerequisite.STILL_FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
     # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
     # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
     (State.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.ASSOCIATED,
     (State.MFA_SETUP, r.CompleteMfaSetup): Prerequisite.VERIFIED,
 }
-"""The responses that a state accepts only after something else has happened."""
+"""The responses that a state accepts only on a condition."""
 
 AUTOMATIC: Final[Mapping[State, type[Response]]] = {
     State.PASSWORD_SRP: r.SrpA,

@@ -55,7 +55,7 @@ StoreT = TypeVar("StoreT", bound="Store | AsyncStore")
 
 
 class StoredFlows(Generic[FlowT, StoreT]):
-    """The base class of flows in a store: everything but the calls of the store, which subclasses make or await."""
+    """The base class of flows in a store: everything but the calls to the store, which the subclasses make or await."""
 
     _ACCEPTS_ASYNC: ClassVar[bool] = False
     """Whether the methods of the store are coroutine functions."""
@@ -118,7 +118,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
             )
         if sealed == TAKEN:
             raise InvalidOperation(
-                "another request is answering this sign-in: wait until it is done", action=RecoveryAction.WAIT
+                "another request is using this ticket: wait until it is done", action=RecoveryAction.WAIT
             )
         return self._unsealed(sealed, keys_for(self._key, ticket))
 

@@ -43,11 +43,11 @@ class UnknownDialect(CallerError, ValueError):
 def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
     parts = (", ".join(f"'{part}'" for part in each) for each in s.with_unknown_parts(transitions))
     rows = ",\n    ".join(f"({each})" for each in parts)
-    return f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - our own words
+    return f"transitions AS (SELECT * FROM (VALUES\n    {rows}\n) AS protocol(source, symbol, dest))"  # noqa: S608 - constants of this package, no input
 
 
 def _from_steps() -> str:
-    """Return the common table expressions that convert recorded steps to exchanges."""
+    """Return the common table expressions that convert recorded steps to rows of `exchanges` (columns: `query.sql`)."""
     reply_node = SQL["step_reply_node"].format(
         unknown=s.NOT_LOGGED, associate=AssociateSoftwareToken.trigger, verify=VerifySoftwareToken.trigger,
         app_associated=s.APP_ASSOCIATED, app_verified=s.APP_VERIFIED, first_factor=Role.FIRST_FACTOR,
@@ -64,7 +64,7 @@ def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = Tru
         _relation(s.cloudtrail_transitions()),
         cloudtrail.extraction(table),
         cloudtrail.exchanges(),
-        f"exchanges AS (SELECT {_COLUMNS} FROM from_cloudtrail)",  # noqa: S608 - our own words
+        f"exchanges AS (SELECT {_COLUMNS} FROM from_cloudtrail)",  # noqa: S608 - constants of this package, no input
         SQL["check"].format(seconds=validity * 60, unknown=s.NOT_LOGGED),
     )
     return f"WITH {', '.join(parts)}\n{SQL['funnel' if funnel else 'each_step']}\n"
@@ -75,7 +75,7 @@ def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, 
     """Return the statements to run once, in order, before `prepared_query`, for these kinds of input."""
     exchanges = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": _from_steps()}
     transitions = dict.fromkeys(s.cloudtrail_transitions())
-    all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - our own words
+    all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - constants of this package, no input
     if "steps" in kinds:
         transitions |= dict.fromkeys(s.recorded_transitions())
     check = SQL["check"].format(seconds=validity * 60, unknown=s.NOT_LOGGED)
@@ -111,7 +111,7 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
         dialect: one of `DIALECTS`.
         table: the table of events; for Athena, the table from AWS's guide.
         validity: AuthSessionValidity of the app clients, in minutes.
-        funnel: return the rows of the funnel and every illegal step; False: each step with its verdict.
+        funnel: return the counts of a `Funnel` and every illegal step; False: each step with its verdict.
 
     Raises:
         UnknownDialect: the dialect is not in `DIALECTS`.

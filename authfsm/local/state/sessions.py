@@ -2,7 +2,7 @@
 
 A session is an opaque string that identifies a `PendingChallenge`: it belongs to one app client, user and challenge,
 expires soon and is used once. If a client sends none, `other_key` (from the secret block or the device) identifies
-the challenge. An accepted answer uses up the session; of the refusals, those without `ErrorTemplate.survives` do.
+the challenge. An accepted answer uses up the session. So does a refusal whose `ErrorTemplate.survives` is false.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class Sessions(TrackedDicts):
     def find(
         self, client: AppClient | None, session: str | None, other_key: str | None = None
     ) -> PendingChallenge:
-        """Return the usable challenge of a session or, without one, of `other_key`; some requests name no client."""
+        """Return the usable challenge of a session or, without one, of `other_key`; without a client, whose it is is not checked."""
         if session is not None:
             pending = self._pending.get(session)
         else:

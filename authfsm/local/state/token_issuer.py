@@ -92,22 +92,22 @@ class TokenIssuer(TrackedDicts):
         self.configuration = configuration
         self._clock = clock
         self.elapsed = SteadyClock(clock)
-        """The clock for all periods of the pool, which never goes back."""
+        """The clock for lifetimes and lock-outs; unlike the pool's clock it never goes back."""
         self._entropy = entropy
         self.records = Records()
-        """The pool's groups and other records, which `Core` replaces by its own."""
+        """The pool's groups and other records; `Core` sets this to the pool's."""
         self._key = None if key is None else SigningKey(key)
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
         self._by_refresh_token: dict[str, TokenFamily] = {}
-        # By username: the user's families that have a session.
+        # By username: the user's families that have a token session (UserSessionTracking).
         self._families_with_session: dict[str, list[TokenFamily]] = {}
 
     def __contains__(self, family: TokenFamily) -> bool:
         return family.origin_jti in self._families
 
     def clear_all(self) -> None:
-        """Remove all token families without reporting them, before they are restored from the state file."""
+        """Remove all token families without marking them as changed, before they are restored from the state file."""
         super().clear_all()
         self._families_with_session.clear()
 
@@ -222,8 +222,8 @@ class TokenIssuer(TrackedDicts):
         replaced, now = family.replaced_at.get(refresh_token), self.elapsed()
 
         if family.refresh_tokens[-1] != refresh_token:
-            # Measured: a replaced token works again within the grace period; of the tokens that replaced it, only
-            # the newest works. Later it is refused as reused, but "the newest token still works".
+            # Measured: within the grace period a replaced token works again; of the tokens issued for it, only the newest
+            # works. After the period the replaced token is refused as reused, but "the newest token still works".
             grace = timedelta(seconds=rotation.retry_grace_period_seconds)
             if replaced is None or now - replaced >= grace:
                 raise error_templates.REFRESH_REUSED.refusal()
@@ -258,7 +258,9 @@ class TokenIssuer(TrackedDicts):
 
     def end_session(self, family: TokenFamily) -> None:
         """End the session of a family by revoking all its tokens."""
-        self._families[family.origin_jti].revoked = True  # The lookup reports the change.
+        self._families[
+            family.origin_jti
+        ].revoked = True  # the lookup marks the family as changed, so that it is saved
 
     def _end_least_recently_used(self, user: User, remaining: int) -> None:
         # "the next successful authentication automatically evicts that user's least recently used

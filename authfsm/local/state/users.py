@@ -28,7 +28,7 @@ class Status(DescribedName):
 
 @frozen
 class VerificationCode:
-    """A code that was sent to an attribute's value; the correct code verifies this address and no later one."""
+    """A code that was sent to an address, an attribute's value at that time. It verifies only that address."""
 
     code: Secret[str]
     attribute: str
@@ -74,7 +74,10 @@ class LockOut:
     last_attempt: datetime | None = None
 
     def check(self, now: datetime) -> None:
-        """Count an attempt; refuse it with "Password attempts exceeded" during a lock-out."""
+        """Record the time of an attempt; refuse it with "Password attempts exceeded" during a lock-out.
+
+        After a lock-out, 15 minutes without an attempt reset the count of failures.
+        """
         last, self.last_attempt = self.last_attempt, now
         locked_before = self.failures >= _FAILURES_BEFORE_LOCK_OUT
         if locked_before and last is not None and now - last >= _MAX_LOCK_OUT:
