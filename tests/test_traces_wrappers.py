@@ -490,12 +490,15 @@ def test_an_encrypted_archive(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_log_files(tmp_path: Path) -> None:
-    """If no file in a folder has a known suffix, the error lists the known suffixes."""
+    """A folder whose only file begins with a dot has nothing to read, which is an error; another file is read, and named."""
+    (tmp_path / ".hidden").write_text("x", encoding="utf-8")
+    empty = run(str(tmp_path))
     (tmp_path / "notes.md").write_text("x", encoding="utf-8")
-    result = run(str(tmp_path))
+    unreadable = run(str(tmp_path))
 
-    assert result.exit_code == 1
-    assert "the folder has no file that ends in one of .json" in result.stderr
+    assert (empty.exit_code, unreadable.exit_code) == (1, 1)
+    assert "the folder has no file" in empty.stderr
+    assert "notes.md" in unreadable.stdout
 
 
 @pytest.mark.parametrize(
