@@ -24,9 +24,8 @@ class CompletesDocstring:
         """Let the docstring be completed when it is read, because completing it here would slow down every import."""
         super().__init_subclass__()
         own = cls.__dict__.get("__doc__")
-        if isinstance(own, str) and not isinstance(
-            own, _CompletedDoc
-        ):  # attrs makes a class with slots twice
+        # attrs makes a class with slots twice.
+        if isinstance(own, str) and not isinstance(own, _CompletedDoc):
             doc = _CompletedDoc(own)
             # pydoc reads the docstring of an enumeration without the descriptor.
             cls.__doc__ = doc.__get__(None, cls) if getattr(cls, "__members__", None) else doc

@@ -58,17 +58,15 @@ class Secret(Generic[T]):
     def __hash__(self) -> int:
         return hash((Secret, self._value))
 
-    def __setattr__(self, name: str, value: object) -> NoReturn:
+    def __setattr__(self, *_: object) -> NoReturn:
         raise AttributeError("a Secret cannot be changed; create a new one")
 
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError("a Secret cannot be changed; create a new one")
+    __delattr__ = __setattr__
 
-    def __copy__(self) -> Secret[T]:
+    def __copy__(self, *_: object) -> Secret[T]:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Secret[T]:
-        return self
+    __deepcopy__ = __copy__
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("a Secret cannot be pickled: it would be stored in plain text")
@@ -141,7 +139,14 @@ class WrapsSecrets:
         super().__init_subclass__()
         fields = cls.__dict__.get("__attrs_attrs__", ())
         if any("Secret" in str(each.type) for each in fields):
-            cls.__init__ = _wrap_init(cls.__init__, fields)  # type: ignore[method-assign] # the signature stays
+            init, wrap = cls.__init__, _wrapper(fields)
+
+            @functools.wraps(init)
+            def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it replaces attrs' own
+                args, kwargs = wrap(args, kwargs)
+                init(self, *args, **kwargs)
+
+            cls.__init__ = __init__  # type: ignore[method-assign] # the signature stays
 
     @classmethod
     def wrap_arguments(
@@ -167,17 +172,6 @@ def _wrapper(fields: Any) -> _Wrapper:
         ), {name: each if name in plain else secret_values(each) for name, each in kwargs.items()}
 
     return wrap
-
-
-def _wrap_init(init: Callable[..., None], fields: Any) -> Callable[..., None]:
-    wrap = _wrapper(fields)
-
-    @functools.wraps(init)
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 - it replaces attrs' own
-        args, kwargs = wrap(args, kwargs)
-        init(self, *args, **kwargs)
-
-    return __init__
 
 
 def revealed(value: Any) -> Any:

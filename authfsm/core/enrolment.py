@@ -23,6 +23,9 @@ from authfsm.protocol.validators import is_text
 if TYPE_CHECKING:
     from segno import QRCode
 
+# Characters that XML cannot contain and no app displays; names in Cognito have none of them.
+_CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+
 
 class NoQrCode(OperatorError):
     """QR codes need the package segno, which is not installed; `Enrolment.uri` works without it."""
@@ -38,10 +41,6 @@ def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) ->
         usable = bool(TOTP(value.reveal()).at(0))
     if not usable:
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
-
-
-# Characters that XML cannot contain and no app displays; names in Cognito have none of them.
-_CONTROL_CHARACTERS: Final = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:

@@ -24,17 +24,11 @@ from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_js
 from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import challenge
+from authfsm.protocol import replies
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealExpired
-from authfsm.protocol.replies import (
-    AnyChallenge,
-    MfaSetup,
-    NewDevice,
-    SrpChallenge,
-    Tokens,
-    unverified_claims,
-)
+from authfsm.protocol.replies import Tokens
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
@@ -47,6 +41,12 @@ _TYPES: Final = {
     "srp": list, "due": bool,
 }  # fmt: skip
 """The types of the JSON members that are not checked otherwise."""
+
+_TOKEN_TYPES: Final = {
+    "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
+    "new_device": dict, "at": str, "device_key": str,
+}  # fmt: skip
+"""The members of `tokens`, with the types of their JSON values; only the first is required."""
 
 _STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
 """The names of the values in a step's JSON array, in order; trailing nulls are omitted."""
@@ -128,7 +128,7 @@ def _read(form: Mapping[str, Any], signin: SignIn) -> Snapshot:
     _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
     answered, due = tuple(form.get("srp", ())), form.get("due", False)
     _check(all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered))
-    _check(not due or bool(answered and isinstance(pending, SrpChallenge)))
+    _check(not due or bool(answered and isinstance(pending, replies.SrpChallenge)))
     username, flow = form.get("begun") or (None, None)
     _check(username is flow is None or (isinstance(username, str) and isinstance(flow, str)))
     received_at = datetime.fromisoformat(form["at"])
@@ -158,7 +158,7 @@ def _check(valid: bool) -> None:  # noqa: FBT001 - an assertion
         raise ValueError
 
 
-def _challenge_to_dict(pending: AnyChallenge | None) -> dict[str, Any] | None:
+def _challenge_to_dict(pending: replies.AnyChallenge | None) -> dict[str, Any] | None:
     if pending is None:
         return None
     form: dict[str, Any] = {
@@ -167,16 +167,16 @@ def _challenge_to_dict(pending: AnyChallenge | None) -> dict[str, Any] | None:
         "ChallengeParameters": dict(pending.parameters) or None,
         "AvailableChallenges": list(pending.available) or None,
     }
-    if isinstance(pending, MfaSetup) and pending.secret_code is not None:
+    if isinstance(pending, replies.MfaSetup) and pending.secret_code is not None:
         form |= {"SecretCode": pending.secret_code, "Verified": pending.verified}
     return {name: value for name, value in form.items() if value is not None}
 
 
-def _challenge_from_dict(form: Mapping[str, Any] | None) -> AnyChallenge | None:
+def _challenge_from_dict(form: Mapping[str, Any] | None) -> replies.AnyChallenge | None:
     if not form:
         return None
     pending = challenge(form["ChallengeName"], form)
-    if isinstance(pending, MfaSetup) and "SecretCode" in form:
+    if isinstance(pending, replies.MfaSetup) and "SecretCode" in form:
         code, verified = form["SecretCode"], form["Verified"]
         _check(isinstance(code, str) and isinstance(verified, bool))
         return attrs.evolve(pending, secret_code=Secret(code), verified=verified)
@@ -220,17 +220,10 @@ def unseal(
     return snapshot
 
 
-_TOKEN_TYPES: Final = {
-    "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
-    "new_device": dict, "at": str, "device_key": str,
-}  # fmt: skip
-"""The members of `tokens`, with the types of their JSON values; only the first is required."""
-
-
 def seal_tokens(tokens: Tokens, key: Key) -> str:
     """Implement `Tokens.seal`."""
     key = wrapped_keys(key)
-    claims = unverified_claims(tokens.access_token)
+    claims = replies.unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
     if not (isinstance(client, str) and isinstance(issuer, str)):
         raise BadField(
@@ -260,5 +253,5 @@ def _tokens(form: Mapping[str, Any]) -> Tokens:
     return Tokens(
         **{**fields, **secrets},
         at=None if at is None else datetime.fromisoformat(at),
-        new_device=new_device and NewDevice(**new_device),
+        new_device=new_device and replies.NewDevice(**new_device),
     )

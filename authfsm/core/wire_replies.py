@@ -39,6 +39,9 @@ WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 LONGEST_LIFETIME: Final = 10 * 366 * 86_400
 """Seconds: the longest lifetime of a refresh token, ten years (AWS API reference, CreateUserPoolClient)."""
 
+# 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
+_TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
+_SHORTEST_MASKED_INSIDE: Final = 4
 _DEEPEST: Final = 32
 """Levels. The most deeply nested value that Cognito sends, the options of a passkey, has four levels."""
 
@@ -255,9 +258,6 @@ def refusal(
     return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
-_SHORTEST_MASKED_INSIDE: Final = 4
-
-
 def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.Refusal:
     """Return a refusal in whose message the secrets among these values of the request are masked."""
     message = refusal.message
@@ -268,10 +268,6 @@ def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.
                 pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
                 message = re.sub(pattern.format(re.escape(plain)), MASK, message)
     return attrs.evolve(refusal, message=message)
-
-
-# 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
-_TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 
 
 def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:

@@ -15,14 +15,7 @@ from attrs import evolve, field, frozen
 from authfsm.checks import Model, Move, Path, Position, SignInPaths
 from authfsm.checks.model import AT_START
 from authfsm.checks.sign_in_paths import why_no_path
-from authfsm.journeys.plan import (
-    ObservedPool,
-    Plan,
-    ScriptedTriggers,
-    ShiftedClock,
-    contradictions,
-    pool_arguments,
-)
+from authfsm.journeys import plan as p
 from authfsm.journeys.planning import ImpossiblePath, PoolFacts, plan_for
 from authfsm.journeys.stage import Stage, drive, is_wrong
 from authfsm.local import CURRENT_FLOW_VALUES
@@ -68,7 +61,7 @@ class Journey:
     """
 
     path: Path
-    plan: Plan = field(repr=False)
+    plan: p.Plan = field(repr=False)
     settings: PoolSettings = field(repr=False)
     descriptions: Mapping[str, Any] | None = field(default=None, repr=False)
 
@@ -105,20 +98,20 @@ class Journey:
             pool: arguments of `LocalPool` that replace those of the journey. For example, with the same `key` the
                 pools of several journeys share one signing key.
         """
-        clock, functions = ShiftedClock(), ScriptedTriggers(self.plan.script)
+        clock, functions = p.ShiftedClock(), p.ScriptedTriggers(self.plan.script)
         arguments = {
             "clock": clock,
             "triggers": functions.triggers,
-            "contradictions": contradictions(self.plan),
+            "contradictions": p.contradictions(self.plan),
             **pool,
         }
         if self.descriptions is None:
-            observed = ObservedPool(**{**pool_arguments(self.settings, self.plan), **arguments})
+            observed = p.ObservedPool(**{**p.pool_arguments(self.settings, self.plan), **arguments})
         else:
             if Descriptions.parse(self.descriptions).user_pool_client is None:
                 # The app client is not described, so it allows every flow.
                 arguments = {"explicit_auth_flows": CURRENT_FLOW_VALUES, **arguments}
-            observed = cast("ObservedPool", ObservedPool.like(self.descriptions, **arguments))
+            observed = cast("p.ObservedPool", p.ObservedPool.like(self.descriptions, **arguments))
         return Stage(self.id, self.path, self.plan, pool=observed, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:

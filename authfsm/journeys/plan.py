@@ -11,17 +11,8 @@ from typing import Any, Final
 
 from attrs import NOTHING, define, field, fields, frozen
 
+from authfsm import local
 from authfsm.base.secret import Secret
-from authfsm.local import (
-    CURRENT_FLOW_VALUES,
-    Contradictions,
-    DeviceConfiguration,
-    LocalPool,
-    PoolRefusal,
-    Triggers,
-    WebAuthnConfiguration,
-    utc_now,
-)
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES
@@ -42,6 +33,7 @@ PHONE: Final = "+15555550143"
 EMAIL: Final = "ada@example.com"
 TOTP: Final = Secret("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 RIGHT_ANSWER: Final = Secret("42")
+RELYING_PARTY: Final = "example.com"
 
 VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
     **dict.fromkeys(
@@ -219,13 +211,11 @@ class NoProgress(CallerError, AssertionError):
         self.journey, self.next_input, self.requests = journey, next_input, requests
 
 
-RELYING_PARTY: Final = "example.com"
-
 Observer = Callable[[Transition, Mapping[str, Any]], None]
 """Called with each transition and the reply; the reply is empty if it was a refusal."""
 
 
-class ObservedPool(LocalPool):
+class ObservedPool(local.LocalPool):
     """A `LocalPool` that reports every transition of a sign-in, whatever client sends the requests."""
 
     _observer: Observer | None = None
@@ -243,13 +233,15 @@ class ObservedPool(LocalPool):
             self.requests += 1
             try:
                 reply = super().answer_members(operation, members)
-            except PoolRefusal as refusal:
+            except local.PoolRefusal as refusal:
                 self._report(operation, {}, refusal)
                 raise
             self._report(operation, reply)
             return reply
 
-    def _report(self, operation: str, reply: Mapping[str, Any], refusal: PoolRefusal | None = None) -> None:
+    def _report(
+        self, operation: str, reply: Mapping[str, Any], refusal: local.PoolRefusal | None = None
+    ) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
         if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
@@ -276,7 +268,7 @@ class ShiftedClock:
 
     def __call__(self) -> datetime:
         """Return the pool's time."""
-        return utc_now() + self._offset
+        return local.utc_now() + self._offset
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward by a number of seconds."""
@@ -294,9 +286,9 @@ class ScriptedTriggers:
     step: int | None = None  # from 0; None before the sign-in
 
     @property
-    def triggers(self) -> Triggers:
+    def triggers(self) -> local.Triggers:
         """The argument of `LocalPool`."""
-        return Triggers(define=self._define, create=self._create, verify=self._verify)
+        return local.Triggers(define=self._define, create=self._create, verify=self._verify)
 
     def _define(self, event: Any) -> None:
         scripted = self.step is not None and self.step < len(self._script)
@@ -316,26 +308,25 @@ class ScriptedTriggers:
 def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     """Return the arguments of a `LocalPool` with these settings; the plan decides those that are not known."""
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
-    needs_mfa = plan.person.mfa or plan.between_steps
+    known_flows, needs_mfa = local.CURRENT_FLOW_VALUES, plan.person.mfa or plan.between_steps
     passkeys: Any = settings.web_authn_factor or "SINGLE_FACTOR"  # a Literal that its class checks
-    has_devices = settings.device_configuration is not False
+    device = local.DeviceConfiguration(bool(plan.challenge_required_on_new_device))
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),
         "mfa_methods": [each.value for each in enabled_second_factors(settings)],
-        "explicit_auth_flows": CURRENT_FLOW_VALUES
-        & (CURRENT_FLOW_VALUES if flows is None else current_values(flows)),
+        "explicit_auth_flows": known_flows if flows is None else known_flows & current_values(flows),
         "allowed_first_auth_factors": [
             each for each in ALLOWED_FIRST_AUTH_FACTORS if factors is None or each in factors
         ],
-        "webauthn": WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
+        "webauthn": local.WebAuthnConfiguration(RELYING_PARTY, "preferred", passkeys),
         "tier": settings.user_pool_tier or "ESSENTIALS",
-        "device": DeviceConfiguration(bool(plan.challenge_required_on_new_device)) if has_devices else None,
+        "device": None if settings.device_configuration is False else device,
     }
 
 
-def contradictions(plan: Plan) -> Contradictions:
+def contradictions(plan: Plan) -> local.Contradictions:
     """Return the settings of the local pool for points on which the sources contradict each other."""
     chosen: dict[str, Any] = dict.fromkeys(plan.contradictions, True)
     # A password that expires between steps must not end the sign-in.
     expires = any(each.expire_password for each in plan.between_steps.values())
-    return Contradictions(**chosen, sessions_survive_password_change=expires)
+    return local.Contradictions(**chosen, sessions_survive_password_change=expires)

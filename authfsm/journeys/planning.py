@@ -25,9 +25,6 @@ _NO_DEVICES_YET: Final = "Cognito says nothing about devices before a first fact
 _NOT_FOR_RECOVERY: Final = "the channel that recovers the account cannot be a second factor"
 _CHALLENGES_DEVICES: Final = "ChallengeRequiredOnNewDevice is true"
 _NOTHING_TO_SIGN: Final = "a one-time password challenge contains nothing that a passkey can sign"
-_DEVICE_KEY_NOT_SENT: Final = (
-    "the client sends no device key when the user switches from a code or a passkey to the password"
-)
 
 # fmt: off
 IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = {
@@ -37,7 +34,8 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
     (S.SMS_OTP, r.Credential, None):            _NOTHING_TO_SIGN,
     (S.EMAIL_OTP, r.Code, S.SMS_MFA):           "after a second factor, Cognito asks for no other",
     (S.SMS_OTP, r.Code, S.EMAIL_OTP):           "after a one-time password, Cognito asks only for the device",
-    **{(state, r.Password, S.DEVICE_SRP_AUTH):  _DEVICE_KEY_NOT_SENT for state in PASSWORDLESS},
+    **dict.fromkeys(((state, r.Password, S.DEVICE_SRP_AUTH) for state in PASSWORDLESS),
+                    "the client sends no device key when the user switches from a code or a passkey to the password"),
     (S.MFA_SETUP, r.SetUpEmail, S.SELECT_MFA_TYPE): "the response to MFA_SETUP sets up one factor",
     (S.START, r.CustomSrpAuth, S.START):        "after SRP_A, the first reply says nothing about the user's devices",
     **{(S.SELECT_CHALLENGE, response, S.SELECT_CHALLENGE): _NO_DEVICES_YET

@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from authfsm.drivers.boto import Cognito, Flow
     from authfsm.protocol.replies import Tokens
 
-_TOTP_PERIOD: Final = 30
-_EMAIL_ATTRIBUTES: Final = [{"Name": "email", "Value": p.EMAIL}]
+_HAS_ONLY_USERNAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
 _MAX_REPEATS: Final = 2
 """How often an input is returned without a request in between: an app may read it once before it enters it."""
 _MAX_REQUESTS: Final = 100
@@ -179,7 +178,7 @@ class Stage:
         """Return the authenticator app's next code: Cognito accepts each code once."""
         associated = self._reply_members.get("SecretCode")
         secret = p.TOTP if associated is None else Secret(associated)
-        self.clock.advance(_TOTP_PERIOD)
+        self.clock.advance(30)  # the period of TOTP, in seconds
         return Secret(pyotp.TOTP(secret.reveal()).at(self.clock()))
 
     @cached_property
@@ -247,7 +246,7 @@ class Stage:
         user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
             user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
-        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": _EMAIL_ATTRIBUTES}
+        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": [{"Name": "email", "Value": p.EMAIL}]}
         reply = self.pool.answer("SignUp", {**user, **members})
         session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()
@@ -267,16 +266,16 @@ def _wrong_code(code: Secret[str]) -> Secret[str]:
     return Secret(f"{(int(digits) + 1) % 10 ** len(digits):0{len(digits)}d}")
 
 
-_HAS_ONLY_USERNAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
-
-
 def drive(stage: Stage) -> Flow:
     """Sign in with this package's own driver."""
     flow = stage.cognito().start(stage.password, device=stage.device, walk=False)
     while (next_input := stage.next_input()) is not None:
-        steps = len(stage.transitions)
+        steps, value, response = len(stage.transitions), next_input.value, next_input.response
+        arguments = [stage.username] if next_input.state is State.START else []
+        if value is not None and not next_input.automatic and response not in _HAS_ONLY_USERNAME:
+            arguments.append(value.reveal())
         try:
-            _submit(flow, stage.username, next_input)
+            flow.carry(response, *arguments)
         except Refused:
             if len(stage.transitions) == steps:
                 raise
@@ -284,11 +283,3 @@ def drive(stage: Stage) -> Flow:
             raise p.UnexpectedPath(stage.journey, stage.path.transitions, stage.transitions)
     stage.check()
     return flow
-
-
-def _submit(flow: Flow, username: str, next_input: p.NextInput) -> None:
-    arguments = [username] if next_input.state is State.START else []
-    value, response = next_input.value, next_input.response
-    if value is not None and not next_input.automatic and response not in _HAS_ONLY_USERNAME:
-        arguments.append(value.reveal())
-    flow.carry(response, *arguments)

@@ -264,10 +264,8 @@ class _Sockets:
                 super().connect()
                 add(self.sock)
 
-        class Secure(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                super().connect()
-                add(self.sock)
+        class Secure(Plain, http.client.HTTPSConnection):
+            """`Plain.connect` calls that of HTTPSConnection."""
 
         class Handler(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
             def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:

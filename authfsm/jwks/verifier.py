@@ -142,8 +142,7 @@ class Verifier:
             ValueError: `use` is neither `access` nor `id`.
         """
         token = secret(token)
-        _check_use(use)
-        jwt, kid = _parse(token)
+        jwt, kid = _parse(token, use)
         if (pending := self.keys.pending_fetch(kid)) is not None:
             pending.result()
         return self._verify(jwt, kid, use)
@@ -151,8 +150,7 @@ class Verifier:
     async def verify_async(self, token: str | Secret[str], use: Use = "access") -> c.Claims:
         """As `verify`, for asyncio: keys are fetched in a thread; everything else needs a fraction of 1 ms."""
         token = secret(token)
-        _check_use(use)
-        jwt, kid = _parse(token)
+        jwt, kid = _parse(token, use)
         if (pending := self.keys.pending_fetch(kid)) is not None:
             # If this task is cancelled, the fetch continues for the others.
             await asyncio.shield(asyncio.wrap_future(pending))
@@ -196,13 +194,10 @@ def _issuer(pool_id: str) -> str:
     return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
 
 
-def _check_use(use: str) -> None:
+def _parse(token: Secret[str], use: Use) -> tuple[CompactSignature, str]:
+    """Return the parts of a token, and the name of its key (`kid`), after a check of the required `use`."""
     if use not in {"access", "id"}:
         raise ValueError(f"use must be 'access' or 'id', not {use!r}")
-
-
-def _parse(token: Secret[str]) -> tuple[CompactSignature, str]:
-    """Return the parts of a token, and the name of its key (`kid`)."""
     jwt = _parts(token)
     header = None if jwt is None else jwt.protected
     if jwt is None or not isinstance(header, Mapping):

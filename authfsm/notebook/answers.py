@@ -30,6 +30,8 @@ from authfsm.protocol.states import State
 
 _ISSUER: Final = "authfsm"
 _SHOWN_DIGITS: Final = 8
+_APP: Final = "The authenticator app would show:"
+_PASSKEY: Final = "The software passkey that this page registered signs:"
 
 
 @frozen
@@ -49,27 +51,19 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             messages = [] if recording.pool is None else list(recording.pool.outbox)
             if messages and (last := messages[-1]).purpose == challenge.state:
                 return DebugSecrets(f"The pool would have sent this code to {last.to}:", last.code)
-        case replies.SoftwareTokenMfa() if (
-            user := recording.user
-        ) is not None and user.software_token is not None:
+        case replies.SoftwareTokenMfa() if (user := recording.user) and user.software_token:
             return DebugSecrets(_APP, _totp(user.software_token.secret, recording))
         case replies.MfaSetup(secret_code=Secret() as secret, verified=False) as challenge:
             try:
                 enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
                 qr_code = Secret(enrolment.svg(scale=3))
-            except (
-                AuthfsmError
-            ):  # segno is not installed, or the key is invalid: the page shows the key as text
+            except AuthfsmError:  # segno is not installed, or the key is invalid: the page shows it as text
                 qr_code = None
             return DebugSecrets(_APP, _totp(secret, recording), qr_code, secret)
         case replies.WebAuthn() as challenge if recording.passkey is not None:
             options = challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]
             return DebugSecrets(_PASSKEY, Secret(recording.passkey.sign(options)))
     return None
-
-
-_APP: Final = "The authenticator app would show:"
-_PASSKEY: Final = "The software passkey that this page registered signs:"
 
 
 def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
@@ -178,9 +172,7 @@ class Action:
     label: str
     response: type[Response] | None = None
     is_offered: Callable[[SignInRecording], object] = lambda _: True
-    act: Callable[[SignInRecording], object] | None = (
-        None  # what it does; None to send the response without arguments
-    )
+    act: Callable[[SignInRecording], object] | None = None  # None: send the response without arguments
 
 
 def _levels(recording: SignInRecording) -> tuple[str, ...]:

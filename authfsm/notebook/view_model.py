@@ -18,13 +18,7 @@ from authfsm.diagrams.page_svg import page_svg
 from authfsm.diagrams.vertices import group_of
 from authfsm.local import LocalPool
 from authfsm.local.config.lambda_functions import TRIGGER_FIELDS
-from authfsm.notebook.answers import (
-    debug_secrets,
-    known_answer,
-    offered_actions,
-    prompts_for,
-    sample_response,
-)
+from authfsm.notebook import answers
 from authfsm.notebook.recording import SignInRecording, WireExchange, masked
 from authfsm.notebook.value_repr import picture_bundle, token_rows
 from authfsm.protocol.errors import AuthfsmError
@@ -38,12 +32,18 @@ from authfsm.reference.request_shapes import parse_docstring
 from authfsm.settings import PoolSettings
 
 _SHOWN_STEPS: Final = 12
+_LONGEST_FACT: Final = 600  # characters, enough for a question
+_NOT_FACTS: Final = {
+    *("SALT", "SRP_B", "SECRET_BLOCK", "CREDENTIAL_REQUEST_OPTIONS"),
+    *("userAttributes", "requiredAttributes"),
+}
+"""Parameters that are long and do not help a reader, or are part of the form; the panel of requests has all of them."""
 
 
 def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dict[str, Any]:
     """Return all that the page shows of the present moment; `stepper.js` draws it."""
     flow, pending = recording.flow, recording.pending
-    prompts = () if pending is not None else prompts_for(flow)
+    prompts = () if pending is not None else answers.prompts_for(flow)
     request, when = _preview(recording, prompts)
     return {
         "username": recording.username,
@@ -59,9 +59,9 @@ def view_model(recording: SignInRecording, settings: PoolSettings | None) -> dic
         "forms": [each.to_json() for each in prompts],
         "actions": [
             {"name": name, "label": each.label, "response": each.response and each.response.trigger}
-            for name, each in offered_actions(recording).items()
+            for name, each in answers.offered_actions(recording).items()
         ],
-        "has_debug_secrets": debug_secrets(recording) is not None,
+        "has_debug_secrets": answers.debug_secrets(recording) is not None,
         "picture": widget_svg(path_diagram(flow.signin.flow or recording.auth_flow, flow.history, settings)),
         "panels": {
             "wire": _wire(recording, request, when),
@@ -87,7 +87,7 @@ def _preview(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> tuple[W
     if (preview := recording.preview) is not None:
         return preview, "about to be sent"
     try:
-        sample = sample_response(prompts[0]) if prompts else None
+        sample = answers.sample_response(prompts[0]) if prompts else None
         request = None if sample is None else recording.request_of(sample)
     except AuthfsmError:
         return None, ""
@@ -99,7 +99,7 @@ def _buttons(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> dict[st
     pending, ended = recording.pending, "The sign-in has ended" if recording.flow.done else ""
     has_begun = bool(recording.flow.history or recording.steps)
     input_needed = ended or ("User input is required" + (": answer below" if prompts else ""))
-    unknown = "" if pending or known_answer(recording) else ended or "Only a person knows this answer"
+    unknown = "" if pending or answers.known_answer(recording) else ended or "Only a person knows this answer"
     back_impossible = (recording.why_back_impossible or "").capitalize()
     buttons = {  # what each button does, and why it is disabled: "" if it is enabled
         "back": ("Take one step back", back_impossible),
@@ -125,14 +125,6 @@ def _refusal(recording: SignInRecording) -> dict[str, str] | None:
         "advice": error.action.advice if error.action else "",
         "fault": str(error.fault),
     }
-
-
-_LONGEST_FACT: Final = 600  # characters, enough for a question
-_NOT_FACTS: Final = {
-    *("SALT", "SRP_B", "SECRET_BLOCK", "CREDENTIAL_REQUEST_OPTIONS"),
-    *("userAttributes", "requiredAttributes"),
-}
-"""Parameters that are long and do not help a reader, or are part of the form; the panel of requests has all of them."""
 
 
 def _facts(recording: SignInRecording) -> list[list[str]]:

@@ -298,16 +298,11 @@ They have no session: TRY_AGAIN means to send another value, START_AGAIN to requ
 """
 
 
-_TOKEN_USER_DELETED: Final = ErrorRule(
-    _R.START_AGAIN, _F.TIME, "measured: the user of the access token was deleted"
-)
-
-
 def account_error_rule(code: str, message: str, *, has_token: bool = False) -> ErrorRule | None:
     """Return the rule for an error of a request about an account; None if the rule for a sign-in applies.
 
     `has_token`: whether the request names the user by an access token.
     """
     if has_token and code == "UserNotFoundException":
-        return _TOKEN_USER_DELETED
+        return ErrorRule(_R.START_AGAIN, _F.TIME, "measured: the user of the access token was deleted")
     return by_message(ACCOUNT_ERROR_POLICY.get(code, {}), message)

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from attrs import field, fields_dict, frozen
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_sentences import NOT_OFFERED
 from authfsm.protocol.errors import InvalidInput
@@ -38,9 +38,7 @@ class Field:
     choices: tuple[tuple[str, str], ...] = field(kw_only=True, default=())
     format: CodeFormat | None = field(kw_only=True, default=None)
     autocomplete: str = field(kw_only=True, default="off")
-    within: str | None = field(
-        kw_only=True, default=None
-    )  # the response's argument, a mapping, that has the value
+    within: str | None = field(kw_only=True, default=None)  # the argument, a mapping, that has the value
     request_options: Mapping[str, Any] | None = field(kw_only=True, default=None, repr=False)
 
     @property
@@ -99,10 +97,10 @@ class Prompt:
 
     def arguments(self, values: Mapping[str, str | Secret[str]]) -> dict[str, Any]:
         """Return the response's arguments from the values of the fields."""
-        values = _wrapped(values)
+        values = secret_values(values)
         found: dict[str, Any] = {}
         for each in self.fields:
-            value = values.get(each.name, Secret(""))
+            value = secret(values.get(each.name, ""))
             if not (value or each.required):
                 continue
             self._check(each, value)
@@ -128,7 +126,7 @@ class Prompt:
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
-        values = _wrapped(values)
+        values = secret_values(values)
         arguments = self.arguments(values)
         if self.response in SRP_RESPONSES:
             return PasswordProof(self.response, **arguments)
@@ -173,10 +171,6 @@ def check_choice(
     if choice not in names:
         why = f"must be one of {', '.join(map(str, names))}"
         raise InvalidInput(response, name, why, NOT_OFFERED, state=state)
-
-
-def _wrapped(values: Mapping[str, str | Secret[str]]) -> dict[str, Secret[str]]:
-    return {name: secret(value) for name, value in values.items()}
 
 
 def is_json(value: Secret[str]) -> bool:

@@ -28,6 +28,7 @@ from authfsm.protocol.states import DEVICE_STATES, State
 
 _NAMING: Final = ("AuthFlow", "ChallengeName")
 _IDS: Final = ("ClientId", "UserPoolId")
+_HEX_AND_BASE64: Final = "abcd"
 
 OTHER_SPELLING: Final = "if the reply has this spelling"
 """`Parameter.when` of a name that the parser reads only if the usual name is missing."""
@@ -38,9 +39,7 @@ class Parameter:
     """One parameter of a challenge or of a request."""
 
     name: str  # in the API
-    within: str = (
-        ""  # the map that has the parameter, for example `AuthParameters`; "" for the request itself
-    )
+    within: str = ""  # the map that has it, for example `AuthParameters`; "" for the request itself
     when: str = ""  # when the parameter is present; "" for always
     value: str = ""  # its value, if that is always the same
     about: str = ""  # a description
@@ -98,9 +97,6 @@ def _described(name: str, descriptions: Mapping[str, str]) -> str:
     texts = descriptions.values()
     own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
     return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", own[0]) if own else ""
-
-
-_HEX_AND_BASE64: Final = "abcd"
 
 
 class _RecordingParameters(dict[str, str]):

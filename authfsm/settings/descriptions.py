@@ -23,9 +23,7 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
-_Unknown = list[
-    tuple[str, str | None]
-]  # the path of a member that the model lacks; or of a value, and the value
+_Unknown = list[tuple[str, str | None]]  # the paths of members that the model lacks; or of values, and these
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})

@@ -17,14 +17,8 @@ from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, EdgeRoles, Node, edge_r
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import ANY_CHALLENGE, PROTOCOL, TRANSITIONS, Role, Transition
-from authfsm.settings.rules import (
-    ANY_CHALLENGE_RESPONSES,
-    CHALLENGE_RULES,
-    Reason,
-    SettingRule,
-    skips_second_factor,
-    why_forbidden,
-)
+from authfsm.settings import rules
+from authfsm.settings.rules import Reason, SettingRule
 from authfsm.settings.sign_in_settings import SignInSettings
 
 TransitionInRoles = tuple[Transition, EdgeRoles]
@@ -39,9 +33,7 @@ _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEV
 class Reachability(NamedTuple):
     """Which transitions and states of the table are impossible with the same settings, and why."""
 
-    transitions: Mapping[
-        TransitionInRoles, Reason
-    ]  # every transition in each pair of roles; None if it is possible
+    transitions: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles; None: possible
     nodes: Mapping[Node, str]  # only the unreachable nodes
 
 
@@ -53,7 +45,7 @@ def nodes_of(each: TransitionInRoles) -> tuple[Node, Node]:
 
 def _leads_nowhere_new(each: TransitionInRoles) -> bool:
     """Return whether a transition leads only to challenges that the pool may issue after other responses too."""
-    return each[0].response in ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
+    return each[0].response in rules.ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 
 def _is_specific(each: TransitionInRoles) -> bool:
@@ -77,7 +69,7 @@ for _pairs in _INCOMING.values():
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
     """Return what is reachable with settings, with or without challenges that only a Lambda function may name."""
     why = {
-        each: why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
+        each: rules.why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
     }
     found = reached({each: reason is None for each, reason in why.items()}, never=False, always=True)
@@ -122,7 +114,7 @@ def why_unreachable(
     node: Node, reason_of: Callable[[SettingRule], Reason], why: _Why, is_reached: Callable[[Node], bool]
 ) -> str:
     """Return why a rule forbids a state; if no rule does, the reasons why no path leads to it."""
-    own = next(filter(None, map(reason_of, CHALLENGE_RULES.get(node, ()))), None)
+    own = next(filter(None, map(reason_of, rules.CHALLENGE_RULES.get(node, ()))), None)
     return own or "; ".join(dict.fromkeys(_blocking_reasons(node, why, is_reached)))
 
 
@@ -150,7 +142,7 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
     second factor; their transitions are as certain as in other pools.
     """
     known, required = confidence(transition), settings.mfa_configuration == "ON"
-    refuted = required and skips_second_factor(transition) and not known.is_uncertain
+    refuted = required and rules.skips_second_factor(transition) and not known.is_uncertain
     return Confidence.REFUTED if refuted else known
 
 

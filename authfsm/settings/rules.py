@@ -46,6 +46,16 @@ def flow_allowed(auth_flow: str) -> SettingRule:
 _USER_AUTH: Final = flow_allowed("USER_AUTH")
 _ADMIN: Final = flow_allowed("ADMIN_USER_PASSWORD_AUTH")
 _CUSTOM_AUTH: Final = flow_allowed("CUSTOM_AUTH")
+_ROTATION_OFF: Final = _forbidden_if("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
+_REVOCATION_ON: Final = _forbidden_if("EnableTokenRevocation is false", enable_token_revocation=False)
+_NOT_LITE: Final = _forbidden_if(_LITE, user_pool_tier="LITE")
+# "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
+# session" -- AWS developer guide, "Adding MFA"
+_MFA_NOT_REQUIRED: Final = _forbidden_if(_MFA_REQUIRED, mfa_configuration="ON")
+_MFA_NOT_OFF: Final = _forbidden_if("MfaConfiguration is OFF", mfa_configuration="OFF")
+_SMS_MFA_ON: Final = _forbidden_if("SmsMfaConfiguration is not set", sms_mfa=False)
+_TOTP_MFA_ON: Final = _forbidden_if("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
+_DEVICES_REMEMBERED: Final = _forbidden_if("DeviceConfiguration is not set", device_configuration=False)
 
 
 def define_auth_challenge_set(settings: SignInSettings) -> Reason:
@@ -53,10 +63,6 @@ def define_auth_challenge_set(settings: SignInSettings) -> Reason:
     names = settings.lambda_config
     absent = names is not None and "DefineAuthChallenge" not in names
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
-
-
-_ROTATION_OFF: Final = _forbidden_if("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
-_REVOCATION_ON: Final = _forbidden_if("EnableTokenRevocation is false", enable_token_revocation=False)
 
 
 def first_factor_allowed(name: str) -> SettingRule:
@@ -72,12 +78,6 @@ def first_factor_allowed(name: str) -> SettingRule:
     return rule
 
 
-_NOT_LITE: Final = _forbidden_if(_LITE, user_pool_tier="LITE")
-# "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
-# session" -- AWS developer guide, "Adding MFA"
-_MFA_NOT_REQUIRED: Final = _forbidden_if(_MFA_REQUIRED, mfa_configuration="ON")
-
-
 def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
     """Require that a passkey satisfies the MFA requirement, if there is one."""
     satisfies_mfa = settings.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}
@@ -90,12 +90,6 @@ def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
     """Require EMAIL_OTP or SMS_OTP; otherwise Cognito does not return tokens directly after a sign-up."""
     email_otp = first_factor_allowed("EMAIL_OTP")(settings)
     return email_otp and first_factor_allowed("SMS_OTP")(settings)
-
-
-_MFA_NOT_OFF: Final = _forbidden_if("MfaConfiguration is OFF", mfa_configuration="OFF")
-_SMS_MFA_ON: Final = _forbidden_if("SmsMfaConfiguration is not set", sms_mfa=False)
-_TOTP_MFA_ON: Final = _forbidden_if("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
-_DEVICES_REMEMBERED: Final = _forbidden_if("DeviceConfiguration is not set", device_configuration=False)
 
 
 def email_mfa_on(settings: SignInSettings) -> Reason:

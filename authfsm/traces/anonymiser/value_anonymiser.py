@@ -11,14 +11,8 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.traces.anonymiser import placeholders as p
+from authfsm.traces.anonymiser import value_shapes as shapes
 from authfsm.traces.anonymiser import vocabulary as v
-from authfsm.traces.anonymiser.value_shapes import (
-    MAX_DEPTH,
-    SEPARATORS,
-    ShapeAnonymiser,
-    is_json,
-    is_name_and_value,
-)
 
 _MAX_DIGITS: Final = 9
 _API_WORD: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|(?:[A-Z][a-z]+)+Exception")
@@ -65,7 +59,7 @@ _TEMPLATES: Final = tuple(
 )
 
 
-class ValueAnonymiser(ShapeAnonymiser):
+class ValueAnonymiser(shapes.ShapeAnonymiser):
     """Replaces values by key and shape, except the words in `keep`, and counts what it did."""
 
     def __init__(
@@ -100,7 +94,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         folded = key.lower()
         if not text or text in self._keep or v.stays(folded, text):
             return text
-        if is_json(text) and self._depth < MAX_DEPTH:
+        if shapes.is_json(text) and self._depth < shapes.MAX_DEPTH:
             self._depth += 1
             try:
                 return self.rewrite(text, key)
@@ -161,7 +155,8 @@ class ValueAnonymiser(ShapeAnonymiser):
             self.replace(part)
             if number % 2
             else "".join(
-                each if n % 2 else self._word(each, words) for n, each in enumerate(SEPARATORS.split(part))
+                each if n % 2 else self._word(each, words)
+                for n, each in enumerate(shapes.SEPARATORS.split(part))
             )
             for number, part in enumerate(p.TIME.split(text))
         )
@@ -173,7 +168,7 @@ class ValueAnonymiser(ShapeAnonymiser):
         if core and core != text:
             return self._word(core, words) + text[len(core) :]
         pair = _PAIR.fullmatch(text)
-        if pair and (v.is_name(pair.group(1)) or is_name_and_value(text)):
+        if pair and (v.is_name(pair.group(1)) or shapes.is_name_and_value(text)):
             name, value = pair.groups()
             return f"{name if name in words else self.key(name)}={self.value(name, value)}"
         return self.replace(text)
@@ -188,7 +183,7 @@ class ValueAnonymiser(ShapeAnonymiser):
 
     def message(self, text: str) -> str:
         """Return an error message: in a known message, only the variable parts are replaced."""
-        if is_json(text):
+        if shapes.is_json(text):
             return self.replace(text)
         if match := _CLIENT_ERROR.fullmatch(text):
             start = match.start(3)

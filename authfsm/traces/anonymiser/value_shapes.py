@@ -10,6 +10,7 @@ import base64
 import json
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -115,15 +116,16 @@ class ShapeAnonymiser(ABC):
             return self.placeholders.keep("times", text, shifted)
         if is_json(text):
             return self.rewrite(text)
-        for pattern, shape in (
+        shapes: tuple[tuple[re.Pattern[str], Callable[..., str | None]], ...] = (
             (_JWT, self._jwt), (_URL, self._url), (_ARN, self._arn), (_EMAIL, self._email),
             (_UUID, self._uuid), (_REGIONAL, self._regional), (_IPV4, self._ipv4), (_IPV6, self._ipv6),
             (_FORM, self._form), (_ENCODED, self._encoded), (_DIGITS, self._digits), (_DATE, self._date),
             (_PHONE, self._phone), (_MASKED, self._masked), (_HEX, self._hex), (_BASE32, self._base32),
             (_BASE64, self._base64), (_HOST, self._host),
-        ):  # fmt: skip
+        )  # fmt: skip
+        for pattern, shape in shapes:
             match = pattern.fullmatch(text)
-            if match is not None and (replaced := shape(match)) is not None:
+            if match is not None and (replaced := shape(text, *match.groups())) is not None:
                 return replaced
         if SEPARATORS.search(text):
             return self.prose(text)
@@ -134,8 +136,8 @@ class ShapeAnonymiser(ABC):
             template = [p.LOWER] * len(text)
         return self.placeholders.make("names and other texts", text, template)
 
-    def _jwt(self, match: re.Match[str]) -> str | None:
-        head, *rest = match.group().split(".")
+    def _jwt(self, text: str) -> str | None:
+        head, *rest = text.split(".")
         header = self._json_part(head)
         if header is None:
             return None
@@ -144,7 +146,7 @@ class ShapeAnonymiser(ABC):
             parts.append(payload)
             rest = rest[1:]
         parts += [each and self._from_alphabet("tokens' parts", each, p.BASE64) for each in rest]
-        return self.placeholders.keep("tokens", match.group(), ".".join(parts))
+        return self.placeholders.keep("tokens", text, ".".join(parts))
 
     def _json_part(self, part: str) -> str | None:
         """Return JSON in base64, rewritten, with the same padding and alphabet; None for anything else."""
@@ -161,17 +163,15 @@ class ShapeAnonymiser(ABC):
             encoded = encoded.translate(_TO_URL_SAFE)
         return encoded + "=" * (-len(encoded) % 4 if part.endswith("=") else 0)
 
-    def _hex(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _hex(self, text: str) -> str:
         alphabet = p.HEX if text.lower() == text else p.HEX.upper()
         return self._from_alphabet("hexadecimal values", text, alphabet)
 
-    def _base32(self, match: re.Match[str]) -> str:
-        return self._from_alphabet("authenticator secrets", match.group(), p.BASE32)
+    def _base32(self, text: str) -> str:
+        return self._from_alphabet("authenticator secrets", text, p.BASE32)
 
-    def _base64(self, match: re.Match[str]) -> str | None:
+    def _base64(self, text: str) -> str | None:
         """Return JSON, a session or another value in base64, replaced; None for a text that may be a name."""
-        text = match.group()
         if (rewritten := self._json_part(text)) is not None:
             return rewritten
         if text.startswith(_SESSION_START):
@@ -185,8 +185,7 @@ class ShapeAnonymiser(ABC):
     def _from_alphabet(self, kind: str, text: str, alphabet: str) -> str:
         return self.placeholders.make(kind, text, p.alphabet_template(text, alphabet))
 
-    def _url(self, match: re.Match[str]) -> str:
-        scheme, host, path, query, fragment = match.groups()
+    def _url(self, _: str, scheme: str, host: str, path: str, query: str | None, fragment: str | None) -> str:
         scheme = scheme if scheme.lower() in _SCHEMES else self.replace(scheme)
         url = f"{scheme}://{self._authority(host)}{self._segments(path)}"
         if query:
@@ -229,17 +228,15 @@ class ShapeAnonymiser(ABC):
             pairs.append(f"{quote(self.key(unquote(name)), safe=':')}{equals}{replaced}")
         return "&".join(pairs)
 
-    def _form(self, match: re.Match[str]) -> str | None:
-        text = match.group()
+    def _form(self, text: str) -> str | None:
         is_pair = "&" in text or v.is_name(unquote(text.partition("=")[0]))
         return self._pairs(text) if is_pair and not _BASE64.fullmatch(text) else None
 
-    def _encoded(self, match: re.Match[str]) -> str | None:
-        clear = unquote(match.group())
-        return None if clear == match.group() else quote(self.replace(clear), safe="")
+    def _encoded(self, text: str) -> str | None:
+        clear = unquote(text)
+        return None if clear == text else quote(self.replace(clear), safe="")
 
-    def _host(self, match: re.Match[str]) -> str | None:
-        text = match.group()
+    def _host(self, text: str) -> str | None:
         if _AWS_HOST.fullmatch(text):
             return text
         if len(text) > _MAX_HOST:
@@ -253,8 +250,7 @@ class ShapeAnonymiser(ABC):
             return None
         return self.placeholders.make("host names", text, [*[p.LOWER] * letters, *suffix])
 
-    def _arn(self, match: re.Match[str]) -> str:
-        partition, service, region, account, resource = match.groups()
+    def _arn(self, _: str, partition: str, service: str, region: str, account: str, resource: str) -> str:
         service = service if service in _AWS_SERVICES else self.replace(service)
         region = region if not region or v.REGION.fullmatch(region) else self.replace(region)
         parts = (
@@ -263,29 +259,25 @@ class ShapeAnonymiser(ABC):
         )
         return f"arn:{partition}:{service}:{region}:{self.replace(account)}:{''.join(parts)}"
 
-    def _email(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _email(self, text: str) -> str:
         domain = "@example.com"
         letters = max(len(text) - len(domain), 2) - 1
         return self.placeholders.make("e-mail addresses", text, ["u", *[p.LOWER] * letters, *domain])
 
-    def _uuid(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _uuid(self, text: str) -> str:
         template = [*"aaaaaaaa-bbbb-4ccc-8ddd-", *["e0123456789abcdf"] * 12]
         if text.upper() == text:
             template = [each.upper() for each in template]
         return self.placeholders.make("UUIDs", text, template)
 
-    def _regional(self, match: re.Match[str]) -> str:
+    def _regional(self, text: str, region: str, mark: str, name: str) -> str:
         """Return the id of a pool, a device or an identity, replaced except for its region."""
-        region, mark, name = match.groups()
         if _UUID.fullmatch(name):
             return f"{region}{mark}{self.replace(name)}"
         template = [*region, mark, *[p.UPPER] * len(name)]
-        return self.placeholders.make("pool ids", match.group(), template)
+        return self.placeholders.make("pool ids", text, template)
 
-    def _ipv4(self, match: re.Match[str]) -> str | None:
-        text = match.group()
+    def _ipv4(self, text: str) -> str | None:
         if any(int(each) > 255 for each in text.split(".")):  # noqa: PLR2004 - a byte
             return None
         networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
@@ -293,24 +285,21 @@ class ShapeAnonymiser(ABC):
             "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
         )
 
-    def _ipv6(self, match: re.Match[str]) -> str:
-        return self.placeholders.number("IP addresses", match.group(), lambda n: f"2001:db8::{n + 1:x}")
+    def _ipv6(self, text: str) -> str:
+        return self.placeholders.number("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
 
-    def _date(self, match: re.Match[str]) -> str:
+    def _date(self, text: str) -> str:
         return self.placeholders.number(
-            "dates", match.group(), lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
+            "dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
         )
 
-    def _digits(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _digits(self, text: str) -> str:
         first = p.DIGITS if text[0] == "0" or len(text) == 1 else p.NOT_ZERO
         return self.placeholders.make("numbers", text, [first, *[p.DIGITS] * (len(text) - 1)])
 
-    def _phone(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _phone(self, text: str) -> str:
         return self.placeholders.make("phone numbers", text, [*"+1555", *[p.DIGITS] * (len(text) - 5)])
 
-    def _masked(self, match: re.Match[str]) -> str:
-        text = match.group()
+    def _masked(self, text: str) -> str:
         template = [each if each in "*+@.-" else p.DIGITS if each.isdigit() else p.LOWER for each in text]
         return self.placeholders.make("masked destinations", text, template)
