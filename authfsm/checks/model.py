@@ -12,14 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from authfsm.checks.factors import (
-    NEXT_BY_FUNCTIONS,
-    NOTHING_PROVED,
-    Factor,
-    ProofState,
-    asks_second_factor,
-    proved_by,
-)
+from authfsm.checks import factors
 from authfsm.checks.table import TABLE, Table
 from authfsm.core.history import Step
 from authfsm.protocol import responses as r
@@ -40,7 +33,7 @@ class Position:
     """A point on a path: its `node`, and what was `proved` on the way (`ProofState`)."""
 
     node: Node
-    proved: ProofState = NOTHING_PROVED
+    proved: factors.ProofState = factors.NOTHING_PROVED
 
     @property
     def state(self) -> State:
@@ -102,7 +95,7 @@ class Path:
         return self.moves[-1].to if self.moves else AT_START
 
     @property
-    def proved(self) -> ProofState:
+    def proved(self) -> factors.ProofState:
         """The proof state at the end of the path."""
         return self.end.proved
 
@@ -211,35 +204,35 @@ class Model:
             return proved.lambda_may_choose or transition.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
             # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices". Cognito asks only once.
-            return self.device and Factor.DEVICE not in proved.factors
+            return self.device and factors.Factor.DEVICE not in proved.factors
         return True
 
     def _proved_after(
-        self, transition: t.Transition, ends: EdgeRoles, before: ProofState, *, lambda_named: bool
-    ) -> ProofState:
+        self, transition: t.Transition, ends: EdgeRoles, before: factors.ProofState, *, lambda_named: bool
+    ) -> factors.ProofState:
         source, response, dest, kind = transition
         if dest in {State.START, State.FAILED}:
-            return NOTHING_PROVED
+            return factors.NOTHING_PROVED
         # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
         if kind in t.REFUSAL_KINDS or (source is State.AUTHENTICATED and kind is t.ACKNOWLEDGEMENT):
             return before
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED
         if source in {State.AUTHENTICATED, State.OTHER_CHALLENGE}:
-            before = NOTHING_PROVED  # a refresh or an unknown challenge replaces earlier proofs
+            before = factors.NOTHING_PROVED  # a refresh or an unknown challenge replaces earlier proofs
         by_admin = self.contradictory and response in r.ADMIN_RESPONSES
         acknowledged = kind is t.ACKNOWLEDGEMENT
         custom = response in r.CUSTOM_AUTH_RESPONSES
-        return ProofState(
-            factors=before.factors | proved_by(self.table.proofs, before, transition, ends),
+        return factors.ProofState(
+            factors=before.factors | factors.proved_by(self.table.proofs, before, transition, ends),
             lambda_may_choose=before.lambda_may_choose or custom or by_admin,
-            second_factor_asked=before.second_factor_asked or asks_second_factor(dest, ends.dest),
+            second_factor_asked=before.second_factor_asked or factors.asks_second_factor(dest, ends.dest),
             associated=acknowledged and (before.associated or response is r.AssociateSoftwareToken),
             verified=acknowledged and response is r.VerifySoftwareToken and before.associated,
         )
 
 
-_LAMBDA_NAMED: Final = ProofState(lambda_named=True)
+_LAMBDA_NAMED: Final = factors.ProofState(lambda_named=True)
 _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
     State.CUSTOM_CHALLENGE,
     State.DEVICE_SRP_AUTH,  # Cognito itself issues it, after the functions have issued tokens
@@ -249,7 +242,7 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 def _is_lambda_named(transition: t.Transition) -> bool:
     """Return whether a transition leads to a challenge that a Lambda function itself names."""
     _, response, dest, kind = transition
-    by_function = response in NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
+    by_function = response in factors.NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 

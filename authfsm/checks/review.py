@@ -13,17 +13,11 @@ from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.checks import sign_in_paths
 from authfsm.checks.factors import Factor
 from authfsm.checks.findings import Finding, Remediation, Severity
 from authfsm.checks.invariants import Violation, check
 from authfsm.checks.model import Path
-from authfsm.checks.sign_in_paths import (
-    example_path,
-    path_to_challenge,
-    path_to_refresh,
-    path_to_refusal,
-    why_no_path,
-)
 from authfsm.protocol import links
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY, REQUIRED_VALUE, current_values, is_flow_allowed
@@ -162,7 +156,7 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
 def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
     values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
     if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
-        path = example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
+        path = sign_in_paths.example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
         names = sorted({clear, REQUIRED_VALUE[clear]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
         yield from _found(path, why, _without_flow(pool, clear))
@@ -171,7 +165,7 @@ def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
     mfa = pool.settings.mfa_configuration
     if pool.settings.explicit_auth_flows is not None and mfa in {"ON", "OPTIONAL"}:
-        path = example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
+        path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
         why = f"MfaConfiguration is {mfa}, {lambdas}"
         yield from _found(path, why, _without_flow(pool, "CUSTOM_AUTH"))
@@ -189,7 +183,7 @@ def _require_mfa(settings: PoolSettings) -> Remediation:
 
 
 def _by_password_alone(pool: PoolDescription, why: str, *more: Remediation) -> Iterator[Found]:
-    path = example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
+    path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
     return _found(path, why, _require_mfa(pool.settings), *more)
 
 
@@ -234,12 +228,12 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recover = _pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
-        path = path_to_refusal(pool.settings, password_proved=True)
+        path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
         yield from _found(path, why, _mfa(**_ENABLE_APP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
-    return example_path(pool.settings, lambda p: state in p.states)
+    return sign_in_paths.example_path(pool.settings, lambda p: state in p.states)
 
 
 def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
@@ -264,7 +258,7 @@ def _text_messages(pool: PoolDescription) -> Iterator[Found]:
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
-        path = path_to_refusal(pool.settings, password_proved=False)
+        path = sign_in_paths.path_to_refusal(pool.settings, password_proved=False)
         fix = _client(PreventUserExistenceErrors="ENABLED")
         yield from _found(path, "PreventUserExistenceErrors is LEGACY", fix)
 
@@ -274,7 +268,7 @@ def _long_session(pool: PoolDescription) -> Iterator[Found]:
     if validity is not None and validity > _LONG_SESSION:
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
         shorter = _client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
-        yield from _found(path_to_challenge(pool.settings), why, shorter)
+        yield from _found(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
 
 
 def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
@@ -282,13 +276,13 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
     if validity is not None and validity > _LONG_REFRESH:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         why = f"RefreshTokenValidity is {validity.days} days"
-        yield from _found(path_to_refresh(pool.settings), why, _client(**days))
+        yield from _found(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))
 
 
 def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
         fix = _client(EnableTokenRevocation=True)
-        yield from _found(path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
+        yield from _found(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
 @lru_cache(maxsize=1)
@@ -365,7 +359,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
         )
     if values := pool.settings.unknown_values:
         found.append(f"unknown values were not reviewed: {', '.join(values)}")
-    if why := why_no_path(pool.settings):
+    if why := sign_in_paths.why_no_path(pool.settings):
         found.append(why)
     return tuple(found)
 

@@ -19,16 +19,7 @@ from authfsm import checks
 from authfsm.checks import INVARIANTS, Invariant, Violation, explore, factor_exceptions, not_reviewed, review
 from authfsm.checks.findings import Finding, Origin, Severity, sarif
 from authfsm.checks.findings import as_json as finding_json
-from authfsm.cli.command import (
-    FAILED,
-    STDOUT,
-    Failed,
-    as_json,
-    option,
-    print_message,
-    refuse_unknown,
-    writing,
-)
+from authfsm.cli import command
 from authfsm.cli.pool_descriptions import PoolOptions
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField
@@ -36,7 +27,7 @@ from authfsm.settings.descriptions import decode_text
 
 FORMS: Final = ("text", "json", "sarif")
 _NEVER: Final = "never"
-_output: Final = partial(option, panel="Output")
+_output: Final = partial(command.option, panel="Output")
 
 
 @frozen(kw_only=True)
@@ -67,8 +58,8 @@ class Check(PoolOptions):
     def run(self) -> int:
         """Print or write the findings; fail if one is at least as severe as --fail-on."""
         self.refuse_conflicts()
-        refuse_unknown("format", self.form, FORMS)
-        refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
+        command.refuse_unknown("format", self.form, FORMS)
+        command.refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
         descriptions = self.described()
         gaps: Sequence[str] = ()
         if descriptions is None:
@@ -82,19 +73,21 @@ class Check(PoolOptions):
             try:
                 found, gaps = review(descriptions), not_reviewed(descriptions)
             except BadField as error:
-                raise Failed(f"{self.settings or self.pool_id}: {error.field} {error.why}") from None
+                raise command.Failed(f"{self.settings or self.pool_id}: {error.field} {error.why}") from None
             lines = [*_findings(found), *([_summary(found)] if found or not gaps else [])]
         self._print(found, lines, gaps)
         for each in gaps:
-            print_message(f"the review is incomplete: {each}")
+            command.print_message(f"the review is incomplete: {each}")
         if self.diagram is not None:
             _draw(self.diagram, found)
         if gaps or self.fail_on == _NEVER:
-            return FAILED if gaps else 0
-        return FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
+            return command.FAILED if gaps else 0
+        return (
+            command.FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
+        )
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType], gaps: Sequence[str]) -> None:
-        output = None if self.output == STDOUT else self.output
+        output = None if self.output == command.STDOUT else self.output
         if self.form == "text" and output is None:
             Console(highlight=False).print(*lines, sep="\n")
             return
@@ -103,15 +96,15 @@ class Check(PoolOptions):
             Console(file=buffer, highlight=False, width=120).print(*lines, sep="\n")
             text = buffer.getvalue()
         elif self.form == "sarif":
-            text = as_json(sarif(found, self._origin(), gaps))
+            text = command.as_json(sarif(found, self._origin(), gaps))
         else:
-            text = as_json([finding_json(each) for each in found])
+            text = command.as_json([finding_json(each) for each in found])
         if output is None:
             sys.stdout.write(text)
             return
-        with writing(output):
+        with command.writing(output):
             output.write_text(text, encoding="utf-8")
-        print_message(f"wrote {output}")
+        command.print_message(f"wrote {output}")
 
     def _origin(self) -> Origin:
         if self.settings is None:
@@ -131,15 +124,15 @@ def _draw(folder: Path, found: Sequence[Finding]) -> None:
 
     drawn = Counter[str]()
     try:
-        with writing(folder):
+        with command.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
             for each in found:
                 drawn[each.id] += 1
                 number = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
                 path = each.diagram().save(folder / f"{each.id}{number}.svg")
-                print_message(f"drew {path}")
+                command.print_message(f"drew {path}")
     except NoEngine as error:
-        raise Failed(str(error)) from None
+        raise command.Failed(str(error)) from None
 
 
 _COLOURS: Final = {
