@@ -30,8 +30,8 @@ from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
-from authfsm.conformance.run import Endpoint, EndpointResult, Unreachable, ensure_reachable, run_rules
-from authfsm.conformance.verdicts import Outcome
+from authfsm.conformance.run import Endpoint, EndpointResult, ensure_reachable, run_rules
+from authfsm.conformance.verdicts import Outcome, Skipped
 from authfsm.protocol.states import CHALLENGES
 
 REPORT = Path(__file__).parents[1] / "diagrams" / "conformance.md"
@@ -63,7 +63,7 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
         try:
             deadline, client = time.monotonic() + 60, ApiClient(url)
             while True:
-                with suppress(Unreachable):
+                with suppress(Skipped):
                     ensure_reachable(client)
                     break
                 assert process.poll() is None, command

@@ -12,21 +12,15 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
-from authfsm.checks.factors import (
-    FIRST_FACTOR_EXCEPTIONS,
-    FIRST_FACTORS,
-    SECOND_FACTOR_EXCEPTIONS,
-    Factor,
-    FactorException,
-    exception_for,
-)
+from authfsm.checks import factors
+from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, FactorException, exception_for
 from authfsm.checks.model import AT_START, Exploration, HasPath, Model, Move, Path, Position, explore
 from authfsm.checks.sign_in_paths import walks
 from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, END_STATES, NON_CHALLENGES, State
-from authfsm.protocol.table import DEVICE_DROPPED, is_automatic
+from authfsm.protocol.table import DEVICE_DROPPED, Transition, is_automatic
 from authfsm.settings import PoolSettings
 from authfsm.settings.rules import ANY_CHALLENGE_RESPONSES
 
@@ -140,26 +134,20 @@ def _to_tokens(found: Exploration) -> Iterator[Path]:
 
 def _first_factor(found: Exploration) -> Iterator[Fault]:
     for path in _to_tokens(found):
-        proved = path.proved
-        if not proved.factors & FIRST_FACTORS and not exception_for(
-            FIRST_FACTOR_EXCEPTIONS, proved, path.transitions[-1]
-        ):
+        exception = exception_for(factors.FIRST_FACTOR_EXCEPTIONS, path.proved, path.transitions[-1])
+        if not path.proved.factors & factors.FIRST_FACTORS and not exception:
             yield "tokens are issued, and no first factor was proved", path
 
 
 def _second_factor(found: Exploration) -> Iterator[Fault]:
-    settings = found.model.settings
-    if settings is None:
-        required = PoolSettings(mfa_configuration="ON")
-        found = explore(evolve(found.model, settings=required))
-    elif settings.mfa_configuration != "ON":
+    settings = found.model.settings or PoolSettings(mfa_configuration="ON")
+    if settings.mfa_configuration != "ON":
         return
-    settings = found.model.settings
+    if found.model.settings is None:
+        found = explore(evolve(found.model, settings=settings))
     for path in _to_tokens(found):
-        proved, transition = path.proved, path.transitions[-1]
-        if Factor.SECOND not in proved.factors and not exception_for(
-            SECOND_FACTOR_EXCEPTIONS, proved, transition, settings
-        ):
+        exception = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, path.transitions[-1], settings)
+        if Factor.SECOND not in path.proved.factors and not exception:
             yield "MFA is required: tokens are issued, and no second factor was proved", path
 
 
@@ -167,31 +155,26 @@ def _unbounded(found: Exploration) -> Iterator[Fault]:
     """Return the loops that no bound ends, each with a shortest path to the loop and once through it."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
-    free = {
-        here: [m for m in moves if not any(each.applies_to(m.transition) for each in bounds)]
-        for here, moves in found.moves.items()
-    }
-    return _loops(found, free, "can be repeated without end")
+    return _loops(found, lambda t: not any(each.applies_to(t) for each in bounds), "without end")
 
 
 def _unattended(found: Exploration) -> Iterator[Fault]:
     """Return the loops in which a faulty server could keep a driver for ever, because no step needs new input."""
     # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
-    free = {
-        here: [m for m in moves if is_automatic(m.transition) and m.transition.kind is not DEVICE_DROPPED]
-        for here, moves in found.moves.items()
-    }
-    return _loops(found, free, "can be repeated without new input from the caller")
+    return _loops(
+        found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED, "without new input from the caller"
+    )
 
 
-def _loops(found: Exploration, free: Mapping[Position, list[Move]], what: str) -> Iterator[Fault]:
+def _loops(found: Exploration, repeats: Callable[[Transition], bool], how: str) -> Iterator[Fault]:
+    free = {here: [m for m in moves if repeats(m.transition)] for here, moves in found.moves.items()}
     known: list[frozenset[str]] = []
     for here in found.before:
         loop = _loop(here, free)
         names = frozenset(move.to.name for move in loop)
         if loop and not any(each <= names for each in known):
             known.append(names)
-            yield f"{here.name} {what}", Path(found.path(here).moves + loop)
+            yield f"{here.name} can be repeated {how}", Path(found.path(here).moves + loop)
 
 
 def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ...]:
@@ -326,19 +309,15 @@ def factor_exceptions(
 
 
 def _exceptions(model: Model) -> dict[FactorException, Path]:
-    found = explore(model)
     nearest: dict[FactorException, Path] = {}
-    for here, move in found.along():
-        proved = move.to.proved
+    for path in sorted(_to_tokens(explore(model)), key=len):
+        proved = path.proved.factors
         # A path through an unknown challenge is an example only of the exception for unknown challenges.
-        conclusive = Factor.SECOND not in proved.factors and (
-            Factor.UNKNOWN not in proved.factors or len(proved.factors) == 1
-        )
-        if move.to.state is State.AUTHENTICATED is not here.state and conclusive:
-            reason = exception_for(SECOND_FACTOR_EXCEPTIONS, proved, move.transition, model.settings)
-            path = found.path(here).then(move)
-            if reason is not None and len(path) < len(nearest.get(reason, (*path, move))):
-                nearest[reason] = path
+        if Factor.SECOND not in proved and (Factor.UNKNOWN not in proved or len(proved) == 1):
+            last = path.transitions[-1]
+            reason = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, last, model.settings)
+            if reason is not None:
+                nearest.setdefault(reason, path)
     return nearest
 
 

@@ -190,12 +190,11 @@ class Model:
         """Return whether the earlier steps allow a transition."""
         proved, dest = here.proved, transition.dest
         need = self.table.needs.get((transition.source, transition.response))
-        unmet = (
+        if (
             (need is t.Prerequisite.STILL_FIRST_FACTOR and here.role is t.Role.SECOND_FACTOR)
             or (need is t.Prerequisite.ASSOCIATED and not proved.associated)
             or (need is t.Prerequisite.VERIFIED and not proved.verified)
-        )
-        if unmet:
+        ):
             return False
         if proved.lambda_named:  # Cognito refuses every answer to such a challenge
             return dest is State.FAILED or transition.kind is not None

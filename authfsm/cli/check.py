@@ -80,11 +80,8 @@ class Check(PoolOptions):
             command.print_message(f"the review is incomplete: {each}")
         if self.diagram is not None:
             _draw(self.diagram, found)
-        if gaps or self.fail_on == _NEVER:
-            return command.FAILED if gaps else 0
-        return (
-            command.FAILED if any(each.severity.rank <= Severity(self.fail_on).rank for each in found) else 0
-        )
+        lowest = -1 if self.fail_on == _NEVER else Severity(self.fail_on).rank
+        return command.FAILED if gaps or any(each.severity.rank <= lowest for each in found) else 0
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType], gaps: Sequence[str]) -> None:
         output = None if self.output == command.STDOUT else self.output
@@ -120,19 +117,16 @@ def _finding(violation: Violation) -> Finding:
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
-    from authfsm.diagrams import NoEngine  # noqa: PLC0415 - slow, and only --diagram draws
+    from authfsm.cli.draw import drawing  # noqa: PLC0415 - slow, and only --diagram draws
 
     drawn = Counter[str]()
-    try:
-        with command.writing(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            for each in found:
-                drawn[each.id] += 1
-                number = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
-                path = each.diagram().save(folder / f"{each.id}{number}.svg")
-                command.print_message(f"drew {path}")
-    except NoEngine as error:
-        raise command.Failed(str(error)) from None
+    with drawing(), command.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in found:
+            drawn[each.id] += 1
+            number = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
+            path = each.diagram().save(folder / f"{each.id}{number}.svg")
+            command.print_message(f"drew {path}")
 
 
 _COLOURS: Final = {

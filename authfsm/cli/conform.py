@@ -28,15 +28,8 @@ from authfsm.conformance.pools import Inbox, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.rules import RULES, select_rules
-from authfsm.conformance.run import (
-    Endpoint,
-    EndpointResult,
-    Results,
-    Unreachable,
-    ensure_reachable,
-    run_rules,
-)
-from authfsm.conformance.verdicts import Outcome, RuleVerdict
+from authfsm.conformance.run import Endpoint, EndpointResult, Results, ensure_reachable, run_rules
+from authfsm.conformance.verdicts import Outcome, RuleVerdict, Skipped
 
 LOCAL: Final = "local"
 _SUFFIXES: Final = (".md", ".json")
@@ -137,7 +130,9 @@ class Conform:
         endpoints = []
         for name, url in columns:
             if url is None:
-                endpoints.append(Endpoint(name, _local_pools()))
+                if why := command.missing("server"):
+                    raise command.WrongUsage(f"the local pool's server {why}")
+                endpoints.append(Endpoint(name, pool_providers.LocalPoolProvider()))
                 continue
             inbox, how = inboxes.get(name, (None, None))
             repeated = [f"--codes {how}"] if how else []
@@ -189,7 +184,7 @@ class Conform:
         api = ApiClient(url, region or "us-east-1", _credentials(self.profile))
         try:
             ensure_reachable(api)
-        except Unreachable as error:
+        except Skipped as error:
             raise command.WrongUsage(str(error)) from None
         if self.pool_id:
             return pool_providers.ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
@@ -200,12 +195,6 @@ def _url(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise command.WrongUsage(f"the endpoint must be an http or https URL, not {url!r}")
     return url.rstrip("/")
-
-
-def _local_pools() -> pool_providers.PoolProvider:
-    if why := command.missing("server"):
-        raise command.WrongUsage(f"the local pool's server {why}")
-    return pool_providers.LocalPoolProvider()
 
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from authfsm.base.secret import Secret
 from authfsm.cli.command import FAILED, option, writing
+from authfsm.cli.signin.screen import state_colour
 from authfsm.core.history import Step
 from authfsm.diagrams import NoEngine, diagram
 from authfsm.drivers.boto import Cognito, Flow
@@ -26,7 +27,6 @@ from authfsm.protocol.errors import AuthfsmError, Refused
 from authfsm.protocol.replies import Challenge, CodeChallenge, CustomChallenge, MfaSetup, NewPasswordRequired
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
 
 ADA = "ada"
 PASSWORD = "Correct-Horse-Battery-Staple-1"  # noqa: S105 - of a user of this process
@@ -50,16 +50,6 @@ class Demo:
     def run(self) -> int:
         """Play every story; fail unless each ended with tokens and has its picture."""
         return 0 if play_stories(self.out, self.pause) else FAILED
-
-
-_COLOURS = {
-    State.AUTHENTICATED: "bold green",
-    State.FAILED: "bold red",
-    State.NEW_PASSWORD_REQUIRED: "yellow",
-    State.MFA_SETUP: "yellow",
-    State.DEVICE_SRP_AUTH: "magenta",
-    State.DEVICE_PASSWORD_VERIFIER: "magenta",
-}
 
 
 def _facts(challenge: Challenge | None) -> str:  # noqa: PLR0911 - a line for each challenge
@@ -126,8 +116,7 @@ class DemoStage:
         response = Text(step.response.trigger)
         if note:
             response.append(f"\n{note}", style="dim italic")
-        usual = "dark_orange3" if step.role is Role.SECOND_FACTOR else "cyan"
-        state = Text(step.dest, style=_COLOURS.get(step.dest, usual))
+        state = Text(step.dest, style=state_colour(step.dest, step.role))
         if error is not None:
             state.append(f"\nretry: {error.refusal.code}", style="red")
         elif facts:

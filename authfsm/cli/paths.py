@@ -101,9 +101,8 @@ class Paths(PoolOptions):
             for paths in (change.added(), change.removed())
         )
         if self.json:
-            sys.stdout.write(
-                as_json({"added": list(map(steps_of, added)), "removed": list(map(steps_of, removed))})
-            )
+            changed = {"added": list(map(steps_of, added)), "removed": list(map(steps_of, removed))}
+            sys.stdout.write(as_json(changed))
             return 0
         console = Console(highlight=False, soft_wrap=True)
         for mark, style, paths in (("+ ", "green", added), ("- ", "red", removed)):

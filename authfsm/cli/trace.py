@@ -18,16 +18,8 @@ from rich.table import Table
 from rich.text import Text
 
 from authfsm import traces
-from authfsm.cli.command import (
-    FAILED,
-    Failed,
-    WrongUsage,
-    argument,
-    option,
-    print_message,
-    refuse_unused,
-    writing,
-)
+from authfsm.cli import command
+from authfsm.cli.command import option
 from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
 
@@ -54,7 +46,7 @@ class Trace:
         " read, or there is no event of a sign-in; 2 usage error."
     )
 
-    names: list[str] | None = argument(
+    names: list[str] | None = command.argument(
         "CloudTrail events as JSON, in CSV, or as JSON within YAML (S3, EventBridge, CloudWatch Logs, Logs Insights,"
         " lookup-events, Athena), or steps written by authfsm.traces.recorder.",
         default=None,
@@ -80,17 +72,17 @@ class Trace:
             self._print_query(self.sql)
             return 0
         if self.table != attrs.fields(Trace).table.default:
-            raise WrongUsage("--table requires --sql: files have no table name")
+            raise command.WrongUsage("--table requires --sql: files have no table name")
         if not self.names:
-            raise WrongUsage("no input: name files, folders or a pattern")
+            raise command.WrongUsage("no input: name files, folders or a pattern")
         if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
-            raise WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
+            raise command.WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             funnel = _funnel(self.names, self.limit, self.validity, self.memory)
         except traces.InvalidMemoryLimit as error:
-            raise WrongUsage(str(error)) from None
+            raise command.WrongUsage(str(error)) from None
         except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
-            raise Failed(str(error)) from None
+            raise command.Failed(str(error)) from None
         if self.json:
             sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
         else:
@@ -98,23 +90,23 @@ class Trace:
             for part in report_parts(funnel):
                 console.print(part)
         if self.diagram is not None:
-            with writing(self.diagram), drawing():
+            with command.writing(self.diagram), drawing():
                 funnel.diagram().save(self.diagram)
-            print_message(f"drew {self.diagram}")
-        return 0 if funnel.legal else FAILED
+            command.print_message(f"drew {self.diagram}")
+        return 0 if funnel.legal else command.FAILED
 
     def _print_query(self, dialect: str) -> None:
         mode = "--sql, which prints the query and reads nothing"
-        refuse_unused(self, ("json", "diagram", "limit", "memory"), mode)
+        command.refuse_unused(self, ("json", "diagram", "limit", "memory"), mode)
         if self.names:
-            raise WrongUsage("--sql prints the query and reads nothing: omit the files")
+            raise command.WrongUsage("--sql prints the query and reads nothing: omit the files")
         if not _TABLE.fullmatch(self.table):
             why = f"--table must be a table's name, for example cloudtrail_logs, not {self.table!r}"
-            raise WrongUsage(why)
+            raise command.WrongUsage(why)
         try:
             sys.stdout.write(traces.sql(dialect, self.table, validity=self.validity) + "\n")
         except traces.UnknownDialect as error:
-            raise WrongUsage(str(error)) from None
+            raise command.WrongUsage(str(error)) from None
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import PoolProvider
 from authfsm.conformance.rule import ConformanceRule, RuleContext
-from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict
+from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict, Skipped
 
 RULE_TIMEOUT: Final = 30.0  # seconds
 
@@ -81,16 +81,12 @@ class Results:
         )
 
 
-class Unreachable(Exception):
-    """An endpoint does not answer."""
-
-
 def ensure_reachable(api: ApiClient) -> None:
-    """Check that an endpoint answers."""
+    """Raise Skipped if an endpoint does not answer."""
     try:
         api.get(api.url)
     except RuleEnded:
-        raise Unreachable(f"{api.url} does not answer: start it, or correct the URL") from None
+        raise Skipped(f"{api.url} does not answer: start it, or correct the URL") from None
 
 
 def run_rule(

@@ -20,18 +20,11 @@ import click
 from attrs import frozen
 
 from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_unknown
+from authfsm.cli.signin import secret_storage
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
 from authfsm.cli.signin.screen import EPILOG, ExitStatus, Misused, Screen, SignInEnded
-from authfsm.cli.signin.secret_storage import (
-    FileStorage,
-    KeyringStorage,
-    MemoryStorage,
-    RememberedDevices,
-    SecretStorage,
-    TokenOutput,
-    print_tokens,
-)
+from authfsm.cli.signin.secret_storage import RememberedDevices, SecretStorage, TokenOutput, print_tokens
 from authfsm.cli.signin.session import SignInSession, SignInStart
 from authfsm.cli.signin.user_input import TerminalInput, UserInput, user_input_for
 from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, SIGN_IN_FLOWS
@@ -151,7 +144,7 @@ class Signin:
         user = user_input_for(screen, from_stdin=self.password_stdin)
         if self.demo is not None and not self.local:
             raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}.")
-        storage = KeyringStorage() if self.keyring else None
+        storage = secret_storage.KeyringStorage() if self.keyring else None
         token_output = TokenOutput(
             is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
         )
@@ -184,7 +177,7 @@ class Signin:
         pool = self._connection(start, user)
         cognito = pool.cognito()
         screen.plain(f"{pool.pool_id or pool.region}, app client {pool.client_id}")
-        storage = storage or FileStorage(Path(click.get_app_dir("authfsm")) / "devices")
+        storage = storage or secret_storage.FileStorage(Path(click.get_app_dir("authfsm")) / "devices")
         flow = SignInSession(
             cognito,
             start,
@@ -216,7 +209,7 @@ class Signin:
         demo = local_demo.DEMO_POOLS[name]
         start = self._start(demo.flow, suggested=ADA)
         pool = demo.make()
-        devices = RememberedDevices(MemoryStorage(), f"authfsm:{pool.pool_id}/{pool.client_id}")
+        storage, service = secret_storage.MemoryStorage(), f"authfsm:{pool.pool_id}/{pool.client_id}"
         local_demo.introduce(name, pool, screen)
         session = SignInSession(
             pool.cognito(admin=self.admin),
@@ -224,14 +217,14 @@ class Signin:
             answers=AnswerPrompter(screen, user, "authfsm"),
             user=user,
             screen=screen,
-            devices=devices,
+            devices=RememberedDevices(storage, service),
             print_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,
         )
         flow = session.run()
         if demo.twice and flow.device is not None:
             screen.note("Signing in again from the remembered device: no code is needed.")
             flow = session.run()
-        print_tokens(screen, flow, token_output.keep(flow, devices.service))
+        print_tokens(screen, flow, token_output.keep(flow, service))
 
 
 def _required(user: UserInput, question: str, flag: str, variable: str) -> str:

@@ -45,16 +45,21 @@ _SIGNS: Final[Mapping[str, tuple[str, str]]] = {
     "times": ("×", "x"),  # noqa: RUF001 - before the number of repetitions
 }
 _COLOURS: Final = {"good": "green", "bad": "red", "note": "yellow", "mail": "magenta"}
-_STATES: Final = {
+_STATE_COLOURS: Final = {
     State.AUTHENTICATED: "bold green",
     State.FAILED: "bold red",
-    State.NEW_PASSWORD_REQUIRED: "bold yellow",
-    State.MFA_SETUP: "bold yellow",
-    State.DEVICE_SRP_AUTH: "bold magenta",
-    State.DEVICE_PASSWORD_VERIFIER: "bold magenta",
+    State.NEW_PASSWORD_REQUIRED: "yellow",
+    State.MFA_SETUP: "yellow",
+    State.DEVICE_SRP_AUTH: "magenta",
+    State.DEVICE_PASSWORD_VERIFIER: "magenta",
 }
 
 _USER_FAULTS: Final = {Fault.USER, Fault.TIME}
+
+
+def state_colour(state: State, role: Role | None) -> str:
+    """Return the style of a state's name."""
+    return _STATE_COLOURS.get(state, "dark_orange3" if role is Role.SECOND_FACTOR else "cyan")
 
 
 def shown(text: str) -> str:
@@ -157,13 +162,12 @@ class Screen:
         """Print the path of the sign-in to its current state."""
         names = path(history, self.sign("times"))
         last = history[-1] if history else None
-        usual = "dark_orange3" if last and last.role is Role.SECOND_FACTOR else "cyan"
-        colour = _STATES.get(last.dest if last else State.START, f"bold {usual}")
+        colour = state_colour(last.dest, last.role) if last else "cyan"
         walked = Text(style="dim")
         for name in names[:-1]:
             walked.append(f"{name} {self.sign('then')} ")
         self.console.print()
-        self.console.print(Text.assemble(walked, (names[-1], f"not dim {colour}")))
+        self.console.print(Text.assemble(walked, (names[-1], f"not dim bold {colour}")))
 
     def print_end(self, why: str, hint: str = "", advice: str = "", command: str = "") -> None:
         """Print why the sign-in ended, what to do next, and the command line for it on one line."""

@@ -214,7 +214,8 @@ class SignInSession:
             raise self._ended(error)
         self._screen.bad(*why(error))
         self._answers.password = None
-        if self._is_wrong_password(error, flow):
+        unproved = flow is not None and self._takes_password() and not flow.signin.password_proved
+        if unproved and error.fault is Fault.USER:
             if self._tries >= PASSWORD_TRIES:
                 raise SignInEnded(exit_status(error), f"All {self._tries} attempts failed.")
             code = error.refusal.code if isinstance(error, Refused) else ""
@@ -227,14 +228,6 @@ class SignInSession:
         if error.retry_after:
             with self._screen.waiting(f"waiting {error.retry_after:g} s"):
                 self._sleep(error.retry_after)
-
-    def _is_wrong_password(self, error: AuthfsmError, flow: Flow | None) -> bool:
-        return (
-            error.fault is Fault.USER
-            and flow is not None
-            and self._takes_password()
-            and not flow.signin.password_proved
-        )
 
     def _needs_client_secret(self, error: AuthfsmError) -> bool:
         """Return whether Cognito refused because the app client has a secret and the command does not know it."""

@@ -25,7 +25,6 @@ from authfsm.conformance.rule import (
 )
 from authfsm.conformance.rules.sign_in import SignInRunner
 from authfsm.conformance.verdicts import ApiReply, NotSupported, RuleFailed, fail_if
-from authfsm.drivers.boto import Flow
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import State
@@ -91,13 +90,10 @@ rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
     lambda c: c.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
-def _srp_as_admin(user: PoolUser) -> Flow:
-    return user.client.cognito(admin=True).sign_in(user.username, user.password)
-
-
 rule.add("srp.by-administrator", MINISTACK, MAJOR,
     "USER_SRP_AUTH also works through AdminInitiateAuth and AdminRespondToAuthChallenge.",
-    lambda c: SignInRunner(c.user()).run(_srp_as_admin, State.AUTHENTICATED))  # fmt: skip
+    lambda c: SignInRunner(c.user()).run(
+        lambda user: user.client.cognito(admin=True).sign_in(user.username, user.password), State.AUTHENTICATED))  # fmt: skip
 rule.refused("password.wrong", MINISTACK, CRITICAL, "a wrong password",
     "Cognito refuses a wrong password in USER_PASSWORD_AUTH.", sign_in_with_wrong_password)  # fmt: skip
 rule.refused("password.wrong-by-administrator", ADMIN_INITIATE, CRITICAL, "a wrong password",

@@ -261,17 +261,6 @@ def _error_reply(reply: ApiReply, rule_id: str) -> ApiReply:
     return reply
 
 
-def _answer_twice(context: RuleContext) -> ApiReply:
-    challenge = context.new_password_challenge()
-    challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD).expect_success()
-    return _error_reply(challenge.answer(NEW_PASSWORD=pools.NEW_PASSWORD), "session.once")
-
-
-def _sign_in_in_forbidden_flow(context: RuleContext) -> ApiReply:
-    user = context.user(client=_client_without("USER_PASSWORD_AUTH"))
-    return _error_reply(user.sign_in(), "flows.USER_PASSWORD_AUTH")
-
-
 def _sign_in_at_unknown_client(context: RuleContext) -> ApiReply:
     user = context.user_with_working_password()
     return user.client.api.call(
@@ -296,11 +285,13 @@ rule.refused("error.wrong-code", RESPOND, MAJOR, "a wrong code",
     "Cognito replies with CodeMismatchException for a wrong code.",
     proofs.answer_wrong_totp, "CodeMismatchException")  # fmt: skip
 rule.refused("error.used-session", _SESSION_ISSUE, MAJOR, "a Session that already led to tokens",
-    "Cognito replies with NotAuthorizedException for a used Session.", _answer_twice, "NotAuthorizedException")  # fmt: skip
+    "Cognito replies with NotAuthorizedException for a used Session.",
+    lambda c: _error_reply(_use_session_twice(c), "session.once"), "NotAuthorizedException")  # fmt: skip
 rule.refused(
     "error.flow-not-enabled", RuleSource.issue("floci-io/floci", 3974), MAJOR, "a flow that is not allowed",
     "Cognito replies with InvalidParameterException for a flow that the app client does not allow.",
-    _sign_in_in_forbidden_flow, "InvalidParameterException")  # fmt: skip
+    lambda c: _error_reply(c.user(client=_client_without("USER_PASSWORD_AUTH")).sign_in(), "flows.USER_PASSWORD_AUTH"),
+    "InvalidParameterException")  # fmt: skip
 rule.refused("error.unknown-client", INITIATE, MAJOR, "an unknown app client",
     "Cognito replies with ResourceNotFoundException for an unknown app client.",
     _sign_in_at_unknown_client, "ResourceNotFoundException")  # fmt: skip

@@ -181,16 +181,12 @@ def _refresh_with_made_up_token(context: RuleContext) -> ApiReply:
     return _refresh(client, {"RefreshToken": "made.up.refresh.token"})
 
 
-def _refresh_at_other_client(context: RuleContext) -> ApiReply:
-    _, tokens = _tokens(context)
-    return _refresh(context.client(client=pools.OTHER_CLIENT), tokens)
-
-
 rule.refused("refresh.made-up", INITIATE, CRITICAL, "a made-up refresh token",
     "Cognito replies with NotAuthorizedException to a refresh token that it never issued.",
     _refresh_with_made_up_token, "NotAuthorizedException")  # fmt: skip
 rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a refresh token of another app client",
-    "Cognito refuses a refresh token that was issued to another app client.", _refresh_at_other_client)  # fmt: skip
+    "Cognito refuses a refresh token that was issued to another app client.",
+    lambda c: _refresh(c.client(client=pools.OTHER_CLIENT), _tokens(c)[1]))  # fmt: skip
 rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
     "GetTokensFromRefreshToken returns a new access token and a new ID token.",
     lambda c: _expect_both_tokens(_refresh_by_operation(*_tokens(c))))  # fmt: skip
