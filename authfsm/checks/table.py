@@ -6,7 +6,7 @@ responses, the factors that they prove, the bounds of loops, and the recovery ac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -100,6 +100,10 @@ def _read_only(rows: Rows) -> Rows:
     return MappingProxyType({each: MappingProxyType(dict(row)) for each, row in rows.items()})
 
 
+def _transitions(transitions: Iterable[Transition]) -> frozenset[Transition]:
+    return frozenset(transitions)
+
+
 @frozen(eq=False)
 class Table:
     """A protocol, with all data that the checks need.
@@ -120,7 +124,7 @@ class Table:
     actions: Mapping[str, Mapping[str, ErrorRule]] = field(converter=frozen_mapping)
     errors: Mapping[str, frozenset[str]] = field(converter=frozen_mapping)
     bounds: tuple[Bound, ...] = ()
-    contradictory: frozenset[Transition] = frozenset()
+    contradictory: frozenset[Transition] = field(default=(), converter=_transitions)
 
     @property
     def states(self) -> tuple[State, ...]:
@@ -154,6 +158,6 @@ def _contradictory() -> Iterator[Transition]:
 
 
 TABLE: Final = Table(
-    p.PROTOCOL, p.PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, frozenset(_contradictory())
+    p.PROTOCOL, p.PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory()
 )
 """The protocol of this package."""

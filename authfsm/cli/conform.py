@@ -33,7 +33,6 @@ from authfsm.conformance.verdicts import Outcome, RuleVerdict, Skipped
 
 LOCAL: Final = "local"
 _SUFFIXES: Final = (".md", ".json")
-_LOCAL: Final = ("local", "local", None)
 
 _endpoint: Final = partial(command.option, panel="Endpoint")
 _rules: Final = partial(command.option, panel="Rules")
@@ -199,7 +198,7 @@ def _url(url: str) -> str:
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:
     if profile is None:
-        return _LOCAL
+        return "local", "local", None
     try:
         found = boto3.session.Session(profile_name=profile).get_credentials()
     except BotoCoreError as error:

@@ -119,7 +119,7 @@ class Draw(PoolOptions):
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
             command.print_message(f"saved {self.save_settings}")
-        settings = pool_descriptions.settings(descriptions) if descriptions else None
+        settings = PoolSettings.from_descriptions(descriptions) if descriptions else None
         if self.html:
             from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
 
@@ -238,7 +238,7 @@ class Draw(PoolOptions):
 
 
 def _settings(path: Path) -> PoolSettings:
-    return pool_descriptions.settings(pool_descriptions.read(path))
+    return PoolSettings.from_descriptions(pool_descriptions.read(path))
 
 
 def _formatted(drawn: Drawing, form: str) -> bytes:

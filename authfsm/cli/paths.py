@@ -22,6 +22,7 @@ from authfsm.cli.check import path_line
 from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option
 from authfsm.protocol.states import State
+from authfsm.settings import PoolSettings
 
 _LIMIT: Final = 20
 _selection: Final = partial(option, panel="Selection")
@@ -64,7 +65,7 @@ class Paths(PoolOptions):
         return self._print_change() if self.diff else self._print_paths()
 
     def _paths(self, descriptions: pool_descriptions.Descriptions | None) -> SignInPaths:
-        settings = pool_descriptions.settings(descriptions) if descriptions else None
+        settings = PoolSettings.from_descriptions(descriptions) if descriptions else None
         return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory)
 
     def _print_paths(self) -> int:

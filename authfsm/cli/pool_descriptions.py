@@ -150,8 +150,3 @@ def save(path: Path, descriptions: Descriptions) -> None:
     }
     with writing(path):
         path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
-
-
-def settings(descriptions: Descriptions) -> PoolSettings:
-    """Return the settings in descriptions that `PoolOptions.described` or `read` has checked."""
-    return PoolSettings.from_descriptions(descriptions)

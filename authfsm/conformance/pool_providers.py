@@ -89,7 +89,6 @@ def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -
     return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
 
 
-_HOST: Final = "127.0.0.1"
 _CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"
 
 _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -188,7 +187,7 @@ class LocalPoolProvider(ApiPoolProvider):
         from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - slow to load
         from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - slow to load
 
-        sock, url = listen(_HOST, 0)
+        sock, url = listen("127.0.0.1", 0)
         triggers = Triggers(define=_define, create=_create, verify=_verify)
         config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
         self.api, server = ApiClient(url, "eu-west-1"), ExitStack()
