@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, aclosing
 from importlib.util import find_spec
 from io import BytesIO
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from authfsm.local.api.region import LocalCognito
@@ -69,9 +68,7 @@ class CognitoMock:
     def __enter__(self) -> LocalCognito:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def __call__(self, target: Target) -> Target:
@@ -220,16 +217,11 @@ def _serve_keys(stack: ExitStack) -> None:
     if find_spec("httpx"):
         import httpx  # noqa: PLC0415 - only if it is installed
 
-        reply = lambda request, _, body: httpx.Response(200, content=body, request=request)  # noqa: E731
+        def reply(request: Any, _: str, body: bytes) -> Any:
+            return httpx.Response(200, content=body, request=request)
+
+        async def reply_async(request: Any, url: str, body: bytes) -> Any:
+            return reply(request, url, body)
+
         answer(httpx.HTTPTransport, "handle_request", reply)
-
-        original_async = httpx.AsyncHTTPTransport.handle_async_request
-
-        async def send_async(transport: Any, request: Any) -> Any:
-            found = _key_set(str(request.url))
-            if found is None:
-                return await original_async(transport, request)
-            return httpx.Response(200, content=found, request=request)
-
-        setattr(httpx.AsyncHTTPTransport, "handle_async_request", send_async)  # noqa: B010 - for the types
-        stack.callback(setattr, httpx.AsyncHTTPTransport, "handle_async_request", original_async)
+        answer(httpx.AsyncHTTPTransport, "handle_async_request", reply_async)

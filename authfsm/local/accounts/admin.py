@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -218,7 +218,7 @@ def record_event(
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):
         return
-    user = _user_of(pool, request)
+    user = named_user(pool, request)
     if user is None:
         return
     answers = "ChallengeName" in request
@@ -237,26 +237,25 @@ def record_event(
         event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
         del events[: len(events) - _MAX_EVENTS + 1]
         events.append(event)
-    if name := _challenge_of(request):
+    challenge = request.get("ChallengeName")
+    has_password = challenge in _PASSWORD_CHALLENGES or "PASSWORD" in _parameters(request)
+    if has_password or challenge in MFA_METHODS:
         result = "Success" if reply is not None else "Failure"
-        event.challenges = (*event.challenges, (name, result))
+        event.challenges = (*event.challenges, ("Password" if has_password else "Mfa", result))
 
 
-def _user_of(pool: Core, request: Request) -> User | None:
+def _parameters(request: Request) -> Mapping[str, Any]:
+    return request.get("AuthParameters") or request.get("ChallengeResponses") or request
+
+
+def named_user(pool: Core, request: Request) -> User | None:
+    """Return the user whose name or access token a request has; None if there is no such user."""
     if "AccessToken" in request:
         with suppress(PoolRefusal):
-            return pool.user_of_token(request)
+            return pool.token_family(request).user
         return None
-    parameters = request.get("AuthParameters") or request.get("ChallengeResponses") or request
+    parameters = _parameters(request)
     return pool.users.find(parameters.get("USERNAME") or parameters.get("Username", ""))
-
-
-def _challenge_of(request: Request) -> str | None:
-    challenge = request.get("ChallengeName")
-    parameters = request.get("AuthParameters") or request.get("ChallengeResponses") or {}
-    if challenge in _PASSWORD_CHALLENGES or "PASSWORD" in parameters:
-        return "Password"
-    return "Mfa" if challenge in MFA_METHODS else None
 
 
 def list_auth_events(pool: Core, user: User, request: Request) -> Reply:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment
@@ -23,7 +23,7 @@ from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
 from authfsm.local.state.codes import MEDIA, Purpose
 from authfsm.local.state.core import Core, Reply, Request, SessionConfiguration
-from authfsm.local.state.token_claims import TokenFamily, TokenSession
+from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
@@ -288,20 +288,19 @@ def list_user_sessions(pool: Core, request: Request) -> Reply:
     """Answer ListUserSessions and AdminListUserSessions: return the sessions at all app clients, in a single page."""
     user, current = _session_owner(pool, request)
     _check_enabled(pool)
-    sessions = pool.token_issuer.sessions_of(user)
-    return {"Sessions": [_members(s, f, current=f is current) for s, f in sessions]}
-
-
-def _members(session: TokenSession, family: TokenFamily, *, current: bool) -> dict[str, Any]:
-    return {
-        "SessionId": session.session_id,
-        "SessionType": "TOKEN",
-        "ClientId": family.client.client_id,
-        "CreateDate": session.created.timestamp(),
-        "LastActiveDate": session.last_active.timestamp(),
-        "DeviceType": "unknown",
-        "IsCurrentSession": current,
-    }
+    sessions = [
+        {
+            "SessionId": session.session_id,
+            "SessionType": "TOKEN",
+            "ClientId": family.client.client_id,
+            "CreateDate": session.created.timestamp(),
+            "LastActiveDate": session.last_active.timestamp(),
+            "DeviceType": "unknown",
+            "IsCurrentSession": family is current,
+        }
+        for session, family in pool.token_issuer.sessions_of(user)
+    ]
+    return {"Sessions": sessions}
 
 
 def revoke_user_session(pool: Core, request: Request) -> None:

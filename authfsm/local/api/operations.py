@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Final
 
 from attrs import frozen
@@ -26,8 +26,6 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES, classify
 from authfsm.protocol.states import State, state_named
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
-
-_SETUP: Final = frozenset({r.AssociateSoftwareToken, r.VerifySoftwareToken})
 
 
 @frozen
@@ -161,12 +159,10 @@ _REASONS: Final = (
     ("UserPool", "a LocalPool is a single pool; use LocalCognito"),
 )
 
-_NOT_IMPLEMENTED: Final = "it is not implemented"
-
 
 def reason_not_served(operation: str) -> str:
     """Return why an operation of the API is not served."""
-    return next((why for names, why in _REASONS if re.search(names, operation)), _NOT_IMPLEMENTED)
+    return next((why for names, why in _REASONS if re.search(names, operation)), "it is not implemented")
 
 
 def needs_credentials(operation: str) -> bool:
@@ -230,7 +226,7 @@ def transition_of(
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
         return transition_between(source, response, State.AUTHENTICATED)
-    if response in _SETUP:
+    if response in {r.AssociateSoftwareToken, r.VerifySoftwareToken}:
         return transition_between(source, response, source)
     return transition_between(source, response, state_named(reply.get("ChallengeName", "")))
 
@@ -271,14 +267,14 @@ def checked_status(
     found = a.account_operation(operation, permanent=permanent, response=response)
     if "invited-users" in pool.configuration.accept:  # the table lacks the transitions of these requests
         found = None
-    user, number = _user_of(pool, members, found) if found else None, pool.requests
+    user, number = admin.named_user(pool, members) if found else None, pool.requests
     before, refused = _status(user), True
     try:
         yield
         refused = False
     finally:
         if found and number == pool.requests:  # otherwise a Lambda function made requests, which were checked
-            after = _status(user or _user_of(pool, members, found))
+            after = _status(user or admin.named_user(pool, members))
             may_stay = refused or found in a.SIMULATED_OPERATIONS or found.actor is a.Actor.SIGN_IN
             transition = a.AccountTransition(before, found, after)
             if transition not in _TRANSITIONS and not (after is before and may_stay):
@@ -290,13 +286,3 @@ def _status(user: User | None) -> a.UserStatus:
     if user is None or user.deleted:
         return a.UserStatus.NO_ACCOUNT
     return a.UserStatus[user.status.name]
-
-
-def _user_of(pool: Core, members: Mapping[str, Any], operation: a.AccountOperation) -> User | None:
-    if operation.actor is a.Actor.SIGNED_IN_USER:
-        with suppress(PoolRefusal):
-            return pool.token_family(members).user
-        return None
-    parameters = members.get("AuthParameters") or members.get("ChallengeResponses") or {}
-    name = members.get("Username") or parameters.get("USERNAME")
-    return pool.users.find(name) if name else None

@@ -103,13 +103,6 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     return {**settings, "pool_id": pool["Id"]} if "Id" in pool else settings
 
 
-def _with_lambda_version(triggers: Triggers, pool: Structure) -> Triggers:
-    """Return the triggers, with the LambdaVersion of PreTokenGenerationConfig unless they set one."""
-    config = pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
-    version = triggers.pre_token_generation_version or config.get("LambdaVersion")
-    return evolve(triggers, pre_token_generation_version=version)
-
-
 def _read_members(kind: type, members: Structure) -> dict[str, Any]:
     return {name: members.get(member, default) for name, (member, default) in _MEMBERS[kind].items()}
 
@@ -170,7 +163,9 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
     client = client_settings(read.user_pool_client or {})
     merged = {**pool_settings(read), **client, **settings}
     if isinstance(triggers := settings.get("triggers"), Triggers):
-        merged["triggers"] = _with_lambda_version(triggers, read.user_pool)
+        config = read.user_pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
+        version = triggers.pre_token_generation_version or config.get("LambdaVersion")
+        merged["triggers"] = evolve(triggers, pre_token_generation_version=version)
     return merged
 
 

@@ -131,18 +131,13 @@ def _read(shape_name: str, data: object, path: str) -> Any:
         item: str = shape["member"]
         return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
     if kind == "map":
-        return _read_map(shape, value, path)
+        # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
+        # sends "DEVICE_KEY": null with each refresh from a browser without a device.
+        value = {key: each for key, each in value.items() if each is not None}
+        for key, each in value.items():
+            _read(shape["key"], key, path)
+            _read(shape["value"], each, path)
     return value
-
-
-def _read_map(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:
-    # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
-    # sends "DEVICE_KEY": null with each refresh from a browser without a device.
-    present = {key: each for key, each in value.items() if each is not None}
-    for key, each in present.items():
-        _read(shape["key"], key, path)
-        _read(shape["value"], each, path)
-    return present
 
 
 def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -30,6 +30,10 @@ _READ_METHODS: Final = ("GET", "HEAD")
 _EXPOSED_HEADERS: Final = "x-amzn-RequestId, x-amzn-ErrorType, x-amzn-ErrorMessage, Date, Content-Length"
 _FORBIDDEN: Final = "ForbiddenException"
 _SAME_ORIGIN_ONLY: Final = "Pages of other origins may not request this."
+_NEEDS_CREDENTIALS: Final = (
+    "needs AWS credentials, and pages of other origins may call only operations that need none."
+    " Call it from a program, or start authfsm serve with --open."
+)
 
 
 @lru_cache(maxsize=256)
@@ -140,7 +144,12 @@ class AccessCheck:
         if is_open and not shared:
             return {}  # Without CORS headers the page cannot read the reply.
         if "origin" not in headers:
-            reads = method in _READ_METHODS and (is_open or _is_navigation(headers))
+            # After a click on a link, the page with the link cannot read the reply.
+            is_navigation = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
+                "navigate",
+                "document",
+            )
+            reads = method in _READ_METHODS and (is_open or is_navigation)
             return {} if shared and reads else self._refusal(request, "origin", _SAME_ORIGIN_ONLY)
         origin = headers["origin"]
         preflight_method = headers.get("access-control-request-method")
@@ -150,12 +159,16 @@ class AccessCheck:
         if not allowed or not shared or (path == "/" and reads and not is_open):
             message = _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin)
             return self._refusal(request, "origin", message)
-        cors = _cors_headers(ANY_ORIGIN if self.rules.any_origin else origin)
+        cors = {
+            "access-control-allow-origin": ANY_ORIGIN if self.rules.any_origin else origin,
+            "access-control-expose-headers": _EXPOSED_HEADERS,
+            "vary": "Origin",
+        }
         if is_preflight:
             return HttpReply(200, {**cors, **_preflight_headers(headers)}, b"")
         name = headers.get("x-amz-target", "").removeprefix(TARGET_PREFIX)
         if needs_credentials(name) and not is_open:
-            refusal = self._refusal(request, "operation", _operation_refused(name))
+            refusal = self._refusal(request, "operation", f"{name} {_NEEDS_CREDENTIALS}")
             return evolve(refusal, headers={**refusal.headers, **cors})
         return cors
 
@@ -167,14 +180,6 @@ class AccessCheck:
             error = {"__type": _FORBIDDEN, **error}
             headers["x-amzn-errortype"] = f"{_FORBIDDEN}:"
         return json_reply(error, 403, headers)
-
-
-def _cors_headers(origin: str) -> dict[str, str]:
-    return {
-        "access-control-allow-origin": origin,
-        "access-control-expose-headers": _EXPOSED_HEADERS,
-        "vary": "Origin",
-    }
 
 
 def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -199,12 +204,6 @@ def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     return (page["port"] or default) == (here["port"] or default)
 
 
-def _is_navigation(headers: Mapping[str, str]) -> bool:
-    """Return whether the user followed a link: the page with the link cannot read the reply."""
-    mode, destination = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-    return (mode, destination) == ("navigate", "document")
-
-
 def _host_refused(host: str) -> str:
     match = _HOST.fullmatch(host.lower())
     if match is None:
@@ -223,11 +222,4 @@ def _origin_refused(origin: str) -> str:
         f"This server refuses requests from pages of {origin}. Start authfsm serve with"
         f" --cors {origin} to allow the operations that need no AWS credentials, or with --open to"
         " allow everything."
-    )
-
-
-def _operation_refused(operation: str) -> str:
-    return (
-        f"{operation} needs AWS credentials, and pages of other origins may call only operations that"
-        " need none. Call it from a program, or start authfsm serve with --open."
     )

@@ -116,10 +116,8 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {known}")
     # `custom:team` need not be in the schema. ListUsers returns the attribute `identities` of federated users.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
-    if user.get("status") == "EXTERNAL_PROVIDER":
-        raise ConfigError(
-            f"user {name} is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
-        )
+    why = "is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
+    _check(user.get("status") != "EXTERNAL_PROVIDER", f"user {name} {why}")
     try:
         check_names("attributes", plain, [*pool.configuration.attributes.all, "identities"])
         return pool.add_user(**user)
@@ -231,27 +229,17 @@ def _check(is_valid: bool, why: str) -> None:  # noqa: FBT001 - the condition
 def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str = "") -> None:
     """Check that each value has the type of its setting; the error does not contain the value, which may be secret."""
     for name, value in values.items():
-        annotation = types[name]
-        kind, description = _kind(annotation)
-        parts = (
-            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-        )
+        kinds = (each for beginning, each in _KINDS.items() if types[name].startswith(beginning))
+        kind, description = next(
+            kinds, (object, "module:function")
+        )  # The setting's own class checks a Literal.
+        rule = f"{where}{name} must be {description}"
         is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
-        is_none = value is None and "None" in annotation
-        _check(
-            is_right or is_none, f"{where}{name} must be {description}, not of type {type(value).__name__}"
-        )
-        for key, part in parts:
-            which = f"item {key}" if isinstance(value, list) else key
-            _check(
-                isinstance(part, str),
-                f"{where}{name} must be {description}: {which} is of type {type(part).__name__}",
-            )
-
-
-def _kind(annotation: str) -> tuple[type | tuple[type, ...], str]:
-    found = (kind for beginning, kind in _KINDS.items() if annotation.startswith(beginning))
-    return next(found, (object, "module:function"))  # The setting's own class checks a Literal.
+        is_none = value is None and "None" in types[name]
+        _check(is_right or is_none, f"{rule}, not of type {type(value).__name__}")
+        items = {f"item {n}": each for n, each in enumerate(value)} if isinstance(value, list) else value
+        for key, part in items.items() if isinstance(items, dict) else ():
+            _check(isinstance(part, str), f"{rule}: {key} is of type {type(part).__name__}")
 
 
 def config_template() -> str:

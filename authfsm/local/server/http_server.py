@@ -29,15 +29,10 @@ from attrs import evolve
 
 from authfsm.local.api.aws_json import HttpReply, error_reply
 from authfsm.local.api.region import StateFileError
+from authfsm.local.server import http_connection as http
 from authfsm.local.server import page
 from authfsm.local.server.access import AccessCheck
-from authfsm.local.server.http_connection import (
-    HttpConnection,
-    HttpRequest,
-    RequestRefused,
-    StreamedReply,
-    json_reply,
-)
+from authfsm.local.server.http_connection import HttpRequest, RequestRefused, json_reply
 from authfsm.local.server.service import Service
 from authfsm.local.server.sign_in_tracker import TrackedStep
 
@@ -108,9 +103,9 @@ def serve_in_thread(service: Service, sock: socket.socket) -> Iterator[None]:
 
 def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
     """Serve the connections of a listening socket until `closing` is set, then finish the requests that have begun."""
-    app, connections = App(service, closing.is_set), set[HttpConnection]()
+    app, connections = App(service, closing.is_set), set[http.HttpConnection]()
 
-    def serve(connection: HttpConnection) -> None:
+    def serve(connection: http.HttpConnection) -> None:
         try:
             connection.serve()
         finally:
@@ -122,7 +117,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
         try:
             accepted, _ = sock.accept()
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = HttpConnection(accepted, app.respond, closing.is_set)
+            connection = http.HttpConnection(accepted, app.respond, closing.is_set)
         except OSError as error:  # no client came, the client has gone, or no file descriptor is free
             # Without a free file descriptor `accept` fails at once: the pause prevents a busy loop.
             time.sleep(0 if isinstance(error, TimeoutError) else _ACCEPT_POLL_SECONDS)
@@ -173,11 +168,8 @@ class App:
                 return cors
             is_call = request.method == "POST" and request.path == "/"
             reply = self._cognito(request) if is_call else self._read(request)
-        except (
-            ConnectionError,
-            RequestRefused,
-        ):  # the client has gone, or the connection refuses the request
-            raise
+        except (ConnectionError, RequestRefused):
+            raise  # The client has gone, or the connection refuses the request.
         except Exception as error:  # noqa: BLE001 - the client gets a reply even if the server has a bug
             self.service.log.write_error("internal error", error)
             return json_reply({"message": "The server failed; its log says where."}, 500)
@@ -244,7 +236,7 @@ class App:
         """Send the page's data, at once and after each change, as server-sent events."""
         media_type = "text/event-stream; charset=utf-8"
         headers = {"Content-Type": media_type, **page.headers(), "X-Accel-Buffering": "no"}
-        return StreamedReply(200, headers, b"", self._changes())
+        return http.StreamedReply(200, headers, b"", self._changes())
 
     def _changes(self) -> Iterator[bytes]:
         sent_version, polls = -1, 0

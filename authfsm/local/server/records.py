@@ -59,10 +59,13 @@ class RecordSerializer:
     def __init__(self) -> None:
         # Sorted, because the order of a set differs from process to process, and the texts of records are compared.
         converter = self._converter = make_converter(unstruct_collection_overrides={AbstractSet: sorted})
-        converter.register_unstructure_hook_func(_is_secret, self._secret_to_json)
-        converter.register_structure_hook_func(_is_secret, self._secret_from_json)
-        converter.register_unstructure_hook_func(_is_any, self._any_to_json)
-        converter.register_structure_hook_func(_is_any, self._any_from_json)
+        to_secret = lambda value, kind: Secret(converter.structure(value, get_args(kind)[0]))  # noqa: E731
+        converter.register_unstructure_hook_func(
+            _is_secret, lambda each: converter.unstructure(each.reveal())
+        )
+        converter.register_structure_hook_func(_is_secret, to_secret)
+        converter.register_unstructure_hook_func(lambda kind: kind is Any, self._any_to_json)
+        converter.register_structure_hook_func(lambda kind: kind is Any, self._any_from_json)
         # Users and app clients: all fields in their own records, only the key in records that refer to them.
         referenced: tuple[type[Any], ...] = (User, AppClient)
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
@@ -90,12 +93,6 @@ class RecordSerializer:
             # The new exception contains neither the JSON nor cattrs' error: both contain secrets.
             raise UnreadableRecord(f"{kind.__name__} {number}") from None
         return record
-
-    def _secret_to_json(self, secret: Secret[Any]) -> Any:
-        return self._converter.unstructure(secret.reveal())
-
-    def _secret_from_json(self, value: Any, kind: Any) -> Secret[Any]:
-        return Secret(self._converter.structure(value, get_args(kind)[0]))
 
     def _any_to_json(self, value: Any) -> Any:  # noqa: PLR0911 - a return for each type of value
         kind = type(value)
@@ -137,10 +134,6 @@ class RecordSerializer:
 
 def _is_secret(kind: Any) -> bool:
     return kind is Secret or get_origin(kind) is Secret
-
-
-def _is_any(kind: Any) -> bool:
-    return kind is Any
 
 
 def _existing(found: T | None) -> T:

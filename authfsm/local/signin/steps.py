@@ -24,7 +24,7 @@ from authfsm.local.state.codes import ADDRESSES, delivery_address, delivery_para
 from authfsm.local.state.core import Core, Reply
 from authfsm.local.state.sessions import Attempt, PendingChallenge
 from authfsm.local.state.srp_proofs import SrpProof
-from authfsm.local.state.users import DeviceRecord, SoftwareToken, Status, User
+from authfsm.local.state.users import SoftwareToken, Status, User
 from authfsm.protocol.states import MFA_METHODS, State
 
 
@@ -109,7 +109,10 @@ def next_challenge(
             return _issue_custom(pool, attempt, name, metadata, proof)
         attempt = evolve(attempt, custom_passed=True)
     if device is not None:
-        return _issue_device_srp_auth(pool, attempt, device)
+        # A client's tests read USERNAME from this challenge; that it also has DEVICE_KEY is inferred.
+        parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
+        key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
+        return issue_challenge(pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key)
     return _issue_tokens(pool, attempt, metadata)
 
 
@@ -190,13 +193,6 @@ def _issue_custom(
         return issue_challenge(pool, attempt, name, public, expected)
     # "ChallengeParameters {USERNAME} only and no message sent" (a trace in amplify-js PR #566).
     return issue_challenge(pool, attempt, name, parameters, triggers.UnanswerableChallenge())
-
-
-def _issue_device_srp_auth(pool: Core, attempt: Attempt, device: DeviceRecord) -> Reply:
-    # A client's tests read USERNAME from this challenge; that it also has DEVICE_KEY is inferred.
-    parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
-    key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
-    return issue_challenge(pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key)
 
 
 def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:

@@ -18,13 +18,8 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.config import error_templates
-from authfsm.local.config.lambda_functions import (
-    TRIGGER_FIELDS,
-    Event,
-    LambdaContext,
-    TriggerResponse,
-    call_function,
-)
+from authfsm.local.config import lambda_functions as functions
+from authfsm.local.config.lambda_functions import TriggerResponse
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.state import attributes
 from authfsm.local.state.core import Core, Request
@@ -60,11 +55,11 @@ def call(
 ) -> TriggerResponse | None:
     """Call the function of a triggerSource and return its response; None if the pool has no function for it."""
     empty = TriggerResponse(source)
-    function = getattr(pool.configuration.triggers, TRIGGER_FIELDS[empty.trigger], None)
+    function = getattr(pool.configuration.triggers, functions.TRIGGER_FIELDS[empty.trigger], None)
     if function is None:
         return None
     client, region = subject.client, pool.configuration.region
-    event: Event = {
+    event: functions.Event = {
         "version": version,
         "region": region,
         "userPoolId": pool.configuration.pool_id,
@@ -80,9 +75,9 @@ def call(
     if subject.metadata:
         event["request"]["clientMetadata"] = dict(subject.metadata)
     function_name = getattr(function, "__name__", type(function).__name__)  # A callable object has no name.
-    context = LambdaContext(pool.token_issuer.uuid(), function_name, region)
+    context = functions.LambdaContext(pool.token_issuer.uuid(), function_name, region)
     try:
-        returned = call_function(function, event, context)
+        returned = functions.call_function(function, event, context)
     except (Exception, SystemExit) as error:  # AWS reports SystemExit as "Runtime exited".
         # "CreateAuthChallenge failed with error 'challengeMetaData'." (reports of users)
         raise error_templates.TRIGGER_FAILED.refusal(trigger=empty.trigger, text=str(error)) from error

@@ -159,7 +159,11 @@ class TokenIssuer(TrackedDicts):
         family = TokenFamily(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
         family.amr, family.acr = amr, token_claims.acr_claim(amr, self.configuration.acr_values)
         if max_sessions is not None:
-            self._end_least_recently_used(user, max_sessions - 1)
+            # "the next successful authentication automatically evicts that user's least recently used
+            # token session before it creates the new session" -- AWS API reference, MaxPerUser
+            sessions = sorted(self.sessions_of(user), key=lambda each: each[0].last_active)
+            for _, least_used in sessions[: max(len(sessions) - max_sessions + 1, 0)]:
+                self.end_session(least_used)
             session_id = f"tkn{random_text(self._entropy, 25, _SESSION_ALPHABET)}"
             family.session = TokenSession(session_id, now, now)
         self.restore(family)
@@ -220,15 +224,14 @@ class TokenIssuer(TrackedDicts):
         if rotation is None:
             return self._access_and_id(family, overrides_for(family))
         replaced, now = family.replaced_at.get(refresh_token), self.elapsed()
-
-        if family.refresh_tokens[-1] != refresh_token:
-            # Measured: within the grace period a replaced token works again; of the tokens issued for it, only the newest
-            # works. After the period the replaced token is refused as reused, but "the newest token still works".
-            grace = timedelta(seconds=rotation.retry_grace_period_seconds)
-            if replaced is None or now - replaced >= grace:
-                raise error_templates.REFRESH_REUSED.refusal()
+        # Measured: within the grace period a replaced token works again; of the tokens issued for it, only the newest
+        # works. After the period the replaced token is refused as reused, but "the newest token still works".
+        grace = timedelta(seconds=rotation.retry_grace_period_seconds)
+        is_newest = family.refresh_tokens[-1] == refresh_token
+        if not is_newest and (replaced is None or now - replaced >= grace):
+            raise error_templates.REFRESH_REUSED.refusal()
         result = self._access_and_id(family, overrides_for(family))
-        if family.refresh_tokens[-1] == refresh_token:
+        if is_newest:
             family.replaced_at[refresh_token] = now
         return {**result, "RefreshToken": self._new_refresh_token(family)}
 
@@ -258,16 +261,8 @@ class TokenIssuer(TrackedDicts):
 
     def end_session(self, family: TokenFamily) -> None:
         """End the session of a family by revoking all its tokens."""
-        self._families[
-            family.origin_jti
-        ].revoked = True  # the lookup marks the family as changed, so that it is saved
-
-    def _end_least_recently_used(self, user: User, remaining: int) -> None:
-        # "the next successful authentication automatically evicts that user's least recently used
-        # token session before it creates the new session" -- AWS API reference, MaxPerUser
-        sessions = sorted(self.sessions_of(user), key=lambda each: each[0].last_active)
-        for _, family in sessions[: max(len(sessions) - remaining, 0)]:
-            self.end_session(family)
+        # The lookup marks the family as changed, so that it is saved.
+        self._families[family.origin_jti].revoked = True
 
     def family_of_access_token(self, access_token: str) -> TokenFamily:
         """Return the family of an access token; refuse a token of another pool, an expired or a revoked one."""
