@@ -37,8 +37,7 @@ def associate_software_token(pool: Core, request: Request) -> Reply:
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
         pending, progress = _pending_setup(pool, request)
-        progress = evolve(progress, token=token, verified=False)
-        pending = pool.sessions.reissue(pending, progress)
+        pending = pool.sessions.reissue(pending, evolve(progress, token=token, verified=False))
         return {**reply, "Session": pending.session}
     user = pool.user_of_token(request)
     user.pending_token = token
@@ -58,8 +57,7 @@ def verify_software_token(pool: Core, request: Request) -> Reply:
         _verify_token(pool, user, progress.token, request)
         # A token that is set up in the sign-in is enabled at once.
         user.mfa_enabled |= {State.SOFTWARE_TOKEN_MFA}
-        progress = evolve(progress, verified=True)
-        pending = pool.sessions.reissue(pending, progress)
+        pending = pool.sessions.reissue(pending, evolve(progress, verified=True))
         return {"Status": "SUCCESS", "Session": pending.session}
     user = pool.user_of_token(request)
     _verify_token(pool, user, user.pending_token, request)
@@ -103,8 +101,7 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
     requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
-        why = "Only one MFA method can be preferred."
-        raise error_templates.INVALID_PARAMETER.refusal(why=why)
+        raise error_templates.INVALID_PARAMETER.refusal(why="Only one MFA method can be preferred.")
     for factor, settings in requested.items():
         # "PreferredMfa: true" enables the factor, even with "Enabled: false".
         prefers = bool(settings.get("PreferredMfa"))
@@ -143,8 +140,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
             if option.get(member) != allowed:
                 name, value = f"mFAOptions.{number}.member.{lower_first(member)}", str(option.get(member))
                 raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=allowed)
-    settings = {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}}
-    set_mfa_preference(pool, user, settings)
+    set_mfa_preference(pool, user, {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}})
 
 
 def delete_software_token(pool: Core, user: User, _: Request) -> None:
@@ -213,16 +209,11 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
     if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
         raise error_templates.TOO_MANY_PASSKEYS.refusal()
-    life = timedelta(minutes=client.auth_session_validity)
-    user.passkeys.registration = registration = PasskeyRegistration(
-        pool.entropy(passkeys.CHALLENGE_BYTES),
-        client.client_id,
-        settings.relying_party_id,
-        pool.elapsed() + life,
-    )
-    timeout = int(life.total_seconds() * 1000)
-    options = passkeys.creation_options(settings, user, registration, timeout)
-    return {"CredentialCreationOptions": options}
+    challenge, relying_party = pool.entropy(passkeys.CHALLENGE_BYTES), settings.relying_party_id
+    expires = pool.elapsed() + timedelta(minutes=client.auth_session_validity)
+    registration = PasskeyRegistration(challenge, client.client_id, relying_party, expires)
+    user.passkeys.registration, timeout = registration, client.auth_session_validity * 60_000
+    return {"CredentialCreationOptions": passkeys.creation_options(settings, user, registration, timeout)}
 
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:

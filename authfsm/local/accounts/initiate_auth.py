@@ -115,7 +115,8 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A, SRP comes first."""
-    triggers.check_supported(pool)
+    if getattr(pool.configuration.triggers, "define", None) is None:
+        raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
     attempt = _attempt(pool, request)

@@ -66,16 +66,6 @@ def created_description(region: Core, request: Structure) -> dict[str, Any]:
     return _description(region, pool, {})
 
 
-def updated_description(core: Core, request: Structure) -> dict[str, Any]:
-    """Return the description of a pool after UpdateUserPool; members that it leaves out are reset (AWS API reference)."""
-    before = descriptions.user_pool(core.configuration, 0)
-    rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
-    kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
-    if "PoolName" in request:
-        kept["Name"] = request["PoolName"]
-    return _description(core, {**kept, **rest}, descriptions.mfa_config(core.configuration))
-
-
 def check_settings(core: Core, conflicts: Iterable[str]) -> None:
     """Refuse settings for the reasons in `conflicts`, unless the check "contradictory-settings" is disabled."""
     for why in conflicts:
@@ -106,13 +96,6 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
         return evolve(configuration, **settings)
     except (ValueError, TypeError, OverflowError) as error:
         raise refuse(str(error)) from None
-
-
-def summary(configuration: PoolConfiguration) -> dict[str, Any]:
-    """Return a pool's entry in the reply of ListUserPools."""
-    pool = descriptions.user_pool(configuration, 0)
-    names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
-    return {name: pool[name] for name in names if name in pool}
 
 
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
@@ -239,8 +222,14 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults."""
-    pool.configure(configured(pool.configuration, updated_description(pool, request)))
+    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference)."""
+    before = descriptions.user_pool(pool.configuration, 0)
+    rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
+    kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
+    if "PoolName" in request:
+        kept["Name"] = request["PoolName"]
+    description = _description(pool, {**kept, **rest}, descriptions.mfa_config(pool.configuration))
+    pool.configure(configured(pool.configuration, description))
 
 
 def _tags(pool: Core, request: Request) -> dict[str, str]:

@@ -8,7 +8,7 @@ from base64 import urlsafe_b64decode
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +21,7 @@ from authfsm.local.accounts import records
 from authfsm.local.api import operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.config import error_templates
+from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.leniency import MAX_RECORDED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
@@ -197,7 +197,7 @@ class LocalCognito(DisplayMixin):
             ValueError: settings of the descriptions contradict each other, or the region has a pool or an app client
                 with this id.
         """
-        make = lambda **more: LocalPool.like(user_pool, user_pool_client, mfa_config, **more)  # noqa: E731
+        make = partial(LocalPool.like, user_pool, user_pool_client, mfa_config)
         return self._create_and_add(make, settings)
 
     def _create_and_add(self, make: Callable[..., LocalPool], settings: dict[str, Any]) -> LocalPool:
@@ -332,7 +332,9 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Re
     pool_ids = {each: each for each in cognito.pools if each.partition("_")[0] == region}
     reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
     shown = cognito.pools.readable(reply["UserPools"])
-    return {**reply, "UserPools": [pool_operations.summary(each.configuration) for each in shown]}
+    pools = [descriptions.user_pool(each.configuration, 0) for each in shown]
+    names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
+    return {**reply, "UserPools": [{name: e[name] for name in names if name in e} for e in pools]}
 
 
 def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:

@@ -130,9 +130,8 @@ def _read_attribute(attribute: Structure) -> SchemaAttribute:
         try:
             fields[name] = None if text is None else int(text)
         except ValueError:
-            raise BadField(
-                Descriptions, f"{path}.{group}.{member}", "must be the digits of a number"
-            ) from None
+            path = f"{path}.{group}.{member}"
+            raise BadField(Descriptions, path, "must be the digits of a number") from None
     return SchemaAttribute(**fields)
 
 

@@ -40,12 +40,23 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 _LONGEST_ACR_VALUE: Final = 64
 
 
-def _one_of(*allowed: str) -> Callable[[Any, Attribute[Any], Any], None]:
+Validator = Callable[[Any, Attribute[Any], Any], None]
+
+
+def _validator(is_valid: Callable[[Any], bool], rule: str) -> Validator:
     def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
-        if value not in allowed:
-            raise ValueError(f"{attribute.name} must be one of {', '.join(allowed)}")
+        if not is_valid(value):
+            raise ValueError(f"{attribute.name} must be {rule}")
 
     return check
+
+
+def _one_of(*allowed: str) -> Validator:
+    return _validator(lambda value: value in allowed, f"one of {', '.join(allowed)}")
+
+
+def _between(least: int, most: int, unit: str) -> Validator:
+    return _validator(lambda value: least <= value <= most, f"{least} to {most} {unit}")
 
 
 def _typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
@@ -61,7 +72,7 @@ def _typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
 _TYPES: Final = {"int": (int, "a whole number"), "bool": (bool, "True or False"), "str": (str, "text")}
 
 
-def _is_of_type(kind: type, name: str) -> Callable[[Any, Attribute[Any], Any], None]:
+def _is_of_type(kind: type, name: str) -> Validator:
     def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise TypeError(f"{attribute.name} must be {name}, not of type {type(value).__name__}")
@@ -69,24 +80,12 @@ def _is_of_type(kind: type, name: str) -> Callable[[Any, Attribute[Any], Any], N
     return check
 
 
-def _between(least: int, most: int, unit: str) -> Callable[[Any, Attribute[Any], Any], None]:
-    def check(_: Any, attribute: Attribute[Any], value: int) -> None:
-        if not least <= value <= most:
-            raise ValueError(f"{attribute.name} must be {least} to {most} {unit}")
-
-    return check
-
-
-_LIFETIME: Final = _between(
-    1, 3650 * 24 * 3600, "seconds"
-)  # 3,650 days: RefreshTokenValidity (AWS API reference)
-
-
-def _is_domain(_: Any, attribute: Attribute[Any], value: str) -> None:
-    if not re.fullmatch(r"[^\s/:@]+", value):
-        raise ValueError(
-            f"{attribute.name} must be a domain, for example example.com, without a scheme and a port"
-        )
+# RefreshTokenValidity (AWS API reference)
+_LIFETIME: Final = _between(1, 3650 * 24 * 3600, "seconds")
+_IS_DOMAIN: Final = _validator(
+    lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
+    "a domain, for example example.com, without a scheme and a port",
+)
 
 
 @frozen(field_transformer=_typed)
@@ -187,7 +186,7 @@ class WebAuthnConfiguration:
             "with user verification satisfies MFA requirements", for users with WebAuthnMfaSettings.Enabled (SetUserMFAPreference).
     """
 
-    relying_party_id: str = field(validator=_is_domain)
+    relying_party_id: str = field(validator=_IS_DOMAIN)
     user_verification: Literal["required", "preferred"] = field(
         default="preferred", validator=_one_of("required", "preferred")
     )

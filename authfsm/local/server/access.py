@@ -145,11 +145,8 @@ class AccessCheck:
             return {}  # Without CORS headers the page cannot read the reply.
         if "origin" not in headers:
             # After a click on a link, the page with the link cannot read the reply.
-            is_navigation = (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
-                "navigate",
-                "document",
-            )
-            reads = method in _READ_METHODS and (is_open or is_navigation)
+            fetch = [headers.get(f"sec-fetch-{name}") for name in ("mode", "dest")]
+            reads = method in _READ_METHODS and (is_open or fetch == ["navigate", "document"])
             return {} if shared and reads else self._refusal(request, "origin", _SAME_ORIGIN_ONLY)
         origin = headers["origin"]
         preflight_method = headers.get("access-control-request-method")

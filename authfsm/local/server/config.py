@@ -22,19 +22,13 @@ from typing import Any, Final
 from attrs import NOTHING, field, fields, fields_dict, frozen
 
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.config import descriptions
 from authfsm.local.config import pool_configuration as c
+from authfsm.local.config.descriptions import merged_settings
 from authfsm.local.config.schema import SchemaAttribute, check_names
 from authfsm.local.server.access import AccessRules
 from authfsm.local.state.users import User
 from authfsm.protocol.states import MFA_METHODS
-from authfsm.settings.descriptions import (
-    Descriptions,
-    decode_text,
-    parse_json,
-    select_descriptions,
-    without_metadata,
-)
+from authfsm.settings import descriptions
 
 _TOML: Final = "tomllib" if sys.version_info >= (3, 11) else "tomli"
 POOL_ID: Final = "eu-west-1_LocalPool"
@@ -130,13 +124,13 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
 def read_config(path: Path) -> ServerConfig:
     """Return the configuration in a file."""
     try:
-        text = decode_text(path.read_bytes())
+        text = descriptions.decode_text(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8 or UTF-16"
         raise ConfigError(f"{path} cannot be read: {why}") from None
     is_toml = path.suffix == ".toml"
     try:
-        content = import_module(_TOML).loads(text) if is_toml else parse_json(text)
+        content = import_module(_TOML).loads(text) if is_toml else descriptions.parse_json(text)
     except ValueError as error:
         raise ConfigError(f"{path} is not {'TOML' if is_toml else 'JSON'}: {error}") from None
     except RecursionError:
@@ -151,13 +145,13 @@ def read_config(path: Path) -> ServerConfig:
 
 def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     """Return the configuration that the content of a configuration file describes."""
-    settings = without_metadata(content)
+    settings = descriptions.without_metadata(content)
     options = {name: settings.pop(name) for name in _ACCESS if name in settings}
     _check_types(options, _ACCESS)
     hosts, is_open = options.get("allow_host", ()), options.get("open", False)
     access = access_rules(hosts, options.get("cors"), is_open=is_open)
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
-    described = select_descriptions(settings)
+    described = descriptions.select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
     if unknown := settings.keys() - _SETTINGS.keys():
         known = sorted({*_SETTINGS, *_ACCESS, "users"})
@@ -174,7 +168,7 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
         settings["schema"] = [_structured("schema", SchemaAttribute, e) for e in settings["schema"]]
     if described:
         try:
-            settings = descriptions.merged_settings(Descriptions.parse(described), settings)
+            settings = merged_settings(descriptions.Descriptions.parse(described), settings)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"the descriptions are invalid: {error}") from None
     return ServerConfig(settings, tuple(users), access)

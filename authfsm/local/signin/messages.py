@@ -54,14 +54,12 @@ def send(pool: Core, delivery: Delivery) -> None:
     """Put a message into the outbox, and call the pool's Lambda functions for it: a custom sender or CustomMessage."""
     subject = text = None
     sender = _SENDER_NAMES[delivery.medium]
-    code = b64encode(delivery.code.reveal().encode()).decode()  # not encrypted: a local pool has no AWS KMS
-    request = {"type": f"custom{sender}SenderRequestV1", "code": code}
+    plain = b64encode(delivery.code.reveal().encode()).decode()  # not encrypted: a local pool has no AWS KMS
+    request = {"type": f"custom{sender}SenderRequestV1", "code": plain}
     if delivery.call(pool, f"Custom{sender}Sender", request) is None:
         subject, text = _custom_text(pool, delivery)
-    username, to, medium = delivery.user.username, delivery.to, delivery.medium
-    pool.outbox.put(
-        Message(username, to, medium, delivery.purpose, delivery.code, pool.clock(), subject, text)
-    )
+    to, medium, purpose, code = delivery.to, delivery.medium, delivery.purpose, delivery.code
+    pool.outbox.put(Message(delivery.user.username, to, medium, purpose, code, pool.clock(), subject, text))
 
 
 def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str] | None]:
@@ -75,8 +73,7 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
     member = _TEXT_MEMBERS[delivery.medium]
-    text = None if response is None else response.text(member)
-    if response is None or text is None:
+    if response is None or (text := response.text(member)) is None:
         return None, None
     if _CODE not in text and _LINK not in text:
         # "Must include the codeParameter value that you received in the request." (developer guide)

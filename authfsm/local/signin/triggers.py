@@ -214,12 +214,6 @@ class UnanswerableChallenge:
     """Marks a challenge that no answer passes: DefineAuthChallenge named it, but the pool sent no code for it."""
 
 
-def check_supported(pool: Core) -> None:
-    """Refuse CUSTOM_AUTH in a pool without DefineAuthChallenge, with InvalidParameterException."""
-    if getattr(pool.configuration.triggers, "define", None) is None:
-        raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
-
-
 def runs_define_challenge(pool: Core, attempt: Attempt) -> bool:
     """Return whether DefineAuthChallenge runs in this flow, after the password and the second factor if it has them."""
     settings = pool.configuration
