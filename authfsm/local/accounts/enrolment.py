@@ -182,8 +182,7 @@ def mfa_members(user: User) -> Reply:
     # (aws-sdk-js-v3 #7961). The empty PreferredMfaSetting is moto's.
     reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
     if user.mfa_enabled or user.mfa_chosen:
-        enabled = [each.value for each in MFA_METHODS if each in user.mfa_enabled]
-        reply["UserMFASettingList"] = enabled
+        reply["UserMFASettingList"] = [each.value for each in MFA_METHODS if each in user.mfa_enabled]
     if user.preferred_mfa is not None:
         reply["PreferredMfaSetting"] = user.preferred_mfa.value
     return reply

@@ -20,7 +20,6 @@ from authfsm.local.signin.steps import issue_challenge, issue_password_verifier,
 from authfsm.local.signin.triggers import REFRESH_SOURCE, Metadata, pre_authentication, pre_token_generation
 from authfsm.local.state.core import Core, Reply, Request, check_secret_hash, required_parameter
 from authfsm.local.state.sessions import Attempt
-from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
 
@@ -62,27 +61,22 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
     return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))
 
 
-def _attempt(pool: Core, request: FlowRequest) -> Attempt:
-    """Return a new attempt; its user is None if the pool has no user with the submitted name."""
+def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
+    """Return a new attempt, whose user is None for an unknown name, if the app client or `any_name` allows one."""
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
+    # Measured at Cognito: with LEGACY, already InitiateAuth with USER_SRP_AUTH is refused.
+    if user is None and not (any_name or request.client.hides_user_existence):
+        raise error_templates.NO_SUCH_USER.refusal()
     username = user.username if user is not None else pool.simulated_username(name)
     return Attempt(request.client, request.flow, user, username, name, pool.clock())
-
-
-def _require_user(client: AppClient, user: User | None) -> None:
-    """Refuse an unknown user, unless the app client simulates unknown users (PreventUserExistenceErrors)."""
-    # Measured at Cognito: with LEGACY, already InitiateAuth with USER_SRP_AUTH is refused.
-    if user is None and not client.hides_user_existence:
-        raise error_templates.NO_SUCH_USER.refusal()
 
 
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
     """Begin USER_SRP_AUTH. Unconfirmed, disabled and locked-out users are refused later, in answers to PASSWORD_VERIFIER."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
-    _require_user(request.client, attempt.user)
     pre_authentication(pool, attempt, request.metadata)
     proof = passwords.begin_srp(pool, attempt, srp_a)
     attempt = devices.with_known_device_key(pool, attempt, request.parameters)
@@ -92,7 +86,7 @@ def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 def _password_auth(pool: Core, request: FlowRequest) -> Reply:
     """Begin USER_PASSWORD_AUTH or ADMIN_USER_PASSWORD_AUTH: the request has the password."""
     password = Secret(required_parameter(request.parameters, "PASSWORD"))
-    attempt = _attempt(pool, request)
+    attempt = _attempt(pool, request, any_name=True)
     if attempt.user is None:
         user = migrate_at_sign_in(pool, attempt, password, request.metadata)
         if user is not None:
@@ -107,7 +101,6 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
     if request.parameters.get("PASSWORD") or not challenges:
         return _password_auth(pool, request)
     attempt = _attempt(pool, request)
-    _require_user(request.client, attempt.user)
     pre_authentication(pool, attempt, request.metadata)
     attempt = devices.with_known_device_key(pool, attempt, request.parameters)
     return issue_challenge(pool, attempt, State.ADMIN_NO_SRP_AUTH, {"USERNAME": attempt.username})
@@ -120,7 +113,6 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
     attempt = _attempt(pool, request)
-    _require_user(request.client, attempt.user)
     if attempt.user is not None:
         # Wrong passwords lock out only sign-ins with a password (developer guide).
         attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
@@ -135,9 +127,8 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
 
 def _user_auth(pool: Core, request: FlowRequest) -> Reply:
     """Begin USER_AUTH: the user chooses the first factor, unless the request has a PREFERRED_CHALLENGE."""
-    attempt = _attempt(pool, request)
-    if not pool.configuration.contradictions.user_auth_always_simulates_users:
-        _require_user(request.client, attempt.user)
+    contradictions = pool.configuration.contradictions
+    attempt = _attempt(pool, request, any_name=contradictions.user_auth_always_simulates_users)
     pre_authentication(pool, attempt, request.metadata)
     return choice.begin(pool, attempt, request.parameters, request.session)
 

@@ -176,11 +176,8 @@ def _write_attributes(
 ) -> list[dict[str, str]]:
     settings = pool.configuration
     changed = [n for n in MEDIA if values.get(n) and values[n] != user.attributes.get(n)]
-    to_verify = [
-        name
-        for name in changed
-        if name in settings.auto_verified_attributes and values.get(f"{name}_verified") != "true"
-    ]
+    unverified = [name for name in changed if values.get(f"{name}_verified") != "true"]
+    to_verify = [name for name in unverified if name in settings.auto_verified_attributes]
     # "If your user pool requires verification before Amazon Cognito updates the attribute value, this
     # operation" (VerifyUserAttribute) "updates the affected attribute to its pending value"
     pending = [name for name in to_verify if name in settings.verified_before_update]

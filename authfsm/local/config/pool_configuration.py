@@ -40,7 +40,7 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 _LONGEST_ACR_VALUE: Final = 64
 
 
-Validator = Callable[[Any, Attribute[Any], Any], None]
+Validator = Callable[[Any, "Attribute[Any]", Any], None]
 
 
 def _validator(is_valid: Callable[[Any], bool], rule: str) -> Validator:

@@ -280,10 +280,9 @@ class RecordStore:
         """Write a pool that may be new in the file: its app clients, its own properties and these properties."""
         core = self._core
         properties |= {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description()}
-        rows = [row for each in core.clients.values() for row in self._rows(each)]
-        self._file.write(
-            self._pool_id, [*((PROPERTY, name, text) for name, text in properties.items()), *rows]
-        )
+        rows: list[RecordRow] = [(PROPERTY, name, text) for name, text in properties.items()]
+        rows.extend(row for each in core.clients.values() for row in self._rows(each))
+        self._file.write(self._pool_id, rows)
         self.save(())
 
     def _changed_properties(self) -> dict[str, str]:

@@ -267,8 +267,7 @@ def _open_from_file(
     if known and known[0] != pool_id:
         raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
     properties = dict(file.read(pool_id, PROPERTY))
-    if KEY in properties:
-        settings["key"] = _read_key(properties[KEY])
+    settings["key"] = _read_key(properties.get(KEY))
     settings["client_secret"] = _client_secret(config, properties)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
@@ -289,8 +288,8 @@ def _open_from_file(
         try:
             with _reporting_damage(file, pool_id):
                 properties = dict(file.read(pool_id, PROPERTY))
-                key = _read_key(properties[KEY]) if KEY in properties else None
-                pool = cognito.restore(pool_id, json.loads(properties[DESCRIPTION]), key)
+                description, key = json.loads(properties[DESCRIPTION]), _read_key(properties.get(KEY))
+                pool = cognito.restore(pool_id, description, key)
                 pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
                 pool_store.load()
         except StateFileError as error:
@@ -316,10 +315,10 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
         raise StateFileError(file.path, why) from None
 
 
-def _read_key(text: str) -> RSAKey:
+def _read_key(text: str | None) -> RSAKey | None:
     from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load, and only a state file has a key
 
-    return RSAKey.import_key(json.loads(text))
+    return None if text is None else RSAKey.import_key(json.loads(text))
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:

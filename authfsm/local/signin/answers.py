@@ -91,14 +91,11 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
     user = attempt.user
     by_alias = pool.configuration.contradictions.aliases_accepted_in_answers
     found = pool.users.find(username) if by_alias else pool.users.by_username(username)
-    if user is None:
-        if found is not None or username not in {attempt.username, attempt.submitted_name}:
-            raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
-    elif found is not user:
+    if found is not user or (user is None and username not in {attempt.username, attempt.submitted_name}):
         raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
-    elif not user.enabled:
+    if user is not None and not user.enabled:
         raise error_templates.DISABLED.refusal()
-    elif attempt.password_proved and user.status is Status.RESET_REQUIRED:
+    if user is not None and attempt.password_proved and user.status is Status.RESET_REQUIRED:
         # The proved password is no longer valid; the API lists this exception for this operation too.
         raise error_templates.RESET_REQUIRED.refusal()
 
@@ -107,10 +104,9 @@ def _handler(pending: PendingChallenge, challenge: str) -> Handler:
     if isinstance(pending.expected_answer, triggers.UnanswerableChallenge):
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED fails
         # with NotAuthorizedException (amplify-flutter #4890); that all other challenges do too is inferred.
-        has_code = challenge in CODE_FIELDS
-        raise (
-            error_templates.CODE_MISMATCH if has_code else error_templates.CHALLENGE_UNANSWERABLE
-        ).refusal()
+        if challenge in CODE_FIELDS:
+            raise error_templates.CODE_MISMATCH.refusal()
+        raise error_templates.CHALLENGE_UNANSWERABLE.refusal()
     handler = HANDLERS.get((pending.challenge, challenge))
     if handler is None:
         # Cognito returns the message of a wrong code for a wrong ChallengeName too, and for a factor that the

@@ -167,9 +167,8 @@ def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
     """Return whether a TOTP is correct for this 30-second step or an adjacent one, and mark it as used (RFC 6238, 5.2)."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     now_step = int(now.timestamp()) // _STEP_SECONDS
-    matching = [
-        step for step in range(now_step - 1, now_step + 2) if codes_match(totp.generate_otp(step), code)
-    ]
+    steps = range(now_step - 1, now_step + 2)
+    matching = [step for step in steps if codes_match(totp.generate_otp(step), code)]
     unused = [step for step in matching if step not in token.used_steps]
     if not unused:
         if matching:
