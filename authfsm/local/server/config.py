@@ -224,9 +224,8 @@ def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str
     """Check that each value has the type of its setting; the error does not contain the value, which may be secret."""
     for name, value in values.items():
         kinds = (each for beginning, each in _KINDS.items() if types[name].startswith(beginning))
-        kind, description = next(
-            kinds, (object, "module:function")
-        )  # The setting's own class checks a Literal.
+        # The setting's own class checks a Literal.
+        kind, description = next(kinds, (object, "module:function"))
         rule = f"{where}{name} must be {description}"
         is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
         is_none = value is None and "None" in types[name]

@@ -60,9 +60,7 @@ class RecordSerializer:
         # Sorted, because the order of a set differs from process to process, and the texts of records are compared.
         converter = self._converter = make_converter(unstruct_collection_overrides={AbstractSet: sorted})
         to_secret = lambda value, kind: Secret(converter.structure(value, get_args(kind)[0]))  # noqa: E731
-        converter.register_unstructure_hook_func(
-            _is_secret, lambda each: converter.unstructure(each.reveal())
-        )
+        converter.register_unstructure_hook_func(_is_secret, lambda it: converter.unstructure(it.reveal()))
         converter.register_structure_hook_func(_is_secret, to_secret)
         converter.register_unstructure_hook_func(lambda kind: kind is Any, self._any_to_json)
         converter.register_structure_hook_func(lambda kind: kind is Any, self._any_from_json)

@@ -227,11 +227,10 @@ class TokenIssuer(TrackedDicts):
         # Measured: within the grace period a replaced token works again; of the tokens issued for it, only the newest
         # works. After the period the replaced token is refused as reused, but "the newest token still works".
         grace = timedelta(seconds=rotation.retry_grace_period_seconds)
-        is_newest = family.refresh_tokens[-1] == refresh_token
-        if not is_newest and (replaced is None or now - replaced >= grace):
+        if family.refresh_tokens[-1] != refresh_token and (replaced is None or now - replaced >= grace):
             raise error_templates.REFRESH_REUSED.refusal()
         result = self._access_and_id(family, overrides_for(family))
-        if is_newest:
+        if family.refresh_tokens[-1] == refresh_token:
             family.replaced_at[refresh_token] = now
         return {**result, "RefreshToken": self._new_refresh_token(family)}
 
