@@ -9,6 +9,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
+from authfsm.diagrams import vertices as v
 from authfsm.diagrams.model import (
     AVAILABLE,
     Availability,
@@ -19,21 +20,6 @@ from authfsm.diagrams.model import (
     SettingsEffect,
 )
 from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
-from authfsm.diagrams.vertices import (
-    FAILED,
-    JUNCTIONS,
-    START,
-    Arrow,
-    Junction,
-    OmissionReason,
-    Vertex,
-    fold,
-    in_order,
-    is_foreign,
-    is_refuted,
-    is_uncertain,
-    omission_reason,
-)
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
 from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL, row_transitions
@@ -41,7 +27,7 @@ from authfsm.settings import PoolSettings
 
 TABLE_ROWS: Final = tuple(
     tuple(
-        Arrow(node, response, Node(each.dest, role), each.kind)
+        v.Arrow(node, response, Node(each.dest, role), each.kind)
         for each in row_transitions(node.state, response, PROTOCOL[node.state][response])
         for role in target_roles(each, node.role)
     )
@@ -60,7 +46,7 @@ ARROWS_THROUGH: Final = {
         for arrow in arrows
         if arrow.dest == node
     )
-    for junction in JUNCTIONS
+    for junction in v.JUNCTIONS
     for node in junction.members
 }
 """The arrows that lead through a junction to each of its members, except those of rows that may lead to any challenge."""
@@ -74,7 +60,7 @@ class _Line:
     """An edge with a single response, and the arrows that it stands for."""
 
     edge: Edge
-    arrows: frozenset[Arrow]
+    arrows: frozenset[v.Arrow]
 
 
 @lru_cache(maxsize=64)
@@ -93,14 +79,14 @@ def build_model(
     effects = overlay(settings, difference, faded=faded, include_lambda_named=unfolded)
     failures = failures or actions
     junctions = () if unfolded else _available_junctions(effects)
-    omitted: dict[OmissionReason, set[Arrow]] = defaultdict(set)
+    omitted: dict[v.OmissionReason, set[v.Arrow]] = defaultdict(set)
     lines: list[_Line] = []
     for row in TABLE_ROWS:
         drawn = []
         for arrow in row:
             reason = _outside_selection(arrow, flow, state) or _ruled_out(arrow, effects)
-            if reason is None and is_refuted(arrow, effects.pools):
-                reason = OmissionReason.REFUTED
+            if reason is None and v.is_refuted(arrow, effects.pools):
+                reason = v.OmissionReason.REFUTED
             if reason is None and not unfolded:
                 reason = _folded_away(arrow, effects, flow, failures=failures)
             if reason is None:
@@ -111,88 +97,88 @@ def build_model(
         lines += _lines(drawn, () if leads_to_state else junctions, effects)
     if not unfolded and not state:
         lines, dropped = _drop(lines, frozenset(_redundant(lines)))
-        omitted[OmissionReason.UNCERTAIN] |= dropped
+        omitted[v.OmissionReason.UNCERTAIN] |= dropped
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
-            if reason is not OmissionReason.SETTINGS:
+            if reason is not v.OmissionReason.SETTINGS:
                 arrows.difference_update(dropped)
-        dropped -= omitted[OmissionReason.SETTINGS]
-        omitted[OmissionReason.OTHER_FLOW if flow else OmissionReason.SETTINGS] |= dropped
+        dropped -= omitted[v.OmissionReason.SETTINGS]
+        omitted[v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS] |= dropped
     edges = _merge(line.edge for line in lines)
     edges += _junction_edges(edges, junctions, effects)
-    nodes = _ends(edges, junctions) or (START,)
+    nodes = _ends(edges, junctions) or (v.START,)
     availabilities = {each: _vertex_availability(each, effects) for each in nodes}
     return DiagramModel(
         nodes=nodes,
         edges=edges,
         omitted=tuple(
-            OmittedArrows(each, frozenset(omitted[each])) for each in OmissionReason if omitted[each]
+            OmittedArrows(each, frozenset(omitted[each])) for each in v.OmissionReason if omitted[each]
         ),
         flow=flow,
         availabilities={k: v for k, v in availabilities.items() if v != AVAILABLE},
         focus=frozenset(each for each in NODES if each.state is state),
-        actions=actions and FAILED in nodes,
+        actions=actions and v.FAILED in nodes,
         notes=tuple(effects.notes()),
         pools=effects.pools,
     )
 
 
-def _available_junctions(effects: SettingsOverlay) -> tuple[Junction, ...]:
+def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
     """Return the junctions with the members that settings allow, and to which at least one arrow is certain."""
 
-    def is_allowed(junction: Junction, node: Node) -> bool:
+    def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
-        is_certain = not all(is_uncertain(arrow, effects.pools) for arrow in arrows)
+        is_certain = not all(v.is_uncertain(arrow, effects.pools) for arrow in arrows)
         return is_certain and effects.node(node).effect not in _NOT_DRAWN
 
     return tuple(
-        Junction(each.name, frozenset(node for node in each.members if is_allowed(each, node)))
-        for each in JUNCTIONS
+        v.Junction(each.name, frozenset(node for node in each.members if is_allowed(each, node)))
+        for each in v.JUNCTIONS
     )
 
 
-def _outside_selection(arrow: Arrow, flow: str | None, state: State | None) -> OmissionReason | None:
+def _outside_selection(arrow: v.Arrow, flow: str | None, state: State | None) -> v.OmissionReason | None:
     """Return why an arrow is outside of the diagram's flow or state; None if it is inside."""
     if state is not None and state not in {arrow.source.state, arrow.dest.state}:
-        return OmissionReason.OTHER_STATE
+        return v.OmissionReason.OTHER_STATE
     if flow is None:
         return None
-    begins_another = arrow.source == START and arrow.response.auth_flow != flow
-    is_other = begins_another or is_foreign(arrow.source, flow) or is_foreign(arrow.dest, flow)
-    return OmissionReason.OTHER_FLOW if is_other else None
+    begins_another = arrow.source == v.START and arrow.response.auth_flow != flow
+    is_other = begins_another or v.is_foreign(arrow.source, flow) or v.is_foreign(arrow.dest, flow)
+    return v.OmissionReason.OTHER_FLOW if is_other else None
 
 
-def _ruled_out(arrow: Arrow, effects: SettingsOverlay) -> OmissionReason | None:
+def _ruled_out(arrow: v.Arrow, effects: SettingsOverlay) -> v.OmissionReason | None:
     effect = effects.arrow(arrow).effect
     if effect is SettingsEffect.LAMBDA_ONLY:
-        return OmissionReason.LAMBDA
-    return OmissionReason.SETTINGS if effect is SettingsEffect.RULED_OUT else None
+        return v.OmissionReason.LAMBDA
+    return v.OmissionReason.SETTINGS if effect is SettingsEffect.RULED_OUT else None
 
 
 def _folded_away(
-    arrow: Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
-) -> OmissionReason | None:
+    arrow: v.Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
+) -> v.OmissionReason | None:
     """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
-    reason = omission_reason(arrow, flow=flow, failures=failures)
+    reason = v.omission_reason(arrow, flow=flow, failures=failures)
     ruled_out = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
-    return OmissionReason.SETTINGS if ruled_out else reason
+    return v.OmissionReason.SETTINGS if ruled_out else reason
 
 
 # ---- lines: single responses ------------------------------------------------------------------
 
 
-def _edge_kind(arrow: Arrow) -> EdgeKind:
-    if arrow.dest == FAILED:
+def _edge_kind(arrow: v.Arrow) -> EdgeKind:
+    if arrow.dest == v.FAILED:
         return EdgeKind.FAILURE
     stays = arrow.kind is not None and arrow.dest == arrow.source
     return EdgeKind(str(arrow.kind)) if stays else EdgeKind.ANSWER
 
 
 def _lines(
-    arrows: Sequence[Arrow], junctions: Iterable[Junction], effects: SettingsOverlay
+    arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay
 ) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
@@ -202,29 +188,29 @@ def _lines(
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
     found = {dest: effects.arrow(arrow) for dest, arrow in by_dest.items()}
-    one_effect = len({each.effect for dest, each in found.items() if dest != FAILED}) <= 1
+    one_effect = len({each.effect for dest, each in found.items() if dest != v.FAILED}) <= 1
     foldable = [
         dest
         for dest, arrow in by_dest.items()
-        if dest != FAILED
+        if dest != v.FAILED
         and (one_effect or found[dest].effect is effects.node(dest).effect)
-        and (is_uncertain(arrow) or not is_uncertain(arrow, effects.pools))
+        and (v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools))
     ]
-    unfolded = in_order(by_dest.keys() - set(foldable))
-    for vertex in (*fold(foldable, junctions), *unfolded):
-        is_junction = isinstance(vertex, Junction)
-        members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
+    unfolded = v.in_order(by_dest.keys() - set(foldable))
+    for vertex in (*v.fold(foldable, junctions), *unfolded):
+        is_junction = isinstance(vertex, v.Junction)
+        members = v.in_order(vertex.members) if isinstance(vertex, v.Junction) else (vertex,)
         folded = [by_dest[each] for each in members]
         kind = EdgeKind.ANSWER if is_junction else _edge_kind(folded[0])
-        uncertain = all(is_uncertain(each, effects.pools) for each in folded)
+        uncertain = all(v.is_uncertain(each, effects.pools) for each in folded)
         yield _line(folded, vertex, kind, _common(found[each] for each in members), uncertain=uncertain)
     for loop in loops:
-        effect, uncertain = effects.arrow(loop), is_uncertain(loop)
+        effect, uncertain = effects.arrow(loop), v.is_uncertain(loop)
         yield _line([loop], loop.dest, _edge_kind(loop), effect, uncertain=uncertain)
 
 
 def _line(
-    arrows: Sequence[Arrow], dest: Vertex, kind: EdgeKind, effect: Availability, *, uncertain: bool
+    arrows: Sequence[v.Arrow], dest: v.Vertex, kind: EdgeKind, effect: Availability, *, uncertain: bool
 ) -> _Line:
     response = (arrows[0].response,)
     uncertain_responses = response if uncertain else ()
@@ -232,7 +218,7 @@ def _line(
     return _Line(edge, frozenset(arrows))
 
 
-def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[Arrow]]:
+def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[v.Arrow]]:
     """Return the lines without those in `drop`, and the arrows of the dropped lines."""
     return [each for each in lines if each not in drop], {a for each in drop for a in each.arrows}
 
@@ -242,7 +228,7 @@ def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}
-    reached = {START} | {arrow.dest for line in certain for arrow in line.arrows}
+    reached = {v.START} | {arrow.dest for line in certain for arrow in line.arrows}
     for line in answers:
         in_certain_row = (line.edge.source, line.edge.responses) in rows
         reachable = all(arrow.dest in reached for arrow in line.arrows)
@@ -251,10 +237,10 @@ def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
 
 
 def _reachable(lines: Iterable[_Line]) -> set[Node]:
-    dests: dict[Vertex, set[Node]] = defaultdict(set)
+    dests: dict[v.Vertex, set[Node]] = defaultdict(set)
     for line in lines:
         dests[line.edge.source] |= {arrow.dest for arrow in line.arrows}
-    found, front = set[Node](), {START}
+    found, front = set[Node](), {v.START}
     while front:
         found |= front
         front = {dest for node in front for dest in dests[node]} - found
@@ -298,15 +284,15 @@ def _join(one: Edge, other: Edge) -> Edge:
 
 
 def _junction_edges(
-    edges: Iterable[Edge], junctions: Sequence[Junction], effects: SettingsOverlay
+    edges: Iterable[Edge], junctions: Sequence[v.Junction], effects: SettingsOverlay
 ) -> tuple[Edge, ...]:
     """Return the edges from the junctions that these edges lead to, also through other junctions."""
-    front: set[Vertex] = {edge.dest for edge in edges}
-    found: dict[Junction, tuple[Vertex, ...]] = {}
+    front: set[v.Vertex] = {edge.dest for edge in edges}
+    found: dict[v.Junction, tuple[v.Vertex, ...]] = {}
     while front:
         vertex = front.pop()
-        if isinstance(vertex, Junction) and vertex not in found:
-            found[vertex] = fold(vertex.members, junctions, inside=vertex)
+        if isinstance(vertex, v.Junction) and vertex not in found:
+            found[vertex] = v.fold(vertex.members, junctions, inside=vertex)
             front |= set(found[vertex])
     return tuple(
         Edge(junction, dest, EdgeKind.FOLD, availability=_vertex_availability(dest, effects))
@@ -315,14 +301,14 @@ def _junction_edges(
     )
 
 
-def _vertex_availability(vertex: Vertex, effects: SettingsOverlay) -> Availability:
+def _vertex_availability(vertex: v.Vertex, effects: SettingsOverlay) -> Availability:
     """Return the effect of settings on a node, or on all members of a junction."""
-    members = in_order(vertex.members) if isinstance(vertex, Junction) else (vertex,)
+    members = v.in_order(vertex.members) if isinstance(vertex, v.Junction) else (vertex,)
     return _common(effects.node(each) for each in members)
 
 
-def _ends(edges: Iterable[Edge], junctions: Iterable[Junction]) -> tuple[Vertex, ...]:
+def _ends(edges: Iterable[Edge], junctions: Iterable[v.Junction]) -> tuple[v.Vertex, ...]:
     """Return the ends of edges: nodes in the order of a sign-in, and then the junctions."""
     ends = {end for edge in edges for end in (edge.source, edge.dest)}
-    nodes = in_order(end for end in ends if isinstance(end, Node))
+    nodes = v.in_order(end for end in ends if isinstance(end, Node))
     return (*nodes, *(each for each in junctions if each in ends))

@@ -25,14 +25,7 @@ from authfsm.protocol.auth_flows import (
 )
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, Node
 from authfsm.protocol.table import Transition
-from authfsm.settings import PoolSettings, SignInSettings
-from authfsm.settings.reach import (
-    TransitionInRoles,
-    confidence_in_pool,
-    reached,
-    required_nodes,
-    why_unreachable,
-)
+from authfsm.settings import PoolSettings, SignInSettings, reach
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, Reason, UnlessLambda, lambda_may_choose, rules_of
 
 SwitchValue = str | bool
@@ -271,13 +264,13 @@ def _tree_of_answers(reason: Callable[[_Answers], Reason], answers: _Answers) ->
 _ALWAYS: Final = _tree(None)
 
 
-def _reached(*, include_lambda_named: bool) -> tuple[dict[TransitionInRoles, Tree], dict[Node, Tree]]:
+def _reached(*, include_lambda_named: bool) -> tuple[dict[reach.TransitionInRoles, Tree], dict[Node, Tree]]:
     """Return, as trees, why each transition is forbidden and why each node is unreachable."""
     why = {
         each: reduce(and_, map(_tree_of, rules_of(*each, include_lambda_named=include_lambda_named)), _ALWAYS)
         for each in TRANSITIONS_IN_ROLES
     }
-    return why, reached(why, _tree("unreachable"), _ALWAYS)
+    return why, reach.reached(why, _tree("unreachable"), _ALWAYS)
 
 
 def verdicts() -> Mapping[str, Any]:
@@ -296,7 +289,7 @@ def verdicts() -> Mapping[str, Any]:
         if ask(reachable[node]) is None:
             return None
         whys = (lambda rule: ask(_tree_of(rule)), lambda each: ask(why[each]))
-        return why_unreachable(node, *whys, lambda each: ask(reachable[each]) is None)
+        return reach.why_unreachable(node, *whys, lambda each: ask(reachable[each]) is None)
 
     nodes = {node: _tree_of_answers(partial(why_not, node), {}) for node in NODES}
     forks: list[list[int]] = []
@@ -315,7 +308,9 @@ def verdicts() -> Mapping[str, Any]:
             "response": arrow.response.trigger,
             "to": ORDER[Node(arrow.dest, roles.dest)],
             "kind": arrow.kind,
-            "ruledOut": number(reduce(and_, map(nodes.__getitem__, required_nodes((arrow, roles))), tree)),
+            "ruledOut": number(
+                reduce(and_, map(nodes.__getitem__, reach.required_nodes((arrow, roles))), tree)
+            ),
             "confidence": number(_tree_of(partial(_confidence, arrow))),
         }
         for (arrow, roles), tree in why.items()
@@ -330,4 +325,4 @@ def verdicts() -> Mapping[str, Any]:
 
 
 def _confidence(transition: Transition, settings: SignInSettings) -> str:
-    return str(confidence_in_pool(settings, transition))
+    return str(reach.confidence_in_pool(settings, transition))
