@@ -378,7 +378,9 @@ def covers(actual: Any, captured: Any) -> bool:
 def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> None:
     """`authfsm trace` reads a captured event, finds its step, and finds no illegal step."""
     file = tmp_path / "trail.jsonl"
-    times = {} if "detail" in row["payload"] else {"eventTime": "2026-07-01T12:00:00Z"}  # cut from one of them
+    times = (
+        {} if "detail" in row["payload"] else {"eventTime": "2026-07-01T12:00:00Z"}
+    )  # cut from one of them
     file.write_text(json.dumps({**times, **row["payload"]}) + "\n", encoding="utf-8")
 
     result = CliRunner().invoke(app, ["trace", str(file), "--json"])
