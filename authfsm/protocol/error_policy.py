@@ -45,7 +45,7 @@ class RecoveryAction(DescribedName):
     WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
 
     # The session does not survive: the attempt is over.
-    WAIT_OUT = "WAIT_OUT", "Too many attempts: wait until the lockout ends (passwords: 1 second to 15 minutes; codes: up to an hour), then start again."
+    WAIT_OUT = "WAIT_OUT", "Too many attempts: wait (1 second to 15 minutes; for codes up to an hour), then start again."
     START_AGAIN = "START_AGAIN", "Start again from the beginning."
     RESET_PASSWORD = "RESET_PASSWORD", "Reset the password (ForgotPassword), then start again."
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."

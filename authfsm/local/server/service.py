@@ -267,7 +267,8 @@ def _open_from_file(
     if known and known[0] != pool_id:
         raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
     properties = dict(file.read(pool_id, PROPERTY))
-    settings["key"] = _read_key(properties.get(KEY))
+    if KEY in properties:
+        settings["key"] = _read_key(properties[KEY])
     settings["client_secret"] = _client_secret(config, properties)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
