@@ -1125,7 +1125,12 @@ def test_changes_of_the_first_app_client(
 
 def test_records_do_not_depend_on_the_order_of_sets() -> None:
     """Sets are written sorted: each process has its own order of a frozenset, and texts of records are compared."""
-    flows = json.loads(RecordSerializer().to_text(LocalPool().app_client))["explicit_auth_flows"]
+    serializer = RecordSerializer()
+    flows = json.loads(serializer.to_text(LocalPool().app_client))["explicit_auth_flows"]
 
     assert len(flows) > 5
     assert flows == sorted(flows)
+    assert serializer._any_to_json(frozenset({State.SMS_MFA, "b", 1, ("a",)})) == {
+        "!": "frozenset",
+        "=": sorted(map(serializer._any_to_json, [State.SMS_MFA, "b", 1, ("a",)]), key=json.dumps),
+    }

@@ -110,7 +110,7 @@ class DemoStage:
         self.seconds += seconds
         self._add_row(flow.history[-1], note, _facts(flow.challenge), error, seconds)
         self._redraw()
-        time.sleep(self._pause)
+        time.sleep(self._pause)  # `--pause`: 10 s at most, 0 by default
 
     def _add_row(self, step: Step, note: str, facts: str, error: Refused | None, seconds: float) -> None:
         response = Text(step.response.trigger)

@@ -105,8 +105,12 @@ class RecordSerializer:
         if isinstance(value, list):
             return [self._any_to_json(each) for each in value]
         if isinstance(value, _COLLECTIONS):
-            items = sorted(value) if isinstance(value, AbstractSet) else value
-            return {_CLASS: kind.__name__, _VALUE: [self._any_to_json(each) for each in items]}
+            items = [self._any_to_json(each) for each in value]
+            # By their JSON, because the values of a set need not have an order.
+            return {
+                _CLASS: kind.__name__,
+                _VALUE: sorted(items, key=json.dumps) if isinstance(value, AbstractSet) else items,
+            }
         if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
         if isinstance(value, Secret):
