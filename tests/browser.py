@@ -39,6 +39,14 @@ class OpenedPage:
     said: list[str] = field(factory=list)
     requests: list[str] = field(factory=list)
 
+    def reset(self) -> None:
+        """Undo what an earlier test did to the page: its size, its media and colours, what it recorded."""
+        self.page.goto("about:blank")
+        self.page.set_viewport_size({"width": 1440, "height": 900})
+        self.page.emulate_media(media="screen", color_scheme="light", reduced_motion="no-preference")
+        self.said.clear()
+        self.requests.clear()
+
 
 def program() -> str:
     """The path of Chromium: the same engine without a desktop's window starts and draws in less time."""

@@ -38,20 +38,22 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
-    """A browser with the page."""
-    with chromium(tmp_path_factory.mktemp("profile")) as shown:
-        yield shown
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
+    """A browser, started once for all tests of the module."""
+    with chromium(tmp_path_factory.mktemp("profile")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(started: OpenedPage) -> OpenedPage:
+    """The browser, as if it was new: the order of the tests does not matter."""
+    started.reset()
+    return started
 
 
 @pytest.fixture
 def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     """Open the page; at the end, the console must be empty and nothing else requested."""
-    browser.said.clear()
-    browser.requests.clear()
-    browser.page.set_viewport_size({"width": 1440, "height": 900})
-    browser.page.emulate_media(media="screen", color_scheme="light")
-    browser.page.goto("about:blank")
     browser.page.goto(html.as_uri())
     yield browser
     assert browser.said == []

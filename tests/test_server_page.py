@@ -34,9 +34,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
 @pytest.fixture
 def opened(web: ThreadServer, browser: OpenedPage) -> Iterator[OpenedPage]:
     """The server's page."""
-    browser.page.goto("about:blank")
-    browser.said.clear()
-    browser.requests.clear()
+    browser.reset()
     browser.page.goto(web.url)
     browser.page.wait_for_selector("#status.live")
     browser.page.wait_for_selector("#picture svg")
