@@ -695,6 +695,13 @@ def test_anonymising_twice() -> None:
     assert len(anonymise(once.text).text) == len(once.text)
 
 
+def test_many_unclosed_brackets() -> None:
+    """After any number of brackets that are never closed, an object on a line of its own is still read."""
+    text = "log { unclosed\n" * 60 + "{'ChallengeName': 'SMS_MFA', 'Session': 'secret'}\n"
+
+    assert "{'ChallengeName': 'SMS_MFA', 'Session': 'xxxxxx'}" in anonymise(text).text
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -706,6 +713,7 @@ def test_anonymising_twice() -> None:
         ("[" * 100_000, "begins like JSON"),
         ("17 18", "it contains no name of Cognito's API"),
         ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
+        ('"USER_AUTH" null', "a number, true, false or null outside of an object"),
     ],
 )
 def test_unreadable_texts(text: str, why: str) -> None:

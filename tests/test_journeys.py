@@ -442,6 +442,17 @@ def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) ->
         assert journey.run(key=signing_key).tokens is not None
 
 
+@pytest.mark.parametrize(("names", "sets_up"), [(["email"], False), (["phone_number"], True), ([], True)])
+def test_users_with_an_email_address_have_a_second_factor(names: list[str], sets_up: bool) -> None:  # noqa: FBT001 - a column
+    """Only where every user has an e-mail address, EMAIL_OTP leaves no user without a second factor."""
+    mfa = {"SoftwareTokenMfaConfiguration": {"Enabled": True}, "EmailMfaConfiguration": {"Message": "{####}"}}
+    sender = {"EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"}}
+    every = journeys(described("ON", "USER_SRP_AUTH", mfa, {"UsernameAttributes": names, **sender}))
+
+    assert every
+    assert any(S.MFA_SETUP in journey.path.states for journey in every) == sets_up
+
+
 @pytest.mark.parametrize("challenge_required_on_new_device", [True, False])
 @pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "CUSTOM_AUTH_FLOW_ONLY"])
 def test_a_device_forgotten_before_a_second_factor(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 import threading
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -390,6 +391,18 @@ def test_cognito_driver(pool: LocalPool) -> None:
     cognito = pool.cognito()
 
     assert (pool.client_id, pool.pool_id) == (cognito.client_id, cognito.pool_id)
+
+
+def test_cognito_of_another_app_client(signing_key: RSAKey) -> None:
+    """`pool.cognito(client_id=...)` has the secret and the session lifetime of that app client."""
+    pool = LocalPool(key=signing_key, client_secret=True)
+    pool.add_user("ada", PASSWORD)
+    for secret in (True, False):
+        client = pool.add_client(client_secret=secret, auth_session_validity=15)
+        cognito = pool.cognito(client_id=client.client_id)
+
+        assert cognito.sign_in("ada", PASSWORD).tokens is not None
+        assert cognito.session_lifetime == timedelta(minutes=15)
 
 
 def test_requests_of_warrant_lite(signing_key: RSAKey) -> None:

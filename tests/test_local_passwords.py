@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from api_client import MISMATCH, WRONG, ApiClient, refused
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
 
 from authfsm.local import CURRENT_FLOW_VALUES, LocalPool, ManualClock, PasswordPolicy, PoolRefusal
+from authfsm.local.state.srp_proofs import PasswordRecord, SrpProof
 
 PASSWORD = "correct horse battery staple"
 NEW = "New-Passw0rd!"
@@ -20,6 +24,16 @@ def sign_in(api: ApiClient, flow: str, username: str, password: str) -> object:
         return api.srp(username, password)
     initiate = api.initiate if flow == "USER_PASSWORD_AUTH" else api.initiate_as_admin
     return initiate(flow, USERNAME=username, PASSWORD=password)
+
+
+def recording(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+    """Return the function, which also adds its first argument to `calls`."""
+
+    def recorded(*args: Any) -> Any:
+        calls.append(args[0])
+        return function(*args)
+
+    return recorded
 
 
 @pytest.fixture
@@ -107,6 +121,19 @@ class TestEveryFlow:
         pool.add_user("eve", status="RESET_REQUIRED")
         with refused(*WRONG):
             sign_in(ApiClient(pool), flow, "eve", PASSWORD)
+
+    @pytest.mark.parametrize("name", ["eve", "imported", "ada"])
+    def test_each_refusal_costs_the_same(
+        self, pool: LocalPool, flow: str, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The proof is computed once, for an unknown, an imported and an existing user: time tells none apart."""
+        pool.add_user("imported", status="RESET_REQUIRED")
+        api, proofs = ApiClient(pool), list[Any]()
+        for owner, function in ((PasswordRecord, "matches"), (SrpProof, "is_proved_by")):
+            monkeypatch.setattr(owner, function, recording(getattr(owner, function), proofs))
+        with refused(*WRONG):
+            sign_in(api, flow, name, "wrong")
+        assert len(proofs) == 1
 
     def test_a_user_without_a_password(self, pool: LocalPool, flow: str) -> None:
         """A user without a password cannot sign in with any."""

@@ -503,6 +503,8 @@ def test_the_shared_machine_moves_any_object() -> None:
 
     with pytest.raises(ProtocolViolation):
         advance(one, Transition(State.PASSWORD_VERIFIER, r.SrpClaim, State.SELECT_CHALLENGE))
+    with pytest.raises(ProtocolViolation):  # a transition of the table, but from another state
+        advance(one, Transition(State.SMS_MFA, r.Code, State.AUTHENTICATED))
     assert one._state is State.PASSWORD_VERIFIER
 
 

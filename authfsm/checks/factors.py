@@ -20,7 +20,7 @@ from authfsm.protocol.nodes import EdgeRoles
 from authfsm.protocol.states import PASSWORDLESS, State
 from authfsm.protocol.table import Role, Transition
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import passkey_allowed_with_mfa, skips_second_factor
+from authfsm.settings.rules import require_passkey_as_mfa, skips_second_factor
 
 S = State
 StateResponse = tuple[State, type[r.Response]]
@@ -84,7 +84,7 @@ class ProofState:
 
     Args:
         factors: the proved factors.
-        lambda_may_choose: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
+        require_lambda_choice: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
             contradict each other on whether they also do after an administrator's password flow.
         second_factor_asked: whether Cognito has asked for a second factor or its set-up.
         associated: whether AssociateSoftwareToken has issued a secret.
@@ -94,7 +94,7 @@ class ProofState:
     """
 
     factors: frozenset[Factor] = frozenset()
-    lambda_may_choose: bool = False
+    require_lambda_choice: bool = False
     second_factor_asked: bool = False
     associated: bool = False
     verified: bool = False
@@ -120,7 +120,7 @@ def proved_by(
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (
-        before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES
+        before.require_lambda_choice or response in r.CUSTOM_AUTH_RESPONSES
     )
     no_tokens = response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}
     if no_token_verified or no_function or no_tokens:
@@ -192,7 +192,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
         Confidence.DOCUMENTED, links.reference("WebAuthnConfigurationType"),
         lambda proved, _: _no_second_factor(Factor.PASSKEY, proved),
-        lambda settings: passkey_allowed_with_mfa(settings) is None),
+        lambda settings: require_passkey_as_mfa(settings) is None),
     FactorException(
         "first sign-in",
         "'The first time that a new user signs in to your app, Amazon Cognito issues tokens, even if your user "

@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "paths": "List and count the paths to sign in: of the whole protocol, or of one user pool.",
     "signin": "Sign in to a user pool from this terminal, with a prompt for each challenge.",
     "trace": "Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.",
-    "capture": "Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape and length.",
+    "capture": "Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape.",
     "explain": "Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.",
 }
 """The commands in the order of `--help`, each with the first sentence of its own help."""

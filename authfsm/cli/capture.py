@@ -19,10 +19,11 @@ _UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 @frozen(kw_only=True)
 class Capture:
-    """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape and length.
+    """Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape.
 
     Replaces names of users, ids, addresses, tokens, secrets and other unrecognised strings; equal values get equal
-    placeholders. Keeps the field names and values that Cognito documents. Shifts all times so that the first is 2020-01-01.
+    placeholders. Keeps the field names and values that Cognito documents. Shifts all times by the same amount, so that the
+    first one in the text becomes 2020-01-01.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 the file could not be read or written; 2 usage error."

@@ -148,8 +148,8 @@ def _state(described: Facts) -> Iterator[RenderableType]:
 def _accepted(each: Facts, title: str, note: str) -> Iterator[RenderableType]:
     yield _heading(title, note)
     yield _indented(Text(each["meaning"]))
-    if each["needs"]:
-        yield _indented(Text(each["needs"], style="yellow"))
+    if each["condition"]:
+        yield _indented(Text(each["condition"], style="yellow"))
     request = each["request"]
     yield _indented(Text.assemble("sent by ", (request["operation"], "bold")))
     yield _indented(_url(request["page"]))

@@ -49,7 +49,7 @@ class LeadsTo:
 
 @frozen
 class _IsTransition:
-    """The condition in the shared machine: the event's only argument is this transition."""
+    """The condition in the shared machine: the event's only argument has this destination and kind."""
 
     transition: Transition
 
@@ -83,7 +83,7 @@ def _shared() -> Machine:
 def advance(model: Stateful, transition: Transition) -> None:
     """Move an object along a transition of the table; its `_state` is the transition's source."""
     # `transitions` would return False, without an error, if no condition is met.
-    if transition not in TRANSITION_SET:
+    if transition not in TRANSITION_SET or model._state is not transition.source:  # noqa: SLF001 - of `Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
     _shared().events[transition.response.trigger].trigger(model, transition)
 

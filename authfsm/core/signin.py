@@ -49,6 +49,7 @@ class SignIn(Sender, DisplayMixin):
         "srp_answered", "srp_due", "tokens", "username",
     )  # fmt: skip
 
+    # Only to be read: this class, the drivers and `core.sealing` set the attributes.
     challenge: replies.AnyChallenge | None
     """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
@@ -213,8 +214,8 @@ class SignIn(Sender, DisplayMixin):
             at: when the reply came, for the history.
 
         Raises:
-            MalformedReply: it cannot be read; nothing changed.
-            ProtocolViolation: the table has no transition for it; nothing changed.
+            MalformedReply: it cannot be read; the state is that before `send`.
+            ProtocolViolation: the table has no transition for it; the state is that before `send`.
             InvalidOperation: no reply is awaited.
         """
         if not isinstance(reply, replies.Reply):

@@ -120,7 +120,7 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
     return frozenset(Node(s, role if s is State.EMAIL_OTP else None) for s in states)
 
 
-_CODES = t.SECOND_FACTOR - {State.MFA_SETUP}
+_CODES_AND_CHOICE = t.SECOND_FACTOR - {State.MFA_SETUP}
 JUNCTIONS: Final = (
     Junction("password proved", _members(t.AFTER_PASSWORD - t.OTHER, Role.SECOND_FACTOR)),
     Junction(
@@ -128,11 +128,11 @@ JUNCTIONS: Final = (
         _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR),
     ),
     Junction("first factor asked", _members(t.FIRST_FACTOR - t.OTHER, Role.FIRST_FACTOR)),
-    Junction("second factor asked", _members(_CODES, Role.SECOND_FACTOR)),
-    Junction("code asked", _members(_CODES - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
+    Junction("second factor asked", _members(_CODES_AND_CHOICE, Role.SECOND_FACTOR)),
+    Junction("code asked", _members(_CODES_AND_CHOICE - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
-"""The named sets of the table as junctions, a larger one before those that it contains."""
+"""Sets of next states that several rows of the table share, a larger one before those that it contains."""
 
 
 def fold(
@@ -169,10 +169,13 @@ class OmissionReason(DescribedName):
         "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP, WEB_AUTHN.",
     )
     TOKENS = "TOKENS", "Not drawn: refreshing tokens, confirming the device, signing out."
-    DEVICE = "DEVICE", "Not drawn: answers sent again without the device key, beside another loop."
+    DEVICE = (
+        "DEVICE",
+        "Not drawn: answers sent again without the device key, where the same response has another loop.",
+    )
     UNCERTAIN = ("UNCERTAIN", "Not drawn: arrows less certain than another that is drawn.")
     REFUTED = "REFUTED", "Not drawn: arrows that replies of real pools refute."
-    OTHER_STATE = "OTHER_STATE", "Only the states directly before and after it are drawn."
+    OTHER_STATE = "OTHER_STATE", "Drawn: one state, and those directly before and after it."
     SETTINGS = "SETTINGS", "Not drawn: what the pool's settings rule out."
     OTHER_FLOW = "OTHER_FLOW", "Not drawn: what only other flows reach."
 
@@ -185,7 +188,7 @@ _ANOTHER_FACTOR: Final = {
 } - {(State.WEB_AUTHN, Credential)}  # this response answers WEB_AUTHN, and chooses no other factor
 CONFIDENCE_MARKS: Final = {Confidence.INFERRED: "†", Confidence.CONTRADICTORY: "‡", Confidence.REFUTED: "✗"}
 """The mark of a transition whose evidence is weak."""
-_PUBLISHED: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence.DOCUMENTED})
+_STRONG: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence.DOCUMENTED})
 
 
 def is_uncertain(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
@@ -212,20 +215,20 @@ def omission_reason(
         return OmissionReason.TOKENS
     if (source, response) in _ANOTHER_FACTOR:
         return OmissionReason.ANOTHER_FACTOR
-    return _less_certain(arrow)
+    return _omitted_beside_others(arrow)
 
 
-def _less_certain(arrow: Arrow) -> OmissionReason | None:
-    """Return why an arrow adds nothing to other arrows, or has no published source; None if neither is true."""
+def _omitted_beside_others(arrow: Arrow) -> OmissionReason | None:
+    """Return why an arrow is left out beside others: it is a second loop, or its evidence is weaker; None if it is drawn."""
     source, response, dest, loop = arrow.transition
     if loop is t.DEVICE_DROPPED and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
         return OmissionReason.DEVICE
     leads_anywhere = t.PROTOCOL[source][response] >= t.ANY_CHALLENGE and loop is None
-    if (leads_anywhere or dest in t.CUSTOM) and confidence(arrow.transition) not in _PUBLISHED:
+    if (leads_anywhere or dest in t.CUSTOM) and confidence(arrow.transition) not in _STRONG:
         return OmissionReason.UNCERTAIN if response in REFRESH_RESPONSES else OmissionReason.LAMBDA
     return None
 
 
 def is_foreign(node: Node, flow: str | None) -> bool:
-    """Return whether the diagram is of a flow, and only CUSTOM_AUTH, another flow, reaches the node."""
+    """Return whether the diagram shows one flow other than CUSTOM_AUTH, and the node is CUSTOM_CHALLENGE."""
     return flow not in {None, "CUSTOM_AUTH"} and node.state in t.CUSTOM

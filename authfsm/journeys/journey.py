@@ -236,7 +236,7 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
         PoolSettings.from_parsed(parsed),
         challenge_required_on_new_device=required,
         recovery=parsed.recovery,
-        address_as_username=bool(pool.get("UsernameAttributes")),
+        email_as_username=pool.get("UsernameAttributes") == ["email"],
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
         sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and not admin_only,
     )

@@ -40,10 +40,13 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
     (S.START, r.CustomSrpAuth, S.START):        "after SRP_A, the first reply says nothing about the user's devices",
     **{(S.SELECT_CHALLENGE, response, S.SELECT_CHALLENGE): _NO_DEVICES_YET
        for response in (r.Select, r.SrpA, r.Credential)},
-    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "no source shows a custom challenge after a device",
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim, S.CUSTOM_CHALLENGE): "sources contradict each other about a custom challenge after a device",
 }
 # fmt: on
-"""The transitions that no pool takes, or none with this client, each with the reason; None is any destination."""
+"""The transitions that no journey can have, each with the reason; as destination, None stands for any state.
+
+A journey's pool does not make them, or the client does not send what they require.
+"""
 
 CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
     "admin_no_srp_auth_challenges": lambda path: S.ADMIN_NO_SRP_AUTH in path.states,
@@ -54,7 +57,7 @@ CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
         a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.transitions
     ),
 }
-"""The fields of `authfsm.local.Contradictions`, each with the paths that require it."""
+"""The fields of `authfsm.local.Contradictions` that some paths need, each with whether a path needs it."""
 
 
 class ImpossiblePath(Exception):
@@ -68,7 +71,9 @@ class PoolFacts:
     settings: PoolSettings
     challenge_required_on_new_device: bool | None = None  # None if it is not known
     recovery: tuple[str, ...] = ()  # the mechanisms of AccountRecoverySetting
-    address_as_username: bool = False  # do users sign in with an address (UsernameAttributes)?
+    email_as_username: bool = (
+        False  # do all users have an e-mail address, their user name (UsernameAttributes)?
+    )
     relying_party: bool = True  # is there a relying party for passkeys?
     sign_up_by_email: bool = True  # can users sign up themselves and receive a code by e-mail?
 
@@ -81,7 +86,9 @@ class PoolFacts:
 def plan_for(path: Path, pool: PoolFacts) -> Plan:
     """Return what a path requires, or raise ImpossiblePath."""
     if path.responses[0] in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
-        raise ImpossiblePath("no source shows a custom challenge after an administrator's flow")
+        raise ImpossiblePath(
+            "sources contradict each other about a custom challenge after an administrator's flow"
+        )
     for source, response, dest, _ in path.transitions:
         for key in ((source, response, dest), (source, response, None)):
             if key in IMPOSSIBLE:
@@ -139,7 +146,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _has_password(path: Path) -> bool:
-    """Return whether the user has a password. Cognito offers a choice in place of it only to users without one."""
+    """Return whether the user has a password: not if USER_AUTH with a password is answered with SELECT_CHALLENGE."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
     choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
     if not any(each.response in by_password for each in choices):
@@ -217,7 +224,7 @@ def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     by_passkey = path.responses[-1] is r.Credential
     if factor is None or not (S.DEVICE_SRP_AUTH in path.states or by_passkey):
         raise ImpossiblePath(
-            "where MFA is required, tokens are issued without a second factor only directly after the sign-up"
+            "where MFA is required, this path needs a second factor, or a device or a passkey that replaces it"
         )
     return evolve(plan, person=_with_factors(plan.person, (factor,), factor))
 
@@ -240,9 +247,11 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
     if not pool.mfa_required:
         raise ImpossiblePath("users set up a second factor only where MFA is required")
     if passwordless:
-        raise ImpossiblePath("a user without a second factor signs in with the password only")
-    if pool.address_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
-        raise ImpossiblePath("users who sign in with an address have a second factor")
+        raise ImpossiblePath(
+            "where MFA is required, a user without a second factor can begin only with the password"
+        )
+    if pool.email_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
+        raise ImpossiblePath("users who sign in with their e-mail address have a second factor")
     if r.SetUpEmail in path.responses and "verified_email" in pool.recovery:
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
 
@@ -290,8 +299,10 @@ def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:
         return plan
     if email_allowed and not pool.mfa_required:
         raise ImpossiblePath("with a session of the sign-up, the code by e-mail already is the first factor")
-    by_password = {S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER}
-    other_states = {*path.states[1:]} - by_password - {S.AUTHENTICATED}
-    if pool.mfa_required or other_states or _device_forgotten_at(path, pool) is not None:
-        raise ImpossiblePath("a user who has just signed up has only a password")
+    if pool.mfa_required:
+        raise ImpossiblePath("where MFA is required, a user who has just signed up has no second factor yet")
+    password_states = {S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.PASSWORD_VERIFIER}
+    other_states = {*path.states[1:]} - password_states - {S.AUTHENTICATED}
+    if other_states or _device_forgotten_at(path, pool) is not None:
+        raise ImpossiblePath("a user who has just signed up can prove only the password, and has no device")
     return plan

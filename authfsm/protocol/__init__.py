@@ -5,5 +5,6 @@ transition; `account_table` and `account_requests` are the same for accounts. `e
 error, and `errors` has the exceptions. `auth_flows` has the flows and the settings that allow them, `nodes` the roles
 of EMAIL_OTP, `api_requests` which response a request carries and which requests may be repeated, `forms` and `prompts`
 the questions for the user, `validators` the checks of fields, and `links` the addresses of AWS's documentation. A rule
-of Cognito that several parts of the package need belongs here.
+of Cognito that several parts of the package need belongs here. The public names, which `authfsm` exports, are in
+`authfsm/__init__.pyi`.
 """

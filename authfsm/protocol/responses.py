@@ -1,8 +1,8 @@
-"""The responses that a program sends in a sign-in, each a frozen class with checked fields and wrapped secrets.
+"""The responses, which a program sends (what Cognito sends is a reply), each a frozen class with checked fields and wrapped secrets.
 
 A response becomes one API request. Its class is the trigger of the transition: `Response.trigger` is the name in the
 machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to which it may
-lead. The names of the fields are Cognito's, in lower case.
+lead. The names of the fields are Cognito's, in lower case. A subclass of a response is not in the table, so no state accepts it.
 """
 
 from __future__ import annotations

@@ -2,12 +2,18 @@
 
 Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail`
 adds. The machine, the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are
-derived from it. `authfsm explain SMS_MFA` prints a state's transitions one by one.
+derived from it. `authfsm explain SMS_MFA` prints a state's transitions, and those that lead to it.
 Rule 2: a response becomes one API request, and the reply makes one of the transitions that the response's row lists.
 Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
 Rule 4: each transition has a row in `evidence.csv`, under the same state, response, destination and kind: when Cognito
 makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
-both: a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous rows.
+both: a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous rows,
+and `tests/test_transitions.py` the transitions that no scenario takes.
+Rule 5: a response that is new in a row has an entry in `WRITERS` (`core/wire_requests.py`).
+Rule 6: a state may refuse a response of its row in one sign-in: because of `PREREQUISITES`, or of the parameters of the
+challenge (`why_not_offered` and `check_answer` in `protocol/prompts.py`).
+
+Public, from `authfsm`: `PROTOCOL`, `TRANSITIONS`, `Transition`, `LoopKind` and `Role`.
 """
 
 from __future__ import annotations
@@ -35,7 +41,8 @@ class LoopKind(DescribedName):
     # fmt: on
 
 
-RETRY, NEW_CHALLENGE, ACKNOWLEDGEMENT, DEVICE_DROPPED = LoopKind  # in the order of the class
+RETRY, NEW_CHALLENGE = LoopKind.RETRY, LoopKind.NEW_CHALLENGE
+ACKNOWLEDGEMENT, DEVICE_DROPPED = LoopKind.ACKNOWLEDGEMENT, LoopKind.DEVICE_DROPPED
 Destination = State | LoopKind
 Destinations = frozenset[Destination]
 S = State
@@ -53,6 +60,8 @@ TOKENS:            Final = frozenset({S.AUTHENTICATED})
 AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
+# The same, of a user who has one.
+ENROLLED_FACTOR:   Final = SECOND_FACTOR - {S.MFA_SETUP}
 # After a correct password. A temporary one must be replaced before any MFA.
 AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
 # A first factor that was chosen.
@@ -74,7 +83,7 @@ FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
 # ---- the table -------------------------------------------------------------------------------------------
 
 PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
-    # state: {response: destinations}. From every state but the last two, a refusal may lead to FAILED as well.
+    # state: {response: destinations}. A refusal may lead to FAILED as well, from every state but END_STATES.
     # A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
     S.START: {
         r.UserSrpAuth:               SRP_PROOF,
@@ -86,7 +95,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # SRP_PROOF: for an unknown user
         r.UserAuthWithPassword:      AFTER_PASSWORD | {DEVICE_DROPPED, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
-        r.StepUp:                    FIRST_FACTOR | SECOND_FACTOR - {S.MFA_SETUP} | SRP_PROOF | {S.SELECT_CHALLENGE},
+        r.StepUp:                    FIRST_FACTOR | ENROLLED_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},
         r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
         r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
         r.RefreshToken:              TOKENS | ANY_CHALLENGE,
@@ -111,12 +120,12 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.SetUpEmail:                OTHER | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
     },
     # Second factors
-    S.SELECT_MFA_TYPE:    {r.Select: SECOND_FACTOR - {S.MFA_SETUP, S.SELECT_MFA_TYPE} | OTHER | {DEVICE_DROPPED}},
+    S.SELECT_MFA_TYPE:    {r.Select: (ENROLLED_FACTOR - {S.SELECT_MFA_TYPE}) | OTHER | {DEVICE_DROPPED}},
     S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     # The remembered device
     S.DEVICE_SRP_AUTH:          {r.SrpA: OTHER | {S.DEVICE_PASSWORD_VERIFIER}},
-    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | SECOND_FACTOR - {S.MFA_SETUP}},
+    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | ENROLLED_FACTOR},
     # A challenge of another name
     S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, DEVICE_DROPPED}},
     # With tokens
@@ -206,7 +215,10 @@ class Role(DescribedName):
 
 
 class Prerequisite(DescribedName):
-    """A condition on which a state accepts a response: "not" and the value say when it does not."""
+    """A condition on which a state accepts a response; the value says when it is not met.
+
+    A new member needs a case in `SignIn._not_accepted` and in `_possible_after` of `checks/model.py`.
+    """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"
     ASSOCIATED = "before AssociateSoftwareToken"

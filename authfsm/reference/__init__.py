@@ -25,7 +25,7 @@ from authfsm.protocol.table import CUSTOM, PROTOCOL
 from authfsm.reference.about import (
     AboutState,
     AcceptedResponse,
-    Source,
+    IncomingTransition,
     Target,
     about_state,
     accepted_responses,
@@ -111,7 +111,7 @@ def as_dict(about: AboutState) -> Facts:
         "accepts": [_accepted(each) for each in about.accepts],
         "from": [
             {"state": each.node.name, "response": each.response.trigger, **_certainty(each)}
-            for each in about.sources
+            for each in about.incoming
         ],
         "errors": [
             {
@@ -128,7 +128,7 @@ def _state(state: State) -> Facts:
     return as_dict(about_state(state))
 
 
-def _certainty(each: Source | Target) -> dict[str, str]:
+def _certainty(each: IncomingTransition | Target) -> dict[str, str]:
     kind = {"kind": str(each.kind)} if each.kind else {}
     return {**kind, "confidence": str(each.confidence)}
 
@@ -136,7 +136,7 @@ def _certainty(each: Source | Target) -> dict[str, str]:
 def _accepted(each: AcceptedResponse) -> Facts:
     return {
         "response": each.response.trigger, "class": each.response.__name__,
-        "meaning": parse_docstring(each.response).summary, "needs": each.needs,
+        "meaning": parse_docstring(each.response).summary, "condition": each.condition,
         "request": {
             "operation": each.request.operation, "page": each.request.page,
             "parameters": [_parameter(parameter) for parameter in each.request.parameters],

@@ -34,13 +34,13 @@ class AcceptedResponse:
     """A response that a state accepts, and the request that carries it."""
 
     response: type[Response]
-    needs: str  # when the state does not accept it ("not before ..."); "" if it always does
+    condition: str  # for example "not before AssociateSoftwareToken"; "" if it is always accepted
     request: RequestShape
     targets: tuple[Target, ...]
 
 
-class Source(NamedTuple):
-    """A transition into a state, without that state."""
+class IncomingTransition(NamedTuple):
+    """A transition into the state that the facts are about; that state is left out."""
 
     node: Node  # where the transition starts
     response: type[Response]
@@ -66,7 +66,7 @@ class AboutState:
     carries: tuple[Parameter, ...]  # the parameters of its challenge
     session: bool  # whether the challenge comes with a Session
     accepts: tuple[AcceptedResponse, ...]
-    sources: tuple[Source, ...]
+    incoming: tuple[IncomingTransition, ...]
     errors: tuple[PossibleError, ...]
     limits: tuple[str, ...]  # the settings with which no user reaches it
 
@@ -79,7 +79,7 @@ def about_state(state: State, role: Role | None = None) -> AboutState:
         carries=challenge_parameters(state),
         session=state not in WITHOUT_SESSION,
         accepts=accepted,
-        sources=tuple(dict.fromkeys(_sources(state, role))),
+        incoming=tuple(dict.fromkeys(_incoming(state, role))),
         errors=tuple(_possible_errors(state, {each.request.operation for each in accepted})),
         limits=tuple(_limits(state, role)),
     )
@@ -102,18 +102,18 @@ def accepted_responses(state: State, role: Role | None = None) -> Iterator[Accep
         if role is None or accepts(state, role, response):
             need = PREREQUISITES.get((state, response))
             # EMAIL_OTP has no prerequisite but the role.
-            needs = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
+            condition = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = request_shape(state, response)
-            yield AcceptedResponse(response, needs, request, tuple(targets(state, response, role)))
+            yield AcceptedResponse(response, condition, request, tuple(targets(state, response, role)))
 
 
-def _sources(state: State, role: Role | None) -> Iterator[Source]:
+def _incoming(state: State, role: Role | None) -> Iterator[IncomingTransition]:
     if state is State.FAILED:
-        return  # every state leads there
+        return  # every state in which the sign-in has not ended leads there
     for transition, roles in TRANSITIONS_IN_ROLES:
         source, response, dest, kind = transition
         if dest is state and role in {None, roles.dest}:
-            yield Source(Node(source, roles.source), response, kind, confidence(transition))
+            yield IncomingTransition(Node(source, roles.source), response, kind, confidence(transition))
 
 
 def _possible_errors(state: State, operations: set[str]) -> Iterator[PossibleError]:

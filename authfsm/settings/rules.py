@@ -1,9 +1,12 @@
 """What the settings of a pool and its app client rule out, and why: rules for responses and rules for challenges.
 
 A rule removes only what is impossible for every user of such a pool. A transition stays if it depends on the user (a
-phone number, a preference, a remembered device), or if sources contradict each other about it. So with
-MfaConfiguration OPTIONAL every MFA challenge stays, with OFF the device challenges, with ON the transition from password
-to tokens; no rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED stay.
+phone number, a preference, a remembered device), or if sources contradict each other about it. So
+MfaConfiguration OPTIONAL rules out no MFA challenge, OFF no device challenge, and ON not the transition from the
+password to the tokens; no rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED
+stay.
+
+A rule that is called `require_...` returns None if the settings have what it requires, and otherwise the reason.
 """
 
 from __future__ import annotations
@@ -27,8 +30,8 @@ Reason = str | None
 SettingRule = Callable[[SignInSettings], Reason]
 
 MULTI_FACTOR_PASSKEY: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
-_MFA_REQUIRED: Final = "MfaConfiguration is ON"
-_LITE: Final = "UserPoolTier is LITE"
+_WHY_MFA_REQUIRED: Final = "MfaConfiguration is ON"
+_WHY_LITE: Final = "UserPoolTier is LITE"
 
 
 def _forbidden_if(why: str, **setting: object) -> SettingRule:
@@ -37,35 +40,35 @@ def _forbidden_if(why: str, **setting: object) -> SettingRule:
     return lambda settings: why if getattr(settings, name) == value else None
 
 
-def flow_allowed(auth_flow: str) -> SettingRule:
+def require_flow(auth_flow: str) -> SettingRule:
     """Return the rule that ExplicitAuthFlows must allow a flow."""
     why = f"{REQUIRED_VALUE[auth_flow]} is not in ExplicitAuthFlows"
     return lambda settings: None if settings.allows(auth_flow) else why
 
 
-_USER_AUTH: Final = flow_allowed("USER_AUTH")
-_ADMIN: Final = flow_allowed("ADMIN_USER_PASSWORD_AUTH")
-_CUSTOM_AUTH: Final = flow_allowed("CUSTOM_AUTH")
+_USER_AUTH: Final = require_flow("USER_AUTH")
+_ADMIN: Final = require_flow("ADMIN_USER_PASSWORD_AUTH")
+_CUSTOM_AUTH: Final = require_flow("CUSTOM_AUTH")
 _ROTATION_OFF: Final = _forbidden_if("RefreshTokenRotation is ENABLED", refresh_token_rotation="ENABLED")  # noqa: S106 - a setting
 _REVOCATION_ON: Final = _forbidden_if("EnableTokenRevocation is false", enable_token_revocation=False)
-_NOT_LITE: Final = _forbidden_if(_LITE, user_pool_tier="LITE")
+_NOT_LITE: Final = _forbidden_if(_WHY_LITE, user_pool_tier="LITE")
 # "users who sign in with a one-time password (OTP) first factor can't add an MFA factor to their
 # session" -- AWS developer guide, "Adding MFA"
-_MFA_NOT_REQUIRED: Final = _forbidden_if(_MFA_REQUIRED, mfa_configuration="ON")
+_MFA_NOT_REQUIRED: Final = _forbidden_if(_WHY_MFA_REQUIRED, mfa_configuration="ON")
 _MFA_NOT_OFF: Final = _forbidden_if("MfaConfiguration is OFF", mfa_configuration="OFF")
 _SMS_MFA_ON: Final = _forbidden_if("SmsMfaConfiguration is not set", sms_mfa=False)
 _TOTP_MFA_ON: Final = _forbidden_if("SoftwareTokenMfaConfiguration is not enabled", software_token_mfa=False)
 _DEVICES_REMEMBERED: Final = _forbidden_if("DeviceConfiguration is not set", device_configuration=False)
 
 
-def define_auth_challenge_set(settings: SignInSettings) -> Reason:
+def require_define_auth_challenge(settings: SignInSettings) -> Reason:
     """Require a DefineAuthChallenge function, which chooses the challenges of CUSTOM_AUTH."""
     names = settings.lambda_config
     absent = names is not None and "DefineAuthChallenge" not in names
     return "LambdaConfig has no DefineAuthChallenge" if absent else None
 
 
-def first_factor_allowed(name: str) -> SettingRule:
+def require_first_factor(name: str) -> SettingRule:
     """Return the rule that AllowedFirstAuthFactors must contain a factor, for example EMAIL_OTP."""
 
     def rule(settings: SignInSettings) -> Reason:
@@ -78,26 +81,26 @@ def first_factor_allowed(name: str) -> SettingRule:
     return rule
 
 
-def passkey_allowed_with_mfa(settings: SignInSettings) -> Reason:
+def require_passkey_as_mfa(settings: SignInSettings) -> Reason:
     """Require that a passkey satisfies the MFA requirement, if there is one."""
     satisfies_mfa = settings.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}
     if settings.mfa_configuration != "ON" or satisfies_mfa:
         return None
-    return f"{_MFA_REQUIRED} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
+    return f"{_WHY_MFA_REQUIRED} and FactorConfiguration is not {MULTI_FACTOR_PASSKEY}"
 
 
-def post_signup_tokens_allowed(settings: SignInSettings) -> Reason:
+def require_tokens_after_sign_up(settings: SignInSettings) -> Reason:
     """Require EMAIL_OTP or SMS_OTP; otherwise Cognito does not return tokens directly after a sign-up."""
-    email_otp = first_factor_allowed("EMAIL_OTP")(settings)
-    return email_otp and first_factor_allowed("SMS_OTP")(settings)
+    email_otp = require_first_factor("EMAIL_OTP")(settings)
+    return email_otp and require_first_factor("SMS_OTP")(settings)
 
 
-def email_mfa_on(settings: SignInSettings) -> Reason:
+def require_email_mfa(settings: SignInSettings) -> Reason:
     """Require that the second factor may be a code by e-mail."""
     if settings.email_mfa is False:
         return "EmailMfaConfiguration is not set"
     if settings.user_pool_tier == "LITE" and settings.advanced_security_mode in {None, "OFF"}:
-        return _LITE
+        return _WHY_LITE
     # "the user pool must be configured to use the Amazon SES email-sending configuration instead of
     # the default" -- AWS developer guide, "Email MFA". A CustomEmailSender function may send instead.
     has_sender = settings.lambda_config is None or "CustomEmailSender" in settings.lambda_config
@@ -108,7 +111,7 @@ def email_mfa_on(settings: SignInSettings) -> Reason:
 
 _SECOND_FACTOR_RULES: Final[Mapping[State, SettingRule]] = {
     State.SMS_MFA: _SMS_MFA_ON,
-    State.EMAIL_OTP: email_mfa_on,
+    State.EMAIL_OTP: require_email_mfa,
     State.SOFTWARE_TOKEN_MFA: _TOTP_MFA_ON,
 }
 
@@ -118,17 +121,17 @@ def enabled_second_factors(settings: SignInSettings) -> list[State]:
     return [state for state, rule in _SECOND_FACTOR_RULES.items() if rule(settings) is None]
 
 
-def has_second_factor(settings: SignInSettings) -> Reason:
+def require_second_factor(settings: SignInSettings) -> Reason:
     """Require at least one second factor."""
     return None if enabled_second_factors(settings) else "no second factor is enabled"
 
 
-def has_multiple_factors(settings: SignInSettings) -> Reason:
+def require_choice_of_factors(settings: SignInSettings) -> Reason:
     """Require at least two second factors, so that there is a choice."""
     states = enabled_second_factors(settings)
     if len(states) == 1:
         return f"{states[0]} is the only second factor enabled"
-    return has_second_factor(settings)
+    return require_second_factor(settings)
 
 
 def skips_second_factor(transition: t.Transition) -> bool:
@@ -138,18 +141,18 @@ def skips_second_factor(transition: t.Transition) -> bool:
     return proved and dest is State.AUTHENTICATED
 
 
-_REFRESH: Final = (flow_allowed("REFRESH_TOKEN_AUTH"), _ROTATION_OFF)
-_PASSWORD: Final = (first_factor_allowed("PASSWORD"),)
-_PASSKEY: Final = (first_factor_allowed("WEB_AUTHN"), passkey_allowed_with_mfa)
+_REFRESH: Final = (require_flow("REFRESH_TOKEN_AUTH"), _ROTATION_OFF)
+_PASSWORD: Final = (require_first_factor("PASSWORD"),)
+_PASSKEY: Final = (require_first_factor("WEB_AUTHN"), require_passkey_as_mfa)
 
 # fmt: off
 RESPONSE_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
-    r.UserSrpAuth:            (flow_allowed("USER_SRP_AUTH"),),
-    r.UserPasswordAuth:       (flow_allowed("USER_PASSWORD_AUTH"),),
+    r.UserSrpAuth:            (require_flow("USER_SRP_AUTH"),),
+    r.UserPasswordAuth:       (require_flow("USER_PASSWORD_AUTH"),),
     r.AdminUserPasswordAuth:  (_ADMIN,),
     r.AdminNoSrpAuth:         (_ADMIN,),
-    r.CustomAuth:             (_CUSTOM_AUTH, define_auth_challenge_set),
-    r.CustomSrpAuth:          (_CUSTOM_AUTH, define_auth_challenge_set),
+    r.CustomAuth:             (_CUSTOM_AUTH, require_define_auth_challenge),
+    r.CustomSrpAuth:          (_CUSTOM_AUTH, require_define_auth_challenge),
     r.UserAuth:               (_USER_AUTH,),
     r.UserAuthWithPassword:   (_USER_AUTH,),
     r.UserAuthWithSrp:        (_USER_AUTH,),
@@ -163,7 +166,7 @@ RESPONSE_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
     r.AssociateSoftwareToken: (_TOTP_MFA_ON,),
     r.VerifySoftwareToken:    (_TOTP_MFA_ON,),
     r.CompleteMfaSetup:       (_TOTP_MFA_ON,),
-    r.SetUpEmail:             (email_mfa_on,),
+    r.SetUpEmail:             (require_email_mfa,),
 }
 """The rules of each response, in every state."""
 
@@ -174,19 +177,23 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
     r.SrpA:                 _PASSWORD,
     r.Credential:           _PASSKEY,
 }
-"""The rules of responses that choose and prove a first factor at once; if one forbids it, the reply is SELECT_CHALLENGE."""
+"""The rules of the responses that are themselves the choice of a first factor.
+
+If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; the others are
+refused.
+"""
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
     Node(State.PASSWORD):           _PASSWORD,
     Node(State.PASSWORD_SRP):       _PASSWORD,
-    Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR): (first_factor_allowed("EMAIL_OTP"), _MFA_NOT_REQUIRED),
-    Node(State.SMS_OTP):            (first_factor_allowed("SMS_OTP"), _MFA_NOT_REQUIRED),
+    Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR): (require_first_factor("EMAIL_OTP"), _MFA_NOT_REQUIRED),
+    Node(State.SMS_OTP):            (require_first_factor("SMS_OTP"), _MFA_NOT_REQUIRED),
     Node(State.WEB_AUTHN):          _PASSKEY,
-    Node(State.CUSTOM_CHALLENGE):   (define_auth_challenge_set, _CUSTOM_AUTH),
-    Node(State.MFA_SETUP):          (_MFA_NOT_OFF, has_second_factor),
-    Node(State.SELECT_MFA_TYPE):    (_MFA_NOT_OFF, has_multiple_factors),
+    Node(State.CUSTOM_CHALLENGE):   (require_define_auth_challenge, _CUSTOM_AUTH),
+    Node(State.MFA_SETUP):          (_MFA_NOT_OFF, require_second_factor),
+    Node(State.SELECT_MFA_TYPE):    (_MFA_NOT_OFF, require_choice_of_factors),
     Node(State.SMS_MFA):            (_MFA_NOT_OFF, _SMS_MFA_ON),
-    Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR): (_MFA_NOT_OFF, email_mfa_on),
+    Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR): (_MFA_NOT_OFF, require_email_mfa),
     Node(State.SOFTWARE_TOKEN_MFA): (_MFA_NOT_OFF, _TOTP_MFA_ON),
     Node(State.DEVICE_SRP_AUTH):    (_DEVICES_REMEMBERED,),
     Node(State.DEVICE_PASSWORD_VERIFIER): (_DEVICES_REMEMBERED,),
@@ -199,13 +206,13 @@ _FIRST_FACTOR_CHOICE_STATES: Final = (
 )
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
-"""The responses after which Cognito may issue any challenge that the pool's settings allow."""
+"""The responses after which Cognito may issue any challenge that the settings allow, without a Lambda function."""
 
 
-def lambda_may_choose(settings: SignInSettings) -> Reason:
+def require_lambda_choice(settings: SignInSettings) -> Reason:
     """Require that a Lambda function may choose challenges."""
     # Sources contradict each other about whether DefineAuthChallenge also runs in an administrator's password flow.
-    return define_auth_challenge_set(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
+    return require_define_auth_challenge(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 
 
 @frozen
@@ -216,7 +223,7 @@ class UnlessLambda:
 
     def __call__(self, settings: SignInSettings) -> Reason:
         """Return the reason if neither the settings nor a Lambda function allow the challenge."""
-        return lambda_may_choose(settings) and self.rule(settings)
+        return require_lambda_choice(settings) and self.rule(settings)
 
 
 @cache
@@ -235,7 +242,7 @@ def rules_of(
     if factor_is_accepted and kind is not t.DEVICE_DROPPED:
         rules += FIRST_FACTOR_RULES.get(response, ())
     if response is r.SignedUp and dest is State.AUTHENTICATED:
-        rules += (_MFA_NOT_REQUIRED, post_signup_tokens_allowed)
+        rules += (_MFA_NOT_REQUIRED, require_tokens_after_sign_up)
     challenge_rules = CHALLENGE_RULES.get(Node(dest, roles.dest), ())
     may_be_named = response not in ANY_CHALLENGE_RESPONSES and t.PROTOCOL[source][response] & t.CUSTOM
     if include_lambda_named and may_be_named:

@@ -52,7 +52,7 @@ class Signin:
 
     demo: str | None = argument(
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
-        " device, password, reset, unconfirmed or other.",
+        " device, password, reset, unconfirmed, or other (a challenge that this version does not know).",
         default=None,
         metavar="[EXAMPLE]",
     )

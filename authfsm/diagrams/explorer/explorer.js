@@ -399,7 +399,7 @@ function acceptedResponse(number, each) {
   });
   return [
     h("h3", {}, "Accepts ", h("code", {}, each.response)),
-    h("p", {}, `${each.meaning}${each.needs ? ` (${each.needs})` : ""}`),
+    h("p", {}, `${each.meaning}${each.condition ? ` (${each.condition})` : ""}`),
     h("details", { class: "request" }, h("summary", {}, `${operation}, with ${parameters.length} parameters`), h("p", {}, awsLink(page, `AWS’s page about ${operation}`)), parameterList(parameters)),
     h("p", { class: "quiet" }, "leads to"),
     h("ul", { class: "targets" }, targets),

@@ -26,7 +26,7 @@ from authfsm.protocol.auth_flows import (
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, Node
 from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings, SignInSettings, reach
-from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, Reason, UnlessLambda, lambda_may_choose, rules_of
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, Reason, UnlessLambda, require_lambda_choice, rules_of
 
 SwitchValue = str | bool
 SwitchValues = Mapping[str, SwitchValue]
@@ -238,7 +238,7 @@ class _RecordedSettings:
 def _tree_of(rule: _Rule) -> Tree:
     """Return the tree of a rule: its questions are about the fields that the rule reads."""
     if isinstance(rule, UnlessLambda):
-        return _tree_of(rule.rule) | _tree_of(lambda_may_choose)
+        return _tree_of(rule.rule) | _tree_of(require_lambda_choice)
 
     def build(values: SwitchValues) -> Tree:
         settings = _RecordedSettings(values)

@@ -61,7 +61,7 @@ class LocalPool(DisplayMixin):
         mfa_methods: the enabled second factors.
         client_secret: True for an app client with a random secret, or the secret itself.
         device: DeviceConfiguration; None for a pool that remembers no devices.
-        explicit_auth_flows: ExplicitAuthFlows; by default all current values. If empty, the API's three defaults.
+        explicit_auth_flows: ExplicitAuthFlows; by default all `ALLOW_*` values. If empty, the API's three defaults.
         auth_session_validity: AuthSessionValidity in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED (the default, as in the console) or LEGACY (the API's default).
         triggers: the functions of the Lambda triggers.
@@ -329,7 +329,8 @@ class LocalPool(DisplayMixin):
 
         Args:
             operation: the name, for example `InitiateAuth`.
-            request: the members, named as in the API, like those of the reply. Times are seconds since 1970.
+            request: the members. Their names, and those of the reply's members, are the API's; times are seconds
+                since 1970.
 
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
@@ -346,8 +347,8 @@ class LocalPool(DisplayMixin):
         """Return a real boto3 cognito-idp client whose requests this pool answers, without a network.
 
         Args:
-            config: a `botocore.config.Config`. The client has dummy credentials;
-                With `Config(signature_version=botocore.UNSIGNED)` its requests are not signed, and the operations for
+            config: a `botocore.config.Config`. The client has dummy credentials. With
+                `Config(signature_version=botocore.UNSIGNED)` its requests are not signed, and the operations for
                 administrators reply with Cognito's MissingAuthenticationTokenException.
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
@@ -367,7 +368,7 @@ class LocalPool(DisplayMixin):
         defaults = {
             "client_id": client_id,
             "pool_id": self.pool_id,
-            "client_secret": self.client_secret,
+            "client_secret": client.client_secret,
             "clock": self.clock,
             "session_lifetime": timedelta(minutes=client.auth_session_validity),
         }

@@ -217,7 +217,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
         "required" if must_verify_user else settings.user_verification,
     )
     if user is not None:
-        allowed = passkeys.allowed_credentials(user, settings.relying_party_id)
+        allowed = passkeys.credential_descriptors(user, settings.relying_party_id)
     else:
         credential_id = codes.base64url(pool.stable_bytes("credential", attempt.submitted_name))
         allowed = [{"type": "public-key", "id": credential_id, "transports": ["internal"]}]

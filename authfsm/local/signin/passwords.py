@@ -1,7 +1,8 @@
 """Checks passwords, which arrive in clear or as an SRP proof, and sets new ones.
 
 The order of the checks: the user may sign in, the user is not locked out, the password is correct, a temporary
-password has not expired. An unknown user costs the same work as an existing one, so that time reveals nothing.
+password has not expired. The proof is computed in each case, also for an unknown or imported user, so that the time of
+a refusal does not tell them apart.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ def check_password(pool: Core, attempt: Attempt, password: Secret[str]) -> None:
             raise error_templates.NO_SUCH_USER.refusal()
         _matches(pool, pool.simulated_credential(name), name, password)
         raise error_templates.WRONG_PASSWORD.refusal()
-    _ensure_can_sign_in(pool, attempt.client, user)
     credential = user.credential or pool.simulated_credential(name)
-    _require_correct(pool, user, is_correct=_matches(pool, credential, user.username, password))
+    is_correct = _matches(pool, credential, user.username, password)
+    _ensure_can_sign_in(pool, attempt.client, user)
+    _require_usable(pool, user, is_correct=is_correct)
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
@@ -49,11 +51,11 @@ def _matches(pool: Core, credential: PasswordRecord, name: str, password: Secret
 
 def check_srp_claim(pool: Core, attempt: Attempt, proof: SrpProof, responses: Mapping[str, str]) -> None:
     """Refuse an answer that does not prove the password, and a user who may not sign in."""
+    is_correct = is_valid_srp_claim(pool, proof, responses)
     if attempt.user is None:
-        is_valid_srp_claim(pool, proof, responses)
         raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, attempt.client, attempt.user)
-    _require_correct(pool, attempt.user, is_correct=is_valid_srp_claim(pool, proof, responses))
+    _require_usable(pool, attempt.user, is_correct=is_correct)
 
 
 def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
@@ -67,7 +69,7 @@ def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
 
-def _require_correct(pool: Core, user: User, *, is_correct: bool) -> None:
+def _require_usable(pool: Core, user: User, *, is_correct: bool) -> None:
     if not is_correct or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.WRONG_PASSWORD.refusal()
@@ -91,7 +93,9 @@ def check_policy(
     *,
     check: str = "",
 ) -> None:
-    """Refuse a new password that violates the policy, with InvalidPasswordException, unless `accept` names `check`."""
+    """Refuse a new password that violates the policy, with InvalidPasswordException, unless
+    the pool's setting `accept` has `check`.
+    """
     why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
         pool.refuse_or_record(check, template.refusal(why=why))

@@ -60,7 +60,7 @@ def relying_party_server(relying_party_id: str) -> Fido2Server:
     return Fido2Server(PublicKeyCredentialRpEntity(name=relying_party_id, id=relying_party_id))
 
 
-def allowed_credentials(user: User, relying_party_id: str) -> list[dict[str, Any]]:
+def credential_descriptors(user: User, relying_party_id: str) -> list[dict[str, Any]]:
     """Return a user's passkeys as allowCredentials or excludeCredentials."""
     return [
         {"type": "public-key", "id": each.credential_id, "transports": list(each.transports)}
@@ -79,7 +79,7 @@ def creation_options(
         "challenge": base64url(registration.challenge),
         "pubKeyCredParams": [{"type": "public-key", "alg": number} for number in ALGORITHMS],
         "timeout": timeout,
-        "excludeCredentials": allowed_credentials(user, relying_party),
+        "excludeCredentials": credential_descriptors(user, relying_party),
         # "Passkeys are discoverable" -- developer guide
         "authenticatorSelection": {
             "requireResidentKey": True,
@@ -93,7 +93,11 @@ def creation_options(
 def verify_registration(
     registration: PasskeyRegistration, credential: Mapping[str, Any], verification: str, now: datetime
 ) -> Passkey:
-    """Return the passkey of a RegistrationResponseJSON; refuse an invalid one with one of the WebAuthn* errors."""
+    """Return the passkey of a RegistrationResponseJSON; refuse an invalid one.
+
+    The errors for the challenge, origin, relying party and algorithm are WebAuthn* exceptions; any other error is an
+    InvalidParameterException.
+    """
     relying_party = relying_party_server(registration.relying_party_id)
     from fido2.webauthn import RegistrationResponse  # noqa: PLC0415 - an extra
 
@@ -151,7 +155,10 @@ def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; all errors are alike."""
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
+
+    All invalid credentials are refused with the same error.
+    """
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)

@@ -1,7 +1,7 @@
 """Anonymises whole texts: JSON, objects as Python and JavaScript print them, HTTP messages, CSV and logs.
 
 The order of values, white space, the form of numbers and repeated keys stay, so the result has the form of the
-original. Text between the values is replaced word by word.
+original; only CSV is written anew, with every cell quoted. Text between the values is replaced word by word.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _REQUEST: Final = re.compile(r"([<>] )?([A-Z]+) (\S+)( HTTP/[\d.]+)?\r?")
 _STATUS: Final = re.compile(r"([<>] )?(HTTP/[\d.]+) (\d{3})(?: (.*?))?\r?")
 _HEADER: Final = re.compile(r"([<>*] )?(:?[A-Za-z][A-Za-z0-9-]*):([ \t]*)(.*?)(\r?)")
 _DATE_CALL: Final = re.compile(r"datetime\.datetime\(([\d, ]+)(.*)\)", re.DOTALL)
-_UTC: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc)?")
+_ZONE: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timezone\.utc)?")
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After this many unclosed brackets, further ones count as words: each search for a closing bracket reads the whole text.
+# After this many unclosed brackets, no closing bracket is searched for within a line: each search reads the whole text.
 _MAX_UNCLOSED: Final = 50
 
 
@@ -97,7 +97,7 @@ def _json_problem(text: str) -> tuple[str, bool]:
             surely_broken = position > 0 and text.startswith('{"', position)
             return f"is not JSON from line {line}, column {column} on", surely_broken
         if not isinstance(value, (dict, list, str)):
-            return f"has a bare {type(value).__name__} among its values", False
+            return "has a number, true, false or null outside of an object or list", False
     return "", False
 
 
@@ -111,7 +111,7 @@ class _Frame:
     mark: str
     key: str  # "" before it is read
     outer_key: str = ""  # the key of the whole object or list
-    name: str = ""  # the value of the key Name; it is the key of the value of Value
+    name: str = ""  # in {"Name": "email", "Value": ...}: email, which is then the key of the value
     is_custom: bool = False  # inside a map whose keys the customer chooses
 
     @property
@@ -232,13 +232,13 @@ def _shift_date_call(text: str, anonymiser: ValueAnonymiser) -> str:
     at = anonymiser.placeholders.time(iso) or "2020-01-01T00:00:00.000000"
     parts = [str(int(each)) for each in re.findall(r"\d+", at)][: len(numbers)]
     zone = match.group(2).strip()
-    if _UTC.fullmatch(zone) and zone:
+    if _ZONE.fullmatch(zone) and zone:
         parts.append(zone)
     return f"datetime.datetime({', '.join(parts)})"
 
 
 def _closing_bracket(text: str, start: int) -> int | None:
-    """Return the end of the text in the bracket that opens at `start`; None if it is not closed."""
+    """Return the position after the bracket that closes the one at `start`; None if there is none."""
     expected: list[str] = []
     for token in _TOKEN.finditer(text, start):
         mark = token.group()
@@ -296,10 +296,11 @@ def _rewrite_mixed(text: str, anonymiser: ValueAnonymiser) -> str:
             parts.append(rewritten)
             position += length
         elif text[position] in "{[":
-            may_close = unclosed < _MAX_UNCLOSED
+            is_object = line_starts and text[position] == "{"
+            may_close = is_object or unclosed < _MAX_UNCLOSED
             rewritten_object = _rewrite_object(text, position, anonymiser) if may_close else None
             unclosed += rewritten_object is None
-            if rewritten_object is None and line_starts and text[position] == "{":
+            if rewritten_object is None and is_object:
                 begins = f"the object that begins in line {text.count(chr(10), 0, position) + 1}"
                 raise UnreadableDocument(f"{begins} ends in the middle: give the whole text")
             rewritten, position = rewritten_object or (text[position], position + 1)

@@ -1,7 +1,7 @@
 """Replaces a value according to its shape: UUIDs, addresses, tokens, URLs, ARNs, base64 and others.
 
 The placeholder depends on the value alone, not on its place: the same value has the same placeholder in a
-parameter, a claim, a path and a message.
+parameter, a claim, a path and a message. Only a path keeps the words of `_PATH_SEGMENTS`.
 """
 
 from __future__ import annotations
