@@ -103,6 +103,8 @@ def _nested(shape: Any) -> Any:
             return {"*": _nested(shape.value)}
         case "string" if shape.enum:
             return f"string: {', '.join(shape.enum)}"
+        case "integer" if {"min", "max"} <= shape.metadata.keys():
+            return f"integer: {shape.metadata['min']}..{shape.metadata['max']}"
         case kind:
             return {"long": "integer"}.get(kind, kind)
 

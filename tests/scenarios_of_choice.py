@@ -165,7 +165,8 @@ def choosing() -> Iterator[Scenario]:
     yield Scenario(
         "PASSWORD_SRP", (_prefers(S.PASSWORD_SRP), gives(r.SrpA), gives(r.SrpClaim)), S.AUTHENTICATED
     )
-    passwordless = {**EVERYTHING, "allowed_first_auth_factors": ["EMAIL_OTP", "SMS_OTP"]}
+    codes, accept = ["EMAIL_OTP", "SMS_OTP"], "contradictory-settings"
+    passwordless = {**EVERYTHING, "allowed_first_auth_factors": codes, "accept": accept}
     for kind, args in ((r.UserAuthWithPassword, (USER, PASSWORD)), (r.UserAuthWithSrp, (USER,))):
         yield Scenario(
             f"{kind.__name__}, no password allowed",

@@ -33,6 +33,7 @@ from authfsm.checks.factors import FIRST_FACTOR_EXCEPTIONS, SECOND_FACTOR_EXCEPT
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ErrorRule, Fault, RecoveryAction
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Prerequisite, Role
@@ -403,6 +404,12 @@ def test_a_missing_rule_of_the_settings_is_found(
     caught = {each.invariant.name: str(each.path) for each in check(settings=settings)}
 
     assert caught == {"second-factor": path}
+
+
+def test_settings_of_another_type() -> None:
+    """Settings as a dictionary are an error that says what they must be."""
+    with pytest.raises(BadField, match=r"Model.settings must be of type PoolSettings, not dict"):
+        check(settings={})  # type: ignore[arg-type]  # that is tested
 
 
 def test_a_custom_invariant() -> None:

@@ -169,6 +169,9 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         ("UserPoolClient", "RefreshTokenRotation", {"Feature": "PERHAPS"}, "Feature = 'PERHAPS'"),
         ("UserPoolClient", "ExplicitAuthFlows", ["ALLOW_NEW_AUTH"], "ExplicitAuthFlows.1 = 'ALLOW_NEW_AUTH'"),
         ("UserPoolClient", "ExplicitAuthFlows", ["ALLOW_NEW_AUTH"], "allow no path to sign in: Explicit"),
+        ("UserPool", "Policies", {"PasswordPolicy": {"MinimumLength": -5}}, "MinimumLength = -5"),
+        ("UserPoolClient", "RefreshTokenValidity", -3, "RefreshTokenValidity = -3"),
+        ("UserPoolClient", "AuthSessionValidity", 16, "AuthSessionValidity = 16"),
         ("UserPoolClient", "UserPoolId", "eu-west-1_Other", "UserPoolId is eu-west-1_Other, but UserPool.Id"),
     ],
 )
@@ -248,7 +251,7 @@ def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
     odd = tmp_path / "odd.json"
     odd.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
-    assert "MfaConfiguration must be one of OFF, OPTIONAL, ON" in run("check", "--settings", odd).stderr
+    assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", odd).stderr
     nowhere = tmp_path / "no" / "where"
     assert "cannot be written" in run("check", "--settings", saved["custom"], "-o", nowhere).stderr
     assert "cannot be written" in run("check", "--settings", saved["custom"], "--diagram", odd / "x").stderr  # fmt: skip

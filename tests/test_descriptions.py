@@ -72,7 +72,7 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
         case str() if model.startswith("string"):
             fallback = model.partition(": ")[2].partition(", ")[0] or "s"
             return _TEXTS.get(name, "verified_email" if name == "Name" else fallback)
-        case "integer":
+        case str() if model.startswith("integer"):
             return _NUMBERS.get(name, 5)
         case "timestamp":
             return 1.5
@@ -119,7 +119,8 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
             return type(error), str(error)
 
     def pool() -> Any:
-        built = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c")
+        accept = "contradictory-settings"  # every member at once
+        built = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c", accept=accept)
         secret = built.client_secret
         app_client = repr(built.app_client), secret is None or secret.reveal() == "s"
         replies = [

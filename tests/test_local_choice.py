@@ -29,6 +29,7 @@ EMAIL = "ada@example.com"
 OTP = ("PASSWORD", "EMAIL_OTP", "SMS_OTP")
 EVERY_OTP = ["EMAIL_OTP", "SMS_OTP", "PASSWORD_SRP", "PASSWORD"]
 PASSWORDS = ["PASSWORD_SRP", "PASSWORD"]
+CONFLICTS = "contradictory-settings"
 
 PoolOf = Callable[..., LocalPool]
 
@@ -91,8 +92,8 @@ class TestAvailableChallenges:
             ({"user": {"password": None}}, ["EMAIL_OTP", "SMS_OTP"]),
             # Measured: a user with a temporary password is offered passwords.
             ({"user": {"temporary": True}}, PASSWORDS),
-            ({"allowed_first_auth_factors": ["EMAIL_OTP"]}, ["EMAIL_OTP"]),
-            ({"tier": "LITE"}, PASSWORDS),
+            ({"allowed_first_auth_factors": ["EMAIL_OTP"], "accept": [CONFLICTS]}, ["EMAIL_OTP"]),
+            ({"tier": "LITE", "accept": [CONFLICTS]}, PASSWORDS),
             # With MFA required there are no codes; with MFA optional, for those who use none.
             ({"mfa": "ON"}, PASSWORDS),
             ({"mfa": "OPTIONAL"}, EVERY_OTP),
@@ -134,7 +135,7 @@ class TestAvailableChallenges:
 
     def test_the_tier(self, pool_of: PoolOf) -> None:
         """On LITE a passwordless preference is refused; by the other page the whole flow is."""
-        api = ApiClient(pool_of(tier="LITE"))
+        api = ApiClient(pool_of(tier="LITE", accept=CONFLICTS))
         with refused(
             "FeatureUnavailableInTierException", "EMAIL_OTP is not available in the user pool's feature plan."
         ):
@@ -144,7 +145,8 @@ class TestAvailableChallenges:
         with refused(
             "FeatureUnavailableInTierException", "USER_AUTH is not available in the user pool's feature plan."
         ):
-            ApiClient(pool_of(tier="LITE", contradictions=ways)).initiate("USER_AUTH", USERNAME="ada")
+            pool = pool_of(tier="LITE", accept=CONFLICTS, contradictions=ways)
+            ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")
 
     def test_the_flow_must_be_enabled(self, pool_of: PoolOf) -> None:
         """ALLOW_USER_AUTH alone allows USER_AUTH with its passwords, and nothing else."""

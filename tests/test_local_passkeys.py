@@ -244,7 +244,7 @@ class TestRegistration:
         ("settings", "code"),
         [
             ({"allowed_first_auth_factors": ["PASSWORD"]}, "WebAuthnNotEnabledException"),
-            ({"tier": "LITE"}, "WebAuthnNotEnabledException"),
+            ({"tier": "LITE", "accept": "contradictory-settings"}, "WebAuthnNotEnabledException"),
             ({"webauthn": None}, "WebAuthnConfigurationMissingException"),
         ],
     )
@@ -560,7 +560,7 @@ class TestWithMfa:
         for settings, message in (
             ({}, "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it."),
             (
-                {"webauthn": MULTI, "tier": "LITE"},
+                {"webauthn": MULTI, "tier": "LITE", "accept": "contradictory-settings"},
                 "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.",
             ),
             ({"webauthn": MULTI}, "Passkeys can satisfy MFA only in addition to another MFA method."),

@@ -82,6 +82,36 @@ def test_pools_of_the_library_and_of_the_api() -> None:
         cognito.pool(pool_id=pool.pool_id)
 
 
+def test_a_pool_does_not_exist_in_another_region() -> None:
+    """A client of another region finds neither the pool, nor its app client, tokens, tags and domain."""
+    cognito = LocalCognito(region="eu-west-1")
+    pool = cognito.pool()
+    pool.add_user("ada", PASSWORD)
+    here, there = cognito.client(), cognito.client(region="us-east-1")
+    named, app = {"UserPoolId": pool.pool_id}, {"ClientId": pool.client_id}
+    here.create_user_pool_domain(**named, Domain="login")
+    arn = here.describe_user_pool(**named)["UserPool"]["Arn"]
+    start = {
+        **app,
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
+    }
+    token = here.initiate_auth(**start)["AuthenticationResult"]["AccessToken"]
+
+    for call, request in (
+        (there.describe_user_pool, named), (there.delete_user_pool, named), (there.list_users, named),
+        (there.admin_get_user, {**named, "Username": "ada"}), (there.describe_user_pool_client, {**named, **app}),
+        (there.initiate_auth, start), (there.list_tags_for_resource, {"ResourceArn": arn}),
+    ):  # fmt: skip
+        with pytest.raises(there.exceptions.ResourceNotFoundException):
+            call(**request)
+    with pytest.raises(there.exceptions.NotAuthorizedException):
+        there.get_user(AccessToken=token)
+    assert there.describe_user_pool_domain(Domain="login")["DomainDescription"] == {}
+    assert here.get_user(AccessToken=token)["Username"] == "ada"
+    assert cognito.answer("DescribeUserPool", named)["UserPool"]["Id"] == pool.pool_id
+
+
 def test_deletion_protection() -> None:
     """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
     cognito = LocalCognito()

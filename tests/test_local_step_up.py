@@ -550,7 +550,7 @@ class TestWithAnAccessToken:
     def test_the_tier(self, pool_of: PoolOf) -> None:
         """Step-up needs ESSENTIALS or PLUS; the error says so."""
         with pytest.raises(RefusedByConfiguration, match="FeatureUnavailableInTierException"):
-            step_up(pool_of(tier="LITE"), LOA[1])
+            step_up(pool_of(tier="LITE", accept="contradictory-settings"), LOA[1])
 
 
 class TestAllOrNothing:

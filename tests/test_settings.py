@@ -350,13 +350,28 @@ def test_three_requests_describe_a_pool() -> None:
 
 def test_an_impossible_value_is_an_error() -> None:
     """The error for an impossible value, also a single string instead of a collection of names, names the field."""
-    with pytest.raises(BadField, match="mfa_configuration must be one of OFF, OPTIONAL, ON"):
+    with pytest.raises(BadField, match=r"mfa_configuration cannot have .*; it can have OFF, ON, OPTIONAL"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
     for name in ("explicit_auth_flows", "allowed_first_auth_factors", "lambda_config"):
         for value in ("PASSWORD", 1, [1]):
             wrong: Any = {name: value}
             with pytest.raises(BadField, match=f"{name} must be a collection of names"):
                 PoolSettings(**wrong)
+    for name in ("explicit_auth_flows", "allowed_first_auth_factors", "lambda_config"):
+        with pytest.raises(BadField, match=f"{name} cannot have NOPE; it can have "):
+            PoolSettings(**{name: ["NOPE"]})  # type: ignore[arg-type]  # that is tested
+    for name in (
+        "user_pool_tier",
+        "advanced_security_mode",
+        "email_sending_account",
+        "refresh_token_rotation",
+        "web_authn_factor",
+    ):
+        for value in ("NOPE", True):
+            with pytest.raises(BadField, match=f"{name} cannot have {value}; it can have "):
+                PoolSettings(**{name: value})  # type: ignore[arg-type]  # that is tested
+    future = {"UserPoolTier": "GOLD", "LambdaConfig": {"Tomorrow": "arn"}}
+    assert PoolSettings.from_descriptions(future).lambda_config == frozenset({"Tomorrow"})
     with pytest.raises(BadField, match="sms_mfa must be True or False"):
         PoolSettings(sms_mfa="no")  # type: ignore[arg-type]  # that is tested
 

@@ -73,6 +73,13 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
         assert {each.verdict for each in files.replay()} == {Verdict.LEGAL}
 
 
+@pytest.mark.parametrize("sink", [None, 5])
+def test_a_recorder_needs_a_place_to_write_to(sink: Any) -> None:
+    """Otherwise nothing would be recorded, and only the log would say so."""
+    with pytest.raises(TypeError, match="sink must be the path of a file or a text stream"):
+        recorder(sink)
+
+
 def test_pycognito_is_recorded(signing_key: RSAKey) -> None:
     """Pycognito's sign-in is followed by its SECRET_BLOCK and Session, from the first request to the tokens."""
     pool, out = sms_pool(signing_key), io.StringIO()

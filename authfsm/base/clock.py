@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 Clock = Callable[[], datetime]
 """Returns the present moment, with its time zone."""
@@ -17,6 +18,26 @@ Clock = Callable[[], datetime]
 def utc_now() -> datetime:
     """Return the present moment in UTC."""
     return datetime.now(timezone.utc)
+
+
+def checked_clock(clock: Clock) -> Clock:
+    """Return a clock; raise TypeError if it is not callable, and ValueError if its times have no time zone."""
+    if not callable(clock):
+        raise TypeError(
+            f"clock must be a function that returns a datetime, not of type {type(clock).__name__}"
+        )
+    _aware("clock", clock())
+    return clock
+
+
+def _aware(name: str, now: Any) -> datetime:
+    if not isinstance(now, datetime):
+        raise TypeError(f"{name} needs a datetime, not a value of type {type(now).__name__}")
+    if now.tzinfo is None:
+        raise ValueError(
+            f"{name} needs an aware datetime: give it a time zone, as in datetime.now(timezone.utc)"
+        )
+    return now
 
 
 class ManualClock:
@@ -30,9 +51,7 @@ class ManualClock:
     __slots__ = ("_now",)
 
     def __init__(self, now: datetime | None = None) -> None:
-        if now is not None and now.tzinfo is None:
-            raise ValueError("a ManualClock needs an aware datetime: give it a time zone")
-        self._now = now or utc_now()
+        self._now = utc_now() if now is None else _aware("ManualClock", now)
 
     def __call__(self) -> datetime:
         """Return the present moment of this clock."""

@@ -18,6 +18,7 @@ from authfsm.core.history import Step
 from authfsm.protocol import responses as r
 from authfsm.protocol import table as t
 from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.nodes import EdgeRoles, Node
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.settings import PoolSettings
@@ -163,6 +164,12 @@ class Model:
     contradictory: bool = True
     include_lambda_named: bool = True
     _edges: dict[Node, list[_Edge]] = field(factory=dict, init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Check the types of the table and the settings."""
+        for name, kind, other in (("table", Table, Table), ("settings", PoolSettings, type(None))):
+            if not isinstance(value := getattr(self, name), (kind, other)):
+                raise BadField(Model, name, f"must be of type {kind.__name__}, not {type(value).__name__}")
 
     def moves(self, here: Position) -> Iterator[Move]:
         """Return every move from a position, in the table's order."""

@@ -358,7 +358,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
             f"{reply} (the reply of {operation}) is missing, so these rules were not tried, or only in part: {rules}"
         )
     if values := pool.settings.unknown_values:
-        found.append(f"unknown values were not reviewed: {', '.join(values)}")
+        found.append(f"values that the API does not have were not reviewed: {', '.join(values)}")
     if why := sign_in_paths.why_no_path(pool.settings):
         found.append(why)
     return tuple(found)

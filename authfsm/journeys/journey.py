@@ -103,6 +103,7 @@ class Journey:
             "clock": clock,
             "triggers": functions.triggers,
             "contradictions": p.contradictions(self.plan),
+            "accept": "contradictory-settings",  # settings that are not known count as set
             **pool,
         }
         if self.descriptions is None:

@@ -1,17 +1,18 @@
 """Parses the descriptions of a pool: the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
-types of the members, and the values of enumerations, are in `descriptions.json`, which `tests/generate_members.py`
-makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient too. Members and values that
+types of the members, the values of enumerations and the ranges of numbers are in `descriptions.json`, which
+`tests/generate_members.py` makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient too. Members and values that
 are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import operator
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,7 +24,9 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
-_Unknown = list[tuple[str, str | None]]  # the paths of members that the model lacks; or of values, and these
+_Unknown = list[
+    tuple[str, Any]
+]  # the paths of members that the model lacks, and None; or of values, and these
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})
@@ -43,6 +46,7 @@ TOKEN_VALIDITIES: Final = {
     "RefreshTokenValidity": ("RefreshToken", "days", 30),
 }
 """The members that have the lifetimes of tokens."""
+_VALIDITIES: Final = {**TOKEN_VALIDITIES, "AuthSessionValidity": ("", "minutes", AUTH_SESSION_VALIDITY)}
 _DEEPEST: Final = 32
 """How many levels of nesting are allowed in a member that the model does not have; AWS's members have at most six."""
 _UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
@@ -75,7 +79,7 @@ class Descriptions:
     user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
     mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
-    unknown_values: tuple[str, ...] = ()  # of its enumerations: `UserPool.UserPoolTier = 'GOLD'`
+    unknown_values: tuple[str, ...] = ()  # of its enumerations and ranges: `UserPool.UserPoolTier = 'GOLD'`
 
     @classmethod
     def parse(
@@ -158,18 +162,17 @@ class Descriptions:
     @property
     def auth_session_validity(self) -> timedelta:
         """AuthSessionValidity, or its default."""
-        minutes = (self.user_pool_client or {}).get("AuthSessionValidity") or AUTH_SESSION_VALIDITY
-        return _timedelta("AuthSessionValidity", "minutes", minutes)
+        return token_validity(self.user_pool_client or {}, "AuthSessionValidity")
 
 
 def token_validity(client: Structure, name: str) -> timedelta:
-    """Return the lifetime of a token in a UserPoolClient.
+    """Return the lifetime of a token, or of a session (AuthSessionValidity), in a UserPoolClient.
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType; the unit of the other two is hours, their default one hour.
+    UserPoolClientType; the unit of the other tokens is hours, their default one hour. 0 is the default of all.
     """
-    member, unit, default = TOKEN_VALIDITIES[name]
+    member, unit, default = _VALIDITIES[name]
     number = client.get(name)
     if not number:
         return timedelta(**{unit: default})
@@ -257,13 +260,29 @@ def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
         return parsed
     if path == "UserPoolClient.ClientSecret" and isinstance(value, (str, Secret)):
         return secret(value)
-    kind, _, enumeration = model.partition(": ")
+    kind, _, allowed = model.partition(": ")
     # In Python True is an int, but in the API a boolean is no integer.
     if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
         raise _wrong(path, f"must be of type {kind}, and is of type {type(value).__name__}")
-    if enumeration and value not in enumeration.split(", "):
-        unknown.append((path, str(value)))
+    if allowed and not _is_allowed(allowed, value):
+        unknown.append((path, value))
     return _plain(value, path)
+
+
+def _is_allowed(allowed: str, value: Any) -> bool:
+    """Return whether a value is in an enumeration (`OFF, ON, OPTIONAL`) or a range (`6..99`) of the model."""
+    if isinstance(value, str):
+        return value in allowed.split(", ")
+    least, most = map(int, allowed.split(".."))
+    return value in range(least, most + 1)
+
+
+@cache
+def known_names(path: str) -> Collection[str]:
+    """Return the values of an enumeration, or the names of a structure's members, by its path (`UserPool.UserPoolTier`)."""
+    model: Any = reduce(operator.getitem, path.split("."), _model())
+    text = model[0] if isinstance(model, list) else model
+    return text if isinstance(text, dict) else text.partition(": ")[2].split(", ")
 
 
 def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:

@@ -16,7 +16,7 @@ from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.auth_flows import DEFAULT_VALUES, is_flow_allowed, mixed_values_error
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.validators import is_bool
-from authfsm.settings.descriptions import Descriptions
+from authfsm.settings.descriptions import Descriptions, known_names
 
 Settings = TypeVar("Settings", bound="SignInSettings")
 Names = frozenset[str] | None
@@ -42,12 +42,18 @@ def _sorted(names: Names) -> str:
     return "None" if names is None else repr(sorted(names))
 
 
-def _one_of(*names: str) -> Any:
-    def check(owner: Any, attribute: Attribute[Any], value: Any) -> None:
-        if value is not None and value not in names:
-            raise BadField(type(owner), attribute.name, f"must be one of {', '.join(names)}")
-
-    return check
+_KNOWN: Final = {
+    "mfa_configuration": "UserPool.MfaConfiguration",
+    "web_authn_factor": "MfaConfig.WebAuthnConfiguration.FactorConfiguration",
+    "allowed_first_auth_factors": "UserPool.Policies.SignInPolicy.AllowedFirstAuthFactors",
+    "lambda_config": "UserPool.LambdaConfig",
+    "user_pool_tier": "UserPool.UserPoolTier",
+    "advanced_security_mode": "UserPool.UserPoolAddOns.AdvancedSecurityMode",
+    "email_sending_account": "UserPool.EmailConfiguration.EmailSendingAccount",
+    "explicit_auth_flows": "UserPoolClient.ExplicitAuthFlows",
+    "refresh_token_rotation": "UserPoolClient.RefreshTokenRotation.Feature",
+}
+"""The member of the API's model that has the names which a setting may have."""
 
 
 @frozen(kw_only=True, cache_hash=True)
@@ -76,7 +82,7 @@ class SignInSettings(CompletesDocstring):
         BadField: a setting has the wrong type, or a value that AWS does not have.
     """
 
-    mfa_configuration: str | None = field(default=None, validator=_one_of("OFF", "OPTIONAL", "ON"))
+    mfa_configuration: str | None = None
     sms_mfa: bool | None = field(default=None, validator=_is_bool)
     software_token_mfa: bool | None = field(default=None, validator=_is_bool)
     email_mfa: bool | None = field(default=None, validator=_is_bool)
@@ -97,6 +103,17 @@ class SignInSettings(CompletesDocstring):
     def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
         if value is not None and (why := mixed_values_error(value)):
             raise BadField(type(self), "explicit_auth_flows", why)
+
+    def __attrs_post_init__(self) -> None:
+        """Check the names; descriptions may have others, which are then in `unknown_members` or `unknown_values`."""
+        listed = " ".join((*self.unknown_values, *self.unknown_members))
+        for name, path in _KNOWN.items():
+            value, known = getattr(self, name), known_names(path)
+            names = value if isinstance(value, frozenset) else [value] * (value is not None)
+            exempt = () if name == "mfa_configuration" else listed
+            if unknown := [each for each in map(str, names) if each not in known and each not in exempt]:
+                why = f"cannot have {', '.join(sorted(unknown))}; it can have {', '.join(known)}"
+                raise BadField(type(self), name, why)
 
     def allows(self, auth_flow: str) -> bool:
         """Return whether the app client allows an AuthFlow; True if its flows are not known."""

@@ -17,6 +17,7 @@ from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.local.config.request_members import lower_first
+from authfsm.local.config.schema import check_names
 from authfsm.local.signin import choice
 from authfsm.local.signin.required_factors import has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
@@ -26,6 +27,7 @@ from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, Status, User
 from authfsm.protocol.states import MFA_METHODS, MFA_SETTINGS, State
+from authfsm.protocol.validators import to_tuple
 
 _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (developer guide)
 
@@ -165,7 +167,9 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
     """Enable a new user's second factors, by default TOTP and the preferred one; ValueError if an address or secret is missing."""
-    factors = {State[name] for name in enabled or ()}
+    names = to_tuple(enabled or ())
+    check_names("mfa", {*names, *filter(None, [preferred])}, MFA_METHODS)
+    factors = {State[name] for name in names}
     if enabled is None and user.software_token is not None:
         factors.add(State.SOFTWARE_TOKEN_MFA)
     if preferred is not None:

@@ -31,8 +31,8 @@ _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
 
 
-Answer = Callable[[str, bytes, str], HttpReply]
-"""Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none)."""
+Answer = Callable[[str, bytes, str, str], HttpReply]
+"""Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none), sent to this region."""
 
 
 class _Body:
@@ -51,7 +51,7 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
     with _session_lock:
         client = _session(region).client("cognito-idp", config=config)
     events: Any = client.meta.events  # boto3-stubs types no handler with a return value
-    events.register(_EVENT, partial(_respond, answer))
+    events.register(_EVENT, partial(_respond, answer, region))
     _hooked.add(events)
     return client
 
@@ -75,12 +75,12 @@ def _session(region: str) -> boto3.session.Session:
     )
 
 
-def _respond(answer: Answer, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+def _respond(answer: Answer, region: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
     target, authorization = (_text(request.headers.get(e)) for e in ("X-Amz-Target", "Authorization"))
     body = request.body
     if not isinstance(body, bytes):
         raise TypeError("botocore serialises AWS JSON as bytes")
-    reply = answer(target, body, authorization)
+    reply = answer(target, body, authorization, region)
     headers: Any = dict(reply.headers)
     return AWSResponse(request.url, reply.status, headers, _Body(reply.body))
 
@@ -127,7 +127,7 @@ class _LocalEvents:
     def emit(self, name: str, **facts: Any) -> Any:
         """Emit an event, and return what its handlers return."""
         if name.startswith("before-send."):
-            return [(None, _respond(self._answer, facts["request"]))]
+            return [(None, _respond(self._answer, self._region, facts["request"]))]
         try:
             return self._events.emit(name, **facts)
         except NoCredentialsError:

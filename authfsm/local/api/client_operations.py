@@ -9,9 +9,10 @@ from typing import Any, Final
 from attrs import evolve
 
 from authfsm.base.secret import Secret
-from authfsm.local.api.pool_operations import check_settings, refuse
+from authfsm.local.api.pool_operations import check_arguments, check_settings, refuse
 from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.pool_configuration import AppClient
+from authfsm.local.config.schema import check_names
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
 
@@ -26,6 +27,21 @@ def new_client_id(entropy: Entropy) -> str:
 def new_client_secret(entropy: Entropy) -> Secret[str]:
     """Return a random app client secret."""
     return Secret(random_text(entropy, 51, _ALPHABET))
+
+
+def check_client(pool: Core, client: AppClient) -> None:
+    """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
+    schema, described = (
+        pool.configuration.attributes,
+        descriptions.user_pool_client(pool.configuration, client),
+    )
+    for name, member in (("read_attributes", "ReadAttributes"), ("write_attributes", "WriteAttributes")):
+        if client.client_description:
+            # A description of a real app client may have attributes that the description of its pool lacks.
+            described.pop(member, None)
+        else:
+            check_names(name, getattr(client, name) or (), schema.all)
+    check_arguments(pool, settings_conflicts.client_conflicts(described, schema, "creating"))
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from attrs import fields
 
-from authfsm.base.clock import Clock, utc_now
+from authfsm.base.clock import Clock, checked_clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
@@ -19,8 +19,9 @@ from authfsm.local.accounts.records import add_missing_groups
 from authfsm.local.api import client_operations, pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
+from authfsm.local.config import descriptions, settings_conflicts
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.descriptions import merged_settings
+from authfsm.local.config.field_checks import check_types
 from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
@@ -40,6 +41,7 @@ from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.states import MFA_METHODS
+from authfsm.protocol.validators import to_tuple
 from authfsm.settings.descriptions import Descriptions
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ class LocalPool(DisplayMixin):
         settings: any other field of `PoolConfiguration` or `AppClient`.
 
     Raises:
-        ValueError: a setting has an invalid value.
+        ValueError: a setting has an invalid value, or Cognito refuses the settings together.
         TypeError: there is no such setting.
     """
 
@@ -118,16 +120,18 @@ class LocalPool(DisplayMixin):
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
         client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
-        pool_id = pool_id or pool_operations.new_pool_id(region, entropy)
+        pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         configuration = PoolConfiguration(
-            pool_id=pool_id, issuer=issuer or pool_operations.cognito_issuer(pool_id),
+            pool_id=pool_id, issuer=pool_operations.cognito_issuer(pool_id) if issuer is None else issuer,
             mfa=mfa, mfa_methods=mfa_methods, device=device, triggers=triggers, aliases=aliases,
             username_attributes=username_attributes, case_sensitive=case_sensitive,
             required_attributes=required_attributes, account_recovery=account_recovery,
-            password_policy=password_policy or PasswordPolicy(), contradictions=contradictions or Contradictions(),
-            **settings,
+            password_policy=PasswordPolicy() if password_policy is None else password_policy,
+            contradictions=Contradictions() if contradictions is None else contradictions, **settings,
         )  # fmt: skip
         self._start(configuration, clock, entropy, key)
+        conflicts = settings_conflicts.pool_conflicts(descriptions.configured_pool(configuration))
+        pool_operations.check_arguments(self._core, conflicts)
         self._client_id = self.add_client(
             client_id=client_id, client_secret=client_secret, explicit_auth_flows=explicit_auth_flows,
             auth_session_validity=auth_session_validity,
@@ -138,7 +142,7 @@ class LocalPool(DisplayMixin):
     def _start(
         self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None
     ) -> None:
-        self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
+        self.clock, self._entropy, self._lock = checked_clock(clock), entropy, ForkSafeLock()
         token_issuer = TokenIssuer(configuration, clock, entropy, key)
         self._core = Core(configuration, token_issuer, clock, entropy)
         self._client_id = ""  # no app client was created with the pool
@@ -166,7 +170,7 @@ class LocalPool(DisplayMixin):
             ValueError: settings of the descriptions contradict each other.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
-        return cls(**merged_settings(parsed, settings))
+        return cls(**descriptions.merged_settings(parsed, settings))
 
     @property
     def configuration(self) -> PoolConfiguration:
@@ -248,12 +252,10 @@ class LocalPool(DisplayMixin):
         pool_operations.check_setting_names(settings, AppClient)
         if client_secret is True:
             client_secret = client_operations.new_client_secret(self._entropy)
-        client_id = client_id or client_operations.new_client_id(self._entropy)
-        client = AppClient(client_id, secret(client_secret or None), **settings)
-        # A description of a real app client may have attributes that the description of its pool lacks.
-        for name in () if client.client_description else ("read_attributes", "write_attributes"):
-            check_names(name, getattr(client, name) or (), self.configuration.attributes.all)
+        client_id = client_operations.new_client_id(self._entropy) if client_id is None else client_id
+        client = AppClient(client_id, None if client_secret is False else client_secret, **settings)
         with self._lock:
+            client_operations.check_client(self._core, client)
             if client_id in self._core.clients:
                 raise ValueError(f"the pool has an app client {client_id} already")
             self._core.clients[client.client_id] = client
@@ -295,23 +297,26 @@ class LocalPool(DisplayMixin):
 
         Raises:
             PoolRefusal: the name or an alias is taken.
+            TypeError: an argument has the wrong type.
             ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)
         if not isinstance(username, str) or not username:
             raise ValueError("username must be text that is not empty")
+        groups, own = to_tuple(groups), {"email": email, "phone_number": phone_number, **(attributes or {})}
+        known = {name: value for name, value in own.items() if value is not None}
+        texts = {"password": password, "totp_secret": totp_secret, **known}
+        check_types("str", {**texts, **{f"groups[{n}]": each for n, each in enumerate(groups)}})
+        check_types("bool", {"verified": verified, "temporary": temporary, "enabled": enabled})
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
         check_names("status", [status] if status else (), [each.value for each in Status])
-        addresses = {"email": email, "phone_number": phone_number}
-        own = {name: value for name, value in addresses.items() if value is not None}
-        own.update(attributes or {})
         with self._lock:
-            user = sign_up.add_confirmed_user(self._core, username, own, verified=verified)
+            user = sign_up.add_confirmed_user(self._core, username, known, verified=verified)
             if password is not None:
                 passwords.set_password(self._core, user, password, temporary=temporary)
             user.status = Status(status) if status else user.status
-            user.enabled, user.groups = enabled, tuple(groups)
+            user.enabled, user.groups = enabled, groups
             add_missing_groups(self._core, user.groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
@@ -353,7 +358,7 @@ class LocalPool(DisplayMixin):
         """
         from authfsm.local.api.boto_hook import boto_client  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
-        def exchange(target: str, body: bytes, authorization: str) -> HttpReply:
+        def exchange(target: str, body: bytes, authorization: str, _: str) -> HttpReply:
             return answer_http(self.answer, target, body, self.request_id(), signed=bool(authorization))
 
         return boto_client(exchange, self.region, config)

@@ -7,7 +7,6 @@ moto's tests have, unless a comment says otherwise.
 
 from __future__ import annotations
 
-import re
 import string
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -17,19 +16,12 @@ from attrs import evolve, fields
 from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.field_checks import check_type
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request
 from authfsm.settings.descriptions import Descriptions, Structure
-
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
-_LONGEST: Final = 2048
-_CONSTRAINTS: Final = {
-    # AttributeDataType: (the member with constraints, its two members, the quantity in messages)
-    "String": ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
-    "Number": ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
-}
 
 # The members of a pool that CreateUserPool or UpdateUserPool leaves out (from replies of AWS).
 _DEFAULTS: Final[dict[str, Any]] = {
@@ -66,14 +58,30 @@ def created_description(region: Core, request: Structure) -> dict[str, Any]:
     return _description(region, pool, {})
 
 
+_CONFLICTS: Final = "contradictory-settings"
+
+
 def check_settings(core: Core, conflicts: Iterable[str]) -> None:
     """Refuse settings for the reasons in `conflicts`, unless the check "contradictory-settings" is disabled."""
     for why in conflicts:
-        core.refuse_or_record("contradictory-settings", refuse(why))
+        core.refuse_or_record(_CONFLICTS, refuse(why))
+
+
+def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
+    """Do the same for settings in Python or in a configuration file; raise ValueError."""
+    try:
+        check_settings(core, conflicts)
+    except PoolRefusal as refusal:
+        advice = f'change them, or set accept=["{_CONFLICTS}"]'
+        raise ValueError(
+            f"Cognito refuses these settings ({refusal.message.rstrip('.')}): {advice}"
+        ) from None
 
 
 def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
-    check_settings(core, settings_conflicts.pool_conflicts(pool))
+    check_settings(
+        core, (*settings_conflicts.pool_conflicts(pool), *settings_conflicts.request_conflicts(pool))
+    )
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
@@ -117,8 +125,6 @@ def schema_attribute(attribute: Structure) -> dict[str, Any]:
             raise refuse(
                 "Invalid AttributeDataType input, consider using the provided AttributeDataType enum."
             )
-        if attribute.get("Required"):
-            raise refuse("Required custom attributes are not supported currently.")
         name = f"{'dev:' if developer_only else ''}custom:{name}"
     described = {
         "Name": name,
@@ -127,25 +133,13 @@ def schema_attribute(attribute: Structure) -> dict[str, Any]:
         "Mutable": attribute.get("Mutable", True),
         "Required": attribute.get("Required", False),
     }
-    if kind in _CONSTRAINTS:
-        group = _CONSTRAINTS[kind][0]
-        limits = _limits(kind, attribute)
-        if limits or (kind == "String" and standard is None):
-            described[group] = limits
+    group, low, high, _ = settings_conflicts.CONSTRAINTS.get(kind, ("", "", "", ""))
+    limits = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
+    if limits or (kind == "String" and standard is None):
+        described[group] = limits
+    for why in settings_conflicts.attribute_conflicts({**described, "Name": attribute["Name"]}):
+        raise refuse(why)
     return described
-
-
-def _limits(kind: str, attribute: Structure) -> dict[str, str]:
-    group, low, high, unit = _CONSTRAINTS[kind]
-    limits: dict[str, str] = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
-    name = attribute["Name"]
-    if not all(_INTEGER.fullmatch(each) for each in limits.values()):
-        raise refuse(f"Invalid {group} for schema attribute {name}")
-    if kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
-        raise refuse(f"user.{name}: String attributes cannot have a length of more than {_LONGEST}")
-    if low in limits and high in limits and int(limits[low]) > int(limits[high]):
-        raise refuse(f"user.{name}: Max {unit} cannot be less than min {unit}.")
-    return limits
 
 
 def _change(core: Core, members: Structure, mfa: Structure | None = None) -> None:
@@ -199,11 +193,13 @@ def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
 
 def new_pool_id(region: str, entropy: Entropy) -> str:
     """Return a random pool id."""
+    check_type("region", region, "str")
     return f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
 
 
 def cognito_issuer(pool_id: str) -> str:
     """Return the issuer of a pool's tokens at AWS."""
+    check_type("pool_id", pool_id, "str")
     return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
 
 

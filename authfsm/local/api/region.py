@@ -19,7 +19,7 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.base.mixins import DisplayMixin
 from authfsm.local.accounts import records
 from authfsm.local.api import operations, pool_operations
-from authfsm.local.api.aws_json import HttpReply, answer_http, signing_region
+from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.leniency import MAX_RECORDED, Accepted
@@ -225,12 +225,9 @@ class LocalCognito(DisplayMixin):
 
         return boto_client(self.exchange, region or self.region, config)
 
-    def exchange(self, target: str, body: bytes, authorization: str) -> HttpReply:
-        """Answer a request, of which these are X-Amz-Target, the JSON body, and Authorization (empty if unsigned)."""
-
-        def answer(operation: str, request: Mapping[str, Any]) -> Reply:
-            return self.answer(operation, request, signing_region(authorization))
-
+    def exchange(self, target: str, body: bytes, authorization: str, region: str) -> HttpReply:
+        """Answer a request to a region, of which these are X-Amz-Target, the JSON body, and Authorization (empty if unsigned)."""
+        answer = partial(self.answer, region=region)
         return answer_http(answer, target, body, self.request_id(), signed=bool(authorization))
 
     def request_id(self) -> str:
@@ -243,7 +240,8 @@ class LocalCognito(DisplayMixin):
         Args:
             operation: the name, for example `CreateUserPool`.
             request: the members, named as in the API, like those of the reply. Times are seconds since 1970.
-            region: the caller's AWS region, if it is not the region of this object.
+            region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
+                then creates pools in the region of this object.
 
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
@@ -252,9 +250,9 @@ class LocalCognito(DisplayMixin):
             members = self.read_members(operation, request)
             found = REGION_OPERATIONS.get(operation)
             if found is not None:
-                return found(self, members, region or self.region)
+                return found(self, members, region)
             self.check_domain(operation, members)
-            return self.pool_of(members).answer_members(operation, members)
+            return self.pool_of(members, region).answer_members(operation, members)
 
     def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of a request, after checking them against the API's model."""
@@ -265,8 +263,8 @@ class LocalCognito(DisplayMixin):
         if operation == "CreateUserPoolDomain" and _pool_of_domain(self, members["Domain"]):
             raise error_templates.DOMAIN_EXISTS.refusal()
 
-    def pool_of(self, members: Mapping[str, Any]) -> LocalPool:
-        """Return the pool that a request is about; if it does not exist, an empty pool, which refuses the request."""
+    def pool_of(self, members: Mapping[str, Any], region: str | None = None) -> LocalPool:
+        """Return the pool that a request is about; if the region has no such pool, an empty pool, which refuses the request."""
         if (pool_id := members.get("UserPoolId")) is not None:
             found = self.pools.get(pool_id)
         elif (client_id := members.get("ClientId")) is not None:
@@ -285,7 +283,7 @@ class LocalCognito(DisplayMixin):
             found = self.pools.first(
                 lambda core: core.sessions.is_pending(session), "pending_challenge", session
             )
-        return found or self._nowhere
+        return found if found is not None and region in {None, found.region} else self._nowhere
 
     def create_pool(self, request: Request, region: str) -> LocalPool:
         """Add the pool of a CreateUserPool request, without an app client; raise PoolRefusal as Cognito refuses."""
@@ -316,20 +314,21 @@ def _issuer_of(token: str) -> str:
     return issuer if isinstance(issuer, str) else ""
 
 
-def _create_user_pool(cognito: LocalCognito, request: Request, region: str) -> Reply:
-    pool = cognito.create_pool(request, region)
+def _create_user_pool(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
+    pool = cognito.create_pool(request, region or cognito.region)
     return pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})
 
 
-def _delete_user_pool(cognito: LocalCognito, request: Request, _: str) -> Reply:
-    pool = cognito.pool_of(request)
+def _delete_user_pool(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
+    pool = cognito.pool_of(request, region)
     pool_operations.check_deletable(pool._core, request)  # noqa: SLF001 - same package
     cognito.pools.replace({k: each for k, each in cognito.pools.copy().items() if each is not pool})
     return {}
 
 
-def _list_user_pools(cognito: LocalCognito, request: Request, region: str) -> Reply:
-    pool_ids = {each: each for each in cognito.pools if each.partition("_")[0] == region}
+def _list_user_pools(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
+    prefix = f"{region or cognito.region}_"
+    pool_ids = {each: each for each in cognito.pools if each.startswith(prefix)}
     reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
     shown = cognito.pools.readable(reply["UserPools"])
     pools = [descriptions.user_pool(each.configuration, 0) for each in shown]
@@ -343,14 +342,16 @@ def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:
     return cognito.pools.first(has_domain, "record", f"{kind}/{domain}")
 
 
-def _describe_user_pool_domain(cognito: LocalCognito, request: Request, _: str) -> Reply:
+def _describe_user_pool_domain(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
     pool = _pool_of_domain(cognito, request["Domain"])
+    if pool is not None and region not in {None, pool.region}:
+        pool = None
     # The description of a domain that does not exist is {} (moto's tests, and reports of users).
     found = {} if pool is None else records.describe_domain(pool._core, request["Domain"])  # noqa: SLF001 - same package
     return {"DomainDescription": found}
 
 
-REGION_OPERATIONS: Final[dict[str, Callable[[LocalCognito, Request, str], Reply]]] = {
+REGION_OPERATIONS: Final[dict[str, Callable[[LocalCognito, Request, str | None], Reply]]] = {
     "CreateUserPool": _create_user_pool,
     "DeleteUserPool": _delete_user_pool,
     "DescribeUserPoolDomain": _describe_user_pool_domain,

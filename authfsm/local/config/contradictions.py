@@ -6,9 +6,12 @@ Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from attrs import field, frozen
+from attrs.validators import optional
+
+from authfsm.local.config.field_checks import typed, validator
 
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
@@ -16,7 +19,13 @@ def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
     return timedelta(seconds=value) if isinstance(value, (int, float)) else value
 
 
-@frozen
+_IS_DURATION: Final = validator(
+    lambda value: isinstance(value, timedelta) and value >= timedelta(0),
+    "a timedelta or a number of seconds from 0",
+)
+
+
+@frozen(field_transformer=typed)
 class Contradictions:
     """What the pool does where sources about Cognito contradict each other.
 
@@ -120,7 +129,9 @@ class Contradictions:
     device_replaces_mfa_enabled_later: bool = False
     software_token_works_until_replaced: bool = True
     confirm_sign_up_always_has_session: bool = True
-    timestamp_tolerance: timedelta | None = field(default=None, converter=_to_timedelta)
+    timestamp_tolerance: timedelta | None = field(
+        default=None, converter=_to_timedelta, validator=optional(_IS_DURATION)
+    )
     custom_challenge_in_admin_flows: bool = False
     custom_challenge_after_device: bool = False
     custom_auth_may_name_mfa: bool = False

@@ -15,7 +15,6 @@ from attrs import evolve
 from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.lambda_functions import ACCOUNT, Triggers
 from authfsm.local.config.schema import SchemaAttribute
-from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
@@ -49,7 +48,7 @@ _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
     },
     c.AppClient: {
         "client_name": ("ClientName", "local"),
-        "auth_session_validity": ("AuthSessionValidity", AUTH_SESSION_VALIDITY),
+        "auth_session_validity": ("AuthSessionValidity", None),
         "prevent_user_existence_errors": ("PreventUserExistenceErrors", "LEGACY"),
         "enable_token_revocation": ("EnableTokenRevocation", True),
     },
@@ -148,6 +147,7 @@ def client_settings(client: Structure) -> dict[str, Any]:
         "read_attributes": client.get("ReadAttributes"),
         "write_attributes": client.get("WriteAttributes"),
         **_read_members(c.AppClient, client),
+        "auth_session_validity": int(token_validity(client, "AuthSessionValidity").total_seconds()) // 60,
         **{
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
@@ -213,6 +213,14 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
     if "Arn" in description:
         present["Arn"] = description["Arn"]
     return {**_without(description, members), **present, "EstimatedNumberOfUsers": users}
+
+
+def configured_pool(configuration: c.PoolConfiguration) -> dict[str, Any]:
+    """Return the UserPool with the version of the PreTokenGeneration function in Python, for checks of the settings."""
+    pool = user_pool(configuration, 0)
+    version = configuration.triggers and configuration.triggers.pre_token_generation_version
+    config = {"PreTokenGenerationConfig": {"LambdaVersion": version}} if version else {}
+    return {**pool, "LambdaConfig": {**pool.get("LambdaConfig", {}), **config}}
 
 
 def pool_description(configuration: c.PoolConfiguration) -> dict[str, Any]:

@@ -7,17 +7,16 @@ member that they stand for. Defaults are Cognito's unless the field says otherwi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final, Literal
 
 from attrs import Attribute, Factory, field, frozen
 from attrs.converters import optional
-from attrs.validators import and_, instance_of
-from attrs.validators import optional as optional_value
 
-from authfsm.base.secret import Secret
+from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.local.config.contradictions import Contradictions
+from authfsm.local.config.field_checks import fits, typed, validator, within
 from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
@@ -40,55 +39,15 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 _LONGEST_ACR_VALUE: Final = 64
 
 
-Validator = Callable[[Any, "Attribute[Any]", Any], None]
-
-
-def _validator(is_valid: Callable[[Any], bool], rule: str) -> Validator:
-    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
-        if not is_valid(value):
-            raise ValueError(f"{attribute.name} must be {rule}")
-
-    return check
-
-
-def _one_of(*allowed: str) -> Validator:
-    return _validator(lambda value: value in allowed, f"one of {', '.join(allowed)}")
-
-
-def _between(least: int, most: int, unit: str) -> Validator:
-    return _validator(lambda value: least <= value <= most, f"{least} to {most} {unit}")
-
-
-def _typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
-    """Require a whole number, True or False, or text for each field with such an annotation (attrs' `field_transformer`)."""
-    return [
-        each.evolve(validator=and_(_is_of_type(*_TYPES[str(each.type)]), *filter(None, [each.validator])))
-        if str(each.type) in _TYPES
-        else each
-        for each in found
-    ]
-
-
-_TYPES: Final = {"int": (int, "a whole number"), "bool": (bool, "True or False"), "str": (str, "text")}
-
-
-def _is_of_type(kind: type, name: str) -> Validator:
-    def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
-        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-            raise TypeError(f"{attribute.name} must be {name}, not of type {type(value).__name__}")
-
-    return check
-
-
-# RefreshTokenValidity (AWS API reference)
-_LIFETIME: Final = _between(1, 3650 * 24 * 3600, "seconds")
-_IS_DOMAIN: Final = _validator(
+_LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
+_NOT_EMPTY: Final = validator(bool, "text that is not empty")
+_IS_DOMAIN: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
     "a domain, for example example.com, without a scheme and a port",
 )
 
 
-@frozen(field_transformer=_typed)
+@frozen(field_transformer=typed)
 class RefreshTokenRotation:
     """RefreshTokenRotation of an app client, if it is ENABLED: each refresh returns a new refresh token.
 
@@ -96,15 +55,17 @@ class RefreshTokenRotation:
         retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
     """
 
-    retry_grace_period_seconds: int = field(default=0, validator=_between(0, 60, "seconds"))
+    retry_grace_period_seconds: int = field(
+        default=0, validator=within("RetryGracePeriodSecondsType", "seconds")
+    )
 
 
 def _flows(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names) or DEFAULT_FLOW_VALUES
 
 
-@frozen(field_transformer=_typed)
-class AppClient:
+@frozen(field_transformer=typed)
+class AppClient(WrapsSecrets):
     """An app client of the pool.
 
     Args:
@@ -129,21 +90,17 @@ class AppClient:
             members without a field here are returned from it.
     """
 
-    client_id: str
-    client_secret: Secret[str] | None = None
+    client_id: str = field(validator=fits("ClientIdType"))
+    client_secret: Secret[str] | None = field(default=None, converter=secret, validator=_NOT_EMPTY)
     explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
     auth_session_validity: int = field(
-        default=auth_flows.AUTH_SESSION_VALIDITY, validator=_between(3, 15, "minutes")
+        default=auth_flows.AUTH_SESSION_VALIDITY, validator=within("AuthSessionValidityType", "minutes")
     )
-    prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = field(
-        default="ENABLED", validator=_one_of("ENABLED", "LEGACY")
-    )
+    prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = "ENABLED"
     access_token_validity: int = field(default=3600, validator=_LIFETIME)
     id_token_validity: int = field(default=3600, validator=_LIFETIME)
     refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
-    refresh_token_rotation: RefreshTokenRotation | None = field(
-        default=None, validator=optional_value(instance_of(RefreshTokenRotation))
-    )
+    refresh_token_rotation: RefreshTokenRotation | None = None
     client_name: str = "local"
     read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
     write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
@@ -151,6 +108,10 @@ class AppClient:
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     second_secret: Secret[str] | None = None
     secret_dates: tuple[float, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        """Check the classes of settings."""
+        _check_classes(self)
 
     @explicit_auth_flows.validator
     def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
@@ -175,7 +136,7 @@ class AppClient:
         return auth_flows.is_flow_allowed(self.explicit_auth_flows, auth_flow)
 
 
-@frozen(field_transformer=_typed)
+@frozen(field_transformer=typed)
 class WebAuthnConfiguration:
     """How the pool accepts passkeys (GetUserPoolMfaConfig, WebAuthnConfiguration).
 
@@ -187,12 +148,8 @@ class WebAuthnConfiguration:
     """
 
     relying_party_id: str = field(validator=_IS_DOMAIN)
-    user_verification: Literal["required", "preferred"] = field(
-        default="preferred", validator=_one_of("required", "preferred")
-    )
-    factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = field(
-        default="SINGLE_FACTOR", validator=_one_of("SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION")
-    )
+    user_verification: Literal["required", "preferred"] = "preferred"
+    factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = "SINGLE_FACTOR"
 
     @property
     def is_multi_factor(self) -> bool:
@@ -200,7 +157,7 @@ class WebAuthnConfiguration:
         return self.factor_configuration == "MULTI_FACTOR_WITH_USER_VERIFICATION"
 
 
-@frozen(field_transformer=_typed)
+@frozen(field_transformer=typed)
 class DeviceConfiguration:
     """How the pool remembers devices (UserPool.DeviceConfiguration); a pool without this setting remembers none.
 
@@ -215,7 +172,7 @@ class DeviceConfiguration:
     device_only_remembered_on_user_prompt: bool = False
 
 
-@frozen(field_transformer=_typed)
+@frozen(field_transformer=typed)
 class PasswordPolicy:
     """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
@@ -224,13 +181,15 @@ class PasswordPolicy:
     administrator sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
     """
 
-    minimum_length: int = field(default=8, validator=_between(6, 99, "characters"))
+    minimum_length: int = field(default=8, validator=within("PasswordPolicyMinLengthType", "characters"))
     require_uppercase: bool = True
     require_lowercase: bool = True
     require_numbers: bool = True
     require_symbols: bool = True
-    temporary_password_validity_days: int = field(default=7, validator=_between(0, 365, "days"))
-    password_history_size: int = field(default=0, validator=_between(0, 24, "passwords"))
+    temporary_password_validity_days: int = field(
+        default=7, validator=within("TemporaryPasswordValidityDaysType", "days")
+    )
+    password_history_size: int = field(default=0, validator=within("PasswordHistorySizeType", "passwords"))
 
     def violation(self, password: str) -> str | None:
         """Return Cognito's message for the first requirement that a password misses; None if it misses none."""
@@ -298,6 +257,14 @@ STRUCTURED: Final[dict[str, type]] = {
     "webauthn": WebAuthnConfiguration,
 }
 """The classes of the settings that have settings of their own."""
+
+
+def _check_classes(settings: PoolConfiguration | AppClient) -> None:
+    for name, kind in STRUCTURED.items():
+        if not isinstance(value := getattr(settings, name, None), (kind, type(None))):
+            raise TypeError(f"{name} must be a {kind.__name__}, not of type {type(value).__name__}")
+
+
 _ADDRESSES: Final = ("email", "phone_number")
 _ALLOWED_NAMES: Final = {
     "aliases": (*_ADDRESSES, "preferred_username"),
@@ -308,7 +275,7 @@ _ALLOWED_NAMES: Final = {
 }
 
 
-@frozen(field_transformer=_typed)
+@frozen(field_transformer=typed)
 class PoolConfiguration:
     """The settings of a user pool.
 
@@ -348,7 +315,7 @@ class PoolConfiguration:
 
     pool_id: str
     issuer: str
-    mfa: Literal["OFF", "OPTIONAL", "ON"] = field(default="OFF", validator=_one_of("OFF", "OPTIONAL", "ON"))
+    mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
     mfa_methods: tuple[State, ...] = field(default=MFA_METHODS, converter=_mfa_methods)
     device: DeviceConfiguration | None = None
     triggers: Triggers | None = None
@@ -359,7 +326,7 @@ class PoolConfiguration:
     account_recovery: tuple[str, ...] = field(default=(), converter=to_tuple)
     password_policy: PasswordPolicy = PasswordPolicy()
     allowed_first_auth_factors: tuple[str, ...] = field(default=("PASSWORD",), converter=_first_factors)
-    tier: str = field(default="ESSENTIALS", validator=_one_of("LITE", "ESSENTIALS", "PLUS"))
+    tier: Literal["LITE", "ESSENTIALS", "PLUS"] = "ESSENTIALS"
     webauthn: WebAuthnConfiguration | None = None
     acr_values: tuple[str, ...] = field(default=ACR_VALUES, converter=_acr_values)
     contradictions: Contradictions = field(factory=Contradictions)
@@ -379,9 +346,7 @@ class PoolConfiguration:
 
     def __attrs_post_init__(self) -> None:
         """Check the classes of settings, the names in lists, and that no name is repeated."""
-        for name, kind in STRUCTURED.items():
-            if not isinstance(value := getattr(self, name, None), (kind, type(None))):
-                raise TypeError(f"{name} must be a {kind.__name__}, not of type {type(value).__name__}")
+        _check_classes(self)
         for name, allowed in _ALLOWED_NAMES.items():
             check_names(name, getattr(self, name), allowed)
         own = [each.name for each in self.schema]

@@ -44,6 +44,16 @@ def is_known(operation: str) -> bool:
     return operation in _model()["operations"]
 
 
+def bounds(shape: str) -> tuple[int, int]:
+    """Return the smallest and the greatest number of a shape."""
+    return _model()["shapes"][shape]["min"], _model()["shapes"][shape]["max"]
+
+
+def broken_constraints(shape: str, value: Any) -> Iterator[str]:
+    """Yield what a shape requires and a value of its type does not fulfil."""
+    return (each.rpartition("constraint: ")[2] for each in _violations(shape, value, ""))
+
+
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request without unknown members and without null; refuse members of a wrong type or out of bounds."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 
-from attrs import evolve, field, frozen
-from attrs.validators import in_
+from attrs import evolve, frozen
 
-DataType = Literal["String", "Number", "DateTime", "Boolean"]
+from authfsm.local.config.field_checks import typed
 
 
 def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:
@@ -27,7 +26,7 @@ _NUMBER: Final = re.compile(r"[+-]?\d+")
 _LONGEST_NUMBER: Final = 40
 
 
-@frozen
+@frozen(field_transformer=typed)
 class SchemaAttribute:
     """An attribute of the pool's schema (SchemaAttributeType).
 
@@ -44,7 +43,7 @@ class SchemaAttribute:
     """
 
     name: str
-    data_type: DataType = field(default="String", validator=in_(get_args(DataType)))
+    data_type: Literal["String", "Number", "DateTime", "Boolean"] = "String"
     mutable: bool = True
     required: bool = False
     developer_only: bool = False

@@ -1,19 +1,30 @@
 """What Cognito refuses in the settings of a pool or an app client although botocore's model of the request allows it.
 
+The rules are for requests (CreateUserPool, UpdateUserPoolClient) and for settings in Python and in configuration files.
+
 Rules and messages are those of the package cdk-preflight, whose maintainers try each rule on AWS. Settings for other
 services (the keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from authfsm.local.config.schema import VERIFIED_FLAGS, Schema
+from authfsm.local.config.schema import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, Schema
 from authfsm.protocol.auth_flows import mixed_values_error
 from authfsm.settings.descriptions import Structure, token_validity
 
 _LITE: Final = "The following features need to be disabled for the LITE pricing tier configured:"
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
+_LONGEST: Final = 2048
+CONSTRAINTS: Final = {
+    # AttributeDataType: (the member with constraints, its two members, the quantity in messages)
+    "String": ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
+    "Number": ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
+}
+"""The constraints of each type of attribute."""
 _RANGES: Final = {
     **dict.fromkeys(("AccessTokenValidity", "IdTokenValidity"), (300, 86_400)),
     "RefreshTokenValidity": (3_600, 3_650 * 86_400),
@@ -34,7 +45,10 @@ def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condit
         yield "Account Recovery Setting cannot use admin_only setting with any other recovery mechanisms."
     if any(len({each[name] for each in mechanisms}) < len(mechanisms) for name in ("Name", "Priority")):
         yield "Account Recovery Setting cannot have duplicate priorities or recovery mechanisms."
-    names = [each["Name"].removeprefix("dev:") for each in pool.get("SchemaAttributes", ())]
+    schema = pool.get("SchemaAttributes", ())
+    for each in schema:
+        yield from attribute_conflicts(each)
+    names = [each["Name"].removeprefix("dev:") for each in schema]
     for name in {each for each in names if names.count(each) > 1}:
         yield f"Duplicate custom attribute names {name} are not allowed in a user pool schema."
     verified_before_update = get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate")
@@ -48,8 +62,27 @@ def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condit
         yield f"{_LITE} Passwordless Sign-In"
     if pool.get("UserPoolTier") == "LITE" and pre_token_generation.get("LambdaVersion", "V1_0") != "V1_0":
         yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {pre_token_generation['LambdaVersion']}"
-    days = (get("Policies", "PasswordPolicy") or {}).get("TemporaryPasswordValidityDays")
-    if days and get("AdminCreateUserConfig", "UnusedAccountValidityDays"):
+
+
+def attribute_conflicts(attribute: Structure) -> Iterator[str]:
+    """Yield why Cognito refuses an attribute of a schema, in the form of DescribeUserPool."""
+    name, kind = attribute["Name"], attribute["AttributeDataType"]
+    if attribute.get("Required") and name not in STANDARD_ATTRIBUTES:
+        yield "Required custom attributes are not supported currently."
+    group, low, high, unit = CONSTRAINTS.get(kind, ("", "", "", ""))
+    limits = attribute.get(group, {})
+    if not all(_INTEGER.fullmatch(each) for each in limits.values()):
+        yield f"Invalid {group} for schema attribute {name}"
+    elif kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
+        yield f"user.{name}: String attributes cannot have a length of more than {_LONGEST}"
+    elif low in limits and high in limits and int(limits[low]) > int(limits[high]):
+        yield f"user.{name}: Max {unit} cannot be less than min {unit}."
+
+
+def request_conflicts(pool: Structure) -> Iterator[str]:
+    """Yield why Cognito refuses settings in a request which a pool's description may have together."""
+    days = pool.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
+    if days and pool.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
 

@@ -167,7 +167,9 @@ class Service:
         """Answer an operation that may create or delete pools; undo this if the state file cannot be written."""
         before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
-        reply = self.cognito.answer(operation, request, signing_region(authorization))
+        is_regional = operation in {"CreateUserPool", "ListUserPools"}
+        region = signing_region(authorization) if is_regional else None
+        reply = self.cognito.answer(operation, request, region)
         after = self.cognito.pools
         try:
             for pool_id in after.keys() - before.keys():
