@@ -40,9 +40,6 @@ _UNMASKED_MEMBERS: Final = frozenset({
     "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
     "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
-_USERNAMES: Final = frozenset({"USERNAME", "Username"})
-_FLATTENED_MEMBERS: Final = frozenset({"AuthParameters", "ChallengeResponses"})
-_HIDDEN_MEMBERS: Final = frozenset({"ClientId", "UserPoolId"})
 _GENERATED_VALUE: Final = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}"
 )
@@ -68,9 +65,9 @@ class Redactor:
         self._remember(members)
         parts = [operation]
         for name, value in members.items():
-            if name in _FLATTENED_MEMBERS and isinstance(value, Mapping):
+            if name in {"AuthParameters", "ChallengeResponses"} and isinstance(value, Mapping):
                 parts += [self._pair(key, each) for key, each in value.items()]
-            elif name not in _HIDDEN_MEMBERS:
+            elif name not in {"ClientId", "UserPoolId"}:
                 parts.append(self._pair(name, value))
         return " ".join(parts)
 
@@ -111,7 +108,7 @@ class Redactor:
         return " " + " ".join(self._pair(str(key), value) for key, value in content.items())
 
     def _pair(self, name: str, value: Any) -> str:
-        if name in _USERNAMES:
+        if name in {"USERNAME", "Username"}:
             is_from_rule = str(value).endswith(USER_DOMAIN)
             label = value.partition("@")[0] if is_from_rule else self.labels.get(str(value), MASK)
             return f"{name}={label}"

@@ -20,6 +20,27 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
+    """Create an app client through the API."""
+    request: dict[str, Any] = {
+        "ClientName": "authfsm-conform",
+        "ExplicitAuthFlows": list(requirements.flows),
+        "GenerateSecret": requirements.secret,
+        "PreventUserExistenceErrors": requirements.existence,
+    }
+    if requirements.rotation:
+        # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
+        request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
+        request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
+    with pool.api.setup():
+        reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
+    client = reply.setup_value("UserPoolClient")
+    client_id, secret = client.get("ClientId"), client.get("ClientSecret")
+    if not isinstance(client_id, str) or requirements.secret != isinstance(secret, str):
+        raise Skipped(f"CreateUserPoolClient: {reply.summary}")
+    return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
+
+
 @define(eq=False)
 class PoolProvider(ABC):
     """Provides pools and app clients; rules with the same requirements get the same ones."""
@@ -48,10 +69,7 @@ class PoolProvider(ABC):
     @abstractmethod
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
 
-    def _create_client(
-        self, pool: p.ConformancePool, requirements: p.ClientRequirements
-    ) -> p.ConformanceClient:
-        return create_client(pool, requirements)
+    _create_client = staticmethod(create_client)
 
     def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the first call with these arguments returned, or raise what it raised."""
@@ -66,27 +84,6 @@ class PoolProvider(ABC):
             raise type(created)(created.why)
         result: T = created
         return result
-
-
-def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
-    """Create an app client through the API."""
-    request: dict[str, Any] = {
-        "ClientName": "authfsm-conform",
-        "ExplicitAuthFlows": list(requirements.flows),
-        "GenerateSecret": requirements.secret,
-        "PreventUserExistenceErrors": requirements.existence,
-    }
-    if requirements.rotation:
-        # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
-        request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
-        request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
-    with pool.api.setup():
-        reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
-    client = reply.setup_value("UserPoolClient")
-    client_id, secret = client.get("ClientId"), client.get("ClientSecret")
-    if not isinstance(client_id, str) or requirements.secret != isinstance(secret, str):
-        raise Skipped(f"CreateUserPoolClient: {reply.summary}")
-    return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
 
 
 _CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"

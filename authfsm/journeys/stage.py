@@ -78,7 +78,9 @@ class Stage:
     """How many requests have arrived, and how often an input was returned since the last one."""
 
     def __attrs_post_init__(self) -> None:
-        self.username = _username(self.pool)
+        by_address = {"email": p.EMAIL, "phone_number": p.PHONE}
+        names = [by_address[each] for each in sorted(self.pool.configuration.username_attributes)]
+        self.username = [*names, p.USERNAME][0]
         self._prepare_user()
         self._functions.step = 0
         self._act_between_steps(0)
@@ -162,7 +164,8 @@ class Stage:
         if response in {r.Code, r.VerifySoftwareToken}:
             by_message = response is r.Code and transition.source is not State.SOFTWARE_TOKEN_MFA
             code = self.pool.outbox[-1].code if by_message else self._app_code()
-            return _wrong_code(code) if wrong else code
+            number, digits = int(code.reveal()), len(code.reveal())
+            return Secret(f"{(number + 1) % 10**digits:0{digits}d}") if wrong else code
         value: Secret[str] | None = None
         if response is r.AdminNoSrpAuth:
             value = None if leads_to is State.ADMIN_NO_SRP_AUTH else p.PASSWORD
@@ -252,18 +255,6 @@ class Stage:
         code = self.pool.outbox[-1].code.reveal()
         reply = self.pool.answer("ConfirmSignUp", {**user, "ConfirmationCode": code, **session})
         self.sign_up_session = Secret(reply["Session"])
-
-
-def _username(pool: p.ObservedPool) -> str:
-    attributes = pool.configuration.username_attributes
-    if not attributes:
-        return p.USERNAME
-    return p.EMAIL if "email" in attributes else p.PHONE
-
-
-def _wrong_code(code: Secret[str]) -> Secret[str]:
-    digits = code.reveal()
-    return Secret(f"{(int(digits) + 1) % 10 ** len(digits):0{len(digits)}d}")
 
 
 def drive(stage: Stage) -> Flow:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 
-_JWKS: Final = "/.well-known/jwks.json"
-
 
 @functools.cache
 def _signing_key() -> RSAKey:
@@ -38,32 +36,35 @@ class CognitoMock:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
-        self._running: list[tuple[LocalCognito, ExitStack]] = []
+        self._running: list[LocalCognito] = []
 
     @property
     def cognito(self) -> LocalCognito:
         """The region that answers now; raises RuntimeError while the mock is not in use."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
-        return self._running[-1][0]
+        return self._running[-1]
 
     def start(self) -> LocalCognito:
         """Begin, and return the new region; `stop` ends it."""
         from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
-        cognito, stack = LocalCognito(**{"key": _signing_key(), **self._settings}), ExitStack()
-        boto_hook.answer_all(cognito.exchange)
-        stack.callback(boto_hook.stop_answering, cognito.exchange)
-        _keys_of(cognito, stack)
-        self._running.append((cognito, stack))
+        cognito = LocalCognito(**{"key": _signing_key(), **self._settings})
+        if not _regions:
+            newest = lambda *request: _regions[-1].exchange(*request)  # noqa: E731, PLW0108 - at the time of the request
+            boto_hook.answer_all(newest, _restore)
+            _serve_keys(_restore)
+        _regions.append(cognito)
+        self._running.append(cognito)
         return cognito
 
     def stop(self) -> None:
         """End what `start` began last."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: there is nothing to stop")
-        _, stack = self._running.pop()
-        stack.close()
+        _regions.remove(self._running.pop())
+        if not _regions:
+            _restore.close()
 
     def __enter__(self) -> LocalCognito:
         return self.start()
@@ -162,22 +163,8 @@ _regions: Final[list[LocalCognito]] = []
 _restore: Final = ExitStack()
 
 
-def _keys_of(cognito: LocalCognito, stack: ExitStack) -> None:
-    """Answer requests for the JSON Web Key Sets of the region's pools, until the stack is closed."""
-    if not _regions:
-        _serve_keys(_restore)
-    _regions.append(cognito)
-
-    def end() -> None:
-        _regions.remove(cognito)
-        if not _regions:
-            _restore.close()
-
-    stack.callback(end)
-
-
 def _key_set(url: str) -> bytes | None:
-    issuer = url.removesuffix(_JWKS)
+    issuer = url.removesuffix("/.well-known/jwks.json")
     if issuer == url:
         return None
     found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_regions))

@@ -99,11 +99,6 @@ class SignInSettings(CompletesDocstring):
     unknown_members: tuple[str, ...] = field(default=(), eq=False, repr=False)
     unknown_values: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
-    @explicit_auth_flows.validator
-    def _one_kind_of_values(self, _: Attribute[Names], value: Names) -> None:
-        if value is not None and (why := mixed_values_error(value)):
-            raise BadField(type(self), "explicit_auth_flows", why)
-
     def __attrs_post_init__(self) -> None:
         """Check the names; descriptions may have others, which are then in `unknown_members` or `unknown_values`."""
         listed = " ".join((*self.unknown_values, *self.unknown_members))
@@ -114,6 +109,8 @@ class SignInSettings(CompletesDocstring):
             if unknown := [each for each in map(str, names) if each not in known and each not in exempt]:
                 why = f"cannot have {', '.join(sorted(unknown))}; it can have {', '.join(known)}"
                 raise BadField(type(self), name, why)
+        if why := mixed_values_error(self.explicit_auth_flows or ()):
+            raise BadField(type(self), "explicit_auth_flows", why)
 
     def allows(self, auth_flow: str) -> bool:
         """Return whether the app client allows an AuthFlow; True if its flows are not known."""

@@ -23,7 +23,6 @@ account_rule: Final = RuleCollector("Accounts")
 
 _reference: Final = RuleSource.reference
 _GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding groups to a user pool")
-_NO_GROUP: Final = RuleSource.issue("aws-amplify/amplify-cli", 2214)
 _NOT_FOUND: Final = "ResourceNotFoundException"
 _ROLE: Final = "arn:aws:iam::123456789012:role/{}"
 
@@ -148,7 +147,7 @@ def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
     return [claims_of(user.client, tokens, name) for name in ("AccessToken", "IdToken")]
 
 
-@group_rule("group.unknown", _NO_GROUP)
+@group_rule("group.unknown", RuleSource.issue("aws-amplify/amplify-cli", 2214))
 def _unknown_group(context: RuleContext) -> None:
     """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
     user = context.user_with_working_password()

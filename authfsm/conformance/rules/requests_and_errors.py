@@ -33,7 +33,6 @@ rule: Final = RuleCollector("Errors and replies")
 
 _SESSION_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 13123)
 _CHALLENGE_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 9734)
-_CREATE_CLIENT: Final = RuleSource.reference("CreateUserPoolClient")
 _SECRET_HASH: Final = RuleSource.guide(
     "signing-up-users-in-your-app", "Signing up and confirming user accounts"
 )
@@ -151,8 +150,8 @@ def _add_forbidden_flow(
         return sign_in(user.through(context.client(client=_client_without(flow))))
 
     statement = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
-    attempt = "a flow that is not allowed"
-    client_rule.refused(f"flows.{flow}", _CREATE_CLIENT, CRITICAL, attempt, statement, send)
+    source, attempt = RuleSource.reference("CreateUserPoolClient"), "a flow that is not allowed"
+    client_rule.refused(f"flows.{flow}", source, CRITICAL, attempt, statement, send)
 
 
 _add_forbidden_flow("USER_PASSWORD_AUTH", RuleContext.user_with_working_password, PoolUser.sign_in)

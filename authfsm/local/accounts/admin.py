@@ -32,8 +32,6 @@ _SEARCHABLE: Final = (
     "username", "email", "phone_number", "name", "given_name", "family_name", "preferred_username",
     "cognito:user_status", "status", "sub",
 )  # fmt: skip
-_FILTER: Final = re.compile(r'\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*')
-_PASSWORD_ALPHABETS: Final = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+")
 
 
 def create_user(pool: Core, request: Request) -> Reply:
@@ -82,7 +80,7 @@ def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
 
 
 def _random_password(pool: Core) -> Secret[str]:
-    alphabets = _PASSWORD_ALPHABETS * 5
+    alphabets = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+") * 5
     pairs = zip(alphabets, pool.entropy(len(alphabets)), strict=True)
     return Secret("".join(alphabet[byte % len(alphabet)] for alphabet, byte in pairs))
 
@@ -158,7 +156,7 @@ def _parse_filter(text: str | None) -> Callable[[User], bool]:
     """Return the predicate of a Filter: `name = "value"` or `name ^= "prefix"`; cognito:user_status ignores case."""
     if not text:
         return lambda _: True
-    match = _FILTER.fullmatch(text)
+    match = re.fullmatch(r'\s*([\w:]+)\s*(\^?=)\s*"((?:[^"\\]|\\.)*)"\s*', text)
     if match is None:
         raise error_templates.BAD_FILTER.refusal()
     name, is_prefix = match[1], match[2] == "^="

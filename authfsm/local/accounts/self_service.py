@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Final
 
 from authfsm.base.secret import Secret
 from authfsm.local.accounts import enrolment
@@ -27,17 +26,14 @@ from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
-_RECOVERY_ATTRIBUTES: Final = {"verified_email": "email", "verified_phone_number": "phone_number"}
-_DEFAULT_RECOVERY: Final = ("verified_phone_number", "verified_email")
-
 
 def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
     """Return the attribute to which a recovery code is sent; None if the user has none. `verified=False` accepts any."""
     configured = pool.configuration.account_recovery
-    for mechanism in configured or _DEFAULT_RECOVERY:
-        attribute = _RECOVERY_ATTRIBUTES.get(mechanism)
+    for mechanism in configured or ("verified_phone_number", "verified_email"):
+        attribute = mechanism.removeprefix("verified_")  # admin_only is no attribute
         is_verified = user.attributes.get(f"{attribute}_verified") == "true"
-        if attribute is None or (verified and not is_verified):
+        if verified and not is_verified:
             continue
         if configured and attribute == "phone_number" and State.SMS_MFA in user.mfa_enabled:
             continue
@@ -258,10 +254,6 @@ def delete_user(pool: Core, user: User, _: Request) -> None:
     pool.users.remove(user)
 
 
-# "If you have never called SetUserPoolClientSessionConfiguration ... 60 minutes" -- AWS API reference
-_CLIENT_DEFAULT: Final = {"SSOSession": {"MaxValidityMinutes": 60}}
-
-
 def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
     if request.get(member, values[0]) not in values:
         value, name = request[member], lower_first(member)
@@ -332,7 +324,8 @@ def get_user_pool_client_session_configuration(pool: Core, request: Request) -> 
     """Answer GetUserPoolClientSessionConfiguration: return the app client's setting."""
     client_id = pool.client(request).client_id
     configuration = pool.session_configurations.get(client_id)
-    settings = _CLIENT_DEFAULT if configuration is None else configuration.settings
+    # "If you have never called SetUserPoolClientSessionConfiguration ... 60 minutes" -- AWS API reference
+    settings = configuration.settings if configuration else {"SSOSession": {"MaxValidityMinutes": 60}}
     return {"UserPoolId": request["UserPoolId"], "ClientId": client_id, **settings}
 
 

@@ -20,7 +20,6 @@ TARGET_PREFIX: Final = "AWSCognitoIdentityProviderService."
 """The header X-Amz-Target consists of this prefix and the operation's name."""
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
-_SCOPE: Final = re.compile(r"Credential=[^/,]*/\d+/([\w-]+)/")
 
 
 @frozen
@@ -55,7 +54,7 @@ def answer_http(
 
 def signing_region(authorization: str) -> str | None:
     """Return the AWS region in an Authorization header of Signature Version 4; None if it has none."""
-    found = _SCOPE.search(authorization)
+    found = re.search(r"Credential=[^/,]*/\d+/([\w-]+)/", authorization)
     return found[1] if found else None
 
 

@@ -11,6 +11,7 @@ import copy
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache, partial
 from typing import Any, Final
 from weakref import WeakSet
@@ -90,32 +91,22 @@ def _text(header: str | bytes | None) -> str:
 
 
 _hooked: Final[WeakSet[Any]] = WeakSet()  # the events of the clients that `boto_client` made
-_answers: Final[list[Answer]] = []
-_original: Any = None
 
 
-def answer_all(answer: Answer) -> None:
-    """Answer the requests of all boto3 cognito-idp clients, except those of `boto_client` and those with an endpoint_url."""
-    global _original
-    if not _answers:
-        _original, _ENDPOINT.make_request = _ENDPOINT.make_request, _make_request
-    _answers.append(answer)
+def answer_all(answer: Answer, stack: ExitStack) -> None:
+    """Answer all boto3 cognito-idp clients until the stack is closed, except those of `boto_client` or with an endpoint_url."""
+    original = _ENDPOINT.make_request
 
+    def make_request(endpoint: Any, operation: Any, request: Any) -> Any:
+        found = _HOST.match(endpoint.host)
+        events = endpoint._event_emitter  # noqa: SLF001 - botocore has no public access to the events of a client
+        if found and events not in _hooked:
+            endpoint = copy.copy(endpoint)
+            endpoint._event_emitter = _LocalEvents(events, answer, found[2])  # noqa: SLF001 - the same
+        return original(endpoint, operation, request)
 
-def stop_answering(answer: Answer) -> None:
-    """Undo `answer_all`."""
-    _answers.remove(answer)
-    if not _answers:
-        _ENDPOINT.make_request = _original
-
-
-def _make_request(endpoint: Any, operation: Any, request: Any) -> Any:
-    found = _HOST.match(endpoint.host)
-    events = endpoint._event_emitter  # noqa: SLF001 - botocore has no public access to the events of a client
-    if found and events not in _hooked:
-        endpoint = copy.copy(endpoint)
-        endpoint._event_emitter = _LocalEvents(events, _answers[-1], found[2])  # noqa: SLF001 - botocore has no public access to the events of a client
-    return _original(endpoint, operation, request)
+    _ENDPOINT.make_request = make_request
+    stack.callback(setattr, _ENDPOINT, "make_request", original)
 
 
 class _LocalEvents:

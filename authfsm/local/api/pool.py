@@ -6,9 +6,9 @@ import copy
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from attrs import fields
+from attrs import fields_dict
 
 from authfsm.base.clock import Clock, checked_clock, utc_now
 from authfsm.base.concurrency import ForkSafeLock
@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
     from authfsm.drivers.boto import Cognito
-
-_CLIENT_SETTINGS: Final = frozenset(each.name for each in fields(AppClient))
 
 
 class LocalPool(DisplayMixin):
@@ -119,7 +117,9 @@ class LocalPool(DisplayMixin):
     ) -> None:
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
-        client_settings = {name: settings.pop(name) for name in _CLIENT_SETTINGS & set(settings)}
+        client_settings = {
+            name: settings.pop(name) for name in fields_dict(AppClient).keys() & settings.keys()
+        }
         pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         configuration = PoolConfiguration(
             pool_id=pool_id, issuer=pool_operations.cognito_issuer(pool_id) if issuer is None else issuer,
@@ -306,8 +306,9 @@ class LocalPool(DisplayMixin):
             raise ValueError("username must be text that is not empty")
         groups, own = to_tuple(groups), {"email": email, "phone_number": phone_number, **(attributes or {})}
         known = {name: value for name, value in own.items() if value is not None}
-        texts = {"password": password, "totp_secret": totp_secret, **known}
-        check_types("str", {**texts, **{f"groups[{n}]": each for n, each in enumerate(groups)}})
+        wrapped = {"password": password, "totp_secret": totp_secret}
+        check_types("str", {name: each for name, each in wrapped.items() if each is not None})
+        check_types("str", {**known, **{f"groups[{n}]": each for n, each in enumerate(groups)}})
         check_types("bool", {"verified": verified, "temporary": temporary, "enabled": enabled})
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
         check_names("status", [status] if status else (), [each.value for each in Status])

@@ -16,7 +16,7 @@ from attrs import evolve, fields
 from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.field_checks import check_type
+from authfsm.local.config.field_checks import check_types
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.local.state.codes import Entropy, random_text
@@ -73,15 +73,12 @@ def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
         check_settings(core, conflicts)
     except PoolRefusal as refusal:
         advice = f'change them, or set accept=["{_CONFLICTS}"]'
-        raise ValueError(
-            f"Cognito refuses these settings ({refusal.message.rstrip('.')}): {advice}"
-        ) from None
+        why = refusal.message.rstrip(".")
+        raise ValueError(f"Cognito refuses these settings ({why}): {advice}") from None
 
 
 def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
-    check_settings(
-        core, (*settings_conflicts.pool_conflicts(pool), *settings_conflicts.request_conflicts(pool))
-    )
+    check_settings(core, settings_conflicts.request_conflicts(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
@@ -179,9 +176,6 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     return descriptions.mfa_config(core.configuration)
 
 
-_POOL_ID_ALPHABET: Final = string.ascii_letters + string.digits
-
-
 def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
     """Raise TypeError for a setting that is no field of these classes; the message has no values: they may be secret."""
     known = {each.name for kind in classes for each in fields(kind) if each.init}
@@ -193,13 +187,13 @@ def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
 
 def new_pool_id(region: str, entropy: Entropy) -> str:
     """Return a random pool id."""
-    check_type("region", region, "str")
-    return f"{region}_{random_text(entropy, 9, _POOL_ID_ALPHABET)}"
+    check_types("str", {"region": region})
+    return f"{region}_{random_text(entropy, 9, string.ascii_letters + string.digits)}"
 
 
 def cognito_issuer(pool_id: str) -> str:
     """Return the issuer of a pool's tokens at AWS."""
-    check_type("pool_id", pool_id, "str")
+    check_types("str", {"pool_id": pool_id})
     return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
 
 

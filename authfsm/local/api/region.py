@@ -285,13 +285,6 @@ class LocalCognito(DisplayMixin):
             )
         return found if found is not None and region in {None, found.region} else self._nowhere
 
-    def create_pool(self, request: Request, region: str) -> LocalPool:
-        """Add the pool of a CreateUserPool request, without an app client; raise PoolRefusal as Cognito refuses."""
-        pool_id = pool_operations.new_pool_id(region, self._entropy)
-        pool = self.restore(pool_id, pool_operations.created_description(self._nowhere._core, request))  # noqa: SLF001 - same package
-        self.add(pool)
-        return pool
-
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
         """Return a pool with the settings of a description, without an app client and without adding it."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
@@ -315,7 +308,10 @@ def _issuer_of(token: str) -> str:
 
 
 def _create_user_pool(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
-    pool = cognito.create_pool(request, region or cognito.region)
+    nowhere = cognito._nowhere._core  # noqa: SLF001 - same module
+    pool_id = pool_operations.new_pool_id(region or cognito.region, nowhere.entropy)
+    pool = cognito.restore(pool_id, pool_operations.created_description(nowhere, request))
+    cognito.add(pool)
     return pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})
 
 

@@ -6,23 +6,19 @@ Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Any, Literal
 
 from attrs import field, frozen
-from attrs.validators import optional
 
-from authfsm.local.config.field_checks import typed, validator
+from authfsm.local.config.field_checks import typed
 
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
     """Convert a number of seconds, as in a configuration file, to a timedelta."""
-    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
-
-
-_IS_DURATION: Final = validator(
-    lambda value: isinstance(value, timedelta) and value >= timedelta(0),
-    "a timedelta or a number of seconds from 0",
-)
+    found: Any = timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    if found is not None and (not isinstance(found, timedelta) or found < timedelta(0)):
+        raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds from 0")
+    return found
 
 
 @frozen(field_transformer=typed)
@@ -129,9 +125,7 @@ class Contradictions:
     device_replaces_mfa_enabled_later: bool = False
     software_token_works_until_replaced: bool = True
     confirm_sign_up_always_has_session: bool = True
-    timestamp_tolerance: timedelta | None = field(
-        default=None, converter=_to_timedelta, validator=optional(_IS_DURATION)
-    )
+    timestamp_tolerance: timedelta | None = field(default=None, converter=_to_timedelta)
     custom_challenge_in_admin_flows: bool = False
     custom_challenge_after_device: bool = False
     custom_auth_may_name_mfa: bool = False

@@ -19,7 +19,6 @@ from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
 
-_SECRET_MEMBERS: Final = {"ClientSecret", "GenerateSecret"}
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 _DEFAULT_POLICY: Final = c.PasswordPolicy()
@@ -152,7 +151,7 @@ def client_settings(client: Structure) -> dict[str, Any]:
             name: int(token_validity(client, member).total_seconds())
             for member, name in _VALIDITY_FIELDS.items()
         },
-        "client_description": {name: each for name, each in client.items() if name not in _SECRET_MEMBERS},
+        "client_description": _without(client, {"ClientSecret", "GenerateSecret"}),
     }
     return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import Attribute
@@ -32,11 +32,6 @@ def validator(is_valid: Callable[[Any], bool], rule: str) -> Validator:
     return check
 
 
-def one_of(allowed: Collection[Any]) -> Validator:
-    """Return a validator that requires one of these values."""
-    return validator(lambda value: value in allowed, f"one of {', '.join(map(str, allowed))}")
-
-
 def within(shape: str, unit: str, least: int | None = None) -> Validator:
     """Return a validator that requires a number in the range of a shape of the API's model; `least` replaces its minimum."""
     low, high = request_members.bounds(shape)
@@ -48,25 +43,19 @@ def fits(shape: str) -> Validator:
     """Return a validator that requires text which has the length and the characters of a shape of the API's model."""
 
     def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
-        for why in request_members.broken_constraints(shape, value):
-            raise ValueError(f"{attribute.name}: {why}")
+        for why in request_members.violations(shape, value, attribute.name):
+            raise ValueError(why)
 
     return check
 
 
-def check_type(name: str, value: Any, annotation: str) -> None:
-    """Raise TypeError unless a value has the type of an annotation, one of `_TYPES`; the message does not show the value."""
-    kind, description = _TYPES[annotation]
-    found = type(value.reveal() if isinstance(value, Secret) else value)
-    if not issubclass(found, kind) or (kind is int and found is bool):
-        raise TypeError(f"{name} must be {description}, not of type {found.__name__}")
-
-
 def check_types(annotation: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError unless all values that are not None have the type of an annotation."""
+    """Raise TypeError, which does not show the value, unless all values have the type of an annotation, one of `_TYPES`."""
+    kind, description = _TYPES[annotation]
     for name, value in values.items():
-        if value is not None:
-            check_type(name, value, annotation)
+        found = type(value.reveal() if isinstance(value, Secret) else value)
+        if not issubclass(found, kind) or (kind is int and found is bool):
+            raise TypeError(f"{name} must be {description}, not of type {found.__name__}")
 
 
 def typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
@@ -77,9 +66,10 @@ def typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
 def _typed(attribute: Attribute[Any]) -> Any:
     annotation, _, others = str(attribute.type).partition(" | ")
     if annotation.startswith("Literal"):
-        own = one_of(literal_eval(annotation.removeprefix("Literal")))
+        allowed = literal_eval(annotation.removeprefix("Literal"))
+        own = validator(lambda value: value in allowed, f"one of {', '.join(map(str, allowed))}")
     elif annotation in _TYPES:
-        own = lambda _, each, value: check_type(each.name, value, annotation)  # noqa: E731 - a validator like the others
+        own = lambda _, each, value: check_types(annotation, {each.name: value})  # noqa: E731 - a validator like the others
     else:
         return attribute.validator
     both = and_(own, *filter(None, [attribute.validator]))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from string import ascii_lowercase, ascii_uppercase, digits, punctuation
 from typing import Any, Final, Literal
 
-from attrs import Attribute, Factory, field, frozen
+from attrs import Factory, field, frozen
 from attrs.converters import optional
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
@@ -40,7 +40,6 @@ _LONGEST_ACR_VALUE: Final = 64
 
 
 _LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
-_NOT_EMPTY: Final = validator(bool, "text that is not empty")
 _IS_DOMAIN: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
     "a domain, for example example.com, without a scheme and a port",
@@ -91,7 +90,9 @@ class AppClient(WrapsSecrets):
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
-    client_secret: Secret[str] | None = field(default=None, converter=secret, validator=_NOT_EMPTY)
+    client_secret: Secret[str] | None = field(
+        default=None, converter=secret, validator=validator(bool, "text that is not empty")
+    )
     explicit_auth_flows: frozenset[str] = field(default=CURRENT_FLOW_VALUES, converter=_flows)
     auth_session_validity: int = field(
         default=auth_flows.AUTH_SESSION_VALIDITY, validator=within("AuthSessionValidityType", "minutes")
@@ -110,15 +111,12 @@ class AppClient(WrapsSecrets):
     secret_dates: tuple[float, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        """Check the classes of settings."""
+        """Check the classes of settings, and the flows."""
         _check_classes(self)
-
-    @explicit_auth_flows.validator
-    def _known_flows(self, _: Attribute[Any], value: frozenset[str]) -> None:
         # The description of a real app client may allow flows that local pools do not support. They are kept, and allow nothing.
         described = self.client_description.get("ExplicitAuthFlows", ())
-        check_names("explicit_auth_flows", value, sorted({*ALL_FLOW_VALUES, *described}))
-        if error := auth_flows.mixed_values_error(value):
+        check_names("explicit_auth_flows", self.explicit_auth_flows, sorted({*ALL_FLOW_VALUES, *described}))
+        if error := auth_flows.mixed_values_error(self.explicit_auth_flows):
             raise ValueError(f"explicit_auth_flows {error}")
 
     @property
@@ -353,10 +351,7 @@ class PoolConfiguration:
         # The description of a real pool may have standard attributes that are newer than this package.
         known = [each for each in own if self.pool_description or each.startswith(("custom:", "dev:custom:"))]
         check_names("schema", own, [*STANDARD_ATTRIBUTES, "custom:NAME", *known])
-
-    @mfa_methods.validator
-    def _has_method_if_required(self, _: Attribute[Any], value: tuple[State, ...]) -> None:
-        if self.mfa == "ON" and not value:
+        if self.mfa == "ON" and not self.mfa_methods:
             raise ValueError("mfa_methods is empty, but mfa='ON' requires at least one method")
 
     @property

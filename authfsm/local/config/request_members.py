@@ -29,7 +29,6 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
-_TOO_SHORT: Final = "Member must have length greater than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _USER_MEMBERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
@@ -49,11 +48,6 @@ def bounds(shape: str) -> tuple[int, int]:
     return _model()["shapes"][shape]["min"], _model()["shapes"][shape]["max"]
 
 
-def broken_constraints(shape: str, value: Any) -> Iterator[str]:
-    """Yield what a shape requires and a value of its type does not fulfil."""
-    return (each.rpartition("constraint: ")[2] for each in _violations(shape, value, ""))
-
-
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     """Return a request without unknown members and without null; refuse members of a wrong type or out of bounds."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
@@ -66,8 +60,8 @@ def check_constraints(
     """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values."""
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
-    violations = ((each, each.rpartition("constraint: ")[2]) for each in _violations(name, members, ""))
-    broken = {each: why for each, why in violations if not about_user or why.startswith(_TOO_LONG)}
+    all_broken = ((each, each.rpartition("constraint: ")[2]) for each in violations(name, members, ""))
+    broken = {each: why for each, why in all_broken if not about_user or why.startswith(_TOO_LONG)}
     if found := list(broken):
         are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
         # A message that begins so is about a secret, whose value it does not show.
@@ -78,27 +72,26 @@ def check_constraints(
         refuse("invalid-names" if are_names else "", refusal)
 
 
-def _violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
+def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
+    """Yield the messages about the constraints of a shape that a value of its type breaks; `path` is the value's name."""
     shape = dict(_model()["shapes"][shape_name])
     secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # for values in a map, too
     kind = shape["type"]
     prefix = f"{path}." if path else ""
     if kind == "structure":
         for name, each in value.items():
-            yield from _violations(
-                shape["members"][name], each, f"{prefix}{lower_first(name)}", secret=secret
-            )
+            yield from violations(shape["members"][name], each, f"{prefix}{lower_first(name)}", secret=secret)
         return
     if kind in {"string", "list", "map"}:
         yield from _length_violations(shape, value, path)
     if kind == "map":
         for key, each in value.items():
             most = {"max": _MAX_LENGTHS_IN_MAPS.get(key, len(each)), "sensitive": True}
-            yield from _violations(shape["value"], each, f"{path}.{key}", secret=secret)
+            yield from violations(shape["value"], each, f"{path}.{key}", secret=secret)
             yield from _length_violations(most, each, f"{path}.{key}")
     if kind == "list":
         for number, each in enumerate(value, 1):
-            yield from _violations(shape["member"], each, f"{prefix}{number}.member", secret=secret)
+            yield from violations(shape["member"], each, f"{prefix}{number}.member", secret=secret)
     if kind == "string" and "enum" in shape and value not in shape["enum"]:
         allowed = f"[{', '.join(shape['enum'])}]"
         yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
@@ -109,7 +102,9 @@ def _violations(shape_name: str, value: Any, path: str, *, secret: bool = False)
 
 def _length_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if len(value) < shape.get("min", 0):
-        yield _violation(shape, value, path, f"{_TOO_SHORT} {shape['min']}")
+        yield _violation(
+            shape, value, path, f"Member must have length greater than or equal to {shape['min']}"
+        )
     if len(value) > shape.get("max", len(value)):
         yield _violation(shape, value, path, f"{_TOO_LONG} {shape['max']}")
 

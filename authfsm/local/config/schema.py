@@ -22,7 +22,6 @@ def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> No
         raise ValueError(f"{name} has {', '.join(repeated)} twice")
 
 
-_NUMBER: Final = re.compile(r"[+-]?\d+")
 _LONGEST_NUMBER: Final = 40
 
 
@@ -55,7 +54,7 @@ class SchemaAttribute:
     def violation(self, value: str) -> str | None:
         """Return why a value is not valid; None if it is valid. Cognito's messages for this are not known."""
         if self.data_type == "Number":
-            if not _NUMBER.fullmatch(value):
+            if not re.fullmatch(r"[+-]?\d+", value):
                 return "The value is not a number"
             # A bound has fewer digits; converting a million digits to an integer would take long.
             if len(value) <= _LONGEST_NUMBER and _within(int(value), self.min_value, self.max_value):

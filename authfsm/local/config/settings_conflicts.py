@@ -17,7 +17,6 @@ from authfsm.protocol.auth_flows import mixed_values_error
 from authfsm.settings.descriptions import Structure, token_validity
 
 _LITE: Final = "The following features need to be disabled for the LITE pricing tier configured:"
-_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,40}")
 _LONGEST: Final = 2048
 CONSTRAINTS: Final = {
     # AttributeDataType: (the member with constraints, its two members, the quantity in messages)
@@ -71,7 +70,7 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
         yield "Required custom attributes are not supported currently."
     group, low, high, unit = CONSTRAINTS.get(kind, ("", "", "", ""))
     limits = attribute.get(group, {})
-    if not all(_INTEGER.fullmatch(each) for each in limits.values()):
+    if not all(re.fullmatch(r"[+-]?[0-9]{1,40}", each) for each in limits.values()):
         yield f"Invalid {group} for schema attribute {name}"
     elif kind == "String" and any(int(each) > _LONGEST for each in limits.values()):
         yield f"user.{name}: String attributes cannot have a length of more than {_LONGEST}"
@@ -80,7 +79,8 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
 
 
 def request_conflicts(pool: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses settings in a request which a pool's description may have together."""
+    """Yield why Cognito refuses settings in a request: also those that a pool's description may have together."""
+    yield from pool_conflicts(pool)
     days = pool.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
     if days and pool.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"

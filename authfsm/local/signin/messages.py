@@ -26,8 +26,6 @@ from authfsm.local.state.core import Core, Request
 from authfsm.local.state.users import User, VerificationCode
 
 _CODE, _LINK, _USERNAME = "{####}", "{##Click Here##}", "{username}"
-_SENDER_NAMES: Final = {"EMAIL": "Email", "SMS": "SMS"}
-_TEXT_MEMBERS: Final = {"EMAIL": "emailMessage", "SMS": "smsMessage"}
 
 
 @frozen
@@ -53,7 +51,7 @@ class Delivery:
 def send(pool: Core, delivery: Delivery) -> None:
     """Put a message into the outbox, and call the pool's Lambda functions for it: a custom sender or CustomMessage."""
     subject = text = None
-    sender = _SENDER_NAMES[delivery.medium]
+    sender = {"EMAIL": "Email", "SMS": "SMS"}[delivery.medium]
     plain = b64encode(delivery.code.reveal().encode()).decode()  # not encrypted: a local pool has no AWS KMS
     request = {"type": f"custom{sender}SenderRequestV1", "code": plain}
     if delivery.call(pool, f"Custom{sender}Sender", request) is None:
@@ -72,7 +70,7 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
     }
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
-    member = _TEXT_MEMBERS[delivery.medium]
+    member = {"EMAIL": "emailMessage", "SMS": "smsMessage"}[delivery.medium]
     if response is None or (text := response.text(member)) is None:
         return None, None
     if _CODE not in text and _LINK not in text:

@@ -27,7 +27,6 @@ from authfsm.protocol.states import State
 # Used and expired sessions are remembered, within these limits, because they have error messages of their own.
 _REMEMBERED_FOR: Final = timedelta(hours=1)
 _MAX_REMEMBERED: Final = 10_000
-_PROOF_FAILED: Final = {"CodeMismatchException", "ExpiredCodeException"}
 
 
 @frozen
@@ -180,8 +179,8 @@ class Sessions(TrackedDicts):
         except PoolRefusal as refusal:
             # "Step-up authentication is all-or-nothing ... fails any challenge, the step-up attempt
             # fails entirely" -- developer guide, "Step-up authentication with the USER_AUTH flow"
-            failed = bool(pending.attempt.target_level) and refusal.code in _PROOF_FAILED
-            pending.used = failed or not refusal.survives
+            proof_failed = refusal.code in {"CodeMismatchException", "ExpiredCodeException"}
+            pending.used = not refusal.survives or (bool(pending.attempt.target_level) and proof_failed)
             raise
         pending.used = True
 

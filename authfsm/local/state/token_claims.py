@@ -6,7 +6,7 @@ completed factors fully satisfy" -- developer guide, "Authentication levels with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -60,12 +60,6 @@ def amr_claim(methods: Collection[str]) -> tuple[str, ...]:
     """Return the claim `amr`: "mfa" is "added when the user completes two or more distinct factors"."""
     distinct = tuple(dict.fromkeys(methods))
     return (*distinct, "mfa") if len(distinct) > 1 else distinct
-
-
-def acr_claim(methods: Iterable[str], names: Sequence[str]) -> str | None:
-    """Return the claim `acr`, the name of the highest satisfied level; None if the methods satisfy none."""
-    level = acr_level(methods)
-    return names[level - 1] if level else None
 
 
 _NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": such a group comes last.
@@ -179,11 +173,9 @@ _EXCLUDED: Final = frozenset(
         "nonce", "origin_jti", "sub", "token_use",
     }
 )  # fmt: skip
-_EXCLUDED_IN_ID: Final = _EXCLUDED | {"aud"}
 _EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {
     "client_id", "device_key", "event_id", "scope", "username", "version",
 }  # fmt: skip
-_RESERVED_PREFIXES: Final = ("cognito:", "dev:")
 
 
 @frozen
@@ -199,7 +191,7 @@ class TokenChanges:
         """Return the claims with these changes; changes to `excluded` and reserved claims are ignored."""
 
         def changeable(name: str) -> bool:
-            return name not in excluded and not name.startswith(_RESERVED_PREFIXES)
+            return name not in excluded and not name.startswith(("cognito:", "dev:"))
 
         rest = {n: v for n, v in claims.items() if n not in self.suppress or not changeable(n)}
         return {**rest, **{name: value for name, value in self.add.items() if changeable(name)}}
@@ -222,7 +214,7 @@ class ClaimOverrides:
             changed["cognito:roles"] = list(self.roles)
         if self.preferred_role is not None:
             changed["cognito:preferred_role"] = self.preferred_role
-        return self.id_token.apply(changed, _EXCLUDED_IN_ID)
+        return self.id_token.apply(changed, _EXCLUDED | {"aud"})
 
     def apply_to_access(self, claims: Mapping[str, Any]) -> dict[str, Any]:
         """Return the claims of the access token, with the changes."""

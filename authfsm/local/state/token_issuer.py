@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _KEY_BITS: Final = 2048
 _TO_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
 _KEPT_AFTER_EXPIRY: Final = timedelta(days=1)
-_SESSION_ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
 @cache
@@ -157,14 +156,15 @@ class TokenIssuer(TrackedDicts):
         self._remove_old(now)
         expires = now + timedelta(seconds=client.refresh_token_validity)
         family = TokenFamily(user, client, self.uuid(), auth_time, device_key, user.sign_outs, expires)
-        family.amr, family.acr = amr, token_claims.acr_claim(amr, self.configuration.acr_values)
+        level = token_claims.acr_level(amr)
+        family.amr, family.acr = amr, self.configuration.acr_values[level - 1] if level else None
         if max_sessions is not None:
             # "the next successful authentication automatically evicts that user's least recently used
             # token session before it creates the new session" -- AWS API reference, MaxPerUser
             sessions = sorted(self.sessions_of(user), key=lambda each: each[0].last_active)
             for _, least_used in sessions[: max(len(sessions) - max_sessions + 1, 0)]:
                 self.end_session(least_used)
-            session_id = f"tkn{random_text(self._entropy, 25, _SESSION_ALPHABET)}"
+            session_id = f"tkn{random_text(self._entropy, 25, string.ascii_lowercase + string.digits)}"
             family.session = TokenSession(session_id, now, now)
         self.restore(family)
         return {**self._access_and_id(family, overrides), "RefreshToken": self._new_refresh_token(family)}
