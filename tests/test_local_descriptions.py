@@ -166,7 +166,7 @@ class TestLike:
         assert settings.webauthn == WebAuthnConfiguration("example.com", "required")
         assert settings.verified_before_update == ("email",)
         assert settings.attributes.required == ("email",)
-        assert settings.attributes.find("custom:seats") == SchemaAttribute(
+        assert settings.attributes.all["custom:seats"] == SchemaAttribute(
             "custom:seats", "Number", min_value=1, max_value=9
         )
         assert settings.allow_admin_create_user_only

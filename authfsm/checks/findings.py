@@ -50,14 +50,9 @@ class Remediation:
     settings: Mapping[str, Any] = field(converter=frozen_mapping)
 
     def __str__(self) -> str:
-        fields = (f"{name} = {_setting_text(value)}" for name, value in self.settings.items())
+        texts = {n: each if isinstance(each, str) else json.dumps(each) for n, each in self.settings.items()}
+        fields = (f"{name} = {'left out' if text == 'null' else text}" for name, text in texts.items())
         return f"{self.operation}: {', '.join(fields)}"
-
-
-def _setting_text(value: Any) -> str:
-    if value is None:
-        return "left out"
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 @frozen

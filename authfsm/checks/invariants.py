@@ -158,14 +158,6 @@ def _unbounded(found: Exploration) -> Iterator[Fault]:
     return _loops(found, lambda t: not any(each.applies_to(t) for each in bounds), "without end")
 
 
-def _unattended(found: Exploration) -> Iterator[Fault]:
-    """Return the loops in which a faulty server could keep a driver for ever, because no step needs new input."""
-    # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
-    return _loops(
-        found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED, "without new input from the caller"
-    )
-
-
 def _loops(found: Exploration, repeats: Callable[[Transition], bool], how: str) -> Iterator[Fault]:
     free = {here: [m for m in moves if repeats(m.transition)] for here, moves in found.moves.items()}
     known: list[frozenset[str]] = []
@@ -244,7 +236,10 @@ INVARIANTS: Final = (
     Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a documented"
               " exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, by a lock-out, or because a value can be used only once.", _unbounded),
-    Invariant("unattended", "Drivers follow no loop without new input from the caller.", _unattended),
+    Invariant("unattended", "Drivers follow no loop without new input from the caller.",
+              # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
+              lambda found: _loops(found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED,
+                                   "without new input from the caller")),
     Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),

@@ -84,7 +84,7 @@ class PoolDescription:
         return evolve(
             pool,
             prevent_user_existence_errors=parsed.user_existence_errors,
-            auth_session_validity=parsed.auth_session_validity,
+            auth_session_validity=token_validity(parsed.user_pool_client, "AuthSessionValidity"),
             refresh_token_validity=token_validity(parsed.user_pool_client, "RefreshTokenValidity"),
         )
 

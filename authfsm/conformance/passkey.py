@@ -15,17 +15,11 @@ from typing import Any
 from attrs import define, field
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from fido2 import webauthn
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
-from fido2.webauthn import (
-    Aaguid,
-    AttestationObject,
-    AttestedCredentialData,
-    AuthenticatorData,
-    CollectedClientData,
-)
 
-_FLAG = AuthenticatorData.FLAG
+_FLAG = webauthn.AuthenticatorData.FLAG
 
 
 @define
@@ -44,20 +38,20 @@ class VirtualPasskey:
         self._user_handle = options["user"]["id"]
         cose: Any = ES256
         public_key = cose.from_cryptography_key(self._key.public_key())
-        attested = AttestedCredentialData.create(Aaguid.NONE, self._id, public_key)
+        attested = webauthn.AttestedCredentialData.create(webauthn.Aaguid.NONE, self._id, public_key)
         flags = _FLAG.UP | _FLAG.UV | _FLAG.AT
-        data = AuthenticatorData.create(self._rp_id_hash(), flags, 0, attested)
+        data = webauthn.AuthenticatorData.create(self._rp_id_hash(), flags, 0, attested)
         client_data = self._client_data("webauthn.create", options["challenge"])
         return self._credential(
             clientDataJSON=websafe_encode(client_data),
-            attestationObject=websafe_encode(AttestationObject.create("none", data, {})),
+            attestationObject=websafe_encode(webauthn.AttestationObject.create("none", data, {})),
             transports=["internal"],
         )
 
     def sign(self, options: str) -> str:
         """Return the AuthenticationResponseJSON, as text, for CREDENTIAL_REQUEST_OPTIONS."""
         client_data = self._client_data("webauthn.get", json.loads(options)["challenge"])
-        data = AuthenticatorData.create(self._rp_id_hash(), _FLAG.UP | _FLAG.UV, 0)
+        data = webauthn.AuthenticatorData.create(self._rp_id_hash(), _FLAG.UP | _FLAG.UV, 0)
         signature = self._key.sign(data + client_data.hash, ec.ECDSA(hashes.SHA256()))
         return json.dumps(
             self._credential(
@@ -71,9 +65,9 @@ class VirtualPasskey:
     def _rp_id_hash(self) -> bytes:
         return hashlib.sha256(self.rp_id.encode()).digest()
 
-    def _client_data(self, kind: str, challenge: str) -> CollectedClientData:
+    def _client_data(self, kind: str, challenge: str) -> webauthn.CollectedClientData:
         origin = f"https://{self.rp_id}"
-        return CollectedClientData.create(kind, websafe_decode(challenge), origin)
+        return webauthn.CollectedClientData.create(kind, websafe_decode(challenge), origin)
 
     def _credential(self, **response: Any) -> dict[str, Any]:
         credential_id = websafe_encode(self._id)

@@ -75,7 +75,8 @@ def _summary(results: Results) -> Iterator[str]:
     yield from _header(["", *Outcome, "critical failures"], "---:")
     for result in results.endpoints:
         counts = [result.count(each) for each in Outcome]
-        yield _row([result.endpoint.name, *counts, result.critical_failures])
+        critical = sum(each.severity is RuleSeverity.CRITICAL for each in result.verdicts.values())
+        yield _row([result.endpoint.name, *counts, critical])
     yield ""
     yield from _paragraphs("The severity of a failure:")
     for severity in RuleSeverity:

@@ -14,7 +14,7 @@ from attrs import field, frozen
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import PoolProvider
 from authfsm.conformance.rule import ConformanceRule, RuleContext
-from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleSeverity, RuleVerdict, Skipped
+from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleVerdict, Skipped
 
 RULE_TIMEOUT: Final = 30.0  # seconds
 
@@ -44,11 +44,6 @@ class EndpointResult:
     def count(self, outcome: Outcome) -> int:
         """Return how many rules have an outcome."""
         return sum(each.outcome is outcome for each in self.verdicts.values())
-
-    @property
-    def critical_failures(self) -> int:
-        """The number of critical failures."""
-        return sum(each.severity is RuleSeverity.CRITICAL for each in self.verdicts.values())
 
 
 @frozen

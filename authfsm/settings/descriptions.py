@@ -49,7 +49,6 @@ TOKEN_VALIDITIES: Final = {
 _VALIDITIES: Final = {**TOKEN_VALIDITIES, "AuthSessionValidity": ("", "minutes", AUTH_SESSION_VALIDITY)}
 _DEEPEST: Final = 32
 """How many levels of nesting are allowed in a member that the model does not have; AWS's members have at most six."""
-_UNITS: Final = frozenset({"seconds", "minutes", "hours", "days"})
 
 
 @cache
@@ -159,11 +158,6 @@ class Descriptions:
         value: str = (self.user_pool_client or {}).get("PreventUserExistenceErrors", "LEGACY")
         return value
 
-    @property
-    def auth_session_validity(self) -> timedelta:
-        """AuthSessionValidity, or its default."""
-        return token_validity(self.user_pool_client or {}, "AuthSessionValidity")
-
 
 def token_validity(client: Structure, name: str) -> timedelta:
     """Return the lifetime of a token, or of a session (AuthSessionValidity), in a UserPoolClient.
@@ -177,13 +171,9 @@ def token_validity(client: Structure, name: str) -> timedelta:
     if not number:
         return timedelta(**{unit: default})
     unit = client.get("TokenValidityUnits", {}).get(member, unit)
-    if unit not in _UNITS:
-        why = f"must be one of {', '.join(sorted(_UNITS))}"
+    if unit not in (units := known_names("UserPoolClient.TokenValidityUnits.AccessToken")):
+        why = f"must be one of {', '.join(sorted(units))}"
         raise _wrong(f"UserPoolClient.TokenValidityUnits.{member}", why)
-    return _timedelta(name, unit, number)
-
-
-def _timedelta(name: str, unit: str, number: int) -> timedelta:
     try:
         return timedelta(**{unit: number})
     except OverflowError:

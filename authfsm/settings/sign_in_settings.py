@@ -109,8 +109,8 @@ class SignInSettings(CompletesDocstring):
             if unknown := [each for each in map(str, names) if each not in known and each not in exempt]:
                 why = f"cannot have {', '.join(sorted(unknown))}; it can have {', '.join(known)}"
                 raise BadField(type(self), name, why)
-        if why := mixed_values_error(self.explicit_auth_flows or ()):
-            raise BadField(type(self), "explicit_auth_flows", why)
+        if mixed := mixed_values_error(self.explicit_auth_flows or ()):
+            raise BadField(type(self), "explicit_auth_flows", mixed)
 
     def allows(self, auth_flow: str) -> bool:
         """Return whether the app client allows an AuthFlow; True if its flows are not known."""

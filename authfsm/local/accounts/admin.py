@@ -145,7 +145,7 @@ def list_users(pool: Core, request: Request) -> Reply:
     found = {user.username: user for user in pool.users if matches(user)}
     reply = paginate(found, list_members, request, "Users", position_member="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
-        if any(pool.configuration.attributes.find(name) is None for name in names):
+        if any(name not in pool.configuration.attributes.all for name in names):
             pool.refuse_or_record("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
         for each in reply["Users"]:
             each["Attributes"] = [a for a in each["Attributes"] if a["Name"] in names]

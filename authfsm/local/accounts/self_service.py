@@ -141,7 +141,8 @@ def get_user(pool: Core, request: Request) -> Reply:
     """Answer GetUser: return the attributes that the app client may read."""
     family = pool.token_family(request)
     family.user.ensure_confirmed()
-    readable = attributes.readable_by(pool, family.client, family.user)
+    schema, allowed = pool.configuration.attributes, family.client.read_attributes
+    readable = {n: v for n, v in family.user.all_attributes().items() if schema.may_read(n, allowed)}
     return {
         "Username": family.user.username,
         "UserAttributes": attributes.to_api(readable),
@@ -192,7 +193,7 @@ def delete_user_attributes(pool: Core, request: Request) -> None:
 def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> None:
     """Answer AdminDeleteUserAttributes: delete attributes; with an address, also whether it is verified."""
     names, schema = request["UserAttributeNames"], pool.configuration.attributes
-    if unknown := [name for name in names if schema.find(name) is None]:
+    if unknown := [name for name in names if name not in schema.all]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
         raise error_templates.NO_SUCH_ATTRIBUTES.refusal(why=why)
     for name in names:

@@ -12,7 +12,6 @@ from authfsm.base.secret import Secret
 from authfsm.local.api.pool_operations import check_arguments, check_settings, refuse
 from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.pool_configuration import AppClient
-from authfsm.local.config.schema import check_names
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
 
@@ -31,17 +30,12 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 def check_client(pool: Core, client: AppClient) -> None:
     """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
-    schema, described = (
-        pool.configuration.attributes,
-        descriptions.user_pool_client(pool.configuration, client),
-    )
-    for name, member in (("read_attributes", "ReadAttributes"), ("write_attributes", "WriteAttributes")):
-        if client.client_description:
-            # A description of a real app client may have attributes that the description of its pool lacks.
-            described.pop(member, None)
-        else:
-            check_names(name, getattr(client, name) or (), schema.all)
-    check_arguments(pool, settings_conflicts.client_conflicts(described, schema, "creating"))
+    configuration, described = pool.configuration, descriptions.user_pool_client(pool.configuration, client)
+    # A description of a real app client may have attributes that the description of its pool lacks.
+    for member in ("ReadAttributes", "WriteAttributes") if client.client_description else ():
+        described.pop(member, None)
+    conflicts = settings_conflicts.client_conflicts(described, configuration.attributes, "creating")
+    check_arguments(pool, conflicts)
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:

@@ -130,8 +130,10 @@ class LocalPool(DisplayMixin):
             contradictions=Contradictions() if contradictions is None else contradictions, **settings,
         )  # fmt: skip
         self._start(configuration, clock, entropy, key)
-        conflicts = settings_conflicts.pool_conflicts(descriptions.configured_pool(configuration))
-        pool_operations.check_arguments(self._core, conflicts)
+        described = descriptions.user_pool(configuration, 0)
+        if version := getattr(triggers, "pre_token_generation_version", None):
+            described["LambdaConfig"] = {"PreTokenGenerationConfig": {"LambdaVersion": version}}
+        pool_operations.check_arguments(self._core, settings_conflicts.pool_conflicts(described))
         self._client_id = self.add_client(
             client_id=client_id, client_secret=client_secret, explicit_auth_flows=explicit_auth_flows,
             auth_session_validity=auth_session_validity,

@@ -214,14 +214,6 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
     return {**_without(description, members), **present, "EstimatedNumberOfUsers": users}
 
 
-def configured_pool(configuration: c.PoolConfiguration) -> dict[str, Any]:
-    """Return the UserPool with the version of the PreTokenGeneration function in Python, for checks of the settings."""
-    pool = user_pool(configuration, 0)
-    version = configuration.triggers and configuration.triggers.pre_token_generation_version
-    config = {"PreTokenGenerationConfig": {"LambdaVersion": version}} if version else {}
-    return {**pool, "LambdaConfig": {**pool.get("LambdaConfig", {}), **config}}
-
-
 def pool_description(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return a pool's description: its UserPool, and its GetUserPoolMfaConfig response as MfaConfig."""
     return {"UserPool": user_pool(configuration, 0), "MfaConfig": mfa_config(configuration)}

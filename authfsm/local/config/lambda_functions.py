@@ -169,15 +169,12 @@ class TriggerResponse:
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return a map of strings to strings; empty if it is absent."""
-        return dict(self._member(key, "does not map text to text", _maps_text_to_text) or {})
+        is_valid = lambda e: isinstance(e, Mapping) and _is_list_of_texts([*e, *e.values()])  # noqa: E731
+        return dict(self._member(key, "does not map text to text", is_valid) or {})
 
 
 def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
-
-
-def _maps_text_to_text(value: Any) -> bool:
-    return isinstance(value, Mapping) and _is_list_of_texts([part for pair in value.items() for part in pair])
 
 
 @frozen

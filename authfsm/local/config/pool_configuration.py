@@ -209,10 +209,6 @@ class PasswordPolicy:
 def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
     chosen = set(to_tuple(names)) or {"PASSWORD"}  # measured: "PASSWORD" is the default
     check_names("allowed_first_auth_factors", chosen, auth_flows.ALLOWED_FIRST_AUTH_FACTORS)
-    if chosen == {"WEB_AUTHN"}:
-        # "The WEB_AUTHN option for passkey authentication must be accompanied by at least one other
-        # option" -- developer guide, "Authentication flows"
-        raise ValueError("allowed_first_auth_factors: WEB_AUTHN needs another first factor in addition")
     return tuple(name for name in auth_flows.ALLOWED_FIRST_AUTH_FACTORS if name in chosen)
 
 

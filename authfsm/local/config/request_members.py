@@ -131,7 +131,10 @@ def _read(shape_name: str, data: object, path: str) -> Any:
     value: Any = data
     if kind == "structure":
         return _read_structure(shape, value, path)
-    _check_bounds(shape, value, path)
+    lowest, highest = shape.get("min", value), shape.get("max", value)
+    if isinstance(value, (int, float)) and not lowest <= value <= highest:
+        beyond, limit = ("greater", str(lowest)) if value < lowest else ("less", str(highest))
+        raise error_templates.OUT_OF_BOUNDS.refusal(value=str(value), name=path, beyond=beyond, limit=limit)
     if kind == "list":
         item: str = shape["member"]
         return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
@@ -156,15 +159,6 @@ def _read_structure(shape: Any, value: Mapping[str, Any], path: str) -> dict[str
         if name not in members:
             raise error_templates.NULL_MEMBER.refusal(name=f"{prefix}{lower_first(name)}")
     return members
-
-
-def _check_bounds(shape: Any, value: Any, path: str) -> None:
-    lowest, highest = shape.get("min", value), shape.get("max", value)
-    if isinstance(value, (int, float)) and not lowest <= value <= highest:
-        beyond, limit = ("greater", lowest) if value < lowest else ("less", highest)
-        raise error_templates.OUT_OF_BOUNDS.refusal(
-            value=str(value), name=path, beyond=beyond, limit=str(limit)
-        )
 
 
 def lower_first(name: str) -> str:

@@ -112,10 +112,6 @@ class Schema:
     def __hash__(self) -> int:
         return hash(frozenset(self.all))
 
-    def find(self, name: str) -> SchemaAttribute | None:
-        """Return the attribute with a name; None if the schema does not have it."""
-        return self.all.get(name)
-
     def may_read(self, name: str, read_attributes: Collection[str] | None) -> bool:
         """Return whether an app client may read an attribute; without ReadAttributes it may read the standard ones."""
         if name == "sub":
@@ -127,7 +123,7 @@ class Schema:
 
     def may_write(self, name: str, write_attributes: Collection[str] | None) -> bool:
         """Return whether an app client may write an attribute; without WriteAttributes it may write the standard ones."""
-        found = self.find(name)
+        found = self.all.get(name)
         if name in VERIFIED_FLAGS or name == "sub" or (found is not None and found.developer_only):
             return False
         return name in (STANDARD_ATTRIBUTES if write_attributes is None else write_attributes)

@@ -41,17 +41,11 @@ def to_api(attributes: Attributes) -> list[dict[str, str]]:
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
 
-def readable_by(pool: Core, client: AppClient, user: User) -> dict[str, str]:
-    """Return the attributes of a user that an app client may read."""
-    schema, allowed = pool.configuration.attributes, client.read_attributes
-    return {n: v for n, v in user.all_attributes().items() if schema.may_read(n, allowed)}
-
-
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
     schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
     # If `accept` allows unknown attributes, `check` records them.
-    known = [name for name in attributes if schema.find(name) or not unknown]
+    known = [name for name in attributes if name in schema.all or not unknown]
     if any(not schema.may_write(name, client.write_attributes) for name in known):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
@@ -60,7 +54,7 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
     """Refuse attributes that violate the schema, or are another user's alias; `user` is None for a new user."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
-        found = schema.find(name)
+        found = schema.all.get(name)
         if found is None:
             why = f"Type for attribute {{{name}}} could not be determined"
             pool.refuse_or_record("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
