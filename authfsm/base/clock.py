@@ -21,7 +21,7 @@ def utc_now() -> datetime:
 
 
 def checked_clock(clock: Clock) -> Clock:
-    """Return a clock; raise TypeError if it is not callable, and ValueError if its times have no time zone."""
+    """Return a clock; raise TypeError if it is not callable, and ValueError if it returns no aware datetime."""
     if not callable(clock):
         raise TypeError(
             f"clock must be a function that returns a datetime, not of type {type(clock).__name__}"
@@ -31,11 +31,9 @@ def checked_clock(clock: Clock) -> Clock:
 
 
 def _aware(name: str, now: Any) -> datetime:
-    if not isinstance(now, datetime):
-        raise TypeError(f"{name} needs a datetime, not a value of type {type(now).__name__}")
-    if now.tzinfo is None:
+    if not isinstance(now, datetime) or now.tzinfo is None:
         raise ValueError(
-            f"{name} needs an aware datetime: give it a time zone, as in datetime.now(timezone.utc)"
+            f"{name} needs an aware datetime, with a time zone, such as datetime.now(timezone.utc)"
         )
     return now
 

@@ -31,8 +31,6 @@ S = State
 Found = tuple[str, Path, tuple[Remediation, ...]]
 """The `why`, `path` and `remediations` of a finding."""
 
-_LONG_SESSION: Final = timedelta(minutes=5)
-_LONG_REFRESH: Final = timedelta(days=30)
 _ENABLE_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
 _APP_FOR_SMS: Final = {"SmsMfaConfiguration": None, **_ENABLE_APP}
 _FIRST_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
@@ -265,7 +263,7 @@ def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
 
 def _long_session(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.auth_session_validity
-    if validity is not None and validity > _LONG_SESSION:
+    if validity is not None and validity > timedelta(minutes=5):
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
         shorter = _client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
         yield from _found(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
@@ -273,7 +271,7 @@ def _long_session(pool: PoolDescription) -> Iterator[Found]:
 
 def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.refresh_token_validity
-    if validity is not None and validity > _LONG_REFRESH:
+    if validity is not None and validity > timedelta(days=30):
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         why = f"RefreshTokenValidity is {validity.days} days"
         yield from _found(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))

@@ -31,7 +31,6 @@ MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
 _SHORTEST_SECRET: Final = 6
-_EXCERPT: Final = 60
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
@@ -77,7 +76,7 @@ class Redactor:
         if not body.strip():
             return f"{status}, an empty body"
         if not isinstance(content, Mapping):
-            excerpt = repr(self.mask(body[:_EXCERPT].decode("utf-8", "replace")))
+            excerpt = repr(self.mask(body[:60].decode("utf-8", "replace")))
             html = b"<html" in body[:200].lower()
             return f"{status}, no JSON object but {'HTML' if html else excerpt}"
         self._remember({k: v for k, v in content.items() if k not in {"message", "Message"}})

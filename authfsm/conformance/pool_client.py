@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
@@ -108,10 +108,6 @@ class PoolUser:
         if self.enrolled_app is None:
             raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
         return self.enrolled_app
-
-    def through(self, client: PoolClient) -> PoolUser:
-        """Return the user at another app client."""
-        return evolve(self, client=client)
 
     def sign_in(self, password: str | None = None, **parameters: str) -> ApiReply:
         """Call InitiateAuth with USER_PASSWORD_AUTH and a password, by default the user's."""

@@ -20,8 +20,6 @@ from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import MFA_SETTINGS, State
 
-_PHONE: Final = "+15555550143"  # one of the numbers reserved for fictional use
-
 RunRule: TypeAlias = "Callable[[RuleContext], object]"
 CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity.MINOR
 
@@ -177,7 +175,7 @@ class RuleContext:
         attributes = {
             "email": address,
             "email_verified": "true",
-            "phone_number": _PHONE,
+            "phone_number": "+15555550143",  # one of the numbers reserved for fictional use
             "phone_number_verified": "true",
         }
         with pool_client.api.setup():

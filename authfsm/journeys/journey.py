@@ -206,23 +206,18 @@ def journeys(
     model = Model(settings=pool.settings, contradictory=contradictory, include_lambda_named=False)
     every += _with_refused_answers(every, pool, model, omitted)
     if cover == "transitions":
+        # Of the omitted paths, those with a transition that no journey and no earlier omitted path has.
         covered = {each for journey in every for each in _transitions_in_roles(journey.path)}
-        omitted = _uncovered(omitted, covered)
+        found, omitted = omitted, []
+        for each in found:
+            if not _transitions_in_roles(each.path) <= covered:
+                covered |= _transitions_in_roles(each.path)
+                omitted.append(each)
     return Journeys(tuple(every), tuple(omitted))
 
 
 def _transitions_in_roles(path: Path) -> set[object]:
     return {(move.transition, move.to.role) for move in path}
-
-
-def _uncovered(omitted: list[OmittedPath], covered: set[object]) -> list[OmittedPath]:
-    """Return the omitted paths with a transition that no journey and no earlier omitted path has."""
-    uncovered = []
-    for each in omitted:
-        if not _transitions_in_roles(each.path) <= covered:
-            covered |= _transitions_in_roles(each.path)
-            uncovered.append(each)
-    return uncovered
 
 
 def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:

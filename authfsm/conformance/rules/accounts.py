@@ -47,7 +47,9 @@ def _new_client(
     """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
-    return user.through(client), partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
+    return evolve(user, client=client), partial(
+        client.call_with_pool_id, ClientId=client.app_client.client_id
+    )
 
 
 def _deleted_client(context: RuleContext) -> ApiReply:
@@ -82,7 +84,8 @@ def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
     """Add a secret that the endpoint generates, and return the user, at the app client with this secret."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
-    return user.through(evolve(user.client, app_client=evolve(user.client.app_client, secret=secret)))
+    client = evolve(user.client, app_client=evolve(user.client.app_client, secret=secret))
+    return evolve(user, client=client)
 
 
 def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:

@@ -38,8 +38,7 @@ _CREATING_USERS: Final = RuleSource.guide(
 )
 _CONFIRM_SIGN_UP: Final = RuleSource.reference("ConfirmSignUp")
 _CONFIRM_FORGOT: Final = RuleSource.reference("ConfirmForgotPassword")
-_NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
-_KEY_BITS: Final = 128  # RFC 4226, section 4, R6
+NO_PROOF: Final = base64.b64encode(bytes(32)).decode()
 
 
 def sign_in_with_wrong_password(context: RuleContext) -> ApiReply:
@@ -60,7 +59,7 @@ def _prove_twice(context: RuleContext) -> ApiReply:
 
 rule.refused("srp.verifies-proof", RESPOND, CRITICAL, "a signature of 32 zero bytes",
     "Cognito refuses an answer to PASSWORD_VERIFIER whose signature is not a proof of the password.",
-    lambda c: c.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=_NO_PROOF))  # fmt: skip
+    lambda c: c.user().begin_srp().prove(PASSWORD_CLAIM_SIGNATURE=NO_PROOF))  # fmt: skip
 rule.refused("srp.wrong-password", MINISTACK, CRITICAL, "a proof of a wrong password",
     "Cognito refuses an SRP proof of a wrong password.",
     lambda c: c.user().begin_srp().prove(pools.WRONG_PASSWORD))  # fmt: skip
@@ -187,7 +186,7 @@ def _own_secret(context: RuleContext) -> None:
 def _secret_length(context: RuleContext) -> None:
     """SecretCode has at least 128 bits."""
     bits = min(len(AuthenticatorApp(Secret(code)).key()) * 8 for code in _secret_codes(context))
-    fail_if(bits < _KEY_BITS, f"SecretCode has {bits} bits")
+    fail_if(bits < 128, f"SecretCode has {bits} bits")  # noqa: PLR2004 - RFC 4226, section 4, R6
 
 
 @code_rule("totp.verified-by-a-right-code", RuleSource.reference("VerifySoftwareToken"), CRITICAL)
@@ -236,18 +235,14 @@ def _sms_challenge(context: RuleContext) -> IssuedChallenge:
     return context.user(pools.SMS_OR_TOTP_POOL, pools.SMS_USER).challenge("SMS_MFA")
 
 
-def _answer_wrong_sms_code(context: RuleContext) -> ApiReply:
-    challenge = _sms_challenge(context)
-    return challenge.answer(SMS_MFA_CODE=_wrong_code(challenge.user))
-
-
 _AMPLIFY_SIGN_IN: Final = RuleSource(
     "amplify-js, signInHelpers; amplify-swift and amplify-android do the same",
     "https://github.com/aws-amplify/amplify-js/blob/main/packages/auth/src/providers/cognito/utils/signInHelpers.ts",
     Confidence.CLIENT,
 )
 code_rule.refused("sms.wrong", RESPOND, CRITICAL, "a wrong code",
-    "Cognito refuses a wrong code for SMS_MFA.", _answer_wrong_sms_code)  # fmt: skip
+    "Cognito refuses a wrong code for SMS_MFA.",
+    lambda c: (sent := _sms_challenge(c)).answer(SMS_MFA_CODE=_wrong_code(sent.user)))  # fmt: skip
 
 
 @code_rule("sms.says-where", _AMPLIFY_SIGN_IN, MINOR)
@@ -343,7 +338,7 @@ def _no_device_proof(context: RuleContext) -> None:
     verifier.expect_challenge("DEVICE_PASSWORD_VERIFIER")
     IssuedChallenge(user, verifier).answer(
         DEVICE_KEY=key,
-        PASSWORD_CLAIM_SIGNATURE=_NO_PROOF,
+        PASSWORD_CLAIM_SIGNATURE=NO_PROOF,
         PASSWORD_CLAIM_SECRET_BLOCK=str(verifier.parameters.get("SECRET_BLOCK")),
         TIMESTAMP="Thu Jan 1 00:00:00 UTC 2026",
     ).expect_error("a signature of 32 zero bytes")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Final
+
+from attrs import evolve
 
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolUser
@@ -39,7 +40,6 @@ _SECRET_HASH: Final = RuleSource.guide(
 _EXISTENCE: Final = RuleSource.guide(links.USER_EXISTENCE_ERRORS, "Managing user existence error responses")
 _CLI_PAGE: Final = RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH)
 
-_WRONG_HASH: Final = base64.b64encode(bytes(32)).decode()
 _LEGACY: Final = pools.ClientRequirements(pools.FLOWS_WITHOUT_USER_AUTH, existence="LEGACY")
 _UNISSUED_SESSION: Final = "this-session-was-never-issued-by-anybody-0000000000000000"
 _BAD_REQUEST: Final = 400
@@ -64,13 +64,8 @@ def _answer_as_other_user(context: RuleContext) -> ApiReply:
 
 def _answer_at_other_client(context: RuleContext) -> ApiReply:
     challenge = context.new_password_challenge()
-    user = challenge.user.through(context.client(client=pools.OTHER_CLIENT))
+    user = evolve(challenge.user, client=context.client(client=pools.OTHER_CLIENT))
     return challenge.answer(user, NEW_PASSWORD=pools.NEW_PASSWORD)
-
-
-def _answer_other_challenge(context: RuleContext) -> ApiReply:
-    challenge = context.new_password_challenge()
-    return challenge.user.respond("MFA_SETUP", challenge.reply.session)
 
 
 def _send_secret_block(context: RuleContext) -> ApiReply:
@@ -99,7 +94,7 @@ session_rule.refused(
 session_rule.refused("session.binds-challenge", _CHALLENGE_ISSUE, CRITICAL,
     "MFA_SETUP with the Session of NEW_PASSWORD_REQUIRED",
     "Cognito refuses an answer to MFA_SETUP with the Session of NEW_PASSWORD_REQUIRED.",
-    _answer_other_challenge)  # fmt: skip
+    lambda c: (issued := c.new_password_challenge()).user.respond("MFA_SETUP", issued.reply.session))  # fmt: skip
 session_rule.refused("session.secret-block", RESPOND, CRITICAL, "SECRET_BLOCK in place of a Session",
     "Cognito refuses a SECRET_BLOCK in place of a Session.", _send_secret_block)  # fmt: skip
 
@@ -147,7 +142,7 @@ def _add_forbidden_flow(
 
     def send(context: RuleContext) -> ApiReply:
         user = create(context)
-        return sign_in(user.through(context.client(client=_client_without(flow))))
+        return sign_in(evolve(user, client=context.client(client=_client_without(flow))))
 
     statement = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
     source, attempt = RuleSource.reference("CreateUserPoolClient"), "a flow that is not allowed"
@@ -174,7 +169,7 @@ client_rule.refused("secret-hash.missing", _SECRET_HASH, CRITICAL, "a request wi
     lambda c: c.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=""))  # fmt: skip
 client_rule.refused("secret-hash.wrong", _SECRET_HASH, CRITICAL, "a wrong SECRET_HASH",
     "Cognito refuses USER_PASSWORD_AUTH with a wrong SECRET_HASH if the app client has a secret.",
-    lambda c: c.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=_WRONG_HASH))  # fmt: skip
+    lambda c: c.user_with_working_password(pools.CONFIDENTIAL_CLIENT).sign_in(SECRET_HASH=proofs.NO_PROOF))  # fmt: skip
 client_rule.refused("secret-hash.srp", _SECRET_HASH, MAJOR, "a request without SECRET_HASH",
     "Cognito refuses USER_SRP_AUTH without SECRET_HASH if the app client has a secret.",
     lambda c: c.srp_user(pools.CONFIDENTIAL_CLIENT).initiate_srp("2", SECRET_HASH=""))  # fmt: skip

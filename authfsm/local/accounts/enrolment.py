@@ -7,12 +7,14 @@ challenge (a request with Session), or as `User.pending_token` (a request with A
 from __future__ import annotations
 
 import re
+from base64 import b32encode
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
 from attrs import evolve
 
+from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
@@ -22,7 +24,7 @@ from authfsm.local.signin import choice
 from authfsm.local.signin.required_factors import has_factor
 from authfsm.local.signin.steps import MfaSetupProgress
 from authfsm.local.state import passkeys
-from authfsm.local.state.codes import ADDRESSES, new_totp_secret, use_totp
+from authfsm.local.state.codes import ADDRESSES, use_totp
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.local.state.sessions import PendingChallenge
 from authfsm.local.state.users import Passkey, PasskeyRegistration, SoftwareToken, Status, User
@@ -35,7 +37,8 @@ _MAX_PASSKEYS: Final = 20  # "Each user can register up to 20 passkeys" (develop
 def associate_software_token(pool: Core, request: Request) -> Reply:
     """Answer AssociateSoftwareToken: return a new secret, and a new Session if the request has one."""
     _require_enabled(pool, State.SOFTWARE_TOKEN_MFA, error_templates.TOTP_NOT_ENABLED.refusal())
-    token = SoftwareToken(new_totp_secret(pool.entropy))
+    # 160 random bits (RFC 4226, section 4, R6)
+    token = SoftwareToken(Secret(b32encode(pool.entropy(20)).decode()))
     reply: Reply = {"SecretCode": token.secret.reveal()}
     if "Session" in request:
         pending, progress = _pending_setup(pool, request)

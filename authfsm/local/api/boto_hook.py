@@ -77,17 +77,14 @@ def _session(region: str) -> boto3.session.Session:
 
 
 def _respond(answer: Answer, region: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-    target, authorization = (_text(request.headers.get(e)) for e in ("X-Amz-Target", "Authorization"))
+    found = (request.headers.get(name) or "" for name in ("X-Amz-Target", "Authorization"))
+    target, authorization = (each.decode() if isinstance(each, bytes) else each for each in found)
     body = request.body
     if not isinstance(body, bytes):
         raise TypeError("botocore serialises AWS JSON as bytes")
     reply = answer(target, body, authorization, region)
     headers: Any = dict(reply.headers)
     return AWSResponse(request.url, reply.status, headers, _Body(reply.body))
-
-
-def _text(header: str | bytes | None) -> str:
-    return header.decode() if isinstance(header, bytes) else header or ""
 
 
 _hooked: Final[WeakSet[Any]] = WeakSet()  # the events of the clients that `boto_client` made

@@ -21,7 +21,6 @@ from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
 from authfsm.local.config import descriptions, settings_conflicts
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.field_checks import check_types
 from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import Accepted
 from authfsm.local.config.pool_configuration import (
@@ -32,6 +31,7 @@ from authfsm.local.config.pool_configuration import (
     PoolConfiguration,
     RefreshTokenRotation,
 )
+from authfsm.local.config.request_members import check_types
 from authfsm.local.config.schema import check_names
 from authfsm.local.config.unsupported_settings import unsupported_settings
 from authfsm.local.signin import passwords

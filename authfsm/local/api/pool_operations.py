@@ -16,8 +16,8 @@ from attrs import evolve, fields
 from authfsm.local.accounts.records import DOMAINS
 from authfsm.local.config import descriptions, error_templates, settings_conflicts
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.config.field_checks import check_types
 from authfsm.local.config.pool_configuration import PoolConfiguration
+from authfsm.local.config.request_members import check_types
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES
 from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request

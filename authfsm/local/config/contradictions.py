@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from attrs import field, frozen
 
-from authfsm.local.config.field_checks import typed
+from authfsm.local.config.request_members import typed
 
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:

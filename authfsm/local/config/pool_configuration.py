@@ -16,9 +16,9 @@ from attrs.converters import optional
 
 from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.local.config.contradictions import Contradictions
-from authfsm.local.config.field_checks import fits, typed, validator, within
 from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import accepted_checks
+from authfsm.local.config.request_members import fits, typed, validator, within
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
 from authfsm.protocol import auth_flows
 from authfsm.protocol.states import MFA_METHODS, State

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from attrs import evolve, frozen
 
-from authfsm.local.config.field_checks import typed
+from authfsm.local.config.request_members import typed
 
 
 def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:

@@ -88,7 +88,6 @@ _CODE_KEYS: Final = {Purpose.SIGN_UP: SIGN_UP, Purpose.RESEND_CODE: SIGN_UP, Pur
 # "Sign-up confirmation code validity period: 24 hours. User attribute verification code validity period:
 # 24 hours. Forgot password code validity period: 1 hour" -- developer guide, "Quotas in Amazon Cognito"
 _CODE_LIFETIME: Final = timedelta(hours=24)
-_RESET_CODE_LIFETIME: Final = timedelta(hours=1)
 
 # "Maximum number of ... requests per user per hour" -- the same page. For the two operations of a forgotten
 # password the page says "5-20", depending on a risk estimate that AWS does not document; this pool allows 20.
@@ -128,7 +127,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
     """Send a code to the user's attribute, or to a new `address` for it; return CodeDeliveryDetails."""
     address = address or user.attributes.get(attribute, "")
     code, code_key = pool.new_code(), _CODE_KEYS.get(purpose, attribute)
-    expires = pool.elapsed() + (_RESET_CODE_LIFETIME if code_key == RESET else _CODE_LIFETIME)
+    expires = pool.elapsed() + (timedelta(hours=1) if code_key == RESET else _CODE_LIFETIME)
     user.account.codes[code_key] = VerificationCode(code, attribute, address, expires)
     details = _delivery_details(attribute, address)
     medium, metadata = details["DeliveryMedium"], request.get("ClientMetadata")

@@ -17,7 +17,6 @@ from authfsm.local.state.core import Core
 from authfsm.local.state.users import User
 
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-_PHONE: Final = re.compile(r"\+\d{1,15}")  # E.164
 
 Attributes = Mapping[str, str]
 """The values of attributes by the attributes' names."""
@@ -75,7 +74,7 @@ def _check_value(pool: Core, attribute: SchemaAttribute, value: str) -> None:
     check = "invalid-attribute-values"
     if attribute.name == "email" and not EMAIL.fullmatch(value):
         pool.refuse_or_record(check, error_templates.BAD_EMAIL.refusal())
-    if attribute.name == "phone_number" and not _PHONE.fullmatch(value):
+    if attribute.name == "phone_number" and not re.fullmatch(r"\+\d{1,15}", value):  # E.164
         pool.refuse_or_record(check, error_templates.BAD_PHONE.refusal())
     if why := attribute.violation(value):
         pool.refuse_or_record(check, error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from base64 import b32encode, urlsafe_b64encode
+from base64 import urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -30,7 +30,6 @@ MEDIA: Final = {"email": "EMAIL", "phone_number": "SMS"}
 
 _DIGITS: Final = 6
 _STEP_SECONDS: Final = 30
-_OUTBOX_SIZE: Final = 1000
 
 
 class Purpose(DescribedName):
@@ -74,7 +73,7 @@ class Outbox(Sequence[Message]):
 
     def __init__(self, find: Callable[[str], User | None]) -> None:
         self._find = find
-        self._messages: deque[Message] = deque(maxlen=_OUTBOX_SIZE)
+        self._messages: deque[Message] = deque(maxlen=1000)
         self._listener: RecordListener | None = None
 
     def __len__(self) -> int:
@@ -143,11 +142,6 @@ def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
 def codes_match(expected: str, text: str) -> bool:
     """Return whether a code equals the expected one; the comparison takes constant time."""
     return hmac.compare_digest(expected.encode(), text.encode("utf-8", "replace"))
-
-
-def new_totp_secret(entropy: Entropy) -> Secret[str]:
-    """Return a new secret for an authenticator app: 160 random bits in base32 (RFC 4226, section 4, R6)."""
-    return Secret(b32encode(entropy(20)).decode())
 
 
 def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:

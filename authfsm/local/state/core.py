@@ -40,8 +40,6 @@ Request = Mapping[str, Any]
 Reply = dict[str, Any]
 """An operation's reply, with the API's names of members."""
 
-_SESSION_DEFAULT: Final = {"UserSessionTracking": "DISABLED", "TokenSession": {"MaxPerUser": 20}}
-
 
 @frozen
 class SessionConfiguration:
@@ -163,7 +161,8 @@ class Core(TrackedDicts):
     def session_settings(self) -> Mapping[str, Any]:
         """The pool's session settings; without any, Cognito's default, which tracks no sessions."""
         found = self.session_configurations.get(self.configuration.pool_id)
-        return _SESSION_DEFAULT if found is None else found.settings
+        default = {"UserSessionTracking": "DISABLED", "TokenSession": {"MaxPerUser": 20}}
+        return default if found is None else found.settings
 
     @property
     def max_sessions_per_user(self) -> int | None:

@@ -25,7 +25,6 @@ from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
 # Used and expired sessions are remembered, within these limits, because they have error messages of their own.
-_REMEMBERED_FOR: Final = timedelta(hours=1)
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -189,7 +188,7 @@ class Sessions(TrackedDicts):
         while self._pending:
             session, pending = next(iter(self._pending.items()))
             is_over = pending.used or now >= pending.expires
-            is_recent = now - pending.expires < _REMEMBERED_FOR
+            is_recent = now - pending.expires < timedelta(hours=1)
             if is_recent and not (is_over and len(self._pending) > _MAX_REMEMBERED):
                 return
             del self._pending[session]

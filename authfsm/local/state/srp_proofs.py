@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 # input is refused without parsing it, so that a refusal takes no longer for a longer input.
 _MAX_SRP_A_LENGTH: Final = 770
 
-_HEX: Final = re.compile("[0-9a-fA-F]+")
-
 _WINDOW: Final = 8
-_ROWS: Final = 256 // _WINDOW
 
 
 def fixed_base_pow(x: int) -> int:
@@ -52,7 +49,7 @@ def _power_table() -> tuple[tuple[tuple[mpz, ...], ...], mpz]:
 
     modulus, base = gmpy2.mpz(srp.N), gmpy2.mpz(srp.g)
     rows = []
-    for _ in range(_ROWS):
+    for _ in range(256 // _WINDOW):
         row = [gmpy2.mpz(1)]
         for _ in range((1 << _WINDOW) - 1):
             row.append(row[-1] * base % modulus)
@@ -133,7 +130,7 @@ def begin_proof(
     """
     if len(srp_a) > _MAX_SRP_A_LENGTH:
         raise error_templates.BAD_SRP_A.refusal()
-    if not _HEX.fullmatch(srp_a):
+    if not re.fullmatch("[0-9a-fA-F]+", srp_a):
         raise error_templates.SRP_A_NOT_HEX.refusal()
     try:
         A = srp.from_hex(srp_a, "SRP_A")  # noqa: N806 - RFC 5054's name

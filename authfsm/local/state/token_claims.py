@@ -62,9 +62,6 @@ def amr_claim(methods: Collection[str]) -> tuple[str, ...]:
     return (*distinct, "mfa") if len(distinct) > 1 else distinct
 
 
-_NO_PRECEDENCE: Final = 2**31  # "The default Precedence value is null": such a group comes last.
-
-
 @define(eq=False)
 class TokenSession:
     """The token session of a sign-in, in a pool that tracks sessions (UserSessionTracking)."""
@@ -156,7 +153,7 @@ def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
     """Return `cognito:roles` and, if one role takes precedence, `cognito:preferred_role` (AWS API reference, GroupType)."""
     ranks: dict[str, int] = {}
     for members in (each.members for each in groups if "RoleArn" in each.members):
-        rank = members.get("Precedence", _NO_PRECEDENCE)
+        rank = members.get("Precedence", 2**31)  # "The default Precedence value is null": it comes last
         ranks[members["RoleArn"]] = min(rank, ranks.get(members["RoleArn"], rank))
     if not ranks:
         return {}

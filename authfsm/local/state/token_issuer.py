@@ -35,9 +35,7 @@ from authfsm.local.state.users import User
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
-_KEY_BITS: Final = 2048
 _TO_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
-_KEPT_AFTER_EXPIRY: Final = timedelta(days=1)
 
 
 @cache
@@ -52,7 +50,7 @@ class SigningKey:
     def __init__(self, jwk: RSAKey | None = None) -> None:
         key = getattr(jwk, "private_key", None)
         if jwk is None:
-            key = rsa.generate_private_key(65537, _KEY_BITS)
+            key = rsa.generate_private_key(65537, key_size=2048)
         elif not isinstance(key, rsa.RSAPrivateKey):
             raise ValueError("the key cannot sign with RS256: pass a private joserfc.jwk.RSAKey")
         else:
@@ -294,7 +292,7 @@ class TokenIssuer(TrackedDicts):
         # have an error message of their own.
         while self._families:
             origin_jti, family = next(iter(self._families.items()))
-            if now - family.expires < _KEPT_AFTER_EXPIRY:
+            if now - family.expires < timedelta(days=1):
                 return
             del self._families[origin_jti]
             for token in family.refresh_tokens:
