@@ -100,12 +100,14 @@ def to_hex(n: int) -> str:
 
 def pool_name(pool_id: str) -> str:
     """Return the part of a pool id after its "_", with which passwords are hashed: AbC of eu-west-1_AbC.
-    Raises ValueError if there is no such part, or more than one, for which clients differ.
+    Raises ValueError if it has another form: clients differ in how they hash more than one such part.
     """
-    region, _, name = pool_id.partition("_")
-    if not region or not name or "_" in name:
+    # "[\w-]+_[0-9a-zA-Z]+" -- AWS API reference, UserPoolId. The name is hashed: a space or newline behind it would
+    # make every password wrong.
+    match = re.fullmatch(r"[A-Za-z0-9-]+_([A-Za-z0-9]+)", pool_id)
+    if match is None:
         raise ValueError(f"a pool id looks like eu-west-1_AbCdEfGhI, not like {pool_id!r}")
-    return name
+    return match.group(1)
 
 
 @frozen

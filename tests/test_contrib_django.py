@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
+from unittest import mock
 
 import pyotp
 import pytest
@@ -20,7 +21,8 @@ from joserfc.jwk import RSAKey
 from authfsm import Verifier, new_key
 from authfsm.contrib.django import conf
 from authfsm.contrib.web_sign_in import WebSignIn
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal
+from authfsm.local.config.error_templates import ErrorTemplate
 
 PASSWORD: Final = "Correct-Horse-1"
 ORIGIN: Final = "https://testserver"
@@ -244,6 +246,51 @@ def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
     visit.clock.advance(3600)
     visit.get("/admin/auth/user/")
     assert visit.heading == "Sign in"
+
+
+def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
+    """A user who leaves a Cognito group loses its permissions at the next refresh; one who joins gets them."""
+    Group.objects.create(name="editors")
+    visit.sign_in("ada")
+    client, ids = visit.pool.client(), {"UserPoolId": visit.pool.pool_id, "Username": "ada"}
+    client.admin_remove_user_from_group(**ids, GroupName="admins")
+    client.admin_add_user_to_group(**ids, GroupName="editors")
+    visit.clock.advance(3600)
+    visit.get("/admin/auth/user/")
+    user = User.objects.get()
+    assert (user.is_superuser, user.is_staff, [each.name for each in user.groups.all()]) == (
+        False, False, ["editors"],
+    )  # fmt: skip
+
+
+def test_a_failing_function_signs_nobody_out(visit: Visitor) -> None:
+    """While a Lambda function fails at each refresh, the user stays signed in."""
+    visit.sign_in("ada")
+    visit.clock.advance(3600)
+    failure = PoolRefusal(
+        ErrorTemplate("UnexpectedLambdaException", "PreTokenGeneration failed with error x.")
+    )
+    with mock.patch.object(LocalPool, "answer", side_effect=failure):
+        visit.get("/admin/auth/user/")
+    assert visit.get("/admin/auth/user/").redirect_chain == []
+
+
+@pytest.mark.parametrize("username_field", ["email", "first_name", "last_name"])
+def test_a_user_model_whose_name_is_a_profile_field(visit: Visitor, username_field: str) -> None:
+    """A field that names the Django user is not overwritten by the profile, so the user stays signed in."""
+    with mock.patch.object(User, "USERNAME_FIELD", username_field):
+        for _ in range(2):
+            visit.sign_in("ada")
+            assert visit.get("/admin/auth/user/").redirect_chain == []
+        assert getattr(User.objects.get(), username_field) == visit.pool.user("ada").sub
+
+
+def test_a_claim_that_access_tokens_lack(visit: Visitor) -> None:
+    """A USERNAME_CLAIM that only ID tokens have is a wrong setting, and the error says so."""
+    with override_settings(AUTHFSM={**settings.AUTHFSM, "USERNAME_CLAIM": "email"}):
+        visit.get("/account/sign-in/")
+        with pytest.raises(ImproperlyConfigured, match="USERNAME_CLAIM is 'email'"):
+            visit.send("/account/sign-in/", username="ada", password=PASSWORD)
 
 
 def test_tokens_of_another_user(visit: Visitor) -> None:

@@ -21,10 +21,12 @@ from authfsm.local import (
     DeviceConfiguration,
     LocalPool,
     ManualClock,
+    PoolRefusal,
     RefreshTokenRotation,
     Triggers,
     WebAuthnConfiguration,
 )
+from authfsm.local.config.error_templates import ErrorTemplate
 
 PASSWORD: Final = "Correct-Horse-1"
 ORIGIN: Final = "https://testserver"
@@ -295,6 +297,42 @@ def test_unreachable(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
             "/auth/sign-in", json={"username": "eve", "password": PASSWORD}
         ).status_code == 503  # fmt: skip
     assert site.get("/me")[0] == 200
+
+
+REFUSALS: list[tuple[str, str, bool]] = [
+    ("NotAuthorizedException", "Refresh Token has been revoked", True),
+    ("NotAuthorizedException", "Refresh Token has expired", True),
+    ("NotAuthorizedException", "User is disabled.", True),
+    ("UserNotFoundException", "User does not exist.", True),
+    ("NotAuthorizedException", "Unable to verify secret hash for client x", False),
+    ("ResourceNotFoundException", "User pool client x does not exist.", False),
+    ("UnexpectedLambdaException", "PreTokenGeneration failed with error x.", False),
+    ("InvalidLambdaResponseException", "Unrecognizable lambda output", False),
+    ("ForbiddenException", "Request not allowed due to WAF block.", False),
+    ("LimitExceededException", "Attempt limit exceeded, please try after some time.", False),
+    ("TooManyRequestsException", "Too many requests", False),
+    ("InternalErrorException", "Something went wrong", False),
+    ("RefreshTokenReuseException", "Refresh token has been used", False),
+]
+
+
+@pytest.mark.parametrize(("code", "message", "ends"), REFUSALS)
+def test_which_refusals_of_a_refresh_sign_out(
+    site: Site, monkeypatch: pytest.MonkeyPatch, code: str, message: str, *, ends: bool
+) -> None:
+    """Only a refusal of the tokens or the user signs the browser out, and then the status is 401."""
+    site.sign_in("eve")
+    site.clock.advance(3600)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PoolRefusal(ErrorTemplate(code, message))
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(LocalPool, "answer", refuse)
+        refusing.setattr("time.sleep", lambda _: None)  # botocore's, between its attempts
+        status = site.browser.get("/me").status_code
+    assert ends or code == "RefreshTokenReuseException" or status in {403, 429, 500, 502, 503}
+    assert (site.get("/me")[0] == 401) == ends
 
 
 def test_a_remembered_device(site_of: SiteOf) -> None:

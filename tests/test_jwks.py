@@ -780,6 +780,26 @@ class TestAsync:
 
 
 class TestMaking:
+    def test_both_issuers_of_a_pool(
+        self, signing_key: RSAKey, pool: LocalPool, verifier: Verifier, clock: ManualClock
+    ) -> None:
+        """IssuerConfiguration UPDATED has another issuer; tokens of both are those of the pool, unless `issuer` is passed."""
+        updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/" + POOL
+        token = signed(signing_key, {**ACCESS, "iss": updated})
+        assert verifier.verify(token).issuer == updated
+        for iss in (
+            updated.replace("issuer-", "x-"),
+            updated + "x",
+            updated.replace("eu-west-1.", "eu-west-2."),
+        ):
+            with pytest.raises(WrongIssuer):
+                verifier.verify(signed(signing_key, {**ACCESS, "iss": iss}))
+        with pytest.raises(WrongIssuer):
+            Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, issuer=verifier.issuer).verify(token)
+        assert Verifier("eusc-de-east-1_AbC", "x").issuer.startswith(
+            "https://cognito-idp.eusc-de-east-1.amazonaws.eu/"
+        )
+
     def test_cognitos_own_issuer(self) -> None:
         """The issuer is made from the pool's id; China's regions have another domain."""
         verifier = Verifier("us-gov-west-1_AbC", "x")

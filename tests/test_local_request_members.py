@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from generate_members import folded
+from joserfc.jwk import RSAKey
 
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.local.api.operations import OPERATIONS
@@ -147,3 +148,18 @@ def test_an_error_shows_nothing_of_a_sensitive_map(value: str) -> None:
 
     assert len(refusals) == 4
     assert not [each for each in refusals if "planted" in each]
+
+
+@pytest.mark.parametrize("operation", ["SignUp", "AdminCreateUser"])
+@pytest.mark.parametrize("name", ["ada ", "a b", "\tada", "ada\n"])
+def test_a_new_user_name_has_no_white_space(signing_key: RSAKey, operation: str, name: str) -> None:
+    """A user name with white space breaks the pattern of Username, and such users are not created."""
+    pool = LocalPool(key=signing_key)
+    ids = {"ClientId": pool.client_id, "Password": "Correct-Horse-1"}
+    members = ids if operation == "SignUp" else {"UserPoolId": pool.pool_id}
+    with pytest.raises(
+        PoolRefusal, match="1 validation error.*'username'.*regular expression pattern"
+    ) as caught:
+        pool.answer(operation, {**members, "Username": name})
+    assert caught.value.code == "InvalidParameterException"
+    pool.answer(operation, {**members, "Username": "ada.é+1@example.com"})

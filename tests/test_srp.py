@@ -351,7 +351,20 @@ def test_verify_refuses_other_signatures() -> None:
     assert not srp.verify(key, "AbC", USER, BLOCK + b"x", STAMP, good)
     assert not srp.verify(key, "AbC", USER, BLOCK, STAMP.replace("5", "05"), good)
     assert not srp.verify(bytes(15) + b"\1", "AbC", USER, BLOCK, STAMP, good)
-    for bad in ("", "=", "*" * 44, good[:-1], good + "\n", " " + good, "é" * 44, "\ud800", "AAAA"):
+    for bad in (
+        *(POOL + each for each in (" ", "\n", "é", "-")),
+        " " + POOL,
+        "arn:aws:x/" + POOL,
+        "",
+        "=",
+        "*" * 44,
+        good[:-1],
+        good + "\n",
+        " " + good,
+        "é" * 44,
+        "\ud800",
+        "AAAA",
+    ):
         assert not srp.verify(key, "AbC", USER, BLOCK, STAMP, bad)
 
 
@@ -536,7 +549,18 @@ def test_refusals_survive_copying() -> None:
 def test_pool_name() -> None:
     """The part after the "_"; an id without one, or with two, is refused."""
     assert srp.pool_name(POOL) == POOL.split("_")[1] == "AbCdEfGhI"
-    for bad in ("", "_", "eu-west-1", "eu-west-1_", "_AbC", "eu_west_1"):
+    for bad in (
+        "",
+        "_",
+        "eu-west-1",
+        "eu-west-1_",
+        "_AbC",
+        "eu_west_1",
+        POOL + "\n",
+        POOL + " ",
+        POOL + "é",
+        " " + POOL,
+    ):
         with pytest.raises(ValueError, match="a pool id looks like eu-west-1_AbCdEfGhI"):
             srp.pool_name(bad)
 

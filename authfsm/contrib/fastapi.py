@@ -26,7 +26,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
 from authfsm.contrib.cookies import is_own_form
-from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, is_on, step_of
+from authfsm.contrib.web_sign_in import PASSKEYS_JS, BrowserSession, WebSignIn, ends_session, is_on, step_of
 
 __all__ = ["CognitoAuth", "CookieMiddleware", "WebSignIn", "body_of"]
 
@@ -234,9 +234,14 @@ def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONRespons
 
 
 def _unauthorized(error: AuthfsmError) -> HTTPException:
-    """Return 503 if the same request may succeed later; otherwise 401 (RFC 9110, 15.5.2): the user must sign in."""
+    """Return 503 if the same request may succeed later, and the error's own status if signing in again would not help.
+
+    Otherwise 401 (RFC 9110, 15.5.2): the user must sign in.
+    """
     if error.action is RecoveryAction.WAIT or error.fault is Fault.SERVICE:
         return HTTPException(503, error.for_person(), _retry_after(error))
+    if not ends_session(error):
+        return HTTPException(error.http_status, error.for_person(), _retry_after(error))
     return HTTPException(401, error.for_person(), {"WWW-Authenticate": "Bearer"})
 
 

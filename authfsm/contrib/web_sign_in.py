@@ -34,6 +34,10 @@ _START_FLOWS: Final = {each.auth_flow for each in authfsm.PROTOCOL[State.START] 
 _FLOWS: Final = sorted(each for each in _START_FLOWS if not each.startswith("REFRESH"))
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
 _RESET: Final = "confirm_forgot_password"
+_Action = authfsm.RecoveryAction
+_ENDING_CODES: Final = {
+    "NotAuthorizedException", "UserNotFoundException", "UserNotConfirmedException", "PasswordResetRequiredException",
+}  # fmt: skip
 
 
 @frozen(kw_only=True)
@@ -95,13 +99,17 @@ WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signat
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether the browser is signed out after this error of a refresh.
+    """Return whether the browser is signed out after this error of a refresh: the tokens or the user are refused.
 
-    RefreshTokenReuseException does not sign it out: if a browser sends two requests at once, both refresh with the
-    same token, and the reply to the other request has the new tokens.
+    It stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason. Neither does
+    RefreshTokenReuseException sign it out: if a browser sends two requests at once, both refresh with the same token,
+    and the reply to the other request has the new tokens.
     """
-    is_reuse = isinstance(error, authfsm.Refused) and error.refusal.code == "RefreshTokenReuseException"
-    return error.action is not authfsm.RecoveryAction.WAIT and not is_reuse
+    if error.action in {_Action.WAIT, _Action.WAIT_OUT, _Action.FIX_CONFIGURATION}:
+        return False
+    if isinstance(error, authfsm.Refused):
+        return error.refusal.code in _ENDING_CODES
+    return error.fault not in {authfsm.Fault.SERVICE, authfsm.Fault.OPERATOR}
 
 
 class BrowserSession:

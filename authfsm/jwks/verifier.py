@@ -42,7 +42,7 @@ MAX_AGE: Final = 24 * 3600.0
 # "Unrecognized Header Parameters ... MUST be ignored" (RFC 7515, 4), unless `crit` names them.
 _RS256: Final = JWSRegistry(algorithms=["RS256"], strict_check_header=False)
 
-_AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn")
+_AWS_HOSTS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws")
 
 
 class PoolDriver(Protocol):
@@ -63,7 +63,7 @@ class Verifier:
     Args:
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`).
         client_id: the app client whose tokens are accepted, or several.
-        issuer: `iss` of its tokens; by default Cognito's URL of the pool.
+        issuer: `iss` of its tokens; by default either of Cognito's two URLs of the pool (IssuerConfiguration).
         jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool
             (`pool.jwks()`), or a machine without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
@@ -98,6 +98,10 @@ class Verifier:
         if not self.client_ids or not all(self.client_ids):
             raise ValueError("client_id is required: the app client whose tokens are accepted")
         self.issuer = issuer or _issuer(pool_id)
+        # IssuerConfiguration, ORIGINAL and UPDATED: "https://issuer-cognito-idp.[region].amazonaws.com/[userPoolId]"
+        # -- AWS API reference, IssuerConfigurationType
+        updated = () if issuer else (self.issuer.replace("//", "//issuer-", 1),)
+        self._issuers = frozenset({self.issuer, *updated})
         self.leeway = timedelta(seconds=leeway)
         self._clock = clock
         if jwks is not None:
@@ -170,7 +174,7 @@ class Verifier:
         # "Verify that: the token has not expired; the aud claim in an ID token and the client_id claim in
         # an access token match the app client ID; the iss claim matches your user pool; the token_use
         # claim." -- Amazon Cognito developer guide, Verifying JSON web tokens
-        if claims.issuer != self.issuer:
+        if claims.issuer not in self._issuers:
             raise c.WrongIssuer(self.issuer)
         if claims.token_use != use:
             raise c.WrongUse(use, claims.token_use)
@@ -189,8 +193,8 @@ class Verifier:
 
 def _issuer(pool_id: str) -> str:
     region = pool_id.partition("_")[0]
-    # China's regions are a separate partition of AWS, with another domain.
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    # China and the European Sovereign Cloud are separate partitions of AWS, with other domains.
+    suffix = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}.get(region.partition("-")[0], "amazonaws.com")
     return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
 
 

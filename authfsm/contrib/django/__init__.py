@@ -27,7 +27,7 @@
 | ORIGIN | the site's origin, as `https://example.com` |
 | NAME | the site's name in authenticator apps; by default "Example" |
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
-| USERNAME_CLAIM | the claim that becomes the name of the Django user; by default `sub`, which Cognito never assigns to another user |
+| USERNAME_CLAIM | the claim of the access token that becomes the name of the Django user (its USERNAME_FIELD); by default `sub`, which Cognito never assigns to another user |
 | STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |
 | SITE | the dotted path of a function that returns an `authfsm.contrib.web_sign_in.WebSignIn`; it replaces all settings except USERNAME_CLAIM and those of groups |
 
@@ -43,7 +43,8 @@ the values of `BrowserSession.describe` (`form`, `step`, `enrolment` with a QR c
 The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
 Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`
 on it first. To keep signing in with Django passwords, add `django.contrib.auth.backends.ModelBackend` to
-AUTHENTICATION_BACKENDS, and leave out the line for `admin/login/`. At each sign-in the user's Django groups are
-replaced by those with the names of the Cognito groups; a group that Django does not have is ignored.
+AUTHENTICATION_BACKENDS, and leave out the line for `admin/login/`. At each sign-in, and when a refreshed token has
+other groups, the user's Django groups are replaced by those with the names of the Cognito groups; a group that Django
+does not have is ignored.
 `request.cognito.signed_in().signed_in()` returns the tokens.
 """

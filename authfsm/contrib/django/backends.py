@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import Group
+from django.core.exceptions import ImproperlyConfigured
 
 from authfsm import Claims
 from authfsm.contrib.django.conf import setting
@@ -15,8 +16,8 @@ from authfsm.contrib.django.conf import setting
 class CognitoBackend(ModelBackend):
     """Signs in the user whom an access token's claims name.
 
-    The user is created at the first sign-in, without a password. At each sign-in the user's Django groups become those
-    with the names of the Cognito groups, and STAFF_GROUPS and SUPERUSER_GROUPS decide whether the user is staff or a
+    The user is created at the first sign-in, without a password. At each sign-in, and when a refreshed token has other
+    groups, the user's Django groups become those with the names of the Cognito groups, and STAFF_GROUPS and SUPERUSER_GROUPS decide whether the user is staff or a
     superuser.
     """
 
@@ -33,24 +34,37 @@ class CognitoBackend(ModelBackend):
         if claims is None:
             return None
         model: Any = get_user_model()  # any class with the fields of AbstractUser
-        name = claims.raw.get(setting("USERNAME_CLAIM", "sub"))
+        claim = setting("USERNAME_CLAIM", "sub")
+        name = claims.raw.get(claim)
         if not isinstance(name, str) or not name:
-            return None
+            raise ImproperlyConfigured(
+                f"AUTHFSM: USERNAME_CLAIM is {claim!r}, which the access token does not have: use sub or username"
+            )
         user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: name})  # noqa: SLF001 - the documented name
         if not created and user.has_usable_password():
             return None  # an account that was not created by Cognito: it must not be taken over
         if created:
             user.set_unusable_password()
         names = profile.raw if profile is not None else {}
-        user.email = str(names.get("email", ""))
-        user.first_name = str(names.get("given_name") or claims.username or "")[:150]
-        user.last_name = str(names.get("family_name", ""))[:150]
-        groups = set(claims.groups)
-        user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
-        user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))
-        user.save()
-        user.groups.set(Group.objects.filter(name__in=groups))
+        values = {
+            "email": str(names.get("email", "")),
+            "first_name": str(names.get("given_name") or claims.username or "")[:150],
+            "last_name": str(names.get("family_name", ""))[:150],
+        }
+        for field, value in values.items():
+            if field != model.USERNAME_FIELD:  # the user is found by it
+                setattr(user, field, value)
+        set_groups(user, claims)
         return user if self.user_can_authenticate(user) else None
+
+
+def set_groups(user: Any, claims: Claims) -> None:
+    """Save a user whose groups, and whether it is staff or a superuser, are those of the claims."""
+    groups = set(claims.groups)
+    user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
+    user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))
+    user.save()
+    user.groups.set(Group.objects.filter(name__in=groups))
 
 
 def belongs_to(claims: Claims, user: Any) -> bool:

@@ -9,10 +9,11 @@ from django.contrib.auth import BACKEND_SESSION_KEY, logout
 from django.views.debug import SafeExceptionReporterFilter
 
 from authfsm import AuthfsmError
-from authfsm.contrib.django.backends import CognitoBackend, belongs_to
+from authfsm.contrib.django.backends import CognitoBackend, belongs_to, set_groups
 from authfsm.contrib.django.conf import site
 from authfsm.contrib.web_sign_in import ends_session
 
+_GROUPS = "authfsm_groups"  # the key of the session with the groups of the user's last token
 _BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
 
 
@@ -46,8 +47,13 @@ class CognitoMiddleware:
         request.exception_reporter_filter = _Masked()
         if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
             try:
-                if not belongs_to(browser.claims(), request.user):
+                claims = browser.claims()
+                groups = sorted(claims.groups)
+                if not belongs_to(claims, request.user):
                     logout(request)  # the cookies are those of another user
+                elif request.session.get(_GROUPS) != groups:
+                    set_groups(request.user, claims)
+                    request.session[_GROUPS] = groups
             except AuthfsmError as error:
                 if ends_session(error):
                     logout(request)

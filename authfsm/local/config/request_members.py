@@ -57,11 +57,19 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 def check_constraints(
     operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]
 ) -> None:
-    """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values."""
+    """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values.
+
+    SignUp and AdminCreateUser also refuse a user name that breaks its pattern, for example one with a space.
+    """
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
     all_broken = ((each, each.rpartition("constraint: ")[2]) for each in violations(name, members, ""))
-    broken = {each: why for each, why in all_broken if not about_user or why.startswith(_TOO_LONG)}
+    new_name = "at 'username' " if operation in {"SignUp", "AdminCreateUser"} else _TOO_LONG
+    broken = {
+        each: why
+        for each, why in all_broken
+        if not about_user or why.startswith(_TOO_LONG) or new_name in each
+    }
     if found := list(broken):
         are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
         # A message that begins so is about a secret, whose value it does not show.
