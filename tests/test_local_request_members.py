@@ -158,7 +158,7 @@ def test_a_new_user_name_has_no_white_space(signing_key: RSAKey, operation: str,
     ids = {"ClientId": pool.client_id, "Password": "Correct-Horse-1"}
     members = ids if operation == "SignUp" else {"UserPoolId": pool.pool_id}
     with pytest.raises(
-        PoolRefusal, match="1 validation error.*'username'.*regular expression pattern"
+        PoolRefusal, match=r"1 validation error.*'username'.*regular expression pattern"
     ) as caught:
         pool.answer(operation, {**members, "Username": name})
     assert caught.value.code == "InvalidParameterException"
