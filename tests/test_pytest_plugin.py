@@ -74,13 +74,13 @@ def test_pytest_starts_without_the_pool(ran: subprocess.CompletedProcess[str]) -
     assert "test_nothing.py::test_it PASSED" in ran.stdout, ran.stdout + ran.stderr
 
 
-@pytest.mark.cognito(client_id="of the function")
+@pytest.mark.cognito(client_id="of_the_function")
 class TestHere:
     """The fixtures in this test run."""
 
     def test_a_mark_on_the_class(self, cognito_pool: LocalPool) -> None:
         """A mark on a class applies to its tests."""
-        assert cognito_pool.client_id == "of the function"
+        assert cognito_pool.client_id == "of_the_function"
 
     @pytest.mark.cognito(client_id="mine")
     def test_a_mark_on_the_test_overrides_the_class(self, cognito_pool: LocalPool) -> None:
