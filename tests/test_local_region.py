@@ -113,17 +113,13 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
 
 
 def test_deletion_protection() -> None:
-    """A pool is not deleted while its deletion protection is active, or while it has a domain."""
+    """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
     cognito = LocalCognito()
     boto = cognito.client()
     pool = boto.create_user_pool(PoolName="kept", DeletionProtection="ACTIVE")["UserPool"]
     with pytest.raises(boto.exceptions.InvalidParameterException, match="deletion protection"):
         boto.delete_user_pool(UserPoolId=pool["Id"])
     boto.update_user_pool(UserPoolId=pool["Id"], DeletionProtection="INACTIVE")
-    boto.create_user_pool_domain(UserPoolId=pool["Id"], Domain="login")
-    with pytest.raises(boto.exceptions.InvalidParameterException, match="has a domain configured"):
-        boto.delete_user_pool(UserPoolId=pool["Id"])
-    boto.delete_user_pool_domain(UserPoolId=pool["Id"], Domain="login")
     boto.delete_user_pool(UserPoolId=pool["Id"])
     assert not cognito.pools
 

@@ -247,7 +247,7 @@ def list_tags_for_resource(pool: Core, request: Request) -> Reply:
 
 
 def check_deletable(pool: Core, request: Request) -> None:
-    """Refuse to delete a pool that does not exist, has a domain, or whose deletion protection is active."""
+    """Refuse to delete a pool that does not exist, or whose deletion protection is active."""
     pool.check_pool(request)
     described = descriptions.user_pool(pool.configuration, 0)
     if described.get("DeletionProtection") == "ACTIVE":
@@ -255,5 +255,3 @@ def check_deletable(pool: Core, request: Request) -> None:
             "The user pool cannot be deleted because deletion protection is activated."
             " Deletion protection must be inactivated first."
         )
-    if pool.records.of_kind(DOMAINS.name):  # an example of the API reference, DeleteUserPool
-        raise refuse("User pool cannot be deleted. It has a domain configured that should be deleted first.")
