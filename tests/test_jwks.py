@@ -796,9 +796,24 @@ class TestMaking:
                 verifier.verify(signed(signing_key, {**ACCESS, "iss": iss}))
         with pytest.raises(WrongIssuer):
             Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, issuer=verifier.issuer).verify(token)
-        assert Verifier("eusc-de-east-1_AbC", "x").issuer.startswith(
-            "https://cognito-idp.eusc-de-east-1.amazonaws.eu/"
-        )
+
+    @pytest.mark.parametrize(
+        ("region", "host"),
+        [
+            ("eu-west-1", "amazonaws.com"),
+            ("cn-north-1", "amazonaws.com.cn"),
+            ("eusc-de-east-1", "amazonaws.eu"),
+        ],
+    )
+    def test_the_local_pool_has_the_issuer_of_its_region(
+        self, signing_key: RSAKey, clock: ManualClock, region: str, host: str
+    ) -> None:
+        """In each partition of AWS a verifier accepts the tokens of a local pool, whose issuer has the partition's domain."""
+        pool = LocalPool(key=signing_key, clock=clock, region=region)
+        pool.add_user("ada", PASSWORD)
+        access_token = pool.cognito().sign_in("ada", PASSWORD).signed_in().access_token
+        verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=clock)
+        assert verifier.verify(access_token).issuer == f"https://cognito-idp.{region}.{host}/{pool.pool_id}"
 
     def test_cognitos_own_issuer(self) -> None:
         """The issuer is made from the pool's id; China's regions have another domain."""

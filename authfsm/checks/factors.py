@@ -84,7 +84,7 @@ class ProofState:
 
     Args:
         factors: the proved factors.
-        require_lambda_choice: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
+        lambda_may_choose: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
             contradict each other on whether they also do after an administrator's password flow.
         second_factor_asked: whether Cognito has asked for a second factor or its set-up.
         associated: whether AssociateSoftwareToken has issued a secret.
@@ -94,7 +94,7 @@ class ProofState:
     """
 
     factors: frozenset[Factor] = frozenset()
-    require_lambda_choice: bool = False
+    lambda_may_choose: bool = False
     second_factor_asked: bool = False
     associated: bool = False
     verified: bool = False
@@ -120,7 +120,7 @@ def proved_by(
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (
-        before.require_lambda_choice or response in r.CUSTOM_AUTH_RESPONSES
+        before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES
     )
     no_tokens = response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}
     if no_token_verified or no_function or no_tokens:

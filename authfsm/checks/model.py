@@ -177,7 +177,7 @@ class Model:
             self._edges[here.node] = list(self._edges_of(here.node))
         for transition, ends, lambda_only in self._edges[here.node]:
             # Lambda functions name challenges in CUSTOM_AUTH only.
-            chosen = lambda_only and here.proved.require_lambda_choice
+            chosen = lambda_only and here.proved.lambda_may_choose
             named = chosen or _is_lambda_named(transition)
             if (lambda_only and not named) or not self._possible_after(transition, here):
                 continue
@@ -207,7 +207,7 @@ class Model:
             return dest is State.FAILED or transition.kind is not None
         if dest is State.CUSTOM_CHALLENGE and transition.source is not State.START:
             # "Custom challenges ... in CUSTOM_AUTH"; sources contradict each other on an administrator's password flow.
-            return proved.require_lambda_choice or transition.response in ANY_CHALLENGE_RESPONSES
+            return proved.lambda_may_choose or transition.response in ANY_CHALLENGE_RESPONSES
         if dest is State.DEVICE_SRP_AUTH:
             # "when DEVICE_KEY was sent" -- AWS developer guide, "Working with user devices". Cognito asks only once.
             return self.device and factors.Factor.DEVICE not in proved.factors
@@ -231,7 +231,7 @@ class Model:
         custom = response in r.CUSTOM_AUTH_RESPONSES
         return factors.ProofState(
             factors=before.factors | factors.proved_by(self.table.proofs, before, transition, ends),
-            require_lambda_choice=before.require_lambda_choice or custom or by_admin,
+            lambda_may_choose=before.lambda_may_choose or custom or by_admin,
             second_factor_asked=before.second_factor_asked or factors.asks_second_factor(dest, ends.dest),
             associated=acknowledged and (before.associated or response is r.AssociateSoftwareToken),
             verified=acknowledged and response is r.VerifySoftwareToken and before.associated,

@@ -71,9 +71,7 @@ class PoolFacts:
     settings: PoolSettings
     challenge_required_on_new_device: bool | None = None  # None if it is not known
     recovery: tuple[str, ...] = ()  # the mechanisms of AccountRecoverySetting
-    email_as_username: bool = (
-        False  # do all users have an e-mail address, their user name (UsernameAttributes)?
-    )
+    email_as_username: bool = False  # is every user's name an e-mail address (UsernameAttributes)?
     relying_party: bool = True  # is there a relying party for passkeys?
     sign_up_by_email: bool = True  # can users sign up themselves and receive a code by e-mail?
 

@@ -23,6 +23,7 @@ from authfsm.base.clock import Clock, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_protected
+from authfsm.protocol import links
 from authfsm.protocol.validators import to_tuple
 from authfsm.srp import pool_name
 
@@ -97,7 +98,7 @@ class Verifier:
         self.client_ids = frozenset(to_tuple(client_id))
         if not self.client_ids or not all(self.client_ids):
             raise ValueError("client_id is required: the app client whose tokens are accepted")
-        self.issuer = issuer or _issuer(pool_id)
+        self.issuer = issuer or links.issuer(pool_id)
         # IssuerConfiguration, ORIGINAL and UPDATED: "https://issuer-cognito-idp.[region].amazonaws.com/[userPoolId]"
         # -- AWS API reference, IssuerConfigurationType
         updated = () if issuer else (self.issuer.replace("//", "//issuer-", 1),)
@@ -189,13 +190,6 @@ class Verifier:
         if now + self.leeway < begins:
             raise c.NotYetValid(begins)
         return claims
-
-
-def _issuer(pool_id: str) -> str:
-    region = pool_id.partition("_")[0]
-    # China and the European Sovereign Cloud are separate partitions of AWS, with other domains.
-    suffix = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}.get(region.partition("-")[0], "amazonaws.com")
-    return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
 
 
 def _parse(token: Secret[str], use: Use) -> tuple[CompactSignature, str]:

@@ -2,8 +2,8 @@
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
 types of the members, the values of enumerations and the ranges of numbers are in `descriptions.json`, which
-`tests/generate_members.py` makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient too. Members and values that
-are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
+`tests/generate_members.py` makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient
+too. Members and values that are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,8 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
-_Unknown = list[
-    tuple[str, Any]
-]  # the paths of members that the model lacks, and None; or of values, and these
+# The paths of members that the model lacks, and None; or the paths of values that it does not allow, and these.
+_Unknown = list[tuple[str, Any]]
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
 _METADATA: Final = frozenset({"ResponseMetadata", "ResultMetadata", "$metadata"})

@@ -26,7 +26,7 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply
 
 _ENDPOINT: Final[Any] = botocore.endpoint.Endpoint
-_HOST: Final = re.compile(r"https://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.com|api\.aws)")
+_HOST: Final = re.compile(r"https://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.(com|eu)|api\.aws)")
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not

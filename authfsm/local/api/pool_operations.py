@@ -191,12 +191,6 @@ def new_pool_id(region: str, entropy: Entropy) -> str:
     return f"{region}_{random_text(entropy, 9, string.ascii_letters + string.digits)}"
 
 
-def cognito_issuer(pool_id: str) -> str:
-    """Return the issuer of a pool's tokens at AWS."""
-    check_types("str", {"pool_id": pool_id})
-    return f"https://cognito-idp.{pool_id.partition('_')[0]}.amazonaws.com/{pool_id}"
-
-
 def describe_user_pool(pool: Core, _: Request) -> Reply:
     """Answer DescribeUserPool: all settings except those of second factors."""
     described = descriptions.user_pool(pool.configuration, len(pool.users))

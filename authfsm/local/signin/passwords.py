@@ -1,8 +1,8 @@
 """Checks passwords, which arrive in clear or as an SRP proof, and sets new ones.
 
 The order of the checks: the user may sign in, the user is not locked out, the password is correct, a temporary
-password has not expired. The proof is computed in each case, also for an unknown or imported user, so that the time of
-a refusal does not tell them apart.
+password has not expired. With PreventUserExistenceErrors=ENABLED the proof is computed for an unknown or
+imported user too, so that the time of a refusal does not tell them apart.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def check_policy(
     *,
     check: str = "",
 ) -> None:
-    """Refuse a new password that violates the policy, with InvalidPasswordException, unless
-    the pool's setting `accept` has `check`.
-    """
+    """Refuse a new password that violates the policy, unless the pool's setting `accept` has `check`."""
     why = pool.configuration.password_policy.violation(password.reveal())
     if why is not None:
         pool.refuse_or_record(check, template.refusal(why=why))
