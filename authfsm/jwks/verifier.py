@@ -23,7 +23,7 @@ from authfsm.base.clock import Clock, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_protected
-from authfsm.protocol import links
+from authfsm.protocol import api_requests
 from authfsm.protocol.validators import to_tuple
 from authfsm.srp import pool_name
 
@@ -98,7 +98,7 @@ class Verifier:
         self.client_ids = frozenset(to_tuple(client_id))
         if not self.client_ids or not all(self.client_ids):
             raise ValueError("client_id is required: the app client whose tokens are accepted")
-        self.issuer = issuer or links.issuer(pool_id)
+        self.issuer = issuer or api_requests.issuer(pool_id)
         # IssuerConfiguration, ORIGINAL and UPDATED: "https://issuer-cognito-idp.[region].amazonaws.com/[userPoolId]"
         # -- AWS API reference, IssuerConfigurationType
         updated = () if issuer else (self.issuer.replace("//", "//issuer-", 1),)

@@ -1,4 +1,4 @@
-"""Rules about API requests: which response a request carries, and which requests may be sent twice.
+"""Rules about the API: which response a request carries, which requests may be sent twice, and the issuer of tokens.
 
 `classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
 Recorded sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as
@@ -219,3 +219,11 @@ OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
 }
 # fmt: on
 """For each operation outside a sign-in, whether its request may be sent again."""
+
+
+def issuer(pool_id: str) -> str:
+    """Return the URL that is the `iss` of a pool's tokens at AWS (IssuerConfiguration ORIGINAL)."""
+    region = pool_id.partition("_")[0]
+    # China and the European Sovereign Cloud are separate partitions of AWS, with other domains.
+    suffix = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}.get(region.partition("-")[0], "amazonaws.com")
+    return f"https://cognito-idp.{region}.{suffix}/{pool_id}"

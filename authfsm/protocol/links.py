@@ -1,4 +1,4 @@
-"""Addresses: of the issuer of a pool, and of the pages of AWS's documentation to which findings, diagrams and rules refer."""
+"""Addresses of the pages of AWS's documentation to which findings, diagrams and rules refer."""
 
 from __future__ import annotations
 
@@ -19,14 +19,6 @@ def guide(page: str) -> str:
 def reference(name: str) -> str:
     """Return the address of the API reference's page about an operation or a data type, for example `InitiateAuth`."""
     return f"{REFERENCE}API_{name}.html"
-
-
-def issuer(pool_id: str) -> str:
-    """Return the URL that is the `iss` of a pool's tokens at AWS (IssuerConfiguration ORIGINAL)."""
-    region = pool_id.partition("_")[0]
-    # China and the European Sovereign Cloud are separate partitions of AWS, with other domains.
-    suffix = {"cn": "amazonaws.com.cn", "eusc": "amazonaws.eu"}.get(region.partition("-")[0], "amazonaws.com")
-    return f"https://cognito-idp.{region}.{suffix}/{pool_id}"
 
 
 COMMON_ERRORS: Final = f"{REFERENCE}CommonErrors.html"

@@ -39,7 +39,7 @@ from authfsm.local.state.codes import Entropy, Outbox, checked_totp_secret
 from authfsm.local.state.core import Core
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
-from authfsm.protocol import links
+from authfsm.protocol import api_requests
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.states import MFA_METHODS
 from authfsm.protocol.validators import to_tuple
@@ -124,7 +124,7 @@ class LocalPool(DisplayMixin):
         pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         check_types("str", {"pool_id": pool_id})
         configuration = PoolConfiguration(
-            pool_id=pool_id, issuer=links.issuer(pool_id) if issuer is None else issuer,
+            pool_id=pool_id, issuer=api_requests.issuer(pool_id) if issuer is None else issuer,
             mfa=mfa, mfa_methods=mfa_methods, device=device, triggers=triggers, aliases=aliases,
             username_attributes=username_attributes, case_sensitive=case_sensitive,
             required_attributes=required_attributes, account_recovery=account_recovery,

@@ -26,7 +26,7 @@ from authfsm.local.config.leniency import MAX_RECORDED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
-from authfsm.protocol import links
+from authfsm.protocol import api_requests
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -289,7 +289,7 @@ class LocalCognito(DisplayMixin):
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
         """Return a pool with the settings of a description, without an app client and without adding it."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
-        issuer = issuer or links.issuer(pool_id)
+        issuer = issuer or api_requests.issuer(pool_id)
         configuration = PoolConfiguration(pool_id, issuer, **self._settings)
         configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
