@@ -23,8 +23,10 @@ import pytest
 from click.testing import CliRunner
 from conftest import lacking
 
+from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.pool_client import AuthenticatorApp
 from authfsm.conformance.pool_providers import ApiPoolProvider, LocalPoolProvider
 from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
@@ -167,6 +169,27 @@ def check_commands(result: EndpointResult, url: str) -> None:
 
 
 # ---- the rules -----------------------------------------------------------------------------------------
+
+
+def test_a_code_is_not_about_to_expire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule waits for the next time step, because some endpoints accept the code of the current one only."""
+    app, clock, waits = AuthenticatorApp(Secret("A" * 32)), [0.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        clock[0] += seconds
+
+    monkeypatch.setattr("authfsm.conformance.pool_client.time.time", lambda: clock[0])
+    monkeypatch.setattr("authfsm.conformance.pool_client.time.sleep", sleep)
+    codes = []
+    for clock[0] in (600.0, 624.9, 625.1, 629.999, 630.0):
+        codes.append(app.code())
+        assert clock[0] % 30 <= 25
+
+    assert codes[0] == codes[1]
+    assert codes[2] == codes[3] == codes[4] != codes[0]
+    assert len(waits) == 2
+    assert max(waits) < 5.1
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

@@ -21,7 +21,8 @@ from authfsm.conformance.verdicts import ApiReply, RuleFailed, Skipped
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
 
-_TIME_STEP: Final = 30
+_TIME_STEP: Final = 30  # seconds
+_SHORTEST_REST: Final = 5  # seconds: a rule sends a code, perhaps twice, before the time step ends
 
 
 @define
@@ -40,7 +41,13 @@ class AuthenticatorApp:
             raise RuleFailed("SecretCode is not base32") from None
 
     def code(self, offset: int = 0) -> str:
-        """Return the code of the time step that is `offset` steps after the current one."""
+        """Return the code of the time step that is `offset` steps after the current one.
+
+        Waits for the next time step, about 5 seconds at most, if the current one is about to end: some endpoints
+        accept the code of the current step only.
+        """
+        if (rest := _TIME_STEP - time.time() % _TIME_STEP) < _SHORTEST_REST:
+            time.sleep(rest + 0.01)  # the two clocks may differ a little
         # pyotp refuses short keys, which some endpoints issue.
         totp = TOTP(self.key(), 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - as RFC 6238 says
         return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
