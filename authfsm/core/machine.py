@@ -16,13 +16,13 @@ from typing import Any, Protocol, cast
 
 from attrs import frozen
 from transitions import Machine
-from transitions.core import listify
+from transitions.core import Event, EventData, listify
 
 from authfsm.core.machine_triggers import Driver, GetReply, add_model, is_may_call, raise_refusal
 from authfsm.protocol import account_table as account
 from authfsm.protocol.errors import ProtocolViolation
 from authfsm.protocol.states import State
-from authfsm.protocol.table import NEW_CHALLENGE, TRANSITION_SET, TRANSITIONS, Transition
+from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Transition
 
 
 class Stateful(Protocol):
@@ -47,45 +47,45 @@ class LeadsTo:
         return bool(getattr(event, "leads_to", self.transition) == self.transition)
 
 
-@frozen
-class _IsTransition:
-    """The condition in the shared machine: the event's only argument has this destination and kind."""
-
-    transition: Transition
-
-    def __call__(self, event: Any) -> bool:
-        transition: Transition = event.args[0]
-        return transition.dest is self.transition.dest and transition.kind is self.transition.kind
-
-
-def _transitions(condition: Callable[[Transition], Any], prefix: str = "") -> list[dict[str, Any]]:
+def _transitions(
+    condition: Callable[[Transition], Any] | None = None, prefix: str = ""
+) -> list[dict[str, Any]]:
     # A transition without a destination is what `transitions` calls internal.
     return [
         {
             "trigger": prefix + transition.response.trigger,
             "source": transition.source,
             "dest": transition.dest if transition.kind in {None, NEW_CHALLENGE} else None,
-            "conditions": condition(transition),
+            "conditions": condition and condition(transition),
         }
         for transition in TRANSITIONS
     ]
 
 
 @cache
-def _shared() -> Machine:
+def _shared() -> dict[Transition, tuple[Event, Any]]:
+    """Return the event and the transition of the shared machine for each transition of the table."""
     # A machine with queued=True would return before it has moved; auto_transitions would add to_AUTHENTICATED().
-    return Machine(
-        None, State, State.START, _transitions(_IsTransition), send_event=True, auto_transitions=False,
-        model_attribute="_state",
-    )  # fmt: skip
+    machine = Machine(
+        None, State, State.START, send_event=True, auto_transitions=False, model_attribute="_state"
+    )
+    executable = {}
+    for transition, arguments in zip(TRANSITIONS, _transitions(), strict=True):
+        machine.add_transition(**arguments)
+        event = machine.events[arguments["trigger"]]
+        executable[transition] = event, event.transitions[transition.source.name][-1]
+    return executable
 
 
 def advance(model: Stateful, transition: Transition) -> None:
     """Move an object along a transition of the table; its `_state` is the transition's source."""
-    # `transitions` would return False, without an error, if no condition is met.
-    if transition not in TRANSITION_SET or model._state is not transition.source:  # noqa: SLF001 - of `Stateful`
+    found = _shared().get(transition)
+    if found is None or model._state is not transition.source:  # noqa: SLF001 - of `Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
-    _shared().events[transition.response.trigger].trigger(model, transition)
+    event, executable = found
+    # Not `event.trigger`, which tries all transitions of the event: the reply has already selected this one.
+    state = event.machine.states[transition.source.name]
+    executable.execute(EventData(state, event, event.machine, model, (), {}))
 
 
 def build(
