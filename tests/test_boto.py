@@ -801,6 +801,61 @@ def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
         Cognito(client, client_id="client").sign_in("ada", PASSWORD)
 
 
+@pytest.mark.parametrize("flow_name", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH"])
+def test_a_password_proof_needs_the_pool_id_before_anything_is_sent(pool_of: PoolOf, flow_name: str) -> None:
+    """Every flow that proves a password by SRP names the missing pool id, and sends nothing."""
+    sent: list[Any] = []
+    client = pool_of().client()
+    client.meta.events.register("before-parameter-build.*.*", lambda params, **_: sent.append(params))
+
+    with pytest.raises(ValueError, match=f"{flow_name} needs the pool_id"):
+        Cognito(client, client_id="client").sign_in("ada", PASSWORD, flow=flow_name)
+    assert sent == []
+
+
+STARTS: dict[str, Callable[[Flow], object]] = {
+    "begin": lambda flow: flow.begin("USER_SRP_AUTH", "ada"),
+    "carry": lambda flow: flow.carry(r.UserSrpAuth, "ada"),
+    "carry without SRP": lambda flow: flow.carry(r.UserPasswordAuth, "ada", PASSWORD),
+    "make_response": lambda flow: flow.answer(flow.make_response(r.UserPasswordAuth, "ada", PASSWORD)),
+    "a machine": lambda flow: build(driver=flow.carry).user_srp_auth("ada"),
+}
+
+
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
+def test_the_first_request_has_the_flows_metadata(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
+    """`client_metadata` of `start` is in the first request, however it is made, and not in place of the caller's own."""
+    sent: list[Any] = []
+    cognito = pool_of().cognito()
+    cognito.client.meta.events.register(
+        "before-parameter-build.*.InitiateAuth", lambda params, **_: sent.append(params["ClientMetadata"])
+    )
+
+    start(cognito.start(PASSWORD, client_metadata={"locale": "la"}))
+    own = cognito.start(PASSWORD, client_metadata={"locale": "la"})
+    own.carry(r.UserPasswordAuth, "ada", PASSWORD, client_metadata={"locale": "en"})
+
+    assert sent == [{"locale": "la"}, {"locale": "en"}]
+
+
+def test_a_lost_automatic_step_is_repeated_by_step(pool_of: PoolOf) -> None:
+    """If the reply to a step that the flow took by itself is lost, the flow stays there, and `step` repeats it."""
+    pool = pool_of()
+    client = pool.client(ONE_TRY)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).start(PASSWORD)
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    client.meta.events.register_first("before-send.*.RespondToAuthChallenge", lost)
+    with pytest.raises(ConnectionLost, match="send the same request again"):
+        flow.answer(flow.make_response(r.UserSrpAuth, "ada"))
+    assert flow.state is State.PASSWORD_VERIFIER
+    client.meta.events.unregister("before-send.*.RespondToAuthChallenge", lost)
+
+    assert flow.step() is State.AUTHENTICATED
+
+
 def test_a_flow_without_its_password_is_refused(pool_of: PoolOf) -> None:
     """A password flow without a password, or an unknown flow, is a ValueError before anything is sent."""
     cognito = pool_of().cognito()

@@ -283,7 +283,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert caught.value.action is RecoveryAction.WAIT
     assert (
         str(caught.value)
-        == "no reply came (no complete answer within 0.2 s); wait, then send the same answer again"
+        == "no reply came (no complete answer within 0.2 s); wait, then send the same request again"
     )
 
 

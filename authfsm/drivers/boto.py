@@ -1,7 +1,7 @@
 """Signs in through the application's own boto3 client, with its session, endpoint and proxies.
 
-`Cognito` is a user pool and app client. `Flow` is one sign-in: it takes the steps that need no user input
-(PASSWORD_VERIFIER, DEVICE_SRP_AUTH, DEVICE_PASSWORD_VERIFIER) and stops where user input is required.
+`Cognito` is a user pool and app client. `Flow` is one sign-in: it takes the steps of SRP proofs (the responses of
+`AUTOMATIC` in the table), which need no user input, and stops where user input is required.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         Raises:
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost, NotSent: no reply came; the request was not sent.
-            ValueError: no flow has this name, or the password or the pool's id is missing.
+            ValueError: no flow has this name, or the password or the pool's id is missing. Nothing was sent.
 
         If `error.survives`, continue with `error.flow`: call its `answer`, or its `step`.
         """
@@ -175,7 +175,8 @@ class Flow(FlowSteps):
         Raises:
             WrongResponse, BadField: nothing was sent, nothing changed.
             Refused: Cognito refused; `error.survives` says whether it can be answered again.
-            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the sign-in is unchanged.
+            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the failed step changed nothing. If the flow
+                took that step by itself, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT).
         """
         return self._run(self._answer_steps(response))
@@ -277,7 +278,6 @@ class Flow(FlowSteps):
     def sign_out(self, *, everywhere: bool = False) -> None:
         """End this session at Cognito by RevokeToken, or `everywhere` all of the user's sessions by GlobalSignOut.
 
-
         The state is then START. The signatures of tokens that were issued stay valid until the tokens expire.
 
         Raises:
@@ -292,10 +292,10 @@ class Flow(FlowSteps):
         return self._run(self._next_response_steps())
 
     def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
-        """Return the response that begins a flow; the arguments are those of `begin`.
+        """Return the response that begins a flow; the arguments are those of `begin`, except `Confirmed`.
 
         Raises:
-            ValueError: no flow has this name, or the password is missing.
+            ValueError: no flow has this name, or the password or the pool's id is missing.
             WrongResponse: the sign-in has begun already.
         """
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))
@@ -303,9 +303,10 @@ class Flow(FlowSteps):
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
         """Return a response of this class; the arguments are those of `carry`.
 
-        The flow adds its metadata, and for `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and
-        `make_response(SrpClaim)` it computes the key pair and the proof. A password that was not known at the start
-        can be passed to the last two: `make_response(SrpA, password="...")`.
+        The flow adds its metadata to the response that begins the sign-in and to SRP proofs. For
+        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` it computes
+        the key pair and the proof. A password that was not known at the start can be passed to the last two:
+        `make_response(SrpA, password="...")`.
 
         Raises:
             WrongResponse, BadField: the state does not accept it; a field is not valid. Nothing changed.

@@ -2,8 +2,8 @@
 
 A generator yields an effect, is sent its result or its exception, and in the end returns a value. An effect is a
 `Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application, which may block.
-`boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. The sign-in changes
-only between two effects, so abandoning a generator leaves the sign-in unchanged.
+`boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. A reply is processed
+between two effects, so a generator that is abandoned leaves the sign-in as the last reply left it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SHARE_TOKENS: Final = (
 )
 
 MAX_AUTOMATIC_STEPS: Final = 8
-"""The number of consecutive steps that a flow takes without user input; no path of the table needs more than four."""
+"""At most this many consecutive steps are taken without user input; no path of the table needs more than four."""
 
 
 @frozen
@@ -122,13 +122,13 @@ def _first_response(
     if preferred is not None and auth_flow != "USER_AUTH":
         raise ValueError(f"preferred_challenge is for USER_AUTH, not for {auth_flow}")
     if password is None and auth_flow in PASSWORD_FLOWS:
-        raise ValueError(f"{auth_flow} needs the password: pass it as `password`")
-    if auth_flow == "USER_SRP_AUTH" and pool_id is None:
-        raise ValueError(f"{auth_flow} needs the pool_id: the SRP proof is computed with it")
+        raise ValueError(f"{auth_flow} needs the password: pass it as `password` when you create the flow")
     if password is not None and auth_flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
     by_srp = auth_flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
     if password is not None and by_srp and (kind := _SRP_START.get(auth_flow)) is not None:
+        if pool_id is None:
+            raise ValueError(f"{auth_flow} needs the pool_id: the SRP proof is computed with it")
         check_typed(kind, "password", password)
         return kind
     return _OTHER_START[auth_flow]
@@ -159,6 +159,8 @@ class FlowSteps(BaseFlow):
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)
+            else:
+                response = attrs.evolve(response, client_metadata=self._client_metadata)
             self.preferred_challenge, self._first_request = preferred, (username, auth_flow)
             return (yield from self._answer_steps(response))
         except errors.AuthfsmError as error:
@@ -284,7 +286,9 @@ class FlowSteps(BaseFlow):
         self, auth_flow: str, username: str, preferred: str | None
     ) -> Effects[Response]:
         """Return the response that begins a flow."""
-        self.signin.check(_OTHER_START.get(auth_flow, r.UserSrpAuth))  # before what is missing for it
+        self.signin.check(
+            _OTHER_START.get(auth_flow, r.UserSrpAuth)
+        )  # first, so that a state that accepts no flow is named rather than a missing password
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
         more: Any = (self._password,)
@@ -298,12 +302,14 @@ class FlowSteps(BaseFlow):
         return response
 
     def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[Response]:
-        """Return a response of this class, with the password, the SRP values and the metadata of the flow added."""
+        """Return a response of this class, with what the flow adds: the SRP values, and its metadata (see `start`)."""
         if not isinstance(kind, type):
             raise TypeError(f"pass the class of a response, not an object of {type(kind).__name__}")
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
         self.signin.check(kind)  # checked before the flow changes
+        if kind.auth_flow is not None and kind not in r.REFRESH_RESPONSES:  # the response begins the sign-in
+            kwargs.setdefault("client_metadata", self._client_metadata)
         if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
             return (yield from self._srp_opening_steps(kind, *args, **kwargs))
         if kind in {r.SrpA, r.SrpClaim} and "password" in kwargs:

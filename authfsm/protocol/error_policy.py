@@ -42,7 +42,7 @@ class RecoveryAction(DescribedName):
     # The session survives. The sign-in stays in its state if the table has RETRY or DEVICE_DROPPED there; WAIT needs neither.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
-    WAIT = "WAIT", "Wait, then send the same answer again: the request was probably not evaluated."
+    WAIT = "WAIT", "Wait, then send the same request again: it was probably not evaluated."
 
     # The session does not survive: the attempt is over.
     WAIT_OUT = "WAIT_OUT", "Too many attempts: wait (1 second to 15 minutes; for codes up to an hour), then start again."

@@ -284,14 +284,14 @@ class MalformedReply(ExplainedError, ServiceError):
 
 
 class ConnectionLost(ExplainedError, ServiceError):
-    """No reply came: the sign-in is unchanged, and the same answer may be sent again.
+    """No reply came: the sign-in is unchanged, and the same request may be sent again.
 
     Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
     the repeated answer with "session can only be used once": then start again.
     `why` is the kind of failure, as the client library names it.
     """
 
-    _sentence = "no reply came ({}); wait, then send the same answer again"
+    _sentence = "no reply came ({}); wait, then send the same request again"
     _action = RecoveryAction.WAIT
 
 
