@@ -53,7 +53,17 @@ def test_output_files(tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(stdout) == json.loads(as_json.read_text(encoding="utf-8"))
     assert "| one | 1 | 0 | 0 | 0 | 0 |" in markdown.read_text(encoding="utf-8")
-    assert conform(*ours, "-o", str(tmp_path / "no" / "t.md"))[0] == 2
+
+
+def test_an_unwritable_file_does_not_lose_the_results(tmp_path: Path) -> None:
+    """If a file cannot be written, the results are printed all the same, with exit status 2."""
+    ours = ("--compare", "one=local", "--rule", "reply.tokens-alone")
+    nowhere = str(tmp_path / "no" / "t.md")
+
+    code, stdout, stderr = conform(*ours, "-o", nowhere)
+    assert (code, "reply.tokens-alone" in stdout, "cannot be written" in stderr) == (2, True, True)
+    code, stdout, stderr = conform(*ours, "-o", nowhere, "-o", "-")
+    assert (code, "reply.tokens-alone" in stdout, "cannot be written" in stderr) == (2, True, True)
 
 
 def test_an_existing_pool() -> None:

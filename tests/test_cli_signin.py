@@ -345,11 +345,26 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
         person.types("User name", "ada")
         person.hides("Password of ada", SERVED)
         person.hides("Client secret", "s" * 51)
-        person.hides("Password of ada", SERVED)
 
         assert person.ends() == ExitStatus.SIGNED_IN
         assert "s" * 51 not in person.screen
         assert SERVED not in person.screen
+
+
+def test_an_attempt_without_the_client_secret_is_no_wrong_password() -> None:
+    """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
+    with (
+        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
+        sitting(
+            "--endpoint-url", pool.url, "--pool-id", POOL_ID, "--client-id", CLIENT_ID, "--username", "ada"
+        ) as person,
+    ):
+        person.hides("Password of ada", WRONG)
+        person.hides("Client secret", "s" * 51)
+        person.hides("Password of ada", WRONG)
+        person.hides("Password of ada", SERVED)
+
+        assert person.ends() == ExitStatus.SIGNED_IN
 
 
 # ---- Ctrl-C and its like -----------------------------------------------------------------------------------

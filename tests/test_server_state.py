@@ -752,6 +752,7 @@ def test_the_printed_configuration(tmp_path: Path) -> None:
     found = read_config(file).settings
     assert {name: found[name] for name in tables} == {name: type(found[name])() for name in tables}
 
+    assert re.findall(r"^(?:# )?\w+ \([^)]*\)$", text, re.MULTILINE) == []  # a setting without its meaning
     named = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
     kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(found[name]) for name in tables)]
     parts = {each.name for kind in kinds for each in fields(kind)}

@@ -243,7 +243,7 @@ def test_every_excuse_has_a_scenario() -> None:
 
 @pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
 def test_the_pool_makes_the_excused_exception(scenario: Scenario, signing_key: RSAKey) -> None:
-    """In a documented exception the pool issues tokens without a second factor."""
+    """In a known exception the pool issues tokens without a second factor."""
     scenario_user = scenario.play(signing_key)
     last = scenario_user.flow.history
 

@@ -1,4 +1,4 @@
-"""The factors that responses prove, the proofs on a path (`ProofState`), and the documented exceptions.
+"""The factors that responses prove, the proofs on a path (`ProofState`), and the known exceptions.
 
 Tokens without a first factor, or without a second factor if MFA is required, are a fault unless a `FactorException`
 applies.

@@ -232,8 +232,9 @@ INVARIANTS: Final = (
     Invariant("reachable", "Every state can be reached, and every response is accepted somewhere.", _reachable,
               of_table=True),
     Invariant("ends", "From every state, some answer leads to tokens.", _ends),
-    Invariant("first-factor", "No tokens are issued without a first factor.", _first_factor),
-    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a documented"
+    Invariant("first-factor", "No tokens are issued without a first factor, except for: "
+              f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _first_factor),
+    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known"
               " exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, by a lock-out, or because a value can be used only once.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
@@ -243,7 +244,7 @@ INVARIANTS: Final = (
     Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),
-    Invariant("refresh", "A refresh is never answered with a challenge.", _refresh),
+    Invariant("refresh", "No undisputed source has Cognito answer a refresh with a challenge.", _refresh),
 )
 # fmt: on
 """The invariants that `check` verifies by default."""

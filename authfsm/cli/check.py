@@ -147,7 +147,7 @@ def path_line(path: checks.Path) -> Text:
 
 
 def _invariants(invariants: Iterable[Invariant], violations: Sequence[Violation]) -> Iterator[RenderableType]:
-    """Yield each invariant with its violation and its documented exceptions."""
+    """Yield each invariant with its violation and the known exceptions from a second factor."""
     by_name = {each.invariant.name: each for each in violations}
     for each in invariants:
         violation = by_name.get(each.name)

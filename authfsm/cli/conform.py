@@ -48,12 +48,13 @@ class Conform:
 
     epilog: ClassVar[str] = (
         "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
-        " 2 usage error, or the endpoint does not answer."
+        " 2 usage error, the endpoint does not answer, or a file cannot be written."
     )
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Compare this endpoint too, as column NAME; use `local` as URL for the local pool. Repeatable.",
+        "Test this endpoint as column NAME, instead of --endpoint-url; repeat it to compare several. `local` as URL is the local"
+        " pool.",
         metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
@@ -96,11 +97,11 @@ class Conform:
             if path != command.STDOUT and path.suffix not in _SUFFIXES:
                 raise command.WrongUsage(f"--output {path} must end in .md or .json")
         results = _run(self._endpoints(), rules, self.timeout)
-        _write(results, outputs)
         if command.STDOUT not in outputs:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
                 console.print(each, soft_wrap=isinstance(each, Text))
+        _write(results, outputs)
         for column in results.endpoints:
             if column.endpoint.name in results.endpoints_without_result:
                 why = (each.why for each in column.verdicts.values() if each.why)
@@ -231,7 +232,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
-    for path in outputs:
+    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # which is not lost if a file fails
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == command.STDOUT:
             sys.stdout.write(text)

@@ -52,10 +52,10 @@ def _page(described: Facts) -> str:
 
 @frozen(kw_only=True)
 class Explain:
-    """Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.
+    """Explain a state, a response, a flow, an account's status or operation, an error code or an error message.
 
-    Shows, as far as they apply: the parameters, the accepted responses, the next states, the recommended action after
-    an error, and a link to AWS's page.
+    Shows, as far as they apply: the parameters, the accepted responses, the next states with their evidence, the
+    recommended action after an error, and a link to AWS's page.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 unknown name; 2 usage error."

@@ -98,7 +98,10 @@ def run_rule(
     except RuleEnded as ended:
         outcome, why = ended.outcome, ended.why
     except Exception as error:  # noqa: BLE001 - an unexpected reply must not stop the other rules
-        outcome, why = Outcome.SKIPPED, f"the reply could not be read ({type(error).__name__})"
+        outcome, why = (
+            Outcome.SKIPPED,
+            f"the rule ended with {type(error).__name__}, perhaps because of an unexpected reply",
+        )
     return RuleVerdict(outcome, why, context.exchanges, severity, time.monotonic() - begin)
 
 

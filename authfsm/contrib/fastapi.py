@@ -44,7 +44,8 @@ class CognitoAuth:
 
     Its `router` has the routes below. A reply has the `state` of the sign-in, `signed_in`, and for a challenge its
     `form` and `step`. An error reply has the HTTP status of the error, its `message` and `action`, the `field` that is
-    wrong, and the `step` that can still be answered. A refused request (403, 413, 422) has FastAPI's `detail` instead.
+    wrong, and the `step` that can still be answered. A request that is refused
+    before the sign-in reads it (403, 413, and 422 for a malformed body) has FastAPI's `detail` instead.
 
     | route | fields of the request |
     |---|---|

@@ -35,7 +35,7 @@ TABLE_ROWS: Final = tuple(
     for response in PROTOCOL[node.state]
     if accepts(node.state, node.role, response)
 )
-"""The arrows of each row of the table, between nodes: EMAIL_OTP has two, one for each role."""
+"""The arrows of each row of the table. They lead between nodes; EMAIL_OTP has two nodes, one for each role."""
 
 ARROWS_THROUGH: Final = {
     (junction, node): tuple(
@@ -182,8 +182,8 @@ def _lines(
 ) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    Arrows are folded if settings have the same effect on all of them, or on each the same effect as on its destination.
-    A self-loop is not folded. An arrow that is uncertain only with these settings has a line of its own.
+    If settings have the same effect on all arrows, all are folded; otherwise those on which settings have the same effect
+    as on their destination. A self-loop is folded only if it is a new challenge. An arrow that is uncertain only with these settings has a line of its own.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

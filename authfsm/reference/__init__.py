@@ -1,7 +1,8 @@
-"""Private: what the tables say about a name (a state, a response, a flow, an error), for `explain` and the diagrams.
+"""Private: what the tables say about a name (a state, a response, a flow, an account's status, an error), for `explain` and the diagrams.
 
-This folder declares no facts: parameters come from the code that parses replies and writes requests, transitions from
-the table and its evidence, errors from the error policy, and limits from the rules of settings.
+Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
+errors from the error policy, and limits from the rules of settings. Only the descriptions of some request parameters are
+written in this folder (`request_shapes`).
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def find(text: str) -> tuple[Facts, ...]:
     """Return the facts about a name or an error's message; an empty tuple if there are none.
 
     A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. Names that match exactly are
-    preferred; next come names that differ in case only, then names that differ in separators.
+    preferred; next come names that differ in case only, then names that differ in
+    separators, or lack the suffix "Exception".
     """
     text = text.strip()
     names = tuple(_named())
@@ -186,7 +188,8 @@ def _flow(name: str) -> Facts:
 
 
 def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
-    # Only in CUSTOM_AUTH do the pool's Lambda functions choose the challenges.
+    # In CUSTOM_AUTH, the pool's Lambda functions choose the challenges. Sources contradict each other about the
+    # administrators' flows, which are left out.
     excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
     moves = [(*nodes_of(e), e[0].response) for e in TRANSITIONS_IN_ROLES if e[0].dest not in excluded]
     found: set[Node] = set()

@@ -112,7 +112,7 @@ class TraceFiles:
 
     @property
     def bytes_read(self) -> int:
-        """How many bytes have been read so far, for another thread to show while `load` runs."""
+        """About how many bytes have been read so far, for another thread to show while `load` runs."""
         if len(self.paths) > 1:
             return self._loader.bytes_read
         percent = max(self._running.query_progress(), 0)

@@ -72,7 +72,7 @@ class SignInStart:
 
 @define
 class SignInSession:
-    """Signs one user in; `print_pool_messages` prints the messages of a local pool, and is called before each prompt."""
+    """Signs one user in; `print_pool_messages` prints the messages of a local pool before each prompt of a challenge."""
 
     _cognito: Cognito
     _start: SignInStart
@@ -85,6 +85,7 @@ class SignInSession:
     _username: str | None = field(init=False)
     _preferred: str | None = field(init=False)
     _tries: int = field(default=0, init=False)
+    _password: Secret[str] | None = field(default=None, init=False)
     _last_error: AuthfsmError | None = field(default=None, init=False)
     _flow: Flow | None = field(default=None, init=False)
 
@@ -109,11 +110,8 @@ class SignInSession:
         start, answers = self._start, self._answers
         username = self._username = self._username or self._ask_username()
         device = None if start.remember is False else self._devices.of(username)
-        flow = self._flow = self._cognito.start(
-            answers.secret(f"Password of {username}") if self._takes_password() else None,
-            device=device,
-            walk=False,
-        )
+        self._password = answers.secret(f"Password of {username}") if self._takes_password() else None
+        flow = self._flow = self._cognito.start(self._password, device=device, walk=False)
         self._send(flow, flow.initial_response(start.flow, username, self._preferred))
         while not flow.done:
             try:
@@ -130,7 +128,7 @@ class SignInSession:
         return flow
 
     def _ask_username(self) -> str:
-        """Ask a person for the user name; the first line of a pipe is the password."""
+        """Ask for the user name. Without a terminal nobody is asked, because the first line of standard input is the password."""
         suggested = self._start.suggested
         if not self._user.is_interactive:
             if suggested:
@@ -205,13 +203,14 @@ class SignInSession:
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
         """Return if the user wants a new attempt; otherwise raise SignInEnded."""
         flow, user = self._flow, self._user
-        self._tries += 1
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = user.hidden("Client secret")
+            self._answers.password = self._password  # Cognito has not checked it
             return
         if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS:
             raise self._ended(error)
+        self._tries += 1
         self._screen.bad(*why(error))
         self._answers.password = None
         unproved = flow is not None and self._takes_password() and not flow.signin.password_proved

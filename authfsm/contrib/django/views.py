@@ -105,7 +105,7 @@ def _log_in_to_django(request: HttpRequest, flow: Flow) -> HttpResponse:
 def _page(
     request: HttpRequest, name: str = "challenge", error: AuthfsmError | None = None, **variables: Any
 ) -> HttpResponse:
-    """Return a page; in place of the challenge page, if no sign-in is pending, the sign-in page."""
+    """Return a page. If no sign-in is pending, the sign-in page replaces the challenge page."""
     browser = _browser(request)
     try:
         if name == "challenge":

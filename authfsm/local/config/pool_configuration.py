@@ -174,9 +174,14 @@ class DeviceConfiguration:
 class PasswordPolicy:
     """The requirements on a new password (UserPool.Policies.PasswordPolicy).
 
-    `minimum_length` is a number of characters; `require_uppercase`, `require_lowercase`, `require_numbers` and
-    `require_symbols` say which kinds it must contain. `temporary_password_validity_days` applies to passwords that an
-    administrator sets, and `password_history_size` the number of earlier passwords that a user cannot set again.
+    Args:
+        minimum_length: the number of characters.
+        require_uppercase: it must contain an upper-case letter from A to Z.
+        require_lowercase: it must contain a lower-case letter from a to z.
+        require_numbers: it must contain a digit.
+        require_symbols: it must contain a special character.
+        temporary_password_validity_days: how long a password that an administrator set can be used.
+        password_history_size: how many earlier passwords a user cannot set again.
     """
 
     minimum_length: int = field(default=8, validator=within("PasswordPolicyMinLengthType", "characters"))
