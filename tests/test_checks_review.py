@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from conftest import lacking
 from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Descriptions, described, remediated
@@ -151,6 +152,32 @@ def test_custom_auth_without_mfa_needs_functions_and_mfa() -> None:
     assert "custom-auth-without-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
     assert found(described("ON", "CUSTOM_AUTH", TOTP)) == {}
     assert "custom-auth-without-mfa" not in found(described("OFF", "CUSTOM_AUTH", TOTP, pool))
+
+
+def test_unknown_functions_are_not_named_as_a_reason() -> None:
+    """Without LambdaConfig nothing is known of the functions, so nothing is found of them."""
+    settings = PoolSettings(mfa_configuration="ON", explicit_auth_flows=frozenset({"ALLOW_CUSTOM_AUTH"}))
+
+    assert "custom-auth-without-mfa" not in {each.id for each in review(PoolDescription(settings=settings))}
+
+
+@pytest.mark.parametrize(
+    ("validity", "text"),
+    [
+        (timedelta(days=90), "90 days"),
+        (timedelta(hours=721), "30 days, 1:00:00"),
+        (timedelta(minutes=43_201), "30 days, 0:01:00"),
+    ],
+)
+def test_a_long_validity_is_written_exactly(validity: timedelta, text: str) -> None:
+    """The reason of `long-refresh` has the exact validity, in whatever unit it was set."""
+    pool = attrs.evolve(
+        PoolDescription.from_descriptions(*described("OFF", "USER_SRP_AUTH", TOTP).values()),
+        refresh_token_validity=validity,
+    )
+
+    whys = [each.why for each in review(pool) if each.id == "long-refresh"]
+    assert whys == [f"RefreshTokenValidity is {text}"]
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: the description without which it finds nothing: UserPoolClient, MfaConfig, or neither ("").
+        needs: the description without which it is not tried, or only in part: UserPoolClient, MfaConfig, or neither ("").
     """
 
     id: str
@@ -161,8 +161,11 @@ def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
-    mfa = pool.settings.mfa_configuration
-    if pool.settings.explicit_auth_flows is not None and mfa in {"ON", "OPTIONAL"}:
+    mfa, known = (
+        pool.settings.mfa_configuration,
+        (pool.settings.explicit_auth_flows, pool.settings.lambda_config),
+    )
+    if None not in known and mfa in {"ON", "OPTIONAL"}:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
         why = f"MfaConfiguration is {mfa}, {lambdas}"
@@ -273,7 +276,8 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.refresh_token_validity
     if validity is not None and validity > timedelta(days=30):
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
-        why = f"RefreshTokenValidity is {validity.days} days"
+        text = str(validity).removesuffix(", 0:00:00")  # "30 days, 1:00:00" for 721 hours
+        why = f"RefreshTokenValidity is {text}"
         yield from _found(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))
 
 
