@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import lacking
+from serving import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
@@ -190,6 +191,23 @@ def test_a_code_is_not_about_to_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes[2] == codes[3] == codes[4] != codes[0]
     assert len(waits) == 2
     assert max(waits) < 5.1
+
+
+def test_what_cannot_be_deleted_is_named() -> None:
+    """The suite names the pools that it created and could not delete; a deadline that is over keeps no pool."""
+    with serve_in_thread() as served:
+        provider = ApiPoolProvider(ApiClient(served.url, "eu-west-1"))
+        pool = provider.own_pool(provider.api)
+        provider.api.deadline = time.monotonic() - 1
+        assert provider.cleanup() == []
+        provider.api.deadline = float("inf")
+        assert (
+            provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
+        )
+        left = provider.own_pool(provider.api).pool_id
+
+    (failed,) = provider.cleanup()
+    assert failed.startswith(f"DeleteUserPool {left}: no reply came")
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

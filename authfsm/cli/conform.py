@@ -101,6 +101,11 @@ class Conform:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
                 console.print(each, soft_wrap=isinstance(each, Text))
+        for column in results.endpoints:
+            for each in column.not_deleted:
+                command.print_message(
+                    f"{column.endpoint.name}: created for the suite and not deleted: {each}"
+                )
         _write(results, outputs)
         for column in results.endpoints:
             if column.endpoint.name in results.endpoints_without_result:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from io import StringIO
 from typing import Any, Final, ParamSpec, TypeVar
 
@@ -41,6 +42,27 @@ def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -
     return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
 
 
+def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
+    """Send these requests, each with a new deadline; return those that failed, as text."""
+    failed = []
+    for operation, members in requests:
+        api.deadline = time.monotonic() + api.timeout  # that of the last rule may be over
+        try:
+            with api.setup():
+                reply = api.call(operation, **members)
+            # A rule may have deleted it.
+            why = (
+                None
+                if reply.code in {None, "ResourceNotFoundException", "UserNotFoundException"}
+                else reply.summary
+            )
+        except Skipped as error:
+            why = error.why
+        if why is not None:
+            failed.append(f"{operation} {' '.join(members.values())}: {why}")
+    return failed
+
+
 @define(eq=False)
 class PoolProvider(ABC):
     """Provides pools and app clients; rules with the same requirements get the same ones."""
@@ -63,8 +85,8 @@ class PoolProvider(ABC):
         """Register a user for deletion by `cleanup`; called after a rule created one."""
 
     @abstractmethod
-    def cleanup(self) -> None:
-        """Delete everything that was created."""
+    def cleanup(self) -> list[str]:
+        """Delete everything that was created; return what could not be deleted, each with the reason."""
 
     @abstractmethod
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
@@ -133,13 +155,11 @@ class ApiPoolProvider(PoolProvider):
     inbox: p.Inbox | None = None
     _pool_ids: list[str] = field(factory=list, init=False)
 
-    def cleanup(self) -> None:
-        """Delete the pools."""
-        with self.api.setup():
-            for pool_id in self._pool_ids:
-                with suppress(Skipped):
-                    self.api.call("DeleteUserPool", UserPoolId=pool_id)
+    def cleanup(self) -> list[str]:
+        """Delete the pools; return what could not be deleted, each with the reason."""
+        requests = [("DeleteUserPool", {"UserPoolId": each}) for each in self._pool_ids]
         self._pool_ids.clear()
+        return _delete(self.api, requests)
 
     def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:
         """Create a pool for one rule."""
@@ -166,11 +186,12 @@ class LocalPoolProvider(ApiPoolProvider):
     inbox: p.Inbox | None = field(default=p.code_in_outbox, init=False)
     _server: ExitStack | None = field(default=None, init=False)
 
-    def cleanup(self) -> None:
+    def cleanup(self) -> list[str]:
         """Stop the server."""
         if self._server is not None:
             self._server.close()
             self._server = None
+        return []
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         if self._server is None:
@@ -237,18 +258,14 @@ class ExistingPoolProvider(PoolProvider):
         """Register a user for deletion by `cleanup`."""
         self._usernames.append(username)
 
-    def cleanup(self) -> None:
-        """Delete the users and the app clients that were created."""
-        for username in self._usernames:
-            self._delete("AdminDeleteUser", Username=username)
-        for client_id in self._client_ids:
-            self._delete("DeleteUserPoolClient", ClientId=client_id)
+    def cleanup(self) -> list[str]:
+        """Delete the users and the app clients that were created; return what could not be deleted, each with the reason."""
+        pool = {"UserPoolId": self.pool_id}
+        requests = [("AdminDeleteUser", {**pool, "Username": each}) for each in self._usernames]
+        requests += [("DeleteUserPoolClient", {**pool, "ClientId": each}) for each in self._client_ids]
         self._usernames.clear()
         self._client_ids.clear()
-
-    def _delete(self, operation: str, **identifier: str) -> None:
-        with self.api.setup(), suppress(Skipped):
-            self.api.call(operation, UserPoolId=self.pool_id, **identifier)
+        return _delete(self.api, requests)
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         pool = self._once(self._describe, "UserPool")

@@ -36,10 +36,11 @@ class Endpoint:
 
 @frozen
 class EndpointResult:
-    """The verdicts at an endpoint, by rule id."""
+    """The verdicts at an endpoint, by rule id, and what the suite created there and could not delete."""
 
     endpoint: Endpoint
     verdicts: Mapping[str, RuleVerdict] = field(repr=False)
+    not_deleted: tuple[str, ...] = ()
 
     def count(self, outcome: Outcome) -> int:
         """Return how many rules have an outcome."""
@@ -126,8 +127,8 @@ def run_rules(
                 verdicts[rule.id] = run_rule(rule, endpoint.pool_provider, seconds)
                 on_verdict(endpoint.name, rule, verdicts[rule.id])
         finally:
-            endpoint.pool_provider.cleanup()
-        return EndpointResult(endpoint, verdicts)
+            not_deleted = endpoint.pool_provider.cleanup()
+        return EndpointResult(endpoint, verdicts, tuple(not_deleted))
 
     targets = tuple(endpoints)
     with ThreadPoolExecutor(max(len(targets), 1), thread_name_prefix="conform") as threads:
