@@ -163,10 +163,7 @@ class OmissionReason(DescribedName):
 
     FAILURE = "FAILURE", "Not drawn: refusals that cannot be retried (they lead to FAILED)."
     UNKNOWN = "UNKNOWN", "Not drawn: OTHER_CHALLENGE (what Cognito may add later)."
-    LAMBDA = (
-        "LAMBDA",
-        "In CUSTOM_AUTH a Lambda may name any challenge; only what AWS documents or real pools have done is drawn.",
-    )
+    LAMBDA = ("LAMBDA", "In CUSTOM_AUTH a Lambda may name any challenge; only well-sourced ones are drawn.")
     ANOTHER_FACTOR = (
         "ANOTHER_FACTOR",
         "Not drawn: the choice of another first factor at EMAIL_OTP, SMS_OTP, WEB_AUTHN.",
