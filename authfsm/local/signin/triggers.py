@@ -4,8 +4,8 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception, the request is refused with UserLambdaValidationException; if its response has
-another shape than AWS documents, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
+If a function raises an exception, the request is refused with UserLambdaValidationException; if it does not return
+the event, or its response has another shape than AWS documents, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
 ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
 """
 
@@ -84,10 +84,13 @@ def call(
     if empty.trigger.endswith("Sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
         return empty
-    result = event if returned is None else returned
-    if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
-        raise empty.invalid("no response")
-    return TriggerResponse(source, result["response"])
+    if isinstance(returned, Mapping) and isinstance(returned.get("response"), Mapping):
+        return TriggerResponse(source, returned["response"])
+    if empty.trigger == "UserMigration":
+        raise error_templates.MIGRATION_FAILED.refusal(client=event["callerContext"]["clientId"])
+    if returned is None:
+        raise error_templates.TRIGGER_RETURNED_NOTHING.refusal(trigger=empty.trigger)
+    raise empty.invalid("no response")
 
 
 def user_members(client: AppClient | None, user: User | None) -> dict[str, Any]:
@@ -227,9 +230,10 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     request = {"session": _session(attempt)}
     members = ("challengeName", "issueTokens", "failAuthentication")
     response = _call_custom(pool, attempt, "DefineAuthChallenge", request, members, metadata)
-    if response.flag("failAuthentication"):
+    fails, issues_tokens = response.flag("failAuthentication"), response.flag("issueTokens")
+    if fails:
         raise error_templates.WRONG_PASSWORD.refusal()
-    if response.flag("issueTokens"):
+    if issues_tokens:
         return None
     challenge = response.members.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
