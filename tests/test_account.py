@@ -212,7 +212,8 @@ def test_a_lambda_function_denies_a_user(make: Make, trigger: str, call: Callabl
     def denying(_: Any) -> Any:
         raise PermissionError("only company addresses")
 
-    driven = make(triggers=Triggers(**{trigger: denying}))
+    functions: dict[str, Any] = {trigger: denying}
+    driven = make(triggers=Triggers(**functions))
     driven.pool.add_user("ada", PASSWORD)
     with pytest.raises(OperatorError, match="failed with error only company addresses") as caught:
         call(driven)

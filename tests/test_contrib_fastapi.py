@@ -422,7 +422,8 @@ def test_a_lambda_function_denies_the_user(site_of: SiteOf, trigger: str) -> Non
     def function(event: Any) -> Any:
         return answers[0](event)
 
-    site = site_of(triggers=Triggers(**{trigger: function}))
+    functions: dict[str, Any] = {trigger: function}
+    site = site_of(triggers=Triggers(**functions))
     assert site.sign_in("eve")[0] == 200
     site.clock.advance(3600)
 

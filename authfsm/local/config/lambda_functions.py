@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -107,22 +106,16 @@ def _argument_count(function: Callable[..., Any]) -> int:
     return 0
 
 
-def _marshalled(value: Any) -> Any:
-    # As in AWS Lambda's runtime for Python (awslambdaric), also the text.
+def json_of(value: Any) -> Any:
+    """Return a value of another type for JSON, or raise the error of AWS Lambda's runtime for Python (awslambdaric)."""
     if isinstance(value, Decimal):
         return float(value)
-    raise TypeError(
-        f"Unable to marshal response: Object of type {type(value).__name__} is not JSON serializable"
-    )
+    why = f"Object of type {type(value).__name__} is not JSON serializable"
+    raise TypeError(f"Unable to marshal response: {why}")
 
 
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Call a function with an event and, if it accepts one, the context; return its result as JSON has it."""
-    return json.loads(json.dumps(_result(function, event, context), default=_marshalled))
-
-
-def _result(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Return the result of a function; an async function runs in a new event loop."""
+    """Call a function with an event and, if it accepts one, the context; an async function in a new event loop."""
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result

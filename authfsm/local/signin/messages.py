@@ -71,10 +71,8 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
     member = {"EMAIL": "emailMessage", "SMS": "smsMessage"}[delivery.medium]
-    if response is None:
-        return None, None
-    texts = {each: response.text(each) for each in members}
-    if (text := texts[member]) is None:
+    texts = {each: response.text(each) for each in members if response}
+    if response is None or (text := texts[member]) is None:
         return None, None
     if _CODE not in text and _LINK not in text:
         # "Must include the codeParameter value that you received in the request." (developer guide)

@@ -11,6 +11,7 @@ ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
@@ -77,7 +78,8 @@ def call(
     function_name = getattr(function, "__name__", type(function).__name__)  # A callable object has no name.
     context = functions.LambdaContext(pool.token_issuer.uuid(), function_name, region)
     try:
-        returned = functions.call_function(function, event, context)
+        result = functions.call_function(function, event, context)
+        returned = json.loads(json.dumps(result, default=functions.json_of))
     except (Exception, SystemExit) as error:  # AWS reports SystemExit as "Runtime exited".
         # "CreateAuthChallenge failed with error 'challengeMetaData'." (reports of users)
         raise error_templates.TRIGGER_FAILED.refusal(trigger=empty.trigger, text=str(error)) from error
