@@ -554,7 +554,12 @@ class TestUserMigration:
     @pytest.mark.parametrize("answer", [None, "", {}])
     def test_no_event(self, make: Any, answer: object) -> None:
         """A function that does not return the event is UserNotFoundException, with the id of the app client."""
-        api = make(user_migration=lambda _: answer)
+
+        def forgetting(event: Event) -> object:
+            event.clear()
+            return answer
+
+        api = make(user_migration=forgetting)
         text = f"Exception migrating user in app client {api.app.client_id}: UserMigration did not return the event."
         with refused("UserNotFoundException", text):
             api.password("bea", "old")

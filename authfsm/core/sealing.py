@@ -232,7 +232,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
-    pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # an issuer of one's own may lack the pool's id
+    pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a pool's own issuer may lack its id
     form = {"pool": pool_id, "client": client, "tokens": fields}
     return encrypt(form_to_json(form), key, tokens.at)
 

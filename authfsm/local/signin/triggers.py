@@ -4,8 +4,8 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception, the request is refused with UserLambdaValidationException; if it does not return
-the event, or its response has another shape than AWS documents, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
+If a function raises an exception, the request is refused with UserLambdaValidationException; if it returns anything
+but the event with a valid response, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
 ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
 """
 
@@ -89,7 +89,7 @@ def call(
     if isinstance(returned, Mapping) and isinstance(returned.get("response"), Mapping):
         return TriggerResponse(source, returned["response"])
     if empty.trigger == "UserMigration":
-        raise error_templates.MIGRATION_FAILED.refusal(client=event["callerContext"]["clientId"])
+        raise error_templates.MIGRATION_FAILED.refusal(client=client.client_id if client else "")
     if returned is None:
         raise error_templates.TRIGGER_RETURNED_NOTHING.refusal(trigger=empty.trigger)
     raise empty.invalid("no response")
