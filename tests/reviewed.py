@@ -65,6 +65,7 @@ EVERYTHING_WRONG: Final = described(
     "USER_SRP_AUTH",
     SMS,
     {
+        "Policies": {"PasswordPolicy": {"MinimumLength": 6}},
         "LambdaConfig": TRIGGERS,
         "AccountRecoverySetting": {
             "RecoveryMechanisms": [
@@ -73,6 +74,8 @@ EVERYTHING_WRONG: Final = described(
             ]
         },
     },
+    AllowedOAuthFlowsUserPoolClient=True,
+    AllowedOAuthFlows=["code", "implicit"],
     ExplicitAuthFlows=[
         "ALLOW_USER_SRP_AUTH",
         "ALLOW_USER_PASSWORD_AUTH",

@@ -44,7 +44,7 @@ def led(*names: str) -> Triggers:
     With SRP first the first name answers SRP_A. The right answer to a custom challenge is 42.
     """
 
-    def define(event: Any) -> None:
+    def define(event: Any) -> Any:
         session = event["request"]["session"]
         with_srp = bool(session) and session[0]["challengeName"] == "SRP_A"
         name = names[min(len(session) - with_srp, len(names) - 1)]
@@ -52,10 +52,12 @@ def led(*names: str) -> Triggers:
         response["issueTokens"] = name == "TOKENS"
         response["failAuthentication"] = name == "FAIL"
         response["challengeName"] = None if name in {"TOKENS", "FAIL"} else name
+        return event
 
-    def verify(event: Any) -> None:
+    def verify(event: Any) -> Any:
         right = event["request"]["challengeAnswer"] == "42"
         event["response"]["answerCorrect"] = right
+        return event
 
     return Triggers(define, lambda event: event, verify)
 

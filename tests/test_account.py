@@ -23,6 +23,7 @@ from authfsm import (
     InvalidInput,
     MalformedReply,
     NotSent,
+    OperatorError,
     RecoveryAction,
     Refused,
     Secret,
@@ -195,6 +196,28 @@ def test_a_secret_that_is_a_function(make: Make) -> None:
         account.sign_up("eve", PASSWORD)
     known += [Secret("wrong")]
     assert refusal(lambda: account.forgot_password("ada")).fault is Fault.CALLER
+
+
+@pytest.mark.parametrize(
+    ("trigger", "call"),
+    [
+        ("pre_sign_up", lambda driven: driven.sign_up("eve", PASSWORD)),
+        ("pre_authentication", lambda driven: driven.sign_in("ada", PASSWORD)),
+        ("pre_token_generation", lambda driven: driven.sign_in("ada", PASSWORD)),
+    ],
+)
+def test_a_lambda_function_denies_a_user(make: Make, trigger: str, call: Callable[..., Any]) -> None:
+    """A function that raises denies the sign-up or the sign-in: OperatorError, status 403, with the function's text."""
+
+    def denying(_: Any) -> Any:
+        raise PermissionError("only company addresses")
+
+    functions: dict[str, Any] = {trigger: denying}
+    driven = make(triggers=Triggers(**functions))
+    driven.pool.add_user("ada", PASSWORD)
+    with pytest.raises(OperatorError, match="failed with error only company addresses") as caught:
+        call(driven)
+    assert caught.value.http_status == 403
 
 
 def test_triggers_confirm_and_get_metadata(make: Make) -> None:

@@ -62,6 +62,8 @@ def test_a_pool_with_everything_wrong() -> None:
         ("recovery-same-as-mfa", "high", f"{password} FAILED"),
         ("nothing-to-enrol", "medium", f"{password} MFA_SETUP"),
         ("plain-password-allowed", "medium", f"{password} SMS_MFA -code-> AUTHENTICATED"),
+        ("implicit-flow", "medium", "START"),
+        ("short-passwords", "medium", f"{password} SMS_MFA -code-> AUTHENTICATED"),
         ("user-existence", "medium", "START -user_srp_auth-> FAILED"),
         (
             "tokens-not-revocable",
@@ -119,7 +121,46 @@ def test_what_is_not_known_is_no_finding() -> None:
     """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
     pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
-    assert set(found(pool_alone)) == {"recovery-same-as-mfa", "nothing-to-enrol", "text-messages"}
+    assert set(found(pool_alone)) == {
+        "recovery-same-as-mfa",
+        "nothing-to-enrol",
+        "short-passwords",
+        "text-messages",
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["implicit"]}, {"implicit-flow"}),
+        ({"AllowedOAuthFlows": ["implicit", "code"]}, {"implicit-flow"}),
+        ({"AllowedOAuthFlowsUserPoolClient": True, "AllowedOAuthFlows": ["code"]}, set()),
+        ({"AllowedOAuthFlowsUserPoolClient": False, "AllowedOAuthFlows": ["implicit"]}, set()),
+        ({"AllowedOAuthFlowsUserPoolClient": True}, set()),
+    ],
+)
+def test_the_implicit_flow(settings: Descriptions, expected: set[str]) -> None:
+    """The implicit flow is found where the app client uses OAuth, although no path of the API shows it."""
+    descriptions = described("ON", "USER_SRP_AUTH", TOTP, **settings)
+    assert set(found(descriptions)) == expected
+    if expected:
+        (finding,) = review(descriptions)
+        assert finding.why == "AllowedOAuthFlows has implicit"
+        assert str(finding.remediations[0]) == 'UpdateUserPoolClient: AllowedOAuthFlows = ["code"]'
+        results = sarif([finding], Origin("a pool"))["runs"][0]["results"]
+        assert (
+            results[0]["codeFlows"][0]["threadFlows"][0]["locations"][0]["location"]["message"]["text"]
+            == "START"
+        )
+
+
+@pytest.mark.parametrize(("length", "short"), [(6, True), (7, True), (8, False), (99, False), (None, False)])
+@pytest.mark.parametrize("flow", ["USER_SRP_AUTH", "CUSTOM_AUTH"])
+def test_short_passwords(length: int | None, flow: str, *, short: bool) -> None:
+    """A minimum of fewer than eight characters is found if users sign in with passwords; the default is unknown."""
+    policy = {"Policies": {"PasswordPolicy": {"MinimumLength": length}}}
+    descriptions = described("ON", flow, TOTP, policy)
+    assert ("short-passwords" in found(descriptions)) is (short and flow == "USER_SRP_AUTH")
 
 
 @pytest.mark.parametrize("reply", ["UserPoolClient", "MfaConfig"])

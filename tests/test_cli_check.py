@@ -90,7 +90,7 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
         "",
         "1 finding: 1 medium.",
     ]  # fmt: skip
-    assert "9 findings: 2 high, 5 medium, 1 low, 1 note." in results["wrong"].stdout
+    assert "11 findings: 2 high, 7 medium, 1 low, 1 note." in results["wrong"].stdout
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif"])
@@ -198,13 +198,16 @@ def test_what_was_not_reviewed_fails(
 
 
 def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:
-    """The text can also be written to a file, and each path drawn."""
+    """The text can also be written to a file, and each path drawn; a finding that no path shows has no picture."""
     out, folder = tmp_path / "review.txt", tmp_path / "deep" / "drawn"
     result = run("check", "--settings", saved["wrong"], "-o", out, "--diagram", folder)
 
     assert result.stdout == ""
-    assert "long-session" in out.read_text(encoding="utf-8")
-    assert len(list(folder.glob("*.svg"))) == 9
+    lines = [line.strip() for line in out.read_text(encoding="utf-8").splitlines()]
+    assert "long-session" in " ".join(lines)
+    assert "START" not in lines
+    assert "AllowedOAuthFlows has implicit" in lines
+    assert len(list(folder.glob("*.svg"))) == 10
     assert (folder / "user-existence.svg").read_text(encoding="utf-8").lstrip().startswith("<")
 
 
@@ -225,7 +228,7 @@ def test_a_real_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("check", "--pool-id", pool.pool_id, "--client-id", pool.client_id, "-f", "json")
 
     assert result.exit_code == 1
-    assert len(json.loads(result.stdout)) == 9
+    assert len(json.loads(result.stdout)) == 11
     assert requests == [("cognito-idp", {"region_name": "eu-west-1", "endpoint_url": None})]
 
 

@@ -405,7 +405,12 @@ def test_user_not_found_in_events(signing_key: RSAKey, existence: str) -> None:
     """With LEGACY no event has userNotFound; with ENABLED every event has it."""
     riddles = Riddles()
     events: list[Any] = []
-    triggers = attrs.evolve(riddles.triggers, pre_authentication=events.append)
+
+    def before(event: Any) -> Any:
+        events.append(event)
+        return event
+
+    triggers = attrs.evolve(riddles.triggers, pre_authentication=before)
     settings: dict[str, Any] = {"prevent_user_existence_errors": existence}
     pool = LocalPool(key=signing_key, triggers=triggers, **settings)
     pool.add_user("ada", PASSWORD)

@@ -21,7 +21,7 @@ from joserfc.jwk import RSAKey
 from authfsm import Verifier, new_key
 from authfsm.contrib.django import conf
 from authfsm.contrib.web_sign_in import WebSignIn
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, Triggers
 from authfsm.local.config.error_templates import ErrorTemplate
 
 PASSWORD: Final = "Correct-Horse-1"
@@ -261,6 +261,22 @@ def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
     assert (user.is_superuser, user.is_staff, [each.name for each in user.groups.all()]) == (
         False, False, ["editors"],
     )  # fmt: skip
+
+
+def denying(event: Any) -> Any:
+    """Deny eve, as a Lambda function."""
+    if event["userName"] == "eve":
+        raise PermissionError("not today")
+    return event
+
+
+@pytest.mark.parametrize("visit", [{"triggers": Triggers(pre_authentication=denying)}], indirect=True)
+def test_a_lambda_function_denies_a_user(visit: Visitor) -> None:
+    """A user whom a Lambda function denies reads that the rules of the service are the reason."""
+    visit.sign_in("eve")
+    assert visit.alert == "The rules of this service do not allow this. Contact the operator of this service."
+    visit.sign_in("ada")
+    assert visit.alert is None
 
 
 def test_a_failing_function_signs_nobody_out(visit: Visitor) -> None:

@@ -307,6 +307,7 @@ REFUSALS: list[tuple[str, str, bool]] = [
     ("NotAuthorizedException", "Unable to verify secret hash for client x", False),
     ("ResourceNotFoundException", "User pool client x does not exist.", False),
     ("UnexpectedLambdaException", "PreTokenGeneration failed with error x.", False),
+    ("UserLambdaValidationException", "PreTokenGeneration failed with error x.", False),
     ("InvalidLambdaResponseException", "Unrecognizable lambda output", False),
     ("ForbiddenException", "Request not allowed due to WAF block.", False),
     ("LimitExceededException", "Attempt limit exceeded, please try after some time.", False),
@@ -408,6 +409,32 @@ def test_a_passkey_and_a_password_by_choice(site_of: SiteOf) -> None:
     assert shown["state"] == "SELECT_CHALLENGE"
     status, shown = site.post("/challenge", response="srp_a", password=PASSWORD)
     assert (status, shown["signed_in"]) == (200, True)
+
+
+DENIED = "The rules of this service do not allow this. Contact the operator of this service."
+
+
+@pytest.mark.parametrize("trigger", ["pre_authentication", "pre_token_generation"])
+def test_a_lambda_function_denies_the_user(site_of: SiteOf, trigger: str) -> None:
+    """A function that denies the user is 403, at the sign-in and at a refresh; one that fails otherwise is 502."""
+    answers: list[Any] = [lambda event: event, lambda _: 1 / 0, lambda _: None]
+
+    def function(event: Any) -> Any:
+        return answers[0](event)
+
+    functions: dict[str, Any] = {trigger: function}
+    site = site_of(triggers=Triggers(**functions))
+    assert site.sign_in("eve")[0] == 200
+    site.clock.advance(3600)
+
+    del answers[0]
+    if trigger == "pre_token_generation":
+        assert site.browser.get("/me").status_code == 403
+    reply = site.another().post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
+    assert (reply.status_code, reply.json()["message"]) == (403, DENIED)
+    del answers[0]
+    reply = site.another().post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
+    assert reply.status_code == 502
 
 
 def test_a_long_sign_in(site_of: SiteOf) -> None:

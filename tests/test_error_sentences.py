@@ -94,6 +94,10 @@ def test_statuses_follow_action_and_fault() -> None:
         ("TooManyRequestsException", ""): 429,
         ("InternalErrorException", ""): 503,
         ("UserLambdaValidationException", ""): 502,
+        ("UserLambdaValidationException", "PreAuthentication failed"): 403,
+        ("UserLambdaValidationException", "PreTokenGeneration failed"): 403,
+        ("UnexpectedLambdaException", ""): 502,
+        ("InvalidLambdaResponseException", ""): 502,
     }
     assert {row: refused(refusal_of(*row), state=State.SMS_MFA).http_status for row in expected} == expected
     by_class = {

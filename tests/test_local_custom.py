@@ -39,18 +39,19 @@ class Riddles:
         return {"challengeName": "CUSTOM_CHALLENGE"}
 
     def define(self, event: Any) -> Any:
-        """Answer DefineAuthChallenge, and return the event."""
+        """Answer DefineAuthChallenge."""
         self.events.append(event)
         event["response"].update(self._define(event["request"]["session"]))
         return event
 
-    def create(self, event: Any) -> None:
-        """Answer CreateAuthChallenge, and only change the event."""
+    def create(self, event: Any) -> Any:
+        """Answer CreateAuthChallenge."""
         self.events.append(event)
         number = len(event["request"]["session"])
         event["response"]["publicChallengeParameters"] = {"riddle": f"number {number}"}
         event["response"]["privateChallengeParameters"] = {"answer": f"answer {number}"}
         event["response"]["challengeMetadata"] = f"RIDDLE_{number}"
+        return event
 
     def verify(self, event: Any) -> Any:
         """Answer VerifyAuthChallengeResponse."""
@@ -193,9 +194,10 @@ def test_a_function_may_use_the_pool(signing_key: RSAKey) -> None:
     """A function that uses the pool while it runs changes nothing in the sign-in."""
     inner: list[Any] = []
 
-    def define(event: Any) -> None:
+    def define(event: Any) -> Any:
         inner.append(ApiClient(pool).srp("ada", PASSWORD))
         event["response"]["issueTokens"] = True
+        return event
 
     pool = LocalPool(key=signing_key, triggers=Triggers(define=define, create=print, verify=print))
     pool.add_user("ada", PASSWORD)
@@ -500,7 +502,7 @@ class TestBrokenFunctions:
         riddles = Riddles()
         broken = Triggers(
             define=riddles.define,
-            create=lambda event: event["response"].update({key: value}),
+            create=lambda event: {**event, "response": {key: value}},
             verify=riddles.verify,
         )
         pool = LocalPool(key=signing_key, triggers=broken)

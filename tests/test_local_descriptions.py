@@ -234,14 +234,19 @@ class TestLike:
 
     def test_triggers_replace_lambda_functions(self, signing_key: RSAKey) -> None:
         """A function replaces the Lambda function, and gets the described version of the event."""
+        versions: list[str] = []
+
+        def remember(event: dict[str, Any]) -> dict[str, Any]:
+            versions.append(event["version"])
+            return event
+
         pool = LocalPool.like(
             USER_POOL,
             {"ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"]},
             MFA_CONFIG,
             key=signing_key,
-            triggers=Triggers(pre_token_generation=lambda event: versions.append(event["version"])),
+            triggers=Triggers(pre_token_generation=remember),
         )
-        versions: list[str] = []
         pool.add_user("ada", PASSWORD)
         ApiClient(pool).password("ada", PASSWORD)
 

@@ -340,7 +340,7 @@ def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
 def test_custom_auth(signing_key: RSAKey) -> None:
     """After issueTokens the device is proved, although there was no password."""
     triggers = Triggers(
-        define=lambda event: event["response"].update(issueTokens=True), create=print, verify=print
+        define=lambda event: {**event, "response": {"issueTokens": True}}, create=print, verify=print
     )
     api = ApiClient(make_pool(signing_key, AFTER, triggers=triggers))
     device = confirmed_device(api)

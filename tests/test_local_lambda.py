@@ -163,12 +163,25 @@ def test_custom_message(signing_key: RSAKey) -> None:
 def test_custom_message_without_the_code(signing_key: RSAKey) -> None:
     """A text without the code's placeholder is InvalidLambdaResponseException."""
 
-    def forgets(event: Event) -> None:
+    def forgets(event: Event) -> Event:
         event["response"]["emailMessage"] = "Welcome!"
+        return event
 
     pool = LocalPool(key=signing_key, triggers=Triggers(custom_message=forgets))
     why = "Unrecognizable lambda output: CustomMessage: emailMessage does not contain {####}"
     with refused("InvalidLambdaResponseException", why):
+        sign_up(pool)
+
+
+@pytest.mark.parametrize("member", ["smsMessage", "emailMessage", "emailSubject"])
+def test_custom_message_of_the_wrong_type(signing_key: RSAKey, member: str) -> None:
+    """Each text of CustomMessage must be text, whichever of them is sent."""
+    pool = LocalPool(
+        key=signing_key, triggers=Triggers(custom_message=lambda event: {**event, "response": {member: 7}})
+    )
+    with refused(
+        "InvalidLambdaResponseException", f"Unrecognizable lambda output: CustomMessage: {member} is not text"
+    ):
         sign_up(pool)
 
 

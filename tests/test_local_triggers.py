@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -53,8 +54,9 @@ def fail(text: str) -> Any:
 def respond(**response: Any) -> Any:
     """Return a function that sets these fields of its response."""
 
-    def responding(event: Event) -> None:
+    def responding(event: Event) -> Event:
         event["response"].update(response)
+        return event
 
     return responding
 
@@ -87,6 +89,38 @@ def sign_up(api: ApiClient, name: str = "bea", **more: Any) -> Any:
         UserAttributes=[{"Name": "email", "Value": f"{name}@example.com"}],
         **more,
     )
+
+
+WORKING: dict[str, Any] = {
+    "pre_sign_up": None,
+    "custom_message": None,
+    "post_confirmation": None,
+    "pre_authentication": None,
+    "post_authentication": None,
+    "pre_token_generation": None,
+    "define": lambda event: respond(
+        issueTokens=bool(event["request"]["session"]), challengeName="CUSTOM_CHALLENGE"
+    )(event),
+    "create": respond(publicChallengeParameters={}, privateChallengeParameters={}),
+    "verify": respond(answerCorrect=True),
+}
+"""Functions for `use_all`; None stands for one that returns the event unchanged."""
+
+EVENT_RETURNED = {name: name.title().replace("_", "") for name in WORKING} | {
+    "define": "DefineAuthChallenge",
+    "create": "CreateAuthChallenge",
+    "verify": "VerifyAuthChallengeResponse",
+}
+"""The name of the trigger of each function that must return the event, UserMigration excepted."""
+
+
+def use_all(api: ApiClient) -> Any:
+    """Make each function of `WORKING` run, and return the reply to the last request."""
+    sign_up(api)
+    code = api.pool.outbox.code_for("bea")
+    api.boto.confirm_sign_up(ClientId=api.app.client_id, Username="bea", ConfirmationCode=code)
+    api.password("bea", PASSWORD)
+    return api.answer(api.initiate("CUSTOM_AUTH", USERNAME="bea"), "bea", ANSWER="x")
 
 
 class TestTheEvent:
@@ -127,18 +161,43 @@ class TestTheEvent:
         ]
 
     @pytest.mark.parametrize("answer", ["nothing", 7, [], {"response": 7}, {"request": {}}])
-    def test_an_invalid_response(self, make: Any, answer: object) -> None:
-        """A response that is no event is InvalidLambdaResponseException; returning nothing keeps the event."""
-        api = make(pre_authentication=lambda event: answer)
-        with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
+    @pytest.mark.parametrize("name", EVENT_RETURNED)
+    def test_an_invalid_response(self, make: Any, name: str, answer: object) -> None:
+        """Every function that returns no event is InvalidLambdaResponseException; the custom senders return nothing."""
+        text = f"Unrecognizable lambda output: {EVENT_RETURNED[name]}: no response"
+        with refused("InvalidLambdaResponseException", text):
+            use_all(make(**{**WORKING, name: lambda event: answer}))
+
+    @pytest.mark.parametrize("name", EVENT_RETURNED)
+    def test_no_response(self, make: Any, name: str) -> None:
+        """Every function that changes its event and returns None is InvalidLambdaResponseException."""
+
+        def changing(event: Event) -> None:
+            (WORKING[name] or respond())(event)
+
+        text = f"Invalid lambda function output : Invalid JSON: {EVENT_RETURNED[name]} returned None. Return the event."
+        with refused("InvalidLambdaResponseException", text):
+            use_all(make(**{**WORKING, name: changing}))
+
+    def test_functions_that_return_the_event(self, make: Any) -> None:
+        """Functions that return the event unchanged, or with further members, are accepted."""
+        further = {name: lambda event: {**event, "x": Decimal(1)} for name in WORKING if not WORKING[name]}
+        assert "AuthenticationResult" in use_all(make(**{**WORKING, **further}))
+
+    def test_not_json(self, make: Any) -> None:
+        """A result that is no JSON is the error of AWS Lambda's runtime."""
+        api = make(pre_authentication=lambda event: {**event, "seen": {1}})
+        why = "Unable to marshal response: Object of type set is not JSON serializable"
+        with refused("UserLambdaValidationException", f"PreAuthentication failed with error {why}."):
             api.password("ada", PASSWORD)
 
     def test_changes_do_not_reach_the_pool(self, make: Any) -> None:
         """A function that changes its event changes nothing in the pool."""
 
-        def vandal(event: Event) -> None:
+        def vandal(event: Event) -> Event:
             event["request"]["userAttributes"].clear()
             event["callerContext"].clear()
+            return event
 
         api = make(pre_authentication=vandal, post_authentication=vandal)
         api.password("ada", PASSWORD)
@@ -388,13 +447,14 @@ class TestUserMigration:
     """UserMigration: users who come from another directory."""
 
     @staticmethod
-    def other_directory(event: Event) -> None:
+    def other_directory(event: Event) -> Event:
         """Return a UserMigration function that knows one user, by one password."""
         known = event["userName"] == "bea"
         if event["triggerSource"] == "UserMigration_Authentication":
             known = known and event["request"]["password"] == "old"
         if known:
             event["response"]["userAttributes"] = {"email": "bea@example.com", "email_verified": "true"}
+        return event
 
     @pytest.mark.parametrize("as_admin", [False, True])
     def test_at_sign_in(self, make: Any, *, as_admin: bool) -> None:
@@ -440,9 +500,10 @@ class TestUserMigration:
     def test_to_be_reset(self, make: Any) -> None:
         """With finalUserStatus RESET_REQUIRED the password must be reset before they sign in."""
 
-        def reset(event: Event) -> None:
+        def reset(event: Event) -> Event:
             self.other_directory(event)
             event["response"]["finalUserStatus"] = "RESET_REQUIRED"
+            return event
 
         api = make(user_migration=reset)
         for _ in range(2):
@@ -470,9 +531,50 @@ class TestUserMigration:
         with pytest.raises(api.boto.exceptions.InvalidLambdaResponseException):
             api.password("bea", "old")
 
+    @pytest.mark.parametrize(
+        ("member", "value", "why"),
+        [
+            ("userAttributes", {"email": 7}, "does not map text to text"),
+            ("finalUserStatus", ["CONFIRMED"], "is not text"),
+            ("messageAction", True, "is not text"),
+            ("desiredDeliveryMediums", "EMAIL", "is not a list of strings"),
+            ("forceAliasCreation", "true", "is not a boolean"),
+            ("enableSMSMFA", "true", "is not a boolean"),
+        ],
+    )
+    def test_a_member_of_the_wrong_type(self, make: Any, member: str, value: object, why: str) -> None:
+        """A member of the wrong type is an unrecognizable output, and no user is migrated."""
+        api = make(user_migration=respond(**{"userAttributes": {"email": "bea@example.com"}, member: value}))
+        text = f"Unrecognizable lambda output: UserMigration: {member} {why}"
+        with refused("InvalidLambdaResponseException", text):
+            api.password("bea", "old")
+        with pytest.raises(LookupError):
+            api.pool.user("bea")
+
+    @pytest.mark.parametrize("answer", [None, "", {}])
+    def test_no_event(self, make: Any, answer: object) -> None:
+        """A function that does not return the event is UserNotFoundException, with the id of the app client."""
+
+        def forgetting(event: Event) -> object:
+            event.clear()
+            return answer
+
+        api = make(user_migration=forgetting)
+        text = f"Exception migrating user in app client {api.app.client_id}: UserMigration did not return the event."
+        with refused("UserNotFoundException", text):
+            api.password("bea", "old")
+
 
 class TestCustomFunctions:
     """Each of the three functions of CUSTOM_AUTH may be missing."""
+
+    @pytest.mark.parametrize("decided", ["failAuthentication", "issueTokens"])
+    def test_a_member_of_the_wrong_type(self, make: Any, decided: str) -> None:
+        """Both flags of DefineAuthChallenge must be booleans, whichever of them decides."""
+        other = {"failAuthentication": "issueTokens", "issueTokens": "failAuthentication"}[decided]
+        text = f"Unrecognizable lambda output: DefineAuthChallenge: {other} is not a boolean"
+        with refused("InvalidLambdaResponseException", text):
+            make(define=respond(**{decided: True, other: "no"})).initiate("CUSTOM_AUTH", USERNAME="ada")
 
     def test_without_define(self, make: Any) -> None:
         """A pool without DefineAuthChallenge has no CUSTOM_AUTH."""

@@ -249,11 +249,12 @@ def test_no_code() -> None:
 # ---- a second factor that DefineAuthChallenge names -------------------------------------------------
 
 
-def define(event: dict[str, Any]) -> None:
+def define(event: dict[str, Any]) -> dict[str, Any]:
     """Name PASSWORD_VERIFIER, then SMS_MFA, then issue tokens."""
     done = [each["challengeName"] for each in event["request"]["session"]]
     following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(done[-1])
     event["response"].update(challengeName=following, issueTokens=following is None)
+    return event
 
 
 @pytest.mark.parametrize("named", [False, True])

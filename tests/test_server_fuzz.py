@@ -44,8 +44,9 @@ USERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _riddle(event: dict[str, Any]) -> None:
+def _riddle(event: dict[str, Any]) -> dict[str, Any]:
     event["response"].update(challengeName="CUSTOM_CHALLENGE", answerCorrect=False)
+    return event
 
 
 @pytest.fixture(scope="module")

@@ -31,21 +31,24 @@ USERS: dict[str, dict[str, Any]] = {
 FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
 
 
-def define(event: Any) -> None:
+def define(event: Any) -> Any:
     """Issue one custom challenge, then tokens."""
     session = event["request"]["session"]
     done = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
     event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
+    return event
 
 
-def create(event: Any) -> None:
+def create(event: Any) -> Any:
     """Create a question."""
     event["response"]["publicChallengeParameters"] = {"question": "6 x 7"}
+    return event
 
 
-def verify(event: Any) -> None:
+def verify(event: Any) -> Any:
     """Accept every answer."""
     event["response"]["answerCorrect"] = True
+    return event
 
 
 LEADS = Triggers(define=define, create=create, verify=verify)

@@ -18,7 +18,7 @@ import pytest
 from cryptography.fernet import Fernet
 from joserfc.jwk import RSAKey
 
-from authfsm import AsyncCognito, Device, RecoveryAction, Secret, State, Verifier, new_key
+from authfsm import AsyncCognito, Cognito, Device, RecoveryAction, Secret, State, Verifier, new_key
 from authfsm.drivers.background import RUNNING
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, RefreshTokenRotation
 from authfsm.protocol import responses as r
@@ -294,6 +294,28 @@ def test_a_seal_is_of_one_kind_pool_client_and_version(pool_of: PoolOf) -> None:
         pool_of().cognito().resume_tokens(tokens.seal(key), key)
     with pytest.raises(BadField, match="client_id"):
         Tokens(access_token=Secret("opaque")).seal(key)
+
+
+ISSUERS = ["https://id.example.com", "http://localhost:9229/pools/{}/v1", "http://localhost:9229/{}"]
+
+
+@pytest.mark.parametrize("issuer", ISSUERS)
+def test_a_pool_with_an_issuer_of_its_own(pool_of: PoolOf, driver: Driver, issuer: str) -> None:
+    """Tokens are sealed and resumed whatever the pool's issuer; a `Cognito` of another pool with this issuer cannot."""
+    (cognito_of, do), key, pool_id = driver, new_key(), "eu-west-1_AbCdEfGhI"
+    pool = pool_of(pool_id=pool_id, issuer=issuer.format(pool_id))
+    flow = cognito_of(pool).resume_tokens(signed_in(pool).seal(key), key)
+    later(pool, LIFETIME)
+    do(flow.fresh_tokens())
+    sealed = flow.signed_in().seal(key)
+    assert cognito_of(pool).resume_tokens(sealed, key).signed_in() == flow.signed_in()
+
+    other = pool_of(pool_id="eu-west-1_OtherPool", issuer=pool.issuer)
+    app: Any = {"client_id": pool.client_id, "clock": pool.clock}
+    with pytest.raises(SealWrongClient):
+        Cognito(other.client(), pool_id=other.pool_id, **app).resume_tokens(sealed, key)
+    with pytest.raises(SealWrongClient):
+        cognito_of(other).resume_tokens(sealed, key)
 
 
 ODD: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]

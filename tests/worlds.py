@@ -198,13 +198,15 @@ class World:
             response["challengeName"] = self.decision = "CUSTOM_CHALLENGE"
         return event
 
-    def _create(self, event: Any) -> None:
+    def _create(self, event: Any) -> Any:
         if self._odds(0.03):
             raise RuntimeError("the function fails")
         event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
+        return event
 
-    def _verify(self, event: Any) -> None:
+    def _verify(self, event: Any) -> Any:
         event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == "42"
+        return event
 
     # ---- asking ---------------------------------------------------------------------------------------
 

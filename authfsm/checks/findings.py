@@ -64,7 +64,7 @@ class Finding(HasPath):
         severity: how severe it is.
         title: the problem, in a sentence.
         why: which of the pool's settings cause it.
-        path: a shortest path that shows it.
+        path: a shortest path that shows it; empty if no path of the API does.
         source: the page that documents it.
         remediations: changes of settings, each of which fixes it.
     """

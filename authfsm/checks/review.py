@@ -34,6 +34,7 @@ Found = tuple[str, Path, tuple[Remediation, ...]]
 _ENABLE_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
 _APP_FOR_SMS: Final = {"SmsMfaConfiguration": None, **_ENABLE_APP}
 _FIRST_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
+_LENGTH: Final = "Policies.PasswordPolicy.MinimumLength"
 _RECOVERY: Final = "AccountRecoverySetting.RecoveryMechanisms"
 _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 
@@ -50,6 +51,8 @@ class PoolDescription:
         account_recovery: the mechanisms of AccountRecoverySetting, by priority; empty if there are none.
         auth_session_validity: how long a challenge may be answered.
         refresh_token_validity: how long a refresh token is valid.
+        minimum_password_length: MinimumLength of the password policy.
+        oauth_flows: AllowedOAuthFlows; empty if AllowedOAuthFlowsUserPoolClient is false.
     """
 
     settings: PoolSettings = field(factory=PoolSettings)
@@ -57,6 +60,8 @@ class PoolDescription:
     account_recovery: tuple[str, ...] | None = None
     auth_session_validity: timedelta | None = None
     refresh_token_validity: timedelta | None = None
+    minimum_password_length: int | None = None
+    oauth_flows: frozenset[str] | None = None
 
     @classmethod
     def from_descriptions(
@@ -76,14 +81,18 @@ class PoolDescription:
             BadField: a member has a value that AWS does not return.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
-        pool = cls(settings=PoolSettings.from_parsed(parsed), account_recovery=parsed.recovery)
-        if parsed.user_pool_client is None:
+        length = parsed.user_pool.get("Policies", {}).get("PasswordPolicy", {}).get("MinimumLength")
+        settings, recovery = PoolSettings.from_parsed(parsed), parsed.recovery
+        pool = cls(settings=settings, account_recovery=recovery, minimum_password_length=length)
+        if (client := parsed.user_pool_client) is None:
             return pool
+        uses_oauth = client.get("AllowedOAuthFlowsUserPoolClient", True)
         return evolve(
             pool,
+            oauth_flows=frozenset(client.get("AllowedOAuthFlows", ()) if uses_oauth else ()),
             prevent_user_existence_errors=parsed.user_existence_errors,
-            auth_session_validity=token_validity(parsed.user_pool_client, "AuthSessionValidity"),
-            refresh_token_validity=token_validity(parsed.user_pool_client, "RefreshTokenValidity"),
+            auth_session_validity=token_validity(client, "AuthSessionValidity"),
+            refresh_token_validity=token_validity(client, "RefreshTokenValidity"),
         )
 
     @classmethod
@@ -287,6 +296,19 @@ def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
         yield from _found(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
+def _implicit_flow(pool: PoolDescription) -> Iterator[Found]:
+    # The tokens come from the authorization endpoint, which is on no path of this API.
+    if "implicit" in (pool.oauth_flows or ()):
+        yield from _found(Path(), "AllowedOAuthFlows has implicit", _client(AllowedOAuthFlows=["code"]))
+
+
+def _short_passwords(pool: PoolDescription) -> Iterator[Found]:
+    length, least = pool.minimum_password_length, 8
+    if length is not None and length < least:
+        path = sign_in_paths.example_path(pool.settings, lambda p: Factor.PASSWORD in p.proved.factors)
+        yield from _found(path, f"MinimumLength is {length}", _pool(_LENGTH, least))
+
+
 @lru_cache(maxsize=1)
 def _violations(settings: PoolSettings) -> tuple[Violation, ...]:
     return check(settings=settings)
@@ -309,6 +331,7 @@ def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
 _APP, _MFA = "UserPoolClient", "MfaConfig"
+_NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 
 # fmt: off
 RULES: Final = (
@@ -323,6 +346,9 @@ RULES: Final = (
          links.reference("RespondToAuthChallenge"), _nothing_to_enrol, _MFA),
     ReviewRule("plain-password-allowed", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
          links.AUTHENTICATION_FLOWS, _plain_password_allowed, _APP),
+    ReviewRule("implicit-flow", _M, "The app client allows the implicit flow, which puts tokens into the URL of a redirect.",
+         "https://www.rfc-editor.org/rfc/rfc9700.html#section-2.1.2", _implicit_flow, _APP),
+    ReviewRule("short-passwords", _M, "A password may have fewer than eight characters.", _NIST, _short_passwords),
     ReviewRule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
     ReviewRule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
          links.MFA, _mfa_unenforced),
@@ -333,8 +359,7 @@ RULES: Final = (
     ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh, _APP),
     ReviewRule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
          links.reference("UserPoolClientType"), _long_session, _APP),
-    ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.",
-         "https://pages.nist.gov/800-63-3/sp800-63b.html", _text_messages, _MFA),
+    ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.", _NIST, _text_messages, _MFA),
 )
 # fmt: on
 """The rules of the review."""

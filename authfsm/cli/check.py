@@ -122,7 +122,7 @@ def _draw(folder: Path, found: Sequence[Finding]) -> None:
     drawn = Counter[str]()
     with drawing(), command.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for each in found:
+        for each in (one for one in found if one.path):
             drawn[each.id] += 1
             number = f"-{drawn[each.id]}" if drawn[each.id] > 1 else ""
             path = each.diagram().save(folder / f"{each.id}{number}.svg")
@@ -168,7 +168,8 @@ def _findings(findings: Sequence[Finding]) -> Iterator[RenderableType]:
         yield Text.assemble("\n", severity, (each.id, "bold"))
         yield _indented(Text(each.title))
         yield _indented(Text(each.why, style="dim"))
-        yield _indented(path_line(each.path))
+        if each.path:
+            yield _indented(path_line(each.path))
         for remediation in each.remediations:
             yield _indented(Text.assemble(("fix  ", "green"), str(remediation)))
         # The line is not wrapped, so that a terminal recognises the whole link.

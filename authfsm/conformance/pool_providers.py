@@ -120,7 +120,7 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 
 
-def _define(event: dict[str, Any]) -> None:
+def _define(event: dict[str, Any]) -> dict[str, Any]:
     """Issue one CUSTOM_CHALLENGE, of which only the first answer counts; with SRP_A, after the SRP proof."""
     rounds: list[Mapping[str, Any]] = event["request"]["session"]
     names = [each["challengeName"] for each in rounds]
@@ -134,17 +134,20 @@ def _define(event: dict[str, Any]) -> None:
         response["issueTokens"] = True
     else:
         response["failAuthentication"] = True
+    return event
 
 
-def _create(event: dict[str, Any]) -> None:
+def _create(event: dict[str, Any]) -> dict[str, Any]:
     event["response"]["publicChallengeParameters"] = {"question": "What runs, and has no legs?"}
     event["response"]["privateChallengeParameters"] = {"answer": p.CUSTOM_ANSWER}
+    return event
 
 
-def _verify(event: dict[str, Any]) -> None:
+def _verify(event: dict[str, Any]) -> dict[str, Any]:
     request = event["request"]
     expected = request["privateChallengeParameters"]["answer"]
     event["response"]["answerCorrect"] = request["challengeAnswer"] == expected
+    return event
 
 
 @define(eq=False)

@@ -44,7 +44,7 @@ _TYPES: Final = {
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
-    "new_device": dict, "at": str, "device_key": str,
+    "new_device": dict, "at": str, "device_key": str, "pool_id": str,
 }  # fmt: skip
 """The members of `tokens`, with the types of their JSON values; only the first is required."""
 
@@ -232,7 +232,8 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
-    form = {"pool": issuer.rpartition("/")[2], "client": client, "tokens": fields}
+    pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a pool's own issuer may lack its id
+    form = {"pool": pool_id, "client": client, "tokens": fields}
     return encrypt(form_to_json(form), key, tokens.at)
 
 

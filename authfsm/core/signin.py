@@ -345,7 +345,7 @@ class SignIn(Sender, DisplayMixin):
             return
         self.challenge = self.role = None
         if isinstance(reply, replies.Tokens):
-            reply = attrs.evolve(reply, at=at)
+            reply = attrs.evolve(reply, at=at, pool_id=self.pool_id)
             self.tokens = _completed(reply, response, self.tokens, self.device)
             # A refresh's SECRET_HASH is over the actual username, not over the alias that the user typed.
             self.username = reply.username or self.username

@@ -290,19 +290,22 @@ class ScriptedTriggers:
         """The argument of `LocalPool`."""
         return local.Triggers(define=self._define, create=self._create, verify=self._verify)
 
-    def _define(self, event: Any) -> None:
+    def _define(self, event: Any) -> Any:
         scripted = self.step is not None and self.step < len(self._script)
         state = self._script[self.step or 0] if scripted else State.AUTHENTICATED
         issues_tokens = state in {State.AUTHENTICATED, State.DEVICE_SRP_AUTH}
         challenge = {"challengeName": state.value}
         event["response"] |= {"issueTokens": True} if issues_tokens else challenge
+        return event
 
-    def _create(self, event: Any) -> None:
+    def _create(self, event: Any) -> Any:
         event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
+        return event
 
-    def _verify(self, event: Any) -> None:
+    def _verify(self, event: Any) -> Any:
         answer = event["request"]["challengeAnswer"]
         event["response"]["answerCorrect"] = answer == RIGHT_ANSWER.reveal()
+        return event
 
 
 def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:

@@ -160,7 +160,11 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     # ---- the triggers --------------------------------------------------------------------------
     "InvalidLambdaResponseException":      {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
     "UnexpectedLambdaException":           {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: the attempt is over")},
-    "UserLambdaValidationException":       {"": ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over")},
+    "UserLambdaValidationException": {
+        "PreAuthentication failed":        ErrorRule(_R.START_AGAIN, _F.OPERATOR, "AWS developer guide: the function may deny the sign-in"),
+        "PreTokenGeneration failed":       ErrorRule(_R.START_AGAIN, _F.OPERATOR, "inferred: the function denies the user tokens"),
+        "":                                ErrorRule(_R.START_AGAIN, _F.SERVICE, "issues: '<Trigger> failed with error <text>.'; the attempt is over"),
+    },
 
     # ---- transient failures --------------------------------------------------------------------
     "TooManyRequestsException":            {"": ErrorRule(_R.WAIT, _F.TIME,    "inferred: throttled before evaluation, nothing consumed")},
@@ -269,6 +273,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     "TooManyFailedAttemptsException": {"": ErrorRule(_R.WAIT_OUT, _F.TIME)},
     "CodeDeliveryFailureException":   {"": ErrorRule(_R.FIX_CONFIGURATION, _F.OPERATOR, "AWS API reference: a code could not be sent; SignUp has created the account")},
     "UsernameExistsException":        {"": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference, SignUp: another name")},
+    "UserLambdaValidationException":  {"PreSignUp failed": ErrorRule(_R.START_AGAIN, _F.OPERATOR, "AWS developer guide: the function may deny the sign-up")},
     "UserNotFoundException":          {"": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference: PreventUserExistenceErrors is LEGACY")},
     "NotAuthorizedException": {
         "Incorrect username or password": ErrorRule(_R.TRY_AGAIN, _F.USER, "AWS API reference, ChangePassword: PreviousPassword is wrong"),

@@ -5,7 +5,7 @@
   Its subclass `InvalidInput` means that the input cannot be right (no digits, or empty) and was not sent.
 * `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
 * `ServiceError`: Cognito, a Lambda trigger or the network, for example by an unexpected reply or a lost connection.
-* `OperatorError`: the configuration. The user pool, the app client or IAM must be fixed.
+* `OperatorError`: the configuration of the user pool, the app client or IAM, or a Lambda trigger that denies the user.
 
 If Cognito refuses a request, the exception is a `Refused` that is also an instance of one of these classes. Its
 `refusal` has Cognito's code and message. For every error, `action` says what to do next, and `survives` whether the
@@ -137,7 +137,7 @@ class ServiceError(AuthfsmError):
 
 
 class OperatorError(AuthfsmError):
-    """The configuration of the user pool, the app client or IAM is at fault."""
+    """The configuration of the user pool, the app client or IAM is at fault, or a Lambda trigger denies the user."""
 
     fault = Fault.OPERATOR
 
@@ -393,7 +393,7 @@ class RefusedByService(Refused, ServiceError):
 
 
 class RefusedByConfiguration(Refused, OperatorError):
-    """Cognito refused the request because of the configuration of the pool, the app client or IAM."""
+    """Cognito refused the request because of the configuration, or of a Lambda trigger that denies the user."""
 
 
 _REFUSED: Final = {each.fault: each for each in Refused.__subclasses__()}

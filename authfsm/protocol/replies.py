@@ -276,6 +276,7 @@ class Tokens(Reply):
         at: the time of arrival, if the driver has set it.
         device_key: DeviceKey of the session's device, which a refresh must name; by default the access token's claim
             `device_key`, otherwise that of `new_device`.
+        pool_id: the user pool's id, if the sign-in has it.
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
@@ -287,6 +288,7 @@ class Tokens(Reply):
     new_device: NewDevice | None = None
     at: datetime | None = None
     device_key: str | None = field()
+    pool_id: str | None = field(default=None, eq=False)
 
     @device_key.default
     def _session_device_key(self) -> str | None:

@@ -239,24 +239,24 @@ def _migrate(
     response = triggers.call(pool, source, subject, members, dict.fromkeys(response_members))
     if response is None:
         return None
-    values = response.text_map("userAttributes")
+    values, status = response.text_map("userAttributes"), response.text("finalUserStatus")
+    force, sms_mfa = response.flag("forceAliasCreation"), response.flag("enableSMSMFA")
+    response.text("messageAction"), response.texts("desiredDeliveryMediums")  # only their types are checked
     if not values:
-        # "This field is required." AWS's example omits it for an unknown user, too. Cognito's error then is
-        # "Exception migrating user in app client <id>" (one report, which does not name its class); here the
-        # user stays unknown.
+        # "This field is required." AWS's example omits it for an unknown user, too, who then stays unknown
+        # ("Setting just the Response field ... seems to work", re:Post).
         return None
-    status = response.members.get("finalUserStatus")
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
     user = unsaved_user(pool, values.pop("username", subject.user_name), values)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=response.flag("forceAliasCreation"))
+    pool.users.add(user, force=force)
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
     # Without a password this is ForgotPassword: the user then sets a new one.
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
-    if response.flag("enableSMSMFA"):
+    if sms_mfa:
         user.mfa_enabled = frozenset({State.SMS_MFA})
     return user

@@ -227,5 +227,7 @@ NO_SUCH_RESOURCE = ErrorTemplate(_NOT_FOUND, "Requested resource not found.")  #
 
 # ---- Lambda triggers: the sign-in ends -------------------------------------------------------------
 TRIGGER_FAILED = ErrorTemplate("UserLambdaValidationException", "{trigger} failed with error {text}.")
+TRIGGER_RETURNED_NOTHING = ErrorTemplate("InvalidLambdaResponseException", "Invalid lambda function output : Invalid JSON: {trigger} returned None. Return the event.")  # amplify-cli #2735, #4341
+MIGRATION_FAILED = ErrorTemplate("UserNotFoundException", "Exception migrating user in app client {client}: UserMigration did not return the event.")  # re:Post (null, "" and {}), up to the id; the rest is ours
 TRIGGER_RESPONSE_INVALID = ErrorTemplate("InvalidLambdaResponseException", "Unrecognizable lambda output: {trigger}: {why}")
 # fmt: on

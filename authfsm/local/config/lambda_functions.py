@@ -12,6 +12,7 @@ import inspect
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 from attrs import field, fields, frozen
@@ -23,7 +24,7 @@ Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
 
 Trigger = Callable[..., Any] | str
-"""A function of (event) or (event, context), possibly async, or "module:function"; it changes the event or returns it."""
+"""A function of (event) or (event, context), possibly async, or "module:function"; it returns the event, with its response."""
 
 ACCOUNT: Final = "123456789012"
 """The AWS account in all ARNs."""
@@ -105,6 +106,14 @@ def _argument_count(function: Callable[..., Any]) -> int:
     return 0
 
 
+def json_of(value: Any) -> Any:
+    """Return a value of another type for JSON, or raise the error of AWS Lambda's runtime for Python (awslambdaric)."""
+    if isinstance(value, Decimal):
+        return float(value)
+    why = f"Object of type {type(value).__name__} is not JSON serializable"
+    raise TypeError(f"Unable to marshal response: {why}")
+
+
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
     """Call a function with an event and, if it accepts one, the context; an async function in a new event loop."""
     result = function(*(event, context)[: _argument_count(function)])
@@ -181,7 +190,8 @@ def _is_list_of_texts(value: Any) -> bool:
 class Triggers:
     """The pool's Lambda functions. All are optional.
 
-    Each is a function of (event) or (event, context), possibly async, or its name as "module:function".
+    Each is a function of (event) or (event, context), possibly async, or its name as "module:function". Each must
+    return the event, except the custom senders.
 
     Args:
         define: DefineAuthChallenge; reads request.session, sets response.challengeName, issueTokens

@@ -71,13 +71,14 @@ def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
     member = {"EMAIL": "emailMessage", "SMS": "smsMessage"}[delivery.medium]
-    if response is None or (text := response.text(member)) is None:
+    texts = {each: response.text(each) for each in members if response}
+    if response is None or (text := texts[member]) is None:
         return None, None
     if _CODE not in text and _LINK not in text:
         # "Must include the codeParameter value that you received in the request." (developer guide)
         raise response.invalid(f"{member} does not contain {_CODE}")
     filled = text.replace(_CODE, delivery.code.reveal()).replace(_USERNAME, delivery.user.username)
-    return response.text("emailSubject") if delivery.medium == "EMAIL" else None, Secret(filled)
+    return texts["emailSubject"] if delivery.medium == "EMAIL" else None, Secret(filled)
 
 
 SIGN_UP: Final = "sign-up"

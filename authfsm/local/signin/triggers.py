@@ -4,13 +4,14 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception, the request is refused with UserLambdaValidationException; if its response has
-another shape than AWS documents, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
+If a function raises an exception, the request is refused with UserLambdaValidationException; if it returns anything
+but the event with a valid response, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
 ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, Final
@@ -77,17 +78,21 @@ def call(
     function_name = getattr(function, "__name__", type(function).__name__)  # A callable object has no name.
     context = functions.LambdaContext(pool.token_issuer.uuid(), function_name, region)
     try:
-        returned = functions.call_function(function, event, context)
+        result = functions.call_function(function, event, context)
+        returned = json.loads(json.dumps(result, default=functions.json_of))
     except (Exception, SystemExit) as error:  # AWS reports SystemExit as "Runtime exited".
         # "CreateAuthChallenge failed with error 'challengeMetaData'." (reports of users)
         raise error_templates.TRIGGER_FAILED.refusal(trigger=empty.trigger, text=str(error)) from error
     if empty.trigger.endswith("Sender"):
         # "Amazon Cognito doesn't expect any additional return information" (developer guide)
         return empty
-    result = event if returned is None else returned
-    if not isinstance(result, Mapping) or not isinstance(result.get("response"), Mapping):
-        raise empty.invalid("no response")
-    return TriggerResponse(source, result["response"])
+    if isinstance(returned, Mapping) and isinstance(returned.get("response"), Mapping):
+        return TriggerResponse(source, returned["response"])
+    if empty.trigger == "UserMigration":
+        raise error_templates.MIGRATION_FAILED.refusal(client=client.client_id if client else "")
+    if returned is None:
+        raise error_templates.TRIGGER_RETURNED_NOTHING.refusal(trigger=empty.trigger)
+    raise empty.invalid("no response")
 
 
 def user_members(client: AppClient | None, user: User | None) -> dict[str, Any]:
@@ -227,9 +232,10 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     request = {"session": _session(attempt)}
     members = ("challengeName", "issueTokens", "failAuthentication")
     response = _call_custom(pool, attempt, "DefineAuthChallenge", request, members, metadata)
-    if response.flag("failAuthentication"):
+    fails, issues_tokens = response.flag("failAuthentication"), response.flag("issueTokens")
+    if fails:
         raise error_templates.WRONG_PASSWORD.refusal()
-    if response.flag("issueTokens"):
+    if issues_tokens:
         return None
     challenge = response.members.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
