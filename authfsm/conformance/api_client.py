@@ -25,8 +25,6 @@ from authfsm.base.concurrency import OutOfTime, call_within
 from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message
 from authfsm.protocol.states import CHALLENGES
 
-_TIMEOUTS: Final = (OutOfTime, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
-_NO_REPLY_ERRORS: Final = (exceptions.HTTPClientError, exceptions.ConnectionError, OutOfTime)
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
@@ -47,13 +45,10 @@ _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 
 @define
 class Redactor:
-    """Describes the requests and replies of one endpoint.
+    """Describes the requests and replies of one endpoint. It remembers their values, and masks them in messages.
 
-    It remembers their values, and masks them in messages that quote them.
-
-    Args:
-        labels: for each user name that the endpoint generated, the rule's name of this user (for example ada), which
-            is shown instead.
+    `labels` has, for each user name that the endpoint generated, the rule's name of this user (for example ada), which is
+    shown instead.
     """
 
     labels: dict[str, str] = field(factory=dict, repr=False)
@@ -226,8 +221,7 @@ class ApiClient:
         response = self._send(label, request)
         summary = self.redactor.describe_reply(response.status_code, response.content)
         self._record(label, summary)
-        content = parse_json(response.content)
-        self.last_reply = ApiReply(operation, response.status_code, content, summary)
+        self.last_reply = ApiReply(operation, response.status_code, parse_json(response.content), summary)
         return response
 
     def _record(self, request: str, reply: str) -> None:
@@ -243,10 +237,11 @@ class ApiClient:
             raise Skipped("the rule's time is over")
         try:
             return call_within(min(self.timeout, remaining), self._read, request)
-        except _NO_REPLY_ERRORS as error:
+        except (exceptions.HTTPClientError, exceptions.ConnectionError, OutOfTime) as error:
             self._record(label, "no reply")
             seconds = error.seconds if isinstance(error, OutOfTime) else self.timeout
-            why = f"within {seconds:g} s" if isinstance(error, _TIMEOUTS) else f"({type(error).__name__})"
+            timeouts = (OutOfTime, exceptions.ReadTimeoutError, exceptions.ConnectTimeoutError)
+            why = f"within {seconds:g} s" if isinstance(error, timeouts) else f"({type(error).__name__})"
             raise Skipped(f"no reply came {why}") from None
 
     def _read(self, request: AWSPreparedRequest) -> AWSResponse:

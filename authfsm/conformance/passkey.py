@@ -1,7 +1,6 @@
 """A virtual authenticator with one passkey, for conformance rules and journeys: ES256, with user verification.
 
-It uses the data structures of `fido2` and the keys of `cryptography`. It returns what a browser on a page of the
-relying party would return.
+It returns what a browser on a page of the relying party would return.
 """
 
 from __future__ import annotations
@@ -66,8 +65,7 @@ class VirtualPasskey:
         return hashlib.sha256(self.rp_id.encode()).digest()
 
     def _client_data(self, kind: str, challenge: str) -> webauthn.CollectedClientData:
-        origin = f"https://{self.rp_id}"
-        return webauthn.CollectedClientData.create(kind, websafe_decode(challenge), origin)
+        return webauthn.CollectedClientData.create(kind, websafe_decode(challenge), f"https://{self.rp_id}")
 
     def _credential(self, **response: Any) -> dict[str, Any]:
         credential_id = websafe_encode(self._id)

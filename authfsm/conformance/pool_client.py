@@ -150,8 +150,7 @@ class PoolUser:
 
     def initiate_srp(self, public_key: str, **more: str) -> ApiReply:
         """Call InitiateAuth with USER_SRP_AUTH and this SRP_A."""
-        names = {"USERNAME": self.username, "SRP_A": public_key, **more}
-        return self.client.initiate("USER_SRP_AUTH", **names)
+        return self.client.initiate("USER_SRP_AUTH", USERNAME=self.username, SRP_A=public_key, **more)
 
     def respond(self, challenge: str, session: str | None, **responses: str) -> ApiReply:
         """Call RespondToAuthChallenge."""
@@ -177,8 +176,7 @@ class IssuedChallenge:
 
     def answer(self, user: PoolUser | None = None, **responses: str) -> ApiReply:
         """Answer with the challenge's ChallengeName and Session, as its user or as another user."""
-        name = str(self.reply.challenge)
-        return (user or self.user).respond(name, self.reply.session, **responses)
+        return (user or self.user).respond(str(self.reply.challenge), self.reply.session, **responses)
 
 
 @frozen

@@ -198,12 +198,12 @@ class LocalPoolProvider(ApiPoolProvider):
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         if self._server is None:
-            self._server = self._start()
+            self._start()
         if requirements.custom_auth:
             return p.ConformancePool(self.api, _CUSTOM_AUTH_ID, self.inbox)
         return super()._create_pool(requirements)
 
-    def _start(self) -> ExitStack:
+    def _start(self) -> None:
         from authfsm.local.server.config import ServerConfig  # noqa: PLC0415 - slow to load
         from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - slow to load
         from authfsm.local.server.service import Log, open_service  # noqa: PLC0415 - slow to load
@@ -211,9 +211,8 @@ class LocalPoolProvider(ApiPoolProvider):
         sock, url = listen("127.0.0.1", 0)
         triggers = Triggers(define=_define, create=_create, verify=_verify)
         config = ServerConfig({"pool_id": _CUSTOM_AUTH_ID, "triggers": triggers})
-        self.api, server = ApiClient(url, "eu-west-1"), ExitStack()
-        server.enter_context(serve_in_thread(open_service(config, url, Log(StringIO())), sock))
-        return server
+        self.api, self._server = ApiClient(url, "eu-west-1"), ExitStack()
+        self._server.enter_context(serve_in_thread(open_service(config, url, Log(StringIO())), sock))
 
 
 def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
@@ -229,8 +228,7 @@ def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
             "DeviceOnlyRememberedOnUserPrompt": False,
         }
     if requirements.first_factors != ("PASSWORD",):
-        factors = list(requirements.first_factors)
-        request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": factors}}
+        request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": list(requirements.first_factors)}}
         request["UserPoolTier"] = "ESSENTIALS"
     return request
 
@@ -304,8 +302,7 @@ class ExistingPoolProvider(PoolProvider):
         )
         if settings != evolve(requirements, flows=tuple(sorted(requirements.flows))):
             raise Skipped("the rule needs an app client with other settings")
-        wrapped = Secret(secret) if isinstance(secret, str) else None
-        return p.ConformanceClient(self.client_id, wrapped)
+        return p.ConformanceClient(self.client_id, Secret(secret) if isinstance(secret, str) else None)
 
     def _describe(self, kind: str, **identifier: str) -> dict[str, Any]:
         with self.api.setup():

@@ -89,8 +89,7 @@ def _notes(results: Results) -> Iterator[str]:
     notes = [note for name in names for note in _NOTES if name.startswith(note.split("**")[1])]
     if notes:
         yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
-        options = " ".join(_compare_options(results))
-        command = f"authfsm conform {options} -o diagrams/conformance.md"
+        command = f"authfsm conform {' '.join(_compare_options(results))} -o diagrams/conformance.md"
         yield from _paragraphs("The command that tests all of them:", f"```sh\n{command}\n```")
 
 
@@ -123,8 +122,7 @@ def _sign_in(results: Results) -> Iterator[str]:
     yield ""
     for result in results.endpoints:
         yield from _paragraphs(f"### {result.endpoint.name}")
-        methods = [f"`{method}`" for method in sign_in.SIGN_IN_METHODS]
-        yield from _header(["challenge", *methods], ":---:")
+        yield from _header(["challenge", *(f"`{each}`" for each in sign_in.SIGN_IN_METHODS)], ":---:")
         for challenge in sign_in.USER_SITUATIONS:
             marks = (_mark(result, sign_in.rule_id(each, challenge)) for each in sign_in.SIGN_IN_METHODS)
             none = challenge is State.AUTHENTICATED

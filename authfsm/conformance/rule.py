@@ -58,10 +58,7 @@ class RuleSource:
 
 @frozen
 class ConformanceRule:
-    """A sentence about Cognito, and the function that tests it.
-
-    `run` raises `RuleFailed`, `NotSupported` or `Skipped` unless the rule passes.
-    """
+    """A sentence about Cognito; `run` tests it, and raises `RuleFailed`, `NotSupported` or `Skipped` unless it passes."""
 
     id: str  # a short, stable name, such as `srp.verifies-proof`
     statement: str  # the sentence about Cognito
@@ -222,8 +219,7 @@ class RuleContext:
 
     def totp_challenge(self) -> IssuedChallenge:
         """Sign in a user with an authenticator app, which leads to SOFTWARE_TOKEN_MFA."""
-        user = self.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER)
-        return user.challenge("SOFTWARE_TOKEN_MFA")
+        return self.user(pools.SMS_OR_TOTP_POOL, pools.TOTP_USER).challenge("SOFTWARE_TOKEN_MFA")
 
     def signed_up_user(self) -> PoolUser:
         """Sign up a user without confirming the account."""
@@ -236,7 +232,6 @@ class RuleContext:
 
 
 def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> None:
-    """Enrol and activate the second factors of a user."""
     client, token = user.client, None
     if "SOFTWARE_TOKEN_MFA" in requirements.factors:
         token = user.access_token()
@@ -254,8 +249,7 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
     # A server that lacks a factor may ignore its settings without an error.
     active = client.call_with_pool_id("AdminGetUser", **username).body.get("UserMFASettingList")
     if isinstance(active, list) and (missing := sorted(set(requirements.factors) - set(active))):
-        why = f"{', '.join(missing)} was activated, but AdminGetUser does not list it"
-        raise NotSupported(why)
+        raise NotSupported(f"{', '.join(missing)} was activated, but AdminGetUser does not list it")
 
 
 def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:

@@ -58,8 +58,7 @@ class Results:
     @property
     def groups(self) -> dict[str, list[ConformanceRule]]:
         """The rules by their groups."""
-        by_group = groupby(self.rules, key=lambda rule: rule.group)
-        return {group: list(rules) for group, rules in by_group}
+        return {group: list(rules) for group, rules in groupby(self.rules, key=lambda rule: rule.group)}
 
     @property
     def all_passed(self) -> bool:

@@ -196,8 +196,7 @@ class ApiReply:
         """Check that the request, which `attempt` describes, was refused; with this error code, unless it is None."""
         self.ensure_supported()
         fail_if(self.code is None, f"{attempt} {self._result}")
-        other = code is not None and self.code != code
-        fail_if(other, f"{attempt} was refused with {self.code}, not {code}")
+        fail_if(code not in {None, self.code}, f"{attempt} was refused with {self.code}, not {code}")
 
     def expect_challenge(self, challenge: str) -> ApiReply:
         """Return the reply, which must have this challenge."""

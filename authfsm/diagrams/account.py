@@ -23,13 +23,11 @@ from authfsm.protocol.account_table import (
 )
 from authfsm.protocol.evidence import account_evidence
 
-_DELETIONS: Final = frozenset({AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER})
 _GROUPS: Final = {
     UserStatus.NO_ACCOUNT: StateGroup.BEGIN,
     UserStatus.CONFIRMED: StateGroup.END,
     UserStatus.EXTERNAL_PROVIDER: StateGroup.OTHER,
 }
-_MARK: Final = " \u2020"
 _CAPTION: Final = (
     "Not drawn: AdminDeleteUser and DeleteUser, which lead to NO_ACCOUNT.",
     f"Not drawn: {', '.join(sorted(UNUSED_STATUSES))}, which Cognito no longer uses.",
@@ -63,15 +61,14 @@ class AccountDiagram(Drawing):
         return "\n".join(("digraph account {", statement("graph", graph), *body, "}", ""))
 
     def _statements(self) -> Iterator[str]:
-        theme = self.theme
-        yield statement(
-            "node", {"fontname": FONT, "fontsize": "13", "height": "0.3", "fontcolor": theme.text}
-        )
-        look = {"fontname": FONT, "fontsize": "12", "fontcolor": theme.label, "color": theme.line}
-        yield statement("edge", look | {"arrowsize": "0.65"})
+        theme, font = self.theme, {"fontname": FONT}
+        yield statement("node", font | {"fontsize": "13", "height": "0.3", "fontcolor": theme.text})
+        look = {"fontsize": "12", "fontcolor": theme.label, "color": theme.line, "arrowsize": "0.65"}
+        yield statement("edge", font | look)
         edges: dict[tuple[UserStatus, UserStatus], list[AccountTransition]] = {}
         for each in ACCOUNT_TRANSITIONS:
-            if each.operation not in _DELETIONS and each.source not in UNUSED_STATUSES:
+            deletes = each.operation in {AccountOperation.DELETE_USER, AccountOperation.ADMIN_DELETE_USER}
+            if not deletes and each.source not in UNUSED_STATUSES:
                 edges.setdefault((each.source, each.dest), []).append(each)
         for status in UserStatus:
             if status not in UNUSED_STATUSES:
@@ -98,7 +95,7 @@ def _is_uncertain(transition: AccountTransition) -> bool:
 
 
 def _row(transition: AccountTransition) -> str:
-    return f"{transition.operation}{_MARK * _is_uncertain(transition)}"
+    return transition.operation + " \u2020" * _is_uncertain(transition)
 
 
 def _lines(rows: Iterable[str], indent: str = "") -> str:

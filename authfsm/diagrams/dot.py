@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 from authfsm.diagrams.dot_labels import BOLD_ROOM, caption, heading, with_rows
 from authfsm.diagrams.model import MANY_NODES, DiagramModel, Edge, EdgeKind, EdgeStep, SettingsEffect
 from authfsm.diagrams.themes import Paint, Theme
-from authfsm.diagrams.vertices import START, Junction, StateGroup, Vertex, documentation_link, group_of
+from authfsm.diagrams.vertices import START, Junction, StateGroup, documentation_link, group_of
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import SetUpEmail, SrpA, SrpClaim
 
@@ -45,14 +45,12 @@ def quoted(text: str, *, html: bool = False) -> str:
         return text
     if html and text.startswith("<") and text.endswith(">"):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def statement(subject: str, attributes: Attributes, defaults: Attributes | None = None) -> str:
     """Return a statement with the attributes that differ from the defaults, the label first."""
-    default_values = defaults or {}
-    names = [name for name, value in attributes.items() if default_values.get(name) != value]
+    names = [name for name, value in attributes.items() if (defaults or {}).get(name) != value]
     names.sort(key=lambda name: (name != "label", name))
     pairs = " ".join([f"{name}={quoted(attributes[name], html=name == 'label')}" for name in names])
     return f"\t{subject} [{pairs}]" if pairs else f"\t{subject}"
@@ -91,17 +89,13 @@ def _statements(model: DiagramModel, style: DotStyle, nodes: Attributes, edges: 
         yield "\t}"
     for edge, both_ways in drawn_edges(model):
         attributes = style.edge(edge) | ({"dir": "both"} if both_ways else {})
-        ends = f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}"
-        yield statement(ends, attributes, edges)
+        yield statement(f"{quoted(edge.source.name)} -> {quoted(edge.dest.name)}", attributes, edges)
     for name in model.own_names():
-        yield statement(
-            quoted(name), style.own(name, shape="box", style="filled", fillcolor=style.theme.background)
-        )
+        look = style.own(name, shape="box", style="filled", fillcolor=style.theme.background)
+        yield statement(quoted(name), look)
     for own in model.own_transitions:
-        for source, dest in own.ends():
-            yield statement(
-                f"{quoted(source)} -> {quoted(dest)}", style.own(own.trigger, _INDENT, arrowhead="vee")
-            )
+        look = style.own(own.trigger, _INDENT, arrowhead="vee")
+        yield from (statement(f"{quoted(source)} -> {quoted(dest)}", look) for source, dest in own.ends())
     for row in model.same_rank():
         if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses them
             yield statement(" -> ".join(quoted(each.name) for each in row), {"style": "invis"})
@@ -121,9 +115,6 @@ def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
             yield evolve(back, source=edge.source, dest=edge.dest, steps=tuple(steps)), True
         else:
             yield edge, False
-
-
-# ---- the style --------------------------------------------------------------------------------
 
 
 def _style(paint: Paint, extra: str = "") -> str:
@@ -196,10 +187,6 @@ class DotStyle:
         """Return a text, or its replacement in `labels`."""
         return self.labels.get(key, key)
 
-    def _is_faded(self, vertex: Vertex) -> bool:
-        untouched = self.model.has_highlights and vertex not in self.model.highlighted
-        return untouched or self.model.availability(vertex).effect is SettingsEffect.FADED
-
     def _outline(self, effect: SettingsEffect) -> Attributes:
         if effect is SettingsEffect.ADDED:
             return {"color": self.theme.added, "penwidth": "3"}
@@ -227,7 +214,7 @@ class DotStyle:
         }
         if group is StateGroup.BEGIN:
             found |= {"label": "", "width": "0.2", "height": "0.2", "fixedsize": "true"}
-        if self._is_faded(node):
+        if self.model.is_faded(node):
             found |= self._faded()
             if availability.effect is SettingsEffect.FADED:
                 found["style"] = _style(paint, "dashed")
@@ -267,7 +254,7 @@ class DotStyle:
             "fontcolor": theme.background, "fontsize": self.label_size, "height": "0.22",
             "margin": "0.12,0.03", **self._outline(effect),
         }  # fmt: skip
-        return found | self._faded() if self._is_faded(junction) else found
+        return found | self._faded() if self.model.is_faded(junction) else found
 
     def edge(self, edge: Edge) -> Attributes:
         """Return the attributes of an edge."""
@@ -307,10 +294,8 @@ class DotStyle:
         thick = "1.4" if edge.kind.is_refusal else "2.6"  # the head of a loop would hide a thicker line
         found = {"color": theme.faded if model.has_history else theme.line, "penwidth": "1"}
         if edge.steps:
-            found = {
-                "color": theme.warning if any(step.error for step in edge.steps) else theme.highlight,
-                "penwidth": thick,
-            }
+            refused = any(step.error for step in edge.steps)
+            found = {"color": theme.warning if refused else theme.highlight, "penwidth": thick}
         if model.sign_ins is not None:
             times = edge.total.times
             share = times / (model.sign_ins or 1)

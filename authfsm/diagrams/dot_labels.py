@@ -117,15 +117,13 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
         for group, name in zip(shown, names, strict=True)
     )
+    if not names:
+        return table([title], size)
     # An empty cell has the rest of the row; without it, the legend would be as wide as the title.
     rest = render.text_width(max(titles, key=len), size + 2) - render.text_width("   ".join(names), size)
     cells += f'<td width="{max(0, rest - 15 * len(names)):.0f}"></td>'
-    legend = (
-        f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{cells}</tr></table></td>' if names else ""
-    )
-    return table(
-        [title + _GAP + legend] if legend and len(model.nodes) > MANY_NODES else [title, legend], size
-    )
+    legend = f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{cells}</tr></table></td>'
+    return table([title + _GAP + legend] if len(model.nodes) > MANY_NODES else [title, legend], size)
 
 
 def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: int) -> str:

@@ -47,6 +47,10 @@ class Drawing:
     """The formats of `save`, by the suffix of the file."""
     formats: ClassVar[Mapping[str, Callable[[Any], str]]]
     """The formats of `format(drawing, name)`."""
+    theme: Theme
+    """The colours and outlines."""
+    engine: str | None
+    """The layout engine; None for the first one that is installed."""
 
     def __str__(self) -> str:
         return self.dot()
@@ -55,16 +59,6 @@ class Drawing:
         if spec not in self.formats:
             raise UnknownFormat(spec, filter(None, self.formats))
         return self.formats[spec](self)
-
-    @property
-    def theme(self) -> Theme:
-        """The colours and outlines."""
-        raise NotImplementedError
-
-    @property
-    def engine(self) -> str | None:
-        """The layout engine; None for the first one that is installed."""
-        raise NotImplementedError
 
     @property
     def title(self) -> str:

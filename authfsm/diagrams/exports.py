@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import frozen
-
 from authfsm.diagrams.model import (
     AVAILABLE,
     Availability,
@@ -27,8 +25,6 @@ from authfsm.settings.reach import best_confidence
 SCHEMA: Final = "authfsm-diagram/1"
 """The name of the JSON format; the number increases with incompatible changes."""
 
-
-# ---- Mermaid and PlantUML ---------------------------------------------------------------------
 
 SIGNS: Final = {
     SettingsEffect.FADED: "\u2715 ",
@@ -71,26 +67,12 @@ def plantuml_text(text: str) -> str:
     return re.sub(special, lambda found: "".join(f"<U+{ord(each):04X}>" for each in found.group()), one_line)
 
 
-@frozen
-class _Syntax:
-    """A language of state diagrams: its function that escapes text, and its line break in labels."""
-
-    text: Callable[[str], str]
-    line_break: str
-
-
-_MERMAID: Final = _Syntax(mermaid_text, "<br/>")
-_PLANTUML: Final = _Syntax(plantuml_text, "\\n")
-
-
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
     about = mermaid_text(f"{len(model.nodes)} states and {len(model.edges)} lines")
-    head = (
-        f"stateDiagram-v2\n    accTitle: {mermaid_text(model.title)}\n    accDescr: {about}\n    direction TB"
-    )
-    lines = (f"    {line}" for line in _state_lines(model, labels, _MERMAID, {}))
-    return "\n".join((head, *lines, *_classes(model, theme), ""))
+    head = (f"accTitle: {mermaid_text(model.title)}", f"accDescr: {about}", "direction TB")
+    body = (*head, *_state_lines(model, labels, mermaid_text, "<br/>", {}), *_classes(model, theme))
+    return "\n    ".join(("stateDiagram-v2", *body)) + "\n"
 
 
 def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
@@ -103,13 +85,17 @@ def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> st
     colours |= dict.fromkeys(("defaultFontColor", "stateStartColor", "stateEndColor"), theme.text)
     look = (f"skinparam {name} {colour}" for name, colour in colours.items())
     head = ("@startuml", f"title {plantuml_text(model.title)}", "hide empty description", *look)
-    return "\n".join((*head, *_state_lines(model, labels, _PLANTUML, paints), "@enduml", ""))
+    return "\n".join((*head, *_state_lines(model, labels, plantuml_text, "\\n", paints), "@enduml", ""))
 
 
 def _state_lines(
-    model: DiagramModel, labels: Mapping[str, str], syntax: _Syntax, paints: Mapping[Vertex, str]
+    model: DiagramModel,
+    labels: Mapping[str, str],
+    escaped: Callable[[str], str],
+    line_break: str,
+    paints: Mapping[Vertex, str],
 ) -> Iterator[str]:
-    """Yield the states and transitions, whose syntax both languages share."""
+    """Yield the states and transitions, whose syntax both languages share, except for escapes and line breaks in labels."""
     # If an edge leads to START, it cannot be `[*]`, which would then be a final state.
     start_is_node = not model.edges or any(edge.dest == START for edge in model.edges)
     names = identifiers((*(node.name for node in model.nodes), *model.own_names()))
@@ -119,19 +105,19 @@ def _state_lines(
         names[START.name] = "[*]"
     for node in model.nodes:
         if names[node.name] != "[*]":
-            label = syntax.line_break.join(map(syntax.text, _node_rows(model, node, labels)))
+            label = line_break.join(map(escaped, _node_rows(model, node, labels)))
             yield f'state "{label}" as {names[node.name]}{paints.get(node, "")}'
     for edge in model.edges:
         if edge.kind is not EdgeKind.ACKNOWLEDGEMENT:  # acknowledgements are listed in their node
-            label = syntax.line_break.join(map(syntax.text, _rows(edge, labels)))
+            label = line_break.join(map(escaped, _rows(edge, labels)))
             yield f"{names[edge.source.name]} --> {names[edge.dest.name]}{f' : {label}' if label else ''}"
     sources = {edge.source for edge in model.edges}
     for node in model.nodes:
         if isinstance(node, Node) and node.state in END_STATES and node not in sources:
             yield f"{names[node.name]} --> [*]"
-    yield from (f'state "{syntax.text(name)}" as {names[name]}' for name in model.own_names())
+    yield from (f'state "{escaped(name)}" as {names[name]}' for name in model.own_names())
     own = ((each.trigger, *ends) for each in model.own_transitions for ends in each.ends())
-    yield from (f"{names[one]} --> {names[end]} : {syntax.text(trigger)}" for trigger, one, end in own)
+    yield from (f"{names[one]} --> {names[end]} : {escaped(trigger)}" for trigger, one, end in own)
 
 
 def _node_rows(model: DiagramModel, node: Vertex, labels: Mapping[str, str]) -> Iterator[str]:
@@ -186,20 +172,16 @@ def _classes(model: DiagramModel, theme: Theme) -> Iterator[str]:
     for name, nodes in members.items():
         fill, line, text = styles[name]
         width = ",stroke-width:4px" if name == "current" else ""
-        yield f"    classDef {name} fill:{fill},stroke:{line}{width},color:{text}"
-        yield f"    class {','.join(nodes)} {name}"
+        yield f"classDef {name} fill:{fill},stroke:{line}{width},color:{text}"
+        yield f"class {','.join(nodes)} {name}"
 
 
 def _class(node: Vertex, model: DiagramModel) -> str:
     if node == model.current:
         return "current"
-    untouched = model.has_highlights and node not in model.highlighted
-    if untouched or model.availability(node).effect is SettingsEffect.FADED:
+    if model.is_faded(node):
         return "faded"
     return "junction" if isinstance(node, Junction) else identifier(group_of(node))
-
-
-# ---- Markdown ---------------------------------------------------------------------------------
 
 
 def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
@@ -235,9 +217,6 @@ def _responses(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
         numbers = ", ".join(str(step.number) for step in edge.steps if step.response is response)
         step = f" (step {numbers})" if numbers else ""
         yield _response(edge, response, f"`{labels.get(response.trigger, response.trigger)}`") + step
-
-
-# ---- JSON -------------------------------------------------------------------------------------
 
 
 def as_json(model: DiagramModel) -> str:
@@ -289,11 +268,8 @@ def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
     }
     if edge.ruled_out:
         plain["ruled_out"] = [response.trigger for response in edge.ruled_out]
-    known = {
-        str(best_confidence(arrow.transition, model.pools))
-        for arrow in model.arrows_along(edge)
-        if arrow.dest == edge.dest
-    }
+    arrows = (each for each in model.arrows_along(edge) if each.dest == edge.dest)
+    known = {str(best_confidence(each.transition, model.pools)) for each in arrows}
     if len(known) == 1:
         plain["confidence"] = known.pop()
     if edge.steps:

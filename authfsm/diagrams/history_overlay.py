@@ -1,7 +1,4 @@
-"""Draws recorded sign-ins on a diagram: numbers the edges that one sign-in followed, or counts those of many sign-ins.
-
-If the diagram has no edge for a step, because the edge was omitted, one is added.
-"""
+"""Draws recorded sign-ins on a diagram: numbers the edges that one sign-in followed, or counts those of many sign-ins."""
 
 from __future__ import annotations
 
@@ -66,7 +63,7 @@ class WalkSegment:
 
 
 class HistoryWalker:
-    """Finds the edges of a diagram that steps follow, and adds missing edges."""
+    """Finds the edges of a diagram that steps follow, and adds edges that the diagram omits."""
 
     def __init__(self, model: DiagramModel) -> None:
         self.edges = list(model.edges)
@@ -107,7 +104,7 @@ class HistoryWalker:
             if isinstance(end, Junction):
                 onward = (n for n, edge in enumerate(self.edges) if edge.source == end)
                 paths += [(*path, number) for number in onward]
-        self.edges.append(Edge(source, dest, _edge_kind(source, dest, loop), (step.response,)))
+        self.edges.append(Edge(source, dest, EdgeKind.between(source, dest, loop), (step.response,)))
         return (len(self.edges) - 1,)
 
 
@@ -130,18 +127,15 @@ def add_history(model: DiagramModel, steps: Iterable[HistoryStep]) -> DiagramMod
 
 def add_traffic(model: DiagramModel, histories: Iterable[Iterable[HistoryStep]]) -> DiagramModel:
     """Return a diagram with the counts of many recorded sign-ins."""
-    walker, times = HistoryWalker(model), Counter[tuple[int, ResponseClass]]()
+    walker, times = HistoryWalker(model), Counter[tuple[int, ResponseClass | None]]()
     sign_ins = 0
     for history in histories:
         sign_ins += 1
-        times.update((n, each.step.response) for each in walker.walk(history) for n in each.path)
+        for each in walker.walk(history):
+            times.update((n, each.step.response if walker.edges[n].responses else None) for n in each.path)
     edges = []
-    for number, edge in enumerate(walker.edges):
-        by_response = {r: count for (n, r), count in times.items() if n == number}
-        if edge.responses:
-            counts = [EdgeCount(by_response[r], r) for r in edge.responses if r in by_response]
-        else:
-            counts = [EdgeCount(sum(by_response.values()))] if by_response else []
+    for n, edge in enumerate(walker.edges):
+        counts = (EdgeCount(times[n, r], r) for r in edge.responses or (None,) if (n, r) in times)
         edges.append(evolve(edge, counts=tuple(counts)))
     return evolve(model, nodes=walker.nodes(START), edges=with_shares(edges), sign_ins=sign_ins)
 
@@ -193,11 +187,3 @@ def _loop_kind(step: HistoryStep) -> LoopKind | None:
     """Return a step's kind of self-loop; a throttled step is drawn as a retry."""
     stays = step.dest is step.source and step.source is not State.FAILED
     return (step.kind or (LoopKind.RETRY if step.error else None)) if stays else None
-
-
-def _edge_kind(source: Node, dest: Node, loop: LoopKind | None) -> EdgeKind:
-    if dest.state is State.FAILED:
-        return EdgeKind.FAILURE
-    if dest != source:
-        return EdgeKind.ANSWER
-    return EdgeKind(str(loop or LoopKind.NEW_CHALLENGE))

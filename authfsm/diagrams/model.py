@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import product
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
 from authfsm.base.mixins import DescribedName
 from authfsm.core.machine import LeadsTo
-from authfsm.diagrams.vertices import START, Arrow, Junction, OmissionReason, Vertex, group_of
+from authfsm.diagrams.vertices import FAILED, START, Arrow, Junction, OmissionReason, Vertex, group_of
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -31,6 +32,13 @@ class EdgeKind(DescribedName):
     ACKNOWLEDGEMENT = "acknowledgement", "A response was accepted, and the state stays the same."
     DEVICE_DROPPED = "device dropped", "The same answer is sent again without the device key."
     FAILURE = "failure", "The attempt ends."
+
+    @classmethod
+    def between(cls, source: Node, dest: Vertex, loop: LoopKind | None) -> EdgeKind:
+        """Return the meaning of an edge from a node; `loop` is the kind of a self-loop."""
+        if dest == FAILED:
+            return cls.FAILURE
+        return cls(str(loop or NEW_CHALLENGE)) if dest == source else cls.ANSWER
 
     @property
     def loop_kind(self) -> LoopKind | None:
@@ -157,9 +165,7 @@ class OwnTransition:
 
     def ends(self) -> Iterator[tuple[str, str]]:
         """Yield the names of source and destination for each line: a state with two roles is two nodes."""
-        nodes = {name: _nodes(name) for name in (self.source, self.dest)}
-        for source in nodes[self.source]:
-            yield from ((source, dest) for dest in nodes[self.dest])
+        yield from product(_nodes(self.source), _nodes(self.dest))
 
 
 def _nodes(name: str) -> tuple[str, ...]:
@@ -209,15 +215,11 @@ class DiagramModel:
         """Yield a diagram of the edges that leave each node; for START, a diagram for each flow."""
         parts: dict[tuple[Node, str | None], list[Edge]] = {}
         for edge in self.edges:
-            if isinstance(edge.source, Node):
-                flows = (
-                    {each.auth_flow: None for each in edge.responses}
-                    if edge.source == START
-                    else {None: None}
-                )
-                for flow in flows:
-                    part = edge.of_flow(flow) if edge.source == START else edge
-                    parts.setdefault((edge.source, flow), []).append(part)
+            if edge.source == START:
+                for flow in dict.fromkeys(each.auth_flow for each in edge.responses):
+                    parts.setdefault((START, flow), []).append(edge.of_flow(flow))
+            elif isinstance(edge.source, Node):
+                parts.setdefault((edge.source, None), []).append(edge)
         for (node, flow), edges in parts.items():
             ends = {node, *(edge.dest for edge in edges)}
             yield evolve(
@@ -258,6 +260,11 @@ class DiagramModel:
     def availability(self, node: Vertex) -> Availability:
         """Return the effect of settings on a node."""
         return self.availabilities.get(node, AVAILABLE)
+
+    def is_faded(self, node: Vertex) -> bool:
+        """Return whether a node is faded: it is not highlighted, but others are, or settings rule it out."""
+        untouched = self.has_highlights and node not in self.highlighted
+        return untouched or self.availability(node).effect is SettingsEffect.FADED
 
     @property
     def highlighted(self) -> frozenset[Vertex]:

@@ -51,7 +51,10 @@ ARROWS_THROUGH: Final = {
 }
 """The arrows that lead through a junction to each of its members, except those of rows that may lead to any challenge."""
 
-_NOT_DRAWN: Final = frozenset({SettingsEffect.RULED_OUT, SettingsEffect.LAMBDA_ONLY})
+_NOT_DRAWN: Final = {
+    SettingsEffect.RULED_OUT: v.OmissionReason.SETTINGS,
+    SettingsEffect.LAMBDA_ONLY: v.OmissionReason.LAMBDA,
+}
 _CHANGES: Final = frozenset({SettingsEffect.ADDED, SettingsEffect.REMOVED})
 
 
@@ -84,7 +87,7 @@ def build_model(
     for row in TABLE_ROWS:
         drawn = []
         for arrow in row:
-            reason = _outside_selection(arrow, flow, state) or _ruled_out(arrow, effects)
+            reason = _outside_selection(arrow, flow, state) or _NOT_DRAWN.get(effects.arrow(arrow).effect)
             if reason is None and v.is_refuted(arrow, effects.pools):
                 reason = v.OmissionReason.REFUTED
             if reason is None and not unfolded:
@@ -151,13 +154,6 @@ def _outside_selection(arrow: v.Arrow, flow: str | None, state: State | None) ->
     return v.OmissionReason.OTHER_FLOW if is_other else None
 
 
-def _ruled_out(arrow: v.Arrow, effects: SettingsOverlay) -> v.OmissionReason | None:
-    effect = effects.arrow(arrow).effect
-    if effect is SettingsEffect.LAMBDA_ONLY:
-        return v.OmissionReason.LAMBDA
-    return v.OmissionReason.SETTINGS if effect is SettingsEffect.RULED_OUT else None
-
-
 def _folded_away(
     arrow: v.Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
 ) -> v.OmissionReason | None:
@@ -165,16 +161,6 @@ def _folded_away(
     reason = v.omission_reason(arrow, flow=flow, failures=failures)
     ruled_out = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
     return v.OmissionReason.SETTINGS if ruled_out else reason
-
-
-# ---- lines: single responses ------------------------------------------------------------------
-
-
-def _edge_kind(arrow: v.Arrow) -> EdgeKind:
-    if arrow.dest == v.FAILED:
-        return EdgeKind.FAILURE
-    stays = arrow.kind is not None and arrow.dest == arrow.source
-    return EdgeKind(str(arrow.kind)) if stays else EdgeKind.ANSWER
 
 
 def _lines(
@@ -196,25 +182,19 @@ def _lines(
         and (one_effect or found[dest].effect is effects.node(dest).effect)
         and (v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools))
     ]
-    unfolded = v.in_order(by_dest.keys() - set(foldable))
-    for vertex in (*v.fold(foldable, junctions), *unfolded):
-        is_junction = isinstance(vertex, v.Junction)
+    for vertex in (*v.fold(foldable, junctions), *v.in_order(by_dest.keys() - set(foldable))):
         members = v.in_order(vertex.members) if isinstance(vertex, v.Junction) else (vertex,)
         folded = [by_dest[each] for each in members]
-        kind = EdgeKind.ANSWER if is_junction else _edge_kind(folded[0])
         uncertain = all(v.is_uncertain(each, effects.pools) for each in folded)
-        yield _line(folded, vertex, kind, _common(found[each] for each in members), uncertain=uncertain)
+        yield _line(folded, vertex, _common(found[each] for each in members), uncertain=uncertain)
     for loop in loops:
-        effect, uncertain = effects.arrow(loop), v.is_uncertain(loop)
-        yield _line([loop], loop.dest, _edge_kind(loop), effect, uncertain=uncertain)
+        yield _line([loop], loop.dest, effects.arrow(loop), uncertain=v.is_uncertain(loop))
 
 
-def _line(
-    arrows: Sequence[v.Arrow], dest: v.Vertex, kind: EdgeKind, effect: Availability, *, uncertain: bool
-) -> _Line:
-    response = (arrows[0].response,)
-    uncertain_responses = response if uncertain else ()
-    edge = Edge(arrows[0].source, dest, kind, response, uncertain_responses, availability=effect)
+def _line(arrows: Sequence[v.Arrow], dest: v.Vertex, effect: Availability, *, uncertain: bool) -> _Line:
+    first = arrows[0]
+    kind, response = EdgeKind.between(first.source, dest, first.kind), (first.response,)
+    edge = Edge(first.source, dest, kind, response, response if uncertain else (), availability=effect)
     return _Line(edge, frozenset(arrows))
 
 
@@ -245,9 +225,6 @@ def _reachable(lines: Iterable[_Line]) -> set[Node]:
         found |= front
         front = {dest for node in front for dest in dests[node]} - found
     return found
-
-
-# ---- edges: all responses that lead from one vertex to another --------------------------------
 
 
 def _common(availabilities: Iterable[Availability]) -> Availability:

@@ -34,6 +34,7 @@ _PLACEHOLDER_THEME: Final = Theme(
 )
 
 _SPACE_WIDTH: Final = 2.5  # points, in a label
+_NODES_BY_NAME: Final = {node.name: node for node in NODES}
 
 
 def css_variables(theme: Theme) -> str:
@@ -53,12 +54,9 @@ def page_svg(drawn: Diagram) -> tuple[str, list[Edge]]:
     triggers = {r.trigger for edge in drawn.model.edges for r in edge.responses}
     text = re.sub(r"<text([^>]*)>([^<]*)<", lambda found: _trigger(found, triggers), text)
     view_box = re.search(r'viewBox="[^"]*"', text)  # without a width, the picture fills the page
-    head = f'<svg id="picture" {view_box and view_box[0]} role="group" {_ABOUT}{text[text.index(">") :]}'
+    about = 'role="group" aria-label="The protocol: its states, and what leads from one to another"'
+    head = f'<svg id="picture" {view_box and view_box[0]} {about}{text[text.index(">") :]}'
     return head, [edge for edge, _ in drawn_edges(drawn.model)]
-
-
-_ABOUT: Final = 'aria-label="The protocol: its states, and what leads from one to another"'
-_NODES_BY_NAME: Final = {node.name: node for node in NODES}
 
 
 def _group(found: re.Match[str]) -> str:

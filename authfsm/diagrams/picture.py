@@ -44,8 +44,7 @@ class UnknownState(UnknownName):
     kind = "state"
 
 
-# Characters that XML 1.0 does not have.
-_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # in XML 1.0
 
 
 class UnknownLabel(CallerError, ValueError):
@@ -63,8 +62,7 @@ class ConflictingOptions(CallerError, ValueError):
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"a diagram is drawn with {one}, or with {other}, not with both")
-        self.one = one
-        self.other = other
+        self.one, self.other = one, other
 
 
 def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
@@ -73,9 +71,8 @@ def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
         if name not in known:
             raise UnknownLabel(name, known)
         if not str(text).strip() or _NOT_IN_XML.search(str(text)):
-            raise BadField(
-                Diagram, "labels", f"has a text for {name!r} that is blank or has a control character"
-            )
+            why = f"has a text for {name!r} that is blank or has a control character"
+            raise BadField(Diagram, "labels", why)
 
 
 @frozen
@@ -128,13 +125,11 @@ class Diagram(Drawing):
             return {stem + suffix: self}
         models = [self.overview, *self.model.pages()]
         nodes = [next(iter(each.focus), None) for each in models]
-        names = [
-            re.sub(r"\W+", "-", f"-{number} {node and node.name} {each.flow or ''}").rstrip("-")
-            if node
-            else ""
+        names = (
+            f"-{number} {node.name} {each.flow or ''}" if node else ""
             for number, (node, each) in enumerate(zip(nodes, models, strict=True))
-        ]
-        files = [stem + name + suffix for name in names]
+        )
+        files = [stem + re.sub(r"\W+", "-", name).rstrip("-") + suffix for name in names]
         links = {
             node: quote(file) for node, file in reversed([*zip(nodes, files, strict=True)]) if node and stem
         }
@@ -200,9 +195,7 @@ def _animate(svg: str, model: DiagramModel) -> str:
 
 
 FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
-    "": str,
-    "dot": str,
-    "svg": lambda drawn: drawn.svg(),
+    **Drawing.formats,
     "mermaid": lambda drawn: mermaid(drawn.model, drawn.theme, drawn.labels),
     "plantuml": lambda drawn: plantuml(drawn.model, drawn.theme, drawn.labels),
     "markdown": lambda drawn: markdown(drawn.model, drawn.labels),

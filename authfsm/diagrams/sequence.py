@@ -318,9 +318,8 @@ class SequenceWriter:
                 if action := getattr(step, "action", None):
                     yield Note(APP, self.text(action.advice))
             elif step.dest is step.source and step.response in _ACKNOWLEDGED_BY:
-                yield SequenceMessage(
-                    COGNITO, APP, self.text(_ACKNOWLEDGED_BY[step.response]) + after, (), REPLY
-                )
+                text = self.text(_ACKNOWLEDGED_BY[step.response])
+                yield SequenceMessage(COGNITO, APP, text + after, (), REPLY)
             else:
                 yield self._reply(step.dest, after)
             if step.dest is State.AUTHENTICATED and step.source is not State.AUTHENTICATED:

@@ -51,16 +51,11 @@ class Frame:
 Item = SequenceMessage | Note | Frame
 
 
-# ---- text -------------------------------------------------------------------------------------
-
-_MERMAID_ARROWS: Final = {REQUEST: "->>", REPLY: "-->>", REFUSAL: "--x"}
-_PLANTUML_ARROWS: Final = {REQUEST: " -> ", REPLY: " --> ", REFUSAL: " -->x "}
-
-
 def mermaid(items: Iterable[Item], names: Sequence[str]) -> str:
     """Return a sequence diagram in Mermaid's language."""
     people = (f"    {kind} as {mermaid_text(name)}" for kind, name in zip(_KINDS, names, strict=True))
-    lines = _lines(items, _MERMAID_ARROWS, mermaid_text, "<br/>")
+    arrows = {REQUEST: "->>", REPLY: "-->>", REFUSAL: "--x"}
+    lines = _lines(items, arrows, mermaid_text, "<br/>")
     return "\n".join(("sequenceDiagram", *people, *(f"    {line}" for line in lines), ""))
 
 
@@ -70,7 +65,8 @@ def plantuml(items: Iterable[Item], names: Sequence[str], title: str) -> str:
         '{} "{text}" as {}'.format(*kind.split(), text=plantuml_text(name))
         for kind, name in zip(_KINDS, names, strict=True)
     )
-    lines = _lines(items, _PLANTUML_ARROWS, plantuml_text, "\\n")
+    arrows = {REQUEST: " -> ", REPLY: " --> ", REFUSAL: " -->x "}
+    lines = _lines(items, arrows, plantuml_text, "\\n")
     return "\n".join(("@startuml", f"title {plantuml_text(title)}", *people, *lines, "@enduml", ""))
 
 
@@ -79,8 +75,7 @@ def _lines(
 ) -> Iterator[str]:
     for item in items:
         if isinstance(item, SequenceMessage):
-            rows = [item.text, ", ".join(item.parameters)]
-            text = line_break.join(escaped(row) for row in rows if row)
+            text = line_break.join(map(escaped, filter(None, (item.text, ", ".join(item.parameters)))))
             yield f"{item.source}{arrows[item.kind]}{item.dest}: {text}"
         elif isinstance(item, Note):
             yield f"note over {item.beside}: {escaped(item.text)}"
@@ -88,14 +83,15 @@ def _lines(
             yield f"{item.kind} {escaped(item.text)}".rstrip()
 
 
-# ---- DOT with positions ----------------------------------------------------------------------
-
 _SIZE: Final = 12  # points
 _ROW: Final = 15  # points from one row of text to the next
 _GAP: Final = 12  # points between two items
 _INSET: Final = 10  # points from a frame to the frame inside it
 _LIFELINES: Final = {PERSON: 0, APP: 250, COGNITO: 650}  # x in points
 _MARGIN: Final = 90  # points from the outer lifelines to the outermost frame
+_REFUSED: Final = "\u00d7 "  # the sign of a refusal, for readers who cannot distinguish the colours
+_FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or"}
+_POINT: Final = {"shape": "point", "width": "0.01", "style": "invis", "label": ""}
 
 
 def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -> str:
@@ -103,18 +99,12 @@ def dot(items: Iterable[Item], names: Sequence[str], theme: Theme, title: str) -
     layout = _Layout(theme)
     for item in items:
         layout.add(item)
+    common = {"fontname": FONT, "fontsize": str(_SIZE), "tooltip": " "}
     graph = {
-        "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontname": FONT,
-        "fontsize": str(_SIZE), "fontcolor": theme.muted, "labelloc": "t", "labeljust": "l", "tooltip": " ",
-        "label": table([title_cell([title], theme, _SIZE)], _SIZE),
+        "layout": "nop", "splines": "line", "bgcolor": theme.background, "pad": "0.1", "fontcolor": theme.muted,
+        "labelloc": "t", "labeljust": "l", "label": table([title_cell([title], theme, _SIZE)], _SIZE), **common,
     }  # fmt: skip
-    node = {
-        "fontname": FONT,
-        "fontsize": str(_SIZE),
-        "fontcolor": theme.text,
-        "shape": "plain",
-        "tooltip": " ",
-    }
+    node = {"fontcolor": theme.text, "shape": "plain", **common}
     edge = {"color": theme.line, "arrowsize": "0.7", "tooltip": " "}
     head = ("digraph sequence {", statement("graph", graph), statement("node", node), statement("edge", edge))
     lifelines = (layout.lifeline(*each) for each in zip(PARTICIPANTS, names, strict=True))
@@ -226,11 +216,6 @@ class _Layout:
         }  # fmt: skip
         middle = (top + bottom) / 2
         self.frames.append(self._node(f"frame {next(self._numbers)}", (left + right) / 2, middle, look))
-
-
-_REFUSED: Final = "\u00d7 "  # the sign of a refusal, for readers who cannot distinguish the colours
-_FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or"}
-_POINT: Final = {"shape": "point", "width": "0.01", "style": "invis", "label": ""}
 
 
 def _wrapped(text: str, width: float) -> list[str]:

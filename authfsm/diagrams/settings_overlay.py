@@ -6,7 +6,7 @@ challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from authfsm.diagrams.model import AVAILABLE, Availability, SettingsEffect
 from authfsm.diagrams.vertices import Arrow
@@ -17,7 +17,8 @@ from authfsm.protocol.table import PROTOCOL, row_transitions
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import Reachability, reachability
 
-_Reason = str | None
+_ReasonIn = Callable[[Reachability], str | None]
+"""Returns why settings rule out a node or an arrow; None if they allow it."""
 
 
 class SettingsOverlay:
@@ -25,24 +26,24 @@ class SettingsOverlay:
 
     pools: tuple[PoolSettings, ...] = ()
 
-    def arrow(self, _: Arrow) -> Availability:
-        """Return the effect on an arrow."""
+    def _effect(self, _: _ReasonIn) -> Availability:
         return AVAILABLE
 
-    def node(self, _: Node) -> Availability:
+    def arrow(self, arrow: Arrow) -> Availability:
+        """Return the effect on an arrow."""
+        roles = EdgeRoles(arrow.source.role, arrow.dest.role)
+        return self._effect(lambda found: found.transitions[arrow.transition, roles])
+
+    def node(self, node: Node) -> Availability:
         """Return the effect on a node."""
-        return AVAILABLE
+        return self._effect(lambda found: found.nodes.get(node))
 
     def notes(self) -> Iterator[str]:
         """Yield the sentences about the settings for the caption."""
         yield from ()
 
 
-def _arrow_reason(found: Reachability, arrow: Arrow) -> _Reason:
-    return found.transitions[arrow.transition, EdgeRoles(arrow.source.role, arrow.dest.role)]
-
-
-def _first_response_reason(settings: PoolSettings, response: type[Response]) -> _Reason:
+def _first_response_reason(settings: PoolSettings, response: type[Response]) -> str | None:
     """Return why no sign-in can begin with a response."""
     reasons = [
         settings.ruled_out(each)
@@ -90,22 +91,14 @@ class PoolOverlay(SettingsOverlay):
         self._with_lambda = reachability(settings, include_lambda_named=True)
         self._drawn = reachability(settings, include_lambda_named=include_lambda_named)
 
-    def _effect(self, reason: _Reason, with_lambda: _Reason) -> Availability:
+    def _effect(self, reason_in: _ReasonIn) -> Availability:
+        reason = reason_in(self._drawn)
         if reason is None:
             return AVAILABLE
         if self._faded:
             return Availability(SettingsEffect.FADED, reason)
-        by_lambda = with_lambda is None
-        effect = SettingsEffect.LAMBDA_ONLY if by_lambda else SettingsEffect.RULED_OUT
-        return Availability(effect, reason)
-
-    def arrow(self, arrow: Arrow) -> Availability:
-        """Return the effect on an arrow."""
-        return self._effect(_arrow_reason(self._drawn, arrow), _arrow_reason(self._with_lambda, arrow))
-
-    def node(self, node: Node) -> Availability:
-        """Return the effect on a node."""
-        return self._effect(self._drawn.nodes.get(node), self._with_lambda.nodes.get(node))
+        by_lambda = reason_in(self._with_lambda) is None
+        return Availability(SettingsEffect.LAMBDA_ONLY if by_lambda else SettingsEffect.RULED_OUT, reason)
 
     def notes(self) -> Iterator[str]:
         """Yield what the settings rule out, by reason."""
@@ -124,25 +117,14 @@ class DifferenceOverlay(SettingsOverlay):
         )
         self._with_lambda = [reachability(each, include_lambda_named=True) for each in self.pools]
 
-    @staticmethod
-    def _effect(before: _Reason, after: _Reason) -> Availability:
+    def _effect(self, reason_in: _ReasonIn) -> Availability:
+        before, after = reason_in(self._before), reason_in(self._after)
         if before and after:
-            return Availability(SettingsEffect.RULED_OUT, after)
+            by_lambda = not all(map(reason_in, self._with_lambda))
+            return Availability(SettingsEffect.LAMBDA_ONLY if by_lambda else SettingsEffect.RULED_OUT, after)
         if before:
             return Availability(SettingsEffect.ADDED, before)
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
-
-    def arrow(self, arrow: Arrow) -> Availability:
-        """Return whether an arrow becomes possible or impossible."""
-        found = self._effect(_arrow_reason(self._before, arrow), _arrow_reason(self._after, arrow))
-        by_lambda = not all(_arrow_reason(each, arrow) for each in self._with_lambda)
-        if found.effect is SettingsEffect.RULED_OUT and by_lambda:
-            return Availability(SettingsEffect.LAMBDA_ONLY, found.reason)
-        return found
-
-    def node(self, node: Node) -> Availability:
-        """Return whether a node becomes reachable or unreachable."""
-        return self._effect(self._before.nodes.get(node), self._after.nodes.get(node))
 
     def notes(self) -> Iterator[str]:
         """Yield what becomes possible and impossible, by reason, and whether MFA becomes required."""
@@ -150,13 +132,10 @@ class DifferenceOverlay(SettingsOverlay):
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and modes[0] != modes[1]:
             yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
-        old = _reasons_by_name(before, self._before)
-        new = _reasons_by_name(after, self._after)
-        added = {name: reason for name, reason in old.items() if name not in new}
-        removed = {name: reason for name, reason in new.items() if name not in old}
-        for reason, names in _by_reason(added).items():
+        old, new = _reasons_by_name(before, self._before), _reasons_by_name(after, self._after)
+        for reason, names in _by_reason({n: why for n, why in old.items() if n not in new}).items():
             yield f"+ {', '.join(names)}; before, {reason}."
-        for reason, names in _by_reason(removed).items():
+        for reason, names in _by_reason({n: why for n, why in new.items() if n not in old}).items():
             yield f"\u2212 {', '.join(names)}: {reason}."
 
 

@@ -55,8 +55,7 @@ def _guard(arrow: Arrow) -> dict[str, str]:
 def xstate(model: DiagramModel) -> str:
     """Return the configuration of XState's `createMachine` (version 5) as JSON; `xstate_module` adds the guard."""
     states: dict[str, Any] = {}
-    arrows = arrows_by_source(model)
-    for node, arrows_from_node in arrows.items():
+    for node, arrows_from_node in arrows_by_source(model).items():
         on: dict[str, list[dict[str, Any]]] = {}
         for arrow in arrows_from_node:
             where = _guard(arrow)

@@ -51,13 +51,9 @@ class NoPaths(ExplainedError, CallerError, ValueError):
 
 @frozen
 class Journey:
-    """A path to sign in, ready for a test. Its `str` is its id, for pytest.
+    """A `path` to sign in, ready for a test. Its `str` is its id, for pytest.
 
-    Args:
-        path: the path.
-        plan: what it requires.
-        settings: the pool's settings.
-        descriptions: the pool's descriptions, if there are any.
+    `plan` is what the path requires; `settings` are the pool's settings, and `descriptions` its descriptions, if any.
     """
 
     path: Path
@@ -116,16 +112,9 @@ class Journey:
         return Stage(self.id, self.path, self.plan, pool=observed, functions=functions, clock=clock)
 
     def run(self, **pool: Any) -> Flow:
-        """Follow the path with this package's own driver.
+        """Follow the path with this package's own driver, and return the sign-in, with its tokens.
 
-        Args:
-            pool: as for `begin`.
-
-        Returns:
-            The sign-in, with its tokens.
-
-        Raises:
-            UnexpectedPath: the sign-in did not follow the path.
+        The arguments are those of `begin`. Raises UnexpectedPath if the sign-in did not follow the path.
         """
         return drive(self.begin(**pool))
 
@@ -140,12 +129,7 @@ class OmittedPath:
 
 @frozen
 class Journeys(Sequence[Journey]):
-    """The journeys of a pool, the shortest first.
-
-    Args:
-        every: the journeys.
-        omitted: the paths without a journey, each with the reason.
-    """
+    """The journeys of a pool (`every`), the shortest first; `omitted` are the paths without one, each with the reason."""
 
     every: tuple[Journey, ...]
     omitted: tuple[OmittedPath, ...] = field(default=(), repr=False)

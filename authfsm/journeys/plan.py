@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from itertools import zip_longest
 from typing import Any, Final
 
 from attrs import NOTHING, define, field, fields, frozen
@@ -175,17 +176,15 @@ class UnexpectedPath(CallerError, AssertionError):
     def __init__(
         self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
     ) -> None:
-        step = next(
-            (n for n, (a, b) in enumerate(zip(expected, actual, strict=False)) if a != b),
-            min(len(expected), len(actual)),
-        )
-        due, taken = _first_step(expected[step:]), _first_step(actual[step:])
-        super().__init__(f"{journey}: step {step + 1} should be {due}, but was {taken}")
+        pairs = enumerate(zip_longest(expected, actual), 1)
+        different = ((step, due, taken) for step, (due, taken) in pairs if due != taken)
+        step, due, taken = next(different, (len(expected) + 1, None, None))
+        super().__init__(f"{journey}: step {step} should be {_shown(due)}, but was {_shown(taken)}")
         self.journey, self.expected, self.actual = journey, expected, actual
 
 
-def _first_step(transitions: tuple[Transition, ...]) -> str:
-    return next((f"{a.source} -{a.response.trigger}-> {a.dest}" for a in transitions), "no step at all")
+def _shown(each: Transition | None) -> str:
+    return f"{each.source} -{each.response.trigger}-> {each.dest}" if each else "no step at all"
 
 
 class NothingSent(CallerError, AssertionError):
@@ -294,8 +293,7 @@ class ScriptedTriggers:
         scripted = self.step is not None and self.step < len(self._script)
         state = self._script[self.step or 0] if scripted else State.AUTHENTICATED
         issues_tokens = state in {State.AUTHENTICATED, State.DEVICE_SRP_AUTH}
-        challenge = {"challengeName": state.value}
-        event["response"] |= {"issueTokens": True} if issues_tokens else challenge
+        event["response"] |= {"issueTokens": True} if issues_tokens else {"challengeName": state.value}
         return event
 
     def _create(self, event: Any) -> Any:

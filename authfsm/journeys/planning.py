@@ -259,8 +259,7 @@ def _with_new_password(path: Path, plan: Plan, *, passwordless: bool) -> Plan:
     if S.NEW_PASSWORD_REQUIRED not in path.states:
         return plan
     if passwordless:
-        steps = path.states.index(S.NEW_PASSWORD_REQUIRED) - 1
-        return _with_action(plan, steps, expire_password=True)
+        return _with_action(plan, path.states.index(S.NEW_PASSWORD_REQUIRED) - 1, expire_password=True)
     return evolve(plan, person=evolve(plan.person, temporary=True))
 
 

@@ -44,13 +44,8 @@ def is_wrong(move: Move) -> bool:
 class Stage:
     """A journey in progress. `Journey.begin` makes it.
 
-    Args:
-        journey: the journey's id.
-        path: the journey's path.
-        plan: what the journey requires.
-        pool: the local pool.
-        functions: the pool's Lambda functions.
-        clock: the pool's clock.
+    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, with its Lambda
+    `functions` and its `clock`.
 
     Attributes:
         username: the name of the user who signs in.
@@ -100,11 +95,7 @@ class Stage:
 
     @contextmanager
     def serve(self) -> Iterator[str]:
-        """Serve the pool over HTTP until the end of the block, for an app in any language.
-
-        Yields:
-            The URL, which the app uses as Cognito's endpoint.
-        """
+        """Serve the pool over HTTP until the end of the block, for an app in any language; yield the endpoint's URL."""
         from authfsm.local.server.http_server import listen, serve_in_thread  # noqa: PLC0415 - slow to load
         from authfsm.local.server.service import Log, Service  # noqa: PLC0415 - the same
 
@@ -210,14 +201,12 @@ class Stage:
             self._administer("AdminForgetDevice", DeviceKey=self.device.device_key)
 
     def _administer(self, operation: str, **members: Any) -> None:
-        user = {"UserPoolId": self.pool.pool_id, "Username": self.username}
-        self.pool.answer(operation, {**user, **members})
+        self.pool.answer(operation, {"UserPoolId": self.pool.pool_id, "Username": self.username, **members})
 
     def _expire_password(self) -> None:
         self._administer("AdminSetUserPassword", Password=p.PASSWORD.reveal(), Permanent=False)
 
     def _prepare_user(self) -> None:
-        """Create the user, with everything that must exist before the sign-in."""
         person = self.plan.person
         if person.newcomer:
             self._sign_up()

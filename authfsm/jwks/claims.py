@@ -83,11 +83,7 @@ def parse_claims(raw: Mapping[str, Any]) -> Claims:
         groups=_texts(raw, "cognito:groups"),
         scopes=tuple((_text(raw, "scope") or "").split()),
         amr=_texts(raw, "amr"),
-        acr=_text(raw, "acr"),
-        jti=_text(raw, "jti"),
-        origin_jti=_text(raw, "origin_jti"),
-        event_id=_text(raw, "event_id"),
-        device_key=_text(raw, "device_key"),
+        **{name: _text(raw, name) for name in ("acr", "jti", "origin_jti", "event_id", "device_key")},
         raw=raw,
     )
 
@@ -174,8 +170,7 @@ class WrongUse(TokenRefused, CallerError):
             f"the token's token_use is {found!r}, and {expected!r} is required:"
             f' if you mean this kind, call verify(token, use="{found}")'
         )
-        self.expected = expected
-        self.found = found
+        self.expected, self.found = expected, found
 
 
 class Expired(TokenRefused, TimeError):
@@ -203,5 +198,4 @@ class KeysUnreachable(ServiceError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(f"the keys at {url} could not be fetched ({why})")
-        self.url = url
-        self.why = why
+        self.url, self.why = url, why

@@ -22,6 +22,7 @@ from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
+from attrs import define, field
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
@@ -42,37 +43,29 @@ _MAX_FETCH_SECONDS: Final = 30.0
 """After this time, a fetch by an application's own `fetch` function counts as failed."""
 
 
+@define(eq=False, slots=False)
 class Keys:
     """The keys of a pool by `kid`.
 
     Args:
         url: the URL of the key set (RFC 7517).
         fetch: returns the document at a URL.
-        interval: seconds between two fetches, at least.
-        max_age: seconds after which the keys are fetched again though no key is missing.
-        ticks: returns seconds that never go backwards.
+        interval, max_age, ticks: as for `Verifier`.
     """
 
-    def __init__(
-        self,
-        url: str,
-        fetch: Fetch,
-        *,
-        interval: float,
-        max_age: float,
-        ticks: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.url = url
-        self._fetch = fetch
-        self._interval = interval
-        self._max_age = max_age
-        self._ticks = ticks
-        self._lock = threading.Lock()
-        self._keys: Mapping[str, RSAKey] = {}
-        self._pending: Future[None] | None = None
-        self._started_at: float | None = None
-        self._fetched_at: float | None = None
-        self._failure: str | None = None
+    url: str
+    _fetch: Fetch
+    _interval: float = field(kw_only=True)
+    _max_age: float = field(kw_only=True)
+    _ticks: Callable[[], float] = field(default=time.monotonic, kw_only=True)
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _keys: Mapping[str, RSAKey] = field(factory=dict, init=False)
+    _pending: Future[None] | None = field(default=None, init=False)
+    _started_at: float | None = field(default=None, init=False)
+    _fetched_at: float | None = field(default=None, init=False)
+    _failure: str | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
         after_fork_in_child(self)
 
     @classmethod

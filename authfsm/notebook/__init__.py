@@ -22,11 +22,7 @@ __all__ = ["Moment", "NoWidgets", "Stepper", "exercise"]
 
 
 class NoWidgets(OperatorError, ImportError):
-    """A package that the stepper needs is not installed.
-
-    Args:
-        missing: the package.
-    """
+    """A package that the stepper needs (`missing`) is not installed."""
 
     def __init__(self, missing: str) -> None:
         super().__init__(

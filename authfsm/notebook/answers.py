@@ -28,7 +28,6 @@ from authfsm.protocol.prompts import form_for
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
-_ISSUER: Final = "authfsm"
 _SHOWN_DIGITS: Final = 8
 _APP: Final = "The authenticator app would show:"
 _PASSKEY: Final = "The software passkey that this page registered signs:"
@@ -55,7 +54,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             return DebugSecrets(_APP, _totp(user.software_token.secret, recording))
         case replies.MfaSetup(secret_code=Secret() as secret, verified=False) as challenge:
             try:
-                enrolment = Enrolment.of(challenge, issuer=_ISSUER, account=recording.username)
+                enrolment = Enrolment.of(challenge, issuer="authfsm", account=recording.username)
                 qr_code = Secret(enrolment.svg(scale=3))
             except AuthfsmError:  # segno is not installed, or the key is invalid: the page shows it as text
                 qr_code = None
@@ -69,8 +68,6 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
 def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
     return Secret(TOTP(secret.reveal()).at(recording.cognito.clock()))
 
-
-# ---- answers ----------------------------------------------------------------------------------------
 
 _EXAMPLES: Final = {
     "code": "000000", "email": "name@example.com", "tel": "+15555550100", "date": "1815-12-10",
@@ -128,9 +125,6 @@ def _has_factor(name: str, recording: SignInRecording) -> bool:
     return name != State.WEB_AUTHN or recording.passkey is not None
 
 
-# ---- SRP --------------------------------------------------------------------------------------
-
-
 def srp_values(flow: BaseFlow) -> tuple[tuple[str, str, str], ...]:
     """Return the name, the first and last digits and the formula of each value of the SRP proof that is sent next."""
     pair = flow._ephemeral  # noqa: SLF001 - same package
@@ -160,9 +154,6 @@ def _srp_value(name: str, formula: str, number: int) -> tuple[str, str, str]:
     digits = f"{number:x}"
     ends = f"{digits[:_SHOWN_DIGITS]}…{digits[-_SHOWN_DIGITS:]}"
     return name, f"{ends} ({number.bit_length()} bits)", formula
-
-
-# ---- the buttons after a sign-in -----------------------------------------------------------------------
 
 
 @frozen

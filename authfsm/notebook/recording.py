@@ -50,9 +50,6 @@ _LONGEST: Final = 40  # characters; of a longer value only the beginning and the
 _SHORTEST_PART: Final = 4  # characters; a shorter secret may be part of another text by chance
 
 
-# ---- the requests and replies that botocore really sent and received ----------------------------------
-
-
 @frozen
 class WireExchange:
     """A request and its reply with secrets masked; the reply is empty if none came."""
@@ -120,9 +117,6 @@ def record_exchanges(client: Any, secrets: Collection[str]) -> Iterator[list[Wir
     finally:
         for event, handler in handlers.items():
             events.unregister(event, handler)
-
-
-# ---- the recording ------------------------------------------------------------------------------------
 
 
 @frozen
@@ -290,7 +284,9 @@ class SignInRecording(WrapsSecrets):
             try:
                 yield secrets
             except AuthfsmError as error:
-                refusal = _without_frames(error)
+                # The record is kept long, and frames and the flow refer to clients and secrets.
+                error.flow = error.__context__ = error.__cause__ = None
+                refusal = error.with_traceback(None)
         wrapped = tuple(map(Secret, secrets))
         self.steps.append(evolve(step, exchanges=tuple(exchanges), error=refusal, secrets=wrapped))
 
@@ -332,9 +328,3 @@ def _snapshot(flow: Flow) -> Snapshot:
     signin = copy(flow.signin)
     signin._steps = list(flow.history)  # noqa: SLF001 - same package
     return evolve(flow._snapshot(), signin=signin)  # noqa: SLF001 - same package
-
-
-def _without_frames(error: AuthfsmError) -> AuthfsmError:
-    """Return the error without its flow, causes and traceback: frames refer to clients and secrets, and it is kept long."""
-    error.flow = error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)

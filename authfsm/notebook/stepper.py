@@ -37,11 +37,7 @@ _COLOURS: Final = (
 
 
 class StepperWidget(anywidget.AnyWidget):
-    """The widget on the page.
-
-    A notebook saves the widget's view model, which contains no secrets. User input, and secrets that the page shows
-    on request, are sent as messages, which are not saved.
-    """
+    """The widget on the page. A notebook saves its view model, which has no secrets, and not its messages, which may."""
 
     _esm = (_FOLDER / "stepper.js").read_text(encoding="utf-8")
     _css = _COLOURS + (_FOLDER / "stepper.css").read_text(encoding="utf-8")
@@ -54,7 +50,8 @@ class Stepper:
     The page has the diagram with the path so far, buttons, a form for the present challenge, requests and replies,
     SRP's values, the history, and the states that may come next. After the sign-in it offers requests with the tokens,
     a software passkey, and further sign-ins. "Play" takes steps without the reader. `step`, `run`, `advance`, `back`,
-    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it.
+    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it. A refusal by Cognito raises
+    no exception: it is the `error` of the moment.
 
     The steps run on a fork of a local pool, so that the pool does not change; `outbox` has the fork's messages.
 
@@ -143,11 +140,7 @@ class Stepper:
         return f"<Stepper {self.moment}>"
 
     def step(self) -> Moment:
-        """Send the pending response. A refusal raises no exception: it is the `error` of the moment.
-
-        Raises:
-            InvalidOperation: user input is required, or the sign-in has ended.
-        """
+        """Send the pending response; raise InvalidOperation if user input is required, or the sign-in has ended."""
         self.recording.step()
         return self._update()
 
@@ -171,7 +164,7 @@ class Stepper:
         return self.step()
 
     def act(self, action: str) -> Moment:
-        """Do what one of the buttons after a sign-in does. A refusal raises no exception: it is the moment's `error`.
+        """Do what one of the buttons after a sign-in does.
 
         Args:
             action: `refresh`, `refresh_token_auth`, `refresh_token`, `confirm_device`, `remember_device`,
@@ -185,23 +178,12 @@ class Stepper:
         return self._update()
 
     def answer(self, response: Response) -> Moment:
-        """Send the user's answer. A refusal raises no exception: it is the `error` of the moment.
-
-        Args:
-            response: the answer.
-
-        Raises:
-            WrongResponse, BadField: the state does not accept the answer; nothing changed.
-        """
+        """Send the user's answer; raise WrongResponse or BadField, without a change, if the state does not accept it."""
         self.recording.answer(response)
         return self._update()
 
     def back(self) -> Moment:
-        """Take one step back.
-
-        Raises:
-            InvalidOperation: going back is impossible; the message says why.
-        """
+        """Take one step back; raise InvalidOperation if that is impossible: the message says why."""
         self.recording.back()
         return self._update()
 

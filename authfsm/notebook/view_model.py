@@ -98,16 +98,13 @@ def _buttons(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> dict[st
     """Return for each button whether it is enabled, and what it does or why it is disabled."""
     pending, ended = recording.pending, "The sign-in has ended" if recording.flow.done else ""
     has_begun = bool(recording.flow.history or recording.steps)
-    input_needed = ended or ("User input is required" + (": answer below" if prompts else ""))
+    required = "User input is required" + (": answer below" if prompts else "")
+    input_needed = "" if pending else ended or required
     unknown = "" if pending or answers.known_answer(recording) else ended or "Only a person knows this answer"
-    back_impossible = (recording.why_back_impossible or "").capitalize()
     buttons = {  # what each button does, and why it is disabled: "" if it is enabled
-        "back": ("Take one step back", back_impossible),
-        "step": (
-            f"Send {pending.trigger}, and show the reply" if pending else "",
-            "" if pending else input_needed,
-        ),
-        "run": ("Step until user input is required", "" if pending else input_needed),
+        "back": ("Take one step back", (recording.why_back_impossible or "").capitalize()),
+        "step": (f"Send {pending.trigger}, and show the reply" if pending else "", input_needed),
+        "run": ("Step until user input is required", input_needed),
         "play": ("Walk the sign-in without input", unknown),
         "restart": ("Begin again", "" if has_begun else "This is the beginning"),
     }
@@ -206,9 +203,6 @@ def settings_of(pool: LocalPool) -> PoolSettings:
     triggers = pool.configuration.triggers
     present = {name for name, field in TRIGGER_FIELDS.items() if getattr(triggers, field, None)}
     return evolve(settings, lambda_config=frozenset({*(settings.lambda_config or ()), *present}))
-
-
-# ---- the pictures -------------------------------------------------------------------------------------
 
 
 @frozen

@@ -32,7 +32,9 @@ def spans(tracer_provider: TracerProvider | None = None) -> Observer:
     tracer = get_tracer("authfsm", tracer_provider=tracer_provider)
 
     def observer(observation: Observation) -> None:
-        step, ended = observation.step, _nanoseconds(observation.step.at)
+        step, at = observation.step, observation.step.at
+        # Nanoseconds since 1970 in integers, because a float does not have that many digits.
+        ended = None if at is None else (at - _EPOCH) // timedelta(microseconds=1) * 1000
         span = tracer.start_span(
             f"sign_in {step.source} {step.response.trigger}",
             kind=SpanKind.CLIENT,  # "a request to some remote service"
@@ -40,8 +42,7 @@ def spans(tracer_provider: TracerProvider | None = None) -> Observer:
             start_time=None if ended is None else ended - round(observation.seconds * 1e9),
         )
         if problem := observation.lost or step.error:
-            description = f"{problem}: {step.action}" if step.action else problem
-            span.set_status(StatusCode.ERROR, description)
+            span.set_status(StatusCode.ERROR, f"{problem}: {step.action}" if step.action else problem)
         span.end(ended)
 
     return observer
@@ -61,8 +62,3 @@ def _attributes(observation: Observation) -> dict[str, AttributeValue]:
         "error.type": observation.lost or step.error,
     }
     return {name: value for name, value in attributes.items() if value is not None}
-
-
-def _nanoseconds(at: datetime | None) -> int | None:
-    """Return the nanoseconds since 1970 in integers, because a float does not have that many digits."""
-    return None if at is None else (at - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from attrs import asdict, fields
@@ -19,7 +19,7 @@ from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, error_rule
 from authfsm.protocol.evidence import account_evidence
 from authfsm.protocol.links import reference
-from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node
+from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
 from authfsm.protocol.table import CUSTOM, PROTOCOL
@@ -32,7 +32,7 @@ from authfsm.reference.about import (
     accepted_responses,
 )
 from authfsm.reference.request_shapes import Parameter, challenge_parameters, parse_docstring, request_shape
-from authfsm.settings.reach import START, limits_of_response, nodes_of
+from authfsm.settings.reach import limits_of_response, reached
 
 __all__ = [
     "Facts", "about_state", "as_dict", "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
@@ -178,27 +178,21 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    reached = _reached(starts, name)
+    # In CUSTOM_AUTH, the pool's Lambda functions choose the challenges. Sources contradict each other about the
+    # administrators' flows, which are left out.
+    excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
+    possible = {}
+    for each in TRANSITIONS_IN_ROLES:
+        source, response, dest, _ = each[0]
+        continues = response in starts if source is State.START else source not in NON_CHALLENGES
+        possible[each] = continues and dest not in excluded
+    states = {node.state for node, found in reached(possible, never=False, always=True).items() if found}
     limits, *others = (limits_of_response(each) for each in starts)
     return {
         "kind": "flow", "name": name, "begins_with": list(map(_response, starts)),
-        "reaches": [str(state) for state in CHALLENGES if state in reached],
+        "reaches": [str(state) for state in CHALLENGES if state in states],
         "ruled_out_by": [why for why in limits if all(why in each for each in others)],
     }  # fmt: skip
-
-
-def _reached(starts: Iterable[type[Response]], flow: str) -> frozenset[State]:
-    # In CUSTOM_AUTH, the pool's Lambda functions choose the challenges. Sources contradict each other about the
-    # administrators' flows, which are left out.
-    excluded = frozenset() if flow == "CUSTOM_AUTH" else CUSTOM
-    moves = [(*nodes_of(e), e[0].response) for e in TRANSITIONS_IN_ROLES if e[0].dest not in excluded]
-    found: set[Node] = set()
-    frontier = {dest for source, dest, response in moves if source == START and response in starts}
-    while frontier:
-        found |= frontier
-        challenges = {node for node in frontier if node.state not in NON_CHALLENGES}
-        frontier = {dest for source, dest, _ in moves if source in challenges} - found
-    return frozenset(node.state for node in found)
 
 
 def _error(code: str, message: str = "") -> Facts:
@@ -219,9 +213,8 @@ def _error(code: str, message: str = "") -> Facts:
     if message:
         operation = re.search(r"when calling the (\w+) operation", message)
         applied = error_rule(code, message, operation[1] if operation else "")
-        facts["matching_action"] = next(
-            rules[part] for part, rule in ERROR_POLICY[code].items() if rule is applied
-        )
+        parts = (part for part, rule in ERROR_POLICY[code].items() if rule is applied)
+        facts["matching_action"] = rules[next(parts)]
     return facts
 
 

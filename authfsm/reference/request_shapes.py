@@ -27,7 +27,6 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
 
 _NAMING: Final = ("AuthFlow", "ChallengeName")
-_IDS: Final = ("ClientId", "UserPoolId")
 _HEX_AND_BASE64: Final = "abcd"
 
 OTHER_SPELLING: Final = "if the reply has this spelling"
@@ -65,7 +64,7 @@ class RequestShape:
     @property
     def always_sent(self) -> tuple[str, ...]:
         """The parameters that are always present, without ids and the flow or challenge; members of maps come first."""
-        others = {*_NAMING, *_IDS}
+        others = {*_NAMING, "ClientId", "UserPoolId"}
         present = [each for each in self.parameters if not each.when and each.name not in others]
         return tuple(each.name for each in sorted(present, key=lambda each: not each.within))
 
@@ -127,15 +126,10 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
                 raise
             required[name] = _HEX_AND_BASE64
     descriptions = parse_docstring(CHALLENGE_OF[state]).fields
-    usual = _usual_spellings(state, tuple(required.read))
+    usual = dict.fromkeys(_usual_spellings(state, tuple(required.read)), "not always")
+    when = dict.fromkeys(required.read, OTHER_SPELLING) | usual | dict.fromkeys(required, "")
     return tuple(
-        Parameter(
-            name,
-            "ChallengeParameters",
-            "" if name in required else "not always" if name in usual else OTHER_SPELLING,
-            "",
-            _described(name, descriptions),
-        )
+        Parameter(name, "ChallengeParameters", when[name], about=_described(name, descriptions))
         for name in sorted(required.read, key=lambda name: name not in required)
     )
 
@@ -155,7 +149,6 @@ def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
 
 _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierConfig")
 _SESSION: Final = Secret("<session>")
-_CLIENT_SECRET: Final = Secret("<client secret>")
 _DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
 _TOKENS: Final = Tokens(access_token=Secret("<access token>"), refresh_token=Secret("<refresh token>"))
 _VALUES: Final = {"code": "000000", "email": "<e-mail@address>"}
@@ -212,7 +205,7 @@ def request_shape(state: State, response: type[Response], *, admin: bool = False
     found = dict(_parameters(shortest, response))
     for when, other, complete in (
         ("if the challenge had one", evolve(sender, session=_SESSION), False),
-        ("if the app client has a secret", evolve(sender, client_secret=_CLIENT_SECRET), False),
+        ("if the app client has a secret", evolve(sender, client_secret=Secret("<client secret>")), False),
         ("on a remembered device", evolve(sender, device=_DEVICE), False),
         ("optional", sender, True),
     ):

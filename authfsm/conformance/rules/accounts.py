@@ -47,9 +47,8 @@ def _new_client(
     """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
-    return evolve(user, client=client), partial(
-        client.call_with_pool_id, ClientId=client.app_client.client_id
-    )
+    call = partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
+    return evolve(user, client=client), call
 
 
 def _deleted_client(context: RuleContext) -> ApiReply:

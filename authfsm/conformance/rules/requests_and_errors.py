@@ -141,8 +141,7 @@ def _add_forbidden_flow(
     """Add the rule that a flow is refused at an app client without it, for a user who can use it at another app client."""
 
     def send(context: RuleContext) -> ApiReply:
-        user = create(context)
-        return sign_in(evolve(user, client=context.client(client=_client_without(flow))))
+        return sign_in(evolve(create(context), client=context.client(client=_client_without(flow))))
 
     statement = f"Cognito refuses {flow} if the app client's ExplicitAuthFlows do not allow it."
     source, attempt = RuleSource.reference("CreateUserPoolClient"), "a flow that is not allowed"
@@ -257,12 +256,8 @@ def _error_reply(reply: ApiReply, rule_id: str) -> ApiReply:
 
 def _sign_in_at_unknown_client(context: RuleContext) -> ApiReply:
     user = context.user_with_working_password()
-    return user.client.api.call(
-        "InitiateAuth",
-        ClientId="1234567890abcdefghijklmnop",
-        AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": user.username, "PASSWORD": pools.WRONG_PASSWORD},
-    )
+    unknown = evolve(user.client, app_client=pools.ConformanceClient("1234567890abcdefghijklmnop"))
+    return evolve(user, client=unknown).sign_in(pools.WRONG_PASSWORD)
 
 
 def _sign_in_after(context: RuleContext, operation: str) -> ApiReply:
@@ -320,16 +315,14 @@ def _initiate_reply(context: RuleContext) -> None:
     """InitiateAuth replies with a challenge, tokens or an error, even to CUSTOM_AUTH in a pool without triggers."""
     user = context.user_with_working_password()
     for flow in ("CUSTOM_AUTH", "USER_AUTH"):
-        reply = user.client.initiate(flow, USERNAME=user.username)
-        _expect_challenge_tokens_or_error(reply, flow)
+        _expect_challenge_tokens_or_error(user.client.initiate(flow, USERNAME=user.username), flow)
 
 
 @rule("reply.unknown-challenge", _CHALLENGE_ISSUE)
 def _respond_reply(context: RuleContext) -> None:
     """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
     challenge = context.new_password_challenge()
-    session = challenge.reply.session
-    reply = challenge.user.respond("EMAIL_OTP", session, EMAIL_OTP_CODE="12345678")
+    reply = challenge.user.respond("EMAIL_OTP", challenge.reply.session, EMAIL_OTP_CODE="12345678")
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")
 
 

@@ -128,8 +128,7 @@ class SignInRunner:
         if isinstance(error, e.ConnectionLost) or reply is None:
             return Skipped(str(error))
         if isinstance(error, e.Refused):
-            responded = reply.operation.endswith("RespondToAuthChallenge")
-            if responded and not reply.unsupported:
+            if reply.operation.endswith("RespondToAuthChallenge") and not reply.unsupported:
                 return RuleFailed(f"the right proof was refused: {reply.summary}")
             return NotSupported(reply.summary)
         return RuleFailed(str(error)) if reply.body else NotSupported(reply.summary)
@@ -142,9 +141,7 @@ class SignInRunner:
             raise Skipped(f"{state} came; {skipped.why}") from None
         except e.Refused as refused:
             reply = self.user.client.api.last_reply
-            if reply is not None:
-                reply.ensure_supported()
-            why = reply.summary if reply else str(refused)
+            why = reply.ensure_supported().summary if reply else str(refused)
             raise RuleFailed(f"the right answer to {state} was refused: {why}") from None
         except e.AuthfsmError as error:
             raise RuleFailed(f"after the answer to {state}: {error}") from None
@@ -174,8 +171,7 @@ class SignInRunner:
         challenge = flow.challenge
         if self.passkey is None or not isinstance(challenge, WebAuthn):
             raise RuleFailed("WEB_AUTHN came for a user without a passkey")
-        options = challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]
-        return r.Credential(self.passkey.sign(options))
+        return r.Credential(self.passkey.sign(challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
     def _app_setup(self, flow: Flow) -> Response:
         challenge = flow.challenge

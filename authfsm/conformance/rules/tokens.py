@@ -18,19 +18,18 @@ from authfsm.protocol import links
 
 rule: Final = RuleCollector("Tokens")
 
-_JWT_PAGE: Final = RuleSource.guide(
+_guide: Final = RuleSource.guide
+_JWT_PAGE: Final = _guide(
     "amazon-cognito-user-pools-using-tokens-verifying-a-jwt", "Verifying JSON web tokens"
 )
-_ACCESS_PAGE: Final = RuleSource.guide(
+_ACCESS_PAGE: Final = _guide(
     "amazon-cognito-user-pools-using-the-access-token", "Understanding the access token"
 )
-_ID_PAGE: Final = RuleSource.guide(
+_ID_PAGE: Final = _guide(
     "amazon-cognito-user-pools-using-the-id-token", "Understanding the identity (ID) token"
 )
-_REFRESH_PAGE: Final = RuleSource.guide(links.REFRESH_TOKENS, "Refresh tokens")
-_REVOCATION_PAGE: Final = RuleSource.guide(
-    links.TOKEN_REVOCATION, "Ending user sessions with token revocation"
-)
+_REFRESH_PAGE: Final = _guide(links.REFRESH_TOKENS, "Refresh tokens")
+_REVOCATION_PAGE: Final = _guide(links.TOKEN_REVOCATION, "Ending user sessions with token revocation")
 _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")
 
 
@@ -130,8 +129,7 @@ def _refresh(client: PoolClient, tokens: Mapping[str, str], flow: str = "REFRESH
 
 
 def _refresh_by_operation(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
-    token = tokens.get("RefreshToken")
-    return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=token)
+    return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=tokens.get("RefreshToken"))
 
 
 def _forge_token(context: RuleContext) -> ApiReply:

@@ -35,15 +35,10 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 def page(
     settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None
 ) -> str:
-    """Return the page as HTML.
+    """Return the page as HTML; raises NoEngine.
 
-    Args:
-        settings: a pool's settings, which the page shows first; by default nothing is ruled out.
-        engine: the layout engine; None for the first one that is installed.
-        before: the settings with which the page first compares them; None for no comparison.
-
-    Raises:
-        NoEngine: no layout engine is installed.
+    The page first shows `settings`, a pool's (by default nothing is ruled out), compared with the settings `before`, if they
+    are passed. `engine` is the layout engine; None for the first one that is installed.
     """
     drawn = diagram(engine=engine)
     picture, edges = page_svg(drawn)

@@ -45,9 +45,7 @@ class Switch:
     group: str
     help: str = ""
     member: str | None = None
-    on: Any = (
-        None  #: The member's value in descriptions if the switch is on; None if it is the switch's value.
-    )
+    on: Any = None  #: The member's value in descriptions if the switch is on; by default the switch's value.
 
     @property
     def key(self) -> str:
@@ -144,8 +142,6 @@ EXAMPLES: Final[Mapping[str, SwitchValues]] = {
 }
 """The values of the switches for typical pools, by the pool's name."""
 
-
-# ---- the trees --------------------------------------------------------------------------------
 
 _Rule = Callable[[SignInSettings], Reason]
 

@@ -93,8 +93,7 @@ def _send_invitation(pool: Core, user: User, password: Secret[str], request: Req
         address = user.attributes.get(attribute)
         if medium in media and address:
             purpose, metadata = Purpose.ADMIN_CREATE_USER, request.get("ClientMetadata")
-            delivery = Delivery(user, address, medium, purpose, password, None, metadata)
-            messages.send(pool, delivery)
+            messages.send(pool, Delivery(user, address, medium, purpose, password, None, metadata))
 
 
 def _resend_invitation(pool: Core, request: Request) -> Reply:
@@ -204,8 +203,7 @@ _MAX_EVENTS: Final = 60
 
 def _records_events(pool: Core) -> bool:
     add_ons = pool.configuration.pool_description.get("UserPool", {}).get("UserPoolAddOns", {})
-    mode = add_ons.get("AdvancedSecurityMode", "OFF")
-    return pool.configuration.tier == "PLUS" or mode != "OFF"
+    return pool.configuration.tier == "PLUS" or add_ons.get("AdvancedSecurityMode", "OFF") != "OFF"
 
 
 def record_event(

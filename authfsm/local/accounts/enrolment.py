@@ -231,9 +231,8 @@ def complete_web_authn_registration(pool: Core, request: Request) -> None:
         raise error_templates.NO_REGISTRATION.refusal()
     if registration.client_id != family.client.client_id:
         raise error_templates.REGISTRATION_OF_ANOTHER_CLIENT.refusal()
-    passkey = passkeys.verify_registration(
-        registration, request["Credential"], settings.user_verification, pool.clock()
-    )
+    credential, verification = request["Credential"], settings.user_verification
+    passkey = passkeys.verify_registration(registration, credential, verification, pool.clock())
     if passkey.credential_id in user.passkeys.by_id:
         raise error_templates.BAD_CREDENTIAL.refusal()
     user.passkeys.registration = None

@@ -57,8 +57,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
     if not client.allows(flow):
         pool.refuse_or_record("disabled-flows", not_enabled.refusal(flow=flow))
     parameters, session = request.get("AuthParameters") or {}, request.get("Session") or None
-    metadata = request.get("ClientMetadata")
-    return flows[flow](pool, FlowRequest(client, flow, parameters, session, metadata))
+    return flows[flow](pool, FlowRequest(client, flow, parameters, session, request.get("ClientMetadata")))
 
 
 def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
@@ -97,8 +96,8 @@ def _password_auth(pool: Core, request: FlowRequest) -> Reply:
 
 def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
     """Begin ADMIN_NO_SRP_AUTH: like ADMIN_USER_PASSWORD_AUTH, or with a challenge for the password."""
-    challenges = pool.configuration.contradictions.admin_no_srp_auth_challenges
-    if request.parameters.get("PASSWORD") or not challenges:
+    contradictions = pool.configuration.contradictions
+    if request.parameters.get("PASSWORD") or not contradictions.admin_no_srp_auth_challenges:
         return _password_auth(pool, request)
     attempt = _attempt(pool, request)
     pre_authentication(pool, attempt, request.metadata)

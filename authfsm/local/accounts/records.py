@@ -59,8 +59,7 @@ class RecordKind:
         """Answer the operation that creates a record; refuse a name that is taken."""
         name = request[self.key]
         if pool.records.find(self.name, name) is not None:
-            pool_id = pool.configuration.pool_id
-            raise self.exists.refusal(name=name, pool=pool_id)
+            raise self.exists.refusal(name=name, pool=pool.configuration.pool_id)
         members = {n: e for n, e in request.items() if n not in {"UserPoolId", self.key}}
         return {self.member: self.show(pool, self.add(pool, name, **members))}
 
@@ -179,9 +178,8 @@ def delete_group(pool: Core, request: Request) -> None:
     """Answer DeleteGroup: remove the group, also from its users."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
-        user = pool.users.by_username(username)  # so that the change is recorded
-        if user is not None:
-            user.groups = tuple(group for group in user.groups if group != record.name)
+        # Only a user who was looked up is written to the state file.
+        remove_user_from_group(pool, pool.user_of({"Username": username}), request)
     pool.records.remove(record)
 
 

@@ -157,8 +157,7 @@ def update_user_attributes(pool: Core, request: Request) -> Reply:
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
     attributes.check(pool, values, family.user)
-    details = _write_attributes(pool, family.user, values, family.client, request)
-    return {"CodeDeliveryDetailsList": details}
+    return {"CodeDeliveryDetailsList": _write_attributes(pool, family.user, values, family.client, request)}
 
 
 def admin_update_user_attributes(pool: Core, user: User, request: Request) -> None:
@@ -215,8 +214,7 @@ def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     if name not in MEDIA or not address:
         raise error_templates.NOTHING_TO_VERIFY.refusal(name=name)
     client, purpose = family.client, Purpose.VERIFY_USER_ATTRIBUTE
-    details = messages.send_code(pool, user, purpose, name, client, request, address)
-    return {"CodeDeliveryDetails": details}
+    return {"CodeDeliveryDetails": messages.send_code(pool, user, purpose, name, client, request, address)}
 
 
 def verify_user_attribute(pool: Core, user: User, request: Request) -> None:

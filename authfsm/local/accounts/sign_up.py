@@ -48,8 +48,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
         if kind not in required:
             # Two messages are from reports of users; the message for phone numbers alone is inferred.
             texts = {"email": "an email", "phone_number": "a phone number"}
-            both = "either an email or a phone number"
-            text = both if len(required) > 1 else texts[required[0]]
+            text = "either an email or a phone number" if len(required) > 1 else texts[required[0]]
             raise error_templates.INVALID_PARAMETER.refusal(why=f"Username should be {text}.")
         own = {kind: username, **own}
     elif "email" in pool.configuration.aliases and "@" in username:

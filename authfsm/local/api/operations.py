@@ -15,7 +15,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from authfsm.local.accounts import admin, enrolment, initiate_auth, records, self_service, sign_up
-from authfsm.local.api import client_operations, pool_operations
+from authfsm.local.api import pool_operations
 from authfsm.local.config import error_templates, request_members
 from authfsm.local.config.error_templates import PoolRefusal
 from authfsm.local.signin import answers, devices
@@ -115,14 +115,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
     "SetUserPoolClientSessionConfiguration": Operation(self_service.set_user_pool_client_session_configuration),
     "DescribeUserPool":            Operation(pool_operations.describe_user_pool),
     "GetUserPoolMfaConfig":        Operation(pool_operations.get_user_pool_mfa_config),
-    "DescribeUserPoolClient":      Operation(client_operations.describe_user_pool_client),
-    "ListUserPoolClients":         Operation(client_operations.list_user_pool_clients),
-    "CreateUserPoolClient":        Operation(client_operations.create_user_pool_client),
-    "UpdateUserPoolClient":        Operation(client_operations.update_user_pool_client),
-    "DeleteUserPoolClient":        Operation(client_operations.delete_user_pool_client),
-    "AddUserPoolClientSecret":     Operation(client_operations.add_user_pool_client_secret),
-    "DeleteUserPoolClientSecret":  Operation(client_operations.delete_user_pool_client_secret),
-    "ListUserPoolClientSecrets":   Operation(client_operations.list_user_pool_client_secrets),
+    "DescribeUserPoolClient":      Operation(pool_operations.describe_user_pool_client),
+    "ListUserPoolClients":         Operation(pool_operations.list_user_pool_clients),
+    "CreateUserPoolClient":        Operation(pool_operations.create_user_pool_client),
+    "UpdateUserPoolClient":        Operation(pool_operations.update_user_pool_client),
+    "DeleteUserPoolClient":        Operation(pool_operations.delete_user_pool_client),
+    "AddUserPoolClientSecret":     Operation(pool_operations.add_user_pool_client_secret),
+    "DeleteUserPoolClientSecret":  Operation(pool_operations.delete_user_pool_client_secret),
+    "ListUserPoolClientSecrets":   Operation(pool_operations.list_user_pool_client_secrets),
     "DeleteGroup":                 Operation(records.delete_group),
     "ListUsersInGroup":            Operation(records.list_users_in_group),
     **{name: Operation(function) for name, function in records.FUNCTIONS.items()},
@@ -244,11 +244,7 @@ _TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
 
 
 class GateError(AssertionError):
-    """The pool made a transition that a table of the protocol lacks: a bug of the pool, not of the caller.
-
-    Args:
-        transition: the missing transition, of a sign-in or of an account.
-    """
+    """The pool made a `transition` that a table of the protocol lacks: a bug of the pool, not of the caller."""
 
     def __init__(self, transition: Transition | a.AccountTransition) -> None:
         source, trigger, dest = transition[:3]
@@ -263,8 +259,7 @@ def checked_status(
     pool: Core, operation: str, members: Mapping[str, Any], response: type[r.Response] | None
 ) -> Iterator[None]:
     """Raise GateError if the block changes the user's status, and the account's table lacks this transition."""
-    permanent = bool(members.get("Permanent"))
-    found = a.account_operation(operation, permanent=permanent, response=response)
+    found = a.account_operation(operation, permanent=bool(members.get("Permanent")), response=response)
     if "invited-users" in pool.configuration.accept:  # the table lacks the transitions of these requests
         found = None
     user, number = admin.named_user(pool, members) if found else None, pool.requests

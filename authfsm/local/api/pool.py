@@ -16,7 +16,7 @@ from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, secret_values
 from authfsm.local.accounts import enrolment, sign_up
 from authfsm.local.accounts.records import add_missing_groups
-from authfsm.local.api import client_operations, pool_operations
+from authfsm.local.api import pool_operations
 from authfsm.local.api.aws_json import HttpReply, answer_http
 from authfsm.local.api.operations import answer, read_members
 from authfsm.local.config import descriptions, settings_conflicts
@@ -147,8 +147,7 @@ class LocalPool(DisplayMixin):
         self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None
     ) -> None:
         self.clock, self._entropy, self._lock = checked_clock(clock), entropy, ForkSafeLock()
-        token_issuer = TokenIssuer(configuration, clock, entropy, key)
-        self._core = Core(configuration, token_issuer, clock, entropy)
+        self._core = Core(configuration, TokenIssuer(configuration, clock, entropy, key), clock, entropy)
         self._client_id = ""  # no app client was created with the pool
 
     @classmethod
@@ -255,11 +254,11 @@ class LocalPool(DisplayMixin):
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, AppClient)
         if client_secret is True:
-            client_secret = client_operations.new_client_secret(self._entropy)
-        client_id = client_operations.new_client_id(self._entropy) if client_id is None else client_id
+            client_secret = pool_operations.new_client_secret(self._entropy)
+        client_id = pool_operations.new_client_id(self._entropy) if client_id is None else client_id
         client = AppClient(client_id, None if client_secret is False else client_secret, **settings)
         with self._lock:
-            client_operations.check_client(self._core, client)
+            pool_operations.check_client(self._core, client)
             if client_id in self._core.clients:
                 raise ValueError(f"the pool has an app client {client_id} already")
             self._core.clients[client.client_id] = client

@@ -132,8 +132,7 @@ class LocalCognito(DisplayMixin):
     Args:
         region: the AWS region of `client()`, and of pools that are created without a region.
         issuer: the part of the tokens' `iss` before `/` and the pool's id; by default Cognito's URL.
-        clock: returns the current time; by default the real one (`ManualClock` for tests).
-        entropy: returns random bytes; the argument is their number.
+        clock, entropy: as for `LocalPool`.
         key: the RSA key that signs the tokens of all pools; by default each pool creates its own.
         settings: fields of `PoolConfiguration` that the API lacks, for all pools: `triggers`, `contradictions`,
             `per_user_quotas`, `accept`.
@@ -173,14 +172,9 @@ class LocalCognito(DisplayMixin):
         return tuple(self._accepted)
 
     def pool(self, **settings: Any) -> LocalPool:
-        """Add a pool with an app client, and return it.
+        """Add a pool with an app client, and return it; the arguments and errors are those of `LocalPool`.
 
-        Args:
-            settings: arguments of `LocalPool`.
-
-        Raises:
-            ValueError: a setting has an invalid value, or the region has a pool or an app client with this id.
-            TypeError: there is no such setting.
+        It also raises ValueError if the region has a pool or an app client with this id.
         """
         return self._create_and_add(LocalPool, settings)
 
@@ -191,12 +185,9 @@ class LocalCognito(DisplayMixin):
         mfa_config: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> LocalPool:
-        """Add a pool with a real pool's settings, and return it; the arguments are those of `LocalPool.like`.
+        """Add a pool with a real pool's settings, and return it; the arguments and errors are those of `LocalPool.like`.
 
-        Raises:
-            BadField: a member has another type than in the API; the message names it.
-            ValueError: settings of the descriptions contradict each other, or the region has a pool or an app client
-                with this id.
+        It also raises ValueError if the region has a pool or an app client with this id.
         """
         make = partial(LocalPool.like, user_pool, user_pool_client, mfa_config)
         return self._create_and_add(make, settings)
@@ -236,16 +227,13 @@ class LocalCognito(DisplayMixin):
         return self._nowhere.request_id()
 
     def answer(self, operation: str, request: Mapping[str, Any], region: str | None = None) -> dict[str, Any]:
-        """Answer a request of the API.
+        """Answer a request of the API; the other arguments, the reply and the errors are those of `LocalPool.answer`.
 
         Args:
             operation: the name, for example `CreateUserPool`.
-            request: the members, named as in the API, like those of the reply. Times are seconds since 1970.
+            request: the members.
             region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
                 then creates pools in the region of this object.
-
-        Raises:
-            PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
         with self._lock:
             members = self.read_members(operation, request)
@@ -281,9 +269,8 @@ class LocalCognito(DisplayMixin):
             found = self.pools.get(arn.rpartition("/")[2])
         else:
             session = members.get("Session", "")
-            found = self.pools.first(
-                lambda core: core.sessions.is_pending(session), "pending_challenge", session
-            )
+            is_pending = lambda core: core.sessions.is_pending(session)  # noqa: E731
+            found = self.pools.first(is_pending, "pending_challenge", session)
         return found if found is not None and region in {None, found.region} else self._nowhere
 
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:

@@ -154,8 +154,7 @@ class AccessCheck:
         reads = (preflight_method if is_preflight else method) in _READ_METHODS
         allowed = self.rules.allows_origin(origin)
         if not allowed or not shared or (path == "/" and reads and not is_open):
-            message = _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin)
-            return self._refusal(request, "origin", message)
+            return self._refusal(request, "origin", _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin))
         cors = {
             "access-control-allow-origin": ANY_ORIGIN if self.rules.any_origin else origin,
             "access-control-expose-headers": _EXPOSED_HEADERS,

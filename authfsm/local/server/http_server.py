@@ -18,7 +18,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
@@ -192,8 +192,8 @@ class App:
 
     def _read(self, request: HttpRequest) -> HttpReply:
         """Answer a GET or HEAD request by the route of its path."""
-        for pattern, answer in _ROUTES:
-            if found := pattern.fullmatch(request.path):
+        for pattern, answer in _ROUTES.items():
+            if found := re.fullmatch(pattern, request.path):
                 if request.method not in {"GET", "HEAD"}:
                     return json_reply({"message": "Method Not Allowed"}, 405, {"Allow": "GET, HEAD"})
                 return answer(self, request, **found.groupdict())
@@ -255,21 +255,17 @@ class App:
             time.sleep(_CHANGE_POLL_SECONDS)  # The loop ends when the server closes.
 
 
-_ROUTES: Final[tuple[tuple[re.Pattern[str], Callable[..., HttpReply]], ...]] = tuple(
-    (re.compile(pattern), answer)
-    for pattern, answer in (
-        (r"/", lambda *_: _page_reply(page.html(), "text/html; charset=utf-8")),
-        (rf"/(?P<pool>[^/]+)/\.well-known/(?P<document>{_DOCUMENTS})", App.well_known),
-        (
-            r"/health",
-            lambda app, _: json_reply({"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}),
-        ),
-        (r"/outbox", App.outbox),
-        (r"/events", App.events),
-        (r"/diagram\.svg", lambda _, request: _picture(request, None)),
-        (r"/sign-ins/(?P<number>[0-9]{1,9})\.svg", App.sign_in_diagram),
-    )
-)
+_ROUTES: Final[Mapping[str, Callable[..., HttpReply]]] = {
+    r"/": lambda *_: _page_reply(page.html(), "text/html; charset=utf-8"),
+    rf"/(?P<pool>[^/]+)/\.well-known/(?P<document>{_DOCUMENTS})": App.well_known,
+    r"/health": lambda app, _: json_reply(
+        {"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}
+    ),
+    r"/outbox": App.outbox,
+    r"/events": App.events,
+    r"/diagram\.svg": lambda _, request: _picture(request, None),
+    r"/sign-ins/(?P<number>[0-9]{1,9})\.svg": App.sign_in_diagram,
+}
 
 
 def _page_reply(body: bytes, media_type: str) -> HttpReply:

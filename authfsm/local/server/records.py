@@ -106,11 +106,9 @@ class RecordSerializer:
             return [self._any_to_json(each) for each in value]
         if isinstance(value, _COLLECTIONS):
             items = [self._any_to_json(each) for each in value]
-            # By their JSON, because the values of a set need not have an order.
-            return {
-                _CLASS: kind.__name__,
-                _VALUE: sorted(items, key=json.dumps) if isinstance(value, AbstractSet) else items,
-            }
+            if isinstance(value, AbstractSet):
+                items.sort(key=json.dumps)  # The values of a set need not have an order.
+            return {_CLASS: kind.__name__, _VALUE: items}
         if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
         if isinstance(value, Secret):
@@ -210,7 +208,7 @@ class RecordStore:
 
     def __init__(self, core: Core, file: StateFile, serializer: RecordSerializer | None = None) -> None:
         self._core = core
-        self._file = file
+        self.file = file
         self._pool_id = core.configuration.pool_id
         self._written_configuration = core.configuration
         self._key_written = False
@@ -224,20 +222,20 @@ class RecordStore:
     def load(self, except_client: str | None = None) -> None:
         """Put the file's records into the pool; the app client `except_client` keeps the pool's settings."""
         self._serializer.core = self._core
-        properties = dict(self._file.read(self._pool_id, PROPERTY))
+        properties = dict(self.file.read(self._pool_id, PROPERTY))
         if last_write := properties.get(_LAST_WRITE):
             self._core.elapsed.resume(datetime.fromisoformat(last_write))
         if seed := properties.get(_SEED):
             self._core.seed = Secret(bytes.fromhex(seed))
         self._key_written = KEY in properties
         for name, record_type in _RECORD_TYPES.items():
-            for number, (key, body) in enumerate(self._file.read(self._pool_id, name), 1):
+            for number, (key, body) in enumerate(self.file.read(self._pool_id, name), 1):
                 if (name, key) == ("client", except_client):
                     continue
                 with suppress(MissingReference):
                     record: Any = self._serializer.from_text(body, record_type.record_class, number)
                     record_type.restore(self._core, record)
-        for key, body in self._file.read(self._pool_id, _MESSAGE):
+        for key, body in self.file.read(self._pool_id, _MESSAGE):
             self._core.outbox.put(self._serializer.from_text(body, Message, int(key)))
             self._last_message = int(key)
 
@@ -262,7 +260,7 @@ class RecordStore:
         if rows:
             now = self._core.elapsed().isoformat()
             try:
-                self._file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
+                self.file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
             except StateFileError:
                 self._reload()
                 raise
@@ -272,11 +270,7 @@ class RecordStore:
 
     def of_pool(self, core: Core) -> RecordStore:
         """Return a store for another pool in the same file."""
-        return RecordStore(core, self._file, self._serializer)
-
-    def delete_pool(self, pool_id: str) -> None:
-        """Delete all records of a pool."""
-        self._file.delete(pool_id)
+        return RecordStore(core, self.file, self._serializer)
 
     def save_all(self, **properties: str) -> None:
         """Write a pool that may be new in the file: its app clients, its own properties and these properties."""
@@ -284,7 +278,7 @@ class RecordStore:
         properties |= {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description()}
         rows: list[RecordRow] = [(PROPERTY, name, text) for name, text in properties.items()]
         rows.extend(row for each in core.clients.values() for row in self._rows(each))
-        self._file.write(self._pool_id, rows)
+        self.file.write(self._pool_id, rows)
         self.save(())
 
     def _changed_properties(self) -> dict[str, str]:

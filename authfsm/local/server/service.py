@@ -13,7 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from authfsm.local.server.records import RecordStore
 
 _SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
-_CONFIGURED_CLIENT: Final = "configured_client"
 """The settings of the configuration that also apply to pools created through the API."""
+_CONFIGURED_CLIENT: Final = "configured_client"
 
 
 class Log:
@@ -57,12 +57,10 @@ class Log:
         at = utc_now().isoformat(timespec="milliseconds")
         present = {name: value for name, value in details.items() if value is not None}
         line = json.dumps({"at": at, "level": level, "event": event, **present}, default=str)
-        try:
-            with self._lock:
-                self._stream.write(f"{line}\n")
-                self._stream.flush()
-        except (OSError, ValueError):
-            pass  # The reader of the log closed the stream; the server continues.
+        # If the reader of the log has closed the stream, the server continues.
+        with suppress(OSError, ValueError), self._lock:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
 
     def write_error(self, event: str, error: BaseException, **details: Any) -> None:
         """Write a line with an exception's class and the places in the code that raised it."""
@@ -167,8 +165,7 @@ class Service:
         """Answer an operation that may create or delete pools; undo this if the state file cannot be written."""
         before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
-        is_regional = operation in {"CreateUserPool", "ListUserPools"}
-        region = signing_region(authorization) if is_regional else None
+        region = signing_region(authorization) if operation in {"CreateUserPool", "ListUserPools"} else None
         reply = self.cognito.answer(operation, request, region)
         after = self.cognito.pools
         try:
@@ -179,7 +176,7 @@ class Service:
                 self.add(after[pool_id], new)
             for pool_id in before.keys() - after.keys():
                 if store is not None:
-                    store.delete_pool(pool_id)
+                    store.file.delete(pool_id)
                 if pool_id != self.pool.pool_id:  # The first pool's store is needed to write new pools.
                     self._served.pop(pool_id, None)
         except StateFileError:

@@ -111,16 +111,10 @@ class SignInTracker:
                 has_access_token="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
         if len(sign_in.steps) < _MAX_STEPS:
-            step = TrackedStep(
-                number=len(sign_in.steps) + 1,
-                source=sign_in.state,
-                response=response,
-                dest=dest,
-                role=role if dest is State.EMAIL_OTP else None,
-                error=error,
-                kind=_loop_kind(sign_in.state, response, dest, error),
-                at=core.clock(),
-            )
+            number, source = len(sign_in.steps) + 1, sign_in.state
+            role = role if dest is State.EMAIL_OTP else None
+            kind = _loop_kind(source, response, dest, error)
+            step = TrackedStep(number, source, response, dest, role, error, kind, core.clock())
             sign_in.steps.append(step)
 
     def _begin(self, request: Mapping[str, Any], issued: PendingChallenge | None) -> TrackedSignIn:

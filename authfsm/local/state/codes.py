@@ -6,6 +6,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Final, overload
 
@@ -146,15 +147,11 @@ def codes_match(expected: str, text: str) -> bool:
 
 def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
     """Return the secret of an authenticator app; raise ValueError if it is not base32 of at least 112 bits."""
-    is_valid = True
-    try:
+    with suppress(ValueError):  # also binascii.Error
         pyotp.TOTP(totp_secret.reveal()).at(0)
-    except ValueError:  # also binascii.Error
-        is_valid = False
-    if not is_valid:
-        # Raised outside of the handler, so that the traceback lacks pyotp's frames, which contain the secret.
-        raise ValueError("a TOTP secret must be base32 text of at least 112 bits")
-    return totp_secret
+        return totp_secret
+    # Raised outside of a handler, so that the traceback lacks pyotp's frames, which contain the secret.
+    raise ValueError("a TOTP secret must be base32 text of at least 112 bits")
 
 
 def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:

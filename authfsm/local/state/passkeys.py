@@ -104,8 +104,7 @@ def verify_registration(
     try:
         parsed = RegistrationResponse.from_dict(credential)
         _check_registration(registration, parsed)
-        challenge = base64url(registration.challenge)
-        state = {"challenge": challenge, "user_verification": verification}
+        state = {"challenge": base64url(registration.challenge), "user_verification": verification}
         auth_data = relying_party.register_complete(state, parsed)
         data = cast("AttestedCredentialData", auth_data.credential_data)
         transports = [str(each) for each in credential["response"].get("transports") or ()]
@@ -116,15 +115,9 @@ def verify_registration(
     if data.public_key.ALGORITHM not in ALGORITHMS:
         raise error_templates.UNSUPPORTED_CREDENTIAL.refusal()
     attachment = credential.get("authenticatorAttachment")
-    return Passkey(
-        base64url(data.credential_id),
-        bytes(data),
-        registration.relying_party_id,
-        now,
-        attachment if attachment in {"platform", "cross-platform"} else None,
-        tuple(transports),
-        auth_data.counter,
-    )
+    attachment = attachment if attachment in {"platform", "cross-platform"} else None
+    credential_id, rp_id = base64url(data.credential_id), registration.relying_party_id
+    return Passkey(credential_id, bytes(data), rp_id, now, attachment, tuple(transports), auth_data.counter)
 
 
 def _check_registration(registration: PasskeyRegistration, parsed: RegistrationResponse) -> None:
@@ -155,10 +148,7 @@ def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter.
-
-    All invalid credentials are refused with the same error.
-    """
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; all errors are refused alike."""
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)
@@ -183,8 +173,7 @@ def _verify_assertion(
     if handle and handle != user.sub.encode():
         raise ValueError("the passkey belongs to another user")
     state = {"challenge": base64url(challenge.challenge), "user_verification": challenge.verification}
-    data = AttestedCredentialData(passkey.public_key)
-    relying_party.authenticate_complete(state, [data], parsed)
+    relying_party.authenticate_complete(state, [AttestedCredentialData(passkey.public_key)], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the
     # authenticator may be cloned" (step 22). A counter that stays 0 is not used. What Cognito does is not
     # known.

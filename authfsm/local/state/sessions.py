@@ -127,16 +127,13 @@ class Sessions(TrackedDicts):
         """Return a new pending challenge with a new session."""
         now = self._clock()
         self._remove_old(now)
+        session = urlsafe_b64encode(self._entropy(48)).decode()
+        expires = now + timedelta(minutes=attempt.client.auth_session_validity)
         pending = PendingChallenge(
-            attempt,
-            challenge,
-            expected_answer,
-            urlsafe_b64encode(self._entropy(48)).decode(),
-            now + timedelta(minutes=attempt.client.auth_session_validity),
-            other_key,
-            session_required,
-            session_generation=attempt.user.session_generation if attempt.user is not None else 0,
+            attempt, challenge, expected_answer, session, expires, other_key, session_required
         )
+        if attempt.user is not None:
+            pending.session_generation = attempt.user.session_generation
         self.restore(pending)
         return pending
 

@@ -137,8 +137,7 @@ def begin_proof(
         server = srp.server_ephemeral(credential.verifier.reveal(), A, entropy(32))
     except srp.SrpRefused:
         raise error_templates.BAD_SRP_A.refusal() from None
-    secret_block = Secret(b64encode(entropy(96)).decode())
-    return SrpProof(realm, name, credential, A, server, secret_block)
+    return SrpProof(realm, name, credential, A, server, Secret(b64encode(entropy(96)).decode()))
 
 
 def secret_block_key(secret_block: str) -> str:

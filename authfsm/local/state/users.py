@@ -130,9 +130,8 @@ class Passkey:
     @property
     def method(self) -> str:
         """The passkey's method in `amr`: swk for "a passkey with a platform authenticator", hwk for a roaming one."""
-        is_platform = (
-            "internal" in self.transports if self.attachment is None else self.attachment == "platform"
-        )
+        unknown = self.attachment is None
+        is_platform = "internal" in self.transports if unknown else self.attachment == "platform"
         return "swk" if is_platform else "hwk"
 
 
