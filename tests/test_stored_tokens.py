@@ -411,13 +411,22 @@ def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None
     pool, log = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking()), []
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
-    release = threading.Event()
-    cognito.client.meta.events.register("after-call.*", lambda **_: release.wait(10))
+    sent, release = threading.Event(), threading.Event()
+
+    def hold(**_: object) -> None:
+        sent.set()
+        release.wait(10)
+
+    cognito.client.meta.events.register("after-call.*", hold)
 
     async def cancelled(work: Coroutine[Any, Any, Any]) -> None:
+        sent.clear()
         release.clear()
         task = asyncio.create_task(work)
-        await asyncio.sleep(0.01)
+        for _ in range(1000):  # at most ten seconds
+            if sent.is_set():
+                break
+            await asyncio.sleep(0.01)
         for _ in range(times):
             task.cancel()
             await asyncio.sleep(0)
