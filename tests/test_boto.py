@@ -856,6 +856,70 @@ def test_a_lost_automatic_step_is_repeated_by_step(pool_of: PoolOf) -> None:
     assert flow.step() is State.AUTHENTICATED
 
 
+def test_a_lost_first_request_is_repeated_by_step(pool_of: PoolOf) -> None:
+    """`error.flow.step()` sends the first request again; once it was answered, START has nothing to repeat."""
+    pool = pool_of()
+    client = pool.client(ONE_TRY)
+    cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    with pytest.raises(InvalidOperation, match="START has no challenge: begin a sign-in"):
+        cognito.start(PASSWORD).step()
+    client.meta.events.register_first("before-send.*.InitiateAuth", lost)
+    with pytest.raises(ConnectionLost) as caught:
+        cognito.sign_in("ada", PASSWORD)
+    client.meta.events.unregister("before-send.*.InitiateAuth", lost)
+    flow = caught.value.flow
+    assert isinstance(flow, Flow)
+    assert caught.value.survives
+
+    assert (flow.step(), flow.step()) == (State.PASSWORD_VERIFIER, State.AUTHENTICATED)
+    with pytest.raises(InvalidOperation, match="AUTHENTICATED has no challenge: begin a sign-in"):
+        flow.step()
+    flow.sign_out()
+    with pytest.raises(InvalidOperation, match="START has no challenge: begin a sign-in"):
+        flow.step()
+
+
+def test_a_refresh_is_no_sign_in_to_restart(pool_of: PoolOf) -> None:
+    """`restart` of a flow that only refreshed tokens says that no sign-in has begun, with either operation."""
+    cognito = pool_of().cognito()
+    token = cognito.sign_in("ada", PASSWORD).signed_in().refresh_token
+    assert token is not None
+    for rotating in (True, False):
+        flow = cognito.start()
+        flow.refresh(token, username="ada", rotating=rotating)
+        with pytest.raises(InvalidOperation, match="has not begun"):
+            flow.restart(PASSWORD)
+
+
+def test_a_response_that_is_not_valid_changes_nothing(pool_of: PoolOf) -> None:
+    """After `make_response` has refused a field, the flow has the password and the key pair of before."""
+    cognito = pool_of().cognito()
+    flow = cognito.start(PASSWORD)
+    name: Any = 5
+    for values in ((name, "a wrong password"), ("", "a wrong password")):
+        with pytest.raises(CallerError):
+            flow.make_response(r.UserSrpAuth, *values)
+    with pytest.raises(BadField):
+        flow.make_response(r.UserSrpAuth, "ada", "a wrong password", client_metadata={"a": 1})
+
+    assert flow.begin("USER_SRP_AUTH", "ada") is State.AUTHENTICATED
+
+
+def test_the_metadata_of_a_proof_can_be_passed(pool_of: PoolOf) -> None:
+    """`client_metadata` and `password` of SrpClaim replace those of the flow."""
+    flow = pool_of().cognito().start("not yet known", client_metadata={"locale": "la"}, walk=False)
+    flow.begin("USER_SRP_AUTH", "ada")
+
+    claim = flow.make_response(r.SrpClaim, password=PASSWORD, client_metadata={"locale": "en"})
+
+    assert claim.client_metadata == {"locale": "en"}
+    assert flow.answer(claim) is State.AUTHENTICATED
+
+
 def test_a_flow_without_its_password_is_refused(pool_of: PoolOf) -> None:
     """A password flow without a password, or an unknown flow, is a ValueError before anything is sent."""
     cognito = pool_of().cognito()

@@ -106,6 +106,10 @@ def test_each_message_part_is_understood() -> None:
             if part:
                 assert code in {each["name"] for each in facts(part)}
     assert "Password attempts exceeded" not in explained("Incorrect username or password.")
+    # Messages of which the action depends on the code alone.
+    assert "CodeMismatchException" in explained("Invalid code or auth state for the user.")
+    assert "LimitExceededException" not in explained("Invalid code or auth state for the user.")
+    assert CliRunner().invoke(app, ["explain", "Invalid nothing at all."]).exit_code == 1
 
 
 # ---- what is said is what the tables say --------------------------------------------------------------------------

@@ -437,6 +437,31 @@ def test_an_expired_session() -> None:
     assert "The sign-in has taken too long. Start again." in output
 
 
+def test_an_expired_session_is_no_failed_attempt() -> None:
+    """Sign-ins that expire after the right password leave all three attempts for the password."""
+    clock = ManualClock()
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], clock=clock)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    passwords = iter([PASSWORD, PASSWORD, "wrong", "wrong again", PASSWORD])
+    waits = iter([240, 240, 0])
+
+    class Person(PipedInput):
+        def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
+            return Secret(next(passwords))
+
+        def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
+            if "Start again" in question:
+                return "y"
+            clock.advance(next(waits))
+            return pool.outbox.code_for("ada")
+
+    person = Person(StringIO())
+    person.is_interactive = True
+    code, output = walk(pool, person, SignInStart(username="ada"))
+
+    assert code is ExitStatus.SIGNED_IN, output
+
+
 def test_a_lock_out() -> None:
     """If the user is locked out, the exit status is 3."""
     pool = LocalPool(clock=ManualClock())

@@ -159,7 +159,8 @@ def test_a_user_who_is_no_staff(visit: Visitor) -> None:
     """A user without access to the admin is signed in, and sees why the admin is closed."""
     visit.sign_in("eve")
     why = (
-        "You are signed in as eve, but are not allowed to open that page. Sign in as another user to open it."
+        "You are signed in as eve. If the page that you wanted to open sent you back here, sign in as a user who"
+        " is allowed to open it."
     )
     assert (visit.heading, visit.alert) == ("Sign in", why)
     assert User.objects.get().is_staff is False

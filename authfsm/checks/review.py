@@ -204,8 +204,8 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
     # "When you have adaptive authentication ... MFA must be OPTIONAL": it requires MFA when the risk is high.
-    adaptive = pool.settings.advanced_security_mode == "ENFORCED"
-    if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
+    mode = pool.settings.advanced_security_mode
+    if pool.settings.mfa_configuration == "OPTIONAL" and mode not in {None, "ENFORCED"}:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
         fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
         why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"

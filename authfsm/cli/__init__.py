@@ -13,7 +13,7 @@ import click
 from authfsm.cli.command import FAILED, click_command, missing, print_message, stdout_checked
 
 COMMANDS: Final = {
-    "demo": "Sign five users in to a local pool, and draw the path of each sign-in.",
+    "demo": "Play five sign-ins, each to a local pool of its own, and draw the path of each.",
     "serve": "Serve a user pool over Cognito's HTTP protocol, with a page that shows its users and sign-ins.",
     "draw": "Draw the protocol, one flow, one state, the paths of a user pool, or the path of a recorded sign-in.",
     "conform": "Run the Cognito conformance suite against an endpoint.",
@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "signin": "Sign in to a user pool from this terminal, with a prompt for each challenge.",
     "trace": "Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.",
     "capture": "Anonymise captured Cognito traffic: personal data and secrets become placeholders of the same shape.",
-    "explain": "Explain a state, a response, a flow, an error code or an error message, with the certainty of each fact.",
+    "explain": "Explain a state, a response, a flow, an account's status or operation, an error code or an error message.",
 }
 """The commands in the order of `--help`, each with the first sentence of its own help."""
 

@@ -1,4 +1,4 @@
-"""`authfsm demo`: sign five users in to local pools, print each step, and draw the path of each sign-in."""
+"""`authfsm demo`: play five sign-ins to local pools, print each step, and draw the path of each sign-in."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ RIDDLE = "Up, but never down: what is it?"
 
 @frozen(kw_only=True)
 class Demo:
-    """Sign five users in to a local pool, and draw the path of each sign-in.
+    """Play five sign-ins, each to a local pool of its own, and draw the path of each.
 
-    Needs no AWS account, network or system package. The sign-ins use a local pool, which verifies every proof.
+    Needs no AWS account, network or system package. The local pools verify every proof.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 a sign-in or its picture failed; 2 usage error."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import ClassVar, Final
 
@@ -68,7 +69,7 @@ class Explain:
     def run(self) -> int:
         """Print the facts about the name; fail if it is unknown."""
         console = Console(highlight=False)
-        found = [{**each, "page": _page(each)} for each in find(self.name)]
+        found = [{**each, "page": _page(each)} for each in find(self.name) or _by_message(self.name)]
         if self.json:
             console.out(as_json(found), end="", highlight=False)
         else:
@@ -79,6 +80,20 @@ class Explain:
             hint = f"did you mean {' or '.join(near)}?" if near else "try a state, for example SMS_MFA"
             raise Failed(f"{self.name!r} is unknown; {hint}")
         return 0
+
+
+def _by_message(text: str) -> tuple[Facts, ...]:
+    """Return the errors that have this message at the local pool, with any values in place of its variables."""
+    from authfsm.local.config import error_templates  # noqa: PLC0415 - slow to load
+
+    templates = (t for t in vars(error_templates).values() if isinstance(t, error_templates.ErrorTemplate))
+    codes = {
+        t.code: None
+        for t in templates
+        if not t.message.startswith("{")  # such a message could be any text
+        if re.fullmatch(re.sub(r"\\{\w+\\}", ".+", re.escape(t.message)), text.strip())
+    }
+    return tuple(facts for code in codes for facts in find(f"{code}: {text}"))
 
 
 def _rendered(described: Facts) -> Iterator[RenderableType]:

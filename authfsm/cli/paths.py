@@ -32,8 +32,8 @@ _selection: Final = partial(option, panel="Selection")
 class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
-    A path leads from START to the tokens, without a refusal. At no point is it a second time in the same position: the
-    same state with the same proofs.
+    A path leads from START to the tokens, without a refusal. It visits no state twice, except EMAIL_OTP once in each role
+    and MFA_SETUP once for each step of the set-up.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure; 2 usage error."

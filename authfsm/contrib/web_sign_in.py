@@ -132,7 +132,7 @@ class BrowserSession:
 
         Raises:
             InvalidInput: the name or the password is missing, or the site does not offer the flow.
-            AuthfsmError: as `Cognito.sign_in`; a sign-in that survives is pending.
+            AuthfsmError: as `Cognito.sign_in`; a sign-in that survives in a challenge is pending.
         """
         values = _wrapped(values)
         name, auth_flow = self._typed_name(values), _text(values, "flow") or self.site.flows[0]

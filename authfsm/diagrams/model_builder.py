@@ -130,7 +130,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return the junctions with the members that settings allow, and to which at least one arrow is certain."""
+    """Return the junctions, each with only those members that settings allow and to which a certain arrow leads."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -168,8 +168,8 @@ def _lines(
 ) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    If settings have the same effect on all arrows, all are folded; otherwise those on which settings have the same effect
-    as on their destination. A self-loop is folded only if it is a new challenge. An arrow that is uncertain only with these settings has a line of its own.
+    An arrow to FAILED is not folded, nor a self-loop that is no new challenge. If settings differ in their effect on
+    the row's arrows, only those are folded on which they have the same effect as on their destination. An arrow that is uncertain only with these settings has a line of its own.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -76,10 +76,12 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Raises:
             Refused: Cognito refused one of the first steps; the class says who is at fault.
-            ConnectionLost, NotSent: no reply came; the request was not sent.
+            ConnectionLost: no reply came.
+            NotSent: the request was not sent.
             ValueError: no flow has this name, or the password or the pool's id is missing. Nothing was sent.
 
-        If `error.survives`, continue with `error.flow`: call its `answer`, or its `step`.
+        If `error.survives`, continue with `error.flow`: call its `answer`, or its `step` if the failed request needs no
+        user input.
         """
         password = secret(password)
         new_flow = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
@@ -128,8 +130,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     def confirm_device(self, tokens: Tokens, name: str | None = None) -> Device:
         """Confirm the new device of these tokens, like `Flow.confirm_device`, but without the flow of the sign-in.
 
-        The access token must still be valid. After an error, `error.flow.confirm_device(name)` tries again with the
-        same device. The errors are those of `Flow.confirm_device`.
+        The access token must still be valid. The errors are those of `Flow.confirm_device`; `error.flow` is the flow
+        with which to try again.
         """
         flow = self.start()
         return flow._run(flow._confirm_device_of(tokens, name))  # noqa: SLF001 - same module
@@ -170,7 +172,7 @@ class Flow(FlowSteps):
         """Send a response, and run the sign-in until user input is required again; return the state.
 
         Args:
-            response: one of the classes in `accepts`.
+            response: an object of one of the classes in `accepts`.
 
         Raises:
             WrongResponse, BadField: nothing was sent, nothing changed.
@@ -182,7 +184,11 @@ class Flow(FlowSteps):
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take one step that needs no user input; raise as `answer`, and InvalidOperation if it needs input."""
+        """Take one step that needs no user input; the first request, too, if it is not answered yet.
+
+        Raises:
+            InvalidOperation: the state needs user input, or has no challenge. The other errors are those of `answer`.
+        """
         return self._run(self._single_step())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
@@ -243,7 +249,8 @@ class Flow(FlowSteps):
         Args:
             refresh_token: another refresh token, in a flow that has just started.
             username: the user's actual username, if the app client has a secret and `rotating` is False.
-            device_key: DeviceKey of the device of that other session; the flow keeps token and key.
+            device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
+                refreshes of this flow send it too.
             rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
                 work for an app client with RefreshTokenRotation.
 
@@ -309,7 +316,8 @@ class Flow(FlowSteps):
         `make_response(SrpA, password="...")`.
 
         Raises:
-            WrongResponse, BadField: the state does not accept it; a field is not valid. Nothing changed.
+            WrongResponse: the state does not accept it. Nothing changed.
+            BadField: a field is not valid. Nothing changed.
         """
         args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._make_response_steps(response, *args, **kwargs))

@@ -9,7 +9,7 @@ between two effects, so a generator that is abandoned leaves the sign-in as the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
@@ -169,8 +169,15 @@ class FlowSteps(BaseFlow):
 
     def _single_step(self) -> Effects[State]:
         response = yield from self._next_response_steps()
+        unanswered = not self.history or self.history[-1].source is State.START
+        if response is None and self.state is State.START and self._first_request and unanswered:
+            username, auth_flow = self._first_request
+            response = yield from self._initial_response_steps(auth_flow, username, self.preferred_challenge)
         if response is None:
-            raise errors.InvalidOperation(f"{self.state} needs user input: call answer()", state=self.state)
+            todo = (
+                "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
+            )
+            raise errors.InvalidOperation(f"{self.state} {todo}", state=self.state)
         yield from self._exchange(response)
         return self.state
 
@@ -183,7 +190,8 @@ class FlowSteps(BaseFlow):
         """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
         first_name, first_flow = self._first_request or (None, None)
-        username, auth_flow = self.signin.username or first_name, self.signin.flow or first_flow
+        began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
+        username, auth_flow = self.signin.username or first_name, began or first_flow
         if username is None or auth_flow is None:
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
@@ -206,7 +214,7 @@ class FlowSteps(BaseFlow):
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
 
     def _confirm_device_of(self, tokens: Tokens, name: str | None) -> Effects[Device]:
-        """Confirm the new device of these tokens; after an error, `error.flow.confirm_device` tries again."""
+        """Confirm the new device of these tokens; after an error, `error.flow` can continue."""
         if not isinstance(tokens, Tokens):
             raise errors.BadField(r.ConfirmDevice, "tokens", f"must be Tokens, not {type(tokens).__name__}")
         self._adopt_tokens(tokens)
@@ -279,7 +287,7 @@ class FlowSteps(BaseFlow):
         if kind is None or credential is None:
             return None
         if kind is r.SrpA:
-            return (yield from self._srp_a_steps())
+            return (yield from self._srp_a_steps(kind, None))
         return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
     def _initial_response_steps(
@@ -291,13 +299,9 @@ class FlowSteps(BaseFlow):
         )  # first, so that a state that accepts no flow is named rather than a missing password
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
-        more: Any = (self._password,)
         if kind in r.SRP_START_RESPONSES:
-            more = ((yield from self._new_srp_a()),)
-        elif kind is r.UserAuth:
-            more = (preferred,)
-        elif kind is r.CustomAuth:
-            more = ()
+            return (yield from self._srp_a_steps(kind, username))
+        more: Any = {r.UserAuth: (preferred,), r.CustomAuth: ()}.get(kind, (self._password,))
         response: Response = kind(username, *more, client_metadata=self._client_metadata)
         return response
 
@@ -308,42 +312,39 @@ class FlowSteps(BaseFlow):
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
         self.signin.check(kind)  # checked before the flow changes
+        if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
+            return (yield from self._srp_a_steps(kind, *args, **kwargs))
+        if kind is r.SrpClaim and not args and kwargs.keys() <= {"password", "client_metadata"}:
+            return (yield from self._srp_claim_steps(**kwargs))
+        if kind is r.SrpA and not args and "srp_a" not in kwargs:
+            return (yield from self._srp_a_steps(kind, None, **kwargs))
         if kind.auth_flow is not None and kind not in r.REFRESH_RESPONSES:  # the response begins the sign-in
             kwargs.setdefault("client_metadata", self._client_metadata)
-        if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
-            return (yield from self._srp_opening_steps(kind, *args, **kwargs))
-        if kind in {r.SrpA, r.SrpClaim} and "password" in kwargs:
-            check_typed(kind, "password", password := secret(kwargs.pop("password")))
-            self._password = password
-        if kind is r.SrpClaim and not args and not kwargs:
-            return (yield from self._srp_claim_steps())
-        if kind is r.SrpA and not args and "srp_a" not in kwargs:
-            return (yield from self._srp_a_steps(**kwargs))
         return kind(*args, **kwargs)
 
-    def _srp_opening_steps(
-        self, kind: Any, username: str, password: str | Secret[str] | None = None, **fields: Any
+    def _srp_a_steps(
+        self, kind: Any, username: str | None, password: str | Secret[str] | None = None, **fields: Any
     ) -> Effects[Response]:
+        """Return a response with the SRP_A of a new key pair, which the flow keeps once the response is valid."""
         password = secret(password)
         if password is not None:
             check_typed(kind, "password", password)
-            self._password = password
-        response: Response = kind(username, (yield from self._new_srp_a()), **fields)
+        pair = yield from _compute(srp.ephemeral, self._entropy(32))
+        values = (pair.SRP_A,) if kind is r.SrpA else (username, pair.SRP_A)
+        response: Response = kind(*values, **{"client_metadata": self._client_metadata, **fields})
+        self._exponent, self._pair, self._password = pair.a, pair, password or self._password
         return response
 
-    def _new_srp_a(self) -> Effects[str]:
-        """Generate a new key pair, and return its SRP_A."""
-        pair = yield from _compute(srp.ephemeral, self._entropy(32))
-        self._exponent, self._pair = pair.a, pair
-        return pair.SRP_A
-
-    def _srp_a_steps(self, **fields: Any) -> Effects[r.SrpA]:
-        return r.SrpA((yield from self._new_srp_a()), client_metadata=self._client_metadata, **fields)
-
-    def _srp_claim_steps(self) -> Effects[r.SrpClaim]:
+    def _srp_claim_steps(
+        self, password: str | Secret[str] | None = None, client_metadata: Mapping[str, str] | None = None
+    ) -> Effects[r.SrpClaim]:
+        password = secret(password)
+        if password is not None:
+            check_typed(r.SrpClaim, "password", password)
+        password = password or self._password
         if self._exponent is None:
             raise errors.InvalidOperation("this flow has sent no SRP_A", state=self.state)
-        signin, now, password = self.signin, self._clock(), self._password
+        signin, now = self.signin, self._clock()
         exponent, pair = self._exponent, self._pair
         invalid = ""
         try:
@@ -353,7 +354,9 @@ class FlowSteps(BaseFlow):
         if invalid:
             # Raised outside the handler: the exception's context would keep the frames that contain the password.
             raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
-        return attrs.evolve(response, client_metadata=self._client_metadata)
+        response = attrs.evolve(response, client_metadata=client_metadata or self._client_metadata)
+        self._password = password
+        return response
 
     # ---- one step --------------------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ __all__ = [
 ]  # fmt: skip
 
 Facts = dict[str, Any]
-"""The facts about a name as JSON: dicts, lists and strings; `kind` is the kind of the name."""
+"""The facts about a name, as values for JSON; `kind` is the kind of the name."""
 
 
 def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
@@ -178,8 +178,8 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    # In CUSTOM_AUTH, the pool's Lambda functions choose the challenges. Sources contradict each other about the
-    # administrators' flows, which are left out.
+    # Only in CUSTOM_AUTH is it certain that Lambda functions choose the challenges: sources contradict each other
+    # about the administrators' flows.
     excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
     possible = {}
     for each in TRANSITIONS_IN_ROLES:

@@ -28,7 +28,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
-"""The number of attempts with a wrong password; sudo and ssh allow as many."""
+"""The number of attempts that the first factor may fail; sudo and ssh allow as many."""
 
 _WAITS: Final = (1.0, 2.0, 4.0)  # seconds, before each repetition of a request
 _LONGEST_WAIT: Final = 300.0  # seconds
@@ -94,7 +94,7 @@ class SignInSession:
         self._answers.password = self._start.password
 
     def run(self) -> Flow:
-        """Sign in, and return the flow with its tokens; raise SignInEnded, with the reason, if there will be none."""
+        """Sign in, and return the flow with its tokens; raise SignInEnded if there will be none."""
         while True:
             try:
                 return self._attempt()
@@ -133,7 +133,9 @@ class SignInSession:
         if not self._user.is_interactive:
             if suggested:
                 return suggested
-            raise Misused("Without a terminal, --username (or AUTHFSM_USERNAME) is required.")
+            raise Misused(
+                "With --password-stdin, or without a terminal, --username (or AUTHFSM_USERNAME) is required."
+            )
         username = self._user.line("User name", default=suggested)
         while not username:
             username = self._user.line("User name")
@@ -210,11 +212,11 @@ class SignInSession:
             return
         if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS:
             raise self._ended(error)
-        self._tries += 1
         self._screen.bad(*why(error))
         self._answers.password = None
         unproved = flow is not None and self._takes_password() and not flow.signin.password_proved
         if unproved and error.fault is Fault.USER:
+            self._tries += 1
             if self._tries >= PASSWORD_TRIES:
                 raise SignInEnded(exit_status(error), f"All {self._tries} attempts failed.")
             code = error.refusal.code if isinstance(error, Refused) else ""

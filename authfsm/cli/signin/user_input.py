@@ -19,7 +19,7 @@ class UserInput(Protocol):
     """A source of the user's input."""
 
     is_interactive: bool
-    """Whether a person answers: only then is a refused answer asked for again, and are optional questions asked."""
+    """Whether a person answers: only then are optional questions asked, and a new attempt offered."""
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Return a line without the spaces around it; the default if the line is empty."""
