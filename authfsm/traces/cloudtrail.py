@@ -6,6 +6,9 @@ Each event shows one step. It does not show which sign-in the step belongs to: t
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
 no example of these events, so any member may be missing.
+
+A user may have several sessions, which refresh their tokens at any time. So a refresh is a step from AUTHENTICATED,
+apart from the user's other events; only a refresh that is answered with a challenge begins an attempt.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import Final
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import REDACTED_VALUES
-from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, REFRESH_FLOWS
 from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL, destinations
@@ -161,14 +164,15 @@ def exchanges(*, stored: bool = False) -> str:
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
+    refresh = f"COALESCE(flow, operation) IN ({_literals(sorted(REFRESH_FLOWS))}, '{_RENEW}') AND next_challenge IS NULL"
     with_token = f"operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND with_token AND NOT in_session"
     stored_or_not = "_stored" if stored else ""
     deduplicated = SQL[f"deduplicated{stored_or_not}"].format(names=names, with_token=with_token)
     return f"""{deduplicated}, with_symbol AS {"MATERIALIZED " if stored else ""}(
     SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, next_challenge, flow,
         CASE WHEN operation = '{_VERIFY}' AND status = 'ERROR' THEN 'EnableSoftwareTokenMFAException' ELSE error END AS error,
-        operation IN ({_literals(_BEGIN)}, '{_RENEW}') AS opens,
-        operation IN ({_literals(_AFTER_OPERATIONS)}) AS after_sign_in,
+        operation IN ({_literals(_BEGIN)}, '{_RENEW}') AND NOT ({refresh}) AS opens,
+        operation IN ({_literals(_AFTER_OPERATIONS)}) OR {refresh} AS after_sign_in, {refresh} AS refresh,
         operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND (sub IS NULL OR NOT in_session) AS orphan,
         CASE
             WHEN operation IN ({_literals(_BEGIN)}) THEN CASE WHEN flow IN ({_literals(flows)}) THEN flow ELSE '{s.NOT_LOGGED}' END
@@ -180,8 +184,8 @@ def exchanges(*, stored: bool = False) -> str:
     FROM with_app
 ), from_cloudtrail AS (
     SELECT id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, FALSE AS recorded,
-        CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent END AS sign_in,
-        CAST(NULL AS VARCHAR) AS recorded_source,
+        CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent || CASE WHEN refresh THEN ' (refreshes)' ELSE '' END END AS sign_in,
+        CASE WHEN refresh THEN '{State.AUTHENTICATED}' END AS known_source,
         CASE
             WHEN after_sign_in THEN NULL
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives THEN 'FAILED' WHEN opens THEN 'START' END

@@ -14,7 +14,12 @@ from typing import Final
 import sqlglot
 
 from authfsm.protocol.errors import CallerError
-from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
+from authfsm.protocol.responses import (
+    REFRESH_RESPONSES,
+    RESPONSES,
+    AssociateSoftwareToken,
+    VerifySoftwareToken,
+)
 from authfsm.protocol.table import Role
 from authfsm.traces import cloudtrail
 from authfsm.traces import log_symbols as s
@@ -28,7 +33,7 @@ VALIDITY: Final = 15
 
 _COLUMNS: Final = (
     "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, recorded, sign_in,"
-    " recorded_source, next_node, reply_node"
+    " known_source, next_node, reply_node"
 )
 
 
@@ -54,7 +59,10 @@ def _from_steps() -> str:
         second_factor=Role.SECOND_FACTOR, email_first_factor=s.EMAIL_FIRST_FACTOR,
         email_second_factor=s.EMAIL_SECOND_FACTOR,
     )  # fmt: skip
-    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, reply_node=reply_node)
+    refreshes = tuple(trigger for trigger, kind in RESPONSES.items() if kind in REFRESH_RESPONSES)
+    ends = tuple(sorted(s.FINISHED))
+    with_tokens = f"COALESCE((source = 'AUTHENTICATED' OR response IN {refreshes}) AND dest IN {ends}, FALSE)"
+    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, reply_node=reply_node, with_tokens=with_tokens)
 
 
 @cache
