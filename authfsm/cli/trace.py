@@ -38,8 +38,7 @@ class Trace:
     """Check recorded sign-ins against the protocol: illegal steps, where sign-ins end, how long steps take.
 
     Can read trails that do not fit in memory. CloudTrail does not say which events belong to one sign-in: events are
-    grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown. A
-    refresh of tokens counts as a step, not as a sign-in.
+    grouped by sub, app client, IP address and user agent. What CloudTrail does not record is shown as unknown.
     """
 
     epilog: ClassVar[str] = (

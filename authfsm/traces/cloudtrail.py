@@ -5,10 +5,8 @@
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
-no example of these events, so any member may be missing.
-
-A user may have several sessions, which refresh their tokens at any time. So a refresh is a step from AUTHENTICATED,
-apart from the user's other events; only a refresh that is answered with a challenge begins an attempt.
+no example of these events, so any member may be missing. Each session of a user may refresh its tokens at any time:
+a refresh is a step from AUTHENTICATED, apart from the user's other events, unless a challenge is its reply.
 """
 
 from __future__ import annotations
