@@ -339,8 +339,7 @@ class SealTooNew(SealError, CallerError):
 class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have carried out the request. `why` is the kind of failure, as the store's client names it; it
-    contains no stored value.
+    The store may still have carried out the request. `why` is its client's name of the failure, without stored values.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"

@@ -88,25 +88,25 @@ def _literals(values: Iterable[str]) -> str:
     return ", ".join(_literal(str(each)) for each in values)
 
 
-_TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.]+"
+_TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.,]+"
 
 
 def time_of(text: str) -> str:
     """Return the SQL of a time in UTC as a TIMESTAMP; it is NULL if the text (SQL) is not a time.
 
-    Read are ISO 8601 with Z, an offset such as +02:00 or neither (UTC), `2025-10-09 07:57:29.000 UTC` as Athena
+    Read are ISO 8601 with Z, an offset (+02:00, +0200, +02) or neither (UTC), `2025-10-09 07:57:29.000 UTC` as Athena
     prints it, and seconds or milliseconds since 1970.
     """
     # Nearly every time is like the first, so that is the fastest to read.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
-    in_utc = f"TRY_CAST(REPLACE(REPLACE(REPLACE({text}, ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
-    zoned = f"TRY_CAST(REPLACE({text}, 'T', ' ') AS TIMESTAMPTZ)"
+    in_utc = f"TRY_CAST(REPLACE(REPLACE(REPLACE(REPLACE({text}, ',', '.'), ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
+    zoned = f"TRY_CAST(REPLACE(REPLACE({text}, ',', '.'), 'T', ' ') AS TIMESTAMPTZ)"
     number = f"TRY_CAST({text} AS DOUBLE)"
     milliseconds = f"CAST({number} * CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END AS BIGINT)"
     return (
         f"CASE WHEN {text} LIKE '____-__-__T__:__:__Z' THEN {cloudtrail}"
         f" WHEN REGEXP_MATCHES({text}, '{_TIME}(Z| UTC)?$') THEN {in_utc}"
-        f" WHEN REGEXP_MATCHES({text}, '{_TIME}[+-][0-9]{{2}}:[0-9]{{2}}$')"
+        f" WHEN REGEXP_MATCHES({text}, '{_TIME}[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
         f" THEN TRY_CAST({zoned} AT TIME ZONE 'UTC' AS TIMESTAMP)"
         f" WHEN REGEXP_MATCHES({text}, '^[0-9]{{9,13}}([.][0-9]+)?$')"
         f" THEN TRY_CAST(EPOCH_MS({milliseconds}) AS TIMESTAMP) END"
