@@ -85,10 +85,10 @@ class Conversation:
 
     @property
     def sign_ins(self) -> int:
-        """The number of attempts that begin."""
+        """The number of attempts that begin. A refresh begins one only if the reply is a challenge."""
+        begins = (each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"})
         return sum(
-            each["eventName"] in {"InitiateAuth", "AdminInitiateAuth", "GetTokensFromRefreshToken"}
-            for each in self.events
+            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_asks(each)) for each in begins
         )
 
 

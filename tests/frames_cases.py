@@ -358,6 +358,13 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
                 lambda: shared(pool().cognito(), store(), new_key()).fresh_tokens(TOKEN)
             ),
         )
+        yield (
+            f"{stores}.{name}PendingSignIns.put",
+            "the sign-in has ended",
+            lambda factory=factory, store=store: awaited(
+                lambda: factory(pool().cognito(), store(), new_key()).put(ended(), TOKEN)
+            ),
+        )
         for method in ("turn", "drop"):
             yield (
                 f"{stores}.{name}PendingSignIns.{method}",
@@ -526,6 +533,13 @@ def resumed_elsewhere(*, late: bool = False) -> Any:
         clock=lambda: datetime.now(timezone.utc) + timedelta(days=late),
     )
     return there.resume(flow.seal(key), key)
+
+
+def ended() -> Any:
+    """Return a flow that was cancelled."""
+    flow = waiting()
+    flow.cancel()
+    return flow
 
 
 async def entered(factory: Any, store: Any, method: str) -> Any:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from itertools import product
 
 import pytest
 
@@ -66,6 +67,44 @@ def test_times_keep_their_zone() -> None:
 
 
 GOOD = {"step": 1, "from": "START", "response": "user_srp_auth", "to": "PASSWORD_VERIFIER"}
+
+DATES = ["2026-11-23", "20261123", "2026-W48-1", "2026W481", "2026-W48", "2026W48"]
+CLOCKS = {
+    "01": (1, 0, 0, 0), "01:02": (1, 2, 0, 0), "0102": (1, 2, 0, 0), "01:02:03": (1, 2, 3, 0),
+    "010203": (1, 2, 3, 0), "01:02:03.4": (1, 2, 3, 400_000), "010203,456": (1, 2, 3, 456_000),
+    "01:02:03.123456789": (1, 2, 3, 123_456), "01:02:03,5": (1, 2, 3, 500_000),
+}  # fmt: skip
+ZONES = {
+    "": None, "Z": timedelta(0), "-00:00": timedelta(0), "+02": timedelta(hours=2), "+0200": timedelta(hours=2),
+    "+02:00": timedelta(hours=2), "-0430": timedelta(hours=-4, minutes=-30),
+    "+02:00:30": timedelta(hours=2, seconds=30), "+020030": timedelta(hours=2, seconds=30),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_every_form_of_iso_8601_is_a_time(zone: str) -> None:
+    """A history has times in every form that `datetime.fromisoformat` of Python 3.11 reads, with offsets to the second."""
+    offset = ZONES[zone]
+    for date, separator, (clock, time) in product(DATES, ("T", " ", "_"), CLOCKS.items()):
+        (step,) = history_from_json(json.dumps({**GOOD, "at": f"{date}{separator}{clock}{zone}"}))
+        moment = datetime(2026, 11, 23, *time, tzinfo=None if offset is None else timezone(offset))
+        assert step.at == moment
+        assert step.at is not None
+        assert step.at.utcoffset() == offset
+    for date in DATES:
+        (step,) = history_from_json(json.dumps({**GOOD, "at": date}))
+        assert step.at == datetime(2026, 11, 23)  # noqa: DTZ001 - it has no zone
+
+
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "2026-13-01", "2026-11-23T25:00Z", "2026-11-23T01:02:03+25:00", "2026-11-23T01:02:03 PST",
+             "2026-11", "2026-327", "1759996649", "2026-11-23T1:02:03", "2026-11-23T01:02:03+2:00"],
+)  # fmt: skip
+def test_a_text_that_is_no_time_is_an_error(text: str) -> None:
+    """The error names the line, and says why the text is no time."""
+    why = r"line 1 of the history has an invalid step, role, error, action or time: .+"
+    with pytest.raises(BadHistory, match=why):
+        history_from_json(json.dumps({**GOOD, "at": text}))
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ DYNAMIC_IMPORTS = {
 and a seal when a program calls `Challenge.form` or `Tokens.seal`."""
 
 LIBRARIES = {
+    "backports": {"base/clock"},
     "transitions": {"core/machine"},
     "boto3": {"drivers", "local/api/boto_hook", "cli", "conformance", "contrib/django/conf"},
     "botocore": {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,8 @@ def test_the_licences_of_the_base_install_are_named() -> None:
     """README names each requirement that is not under a permissive licence only."""
     project = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     base = project.partition("dependencies = [")[2].partition("]")[0]
+    if sys.version_info >= (3, 11):
+        base = re.sub(r'^  ".*; python_version<\'3\.11\'".*$', "", base, flags=re.MULTILINE)  # not installed
     names = re.findall(r'^  "([A-Za-z0-9_-]+)', base, re.MULTILINE)
     assert len(names) > 10
     others = {name: licences(name) - PERMISSIVE for name in names}

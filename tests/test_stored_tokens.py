@@ -6,7 +6,9 @@ import asyncio
 import gc
 import inspect
 import json
+import pickle
 import threading
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -39,8 +41,10 @@ from authfsm.stores import (
     AsyncPendingSignIns,
     AsyncSharedTokens,
     MemoryStore,
+    NotStored,
     PendingSignIns,
     SharedTokens,
+    StoreUnavailable,
     WrongStore,
 )
 
@@ -461,6 +465,93 @@ def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None
 
     asyncio.run(run())
     assert log == []
+
+
+class FailingStore(MemoryStore):
+    """A store whose `put` fails so often, each time after so many seconds."""
+
+    failures = 0
+    takes = 0.0
+
+    def put(self, name: str, sealed: str, seconds: float) -> None:
+        """Fail, or store the seal."""
+        if self.failures > 0:
+            self.failures -= 1
+            time.sleep(self.takes)
+            raise ConnectionError("reset by the peer")
+        super().put(name, sealed, seconds)
+
+
+def sharing(pool: LocalPool, store: FailingStore, kind: str) -> Any:
+    """Return a `SharedTokens` of either kind over the store."""
+    if kind == "sync":
+        return SharedTokens(pool.cognito(), store, KEY)
+    cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
+    return AsyncSharedTokens(cognito, AsyncMemoryStore(store), KEY)
+
+
+KEY = new_key()
+KINDS = ["sync", "async"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_store_that_fails_for_a_moment_loses_no_token(pool_of: PoolOf, kind: str, failures: int) -> None:
+    """If refreshed tokens cannot be put back at once, it is tried again: all workers get the rotated tokens."""
+    pool, store = pool_of(refresh_token_rotation=RefreshTokenRotation(0)), FailingStore()
+    one, other = sharing(pool, store, kind), sharing(pool, store, kind)
+
+    async def run() -> None:
+        first = pool.cognito().sign_in("ada", PASSWORD)
+        ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
+        later(pool, LIFETIME)
+        store.failures = failures
+        found = await done(one.fresh_tokens(ticket))
+        assert store.failures == 0
+        assert found.refresh_token != first.signed_in().refresh_token
+        assert await done(other.fresh_tokens(ticket)) == found
+
+    asyncio.run(run())
+
+
+async def done(value: Any) -> Any:
+    """Return a value, or the result of an awaitable."""
+    return await value if inspect.isawaitable(value) else value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("failures", "takes"), [(100, 0), (1, 1.1)], ids=["always", "once, late"])
+def test_tokens_that_cannot_be_put_back_are_in_the_error(
+    pool_of: PoolOf, kind: str, failures: int, takes: float
+) -> None:
+    """The error has the new tokens; put under the same ticket, other workers get them. A late failure is the last."""
+    pool, store = pool_of(refresh_token_rotation=RefreshTokenRotation(0)), FailingStore()
+    one, other = sharing(pool, store, kind), sharing(pool, store, kind)
+
+    async def run() -> None:
+        first = pool.cognito().sign_in("ada", PASSWORD)
+        ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
+        later(pool, LIFETIME)
+        store.failures, store.takes = failures, takes
+        begun = time.monotonic()
+        with pytest.raises(NotStored, match=r"tokens could not be stored \(ConnectionError\)") as caught:
+            await done(one.fresh_tokens(ticket))
+        assert time.monotonic() - begun < 5
+        assert 100 - store.failures < 10 if failures == 100 else store.failures == 0
+        error = caught.value
+        assert isinstance(error, StoreUnavailable)
+        assert error.action is RecoveryAction.WAIT
+        tokens = error.flow.signed_in()
+        assert tokens.refresh_token != first.signed_in().refresh_token
+        assert pickle.loads(pickle.dumps(error)).flow is None  # noqa: S301 - our own
+
+        store.failures = 0
+        assert await done(one.put(error.flow, ticket)) == ticket
+        assert await done(other.fresh_tokens(ticket)) == tokens
+        later(pool, LIFETIME)
+        assert (await done(other.fresh_tokens(ticket))).access_token != tokens.access_token
+
+    asyncio.run(run())
 
 
 def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:

@@ -21,6 +21,7 @@ from authfsm.drivers.background import RUNNING
 from authfsm.local import LocalPool
 from authfsm.protocol.errors import (
     InvalidOperation,
+    NotStored,
     SealBroken,
     SealError,
     SealExpired,
@@ -265,6 +266,50 @@ def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> N
             turn.__exit__(None, None, None)
 
     assert (flow.state, waiting.state) == (State.AUTHENTICATED, State.SMS_MFA)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 100])
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_sign_in_that_moved_on_is_not_lost(
+    place: Place, kind: str, failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If it cannot be put back at once, it is tried again; the last error has it, also beside the block's own error."""
+    ticket = place.pending.put(place.sign_in())
+    left, put = [failures], place.store.put
+
+    def failing(*args: Any) -> None:
+        if left[0] > 0:
+            left[0] -= 1
+            raise StoreUnavailable("reset by the peer")
+        put(*args)
+
+    monkeypatch.setattr(place.store, "put", failing)
+
+    def answer_wrongly() -> None:
+        with place.pending.turn(ticket) as flow:
+            flow.answer(Code("000000"))
+
+    async def answer_wrongly_on_a_loop() -> None:
+        async with over_the_loop(place, AsyncMemoryStore(place.store)).turn(ticket) as flow:
+            await flow.answer(Code("000000"))
+
+    with pytest.raises((UserError, NotStored)) as caught:
+        answer_wrongly() if kind == "sync" else asyncio.run(answer_wrongly_on_a_loop())
+    error: Any = caught.value
+    assert isinstance(error, NotStored) is (failures == 100)
+    if failures == 100:
+        assert isinstance(error.__cause__, StoreUnavailable)
+        assert refused(place.pending, ticket) == WAIT
+        assert str(error).startswith(
+            "the sign-in or its new tokens could not be stored (reset by the peer): "
+        )
+        left[0] = 0
+        assert place.pending.put(error.flow, ticket) == ticket
+
+    with place.elsewhere().turn(ticket) as flow:
+        assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
+        assert flow.answer(place.code) is State.AUTHENTICATED
+    assert refused(place.pending, ticket) == GONE
 
 
 # ---- on an event loop --------------------------------------------------------------------------------------

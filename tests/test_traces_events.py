@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from cloudtrail_logs import TODAY
 
 from authfsm.traces import TraceFiles, sql
@@ -265,6 +266,125 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     )
 
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
+
+
+RENEWED = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+
+
+def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: Any) -> dict[str, Any]:
+    """Return an event of InitiateAuth with a refresh flow, or of GetTokensFromRefreshToken."""
+    named, name = {"clientId": "app", "refreshToken": TODAY}, "GetTokensFromRefreshToken"
+    if flow is not None:
+        named, name = {"clientId": "app", "authFlow": flow, "authParameters": TODAY}, "InitiateAuth"
+    return event(second, name, named, None if "errorCode" in more else reply or RENEWED, **more)
+
+
+REFRESHES: dict[str, Any] = {
+    "REFRESH_TOKEN_AUTH": {"flow": "REFRESH_TOKEN_AUTH"},
+    "REFRESH_TOKEN": {"flow": "REFRESH_TOKEN"},
+    "GetTokensFromRefreshToken": {},
+}
+
+
+@pytest.mark.parametrize("name", REFRESHES)
+@pytest.mark.parametrize("browsers", ["one browser", "two browsers"])
+def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: Path) -> None:
+    """Refreshes between the steps of another sign-in of the user are steps from AUTHENTICATED, and no sign-ins."""
+    other = {"sourceIPAddress": "198.18.0.2", "userAgent": "another"} if browsers == "two browsers" else {}
+    sent, refused = REFRESHES[name], refuses("NotAuthorizedException", "Refresh Token has been revoked")
+    path = tmp_path / "events.jsonl"
+    events = [
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        begins(3600, **other),
+        refreshes(3601, **sent),
+        refreshes(3602, **sent, **other),
+        answers(3603, "PASSWORD_VERIFIER", asks("SMS_MFA"), **other),
+        refreshes(3604, **sent, **refused),
+        refreshes(3604, **sent),
+        answers(3605, "SMS_MFA", TOKENS, **other),
+        *(refreshes(7200 + n, **sent, **(other if n % 2 else {})) for n in range(20)),
+        event(9000, "RevokeToken", {"token": TODAY, "clientId": "app"}),
+    ]
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in reversed(events)), encoding="utf-8")
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
+        renewals = [(each.source, each.dest) for each in files.replay() if each.symbol == name]
+    rows = [(each.source, each.symbol, each.dest, each.times, each.refused) for each in funnel.transitions]
+
+    assert [str(each.verdict) for each in funnel.transitions] == ["legal"] * len(rows)
+    assert (funnel.steps, funnel.sign_ins, dict(funnel.ends)) == (len(events), 2, {"AUTHENTICATED": 2})
+    assert renewals == [("AUTHENTICATED", "AUTHENTICATED")] * 24
+    assert ("AUTHENTICATED", name, "AUTHENTICATED", 24, 1) in rows
+    assert [(each.node, each.p95) for each in funnel.durations] == [("PASSWORD_VERIFIER", 3), ("SMS_MFA", 2)]
+    assert funnel.diagram().model.sign_ins == 2
+
+
+@pytest.mark.parametrize("name", REFRESHES)
+@pytest.mark.parametrize("sub", ["5a1f0c9e", None])
+def test_a_refresh_whose_sign_in_is_before_the_log(name: str, sub: str | None, tmp_path: Path) -> None:
+    """A refresh alone is a legal step from AUTHENTICATED; nothing signs in, and nothing ends."""
+    path = tmp_path / "events.jsonl"
+    path.write_text(json.dumps(refreshes(0, **REFRESHES[name], sub=sub)) + "\n", encoding="utf-8")
+    with TraceFiles(path) as files:
+        steps = [(each.source, each.symbol, each.dest, str(each.verdict)) for each in files.replay()]
+        funnel = files.funnel()
+
+    assert steps == [("AUTHENTICATED", name, "AUTHENTICATED", "legal")]
+    assert (funnel.legal, funnel.steps, funnel.sign_ins, dict(funnel.ends)) == (True, 1, 0, {})
+
+
+def test_a_refresh_that_is_answered_with_a_challenge(tmp_path: Path) -> None:
+    """The challenge of a refresh begins an attempt, whose next step answers it."""
+    steps = replayed(
+        tmp_path,
+        refreshes(0, "REFRESH_TOKEN_AUTH", asks("CUSTOM_CHALLENGE")),
+        answers(5, "CUSTOM_CHALLENGE", TOKENS),
+        refreshes(60, reply=asks("CUSTOM_CHALLENGE")),
+    )
+
+    assert steps == [
+        ("START", "REFRESH_TOKEN_AUTH", "CUSTOM_CHALLENGE", "legal"),
+        ("CUSTOM_CHALLENGE", "CUSTOM_CHALLENGE", "AUTHENTICATED", "legal"),
+        ("START", "GetTokensFromRefreshToken", "CUSTOM_CHALLENGE", "illegal"),
+    ]
+
+
+def test_an_error_between_refreshes_is_found(tmp_path: Path) -> None:
+    """Refreshes of the same seconds hide no illegal step of another sign-in, and let no session last longer."""
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        refreshes(0),
+        refreshes(4, "REFRESH_TOKEN_AUTH"),
+        answers(4, "SMS_MFA", TOKENS),
+        refreshes(4),
+        begins(60),
+        refreshes(60 + 10 * 60),
+        answers(60 + 16 * 60, "SMS_MFA", TOKENS),
+    )
+
+    assert [each for each in steps if each[3] != "legal"] == [
+        ("PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED", "illegal"),
+        (NOT_LOGGED, "SMS_MFA", "AUTHENTICATED", "unknown"),
+    ]
+
+
+def test_a_sign_out_hours_after_the_sign_in(tmp_path: Path) -> None:
+    """It is a step from AUTHENTICATED, and not the end of another sign-in."""
+    path = tmp_path / "events.jsonl"
+    events = (
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        event(7200, "RevokeToken", {"clientId": "app"}),
+    )
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
+    with TraceFiles(path) as files:
+        steps = [(each.source, each.symbol, each.dest, str(each.verdict)) for each in files.replay()]
+        funnel = files.funnel()
+
+    assert steps[2] == ("AUTHENTICATED", "RevokeToken", "START", "legal")
+    assert (funnel.sign_ins, dict(funnel.ends)) == (1, {"AUTHENTICATED": 1})
 
 
 def test_an_answer_after_the_session_expired(tmp_path: Path) -> None:

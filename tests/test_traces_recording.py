@@ -222,6 +222,30 @@ def test_every_recorded_scenario_is_legal(
     assert not_legal == []
 
 
+def test_recorded_refreshes_are_no_sign_ins(
+    recordings: list[tuple[Scenario, ScenarioUser, str, str]], tmp_path: Path
+) -> None:
+    """Steps of `record` and of an observer: refreshes are counted as steps, but neither as sign-ins nor as ends."""
+    path = tmp_path / "steps.jsonl"
+    lines = [json.loads(line) for *_, recorded in recordings for line in recorded.splitlines()]
+    renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
+    ends = {"AUTHENTICATED", "FAILED", "START"}
+    refreshes = [each for each in lines if each["response"] in renewing and each["to"] in ends]
+    begun = {each["sign_in"] for each in lines if each["from"] == "START"}
+    begun -= {each["sign_in"] for each in refreshes if each["from"] == "START"}
+    flow = [
+        {**each, "sign_in": "resumed", "step": n, "from": "AUTHENTICATED"}
+        for n, each in enumerate((each for each in refreshes if each["to"] == "AUTHENTICATED"), 1)
+    ]
+    path.write_text("".join(f"{json.dumps(each)}\n" for each in lines + flow), encoding="utf-8")
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
+
+    assert len(refreshes) > 10
+    assert (funnel.legal, funnel.steps) == (True, len(lines) + len(flow))
+    assert funnel.sign_ins == sum(funnel.ends.values()) == len(begun)
+
+
 def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
     """No line has a password, code, session, token or user name of any scenario."""
     text = "".join(recorded for *_, recorded in recordings)

@@ -7,9 +7,16 @@ that follows its clock, so that they do not grow when the clock is set back.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
+
+if sys.version_info >= (3, 11):
+    time_from_iso = datetime.fromisoformat
+else:  # Python 3.10 itself reads neither Z nor +0200
+    from backports.datetime_fromisoformat import datetime_fromisoformat as time_from_iso  # noqa: F401 - for others
+"""Returns the `datetime` in a text in ISO 8601, with offsets to the second; raises ValueError for other text."""
 
 Clock = Callable[[], datetime]
 """Returns the present moment, with its time zone."""
@@ -23,18 +30,15 @@ def utc_now() -> datetime:
 def checked_clock(clock: Clock) -> Clock:
     """Return a clock; raise TypeError if it is not callable, and ValueError if it returns no aware datetime."""
     if not callable(clock):
-        raise TypeError(
-            f"clock must be a function that returns a datetime, not of type {type(clock).__name__}"
-        )
+        kind = type(clock).__name__
+        raise TypeError(f"clock must be a function that returns a datetime, not of type {kind}")
     _aware("clock", clock())
     return clock
 
 
 def _aware(name: str, now: Any) -> datetime:
     if not isinstance(now, datetime) or now.tzinfo is None:
-        raise ValueError(
-            f"{name} needs an aware datetime, with a time zone, such as datetime.now(timezone.utc)"
-        )
+        raise ValueError(f"{name} needs an aware datetime (with a zone), such as datetime.now(timezone.utc)")
     return now
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from attrs import frozen
 
+from authfsm.base.clock import time_from_iso
 from authfsm.base.mixins import DisplayMixin
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
@@ -112,7 +113,7 @@ def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
     """Return the step that `step_to_dict` wrote."""
     at, error, role = fields.get("at"), fields.get("error"), fields.get("role")
     if type(number) is not int or not isinstance(error, (str, type(None))):
-        raise TypeError
+        raise TypeError("step must be a number, and error must be text")
     return Step(
         number=number,
         source=_member(State.__members__, fields, "from"),
@@ -121,7 +122,7 @@ def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
         role=None if role is None else Role(role),
         action=_member(RecoveryAction.__members__, fields, "action") if fields.get("action") else None,
         error=error,
-        at=None if at is None else datetime.fromisoformat(at),
+        at=None if at is None else time_from_iso(at),
     )
 
 
@@ -154,8 +155,8 @@ def _read_line(line: int, text: str) -> Step:
         step = step_from_dict(fields["step"], fields)
     except KeyError as error:
         raise BadHistory(line, f"has no member {error.args[0]!r} with a known value") from None
-    except (TypeError, ValueError):
-        raise BadHistory(line, "has an invalid step, role, error, action or time") from None
+    except (TypeError, ValueError) as error:
+        raise BadHistory(line, f"has an invalid step, role, error, action or time: {error}") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)
     # The table does not have refusals after which nothing changes (throttling, for example) for every state.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:

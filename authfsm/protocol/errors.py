@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Final, Protocol
 from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.error_sentences import NOT_SIGNED_IN, OTHER_STEP, sentence_of_code, status_and_sentence
-from authfsm.protocol.replies import Refusal
+from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.states import State
 
 _SHORTEST_WAIT: Final = 1.0
@@ -43,6 +43,9 @@ class FlowInProgress(Protocol):
     def accepts(self) -> tuple[type, ...]:
         """The classes of the responses that the state accepts now."""
 
+    def signed_in(self) -> Tokens:
+        """Return the tokens of a complete sign-in."""
+
     def cancel(self) -> None:
         """Abandon the sign-in."""
 
@@ -53,7 +56,7 @@ class AuthfsmError(CompletesDocstring, Exception):
     Attributes:
         state: the state of the sign-in after the error; None if there is no sign-in.
         action: what to do next, a `RecoveryAction`; None if the program must be corrected.
-        flow: the sign-in in progress, if `Cognito.sign_in` raised this error and so could not return it.
+        flow: the sign-in in progress, if `Cognito.sign_in` or a store raised this error and so could not keep it.
         fault: who is at fault, a `Fault`.
     """
 
@@ -336,13 +339,20 @@ class SealTooNew(SealError, CallerError):
 class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have carried out the request. A sign-in that was taken and could not be put
-    back is lost when its lease expires; the user then starts again.
-    `why` is the kind of failure, as the store's client names it; it contains no stored value.
+    The store may still have carried out the request. `why` is its client's name of the failure, without stored values.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"
     _action = RecoveryAction.WAIT
+
+
+class NotStored(StoreUnavailable):
+    """The sign-in or the refreshed tokens of `flow` could not be put back; `put(flow, ticket)` stores them again."""
+
+    _sentence = (
+        "the sign-in or its new tokens could not be stored ({}): put error.flow under its ticket again"
+    )
+    flow: FlowInProgress
 
 
 # ---- refusals ------------------------------------------------------------------------------------------

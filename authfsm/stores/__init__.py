@@ -12,11 +12,11 @@ stores that several workers share. To keep nothing on the server, put `flow.seal
 
 from __future__ import annotations
 
-from authfsm.protocol.errors import StoreUnavailable
+from authfsm.protocol.errors import NotStored, StoreUnavailable
 from authfsm.stores.pending import AsyncPendingSignIns, AsyncSharedTokens, PendingSignIns, SharedTokens
 from authfsm.stores.store import TAKEN, AsyncMemoryStore, AsyncStore, MemoryStore, Store, WrongStore
 
 __all__ = [
     "TAKEN", "AsyncMemoryStore", "AsyncPendingSignIns", "AsyncSharedTokens", "AsyncStore", "MemoryStore",
-    "PendingSignIns", "SharedTokens", "Store", "StoreUnavailable", "WrongStore",
+    "NotStored", "PendingSignIns", "SharedTokens", "Store", "StoreUnavailable", "WrongStore",
 ]  # fmt: skip

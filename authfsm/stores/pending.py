@@ -24,7 +24,6 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from inspect import isawaitable, iscoroutinefunction
-from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
@@ -35,7 +34,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.states import State
-from authfsm.stores.store import TAKEN, AsyncStore, Store, WrongStore
+from authfsm.stores.store import PAUSE, TAKEN, AsyncStore, Store, WrongStore, pause_after
 
 if TYPE_CHECKING:
     from authfsm.drivers.aio import AsyncFlow  # noqa: F401 - in quotes below
@@ -46,8 +45,6 @@ TURN_LIFETIME: Final = timedelta(seconds=30)
 
 _TICKET_BYTES: Final = 32
 _MINUTE: Final = timedelta(minutes=1)
-_PAUSE: Final = 0.05
-"""Seconds between two attempts to get a turn."""
 
 T = TypeVar("T")
 FlowT = TypeVar("FlowT", bound=BaseFlow)
@@ -92,8 +89,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
             return Secret("")
         plain_type = type(ticket.reveal()) if isinstance(ticket, Secret) else type(ticket)
         if not issubclass(plain_type, str):
-            kind = plain_type.__name__
-            raise BadField(type(self), "ticket", f"must be text or None, not {kind}")
+            raise BadField(type(self), "ticket", f"must be text or None, not {plain_type.__name__}")
         return ticket
 
     def _seconds_left(self, flow: FlowT) -> float:
@@ -113,9 +109,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
 
     def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealNotFound(
-                "this sign-in is not in the store: it has ended, has expired, or its worker died"
-            )
+            raise SealNotFound("the sign-in is not in the store: it has ended or expired, or its worker died")
         if sealed == TAKEN:
             raise InvalidOperation(
                 "another request is using this ticket: wait until it is done", action=RecoveryAction.WAIT
@@ -147,11 +141,12 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         WrongStore: the methods of the store are coroutine functions.
     """
 
-    def put(self, flow: FlowT) -> str:
+    def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
         """Store a sign-in, and return its ticket: 43 letters, digits and `-_`.
 
         Args:
             flow: the sign-in; its ticket is valid until it ends, or the Cognito session expires.
+            ticket: the ticket of a flow that could not be put back (NotStored); a new one by default.
 
         Raises:
             InvalidOperation: the sign-in has ended already, or an answer is in progress.
@@ -159,7 +154,8 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
             BadKey: the key is not valid.
         """
-        ticket = self._new_ticket()
+        ticket = secret(ticket)
+        ticket = self._new_ticket() if ticket is None else self._ticket(ticket)
         self.store.put(name_of(ticket), *self._seal(flow, ticket))
         return ticket.reveal()
 
@@ -168,7 +164,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         """Return a context manager for exclusive access to the sign-in of a ticket.
 
         When the block ends, even with an exception, an unfinished sign-in is stored again under the same
-        ticket. One that has ended (with tokens, in failure, cancelled) is deleted.
+        ticket, at once or within a second. One that has ended (with tokens, in failure, cancelled) is deleted.
 
         Args:
             ticket: the ticket; any other string, or None, raises SealNotFound.
@@ -176,6 +172,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         Raises:
             InvalidOperation: another turn is in progress (action WAIT): a double click, a reload.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
+            NotStored: the same at the end of the block: the error's `flow` has the sign-in.
             BadField: the ticket is neither text nor None.
             SealError: as `Cognito.resume`; the user starts again. SealNotFound: the sign-in has ended, has
                 expired, was dropped, or was lost with its worker.
@@ -197,16 +194,20 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
     def drop(self, ticket: str | Secret[str] | None) -> None:
         """Delete an unfinished sign-in. To end one during its turn, call `flow.cancel()`."""
         ticket = secret(ticket)
-        ticket = self._ticket(ticket)
-        self.store.drop(name_of(ticket))
+        self.store.drop(name_of(self._ticket(ticket)))
 
     def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
         if self._ended(flow):
             # An error of the store must not lose the caller's tokens; the entry expires when the turn times out.
             with suppress(Exception):
                 self.store.drop(name)
-        else:
-            self.store.put(name, *self._seal(flow, ticket))
+            return None
+        entry, begun = self._seal(flow, ticket), time.monotonic()
+        while True:
+            try:
+                return self.store.put(name, *entry)
+            except Exception as error:  # noqa: BLE001, PERF203 - each store has its own errors
+                time.sleep(pause_after(error, flow, begun))
 
 
 class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
@@ -214,9 +215,10 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
     _ACCEPTS_ASYNC = True
 
-    async def put(self, flow: FlowT) -> str:
+    async def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
         """As `PendingSignIns.put`; WrongStore: the methods of the store are not coroutine functions."""
-        ticket = self._new_ticket()
+        ticket = secret(ticket)
+        ticket = self._new_ticket() if ticket is None else self._ticket(ticket)
         await self._await_store(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
         return ticket.reveal()
 
@@ -245,8 +247,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
     async def drop(self, ticket: str | Secret[str] | None) -> None:
         """As `PendingSignIns.drop`."""
         ticket = secret(ticket)
-        ticket = self._ticket(ticket)
-        await self._await_store(self.store.drop(name_of(ticket)))
+        await self._await_store(self.store.drop(name_of(self._ticket(ticket))))
 
     async def _await_store(self, result: Awaitable[T]) -> T:
         if not isawaitable(result):
@@ -267,15 +268,20 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
             await self._end(name, beginning.result(), ticket)
 
     async def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
-        for _ in range(int(self.turn_lifetime.total_seconds() / _PAUSE)):
+        for _ in range(int(self.turn_lifetime.total_seconds() / PAUSE)):
             if not flow.busy:  # a request goes on after its call was cancelled
                 break
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(PAUSE)
         if self._ended(flow):
             with suppress(Exception):  # as in PendingSignIns
                 await self.store.drop(name)
-        else:
-            await self.store.put(name, *self._seal(flow, ticket))
+            return None
+        entry, begun = self._seal(flow, ticket), time.monotonic()
+        while True:
+            try:
+                return await self.store.put(name, *entry)
+            except Exception as error:  # noqa: BLE001, PERF203 - each store has its own errors
+                await asyncio.sleep(pause_after(error, flow, begun))
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
@@ -302,9 +308,9 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
     def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume_tokens(sealed, key)
 
-    def _wait(self, error: InvalidOperation, attempt: int) -> None:
+    def _wait(self, error: InvalidOperation, begun: float) -> None:
         """Raise the error if another worker's turn takes longer than `turn_lifetime`, or if waiting is no remedy."""
-        too_long = attempt * _PAUSE > self.turn_lifetime.total_seconds()
+        too_long = time.monotonic() - begun > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
             raise error
 
@@ -335,14 +341,14 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
             InvalidOperation: another worker's turn takes too long (action WAIT).
         """
         ticket = secret(ticket)
-        for attempt in count():
+        begun = time.monotonic()
+        while True:
             try:
                 with self.turn(ticket) as flow:
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, attempt)
-            time.sleep(_PAUSE)  # `_wait` bounds the attempts
-        raise AssertionError  # `count` does not end
+                self._wait(error, begun)
+            time.sleep(PAUSE)
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):
@@ -351,11 +357,11 @@ class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSign
     async def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """As `SharedTokens.fresh_tokens`."""
         ticket = secret(ticket)
-        for attempt in count():
+        begun = time.monotonic()
+        while True:
             try:
                 async with self.turn(ticket) as flow:
                     return await flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, attempt)
-            await asyncio.sleep(_PAUSE)
-        raise AssertionError  # `count` does not end
+                self._wait(error, begun)
+            await asyncio.sleep(PAUSE)

@@ -14,9 +14,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, Protocol, TypeVar
 
 from authfsm.base.concurrency import ForkSafeLock, OutOfTime, call_within
-from authfsm.protocol.errors import CallerError, StoreUnavailable
+from authfsm.protocol.errors import CallerError, FlowInProgress, NotStored, StoreUnavailable
 
 T = TypeVar("T")
+
+PAUSE: Final = 0.05
+"""Seconds between two attempts to get a turn, and before the second attempt to put a flow back."""
 
 DEFAULT_TIMEOUT: Final = 5.0
 """Seconds that one call of a store may take, by default."""
@@ -75,6 +78,18 @@ class WrongStore(CallerError, TypeError):
             todo = "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
         not_ = "" if awaited else "not "
         super().__init__(f"the methods of {store.__name__} are {not_}coroutine functions: {todo}")
+
+
+def pause_after(error: Exception, flow: FlowInProgress, begun: float) -> float:
+    """Return the seconds until a flow is put back again; raise NotStored after a second.
+
+    If the store carried out an earlier attempt later, it could replace the newer tokens of another worker.
+    """
+    if (elapsed := time.monotonic() - begun) < 1:
+        return PAUSE + elapsed
+    failure = NotStored(error.why if isinstance(error, StoreUnavailable) else type(error).__name__)
+    failure.flow = flow
+    raise failure from error
 
 
 class MemoryStore:

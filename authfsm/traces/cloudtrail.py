@@ -5,7 +5,8 @@
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
-no example of these events, so any member may be missing.
+no example of these events, so any member may be missing. Each session of a user may refresh its tokens at any time:
+a refresh is a step from AUTHENTICATED, apart from the user's other events, unless a challenge is its reply.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Final
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import REDACTED_VALUES
-from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS
+from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, REFRESH_FLOWS
 from authfsm.protocol.error_policy import ERROR_POLICY, ErrorRule
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import PROTOCOL, destinations
@@ -87,25 +88,25 @@ def _literals(values: Iterable[str]) -> str:
     return ", ".join(_literal(str(each)) for each in values)
 
 
-_TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.]+"
+_TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.,]+"
 
 
 def time_of(text: str) -> str:
     """Return the SQL of a time in UTC as a TIMESTAMP; it is NULL if the text (SQL) is not a time.
 
-    Read are ISO 8601 with Z, an offset such as +02:00 or neither (UTC), `2025-10-09 07:57:29.000 UTC` as Athena
+    Read are ISO 8601 with Z, an offset (+02:00, +0200, +02) or neither (UTC), `2025-10-09 07:57:29.000 UTC` as Athena
     prints it, and seconds or milliseconds since 1970.
     """
     # Nearly every time is like the first, so that is the fastest to read.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
-    in_utc = f"TRY_CAST(REPLACE(REPLACE(REPLACE({text}, ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
-    zoned = f"TRY_CAST(REPLACE({text}, 'T', ' ') AS TIMESTAMPTZ)"
+    in_utc = f"TRY_CAST(REPLACE(REPLACE(REPLACE(REPLACE({text}, ',', '.'), ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
+    zoned = f"TRY_CAST(REPLACE(REPLACE({text}, ',', '.'), 'T', ' ') AS TIMESTAMPTZ)"
     number = f"TRY_CAST({text} AS DOUBLE)"
     milliseconds = f"CAST({number} * CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END AS BIGINT)"
     return (
         f"CASE WHEN {text} LIKE '____-__-__T__:__:__Z' THEN {cloudtrail}"
         f" WHEN REGEXP_MATCHES({text}, '{_TIME}(Z| UTC)?$') THEN {in_utc}"
-        f" WHEN REGEXP_MATCHES({text}, '{_TIME}[+-][0-9]{{2}}:[0-9]{{2}}$')"
+        f" WHEN REGEXP_MATCHES({text}, '{_TIME}[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
         f" THEN TRY_CAST({zoned} AT TIME ZONE 'UTC' AS TIMESTAMP)"
         f" WHEN REGEXP_MATCHES({text}, '^[0-9]{{9,13}}([.][0-9]+)?$')"
         f" THEN TRY_CAST(EPOCH_MS({milliseconds}) AS TIMESTAMP) END"
@@ -161,14 +162,15 @@ def exchanges(*, stored: bool = False) -> str:
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
+    refresh = f"COALESCE(flow, operation) IN ({_literals(sorted(REFRESH_FLOWS))}, '{_RENEW}') AND next_challenge IS NULL"
     with_token = f"operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND with_token AND NOT in_session"
     stored_or_not = "_stored" if stored else ""
     deduplicated = SQL[f"deduplicated{stored_or_not}"].format(names=names, with_token=with_token)
     return f"""{deduplicated}, with_symbol AS {"MATERIALIZED " if stored else ""}(
     SELECT id, moment, message, address, agent, client, in_session, sub, operation, copies, tokens, next_challenge, flow,
         CASE WHEN operation = '{_VERIFY}' AND status = 'ERROR' THEN 'EnableSoftwareTokenMFAException' ELSE error END AS error,
-        operation IN ({_literals(_BEGIN)}, '{_RENEW}') AS opens,
-        operation IN ({_literals(_AFTER_OPERATIONS)}) AS after_sign_in,
+        operation IN ({_literals(_BEGIN)}, '{_RENEW}') AND NOT ({refresh}) AS opens,
+        operation IN ({_literals(_AFTER_OPERATIONS)}) OR {refresh} AS after_sign_in, {refresh} AS refresh,
         operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND (sub IS NULL OR NOT in_session) AS orphan,
         CASE
             WHEN operation IN ({_literals(_BEGIN)}) THEN CASE WHEN flow IN ({_literals(flows)}) THEN flow ELSE '{s.NOT_LOGGED}' END
@@ -180,8 +182,8 @@ def exchanges(*, stored: bool = False) -> str:
     FROM with_app
 ), from_cloudtrail AS (
     SELECT id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, FALSE AS recorded,
-        CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent END AS sign_in,
-        CAST(NULL AS VARCHAR) AS recorded_source,
+        CASE WHEN alone THEN 'alone ' || COALESCE(id, '') ELSE sub || ' ' || app || ' ' || address || ' ' || agent || CASE WHEN refresh THEN ' (refreshes)' ELSE '' END END AS sign_in,
+        CASE WHEN refresh THEN '{State.AUTHENTICATED}' END AS known_source,
         CASE
             WHEN after_sign_in THEN NULL
             WHEN error IS NOT NULL THEN CASE WHEN NOT survives THEN 'FAILED' WHEN opens THEN 'START' END

@@ -13,8 +13,8 @@ from typing import Final
 
 import sqlglot
 
+from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError
-from authfsm.protocol.responses import AssociateSoftwareToken, VerifySoftwareToken
 from authfsm.protocol.table import Role
 from authfsm.traces import cloudtrail
 from authfsm.traces import log_symbols as s
@@ -28,7 +28,7 @@ VALIDITY: Final = 15
 
 _COLUMNS: Final = (
     "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, recorded, sign_in,"
-    " recorded_source, next_node, reply_node"
+    " known_source, next_node, reply_node"
 )
 
 
@@ -49,12 +49,15 @@ def _relation(transitions: Iterable[s.LoggedTransition]) -> str:
 def _from_steps() -> str:
     """Return the common table expressions that convert recorded steps to rows of `exchanges` (columns: `query.sql`)."""
     reply_node = SQL["step_reply_node"].format(
-        unknown=s.NOT_LOGGED, associate=AssociateSoftwareToken.trigger, verify=VerifySoftwareToken.trigger,
+        unknown=s.NOT_LOGGED, associate=r.AssociateSoftwareToken.trigger, verify=r.VerifySoftwareToken.trigger,
         app_associated=s.APP_ASSOCIATED, app_verified=s.APP_VERIFIED, first_factor=Role.FIRST_FACTOR,
         second_factor=Role.SECOND_FACTOR, email_first_factor=s.EMAIL_FIRST_FACTOR,
         email_second_factor=s.EMAIL_SECOND_FACTOR,
     )  # fmt: skip
-    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, reply_node=reply_node)
+    refreshes = tuple(trigger for trigger, kind in r.RESPONSES.items() if kind in r.REFRESH_RESPONSES)
+    ends = tuple(sorted(s.FINISHED))
+    with_tokens = f"COALESCE((source = 'AUTHENTICATED' OR response IN {refreshes}) AND dest IN {ends}, FALSE)"
+    return SQL["from_steps"].format(unknown=s.NOT_LOGGED, reply_node=reply_node, with_tokens=with_tokens)
 
 
 @cache
@@ -75,15 +78,13 @@ def preparation(kinds: tuple[str, ...], validity: int = VALIDITY) -> tuple[str, 
     """Return the statements to run once, in order, before `prepared_query`, for these kinds of input."""
     exchanges = {"cloudtrail": cloudtrail.exchanges(stored=True), "steps": _from_steps()}
     transitions = dict.fromkeys(s.cloudtrail_transitions())
-    all_exchanges = (f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - constants of this package, no input
+    common = ", ".join(exchanges[kind] for kind in kinds)
+    all_exchanges = " UNION ALL ".join(f"SELECT {_COLUMNS} FROM from_{kind}" for kind in kinds)  # noqa: S608 - constants of this package, no input
     if "steps" in kinds:
         transitions |= dict.fromkeys(s.recorded_transitions())
     check = SQL["check"].format(seconds=validity * 60, unknown=s.NOT_LOGGED)
     return (
-        SQL["sorted_exchanges"].format(
-            common=", ".join(exchanges[kind] for kind in kinds),
-            all_exchanges=" UNION ALL ".join(all_exchanges),
-        ),
+        SQL["sorted_exchanges"].format(common=common, all_exchanges=all_exchanges),
         SQL["users"].format(seconds=validity * 60),
         SQL["sequences"].format(transitions=_relation(transitions), check=check),
     )

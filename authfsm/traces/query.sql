@@ -5,16 +5,17 @@
 --   ranked           the order of events of the same second
 --   sign_in          the recorded sign-in, or the values by which events are grouped
 --   opens            true if the request begins a sign-in
---   after_sign_in    true for operations that need the tokens of a sign-in, such as ConfirmDevice
+--   after_sign_in    true for operations that need the tokens of a sign-in, such as ConfirmDevice or a refresh
 --   alone            true if the event does not show its user or time, so that no other event can be related to it
 --   unattributed     true if the same address and user agent have set-up events that do not show their user
 --   recorded         true for a recorded step, whose sign-in and order are certain
---   recorded_source  the state that a recorded step left
+--   known_source     the state that a recorded step left; AUTHENTICATED for a refresh in CloudTrail; otherwise NULL
 --   reply_node       the node to which the reply leads; NULL if a refusal keeps the state
 --   next_node        the node of the sign-in afterwards; NULL if the exchange does not change it
 -- Columns that `check` adds:
 --   attempt          the number of the attempt among those of the same `sign_in`
 --   reached          the node of the attempt before the exchange
+--   extent           2 if the attempt has its beginning; 1 if not; 0 if it only uses the tokens of an earlier sign-in
 --   abandoned        the node of an unfinished attempt during which this one began; `other_node` in each of its exchanges
 
 -- name: deduplicated
@@ -74,7 +75,7 @@ timed AS (
     FROM exchanges
 ), split AS (
     SELECT *, SUM(CASE
-        WHEN opens THEN 1
+        WHEN opens OR (NOT recorded AND known_source IS NOT NULL) THEN 1
         WHEN NOT recorded AND error IS NULL AND DATE_DIFF('second', before, moment) > {seconds} THEN 1
         ELSE 0 END) OVER (PARTITION BY sign_in ORDER BY moment, ranked, id ROWS UNBOUNDED PRECEDING) AS attempt,
         CASE WHEN opens AND NOT recorded AND NOT alone AND node_before NOT IN ('AUTHENTICATED', 'FAILED', 'START')
@@ -87,17 +88,17 @@ timed AS (
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS reached,
         MAX(abandoned) OVER (PARTITION BY sign_in, attempt) AS other_node,
-        MAX(CASE WHEN opens THEN 1 ELSE 0 END) OVER (PARTITION BY sign_in, attempt) AS has_beginning,
+        MAX(CASE WHEN opens THEN 2 WHEN after_sign_in THEN 0 ELSE 1 END) OVER (PARTITION BY sign_in, attempt) AS extent,
         LAG(moment) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS since,
         LEAD(id) OVER (PARTITION BY sign_in, attempt ORDER BY moment, ranked, id) AS following
     FROM split
 ), with_source AS (
     SELECT *, CASE
         WHEN opens THEN 'START'
-        WHEN recorded THEN COALESCE(CASE WHEN reached = recorded_source OR reached LIKE recorded_source || ' (%' THEN reached END, recorded_source)
+        WHEN known_source IS NOT NULL THEN COALESCE(CASE WHEN reached = known_source OR reached LIKE known_source || ' (%' THEN reached END, known_source)
         WHEN alone THEN '{unknown}'
         -- The tokens may be those of an earlier sign-in.
-        WHEN after_sign_in AND (reached IS NULL OR reached <> 'AUTHENTICATED') THEN '{unknown}'
+        WHEN after_sign_in THEN CASE WHEN node_before = 'AUTHENTICATED' THEN node_before ELSE '{unknown}' END
         ELSE COALESCE(reached, '{unknown}') END AS source
     FROM followed
 ), with_dest AS (
@@ -122,8 +123,8 @@ timed AS (
             ) = 1 THEN 'ambiguous'
             ELSE first_verdict END AS verdict,
         CASE WHEN NOT opens THEN FLOOR(DATE_DIFF('millisecond', since, moment) / 100.0) END AS tenths,
-        CASE WHEN following IS NOT NULL THEN NULL
-            WHEN has_beginning = 0 OR (alone AND dest NOT IN ('AUTHENTICATED', 'FAILED')) THEN '{unknown}'
+        CASE WHEN following IS NOT NULL OR extent = 0 THEN NULL
+            WHEN extent = 1 OR (alone AND dest NOT IN ('AUTHENTICATED', 'FAILED')) THEN '{unknown}'
             ELSE dest END AS ended
     FROM compared
 )
@@ -156,8 +157,8 @@ WINDOW by_time AS (PARTITION BY user_hash ORDER BY moment, ranked, id)
 CREATE TABLE users AS
 WITH each_user AS (
 SELECT user_hash, MD5_NUMBER(STRING_AGG(CONCAT_WS(CHR(31),
-        symbol, COALESCE(next_node, CHR(29)), COALESCE(reply_node, CHR(29)), COALESCE(recorded_source, CHR(29)),
-        CASE WHEN recorded THEN CONCAT_WS(' ', LENGTH(symbol), LENGTH(next_node), LENGTH(reply_node), LENGTH(recorded_source)) END,
+        symbol, COALESCE(next_node, CHR(29)), COALESCE(reply_node, CHR(29)), COALESCE(known_source, CHR(29)),
+        CASE WHEN recorded THEN CONCAT_WS(' ', LENGTH(symbol), LENGTH(next_node), LENGTH(reply_node), LENGTH(known_source)) END,
         (CASE WHEN error IS NULL THEN 1 ELSE 0 END) + (CASE WHEN opens THEN 2 ELSE 0 END)
         + (CASE WHEN after_sign_in THEN 4 ELSE 0 END) + (CASE WHEN alone THEN 8 ELSE 0 END)
         + (CASE WHEN unattributed THEN 16 ELSE 0 END) + (CASE WHEN recorded THEN 32 ELSE 0 END)
@@ -174,7 +175,7 @@ SELECT user_hash, sequence, user_hash = example AS is_example FROM each_user JOI
 CREATE TABLE sequences AS
 WITH {transitions}, exchanges AS (
     SELECT LPAD(CAST(number AS VARCHAR), 19, '0') AS id, moment, ranked, symbol, error, opens, after_sign_in, alone,
-        unattributed, copies, recorded, CAST(sequence AS VARCHAR) AS sign_in, recorded_source, next_node, reply_node
+        unattributed, copies, recorded, CAST(sequence AS VARCHAR) AS sign_in, known_source, next_node, reply_node
     FROM sorted_exchanges JOIN users USING (user_hash) WHERE is_example
 ), {check}
 SELECT CAST(sign_in AS BIGINT) AS sequence, CAST(id AS BIGINT) AS number, attempt, source, symbol, dest, verdict,
@@ -199,8 +200,8 @@ distinct_steps AS (
 ), from_steps AS (
     SELECT sign_in || ' ' || CAST(step AS VARCHAR) AS id, moment, step AS ranked,
         COALESCE(challenge_name, response, '{unknown}') AS symbol, COALESCE(error, lost) AS error,
-        COALESCE(source = 'START', FALSE) AS opens, FALSE AS after_sign_in, FALSE AS alone,
-        FALSE AS unattributed, copies, TRUE AS recorded, sign_in, COALESCE(source, '{unknown}') AS recorded_source,
+        COALESCE(source = 'START', FALSE) AND NOT {with_tokens} AS opens, {with_tokens} AS after_sign_in, FALSE AS alone,
+        FALSE AS unattributed, copies, TRUE AS recorded, sign_in, COALESCE(source, '{unknown}') AS known_source,
         {reply_node} AS next_node, {reply_node} AS reply_node
     FROM distinct_steps
 )
