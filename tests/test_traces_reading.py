@@ -292,10 +292,12 @@ def test_memory(tmp_path: Path) -> None:
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
-    with pytest.raises(InvalidMemoryLimit, match="memory must be an amount like 700MB, not 'lots'"):
-        TraceFiles(path, memory="lots", folder=room)
-    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
-        TraceFiles(path, threads=0, folder=room)
+    for memory in ("lots", "-1MB", " -1", ""):
+        with pytest.raises(InvalidMemoryLimit, match=f"memory must be an amount like 700MB, not '{memory}'"):
+            TraceFiles(path, memory=memory, folder=room)
+    for threads in (0, -1, 1025, 10**30):
+        with pytest.raises(ValueError, match=f"threads must be from 1 to 1024, not {threads}"):
+            TraceFiles(path, threads=threads, folder=room)
     with (
         pytest.raises(OutOfResources, match="ran out of memory or disk space"),
         TraceFiles(path, memory="1MB", folder=room) as files,

@@ -23,8 +23,9 @@ from authfsm.traces.query import VALIDITY, preparation, prepared_query
 from authfsm.traces.sources import find_files
 
 MEMORY: Final = "550MB"
-"""DuckDB's default memory limit."""
+"""The memory limit of `TraceFiles` by default."""
 
+_MOST_THREADS: Final = 1024
 _ROWS: Final = 10_000
 
 
@@ -50,6 +51,11 @@ def _resource_errors() -> Iterator[None]:
         raise OutOfResources(str(error).partition("\n")[0]) from None
 
 
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> list[Any]:
+    with _resource_errors():
+        return cursor.fetchmany(_ROWS)
+
+
 class TraceFiles:
     """Log files with CloudTrail events or recorded steps; close it after use, or use it in a `with` block.
 
@@ -63,7 +69,7 @@ class TraceFiles:
     Raises:
         UnreadableTraceFile: there is no such file.
         InvalidMemoryLimit: `memory` is not an amount of memory.
-        ValueError: `threads` is less than 1.
+        ValueError: `threads` is not a number from 1 to 1024.
     """
 
     def __init__(
@@ -75,8 +81,10 @@ class TraceFiles:
         validity: int = VALIDITY,
         threads: int | None = None,
     ) -> None:
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads must be at least 1, not {threads}")
+        if threads is not None and not 1 <= threads <= _MOST_THREADS:
+            raise ValueError(f"threads must be from 1 to {_MOST_THREADS}, not {threads}")
+        if memory.lstrip().startswith("-"):  # for DuckDB: no limit
+            raise InvalidMemoryLimit(memory)
         self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)
         """The bytes of all files."""
@@ -132,7 +140,7 @@ class TraceFiles:
             f"SELECT * FROM ({prepared_query(funnel=False)}) WHERE verdict IN ({only})"  # noqa: S608 - our own words
             " ORDER BY sign_in, attempt, moment, ranked, id"
         )
-        while rows := cursor.fetchmany(_ROWS):
+        while rows := _fetched(cursor):
             for id_, sign_in, attempt, at, source, symbol, dest, error, verdict, ended, _ in rows:
                 yield CheckedStep(
                     id=id_ or "", sign_in=sign_in, attempt=int(attempt), at=at, source=source, symbol=symbol,
