@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Final, Protocol, get_args, get_origin
+from typing import Any, BinaryIO, ClassVar, Final, Protocol, get_args, get_origin
 
 import attrs
 import click
@@ -193,6 +193,13 @@ def discard_stdout() -> None:
     Source: the Python documentation, "Note on SIGPIPE", in the module `signal`.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def binary_stdin() -> BinaryIO:
+    """Return standard input as bytes; raise `Failed` if it is closed."""
+    if sys.stdin is None:
+        raise Failed("standard input is closed: name a file, or pipe the text to this command")
+    return sys.stdin.buffer
 
 
 @contextmanager
