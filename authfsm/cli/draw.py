@@ -47,18 +47,14 @@ _REQUIRED: Final = {
 
 _PICTURES: Final = ("svg", "png", "pdf", "dot")
 _FORMATS: Final[dict[str, tuple[str, ...]]] = {
-    "picture": ("svg", "png"),
-    "animated": ("svg",),
-    "engine": ("svg", "png", "pdf", "html"),
-    **dict.fromkeys(("overview", "actions"), _PICTURES),
-    "theme": (*_PICTURES, "mermaid", "plantuml"),
+    "picture": ("svg", "png"), "animated": ("svg",), "engine": ("svg", "png", "pdf", "html"),
+    "overview": _PICTURES, "actions": _PICTURES, "theme": (*_PICTURES, "mermaid", "plantuml"),
     "label": (*_PICTURES, "mermaid", "plantuml", "markdown"),
     **dict.fromkeys(("history", "traffic", "faded"), (*_PICTURES, "mermaid", "plantuml", "markdown", "json")),
     "diff": (*_PICTURES, "mermaid", "plantuml", "markdown", "json", "html"),
 }  # fmt: skip
 """The formats in which an option has an effect, for each option that has none in some format."""
 _SEQUENCE_FORMATS: Final = _FORMATS | {"theme": _PICTURES}
-"""The same with --sequence."""
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")

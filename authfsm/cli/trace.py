@@ -117,12 +117,9 @@ class Trace:
 
 def _copy_of_stdin(folder: str) -> str:
     """Copy standard input to a file, because an archive's directory is at its end, and DuckDB may read a part again."""
-    copy, stream = Path(folder) / "standard input", command.binary_stdin()
-    try:
-        with copy.open("wb") as file:
-            shutil.copyfileobj(stream, file)
-    except OSError as error:
-        raise command.Failed(f"standard input cannot be copied to {copy}: {error.strerror}") from None
+    copy = Path(folder) / "standard input"
+    with command.writing(copy), copy.open("wb") as file:
+        shutil.copyfileobj(command.binary_stdin(), file)
     return str(copy)
 
 
