@@ -403,3 +403,36 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert checked == []
     assert captured.keys() == {"Username"}
     assert [each.name for each in tmp_path.iterdir()] == ["reply.json"]
+
+
+# ---- values that no server can use ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--issuer", "foo"), "--issuer must be an http or https URL, not 'foo'"),
+        (("--issuer", ""), "--issuer must be an http or https URL, not ''"),
+        (("--issuer", "http://a b"), "--issuer must be an http or https URL, not 'http://a b'"),
+        (("--host", ""), "a host must be a name or an address without scheme and port, not ''"),
+        (
+            ("--host", "http://x"),
+            "a host must be a name or an address without scheme and port, not 'http://x'",
+        ),
+        (("--allow-host", "a:1"), "a host must be a name or an address without scheme and port, not 'a:1'"),
+        (("--cors", "x"), "an origin must be scheme://host or scheme://host:port, not 'x'"),
+        (("--cors", ""), "an origin must be scheme://host or scheme://host:port, not ''"),
+        (("--accept", "nonsense"), "accept cannot have nonsense; it can have all, unknown-attributes"),
+        (("--port", "99999"), "99999 is not in the range 0<=x<=65535"),
+        (("--port", "-1"), "-1 is not in the range 0<=x<=65535"),
+    ],
+)
+def test_serve_refuses_wrong_values_before_it_starts(
+    options: tuple[str, ...], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that `serve` cannot use is a usage error that says what is expected; no socket or state file is opened."""
+    monkeypatch.setattr("authfsm.cli.serve.listen", lambda *_: pytest.fail("a socket was opened"))
+    result = run("serve", "--state", str(tmp_path / "state.json"), *options)
+
+    assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
+    assert not list(tmp_path.iterdir())

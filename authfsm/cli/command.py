@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -215,6 +216,12 @@ def refuse_unknown(name: str, value: str | None, known: Collection[str]) -> None
     """Raise `WrongUsage` if the value of an option is not one of the known values."""
     if value is not None and value not in known:
         raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def refuse_no_url(name: str, value: str) -> None:
+    """Raise `WrongUsage` if a value is not an http or https URL."""
+    if not re.fullmatch(r"https?://[^\s/?#]\S*", value):
+        raise WrongUsage(f"{name} must be an http or https URL, not {value!r}")
 
 
 def flag(name: str) -> str:

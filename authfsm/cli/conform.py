@@ -191,8 +191,7 @@ class Conform:
 
 
 def _url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise command.WrongUsage(f"the endpoint must be an http or https URL, not {url!r}")
+    command.refuse_no_url("the endpoint", url)
     return url.rstrip("/")
 
 

@@ -9,9 +9,10 @@ from typing import ClassVar
 
 from attrs import evolve, frozen
 
-from authfsm.cli.command import Failed, option
+from authfsm.cli.command import Failed, WrongUsage, option, refuse_no_url
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import StateFileError
+from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.server.access import ANY_ORIGIN, AccessRules, is_loopback_name
 from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
 from authfsm.local.server.http_server import ListenError, is_loopback, listen, run
@@ -74,6 +75,7 @@ class Serve:
         if self.print_config:
             sys.stdout.write(config_template())
             return 0
+        self._refuse_wrong_values()
         log = Log(sys.stderr)
         with ExitStack() as stack:
             try:
@@ -92,9 +94,18 @@ class Serve:
             run(service, sock, lambda: _announce(service.pool, url, self.state, access))
         return 0
 
+    def _refuse_wrong_values(self) -> None:
+        if self.issuer is not None:
+            refuse_no_url("--issuer", self.issuer)
+        try:
+            AccessRules((self.host, *(self.allow_host or ())), tuple(self.cors or ()))
+            accepted_checks(self.accept or ())
+        except ValueError as error:
+            raise WrongUsage(str(error)) from None
+
     def _access(self, configured: AccessRules) -> AccessRules:
         """Return the hosts and origins that may use the server: those of the configuration and those of the options."""
-        wildcard = self.host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared only
+        wildcard = self.host in {"0.0.0.0", "::"}  # noqa: S104 - compared only
         own = () if wildcard or is_loopback_name(self.host) else (self.host,)
         hosts = (*own, *configured.hosts, *(self.allow_host or ()))
         origins = self.cors or configured.origins
