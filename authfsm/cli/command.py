@@ -218,10 +218,11 @@ def refuse_unknown(name: str, value: str | None, known: Collection[str]) -> None
         raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {value!r}")
 
 
-def refuse_no_url(name: str, value: str) -> None:
-    """Raise `WrongUsage` if a value is not an http or https URL."""
+def http_url(name: str, value: str) -> str:
+    """Return a URL without a slash at its end; raise `WrongUsage` if it is not an http or https URL."""
     if not re.fullmatch(r"https?://[^\s/?#]\S*", value):
         raise WrongUsage(f"{name} must be an http or https URL, not {value!r}")
+    return value.rstrip("/")
 
 
 def flag(name: str) -> str:

@@ -137,10 +137,8 @@ class Draw(PoolOptions):
 
             before, after = map(_settings, self.diff) if self.diff else (None, settings)
             _write(self.html, partial(explorer.page, after, self.engine, before=before))
-        only_a_page = self.html and not self.output
         asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence", "engine"))
-        only_saved = self.save_settings and not self.output and not asks_for_picture
-        if not only_a_page and not only_saved:
+        if self.output or (not self.html and (asks_for_picture or not self.save_settings)):
             self._draw(settings)
         return 0
 

@@ -81,9 +81,7 @@ class Trace:
             raise command.WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             with TemporaryDirectory(prefix="authfsm-") as folder:
-                names = [
-                    _copy_of_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names)
-                ]
+                names = [_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names)]
                 funnel = _funnel(names, self.limit, self.validity, self.memory)
         except traces.InvalidMemoryLimit as error:
             raise command.WrongUsage(str(error)) from None
@@ -115,7 +113,7 @@ class Trace:
             raise command.WrongUsage(str(error)) from None
 
 
-def _copy_of_stdin(folder: str) -> str:
+def _stdin(folder: str) -> str:
     """Copy standard input to a file, because an archive's directory is at its end, and DuckDB may read a part again."""
     copy = Path(folder) / "standard input"
     with command.writing(copy), copy.open("wb") as file:

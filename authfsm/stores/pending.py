@@ -35,6 +35,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.states import State
+from authfsm.protocol.validators import not_text
 from authfsm.stores.store import TAKEN, AsyncStore, Store, WrongStore
 
 if TYPE_CHECKING:
@@ -90,10 +91,8 @@ class StoredFlows(Generic[FlowT, StoreT]):
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
-        plain_type = type(ticket.reveal()) if isinstance(ticket, Secret) else type(ticket)
-        if not issubclass(plain_type, str):
-            kind = plain_type.__name__
-            raise BadField(type(self), "ticket", f"must be text or None, not {kind}")
+        if why := not_text(ticket):
+            raise BadField(type(self), "ticket", why.replace("text", "text or None"))
         return ticket
 
     def _seconds_left(self, flow: FlowT) -> float:
