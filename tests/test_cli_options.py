@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -89,6 +91,43 @@ def test_output_that_cannot_be_written(
     assert ended.value.code == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "authfsm: standard output cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("where", ["socket", "output", "flushed output"])
+def test_a_broken_pipe(where: str, unbuffered: str) -> None:
+    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one."""
+    send = "a, b = socket.socketpair(); b.close(); a.send(b'x'); a.send(b'x')"
+    statements = {"socket": send, "output": "print('x')", "flushed output": "print('x', flush=True)"}
+    program = (
+        "import socket\nfrom authfsm.cli import app, paths\n"
+        f"def run(self):\n    {statements[where]}\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
+    )
+    reader, writer = os.pipe()
+    if where != "socket":
+        os.close(reader)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done_ = subprocess.run(
+        [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, env=environment, check=False
+    )
+
+    message = "authfsm paths: a connection or a file failed: [Errno 32] Broken pipe\n"
+    assert (done_.returncode, done_.stderr.decode()) == (1, message if where == "socket" else "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
+def test_a_full_disk_that_is_not_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another file cannot be written, the message does not say that it is standard output."""
+
+    def fill(_: object) -> int:
+        with Path("/dev/full").open("w", encoding="utf-8") as file:
+            file.write("x")
+        return 0
+
+    monkeypatch.setattr("authfsm.cli.paths.Paths.run", fill)
+    result = run("paths")
+    message = "authfsm paths: a connection or a file failed: [Errno 28] No space left on device\n"
+    assert (result.exit_code, result.stderr) == (1, message)
 
 
 def test_closed_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -113,6 +113,10 @@ def click_command(name: str, options: type[Command]) -> click.Command:
             status = failed.code
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except OSError as error:
+            click.echo()  # raises again if it is standard output that cannot be written
+            print_message(f"authfsm {name}: a connection or a file failed: {error}")
+            status = FAILED
         raise click.exceptions.Exit(status)
 
     paragraphs = (getdoc(options) or "").split("\n\n")  # click wraps each to the width of the terminal

@@ -122,9 +122,8 @@ class Prompt:
         if item.kind == "credential" and not is_json(value):
             raise InvalidInput(self.response, item.name, "must be JSON")
         if item.kind == "lines" and _pairs(value) is None:
-            raise InvalidInput(
-                self.response, item.name, "must be NAME=value, one on each line, each NAME once"
-            )
+            why = "must be NAME=value, one on each line, each NAME once"
+            raise InvalidInput(self.response, item.name, why)
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
