@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 """Returns the present moment, with its time zone."""
 
@@ -28,6 +29,15 @@ def checked_clock(clock: Clock) -> Clock:
         )
     _aware("clock", clock())
     return clock
+
+
+def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = False) -> T:
+    """Return a duration; raise TypeError if it has another type, ValueError if it is not more than 0 (or 0, `or_zero`)."""
+    if not isinstance(value, kind) or not (value > type(value)() or (or_zero and not value)):
+        least = "at least" if or_zero else "more than"
+        error = ValueError if isinstance(value, kind) else TypeError
+        raise error(f"{name} must be {least} 0, of type {getattr(kind, '__name__', kind)}, not {value!r}")
+    return value
 
 
 def _aware(name: str, now: Any) -> datetime:

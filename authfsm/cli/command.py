@@ -33,7 +33,6 @@ STDOUT: Final = Path("-")
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
-_UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
 _DECLARED: Final = "declared"
 _PANEL: Final = "panel"
 _TYPE_SETTINGS: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
@@ -184,9 +183,7 @@ def stdout_checked() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        if error.errno not in _UNWRITABLE or error.filename is not None:
-            raise
-        discard_stdout()
+        discard_stdout()  # every other OSError is caught in `click_command`
         if error.errno != errno.EPIPE:
             print_message(f"authfsm: standard output cannot be written: {error.strerror}")
         sys.exit(FAILED)

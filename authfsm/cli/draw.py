@@ -38,11 +38,8 @@ PICTURE_OPTIONS: Final = (
 """The options that decide what a picture shows or how it looks."""
 
 _REQUIRED: Final = {
-    "faded": ("pool_id", "settings"),
-    "save_settings": ("pool_id", "settings"),
-    "sequence": ("flow", "history"),
-    "animated": ("history",),
-}
+    "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
+}  # fmt: skip
 """The options that an option requires, at least one of them."""
 
 _PICTURES: Final = ("svg", "png", "pdf", "dot")
@@ -54,7 +51,6 @@ _FORMATS: Final[dict[str, tuple[str, ...]]] = {
     "diff": (*_PICTURES, "mermaid", "plantuml", "markdown", "json", "html"),
 }  # fmt: skip
 """The formats in which an option has an effect, for each option that has none in some format."""
-_SEQUENCE_FORMATS: Final = _FORMATS | {"theme": _PICTURES}
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")
@@ -168,12 +164,11 @@ class Draw(PoolOptions):
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
 
     def _refuse_other_formats(self) -> None:
-        """Raise `WrongUsage` if an option has no effect in any of the formats that are written."""
         kind: type[Drawing] = diagrams.SequenceDiagram if self.sequence else diagrams.Diagram
         command.refuse_unknown("format", self.form, (*filter(None, kind.formats), *_BINARY))
         outputs = self.output or ([] if self.html else [command.STDOUT])
         written = {self.form or _form(each) or "svg" for each in outputs} | ({"html"} if self.html else set())
-        for name, formats in (_SEQUENCE_FORMATS if self.sequence else _FORMATS).items():
+        for name, formats in (_FORMATS | ({"theme": _PICTURES} if self.sequence else {})).items():
             if getattr(self, name) and written.isdisjoint(formats):
                 why = f"{command.flag(name)} applies to {', '.join(formats)}, not to {', '.join(sorted(written))}"
                 raise command.WrongUsage(f"{why}: omit it, or choose another format")
@@ -254,7 +249,6 @@ def _settings(path: Path) -> PoolSettings:
 
 
 def _form(output: Path) -> str:
-    """Return the name of the format of a file's suffix; an empty string if no format has it."""
     name = output.name.lower()
     suffix = max((each for each in diagrams.SUFFIXES if name.endswith(each)), key=len, default="")
     return _NAMES.get(suffix, suffix.removeprefix("."))

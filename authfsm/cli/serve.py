@@ -97,8 +97,7 @@ class Serve:
 
     def _access(self, configured: AccessRules) -> AccessRules:
         """Check the options, and return the hosts and origins that they and the configuration allow."""
-        wildcard = self.host in {"0.0.0.0", "::"}  # noqa: S104 - compared only
-        own = () if wildcard or is_loopback_name(self.host) else (self.host,)
+        own = () if self.host in {"0.0.0.0", "::"} or is_loopback_name(self.host) else (self.host,)  # noqa: S104
         hosts = (*own, *configured.hosts, *(self.allow_host or ()))
         try:
             accepted_checks(self.accept or ())

@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import positive
 from authfsm.base.concurrency import after_fork_in_child, call_within
 from authfsm.jwks.claims import BadSignature, KeysUnreachable
 
@@ -64,8 +65,8 @@ class Keys:
     ) -> None:
         self.url = url
         self._fetch = fetch
-        self._interval = interval
-        self._max_age = max_age
+        self._interval = positive("interval", interval, or_zero=True)
+        self._max_age = positive("max_age", max_age, or_zero=True)
         self._ticks = ticks
         self._lock = threading.Lock()
         self._keys: Mapping[str, RSAKey] = {}

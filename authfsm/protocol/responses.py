@@ -123,7 +123,7 @@ class UserAuth(_Start, auth_flow="USER_AUTH"):
     """Start USER_AUTH with a user name: the user chooses a first factor, or the program names the preferred one.
 
     Args:
-        preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN; another name raises BadField.
+        preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
     """
 
     preferred_challenge: str | None = field(default=None, validator=v.is_preferred_if_given)

@@ -27,6 +27,7 @@ from inspect import isawaitable, iscoroutinefunction
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from authfsm.base.clock import positive
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.encryption import keys_for
 from authfsm.drivers.background import in_background
@@ -70,13 +71,13 @@ class StoredFlows(Generic[FlowT, StoreT]):
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
         key = wrapped_keys(key)
-        if turn_lifetime <= timedelta(0):
-            raise ValueError("turn_lifetime must be more than 0")
+        if not isinstance(cognito, BaseCognito) or not callable(getattr(store, "take", None)):
+            raise TypeError(f"cognito must be a driver, store a store, not {type(cognito)} and {type(store)}")
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
         self.cognito = cognito
         self.store = store
-        self.turn_lifetime = turn_lifetime
+        self.turn_lifetime = positive("turn_lifetime", turn_lifetime, timedelta)
         self._key = key
 
     def __repr__(self) -> str:
