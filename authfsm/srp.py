@@ -104,7 +104,7 @@ def pool_name(pool_id: str) -> str:
     """
     # "[\w-]+_[0-9a-zA-Z]+" -- AWS API reference, UserPoolId. The name is hashed: a space or newline behind it would
     # make every password wrong.
-    match = re.fullmatch(r"[A-Za-z0-9-]+_([A-Za-z0-9]+)", pool_id)
+    match = re.fullmatch(r"[A-Za-z0-9-]+_([A-Za-z0-9]+)", pool_id) if isinstance(pool_id, str) else None
     if match is None:
         raise ValueError(f"a pool id looks like eu-west-1_AbCdEfGhI, not like {pool_id!r}")
     return match.group(1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -977,9 +978,18 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     with pytest.raises(ValueError, match="preferred_challenge is for USER_AUTH, not for USER_SRP_AUTH"):
         cognito.sign_in("ada", PASSWORD, preferred_challenge="WEB_AUTHN")
     given: dict[str, Any] = {"client_id": pool.client_id}
-    for name, wrong in (("client_id", None), ("session_lifetime", 5), ("device", "x")):
+    for name, wrong in (("client_id", None), ("device", "x")):
         with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
             Cognito(cognito.client, **{**given, name: wrong})
+    lifetimes: Any = {TypeError: (5, None), ValueError: (timedelta(0), timedelta(-1))}
+    for error, values in lifetimes.items():
+        for each in values:
+            with pytest.raises(error, match="session_lifetime must be more than 0, of type timedelta, not"):
+                Cognito(cognito.client, **given, session_lifetime=each)
+    ids: Any = (123, "x", b"eu-west-1_A", ["eu-west-1_A"])
+    for each in ids:
+        with pytest.raises(ValueError, match="a pool id looks like eu-west-1_AbCdEfGhI"):
+            Cognito(cognito.client, **given, pool_id=each)
     with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
         send_request(
             cognito.client.admin_update_user_attributes,

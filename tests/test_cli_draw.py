@@ -18,9 +18,12 @@ from click.testing import CliRunner, Result
 
 from authfsm import history_to_json
 from authfsm.cli import app
+from authfsm.cli import draw as draw_
 from authfsm.cli import pool_descriptions as describing_
-from authfsm.diagrams import DARK, FORMATS, LIGHT, render
+from authfsm.core.history import history_from_json
+from authfsm.diagrams import DARK, FORMATS, LIGHT, diagram, render
 from authfsm.local import LocalPool
+from authfsm.settings import PoolSettings
 
 PASSWORD = "Correct-Horse-1"
 
@@ -212,7 +215,7 @@ def test_a_picture_for_light_and_dark_pages() -> None:
         ("alt", "Amazon Cognito sign-in: REFRESH_TOKEN"),
         ("src", "flow-light.svg"),
     ]
-    one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture writes .svg or .png")
+    one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture applies to svg, png, not to pdf")
     one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
 
 
@@ -231,8 +234,70 @@ def test_a_picture_that_moves(steps: str) -> None:
     ]
     assert draw("--history", "one.jsonl", "--animated").exit_code == 0
     assert "@keyframes" in Path("history.svg").read_text("utf-8")
-    one_line(draw("--history", "one.jsonl", "--animated", "-o", "walk.png"), 2, "--animated writes .svg")
+    one_line(
+        draw("--history", "one.jsonl", "--animated", "-o", "walk.png"),
+        2,
+        "--animated applies to svg, not to png",
+    )
     one_line(draw("--animated"), 2, "--animated requires --history")
+
+
+@pytest.mark.parametrize(
+    "name", ["overview", "actions", "theme", "label", "history", "traffic", "faded", "diff"]
+)
+def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> None:
+    """A format is in an option's row of the table exactly if the option changes a diagram in that format."""
+    history = history_from_json(steps)
+    no_mfa, mfa = PoolSettings(mfa_configuration="OFF"), PoolSettings(mfa_configuration="ON")
+    used: dict[str, Any] = {
+        "theme": DARK, "labels": {"AUTHENTICATED": "Done"}, "traffic": [history], "difference": (mfa, no_mfa),
+        "history": history,
+    }  # fmt: skip
+    argument = {"label": "labels", "diff": "difference"}.get(name, name)
+    others: dict[str, Any] = {"failures": name == "actions", "flow": "USER_SRP_AUTH"}
+    without = diagram(**others, settings=no_mfa if name in {"faded", "diff"} else None)
+    settings: dict[str, Any] = {"settings": no_mfa} if name == "faded" else {}
+    with_option = diagram(**others, **settings, **{argument: used.get(argument, True)})
+    texts = FORMATS.keys() - {"", "svg"}
+
+    changed = {each for each in texts if format(with_option, each) != format(without, each)}
+    assert changed == texts & set(draw_._FORMATS[name])
+
+
+@pytest.mark.parametrize(
+    ("options", "applies_to", "written"),
+    [
+        ("--theme dark --format json", "svg, png, pdf, dot, mermaid, plantuml", "json"),
+        ("--theme dark -o a.MD -o a.json", "svg, png, pdf, dot, mermaid, plantuml", "json, markdown"),
+        ("--theme dark --sequence --flow USER_SRP_AUTH -o a.puml", "svg, png, pdf, dot", "plantuml"),
+        ("--engine dot --format mermaid", "svg, png, pdf, html", "mermaid"),
+        (
+            "--label SMS_MFA=Code -o a.xstate.json",
+            "svg, png, pdf, dot, mermaid, plantuml, markdown",
+            "xstate",
+        ),
+        ("--overview -o a.mermaid", "svg, png, pdf, dot", "mermaid"),
+        ("--actions -o - -f markdown", "svg, png, pdf, dot", "markdown"),
+        ("--history one.jsonl -o a.scxml", "svg, png, pdf, dot, mermaid, plantuml, markdown, json", "scxml"),
+        ("--html a.html --theme dark -o a.json", "svg, png, pdf, dot, mermaid, plantuml", "html, json"),
+        ("--picture -f dot", "svg, png", "dot"),
+    ],
+)
+def test_an_option_without_effect_in_the_format(
+    options: str, applies_to: str, written: str, steps: str
+) -> None:
+    """An option without effect in every written format is a usage error that lists its formats; nothing is written."""
+    Path("one.jsonl").write_text(steps, encoding="utf-8")
+    words = (f"applies to {applies_to}, not to {written}: omit it, or choose another format",)
+    one_line(draw(*options.split()), 2, options.split()[options.count("--html") * 2], *words)
+    assert [each.name for each in Path().iterdir()] == ["one.jsonl"]
+
+
+def test_an_option_with_effect_in_one_of_the_formats() -> None:
+    """An option may be used if it has an effect in one of the written formats, or on the page."""
+    assert draw("--theme", "dark", "-o", "a.gv", "-o", "a.json", "--flow", "REFRESH_TOKEN").exit_code == 0
+    engine = ("--engine", "graphviz-pure", "--html", "a.html", "-o", "a.mmd")
+    assert draw(*engine, "--flow", "REFRESH_TOKEN").exit_code == 0
 
 
 # ---- a pool of yours --------------------------------------------------------------------------------------------

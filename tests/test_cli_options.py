@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -89,6 +91,43 @@ def test_output_that_cannot_be_written(
     assert ended.value.code == 1
     last = capsys.readouterr().err.splitlines()[-1]
     assert last == "authfsm: standard output cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("where", ["socket", "output", "flushed output"])
+def test_a_broken_pipe(where: str, unbuffered: str) -> None:
+    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one."""
+    send = "a, b = socket.socketpair(); b.close(); a.send(b'x'); a.send(b'x')"
+    statements = {"socket": send, "output": "print('x')", "flushed output": "print('x', flush=True)"}
+    program = (
+        "import socket\nfrom authfsm.cli import app, paths\n"
+        f"def run(self):\n    {statements[where]}\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
+    )
+    reader, writer = os.pipe()
+    if where != "socket":
+        os.close(reader)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    done_ = subprocess.run(
+        [sys.executable, "-c", program], stdout=writer, stderr=subprocess.PIPE, env=environment, check=False
+    )
+
+    message = "authfsm paths: a connection or a file failed: [Errno 32] Broken pipe\n"
+    assert (done_.returncode, done_.stderr.decode()) == (1, message if where == "socket" else "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
+def test_a_full_disk_that_is_not_the_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If another file cannot be written, the message does not say that it is standard output."""
+
+    def fill(_: object) -> int:
+        with Path("/dev/full").open("w", encoding="utf-8") as file:
+            file.write("x")
+        return 0
+
+    monkeypatch.setattr("authfsm.cli.paths.Paths.run", fill)
+    result = run("paths")
+    message = "authfsm paths: a connection or a file failed: [Errno 28] No space left on device\n"
+    assert (result.exit_code, result.stderr) == (1, message)
 
 
 def test_closed_output(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -403,3 +442,36 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert checked == []
     assert captured.keys() == {"Username"}
     assert [each.name for each in tmp_path.iterdir()] == ["reply.json"]
+
+
+# ---- values that no server can use ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--issuer", "foo"), "--issuer must be an http or https URL, not 'foo'"),
+        (("--issuer", ""), "--issuer must be an http or https URL, not ''"),
+        (("--issuer", "http://a b"), "--issuer must be an http or https URL, not 'http://a b'"),
+        (("--host", ""), "a host must be a name or an address without scheme and port, not ''"),
+        (
+            ("--host", "http://x"),
+            "a host must be a name or an address without scheme and port, not 'http://x'",
+        ),
+        (("--allow-host", "a:1"), "a host must be a name or an address without scheme and port, not 'a:1'"),
+        (("--cors", "x"), "an origin must be scheme://host or scheme://host:port, not 'x'"),
+        (("--cors", ""), "an origin must be scheme://host or scheme://host:port, not ''"),
+        (("--accept", "nonsense"), "accept cannot have nonsense; it can have all, unknown-attributes"),
+        (("--port", "99999"), "99999 is not in the range 0<=x<=65535"),
+        (("--port", "-1"), "-1 is not in the range 0<=x<=65535"),
+    ],
+)
+def test_serve_refuses_wrong_values_before_it_starts(
+    options: tuple[str, ...], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value that `serve` cannot use is a usage error that says what is expected; no socket or state file is opened."""
+    monkeypatch.setattr("authfsm.cli.serve.listen", lambda *_: pytest.fail("a socket was opened"))
+    result = run("serve", "--state", str(tmp_path / "state.json"), *options)
+
+    assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
+    assert not list(tmp_path.iterdir())

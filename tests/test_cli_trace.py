@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlglot
 from click.testing import CliRunner
 
-from authfsm.cli import app
+from authfsm.cli import app, command
 from authfsm.traces import sql
 
 TODAY = "HIDDEN_DUE_TO_SECURITY_REASONS"
@@ -18,9 +22,9 @@ ASKED = {"challengeName": "SMS_MFA", "challengeParameters": TODAY, "session": TO
 TOKENS = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
 
 
-def run(*args: str) -> Any:
+def run(*args: str, stdin: bytes | None = None) -> Any:
     """Run the command in a wide terminal."""
-    return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    return CliRunner().invoke(app, ["trace", *args], input=stdin, env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
 def event(number: int, name: str, parameters: dict[str, str], reply: dict[str, Any]) -> str:
@@ -101,6 +105,33 @@ def test_an_illegal_step(illegal: Path) -> None:
         "2026-03-01 10:00:10 event-1 SMS_MFA accepts SMS_MFA; not SOFTWARE_TOKEN_MFA",
         "illegal steps: 1",
     ]
+
+
+def test_standard_input(legal: Path, illegal: Path) -> None:
+    """`-` is standard input, in each format and compression that files may have, also beside files."""
+    text = legal.read_bytes()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("events.jsonl", text)
+    whole = json.dumps({"Records": [json.loads(BEGUN), json.loads(LEGAL)]}, indent=2).encode("utf-16")
+
+    for each in (text, gzip.compress(text), archive.getvalue(), whole):
+        result = run("-", "--json", stdin=each)
+        assert (result.exit_code, json.loads(result.stdout)["steps"]) == (0, 2), result.output
+    both = run("-", str(illegal), "-", "--json", stdin=text)
+    assert json.loads(both.stdout)["read"]["files"] == 2
+
+
+def test_standard_input_that_cannot_be_read(legal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard input that is empty, or not text of any kind, is named in the output; if it is closed, an error says so."""
+    empty = run("-", stdin=b"")
+    assert (empty.exit_code, "standard input is empty" in empty.stdout) == (1, True)
+    cut = run("-", stdin=gzip.compress(legal.read_bytes())[:-20])
+    assert (cut.exit_code, "standard input ends in the middle" in cut.stdout) == (1, True)
+
+    monkeypatch.setattr(command, "sys", SimpleNamespace(stdin=None))
+    with pytest.raises(command.Failed, match="standard input is closed"):
+        command.binary_stdin()
 
 
 def test_a_limit(illegal: Path) -> None:

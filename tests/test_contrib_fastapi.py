@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field
 from botocore.exceptions import EndpointConnectionError
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
@@ -136,7 +136,7 @@ def test_a_code_and_a_wrong_one(site: Site) -> None:
     assert (status, wrong["action"]) == (422, "TRY_AGAIN")
     again = {"step": wrong["step"]}
     status, wrong = site.post("/challenge", response="code", code="letters", **again)
-    assert (status, wrong["message"], wrong["field"]) == (422, "A code has only digits.", "code")
+    assert (status, wrong["detail"], wrong["field"]) == (422, "A code has only digits.", "code")
     code = site.pool.outbox.code_for("ada")
     assert site.post("/challenge", response="code", code=code, step=shown["step"])[0] == 409
     status, shown = site.post("/challenge", response="code", code=code, **again)
@@ -526,3 +526,42 @@ def test_invalid_bodies(site: Site) -> None:
     assert site.post("/challenge", response="code", code="1", step="earlier")[0] == 409
     site.clock.advance(timedelta(minutes=4).total_seconds())
     assert site.post("/challenge", response="code", code="1")[0] == 401
+
+
+def test_errors_have_one_shape(site: Site) -> None:
+    """Each error, of a route, of a dependency or of FastAPI, has a sentence as `detail`, and nothing undocumented."""
+    browser, other = site.browser, TestClient(site.app, base_url=ORIGIN)
+    replies = [
+        browser.post("/auth/sign-in", content=b"x" * (LARGEST + 1)), browser.post("/auth/sign-in", content=b"["),
+        browser.post("/auth/sign-in", json={"username": ""}), browser.post("/auth/challenge", json={}),
+        browser.get("/me"), browser.get("/me", headers={"Authorization": "Bearer x"}), other.post("/auth/sign-out"),
+        browser.get("/auth/nothing"), browser.get("/auth/sign-in"), browser.get("/auth/challenge"),
+        browser.post("/auth/sign-in", json={"username": "ada", "password": "wrong"}),
+    ]  # fmt: skip
+    site.sign_in("ada")
+    replies.append(browser.post("/auth/challenge", json={"response": "code", "code": "x"}))
+    api = site.app.openapi()["paths"]
+    [schema] = {
+        json.dumps(operation["responses"]["default"]["content"]["application/json"]["schema"])
+        for path, operations in api.items()
+        if path.startswith("/auth")
+        for operation in operations.values()
+    }
+    documented = json.loads(schema)
+    assert documented["required"] == ["detail"]
+    for reply in replies:
+        assert 400 <= reply.status_code < 500
+        assert isinstance(reply.json()["detail"], str), reply.text
+        assert reply.json().keys() <= documented["properties"].keys()
+    assert set().union(*(reply.json() for reply in replies)) == {"detail", "action", "field", "step"}
+
+
+def test_the_application_handles_errors_of_dependencies(site: Site) -> None:
+    """The application's own handler of HTTPException makes the reply if a dependency refuses the request."""
+
+    @site.app.exception_handler(HTTPException)
+    def handle(_: Any, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"error": error.detail}, error.status_code)
+
+    assert site.get("/me") == (401, {"error": "You are not signed in. Sign in, then try again."})
+    assert site.post("/challenge")[1].keys() == {"detail", "action"}

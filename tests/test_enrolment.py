@@ -24,7 +24,7 @@ from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import BadField, OperatorError
-from authfsm.protocol.replies import MfaSetup
+from authfsm.protocol.replies import MfaSetup, SmsMfa
 from authfsm.protocol.states import State
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -260,6 +260,11 @@ def test_a_user_scans_it_during_sign_in(signing_key: RSAKey) -> None:
     assert isinstance(flow.challenge, MfaSetup)
     with pytest.raises(BadField, match="is not known yet"):
         Enrolment.of(flow.challenge, issuer="Example")
+    other: Any
+    for other in (SmsMfa(name="SMS_MFA"), None, "MFA_SETUP"):
+        why = f"is not known yet in {type(other).__name__}: answer MfaSetup by AssociateSoftwareToken"
+        with pytest.raises(BadField, match=why):
+            Enrolment.of(other, issuer="Example")
 
     flow.answer(r.AssociateSoftwareToken())
     assert isinstance(flow.challenge, MfaSetup)

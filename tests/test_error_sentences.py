@@ -122,7 +122,9 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "The password must not be empty.": lambda: authfsm.response("password"),
     "The password must be text that UTF-8 can encode.": lambda: r.Password("\ud800"),
     "The credential must be JSON.": lambda: authfsm.response("credential", credential="{"),
-    "The fields must be NAME=value, one on each line.": lambda: authfsm.response("raw_answer", fields="x"),
+    "The fields must be NAME=value, one on each line, each NAME once.": lambda: authfsm.response(
+        "raw_answer", fields="x"
+    ),
     "A code has only digits.": lambda: r.Code("x"),
     "A code of the authenticator app is six digits.": lambda: r.VerifySoftwareToken("1"),
     "An e-mail address looks like name@example.com.": lambda: r.SetUpEmail("x"),

@@ -835,6 +835,14 @@ class TestMaking:
             ({"client_id": ""}, "client_id is required"),
             ({"client_id": []}, "client_id is required"),
             ({"client_id": ["x", ""]}, "client_id is required"),
+            ({"client_id": ["x", 5]}, "client_id is required"),
+            ({"client_id": 5}, "client_id is required"),
+            ({"client_id": None}, "client_id is required"),
+            ({"pool_id": 5}, "a pool id looks like eu-west-1_AbCdEfGhI, not like 5"),
+            ({"pool_id": None}, "a pool id looks like"),
+            ({"leeway": -1}, "leeway must be at least 0"),
+            ({"interval": -0.5}, "interval must be at least 0"),
+            ({"max_age": float("nan")}, "max_age must be at least 0"),
             ({"issuer": "http://cognito.example.com"}, "https"),
             ({"issuer": "http://127.0.0.1.example.com"}, "https"),
             ({"issuer": "ftp://127.0.0.1"}, "https"),
@@ -847,6 +855,13 @@ class TestMaking:
         """Invalid arguments raise ValueError, for example no client or an unprotected URL."""
         with pytest.raises(ValueError, match=why):
             Verifier(**{"pool_id": POOL, "client_id": CLIENT, **wrong})
+
+    @pytest.mark.parametrize("name", ["leeway", "interval", "max_age"])
+    @pytest.mark.parametrize("wrong", ["1", None, timedelta(1)])
+    def test_durations_are_numbers(self, name: str, wrong: Any) -> None:
+        """A duration of another type raises TypeError, which says what it must be."""
+        with pytest.raises(TypeError, match=f"{name} must be at least 0, of type int | float, not"):
+            Verifier(POOL, CLIENT, **{name: wrong})
 
     def test_an_own_fetch_may_use_any_url(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """With its own fetch, an application may use plain HTTP, in a private network for example."""

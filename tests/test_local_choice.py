@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, Manual
 from authfsm.local.signin.choice import sign_up_session
 from authfsm.local.state.users import Status
 from authfsm.protocol import responses as r
-from authfsm.protocol.errors import RefusedUser
+from authfsm.protocol.errors import BadField, RefusedUser
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
@@ -121,6 +122,22 @@ class TestAvailableChallenges:
 
         assert reply["ChallengeName"] == "SELECT_CHALLENGE"
         assert reply["AvailableChallenges"] == ["EMAIL_OTP", *PASSWORDS]
+
+    @pytest.mark.parametrize("preferred", ["NONSENSE", "SMS_MFA", "email_otp", "", 5, ["EMAIL_OTP"]])
+    @pytest.mark.parametrize("password", [None, PASSWORD])
+    def test_the_client_refuses_an_unknown_preference(
+        self, pool_of: PoolOf, preferred: Any, password: str | None
+    ) -> None:
+        """A preferred challenge that does not exist is a BadField with the valid names; nothing is sent."""
+        pool, every = pool_of(), ("PASSWORD_SRP", "PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
+        why = f"preferred_challenge must be one of {', '.join(every)}, not {preferred!r}"
+        cognito = pool.cognito()
+        with pytest.raises(BadField, match=re.escape(f"UserAuth.{why}")) as refused_:
+            cognito.sign_in("ada", password, flow="USER_AUTH", preferred_challenge=preferred)
+        flow: Any = refused_.value.flow
+        assert not flow.history
+        for name in every:
+            assert r.UserAuth("ada", name).preferred_challenge == name
 
     def test_a_preference_needs_its_own_secret(self, pool_of: PoolOf) -> None:
         """A password beside another preference, or without one, is ignored."""

@@ -74,6 +74,17 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
             form.answer({"fields": junk})
 
 
+@pytest.mark.parametrize("lines", ["HINT=no\nHINT=yes", "HINT=no\n HINT =no", "A=1\nHINT=\nHINT="])
+def test_a_name_that_occurs_twice(recording: SignInRecording, lines: str) -> None:
+    """A NAME on two lines is an error for the user, instead of the second value; the message has no value."""
+    at_challenge(recording, OtherChallenge(name="RIDDLE", session=Secret("s")))
+    [form] = prompts_for(recording.flow)
+
+    with pytest.raises(InvalidInput) as refused:
+        form.answer({"fields": lines})
+    assert refused.value.for_person() == "The fields must be NAME=value, one on each line, each NAME once."
+
+
 def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     """If e-mail can be set up, the form offers it after the authenticator app."""
     at_challenge(

@@ -193,7 +193,7 @@ def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -
     ]
     for reply, (_, text) in zip((begun, refused, ended), replies, strict=True):
         assert set(re.findall(r'[{ ]"(\w+)": ', text)) - {"title", "prompts"} <= set(reply.json())
-        for name in ("state", "signed_in", "message", "action"):
+        for name in ("state", "signed_in", "detail", "action"):
             assert name not in text or f'"{name}": {json.dumps(reply.json()[name])}' in text
 
 

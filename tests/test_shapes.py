@@ -38,6 +38,7 @@ MAPS: Final = ("client_metadata", "attributes")
 OPTIONAL: Final[Mapping[str, Any]] = {
     "client_metadata": {"a": "b"},
     "max_age": 60,
+    "preferred_challenge": "EMAIL_OTP",
     "direct": False,
     "remembered": True,
     "attributes": {"name": "Ada"},

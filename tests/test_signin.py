@@ -801,6 +801,17 @@ def test_an_unreadable_token_is_no_name(token: str) -> None:
     assert name is None or isinstance(name, str)
 
 
+def test_tokens_need_an_access_token() -> None:
+    """Tokens take the access token as text or as a Secret; anything else is a TypeError without the value."""
+    plain: Any = "e30.e30.x"
+    assert Tokens(access_token=plain) == Tokens(access_token=Secret(plain))
+    wrong: Any
+    for wrong in (None, 512634, b"e30", [plain]):
+        with pytest.raises(TypeError, match="access_token must be text, not of type") as refused:
+            Tokens(access_token=wrong)
+        assert str(wrong) not in str(refused.value).replace("NoneType", "")
+
+
 def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
     """A session with NewDeviceMetadata is refreshed with its DEVICE_KEY, confirmed or not."""
     signin = standing(State.START)

@@ -249,6 +249,17 @@ def test_invalid_settings_are_refused(place: Place) -> None:
         place.elsewhere(key="no key").put(place.sign_in())
     with pytest.raises(ValueError, match="turn_lifetime must be more than 0"):
         place.elsewhere(turn_lifetime=timedelta(0))
+    wrong: Any
+    for wrong in (None, 5, "x"):
+        with pytest.raises(TypeError, match="turn_lifetime must be more than 0, of type timedelta, not"):
+            place.elsewhere(turn_lifetime=wrong)
+        with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
+            PendingSignIns(place.pool.cognito(), wrong, new_key())
+        with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
+            PendingSignIns(wrong, place.store, new_key())
+    for wrong, error in ((None, TypeError), ("1", TypeError), (0, ValueError), (-1.5, ValueError)):
+        with pytest.raises(error, match="timeout must be more than 0, of type"):
+            RedisStore(wrong, timeout=wrong)
 
 
 def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> None:

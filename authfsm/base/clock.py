@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeVar
 
 if sys.version_info >= (3, 11):
     time_from_iso = datetime.fromisoformat
@@ -18,6 +18,7 @@ else:  # Python 3.10 itself reads neither Z nor +0200
     from backports.datetime_fromisoformat import datetime_fromisoformat as time_from_iso  # noqa: F401 - for others
 """Returns the `datetime` in a text in ISO 8601, with offsets to the second; raises ValueError for other text."""
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 """Returns the present moment, with its time zone."""
 
@@ -34,6 +35,15 @@ def checked_clock(clock: Clock) -> Clock:
         raise TypeError(f"clock must be a function that returns a datetime, not of type {kind}")
     _aware("clock", clock())
     return clock
+
+
+def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = False) -> T:
+    """Return a duration; raise TypeError if it has another type, ValueError if it is not more than 0 (or 0, `or_zero`)."""
+    if not isinstance(value, kind) or not (value > type(value)() or (or_zero and not value)):
+        least = "at least" if or_zero else "more than"
+        error = ValueError if isinstance(value, kind) else TypeError
+        raise error(f"{name} must be {least} 0, of type {getattr(kind, '__name__', kind)}, not {value!r}")
+    return value
 
 
 def _aware(name: str, now: Any) -> datetime:

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import STDOUT, Failed, WrongUsage, argument, option, print_message
+from authfsm.cli.command import STDOUT, Failed, WrongUsage, argument, binary_stdin, option, print_message
 from authfsm.traces.anonymiser import UnreadableDocument, anonymise
 
 _LARGEST: Final = 64 * 1024 * 1024
@@ -68,10 +68,8 @@ class Capture:
 
 
 def _read(name: str) -> str:
-    if name == "-" and sys.stdin is None:
-        raise Failed("standard input is closed: name a file, or pipe the text to this command")
     if name == "-":
-        data = sys.stdin.buffer.read(_LARGEST + 1)
+        data = binary_stdin().read(_LARGEST + 1)
     else:
         with Path(name).open("rb") as file:
             data = file.read(_LARGEST + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
 from types import NoneType
-from typing import Any, ClassVar, Final, Protocol, get_args, get_origin
+from typing import Any, BinaryIO, ClassVar, Final, Protocol, get_args, get_origin
 
 import attrs
 import click
@@ -32,7 +33,6 @@ STDOUT: Final = Path("-")
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
 
-_UNWRITABLE: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
 _DECLARED: Final = "declared"
 _PANEL: Final = "panel"
 _TYPE_SETTINGS: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
@@ -112,6 +112,10 @@ def click_command(name: str, options: type[Command]) -> click.Command:
             status = failed.code
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except OSError as error:
+            click.echo()  # raises again if it is standard output that cannot be written
+            print_message(f"authfsm {name}: a connection or a file failed: {error}")
+            status = FAILED
         raise click.exceptions.Exit(status)
 
     paragraphs = (getdoc(options) or "").split("\n\n")  # click wraps each to the width of the terminal
@@ -179,9 +183,7 @@ def stdout_checked() -> Iterator[None]:
         finally:
             sys.stdout.flush()
     except OSError as error:
-        if error.errno not in _UNWRITABLE or error.filename is not None:
-            raise
-        discard_stdout()
+        discard_stdout()  # every other OSError is caught in `click_command`
         if error.errno != errno.EPIPE:
             print_message(f"authfsm: standard output cannot be written: {error.strerror}")
         sys.exit(FAILED)
@@ -193,6 +195,13 @@ def discard_stdout() -> None:
     Source: the Python documentation, "Note on SIGPIPE", in the module `signal`.
     """
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def binary_stdin() -> BinaryIO:
+    """Return standard input as bytes; raise `Failed` if it is closed."""
+    if sys.stdin is None:
+        raise Failed("standard input is closed: name a file, or pipe the text to this command")
+    return sys.stdin.buffer
 
 
 @contextmanager
@@ -208,6 +217,13 @@ def refuse_unknown(name: str, value: str | None, known: Collection[str]) -> None
     """Raise `WrongUsage` if the value of an option is not one of the known values."""
     if value is not None and value not in known:
         raise WrongUsage(f"--{name} must be one of {', '.join(known)}, not {value!r}")
+
+
+def http_url(name: str, value: str) -> str:
+    """Return a URL without a slash at its end; raise `WrongUsage` if it is not an http or https URL."""
+    if not re.fullmatch(r"https?://[^\s/?#]\S*", value):
+        raise WrongUsage(f"{name} must be an http or https URL, not {value!r}")
+    return value.rstrip("/")
 
 
 def flag(name: str) -> str:

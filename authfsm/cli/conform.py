@@ -151,7 +151,7 @@ class Conform:
 
     def _columns(self) -> list[tuple[str, str | None]]:
         if self.endpoint_url:
-            return [(self.endpoint_url, _url(self.endpoint_url))]
+            return [(self.endpoint_url, command.http_url("the endpoint", self.endpoint_url))]
         if not self.compare:
             return [(f"authfsm {version('authfsm')}", None)]
         columns: list[tuple[str, str | None]] = []
@@ -159,7 +159,7 @@ class Conform:
             name, equals, url = each.partition("=")
             if not name or not equals:
                 raise command.WrongUsage(f"--compare must be NAME=URL, not {each!r}")
-            columns.append((name, None if url == LOCAL else _url(url)))
+            columns.append((name, None if url == LOCAL else command.http_url("the endpoint", url)))
         if len({name for name, _ in columns}) < len(columns):
             raise command.WrongUsage("each --compare must have a different NAME")
         return columns
@@ -194,12 +194,6 @@ class Conform:
         if self.pool_id:
             return pool_providers.ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
         return pool_providers.ApiPoolProvider(api, inbox)
-
-
-def _url(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise command.WrongUsage(f"the endpoint must be an http or https URL, not {url!r}")
-    return url.rstrip("/")
 
 
 def _credentials(profile: str | None) -> tuple[str, str, str | None]:

@@ -28,6 +28,7 @@ Read = TypeVar("Read")
 _SUFFIXES: Final = {
     "mermaid": ".mmd", "plantuml": ".puml", "markdown": ".md", "xstate": ".xstate.json", "xstate-module": ".xstate.js",
 }  # fmt: skip
+_NAMES: Final = {".gv": "dot", **{suffix: name for name, suffix in _SUFFIXES.items()}}
 _BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pdf": Drawing.pdf}
 
 PICTURE_OPTIONS: Final = (
@@ -37,12 +38,19 @@ PICTURE_OPTIONS: Final = (
 """The options that decide what a picture shows or how it looks."""
 
 _REQUIRED: Final = {
-    "faded": ("pool_id", "settings"),
-    "save_settings": ("pool_id", "settings"),
-    "sequence": ("flow", "history"),
-    "animated": ("history",),
-}
+    "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
+}  # fmt: skip
 """The options that an option requires, at least one of them."""
+
+_PICTURES: Final = ("svg", "png", "pdf", "dot")
+_FORMATS: Final[dict[str, tuple[str, ...]]] = {
+    "picture": ("svg", "png"), "animated": ("svg",), "engine": ("svg", "png", "pdf", "html"),
+    "overview": _PICTURES, "actions": _PICTURES, "theme": (*_PICTURES, "mermaid", "plantuml"),
+    "label": (*_PICTURES, "mermaid", "plantuml", "markdown"),
+    **dict.fromkeys(("history", "traffic", "faded"), (*_PICTURES, "mermaid", "plantuml", "markdown", "json")),
+    "diff": (*_PICTURES, "mermaid", "plantuml", "markdown", "json", "html"),
+}  # fmt: skip
+"""The formats in which an option has an effect, for each option that has none in some format."""
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")
@@ -105,7 +113,7 @@ class Draw(PoolOptions):
     )
     faded: bool = pool_option("Also draw, faded, the transitions that the settings exclude.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
-    animated: bool = _output("Let the steps of --history appear one after another (SVG).", default=False)
+    animated: bool = _output("Let the steps of --history appear one after another.", default=False)
     picture: bool = _output(
         "Write a light and a dark version, and with --animated a still one; print a <picture> element that selects one.",
         default=False,
@@ -125,10 +133,8 @@ class Draw(PoolOptions):
 
             before, after = map(_settings, self.diff) if self.diff else (None, settings)
             _write(self.html, partial(explorer.page, after, self.engine, before=before))
-        only_a_page = self.html and not self.output
-        asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence"))
-        only_saved = self.save_settings and not self.output and not asks_for_picture
-        if not only_a_page and not only_saved:
+        asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence", "engine"))
+        if self.output or (not self.html and (asks_for_picture or not self.save_settings)):
             self._draw(settings)
         return 0
 
@@ -150,11 +156,22 @@ class Draw(PoolOptions):
         elif self.sequence:
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label", "picture"}
             command.refuse_unused(self, unused, "--sequence, which shows messages")
+        self._refuse_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
         command.refuse_unknown("engine", self.engine, ENGINES)
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
+
+    def _refuse_other_formats(self) -> None:
+        kind: type[Drawing] = diagrams.SequenceDiagram if self.sequence else diagrams.Diagram
+        command.refuse_unknown("format", self.form, (*filter(None, kind.formats), *_BINARY))
+        outputs = self.output or ([] if self.html else [command.STDOUT])
+        written = {self.form or _form(each) or "svg" for each in outputs} | ({"html"} if self.html else set())
+        for name, formats in (_FORMATS | ({"theme": _PICTURES} if self.sequence else {})).items():
+            if getattr(self, name) and written.isdisjoint(formats):
+                why = f"{command.flag(name)} applies to {', '.join(formats)}, not to {', '.join(sorted(written))}"
+                raise command.WrongUsage(f"{why}: omit it, or choose another format")
 
     def _default(self, suffix: str) -> list[Path]:
         """Return the file that is written if no option names one."""
@@ -194,12 +211,11 @@ class Draw(PoolOptions):
             drawn = self._drawing(settings)
         except CallerError as error:
             raise command.WrongUsage(str(error)) from None
-        command.refuse_unknown("format", self.form, (*filter(None, drawn.formats), *_BINARY))
         form_suffix = _SUFFIXES.get(self.form or "", f".{self.form or 'svg'}")
         for output in self.output or self._default(form_suffix):
-            self._refuse_other_suffix(drawn, output, form_suffix)
-            if self.animated and (self.form or output.suffix or ".svg").removeprefix(".") != "svg":
-                raise command.WrongUsage(f"--animated writes .svg, not {output}")
+            if self.form and _form(output) not in {"", self.form}:
+                why = f"{output} contradicts --format {self.form}: name a file that ends in {form_suffix}"
+                raise command.WrongUsage(why)
             if self.picture:
                 self._draw_pair(drawn, output)
             elif output == command.STDOUT:
@@ -216,15 +232,6 @@ class Draw(PoolOptions):
                 why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
 
-    def _refuse_other_suffix(self, drawn: Drawing, output: Path, expected: str) -> None:
-        """Raise `WrongUsage` if the file's suffix is that of another format than --format."""
-        suffix = max(
-            (each for each in drawn.suffixes if output.name.lower().endswith(each)), key=len, default=""
-        )
-        if self.form and suffix not in {"", expected, f".{self.form}"}:
-            why = f"{output} contradicts --format {self.form}: name a file that ends in {expected}"
-            raise command.WrongUsage(why)
-
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
         if output.suffix not in {".svg", ".png"}:
@@ -239,6 +246,12 @@ class Draw(PoolOptions):
 
 def _settings(path: Path) -> PoolSettings:
     return PoolSettings.from_descriptions(pool_descriptions.read(path))
+
+
+def _form(output: Path) -> str:
+    name = output.name.lower()
+    suffix = max((each for each in diagrams.SUFFIXES if name.endswith(each)), key=len, default="")
+    return _NAMES.get(suffix, suffix.removeprefix("."))
 
 
 def _formatted(drawn: Drawing, form: str) -> bytes:

@@ -9,11 +9,12 @@ from typing import ClassVar
 
 from attrs import evolve, frozen
 
-from authfsm.cli.command import Failed, option
+from authfsm.cli.command import Failed, WrongUsage, http_url, option
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import StateFileError
+from authfsm.local.config.leniency import accepted_checks
 from authfsm.local.server.access import ANY_ORIGIN, AccessRules, is_loopback_name
-from authfsm.local.server.config import ConfigError, ServerConfig, access_rules, config_template, read_config
+from authfsm.local.server.config import ConfigError, ServerConfig, config_template, read_config
 from authfsm.local.server.http_server import ListenError, is_loopback, listen, run
 from authfsm.local.server.service import Log, open_service
 from authfsm.local.server.state_file import StateFile
@@ -74,6 +75,8 @@ class Serve:
         if self.print_config:
             sys.stdout.write(config_template())
             return 0
+        if self.issuer is not None:
+            http_url("--issuer", self.issuer)
         log = Log(sys.stderr)
         with ExitStack() as stack:
             try:
@@ -93,12 +96,14 @@ class Serve:
         return 0
 
     def _access(self, configured: AccessRules) -> AccessRules:
-        """Return the hosts and origins that may use the server: those of the configuration and those of the options."""
-        wildcard = self.host in {"", "0.0.0.0", "::"}  # noqa: S104 - compared only
-        own = () if wildcard or is_loopback_name(self.host) else (self.host,)
+        """Check the options, and return the hosts and origins that they and the configuration allow."""
+        own = () if self.host in {"0.0.0.0", "::"} or is_loopback_name(self.host) else (self.host,)  # noqa: S104
         hosts = (*own, *configured.hosts, *(self.allow_host or ()))
-        origins = self.cors or configured.origins
-        return access_rules(hosts, origins, is_open=self.is_open or configured.open)
+        try:
+            accepted_checks(self.accept or ())
+            return AccessRules(hosts, self.cors or configured.origins, self.is_open or configured.open)
+        except ValueError as error:
+            raise WrongUsage(str(error)) from None
 
 
 def _access_lines(access: AccessRules) -> list[str]:

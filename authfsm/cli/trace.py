@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar, Final, Literal
 
 import attrs
@@ -48,7 +50,7 @@ class Trace:
 
     names: list[str] | None = command.argument(
         "CloudTrail events as JSON, in CSV, or as JSON within YAML (S3, EventBridge, CloudWatch Logs, Logs Insights,"
-        " lookup-events, Athena), or steps written by authfsm.traces.recorder.",
+        " lookup-events, Athena), or steps written by authfsm.traces.recorder. Use - for standard input.",
         default=None,
         metavar="[FILE|DIR|GLOB]...",
     )
@@ -78,7 +80,9 @@ class Trace:
         if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
             raise command.WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
-            funnel = _funnel(self.names, self.limit, self.validity, self.memory)
+            with TemporaryDirectory(prefix="authfsm-") as folder:
+                names = [_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names)]
+                funnel = _funnel(names, self.limit, self.validity, self.memory)
         except traces.InvalidMemoryLimit as error:
             raise command.WrongUsage(str(error)) from None
         except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
@@ -107,6 +111,14 @@ class Trace:
             sys.stdout.write(traces.sql(dialect, self.table, validity=self.validity) + "\n")
         except traces.UnknownDialect as error:
             raise command.WrongUsage(str(error)) from None
+
+
+def _stdin(folder: str) -> str:
+    """Copy standard input to a file, because an archive's directory is at its end, and DuckDB may read a part again."""
+    copy = Path(folder) / "standard input"
+    with command.writing(copy), copy.open("wb") as file:
+        shutil.copyfileobj(command.binary_stdin(), file)
+    return str(copy)
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:

@@ -43,9 +43,9 @@ class CognitoAuth:
         site: the site's sign-in.
 
     Its `router` has the routes below. A reply has the `state` of the sign-in, `signed_in`, and for a challenge its
-    `form` and `step`. An error reply has the HTTP status of the error, its `message` and `action`, the `field` that is
-    wrong, and the `step` that can still be answered. A request that is refused
-    before the sign-in reads it (403, 413, and 422 for a malformed body) has FastAPI's `detail` instead.
+    `form` and `step`. Every error has a sentence as `detail`, as FastAPI's own errors have; those of a sign-in also have
+    the `action`, the `field` that is wrong, and the `step` that can still be answered. Dependencies raise HTTPException,
+    to which the application's own exception handlers apply.
 
     | route | fields of the request |
     |---|---|
@@ -199,9 +199,12 @@ _ROUTES: Final[dict[tuple[str, str], tuple[str, _Step]]] = {
 }
 """The summary of each route, and the function that handles its request."""
 
+_ERROR: Final = {"type": "object", "required": ["detail"], "properties": {each: {} for each in ("detail", "action", "field", "step")}}  # fmt: skip
+_RESPONSES: Final[Any] = {"default": {"description": "Error", "content": {"application/json": {"schema": _ERROR}}}}  # fmt: skip
+
 
 def _router(auth: CognitoAuth) -> APIRouter:
-    router = APIRouter(tags=["sign-in"], dependencies=[Depends(auth.check_origin)])
+    router = APIRouter(tags=["sign-in"], dependencies=[Depends(auth.check_origin)], responses=_RESPONSES)
 
     def add(method: str, path: str, summary: str, step: _Step) -> None:
         def handle(request: Request, values: Annotated[Values, Depends(body_of)]) -> JSONResponse:
@@ -225,7 +228,7 @@ def _router(auth: CognitoAuth) -> APIRouter:
 
 
 def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONResponse:
-    content = {"message": error.for_person(), "action": error.action and error.action.name}
+    content = {"detail": error.for_person(), "action": error.action and error.action.name}
     if isinstance(error, InvalidInput):
         content["field"] = error.field
     with suppress(SealError):  # nothing is pending

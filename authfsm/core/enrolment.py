@@ -72,10 +72,10 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: the challenge has no secret code yet, or a name is empty.
+            BadField: the challenge is not MFA_SETUP or has no secret code yet, or a name is empty.
         """
-        if challenge.secret_code is None:
-            why = "is not known yet: call flow.answer(AssociateSoftwareToken()) first"
+        if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
+            why = f"is not known yet in {type(challenge).__name__}: answer MfaSetup by AssociateSoftwareToken() first"
             raise BadField(cls, "secret_code", why)
         return cls(challenge.secret_code, issuer, account or challenge.username or "")
 

@@ -16,7 +16,7 @@ from threading import Lock, RLock
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
-from authfsm.base.clock import Clock, utc_now
+from authfsm.base.clock import Clock, positive, utc_now
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
@@ -78,10 +78,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
-        for name, value, kinds in (
-            ("client_id", client_id, str), ("device", device, (Device, type(None))),
-            ("session_lifetime", session_lifetime, timedelta),
-        ):  # fmt: skip
+        for name, value, kinds in (("client_id", client_id, str), ("device", device, Device | None)):
             if not isinstance(value, kinds):
                 raise TypeError(f"{name} must not be of type {type(value).__name__}")
         self._client_is_async = is_async(client)
@@ -98,7 +95,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.clock = clock
         self.entropy = entropy
         self.observers = tuple(observers)
-        self.session_lifetime = session_lifetime
+        self.session_lifetime = positive("session_lifetime", session_lifetime, timedelta)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} pool {self.pool_id}, client {self.client_id}>"

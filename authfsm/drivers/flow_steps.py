@@ -125,7 +125,7 @@ def _first_response(
         raise ValueError(f"{auth_flow} needs the password: pass it as `password` when you create the flow")
     if password is not None and auth_flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
-    by_srp = auth_flow != "USER_AUTH" or preferred in {None, "PASSWORD_SRP"}
+    by_srp = auth_flow != "USER_AUTH" or preferred in (None, "PASSWORD_SRP")
     if password is not None and by_srp and (kind := _SRP_START.get(auth_flow)) is not None:
         if pool_id is None:
             raise ValueError(f"{auth_flow} needs the pool_id: the SRP proof is computed with it")

@@ -26,6 +26,7 @@ from attrs import define, field
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import positive
 from authfsm.base.concurrency import after_fork_in_child, call_within
 from authfsm.jwks.claims import BadSignature, KeysUnreachable
 
@@ -66,6 +67,8 @@ class Keys:
     _failure: str | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
+        positive("interval", self._interval, or_zero=True)
+        positive("max_age", self._max_age, or_zero=True)
         after_fork_in_child(self)
 
     @classmethod

@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from authfsm.base.clock import Clock, utc_now
+from authfsm.base.clock import Clock, positive, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_protected
@@ -95,15 +95,15 @@ class Verifier:
     ) -> None:
         pool_name(pool_id)
         self.pool_id = pool_id
-        self.client_ids = frozenset(to_tuple(client_id))
-        if not self.client_ids or not all(self.client_ids):
-            raise ValueError("client_id is required: the app client whose tokens are accepted")
+        self.client_ids = frozenset(to_tuple(client_id) if isinstance(client_id, Iterable) else ())
+        if not self.client_ids or not all(isinstance(each, str) and each for each in self.client_ids):
+            raise ValueError("client_id is required: the app client whose tokens are accepted, as text")
         self.issuer = issuer or api_requests.issuer(pool_id)
         # IssuerConfiguration, ORIGINAL and UPDATED: "https://issuer-cognito-idp.[region].amazonaws.com/[userPoolId]"
         # -- AWS API reference, IssuerConfigurationType
         updated = () if issuer else (self.issuer.replace("//", "//issuer-", 1),)
         self._issuers = frozenset({self.issuer, *updated})
-        self.leeway = timedelta(seconds=leeway)
+        self.leeway = timedelta(seconds=positive("leeway", leeway, or_zero=True))
         self._clock = clock
         if jwks is not None:
             self.keys = Keys.pinned(jwks)

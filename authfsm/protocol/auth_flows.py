@@ -68,6 +68,9 @@ ALLOWED_FIRST_AUTH_FACTORS: Final = ("PASSWORD", "EMAIL_OTP", "SMS_OTP", "WEB_AU
 "SOFTWARE_TOKEN is not currently supported" -- AWS API reference, SignInPolicyType
 """
 
+PREFERRED_CHALLENGES: Final = ("PASSWORD_SRP", *ALLOWED_FIRST_AUTH_FACTORS)
+"""The values of `PREFERRED_CHALLENGE`."""
+
 _ADMIN: Final = "ALLOW_ADMIN_USER_PASSWORD_AUTH"
 _PASSWORD: Final = "ALLOW_USER_PASSWORD_AUTH"  # noqa: S105 - the name of a setting
 _SRP: Final = "ALLOW_USER_SRP_AUTH"

@@ -19,7 +19,7 @@ FIELD_SENTENCES: Final = (
     "The {field} must not be empty.",
     "The {field} must be text that UTF-8 can encode.",
     "The {field} must be JSON.",
-    "The {field} must be NAME=value, one on each line.",
+    "The {field} must be NAME=value, one on each line, each NAME once.",
 )
 """The sentences about one field; `{field}` stands for its name, which is translated too."""
 

@@ -122,7 +122,8 @@ class Prompt:
         if item.kind == "credential" and not is_json(value):
             raise InvalidInput(self.response, item.name, "must be JSON")
         if item.kind == "lines" and _pairs(value) is None:
-            raise InvalidInput(self.response, item.name, "must be NAME=value, one on each line")
+            why = "must be NAME=value, one on each line, each NAME once"
+            raise InvalidInput(self.response, item.name, why)
 
     def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
@@ -183,8 +184,7 @@ def is_json(value: Secret[str]) -> bool:
 
 
 def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:
-    """Return lines of the form NAME=value as a mapping; None if a line has another form."""
+    """Return lines of the form NAME=value as a mapping; None if a line has another form, or a NAME occurs twice."""
     lines = [line.partition("=") for line in value.reveal().splitlines() if line.strip()]
-    if not lines or not all(name.strip() and equals for name, equals, _ in lines):
-        return None
-    return {name.strip(): Secret(text) for name, _, text in lines}
+    found = {name.strip(): Secret(text) for name, equals, text in lines if name.strip() and equals}
+    return found if found and len(found) == len(lines) else None

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Final, TypeAlias, get_args
 from attrs import field, frozen
 
 from authfsm.base.mixins import CompletesDocstring, DisplayMixin
-from authfsm.base.secret import Key, Secret, wrapped_keys
+from authfsm.base.secret import Key, Secret, WrapsSecrets, wrapped_keys
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.states import State
 
@@ -263,7 +263,7 @@ class NewDevice:
 
 
 @frozen(kw_only=True)
-class Tokens(Reply):
+class Tokens(Reply, WrapsSecrets):
     """AuthenticationResult: the sign-in is complete.
 
     Args:
@@ -292,6 +292,8 @@ class Tokens(Reply):
 
     @device_key.default
     def _session_device_key(self) -> str | None:
+        if not isinstance(self.access_token, Secret) or not isinstance(self.access_token.reveal(), str):
+            raise TypeError(f"access_token must be text, not of type {type(self.access_token).__name__}")
         key = self._claim("device_key")
         return key or (self.new_device.device_key if self.new_device else None)
 

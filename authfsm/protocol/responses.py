@@ -126,7 +126,7 @@ class UserAuth(_Start, auth_flow="USER_AUTH"):
         preferred_challenge: `PREFERRED_CHALLENGE`: PASSWORD, PASSWORD_SRP, EMAIL_OTP, SMS_OTP or WEB_AUTHN.
     """
 
-    preferred_challenge: str | None = field(default=None, validator=v.is_text_if_given)
+    preferred_challenge: str | None = field(default=None, validator=v.is_preferred_if_given)
 
 
 @frozen

@@ -12,6 +12,7 @@ from attrs import Attribute, frozen
 from attrs.validators import optional
 
 from authfsm.base.secret import Secret, secret
+from authfsm.protocol.auth_flows import PREFERRED_CHALLENGES
 from authfsm.protocol.error_sentences import DIGITS_ONLY, EMAIL_EXAMPLE, SIX_DIGITS
 from authfsm.protocol.errors import BadField, InvalidInput
 from authfsm.protocol.states import State
@@ -141,6 +142,13 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
     """Require a whole number of seconds, or None."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
         raise BadField(type(response), attribute.name, "must be a whole number of seconds")
+
+
+def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
+    """Require the name of a first factor, or None."""
+    if value is not None and value not in PREFERRED_CHALLENGES:
+        why = f"must be one of {', '.join(PREFERRED_CHALLENGES)}, not {value!r}"
+        raise BadField(type(response), attribute.name, why)
 
 
 @frozen

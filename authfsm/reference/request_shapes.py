@@ -151,8 +151,8 @@ _MAPS: Final = ("AuthParameters", "ChallengeResponses", "DeviceSecretVerifierCon
 _SESSION: Final = Secret("<session>")
 _DEVICE: Final = Device("<device key>", "<device group key>", Secret("<device password>"))
 _TOKENS: Final = Tokens(access_token=Secret("<access token>"), refresh_token=Secret("<refresh token>"))
-_VALUES: Final = {"code": "000000", "email": "<e-mail@address>"}
-"""Placeholders of the fields that accept only certain texts."""
+_VALUES: Final = {"code": "000000", "email": "<e-mail@address>", "preferred_challenge": "SMS_OTP"}
+"""Valid values of the fields that accept only certain texts."""
 
 
 @define(slots=False)
@@ -262,8 +262,8 @@ def _parameter(name: str, within: str, value: Any, descriptions: Mapping[str, st
     varies = (
         not isinstance(value, str)
         or "<" in value
-        or value in {_HEX_AND_BASE64, *_VALUES.values()}
-        or name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus"}
+        or value in {_HEX_AND_BASE64, _VALUES["code"], _VALUES["email"]}
+        or name in {"SECRET_HASH", "MAX_AGE", "DeviceRememberedStatus", *map(str.upper, descriptions)}
     )
     fixed = "" if varies else value
     name = "userAttributes.<name>" if name.startswith("userAttributes.") else name

@@ -19,8 +19,9 @@ from typing import Any, Final
 
 from key_value.aio.protocols import AsyncKeyValue
 
+from authfsm.base.clock import positive
 from authfsm.protocol.errors import CallerError
-from authfsm.stores.store import DEFAULT_TIMEOUT, TAKEN, bounded_async, positive
+from authfsm.stores.store import DEFAULT_TIMEOUT, TAKEN, bounded_async
 
 _WRAPPERS: Final = (
     *("compression", "encryption", "limit_size", "logging", "prefix_collections", "prefix_keys"),
@@ -95,7 +96,7 @@ class KeyValueStore:
         for layer in _layers(store):
             if not takes_once and _module_of(layer) not in TAKES_ONCE:
                 raise UnsupportedStore(type(layer))
-        self.timeout = positive(timeout)
+        self.timeout = positive("timeout", timeout)
         self.store = store
         self.collection = collection
 

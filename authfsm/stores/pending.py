@@ -26,6 +26,7 @@ from hashlib import sha256
 from inspect import isawaitable, iscoroutinefunction
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
+from authfsm.base.clock import positive
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.encryption import keys_for
 from authfsm.drivers.background import in_background
@@ -34,6 +35,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, SealError, SealExpired, SealNotFound
 from authfsm.protocol.replies import Tokens
 from authfsm.protocol.states import State
+from authfsm.protocol.validators import not_text
 from authfsm.stores.store import PAUSE, TAKEN, AsyncStore, Store, WrongStore, pause_after
 
 if TYPE_CHECKING:
@@ -66,13 +68,13 @@ class StoredFlows(Generic[FlowT, StoreT]):
         turn_lifetime: timedelta = TURN_LIFETIME,
     ) -> None:
         key = wrapped_keys(key)
-        if turn_lifetime <= timedelta(0):
-            raise ValueError("turn_lifetime must be more than 0")
+        if not isinstance(cognito, BaseCognito) or not callable(getattr(store, "take", None)):
+            raise TypeError(f"cognito must be a driver, store a store, not {type(cognito)} and {type(store)}")
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
         self.cognito = cognito
         self.store = store
-        self.turn_lifetime = turn_lifetime
+        self.turn_lifetime = positive("turn_lifetime", turn_lifetime, timedelta)
         self._key = key
 
     def __repr__(self) -> str:
@@ -87,9 +89,8 @@ class StoredFlows(Generic[FlowT, StoreT]):
         ticket = secret(ticket)
         if ticket is None:
             return Secret("")
-        plain_type = type(ticket.reveal()) if isinstance(ticket, Secret) else type(ticket)
-        if not issubclass(plain_type, str):
-            raise BadField(type(self), "ticket", f"must be text or None, not {plain_type.__name__}")
+        if why := not_text(ticket):
+            raise BadField(type(self), "ticket", why.replace("text", "text or None"))
         return ticket
 
     def _seconds_left(self, flow: FlowT) -> float:

@@ -16,7 +16,8 @@ from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from authfsm.stores.store import DEFAULT_TIMEOUT, bounded, bounded_async, positive
+from authfsm.base.clock import positive
+from authfsm.stores.store import DEFAULT_TIMEOUT, bounded, bounded_async
 
 if TYPE_CHECKING:
     import redis
@@ -44,7 +45,7 @@ class RedisStore:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.prefix = prefix
-        self.timeout = positive(timeout)
+        self.timeout = positive("timeout", timeout)
         self.client: Any = _with_timeout(client, timeout)
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
@@ -73,7 +74,7 @@ class AsyncRedisStore:
         timeout: float = DEFAULT_TIMEOUT,
     ) -> None:
         self.prefix = prefix
-        self.timeout = positive(timeout)
+        self.timeout = positive("timeout", timeout)
         self.client: Any = client
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:

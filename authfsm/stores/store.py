@@ -185,13 +185,6 @@ class AsyncMemoryStore:
         self.store.drop(name)
 
 
-def positive(timeout: float) -> float:
-    """Return a timeout; raise ValueError if it is not more than 0 seconds."""
-    if not timeout > 0:  # true for NaN too
-        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-    return timeout
-
-
 def bounded(seconds: float, call: Callable[..., T], *args: Any) -> T:
     """Return the result of a call; raise StoreUnavailable if it fails, or needs more than `seconds`."""
     try:

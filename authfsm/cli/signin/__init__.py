@@ -27,13 +27,11 @@ from authfsm.cli.signin.screen import EPILOG, ExitStatus, Misused, Screen, SignI
 from authfsm.cli.signin.secret_storage import RememberedDevices, SecretStorage, TokenOutput, print_tokens
 from authfsm.cli.signin.session import SignInSession, SignInStart
 from authfsm.cli.signin.user_input import TerminalInput, UserInput, user_input_for
-from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, SIGN_IN_FLOWS
+from authfsm.protocol.auth_flows import PREFERRED_CHALLENGES, SIGN_IN_FLOWS
 
 _pool: Final = partial(option, panel="User pool")
 _sign_in: Final = partial(option, panel="Sign-in")
 _tokens: Final = partial(option, panel="Tokens")
-
-_FIRST_FACTORS: Final = ("PASSWORD_SRP", *ALLOWED_FIRST_AUTH_FACTORS)
 
 
 class Terminated(BaseException):
@@ -131,7 +129,7 @@ class Signin:
     def _refuse_misuse(self) -> None:
         """Refuse wrong values, and options without effect; the environment may hold variables for other pools."""
         refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
-        refuse_unknown("preferred", self.preferred, _FIRST_FACTORS)
+        refuse_unknown("preferred", self.preferred, PREFERRED_CHALLENGES)
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
         context = click.get_current_context()

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -148,8 +148,10 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     settings = descriptions.without_metadata(content)
     options = {name: settings.pop(name) for name in _ACCESS if name in settings}
     _check_types(options, _ACCESS)
-    hosts, is_open = options.get("allow_host", ()), options.get("open", False)
-    access = access_rules(hosts, options.get("cors"), is_open=is_open)
+    try:
+        access = AccessRules(options.get("allow_host", ()), options.get("cors"), options.get("open", False))
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
     users = [*_users(settings.pop("users", [])), *_users(settings.pop("Users", []))]
     described = descriptions.select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
@@ -172,14 +174,6 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
         except (TypeError, ValueError) as error:
             raise ConfigError(f"the descriptions are invalid: {error}") from None
     return ServerConfig(settings, tuple(users), access)
-
-
-def access_rules(hosts: Iterable[str], origins: Iterable[str] | None, *, is_open: bool) -> AccessRules:
-    """Return the access rules; raise ConfigError for an invalid host or origin."""
-    try:
-        return AccessRules(tuple(hosts), None if origins is None else tuple(origins), is_open)
-    except ValueError as error:
-        raise ConfigError(str(error)) from None
 
 
 def _users(users: Any) -> list[dict[str, Any]]:
