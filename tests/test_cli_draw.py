@@ -219,6 +219,19 @@ def test_a_picture_for_light_and_dark_pages() -> None:
     one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
 
 
+@pytest.mark.parametrize(
+    ("options", "light"),
+    [("-o P.SVG", "P-light.SVG"), ("-f svg -o foo", "foo-light.svg"), ("-o a.b.png", "a.b-light.png")],
+)
+def test_the_names_of_a_pair(options: str, light: str) -> None:
+    """`--picture` accepts a suffix in upper case, and with --format a name without a suffix."""
+    result = draw("--flow", "user_srp_auth", "--picture", *options.split())
+
+    assert result.exit_code == 0, result.output
+    assert light in result.output
+    assert Path(light).stat().st_size
+
+
 def test_a_picture_that_moves(steps: str) -> None:
     """`--animated` animates a recorded sign-in; `--picture` adds a still image for reduced motion."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")

@@ -35,7 +35,7 @@ PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options that decide what a picture shows or how it looks."""
+"""The options that decide what a picture shows or how it looks, except --engine, which --html uses too."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -84,7 +84,8 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Write one page for each state, with every transition separate. SVG and PNG: one file per page; the SVG files link to each other.",
+        "Write an overview and a page for each state (START: for each flow; EMAIL_OTP: for each role), with every transition"
+        " separate. SVG and PNG: one file per page; the SVG files link to each other.",
         default=False,
     )
     overview: bool = _content(
@@ -151,7 +152,7 @@ class Draw(PoolOptions):
             if "=" not in each:
                 raise command.WrongUsage(f"--label must be NAME=TEXT, not {each!r}")
         if self.html and not self.output:
-            mode = "--html, whose page always shows the whole pool; add -o FILE for a picture"
+            mode = "--html, whose page always shows everything; add -o FILE for a picture"
             command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
         elif self.sequence:
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label", "picture"}
@@ -187,11 +188,11 @@ class Draw(PoolOptions):
             "engine": self.engine,
             "theme": diagrams.THEMES[self.theme or "light"],
         }
-        history = _read(self.history, history_from_json)
+        history, flow = _read(self.history, history_from_json), self.flow and self.flow.upper()
         if self.sequence:
-            return diagrams.sequence(flow=self.flow, settings=settings, history=history, **look)
+            return diagrams.sequence(flow=flow, settings=settings, history=history, **look)
         return diagrams.diagram(
-            flow=self.flow,
+            flow=flow,
             state=self.state and self.state.upper(),
             settings=settings,
             faded=self.faded,
@@ -234,11 +235,12 @@ class Draw(PoolOptions):
 
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
-        if output.suffix not in {".svg", ".png"}:
+        suffix = output.suffix or f".{self.form or 'svg'}"
+        if suffix.lower() not in {".svg", ".png"}:
             raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
         looks |= {"still": {"theme": diagrams.AUTO, "animated": False}} if self.animated else {}
-        files = {name: output.with_stem(f"{output.stem}-{name}").as_posix() for name in looks}
+        files = {name: output.with_name(f"{output.stem}-{name}{suffix}").as_posix() for name in looks}
         for name, look in looks.items():
             _write(Path(files[name]), partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]
         sys.stdout.write(diagrams.picture_tag(title=drawn.title, **files))

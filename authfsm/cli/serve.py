@@ -38,8 +38,7 @@ class Serve:
         "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
     )
     config: Path | None = option(
-        "File with the pool's settings and users: JSON, or TOML (.toml). The keys are the arguments of LocalPool;"
-        " users is a list of tables with the arguments of add_user.",
+        "File with the pool's settings and users: JSON, or TOML (.toml). --print-config prints every key.",
         dir_okay=False,
     )
     print_config: bool = option(
