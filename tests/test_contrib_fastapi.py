@@ -431,7 +431,7 @@ def test_a_lambda_function_denies_the_user(site_of: SiteOf, trigger: str) -> Non
     if trigger == "pre_token_generation":
         assert site.browser.get("/me").status_code == 403
     reply = site.another().post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
-    assert (reply.status_code, reply.json()["message"]) == (403, DENIED)
+    assert (reply.status_code, reply.json()["detail"]) == (403, DENIED)
     del answers[0]
     reply = site.another().post("/auth/sign-in", json={"username": "eve", "password": PASSWORD})
     assert reply.status_code == 502
