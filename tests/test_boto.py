@@ -884,6 +884,39 @@ def test_a_lost_first_request_is_repeated_by_step(pool_of: PoolOf) -> None:
         flow.step()
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        lambda flow: flow.carry(r.UserSrpAuth, "ada"),
+        lambda flow: flow.answer(r.UserPasswordAuth("ada", PASSWORD)),
+        lambda flow: flow.begin("USER_AUTH", "ada", "EMAIL_OTP"),
+    ],
+    ids=["carry", "answer", "begin"],
+)
+def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
+    """However the first request was sent, `step` sends that one again, and not that of an earlier attempt."""
+    pool, sent = pool_of(), list[Any]()
+    client = pool.client(ONE_TRY)
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).start(PASSWORD)
+    client.meta.events.register(
+        "before-parameter-build.*.*", lambda params, **_: sent.append(dict(params["AuthParameters"]))
+    )
+
+    def lost(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://nowhere.example")
+
+    client.meta.events.register_first("before-send.*.InitiateAuth", lost)
+    with pytest.raises(ConnectionLost):
+        flow.begin("USER_PASSWORD_AUTH", "bob")
+    with pytest.raises(ConnectionLost):
+        start(flow)
+    client.meta.events.unregister("before-send.*.InitiateAuth", lost)
+    assert flow.step() is not State.START
+
+    assert sent[1] == sent[2] != sent[0]
+    assert flow._unanswered is None
+
+
 def test_a_refresh_is_no_sign_in_to_restart(pool_of: PoolOf) -> None:
     """`restart` of a flow that only refreshed tokens says that no sign-in has begun, with either operation."""
     cognito = pool_of().cognito()
@@ -984,7 +1017,7 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     lifetimes: Any = {TypeError: (5, None), ValueError: (timedelta(0), timedelta(-1))}
     for error, values in lifetimes.items():
         for each in values:
-            with pytest.raises(error, match="session_lifetime must be more than 0, of type timedelta, not"):
+            with pytest.raises(error, match=r"session_lifetime must be (more than 0|of type timedelta), not"):
                 Cognito(cognito.client, **given, session_lifetime=each)
     ids: Any = (123, "x", b"eu-west-1_A", ["eu-west-1_A"])
     for each in ids:

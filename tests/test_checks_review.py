@@ -186,15 +186,6 @@ def test_adaptive_authentication_is_only_a_note() -> None:
     assert [(each.id, str(each.severity)) for each in review(descriptions)] == [("mfa-by-risk", "note")]
 
 
-def test_an_unknown_risk_configuration_is_no_reason() -> None:
-    """If AdvancedSecurityMode is unknown, nothing says that optional MFA is not enforced."""
-    settings = PoolSettings(
-        mfa_configuration="OPTIONAL", explicit_auth_flows=frozenset({"ALLOW_USER_SRP_AUTH"})
-    )
-
-    assert "mfa-unenforced" not in {each.id for each in review(PoolDescription(settings=settings))}
-
-
 def test_custom_auth_without_mfa_needs_functions_and_mfa() -> None:
     """The finding requires Lambda functions, CUSTOM_AUTH, and MFA."""
     pool = {"LambdaConfig": TRIGGERS}

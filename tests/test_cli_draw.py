@@ -217,6 +217,8 @@ def test_a_picture_for_light_and_dark_pages() -> None:
     ]
     one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture applies to svg, png, not to pdf")
     one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
+    one_line(draw("--picture", "-o", "-"), 2, "--picture writes two files, not standard output")
+    assert list(Path().glob("-*")) == []
 
 
 @pytest.mark.parametrize(

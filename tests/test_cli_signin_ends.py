@@ -462,6 +462,59 @@ def test_an_expired_session_is_no_failed_attempt() -> None:
     assert code is ExitStatus.SIGNED_IN, output
 
 
+def test_an_earlier_refusal_is_not_the_reason_of_a_missing_line() -> None:
+    """If a refused line was followed by an accepted one, the end of the input is reported as such."""
+    pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", temporary=True)
+
+    lines = PipedInput(StringIO(f"{PASSWORD}\nshort\nNew-Correct-Horse-9!\n"))
+    code, output = walk(pool, lines, SignInStart(username="ada"))
+
+    assert code is ExitStatus.MISUSED, output
+    assert "standard input has no further line" in output
+
+
+def test_a_chosen_password_can_be_wrong_three_times() -> None:
+    """A password that was chosen at SELECT_CHALLENGE has three attempts, as one that is asked for at the start."""
+    pool = LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    pool.add_user("ada", PASSWORD, email="ada@example.com")
+    asked: list[str] = []
+
+    class Person(PipedInput):
+        def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
+            asked.append(question)
+            assert len(asked) < 9
+            return Secret("wrong")
+
+        def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
+            return "y" if "Start again" in question else "PASSWORD"
+
+    person = Person(StringIO())
+    person.is_interactive = True
+    code, output = walk(pool, person, SignInStart(flow="USER_AUTH", username="ada"))
+
+    assert (code, len(asked)) == (ExitStatus.REFUSED, 3), output
+    assert "All 3 attempts failed." in output
+
+
+def test_a_user_whom_a_function_denies() -> None:
+    """A denial is a refusal of the user, no fault of the configuration, and no reason to start again."""
+
+    def deny(_: dict[str, Any]) -> dict[str, Any]:
+        raise RuntimeError("not today")
+
+    pool = LocalPool(triggers=Triggers(pre_authentication=deny))
+    pool.add_user("ada", PASSWORD)
+
+    person = PipedInput(StringIO(f"{PASSWORD}\n"))
+    person.is_interactive = True  # "Start again" would read a further line
+    code, output = walk(pool, person, SignInStart(username="ada"))
+
+    assert code is ExitStatus.REFUSED, output
+    assert "PreAuthentication failed with error not today." in output
+    assert "Start again" not in output
+
+
 def test_a_lock_out() -> None:
     """If the user is locked out, the exit status is 3."""
     pool = LocalPool(clock=ManualClock())

@@ -206,8 +206,12 @@ def test_what_cannot_be_deleted_is_named() -> None:
         )
         left = provider.own_pool(provider.api).pool_id
 
-    (failed,) = provider.cleanup()
-    assert failed.startswith(f"DeleteUserPool {left}: no reply came")
+    provider._pool_ids.append("eu-west-1_Other")
+    failed = provider.cleanup()
+    assert failed[0].startswith(f"DeleteUserPool {left}: no reply came")
+    assert failed[1:] == [
+        "DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"
+    ]
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

@@ -292,7 +292,7 @@ def test_memory(tmp_path: Path) -> None:
     path.write_text(LINES, encoding="utf-8")
     room = tmp_path / "room"
     room.mkdir()
-    for memory in ("lots", "-1MB", " -1", ""):
+    for memory in ("lots", "-1MB", " -1", "", "none", "NULL"):
         with pytest.raises(InvalidMemoryLimit, match=f"memory must be an amount like 700MB, not '{memory}'"):
             TraceFiles(path, memory=memory, folder=room)
     for threads in (0, -1, 1025, 10**30):

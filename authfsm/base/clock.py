@@ -39,10 +39,10 @@ def checked_clock(clock: Clock) -> Clock:
 
 def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = False) -> T:
     """Return a duration; raise TypeError if it has another type, ValueError if it is not more than 0 (or 0, `or_zero`)."""
-    if not isinstance(value, kind) or not (value > type(value)() or (or_zero and not value)):
-        least = "at least" if or_zero else "more than"
-        error = ValueError if isinstance(value, kind) else TypeError
-        raise error(f"{name} must be {least} 0, of type {getattr(kind, '__name__', kind)}, not {value!r}")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {value!r}")
+    if not (value > type(value)() or (or_zero and not value)):
+        raise ValueError(f"{name} must be {'at least' if or_zero else 'more than'} 0, not {value!r}")
     return value
 
 

@@ -1,7 +1,8 @@
 """The security review of a pool: each rule finds something that a reviewer would change.
 
 A rule is a sentence, a severity, a page that documents it, and a function that yields findings: the settings that
-cause them, a shortest path that shows them, and the settings that fix them.
+cause them, a shortest path that shows them (the implicit flow is on no path of this API), and the settings that fix
+them (there is no general one for a broken invariant).
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings.
+    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings, except that
+    without AdvancedSecurityMode nothing enforces optional MFA.
 
     Args:
         settings: the settings of the sign-in.
@@ -204,8 +206,8 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
     # "When you have adaptive authentication ... MFA must be OPTIONAL": it requires MFA when the risk is high.
-    mode = pool.settings.advanced_security_mode
-    if pool.settings.mfa_configuration == "OPTIONAL" and mode not in {None, "ENFORCED"}:
+    adaptive = pool.settings.advanced_security_mode == "ENFORCED"
+    if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
         fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
         why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"

@@ -36,7 +36,7 @@ class Check(PoolOptions):
 
     Without a pool: checks that every state is reachable, that no path issues tokens without a proof and that
     every loop is bounded. With a pool: checks the proofs and loops of the paths that its settings allow, and
-    reports security findings, each with its path, its source and its remediation.
+    reports security findings, each with its source and, if there are any, the path that shows it and its remediation.
     """
 
     epilog: ClassVar[str] = (
@@ -53,7 +53,9 @@ class Check(PoolOptions):
         default="medium",
         metavar="SEVERITY",
     )
-    diagram: Path | None = _output("Draw the path of each finding to a file in this folder.", file_okay=False)
+    diagram: Path | None = _output(
+        "Draw the path of each finding that has one to a file in this folder.", file_okay=False
+    )
 
     def run(self) -> int:
         """Print or write the findings; fail if one is at least as severe as --fail-on."""

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from shlex import quote
 from threading import Lock
 from typing import ClassVar, Final
 
@@ -47,7 +48,7 @@ class Conform:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none could run;"
+        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none passed or failed;"
         " 2 usage error, the endpoint does not answer, or a file cannot be written."
     )
 
@@ -85,7 +86,7 @@ class Conform:
     )
 
     def run(self) -> int:
-        """Run the rules against the endpoints, or list them; fail if a rule failed, or no rule could run at an endpoint."""
+        """Run the rules against the endpoints, or list them; fail if a rule failed, or none passed or failed at an endpoint."""
         rules = self._selected()
         if self.list_:
             others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_", "timeout"}
@@ -111,7 +112,7 @@ class Conform:
             if column.endpoint.name in results.endpoints_without_result:
                 why = (each.why for each in column.verdicts.values() if each.why)
                 raise command.Failed(
-                    f"no rule could run at {column.endpoint.name}: check that it is a Cognito endpoint."
+                    f"no rule passed or failed at {column.endpoint.name}: check that it is a Cognito endpoint."
                     f" The first rule reports: {next(why, 'no rule was run')}"
                 )
         return 0 if results.all_passed else command.FAILED
@@ -126,6 +127,8 @@ class Conform:
 
     def _endpoints(self) -> list[Endpoint]:
         command.refuse_exclusive(self, ("endpoint_url", "compare"))
+        if not self.endpoint_url and not self.compare:
+            command.refuse_unused(self, {"codes", "region", "profile"}, "the local pool")
         if (self.pool_id or self.client_id) and not self.endpoint_url:
             raise command.WrongUsage("--pool-id and --client-id require --endpoint-url")
         if self.client_id and not self.pool_id:
@@ -140,9 +143,9 @@ class Conform:
                 endpoints.append(Endpoint(name, pool_providers.LocalPoolProvider()))
                 continue
             inbox, how = inboxes.get(name, (None, None))
-            repeated = [f"--codes {how}"] if how else []
+            repeated = [f"--codes {quote(how)}"] if how else []
             repeated += [
-                f"{command.flag(each)} {value}"
+                f"{command.flag(each)} {quote(value)}"
                 for each in ("pool_id", "client_id", "region", "profile")
                 if (value := getattr(self, each))
             ]

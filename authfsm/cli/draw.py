@@ -35,7 +35,7 @@ PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options that decide what a picture shows or how it looks, except --engine, which --html uses too."""
+"""The options of a diagram; of these, --html takes --diff only. --sequence, --engine and those of the pool are separate."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -50,7 +50,7 @@ _FORMATS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("history", "traffic", "faded"), (*_PICTURES, "mermaid", "plantuml", "markdown", "json")),
     "diff": (*_PICTURES, "mermaid", "plantuml", "markdown", "json", "html"),
 }  # fmt: skip
-"""The formats in which an option has an effect, for each option that has none in some format."""
+"""The formats that can show what an option asks for, for each option that some formats cannot show."""
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")
@@ -160,6 +160,8 @@ class Draw(PoolOptions):
         self._refuse_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
         command.refuse_unknown("engine", self.engine, ENGINES)
+        if self.picture and command.STDOUT in (self.output or ()):
+            raise command.WrongUsage("--picture writes two files, not standard output: name one")
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")

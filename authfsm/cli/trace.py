@@ -81,7 +81,7 @@ class Trace:
             raise command.WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
         try:
             with TemporaryDirectory(prefix="authfsm-") as folder:
-                names = [_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names)]
+                names = tuple(_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names))
                 funnel = _funnel(names, self.limit, self.validity, self.memory)
         except traces.InvalidMemoryLimit as error:
             raise command.WrongUsage(str(error)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -43,21 +42,20 @@ def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -
 
 
 def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
-    """Send these requests, each with a new deadline; return those that failed, as text."""
-    failed = []
+    """Send these requests until one gets no reply; return those that failed or were not sent, as text."""
+    failed, lost = [], False
+    api.deadline = float("inf")  # that of the last rule may be over; each request has a timeout
     for operation, members in requests:
-        api.deadline = time.monotonic() + api.timeout  # that of the last rule may be over
+        why = "not tried, because an earlier request got no reply" if lost else None
         try:
             with api.setup():
-                reply = api.call(operation, **members)
-            # A rule may have deleted it.
-            why = (
-                None
-                if reply.code in {None, "ResourceNotFoundException", "UserNotFoundException"}
-                else reply.summary
-            )
+                reply = None if lost else api.call(operation, **members)
         except Skipped as error:
-            why = error.why
+            why, lost = error.why, True
+        else:
+            # A rule may have deleted it.
+            gone = {None, "ResourceNotFoundException", "UserNotFoundException"}
+            why = why if reply is None or reply.code in gone else reply.summary
         if why is not None:
             failed.append(f"{operation} {' '.join(members.values())}: {why}")
     return failed

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
+from shlex import quote
 from typing import Final
 
 from attrs import field, frozen
@@ -30,7 +31,7 @@ class Endpoint:
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""
-        url = (f"--endpoint-url {self.url}",) if self.url else ()
+        url = (f"--endpoint-url {quote(self.url)}",) if self.url else ()
         return " ".join(["authfsm conform", *url, *self.options, f"--rule {rule.id}"])
 
 

@@ -80,7 +80,7 @@ def history_from_json(text: str) -> History:
     steps: list[Step] = []
     for line, step in _steps(text):
         if steps and step.number == 1:
-            raise BadHistory(line, "begins another sign-in")
+            raise BadHistory(line, "begins another sign-in: select one, or read all with histories_from_json")
         _append(steps, line, step)
     return History(steps)
 

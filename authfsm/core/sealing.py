@@ -44,7 +44,7 @@ _TYPES: Final = {
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
-    "new_device": dict, "at": str, "device_key": str, "pool_id": str,
+    "new_device": dict, "at": str, "device_key": str,
 }  # fmt: skip
 """The members of `tokens`, with the types of their JSON values; only the first is required."""
 
@@ -230,6 +230,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
             Tokens, "access_token", "must have the claims client_id and iss, to which the seal is bound"
         )
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
+    fields.pop("pool_id", None)
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
     pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a pool's own issuer may lack its id
@@ -253,6 +254,7 @@ def _tokens(form: Mapping[str, Any]) -> Tokens:
     secrets = {name: Secret(value) for name, value in fields.items() if name.endswith("_token")}
     return Tokens(
         **{**fields, **secrets},
+        pool_id=form["pool"],
         at=None if at is None else datetime.fromisoformat(at),
         new_device=new_device and replies.NewDevice(**new_device),
     )

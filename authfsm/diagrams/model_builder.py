@@ -168,8 +168,8 @@ def _lines(
 ) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    An arrow to FAILED is not folded, nor a self-loop that is no new challenge. If settings differ in their effect on
-    the row's arrows, only those are folded on which they have the same effect as on their destination. An arrow that is uncertain only with these settings has a line of its own.
+    Not folded are arrows to FAILED, and self-loops other than new challenges. If the settings do not affect all arrows
+    of the row alike, an arrow is folded only if it is affected in the same way as its destination. An arrow that is uncertain only with these settings has a line of its own.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -207,6 +207,8 @@ class Flow(FlowSteps):
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
         """Abandon this sign-in, and begin a new one with the same user, AuthFlow, device and metadata; return it.
 
+        A step-up is not repeated: send a new `StepUp`.
+
         Args:
             password: the password, if the AuthFlow needs it and this sign-in has proved and then dropped it.
 

@@ -92,7 +92,8 @@ def client_secret_steps(
         why = f"client_secret raised {type(error).__name__}"
         raise errors.NotSent(why, state=state) from error
     if not isinstance(value, Secret) or not value:
-        why = f"client_secret returned no secret, but a value of type {type(value).__name__}"
+        kind = "an empty string" if isinstance(value, Secret) else f"a value of type {type(value).__name__}"
+        why = f"client_secret returned no secret, but {kind}"
         raise errors.NotSent(why, state=state)
     return value
 
@@ -168,11 +169,7 @@ class FlowSteps(BaseFlow):
             raise
 
     def _single_step(self) -> Effects[State]:
-        response = yield from self._next_response_steps()
-        unanswered = not self.history or self.history[-1].source is State.START
-        if response is None and self.state is State.START and self._first_request and unanswered:
-            username, auth_flow = self._first_request
-            response = yield from self._initial_response_steps(auth_flow, username, self.preferred_challenge)
+        response = (yield from self._next_response_steps()) or self._unanswered
         if response is None:
             todo = (
                 "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
@@ -206,7 +203,7 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
-        """Send RevokeToken or GlobalSignOut; with `refresh_token`, this must be a new flow, which first adopts that token."""
+        """Send RevokeToken or GlobalSignOut; with `refresh_token`, in a new flow, which first adopts that token, or refreshes with it."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none
@@ -247,7 +244,7 @@ class FlowSteps(BaseFlow):
             needs_confirmation = True
             self.signin.device_confirmed()
         except BaseException as error:
-            if not isinstance(error, errors.CallerError):  # then it was not sent
+            if not isinstance(error, errors.CallerError):  # a CallerError means that nothing was sent
                 # The reply is lost: Cognito may have stored this password.
                 self._unconfirmed_device = device, confirm
             raise
@@ -354,9 +351,10 @@ class FlowSteps(BaseFlow):
         if invalid:
             # Raised outside the handler: the exception's context would keep the frames that contain the password.
             raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
-        response = attrs.evolve(response, client_metadata=client_metadata or self._client_metadata)
         self._password = password
-        return response
+        if client_metadata is None:
+            client_metadata = self._client_metadata
+        return attrs.evolve(response, client_metadata=client_metadata)
 
     # ---- one step --------------------------------------------------------------------------------------
 
@@ -388,6 +386,7 @@ class FlowSteps(BaseFlow):
                 self.signin.client_secret = yield from client_secret_steps(provider, self.state)
             source = self.state
             request = self.signin.send(response)
+            self._unanswered = response if source is State.START else None
         except BaseException:
             if self.done:  # cancelled while the response was computed
                 self._drop_unneeded_secrets()

@@ -280,7 +280,7 @@ class Tokens(Reply, WrapsSecrets):
     """
 
     state: ClassVar[State] = State.AUTHENTICATED
-    access_token: Secret[str]
+    access_token: Secret[str] = field()
     id_token: Secret[str] | None = None
     refresh_token: Secret[str] | None = None
     expires_in: int | None = None
@@ -290,10 +290,17 @@ class Tokens(Reply, WrapsSecrets):
     device_key: str | None = field()
     pool_id: str | None = field(default=None, eq=False)
 
+    @access_token.validator
+    def _check_access_token(self, _: object, value: object) -> None:
+        plain = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(plain, str):
+            raise TypeError(f"access_token must be text, not of type {type(plain).__name__}")
+
     @device_key.default
     def _session_device_key(self) -> str | None:
-        if not isinstance(self.access_token, Secret) or not isinstance(self.access_token.reveal(), str):
-            raise TypeError(f"access_token must be text, not of type {type(self.access_token).__name__}")
+        self._check_access_token(
+            None, self.access_token
+        )  # the claim is read before attrs calls the validator
         key = self._claim("device_key")
         return key or (self.new_device.device_key if self.new_device else None)
 

@@ -147,8 +147,8 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
 def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require the name of a first factor, or None."""
     if value is not None and value not in PREFERRED_CHALLENGES:
-        why = f"must be one of {', '.join(PREFERRED_CHALLENGES)}, not {value!r}"
-        raise BadField(type(response), attribute.name, why)
+        # Without the value: it is a password if this response was taken for another.
+        raise BadField(type(response), attribute.name, f"must be one of {', '.join(PREFERRED_CHALLENGES)}")
 
 
 @frozen

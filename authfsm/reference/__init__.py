@@ -1,8 +1,8 @@
 """Private: what the tables say about a name (a state, a response, a flow, an account's status, an error), for `explain` and the diagrams.
 
 Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
-errors from the error policy, and limits from the rules of settings. Only the descriptions of some request parameters are
-written in this folder (`request_shapes`).
+errors from the error policy, and limits from the rules of settings. Only the descriptions of some request parameters, and
+the words for when they are sent, are written in this folder (`request_shapes`).
 """
 
 from __future__ import annotations
@@ -187,6 +187,7 @@ def _flow(name: str) -> Facts:
         continues = response in starts if source is State.START else source not in NON_CHALLENGES
         possible[each] = continues and dest not in excluded
     states = {node.state for node, found in reached(possible, never=False, always=True).items() if found}
+    states |= {each[0].dest for each, can in possible.items() if can and each[0].source is State.START}
     limits, *others = (limits_of_response(each) for each in starts)
     return {
         "kind": "flow", "name": name, "begins_with": list(map(_response, starts)),

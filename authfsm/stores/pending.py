@@ -17,6 +17,7 @@ RetryGracePeriodSeconds, only the refresh token of the later reply works afterwa
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Awaitable, Iterator
@@ -46,6 +47,7 @@ TURN_LIFETIME: Final = timedelta(seconds=30)
 """How long a turn may last before its worker is considered dead."""
 
 _TICKET_BYTES: Final = 32
+_TICKET: Final = re.compile("[A-Za-z0-9_-]{43}")
 _MINUTE: Final = timedelta(minutes=1)
 
 T = TypeVar("T")
@@ -83,6 +85,15 @@ class StoredFlows(Generic[FlowT, StoreT]):
     def _new_ticket(self) -> Secret[str]:
         entropy = self.cognito.entropy(_TICKET_BYTES)
         return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
+
+    def _ticket_to_put(self, ticket: str | Secret[str] | None) -> Secret[str]:
+        """Return the given ticket, which must look like one of `put`, because others can be guessed; a new one for None."""
+        ticket = secret(ticket)
+        if ticket is None:
+            return self._new_ticket()
+        if not _TICKET.fullmatch(self._ticket(ticket).reveal()):
+            raise BadField(type(self), "ticket", "must be one that `put` returned")
+        return ticket
 
     def _ticket(self, ticket: str | Secret[str] | None) -> Secret[str]:
         """Return as a `Secret` the ticket that a browser sent; an empty one if it sent none."""
@@ -156,7 +167,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             BadKey: the key is not valid.
         """
         ticket = secret(ticket)
-        ticket = self._new_ticket() if ticket is None else self._ticket(ticket)
+        ticket = self._ticket_to_put(ticket)
         self.store.put(name_of(ticket), *self._seal(flow, ticket))
         return ticket.reveal()
 
@@ -219,7 +230,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
     async def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
         """As `PendingSignIns.put`; WrongStore: the methods of the store are not coroutine functions."""
         ticket = secret(ticket)
-        ticket = self._new_ticket() if ticket is None else self._ticket(ticket)
+        ticket = self._ticket_to_put(ticket)
         await self._await_store(self.store.put(name_of(ticket), *self._seal(flow, ticket)))
         return ticket.reveal()
 

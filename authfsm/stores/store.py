@@ -81,12 +81,13 @@ class WrongStore(CallerError, TypeError):
 
 
 def pause_after(error: Exception, flow: FlowInProgress, begun: float) -> float:
-    """Return the seconds until a flow is put back again; raise NotStored after a second.
+    """Return the seconds until a flow is put back again; raise NotStored if that is more than a second after the first attempt.
 
     If the store carried out an earlier attempt later, it could replace the newer tokens of another worker.
     """
-    if (elapsed := time.monotonic() - begun) < 1:
-        return PAUSE + elapsed
+    pause = PAUSE + (elapsed := time.monotonic() - begun)
+    if elapsed + pause < 1:
+        return pause
     failure = NotStored(error.why if isinstance(error, StoreUnavailable) else type(error).__name__)
     failure.flow = flow
     raise failure from error

@@ -151,7 +151,8 @@ class Funnel:
         input: what was read.
         steps: the number of steps, each counted once.
         repeated: how often an event was delivered again.
-        sign_ins: the number of attempts that began. A refresh of tokens is a step, but no attempt.
+        sign_ins: the number of attempts that began. A refresh of tokens, even a refused one, is a step from
+            AUTHENTICATED to AUTHENTICATED, but no attempt.
         ends: how many attempts ended at each node, in descending order; UNKNOWN for attempts whose beginning is not
             in the log.
         transitions: every transition that was taken, by the node it leaves.

@@ -83,7 +83,7 @@ class TraceFiles:
     ) -> None:
         if threads is not None and not 1 <= threads <= _MOST_THREADS:
             raise ValueError(f"threads must be from 1 to {_MOST_THREADS}, not {threads}")
-        if memory.lstrip().startswith("-"):  # for DuckDB: no limit
+        if not memory.lstrip()[:1].isdigit():  # "-1" and "none" are no limit for DuckDB
             raise InvalidMemoryLimit(memory)
         self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)

@@ -212,7 +212,7 @@ class ExitStatus(IntEnum):
         return member
 
     SIGNED_IN = 0, "signed in"
-    REFUSED = 1, "refused: a wrong password, code or answer"
+    REFUSED = 1, "refused: a wrong password, code or answer, or the pool's rules deny the user"
     MISUSED = 2, "usage error, or no input for a prompt"
     TOO_LATE = 3, "expired, locked out or throttled: try again later"
     SERVICE_FAILED = 4, "the network, Cognito or a trigger failed"

@@ -28,7 +28,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
-"""The number of attempts that the first factor may fail; sudo and ssh allow as many."""
+"""The number of attempts in which the password may be wrong; sudo and ssh allow as many."""
 
 _WAITS: Final = (1.0, 2.0, 4.0)  # seconds, before each repetition of a request
 _LONGEST_WAIT: Final = 300.0  # seconds
@@ -51,8 +51,15 @@ _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
 }
 
 
+def _is_denial(error: AuthfsmError) -> bool:
+    """Return whether a Lambda function of the pool denies the user, for whom starting again is no remedy."""
+    return error.fault is Fault.OPERATOR and error.action is RecoveryAction.START_AGAIN
+
+
 def exit_status(error: AuthfsmError) -> ExitStatus:
     """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
+    if _is_denial(error):
+        return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
     return _BY_FAULT[error.fault] if by_action is None else by_action
 
@@ -116,6 +123,7 @@ class SignInSession:
         while not flow.done:
             try:
                 self._send(flow, self._next_response(flow))
+                self._last_error = None
             except (Refused, InvalidInput) as error:  # noqa: PERF203 - a loop at a person's pace
                 if error.action is not RecoveryAction.TRY_AGAIN or not error.survives:
                     raise
@@ -164,7 +172,7 @@ class SignInSession:
         except InputEnded:
             if self._last_error is None:
                 raise
-            # Cognito refused the last line of standard input, and there is no further line.
+            # The last line of standard input was refused, and there is no further line.
             raise self._ended(self._last_error) from None
 
     def _send(self, flow: Flow, response: Response) -> None:
@@ -210,11 +218,14 @@ class SignInSession:
             self._cognito.client_secret = user.hidden("Client secret")
             self._answers.password = self._password  # Cognito has not checked it
             return
-        if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS:
+        if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS or _is_denial(error):
             raise self._ended(error)
         self._screen.bad(*why(error))
         self._answers.password = None
-        unproved = flow is not None and self._takes_password() and not flow.signin.password_proved
+        last = flow.history[-1] if flow is not None and flow.history else None
+        chosen = last and (last.response.proves_password or last.source is State.PASSWORD_VERIFIER)
+        asked = self._takes_password() or chosen
+        unproved = flow is not None and asked and not flow.signin.password_proved
         if unproved and error.fault is Fault.USER:
             self._tries += 1
             if self._tries >= PASSWORD_TRIES:
@@ -240,7 +251,8 @@ class SignInSession:
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
         code, (reason, hint) = exit_status(error), why(error)
-        advice = error.action.advice if error.action and reason != error.for_person() else ""
+        advised = reason != error.for_person() and not _is_denial(error)
+        advice = error.action.advice if error.action and advised else ""
         if self._needs_client_secret(error):
             advice = "The app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return SignInEnded(code, reason, hint=hint, advice=advice, command=self._aws_command(code))
