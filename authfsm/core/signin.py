@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import attrs
 
@@ -345,8 +345,7 @@ class SignIn(Sender, DisplayMixin):
             return
         self.challenge = self.role = None
         if isinstance(reply, replies.Tokens):
-            reply = attrs.evolve(reply, at=at, pool_id=self.pool_id)
-            self.tokens = _completed(reply, response, self.tokens, self.device)
+            self.tokens = _completed(reply, response, self.tokens, self.device, at=at, pool_id=self.pool_id)
             # A refresh's SECRET_HASH is over the actual username, not over the alias that the user typed.
             self.username = reply.username or self.username
         elif self._state is State.START:  # signed out
@@ -377,9 +376,9 @@ def _fingerprint(public: int) -> str:
 
 
 def _completed(
-    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None
+    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **facts: Any
 ) -> replies.Tokens:
-    """Return new tokens; values that the reply omits come from the response, otherwise from the old tokens."""
+    """Return new tokens with these facts; values that the reply omits come from the response, otherwise from the old tokens."""
     sent_token: Secret[str] | None = getattr(response, "refresh_token", None)
     if old is not None and sent_token is not None and sent_token != old.refresh_token:
         old = None  # the old tokens are those of another sign-in
@@ -391,4 +390,5 @@ def _completed(
         id_token=new.id_token or old.id_token,
         new_device=new.new_device or old.new_device,
         device_key=device_key or old.device_key or (device.device_key if device else None),
+        **facts,
     )

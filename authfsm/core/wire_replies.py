@@ -263,11 +263,11 @@ def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.
     message = refusal.message
     for value in values:
         for each in value.values() if isinstance(value, Mapping) else (value,):
-            if isinstance(each, Secret) and (plain := each.reveal()):
+            if isinstance(each, Secret) and (plain := each.reveal()) and plain in message:
                 # A short secret is masked only where it is a whole word.
                 pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
                 message = re.sub(pattern.format(re.escape(plain)), MASK, message)
-    return attrs.evolve(refusal, message=message)
+    return refusal if message == refusal.message else attrs.evolve(refusal, message=message)
 
 
 def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
@@ -289,7 +289,8 @@ def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
         request_id if isinstance(request_id, str) else None,
         operation,
     )
-    found = attrs.evolve(found, retry_after=_retry_after(metadata.get("HTTPHeaders")))
+    if (retry_after := _retry_after(metadata.get("HTTPHeaders"))) is not None:
+        found = attrs.evolve(found, retry_after=retry_after)
     if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
         # A gateway's 502 or 503 has no error code, so botocore uses the status as the code.
         found = attrs.evolve(found, action=RecoveryAction.WAIT, fault=Fault.SERVICE)
