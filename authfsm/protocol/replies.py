@@ -298,9 +298,8 @@ class Tokens(Reply, WrapsSecrets):
 
     @device_key.default
     def _session_device_key(self) -> str | None:
-        self._check_access_token(
-            None, self.access_token
-        )  # the claim is read before attrs calls the validator
+        # attrs calls the validator only after this default, which reads the claim.
+        self._check_access_token(None, self.access_token)
         key = self._claim("device_key")
         return key or (self.new_device.device_key if self.new_device else None)
 

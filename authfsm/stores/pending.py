@@ -219,7 +219,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             try:
                 return self.store.put(name, *entry)
             except Exception as error:  # noqa: BLE001, PERF203 - each store has its own errors
-                time.sleep(pause_after(error, flow, begun))
+                time.sleep(pause_after(error, flow, begun))  # which ends the attempts after a second
 
 
 class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
@@ -293,7 +293,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
             try:
                 return await self.store.put(name, *entry)
             except Exception as error:  # noqa: BLE001, PERF203 - each store has its own errors
-                await asyncio.sleep(pause_after(error, flow, begun))
+                await asyncio.sleep(pause_after(error, flow, begun))  # as in PendingSignIns
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
@@ -360,7 +360,7 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
                 self._wait(error, begun)
-            time.sleep(PAUSE)
+            time.sleep(PAUSE)  # `_wait` bounds the attempts
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):

@@ -114,9 +114,8 @@ def _page(
         name, error = "sign_in", error or not_pending
     defaults = {"flows": browser.site.flows, "username": browser.first_input.get("username", "")}
     user: Any = request.user
-    if (
-        user.is_authenticated and "next" in request.GET
-    ):  # perhaps a page that needs permissions sent the user here
+    # Perhaps a page that needs permissions sent the user here.
+    if user.is_authenticated and "next" in request.GET:
         defaults["denied_user"] = user.first_name or user.get_username()
     common = {"error": error and error.for_person(), "site_name": browser.site.name, "next": _next(request)}
     return render(request, f"authfsm/{name}.html", {**defaults, **variables, **common})
