@@ -38,7 +38,7 @@ class Position:
 
     @property
     def state(self) -> State:
-        """The state."""
+        """The state of the node, a challenge name or START, AUTHENTICATED or FAILED."""
         return self.node.state
 
     @property
@@ -107,12 +107,12 @@ class Path:
 
     @property
     def transitions(self) -> tuple[t.Transition, ...]:
-        """The transitions of the path."""
+        """The rows of the table that the path takes, in order."""
         return tuple(move.transition for move in self.moves)
 
     @property
     def responses(self) -> tuple[type[r.Response], ...]:
-        """The responses of the path."""
+        """The class of the response of each step, in order."""
         return tuple(move.transition.response for move in self.moves)
 
     @property

@@ -148,7 +148,7 @@ class SignInPaths:
         return {steps: count for steps, count in enumerate(counts) if count}
 
     def count(self) -> int:
-        """Return the number of paths."""
+        """Return how many paths there are, of all lengths."""
         return sum(self.by_length.values())
 
     def __iter__(self) -> Iterator[Path]:

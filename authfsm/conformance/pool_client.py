@@ -111,7 +111,7 @@ class PoolUser:
 
     @property
     def app(self) -> AuthenticatorApp:
-        """The authenticator app."""
+        """The authenticator app; raises RuleFailed if the user has none."""
         if self.enrolled_app is None:
             raise RuleFailed("SOFTWARE_TOKEN_MFA came for a user without an authenticator app")
         return self.enrolled_app

@@ -89,7 +89,7 @@ class RuleCollector:
     def add(
         self, rule_id: str, source: RuleSource, severity: RuleSeverity, statement: str, run: RunRule
     ) -> None:
-        """Add a rule."""
+        """Add a rule; its statement becomes one line."""
         statement = " ".join(statement.split())
         self.rules.append(ConformanceRule(rule_id, statement, self.group, source, severity, run))
 

@@ -136,7 +136,7 @@ class ApiReply:
 
     @property
     def message(self) -> str:
-        """The message of the error."""
+        """The message of the error; empty if there is none."""
         return error_message(self.body)
 
     def _text(self, name: str) -> str | None:
@@ -147,12 +147,12 @@ class ApiReply:
 
     @property
     def challenge(self) -> str | None:
-        """The ChallengeName."""
+        """The ChallengeName; None if the reply is no challenge."""
         return self._text("ChallengeName")
 
     @property
     def session(self) -> str | None:
-        """The Session."""
+        """The Session; None if the reply has none."""
         return self._text("Session")
 
     @property

@@ -221,7 +221,7 @@ def unseal(
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
-    """Implement `Tokens.seal`."""
+    """Encrypt tokens for a browser or a database: `Tokens.seal`, which documents the text and the key."""
     key = wrapped_keys(key)
     claims = replies.unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")

@@ -99,7 +99,7 @@ class SignIn(Sender, DisplayMixin):
 
     @property
     def state(self) -> State:
-        """The current state."""
+        """The state now: the challenge that waits for an answer, or how the sign-in began or ended."""
         return self._state
 
     @property

@@ -81,7 +81,7 @@ class InitiateAuth:
     admin: bool = field(default=False, kw_only=True)
 
     def __call__(self, response: Any, sender: Sender) -> Request:
-        """Return the request."""
+        """Return the request that carries the response."""
         identity = _identity(sender, response.username, sender.device if self.device else None)
         parameters: Fields = {
             "AuthFlow": response.auth_flow,
@@ -101,7 +101,7 @@ class RespondToAuthChallenge:
     device: bool = field(default=False, kw_only=True)
 
     def __call__(self, response: Any, sender: Sender) -> Request:
-        """Return the request."""
+        """Return the request that carries the response."""
         name = self.name
         if getattr(response, "direct", False):
             # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
@@ -125,7 +125,7 @@ class OtherOperation:
     parameters: Callable[[Any, Sender], Fields]
 
     def __call__(self, response: Any, sender: Sender) -> Request:
-        """Return the request."""
+        """Return the request that carries the response."""
         return Request(self.name, _present(**self.parameters(response, sender)))
 
 

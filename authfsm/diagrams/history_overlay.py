@@ -22,7 +22,7 @@ class HistoryStep(Protocol):
 
     @property
     def number(self) -> int:
-        """The number of the step, from 1 on."""
+        """The position of the step in its history, from 1 on."""
 
     @property
     def source(self) -> State:
@@ -30,7 +30,7 @@ class HistoryStep(Protocol):
 
     @property
     def response(self) -> type[Response]:
-        """The class of the response."""
+        """The class of the response that was sent."""
 
     @property
     def dest(self) -> State:

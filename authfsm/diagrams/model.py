@@ -23,7 +23,7 @@ ResponseClass = type[Response]
 
 
 class EdgeKind(DescribedName):
-    """The meaning of an edge."""
+    """What an edge stands for; this decides its line, its label and its place in the legend."""
 
     ANSWER = "answer", "A response leads to another node."
     FOLD = "fold", "A junction leads to one of its members."

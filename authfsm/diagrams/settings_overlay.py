@@ -30,12 +30,12 @@ class SettingsOverlay:
         return AVAILABLE
 
     def arrow(self, arrow: Arrow) -> Availability:
-        """Return the effect on an arrow."""
+        """Return whether the settings leave an arrow available, and if not, why."""
         roles = EdgeRoles(arrow.source.role, arrow.dest.role)
         return self._effect(lambda found: found.transitions[arrow.transition, roles])
 
     def node(self, node: Node) -> Availability:
-        """Return the effect on a node."""
+        """Return whether the settings leave a node available, and if not, why."""
         return self._effect(lambda found: found.nodes.get(node))
 
     def notes(self) -> Iterator[str]:

@@ -46,7 +46,7 @@ _STATE_GROUPS: Final = {
 
 @cache
 def group_of(node: Node) -> StateGroup:
-    """Return the group of a node."""
+    """Return the group that decides the colour of a node."""
     if node.state in _STATE_GROUPS:
         return _STATE_GROUPS[node.state]
     if node.state in SET_UP_STATES:

@@ -216,7 +216,7 @@ class BaseFlow(DisplayMixin):
 
     @property
     def state(self) -> State:
-        """The current state."""
+        """The state now: the challenge that waits for an answer, or how the sign-in began or ended."""
         return self.signin.state
 
     @property

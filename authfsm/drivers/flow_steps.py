@@ -61,7 +61,7 @@ class CpuTask(Generic[T]):
     args: tuple[Any, ...] = field(repr=False)
 
     def __call__(self) -> T:
-        """Return the result."""
+        """Run the computation in this thread, and return its result."""
         return self.function(*self.args)
 
 

@@ -115,7 +115,7 @@ class Stepper:
 
     @property
     def state(self) -> State:
-        """The present state."""
+        """The state of the sign-in now, whichever step is shown."""
         return self.recording.flow.state
 
     @property

@@ -33,7 +33,7 @@ class FlowInProgress(Protocol):
 
     @property
     def state(self) -> State:
-        """The current state."""
+        """The state now."""
 
     @property
     def done(self) -> bool:

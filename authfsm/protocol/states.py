@@ -13,7 +13,7 @@ from authfsm.base.mixins import DescribedName
 
 
 class State(DescribedName):
-    """The state of a sign-in."""
+    """A state of a sign-in: a challenge that Cognito may issue, the start, or an end."""
 
     # fmt: off
     START = "START", "No request has been sent yet."

@@ -237,7 +237,7 @@ def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> Non
 def check_code(
     response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
 ) -> None:
-    """Check a normalized code."""
+    """Raise InvalidInput if a normalized code does not fit the rule, and BadField if it is not text."""
     if why := not_text(code):
         raise BadField(response, name, why)
     if not rule.fits(code.reveal()):

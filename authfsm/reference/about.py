@@ -60,7 +60,7 @@ class PossibleError:
 
 @frozen
 class AboutState:
-    """The facts about a state."""
+    """What `authfsm explain` shows about a state."""
 
     node: Node  # EMAIL_OTP has a role if the facts are about this role only
     carries: tuple[Parameter, ...]  # the parameters of its challenge

@@ -57,7 +57,7 @@ class Store(Protocol):
 
 
 class AsyncStore(Protocol):
-    """`Store` for asyncio."""
+    """A `Store` whose methods are coroutines."""
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""

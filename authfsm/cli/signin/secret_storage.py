@@ -38,7 +38,7 @@ class SecretStorage(Protocol):
         """Store a secret in place of an older one, and return a phrase that tells the user where it is."""
 
     def drop(self, service: str, account: str) -> None:
-        """Delete a secret."""
+        """Delete a secret, if there is one."""
 
 
 class KeyringStorage:
@@ -98,14 +98,14 @@ class FileStorage:
         return self._folder / f"{digest[:32]}.json"
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """Return the content of a file."""
+        """Return a secret; None if its file is missing or cannot be read."""
         try:
             return Secret(self._file(service, account).read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError):
             return None
 
     def put(self, service: str, account: str, value: Secret[str]) -> str:
-        """Write a file."""
+        """Write a secret to its file, which only its owner can read."""
         file = self._file(service, account)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ class FileStorage:
         return str(file)
 
     def drop(self, service: str, account: str) -> None:
-        """Delete a file."""
+        """Delete the file of a secret, if there is one."""
         with contextlib.suppress(OSError):
             self._file(service, account).unlink()
 
@@ -127,7 +127,7 @@ class MemoryStorage:
     _secrets: dict[tuple[str, str], Secret[str]] = field(factory=dict, init=False)
 
     def get(self, service: str, account: str) -> Secret[str] | None:
-        """Return a secret."""
+        """Return a secret; None if there is none."""
         return self._secrets.get((service, account))
 
     def put(self, service: str, account: str, value: Secret[str]) -> str:
@@ -136,7 +136,7 @@ class MemoryStorage:
         return "memory, until this command ends"
 
     def drop(self, service: str, account: str) -> None:
-        """Delete a secret."""
+        """Delete a secret, if there is one."""
         self._secrets.pop((service, account), None)
 
 

@@ -92,7 +92,7 @@ class PipedInput:
         return line.rstrip("\r\n")
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
-        """Return the next line."""
+        """Return the next line without surrounding spaces, or the default if it is empty."""
         return self._next(question).strip() or default
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's

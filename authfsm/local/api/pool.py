@@ -182,7 +182,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def pool_id(self) -> str:
-        """The pool's id."""
+        """The pool's id, such as us-east-1_AbCdEfGhI."""
         return self.configuration.pool_id
 
     @property

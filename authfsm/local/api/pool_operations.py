@@ -188,7 +188,7 @@ def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
 
 
 def new_pool_id(region: str, entropy: Entropy) -> str:
-    """Return a random pool id."""
+    """Return a random pool id of a region: its name, an underscore and nine letters or digits."""
     check_types("str", {"region": region})
     return f"{region}_{random_text(entropy, 9, string.ascii_letters + string.digits)}"
 

@@ -49,7 +49,7 @@ class LambdaContext:
 
     @property
     def invoked_function_arn(self) -> str:
-        """The function's ARN."""
+        """The ARN of the function, in the account of the local pool."""
         return f"arn:aws:lambda:{self.region}:{ACCOUNT}:function:{self.function_name}"
 
     @property

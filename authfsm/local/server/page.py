@@ -30,7 +30,7 @@ class PictureUnavailable(Exception):
 
 @cache
 def html() -> bytes:
-    """Return the HTML of the page."""
+    """Return the page that shows the messages and requests of `authfsm serve`, as UTF-8."""
     return Path(__file__).with_suffix(".html").read_bytes()
 
 

@@ -74,7 +74,7 @@ class RecordSerializer:
         converter.register_structure_hook(AppClient, lambda key, _: _existing(self.core.clients.get(key)))
 
     def to_text(self, record: Any) -> str:
-        """Return a record as JSON."""
+        """Return a record as JSON, with the key in place of each user or app client that it refers to."""
         kind = type(record)
         to_dict = self._to_dict.get(kind)
         value = to_dict(record) if to_dict else self._converter.unstructure(record, kind)
@@ -216,7 +216,7 @@ class RecordStore:
         self._last_message = 0
 
     def text_of(self, record: Any) -> str:
-        """Return the JSON of a record."""
+        """Return a record as it is written to the file, in JSON."""
         return self._serializer.to_text(record)
 
     def load(self, except_client: str | None = None) -> None:

@@ -58,7 +58,7 @@ class ChallengeAnswer:
 
     @property
     def user(self) -> User:
-        """The user who answers."""
+        """The user whose sign-in this is; an unknown user is refused as a wrong password."""
         return self.attempt.existing_user
 
 

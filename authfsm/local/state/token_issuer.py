@@ -135,7 +135,7 @@ class TokenIssuer(TrackedDicts):
         return {"keys": [{**self.key.jwk.as_dict(private=False), "alg": "RS256", "use": "sig"}]}
 
     def uuid(self) -> str:
-        """Return a random UUID."""
+        """Return a random UUID of version 4 from the pool's entropy."""
         return str(UUID(bytes=self._entropy(16), version=4))
 
     def issue(
