@@ -133,7 +133,7 @@ class ReviewRule:
     needs: str = ""
 
 
-def _found(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
+def _finding(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
     """Yield a finding, unless `path` is None: no path shows it."""
     if path is not None:
         yield why, path, remediations
@@ -168,7 +168,7 @@ def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
         names = sorted({clear, REQUIRED_VALUE[clear]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
-        yield from _found(path, why, _without_flow(pool, clear))
+        yield from _finding(path, why, _without_flow(pool, clear))
 
 
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
@@ -180,7 +180,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
         why = f"MfaConfiguration is {mfa}, {lambdas}"
-        yield from _found(path, why, _without_flow(pool, "CUSTOM_AUTH"))
+        yield from _finding(path, why, _without_flow(pool, "CUSTOM_AUTH"))
 
 
 def _require_mfa(settings: PoolSettings) -> Remediation:
@@ -196,7 +196,7 @@ def _require_mfa(settings: PoolSettings) -> Remediation:
 
 def _by_password_alone(pool: PoolDescription, why: str, *more: Remediation) -> Iterator[Found]:
     path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
-    return _found(path, why, _require_mfa(pool.settings), *more)
+    return _finding(path, why, _require_mfa(pool.settings), *more)
 
 
 def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
@@ -241,7 +241,7 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
         recover = _pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
-        yield from _found(path, why, _mfa(**_ENABLE_APP), recover)
+        yield from _finding(path, why, _mfa(**_ENABLE_APP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
@@ -255,24 +255,24 @@ def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
         by_email = _pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        yield from _found(_through(pool, S.SMS_MFA), why, by_email, _mfa(**_APP_FOR_SMS))
+        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _mfa(**_APP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
         path = _through(pool, S.SMS_MFA)
-        yield from _found(path, "SmsMfaConfiguration is set", _mfa(**_APP_FOR_SMS))
+        yield from _finding(path, "SmsMfaConfiguration is set", _mfa(**_APP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
         fix = _pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
-        yield from _found(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
+        yield from _finding(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=False)
         fix = _client(PreventUserExistenceErrors="ENABLED")
-        yield from _found(path, "PreventUserExistenceErrors is LEGACY", fix)
+        yield from _finding(path, "PreventUserExistenceErrors is LEGACY", fix)
 
 
 def _long_session(pool: PoolDescription) -> Iterator[Found]:
@@ -280,7 +280,7 @@ def _long_session(pool: PoolDescription) -> Iterator[Found]:
     if validity is not None and validity > timedelta(minutes=5):
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
         shorter = _client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
-        yield from _found(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
+        yield from _finding(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
 
 
 def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
@@ -289,26 +289,28 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         text = str(validity).removesuffix(", 0:00:00")  # "30 days, 1:00:00" for 721 hours
         why = f"RefreshTokenValidity is {text}"
-        yield from _found(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))
+        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))
 
 
 def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
         fix = _client(EnableTokenRevocation=True)
-        yield from _found(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
+        yield from _finding(
+            sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix
+        )
 
 
 def _implicit_flow(pool: PoolDescription) -> Iterator[Found]:
     # The tokens come from the authorization endpoint, which is on no path of this API.
     if "implicit" in (pool.oauth_flows or ()):
-        yield from _found(Path(), "AllowedOAuthFlows has implicit", _client(AllowedOAuthFlows=["code"]))
+        yield from _finding(Path(), "AllowedOAuthFlows has implicit", _client(AllowedOAuthFlows=["code"]))
 
 
 def _short_passwords(pool: PoolDescription) -> Iterator[Found]:
     length, least = pool.minimum_password_length, 8
     if length is not None and length < least:
         path = sign_in_paths.example_path(pool.settings, lambda p: Factor.PASSWORD in p.proved.factors)
-        yield from _found(path, f"MinimumLength is {length}", _pool(_LENGTH, least))
+        yield from _finding(path, f"MinimumLength is {length}", _pool(_LENGTH, least))
 
 
 @lru_cache(maxsize=1)
@@ -322,13 +324,13 @@ def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
         path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield from _found(path, why, _mfa(**_ENABLE_APP))
+        yield from _finding(path, why, _mfa(**_ENABLE_APP))
 
 
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
     for each in _violations(pool.settings):
         if each.path.end.state is not S.MFA_SETUP:
-            yield from _found(each.path, str(each))
+            yield from _finding(each.path, str(each))
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE

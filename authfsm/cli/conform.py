@@ -264,16 +264,16 @@ def rules_with_sources(rules: tuple[ConformanceRule, ...]) -> RenderableType:
 
 def table(results: Results) -> Iterator[RenderableType]:
     """Yield the comparison table, the failures of each endpoint and the counts."""
-    shown = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
-    shown.add_column("rule", no_wrap=True)
+    comparison = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
+    comparison.add_column("rule", no_wrap=True)
     for column in results.endpoints:
-        shown.add_column(column.endpoint.name, justify="center")
+        comparison.add_column(column.endpoint.name, justify="center")
     for group, rules in results.groups.items():
-        shown.add_row(Text(f"\n{group}", style="bold"))
+        comparison.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
             outcomes = (column.verdicts[rule.id].outcome for column in results.endpoints)
-            shown.add_row(rule.id, *(Text(each.mark, style=_COLOURS[each]) for each in outcomes))
-    yield shown
+            comparison.add_row(rule.id, *(Text(each.mark, style=_COLOURS[each]) for each in outcomes))
+    yield comparison
     for column in results.endpoints:
         yield from _failed(results, column)
     yield Text()

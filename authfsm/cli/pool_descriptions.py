@@ -89,14 +89,14 @@ class PoolOptions:
         except exceptions.SSOError as error:
             raise Failed(f"{error}; run `aws sso login`") from None
         except exceptions.ClientError as error:
-            raise Failed(_refused(error.response["Error"], pool_id, self.client_id)) from None
+            raise Failed(_refusal_text(error.response["Error"], pool_id, self.client_id)) from None
         except (exceptions.BotoCoreError, ValueError) as error:
             raise Failed(f"{pool_id} could not be described: {error}") from None
         client_part = {} if app is None else {"UserPoolClient": app["UserPoolClient"]}
         return _checked({"UserPool": pool["UserPool"], "MfaConfig": mfa, **client_part}, pool_id)
 
 
-def _refused(error: Any, pool_id: str, client_id: str | None) -> str:
+def _refusal_text(error: Any, pool_id: str, client_id: str | None) -> str:
     code = error.get("Code", "")
     if code in _DENIED:
         return f"these credentials may not describe {pool_id}: allow them the actions {ACTIONS}"

@@ -214,8 +214,8 @@ def _transitions(funnel: traces.Funnel) -> Iterator[Sequence[str | Text]]:
 
 
 def _illegal(funnel: traces.Funnel) -> Table:
-    shown, count = len(funnel.illegal), funnel.illegal_count
-    title = f"Illegal steps: {count:,}" + (f", the first {shown:,}" if count > shown else "")
+    listed_count, count = len(funnel.illegal), funnel.illegal_count
+    title = f"Illegal steps: {count:,}" + (f", the first {listed_count:,}" if count > listed_count else "")
     rows = (
         (str(each.at or ""), each.id, each.why + (f" (refused: {each.error})" if each.error else ""))
         for each in funnel.illegal

@@ -110,12 +110,12 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     titles = wrap(model.title, _LONGEST_TITLE) if size == _NARROW_SIZE else [model.title]
     title = title_cell(titles, theme, size)
     groups = {group_of(node) for node in model.nodes if isinstance(node, Node)}
-    shown = [group for group in OUTLINES if group in groups]
-    names = [f"{labels.get(each, each)}: {labels.get(OUTLINES[each], OUTLINES[each])}" for each in shown]
+    in_legend = [group for group in OUTLINES if group in groups]
+    names = [f"{labels.get(each, each)}: {labels.get(OUTLINES[each], OUTLINES[each])}" for each in in_legend]
     cells = "".join(
         f'<td border="1" color="{theme.groups[group].line}" bgcolor="{theme.groups[group].fill}">'
         f'<font color="{theme.text}">&#160;{escape(name)}&#160;</font></td><td>&#160;</td>'
-        for group, name in zip(shown, names, strict=True)
+        for group, name in zip(in_legend, names, strict=True)
     )
     if not names:
         return table([title], size)

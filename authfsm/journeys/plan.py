@@ -179,11 +179,13 @@ class UnexpectedPath(CallerError, AssertionError):
         pairs = enumerate(zip_longest(expected, actual), 1)
         different = ((step, due, taken) for step, (due, taken) in pairs if due != taken)
         step, due, taken = next(different, (len(expected) + 1, None, None))
-        super().__init__(f"{journey}: step {step} should be {_shown(due)}, but was {_shown(taken)}")
+        super().__init__(
+            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(taken)}"
+        )
         self.journey, self.expected, self.actual = journey, expected, actual
 
 
-def _shown(each: Transition | None) -> str:
+def _transition_text(each: Transition | None) -> str:
     return f"{each.source} -{each.response.trigger}-> {each.dest}" if each else "no step at all"
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define, field
 
 from authfsm.base.secret import Secret
-from authfsm.cli.signin.screen import ExitStatus, Screen, SignInEnded, shown
+from authfsm.cli.signin.screen import ExitStatus, Screen, SignInEnded, printable
 from authfsm.cli.signin.user_input import UserInput, choose
 from authfsm.core.enrolment import Enrolment, NoQrCode
 from authfsm.drivers.boto import Flow
@@ -47,14 +47,14 @@ class AnswerPrompter:
     _screen: Screen
     _user: UserInput
     _issuer: str
-    _shown_secret: Secret[str] | None = field(default=None, init=False)
-    _typed_before: dict[str, str] = field(factory=dict, init=False)
+    _displayed_secret: Secret[str] | None = field(default=None, init=False)
+    _previous_input: dict[str, str] = field(factory=dict, init=False)
     password: Secret[str] | None = field(default=None, init=False)
 
     def answer(self, flow: Flow) -> Response:
         """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
-        asked, prompts = flow.challenge, self._prompts(flow)
-        if asked is None or not prompts:
+        challenge, prompts = flow.challenge, self._prompts(flow)
+        if challenge is None or not prompts:
             # A device challenge without a device, or a choice among unknown factors only.
             raise SignInEnded(ExitStatus.NEEDS_BROWSER, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
@@ -85,16 +85,16 @@ class AnswerPrompter:
         return [each for each in every if each.response in flow.accepts]
 
     def _introduce(self, flow: Flow, first: Prompt) -> None:
-        asked = flow.challenge
+        challenge = flow.challenge
         if first.response in {r.RawAnswer, r.NewPassword}:
             self._screen.note(first.explanation)
-        elif isinstance(asked, MfaSetup) and asked.secret_code is not None:
-            if not asked.verified and self._shown_secret != asked.secret_code:
-                self._show_enrolment(asked, flow.signin.username or "")
-                self._shown_secret = asked.secret_code
+        elif isinstance(challenge, MfaSetup) and challenge.secret_code is not None:
+            if not challenge.verified and self._displayed_secret != challenge.secret_code:
+                self._show_enrolment(challenge, flow.signin.username or "")
+                self._displayed_secret = challenge.secret_code
         elif flow.state in _NOTES:
             self._screen.note(_NOTES[flow.state])
-        if asked is not None and (facts := form_for(asked).facts):
+        if challenge is not None and (facts := form_for(challenge).facts):
             self._screen.facts(facts)
 
     def _choose(self, flow: Flow, prompts: Sequence[Prompt]) -> Response:
@@ -135,20 +135,20 @@ class AnswerPrompter:
             else:
                 return value
 
-    def _ask(self, asked: Field, prompt: Prompt, flow: Flow) -> str | Secret[str]:
-        question = asked.question or asked.label
-        if asked.kind == "code":
+    def _ask(self, form_field: Field, prompt: Prompt, flow: Flow) -> str | Secret[str]:
+        question = form_field.question or form_field.label
+        if form_field.kind == "code":
             return self._code(question, flow)
-        if asked.secret:
+        if form_field.secret:
             new = prompt.response is r.NewPassword
             return self._new_password(question) if new else self.secret(question)
         if prompt.response is r.Answer:
             return self._visible_or_hidden(question)
-        default = self._typed_before.get(asked.name, "")
-        while not (typed := self._user.line(question, default=default)):
+        default = self._previous_input.get(form_field.name, "")
+        while not (value := self._user.line(question, default=default)):
             self._screen.bad("The answer must not be empty.")
-        self._typed_before[asked.name] = typed
-        return typed
+        self._previous_input[form_field.name] = value
+        return value
 
     def _code(self, question: str, flow: Flow) -> str:
         hint = "Enter: other ways" if self._user.is_interactive else ""
@@ -194,9 +194,9 @@ class AnswerPrompter:
             name = self._user.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
 
-    def _show_enrolment(self, asked: MfaSetup, account: str) -> None:
+    def _show_enrolment(self, setup: MfaSetup, account: str) -> None:
         try:
-            enrolment = Enrolment.of(asked, issuer=self._issuer, account=shown(account) or "user")
+            enrolment = Enrolment.of(setup, issuer=self._issuer, account=printable(account) or "user")
         except BadField:
             why = "The pool returned a secret that authenticator apps cannot use."
             raise SignInEnded(ExitStatus.SERVICE_FAILED, why) from None

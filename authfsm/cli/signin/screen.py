@@ -62,7 +62,7 @@ def state_colour(state: State, role: Role | None) -> str:
     return _STATE_COLOURS.get(state, "dark_orange3" if role is Role.SECOND_FACTOR else "cyan")
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return a string from outside without the characters that could control the terminal."""
     return "".join(each if each.isprintable() else "?" for each in text)
 
@@ -111,9 +111,9 @@ class Screen:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=1)
         grid.add_column(overflow="fold")
-        words = Text(shown(text))
+        words = Text(printable(text))
         if hint:
-            words.append(f"  {shown(hint)}", style="dim")
+            words.append(f"  {printable(hint)}", style="dim")
         grid.add_row(Text(self.sign(name), style=f"bold {_COLOURS[name]}"), words)
         self.console.print(grid)
 
@@ -124,15 +124,15 @@ class Screen:
 
     def plain(self, text: str) -> None:
         """Print a line without a sign."""
-        self.console.print(Padding(Text(shown(text), style="dim"), (0, 0, 0, 2)))
+        self.console.print(Padding(Text(printable(text), style="dim"), (0, 0, 0, 2)))
 
     def prompt(self, question: str, hint: str = "") -> None:
         """Print a question; the user's input follows it on the same line."""
-        asked = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (shown(question), "bold"))
+        line = Text.assemble((f"{self.sign('ask')} ", "bold cyan"), (printable(question), "bold"))
         if hint:
-            asked.append(f" ({shown(hint)})", style="dim")
-        asked.append(": ")
-        self.console.print(asked, end="", soft_wrap=True)
+            line.append(f" ({printable(hint)})", style="dim")
+        line.append(": ")
+        self.console.print(line, end="", soft_wrap=True)
 
     def choices(self, choices: Iterable[tuple[str, str]]) -> None:
         """Print numbered choices: the label of each, and Cognito's name for it."""
@@ -141,7 +141,7 @@ class Screen:
         grid.add_column(overflow="fold")
         grid.add_column(overflow="fold", style="dim")
         for number, (label, name) in enumerate(choices, 1):
-            grid.add_row(str(number), Text(shown(label)), Text(shown(name)))
+            grid.add_row(str(number), Text(printable(label)), Text(printable(name)))
         self.console.print(grid)
 
     def facts(self, facts: Mapping[str, str], title: str = "") -> None:
@@ -150,11 +150,11 @@ class Screen:
         grid.add_column(style="dim", no_wrap=True)
         grid.add_column(overflow="fold")
         for name, fact in facts.items():
-            grid.add_row(Text(shown(name)), Text(shown(fact)))
+            grid.add_row(Text(printable(name)), Text(printable(fact)))
         if not title:
             self.console.print(Padding(grid, (0, 0, 0, 2)))
             return
-        width, head = min(self.console.width, _WIDEST), Text(shown(title), style="bold")
+        width, head = min(self.console.width, _WIDEST), Text(printable(title), style="bold")
         look: dict[str, Any] = {"title_align": "left", "border_style": "dim", "padding": (0, 1)}
         self.console.print(Panel(grid, ROUNDED, title=head, width=width, **look))
 
@@ -176,7 +176,7 @@ class Screen:
         if advice:
             self.plain(advice)
         if command:
-            self.console.print(Text(f"  {shown(command)}", style="bold"), soft_wrap=True)
+            self.console.print(Text(f"  {printable(command)}", style="bold"), soft_wrap=True)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

@@ -223,9 +223,9 @@ class SignInSession:
         self._screen.bad(*why(error))
         self._answers.password = None
         last = flow.history[-1] if flow is not None and flow.history else None
-        chosen = last and (last.response.proves_password or last.source is State.PASSWORD_VERIFIER)
-        asked = self._takes_password() or chosen
-        unproved = flow is not None and asked and not flow.signin.password_proved
+        password_chosen = last and (last.response.proves_password or last.source is State.PASSWORD_VERIFIER)
+        by_password = self._takes_password() or password_chosen
+        unproved = flow is not None and by_password and not flow.signin.password_proved
         if unproved and error.fault is Fault.USER:
             self._tries += 1
             if self._tries >= PASSWORD_TRIES:

@@ -211,10 +211,10 @@ def update_user_pool(pool: Core, request: Request) -> None:
     """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference)."""
     before = descriptions.user_pool(pool.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
-    kept: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
+    members: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
     if "PoolName" in request:
-        kept["Name"] = request["PoolName"]
-    description = _description(pool, {**kept, **rest}, descriptions.mfa_config(pool.configuration))
+        members["Name"] = request["PoolName"]
+    description = _description(pool, {**members, **rest}, descriptions.mfa_config(pool.configuration))
     pool.configure(configured(pool.configuration, description))
 
 
@@ -300,10 +300,10 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserPoolClient: settings that the request leaves out get their defaults, except name and secrets."""
     client = pool.client(request)
     before = client.client_description
-    kept = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
-    kept["ClientName"] = client.client_name
+    members = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
+    members["ClientName"] = client.client_name
     secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
-    return _set_client(pool, {**kept, **request}, secrets, "updating")
+    return _set_client(pool, {**members, **request}, secrets, "updating")
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:

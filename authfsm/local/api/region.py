@@ -314,8 +314,8 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str | None
     prefix = f"{region or cognito.region}_"
     pool_ids = {each: each for each in cognito.pools if each.startswith(prefix)}
     reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
-    shown = cognito.pools.readable(reply["UserPools"])
-    pools = [descriptions.user_pool(each.configuration, 0) for each in shown]
+    cores = cognito.pools.readable(reply["UserPools"])
+    pools = [descriptions.user_pool(each.configuration, 0) for each in cores]
     names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
     return {**reply, "UserPools": [{name: e[name] for name in names if name in e} for e in pools]}
 

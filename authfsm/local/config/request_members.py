@@ -119,8 +119,8 @@ def _length_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
 
 def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
     text = f"[{', '.join(map(str, value))}]" if isinstance(value, (list, tuple)) else str(value)
-    shown = "Value" if shape.get("sensitive") else f"Value '{text}'"
-    return f"{shown} at '{path}' failed to satisfy constraint: {constraint}"
+    subject = "Value" if shape.get("sensitive") else f"Value '{text}'"
+    return f"{subject} at '{path}' failed to satisfy constraint: {constraint}"
 
 
 @cache
