@@ -182,8 +182,8 @@ def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
         if each is None or each is machine.self_literal or machine.model_override:
             continue
         present = filter(partial(hasattr, each), sorted({"trigger", "may_trigger"} | names))
-        taken = [name for name in present if not _is_trigger_of(machine, getattr(each, name))]
-        if why := _why_unsuitable(each, machine.model_attribute, taken):
+        conflicts = [name for name in present if not _is_trigger_of(machine, getattr(each, name))]
+        if why := _why_unsuitable(each, machine.model_attribute, conflicts):
             raise UnsuitableModel(type(each), why)
     type(machine).add_model(machine, model, *args, **kwargs)
 

@@ -177,10 +177,10 @@ class UnexpectedPath(CallerError, AssertionError):
         self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
     ) -> None:
         pairs = enumerate(zip_longest(expected, actual), 1)
-        different = ((step, due, taken) for step, (due, taken) in pairs if due != taken)
-        step, due, taken = next(different, (len(expected) + 1, None, None))
+        different = ((step, due, actual) for step, (due, actual) in pairs if due != actual)
+        step, due, actual = next(different, (len(expected) + 1, None, None))
         super().__init__(
-            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(taken)}"
+            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(actual)}"
         )
         self.journey, self.expected, self.actual = journey, expected, actual
 

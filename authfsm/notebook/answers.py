@@ -217,12 +217,12 @@ def offered_actions(recording: SignInRecording) -> dict[str, Action]:
 
 def take_action(recording: SignInRecording, name: str) -> None:
     """Do what a button does; raise InvalidOperation if the button is not offered."""
-    offered = offered_actions(recording)
-    if name not in offered:
-        now = ", ".join(offered) or "none before a sign-in has ended: call step(), run() or answer(...)"
+    actions = offered_actions(recording)
+    if name not in actions:
+        now = ", ".join(actions) or "none before a sign-in has ended: call step(), run() or answer(...)"
         why = f"{recording.flow.state} does not offer the action {name!r}; it offers {now}"
         raise InvalidOperation(why, state=recording.flow.state)
-    action = offered[name]
+    action = actions[name]
     if action.act is not None:
         action.act(recording)
     elif action.response is not None:

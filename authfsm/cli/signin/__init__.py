@@ -227,12 +227,12 @@ class Signin:
 
 def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
     """Ask at the terminal for a value that no option has; raise Misused without a terminal."""
-    typed = user.line(question) if isinstance(user, TerminalInput) else ""
-    if not typed:
+    line = user.line(question) if isinstance(user, TerminalInput) else ""
+    if not line:
         raise Misused(
             f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
         )
-    return typed
+    return line
 
 
 @contextmanager

@@ -153,9 +153,9 @@ class AnswerPrompter:
     def _code(self, question: str, flow: Flow) -> str:
         hint = "Enter: other ways" if self._user.is_interactive else ""
         while True:
-            typed = self._user.line(question, hint=hint)
-            if typed or not self._user.is_interactive:
-                return typed
+            line = self._user.line(question, hint=hint)
+            if line or not self._user.is_interactive:
+                return line
             alternative = self._alternative(flow)
             if alternative is not None:
                 raise alternative
@@ -181,8 +181,8 @@ class AnswerPrompter:
     def _visible_or_hidden(self, question: str) -> Secret[str]:
         if not self._user.is_interactive:
             return self._user.hidden(question)
-        typed = self._user.line(question, hint="Enter: type it hidden")
-        return Secret(typed) if typed else self._user.hidden(f"{question}, hidden")
+        line = self._user.line(question, hint="Enter: type it hidden")
+        return Secret(line) if line else self._user.hidden(f"{question}, hidden")
 
     def _raw_answer(self) -> Response:
         fields: dict[str, Secret[str]] = {}

@@ -163,11 +163,11 @@ class Screen:
         names = path(history, self.sign("times"))
         last = history[-1] if history else None
         colour = state_colour(last.dest, last.role) if last else "cyan"
-        walked = Text(style="dim")
+        line = Text(style="dim")
         for name in names[:-1]:
-            walked.append(f"{name} {self.sign('then')} ")
+            line.append(f"{name} {self.sign('then')} ")
         self.console.print()
-        self.console.print(Text.assemble(walked, (names[-1], f"not dim bold {colour}")))
+        self.console.print(Text.assemble(line, (names[-1], f"not dim bold {colour}")))
 
     def print_end(self, why: str, hint: str = "", advice: str = "", command: str = "") -> None:
         """Print why the sign-in ended, what to do next, and the command line for it on one line."""

@@ -127,11 +127,11 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
     if not user.is_interactive:
         return default
     while True:
-        typed = user.line(question, hint="Y/n" if default else "y/N").lower()
-        if not typed:
+        line = user.line(question, hint="Y/n" if default else "y/N").lower()
+        if not line:
             return default
-        if typed in {"y", "yes", "n", "no"}:
-            return typed.startswith("y")
+        if line in {"y", "yes", "n", "no"}:
+            return line.startswith("y")
 
 
 def choose(user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]) -> str:

@@ -55,8 +55,8 @@ class StreamedReply(HttpReply):
 def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpReply:
     """Return a reply with a JSON document."""
     # json.dumps escapes all but ASCII: a username may contain a lone surrogate, which UTF-8 cannot encode.
-    named = {"Content-Type": "application/json", **(headers or {})}
-    return HttpReply(status, named, json.dumps(document).encode())
+    all_headers = {"Content-Type": "application/json", **(headers or {})}
+    return HttpReply(status, all_headers, json.dumps(document).encode())
 
 
 @frozen(eq=False)
@@ -189,9 +189,9 @@ class HttpConnection:
     def _answer(self, message: _Message) -> bool:
         """Send the reply to a request; return whether the connection stays open."""
         path, _, query = _origin_form(message.url).partition("?")
-        named = dict(parse_qsl(query, keep_blank_values=True))
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
         body = partial(self._read_body, message)
-        request = HttpRequest(message.method, unquote(path), named, message.headers, self._address, body)
+        request = HttpRequest(message.method, unquote(path), parameters, message.headers, self._address, body)
         reply = self._respond(request)
         closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
         closes = closes or (not message.is_complete and "expect" in message.headers)

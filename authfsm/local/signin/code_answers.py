@@ -27,10 +27,10 @@ from authfsm.protocol.states import State
 
 def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     """Handle SELECT_MFA_TYPE: issue the challenge of the chosen second factor."""
-    offered: RequiredMfa = answer.pending.expected_answer
+    required_mfa: RequiredMfa = answer.pending.expected_answer
     factor = required_parameter(answer.responses, "ANSWER")
     # The user may have lost the factor since it was offered.
-    if factor not in offered.factors or not required_factors.has_factor(answer.user, State[factor]):
+    if factor not in required_mfa.factors or not required_factors.has_factor(answer.user, State[factor]):
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
     return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
