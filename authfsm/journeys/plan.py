@@ -177,10 +177,10 @@ class UnexpectedPath(CallerError, AssertionError):
         self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
     ) -> None:
         pairs = enumerate(zip_longest(expected, actual), 1)
-        different = ((step, due, actual) for step, (due, actual) in pairs if due != actual)
-        step, due, actual = next(different, (len(expected) + 1, None, None))
+        different = ((step, *pair) for step, pair in pairs if pair[0] != pair[1])
+        step, due, other = next(different, (len(expected) + 1, None, None))
         super().__init__(
-            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(actual)}"
+            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(other)}"
         )
         self.journey, self.expected, self.actual = journey, expected, actual
 
