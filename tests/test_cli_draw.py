@@ -217,7 +217,7 @@ def test_a_picture_for_light_and_dark_pages() -> None:
     ]
     one_line(draw("--picture", "-o", "flow.pdf"), 2, "--picture applies to svg, png, not to pdf")
     one_line(draw("--picture", "--theme", "dark"), 2, "cannot be used together")
-    one_line(draw("--picture", "-o", "-"), 2, "--picture writes two files, not standard output")
+    one_line(draw("--picture", "-o", "-"), 2, "--picture writes several files")
     assert list(Path().glob("-*")) == []
 
 
@@ -306,6 +306,25 @@ def test_an_option_without_effect_in_the_format(
     words = (f"applies to {applies_to}, not to {written}: omit it, or choose another format",)
     one_line(draw(*options.split()), 2, options.split()[options.count("--html") * 2], *words)
     assert [each.name for each in Path().iterdir()] == ["one.jsonl"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "-o a.svg -o b.xyz",
+        "-o a.svg -o b",
+        "--save-settings kept.json -o b.xyz",
+        "--html a.html -o b.xyz",
+        "-f dot -o a -o b.svg",
+        "--picture -o a.svg -o b.gif",
+        "--picture -o a.svg -o -",
+    ],
+)
+def test_a_wrong_output_is_refused_before_anything_is_written(options: str) -> None:
+    """A file of another format is a usage error, also after other outputs, and nothing is written."""
+    settings = ("--settings", str(saved("pool.json"))) if "--save" in options else ()
+    one_line(draw(*options.split(), *settings), 2)
+    assert [each.name for each in Path().iterdir()] == ["pool.json"][: len(settings)]
 
 
 def test_an_option_with_effect_in_one_of_the_formats() -> None:

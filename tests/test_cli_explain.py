@@ -227,7 +227,7 @@ def test_an_unknown_name() -> None:
     """An unknown name is one line with the most similar names, and exit status 1."""
     result = CliRunner().invoke(app, ["explain", "SMSMFAA"])
     assert result.exit_code == 1
-    assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean SMS_MFA?\n"
+    assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean 'SMS_MFA'?\n"
 
     lost = CliRunner().invoke(app, ["explain", "xyzzy"])
     assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)

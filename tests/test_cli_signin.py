@@ -318,17 +318,38 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
 @pytest.mark.parametrize(
     ("trial", "code", "message"),
     [
-        ("reset", ExitStatus.RESET_PASSWORD, "aws cognito-idp forgot-password"),
-        ("unconfirmed", ExitStatus.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
+        ("reset", ExitStatus.RESET_PASSWORD, "PasswordResetRequiredException"),
+        ("unconfirmed", ExitStatus.CONFIRM_USER, "UserNotConfirmedException"),
     ],
 )
 def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message: str) -> None:
-    """If something must be done first, its command line is shown, and the exit status is its own."""
+    """If something must be done first, the exit status is its own; `aws` cannot do it at the command's own pool."""
     with sitting("--local", trial) as person:
         begins(person)
 
         assert person.ends() == code
         assert message in person.screen
+        assert "aws cognito-idp" not in person.screen
+
+
+@pytest.mark.parametrize("secret", [None, "s" * 51])
+def test_the_command_that_resets_a_password(secret: str | None) -> None:
+    """The printed `aws` command names the region and the endpoint; an app client with a secret gets none."""
+    user = {"username": "ada", "password": SERVED, "status": "RESET_REQUIRED"}
+    config = {"client_secret": secret} if secret else {}
+    environment: Any = {"AUTHFSM_CLIENT_SECRET": secret} if secret else {}
+    with (
+        serve_in_thread(**config, users=[user]) as pool,
+        sitting(*at_pool(pool.url), **environment) as person,
+    ):
+        person.types("User name", "ada")
+        person.hides("Password of ada", SERVED)
+
+        assert person.ends() == ExitStatus.RESET_PASSWORD
+        line = f"aws cognito-idp forgot-password --client-id {CLIENT_ID} --username ada --region eu-west-1"
+        expected = f"{line} --endpoint-url {pool.url} --no-sign-request"
+        assert (expected in person.screen) is (secret is None)
+        assert ("aws cognito-idp" in person.screen) is (secret is None)
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:

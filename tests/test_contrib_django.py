@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any, Final
 from unittest import mock
 
+import attrs
 import pyotp
 import pytest
 from apps.in_process import migrated
@@ -181,6 +182,32 @@ def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
         assert visit.heading == "Sign in"
         visit.sign_in("ada")
         assert User.objects.get(username="ada").is_superuser
+
+
+def _no_keys(_: str) -> bytes:
+    raise OSError("no route to the host")
+
+
+@pytest.mark.parametrize("case", ["denied", "no keys"])
+def test_the_tokens_of_a_refused_sign_in_are_revoked(visit: Visitor, case: str) -> None:
+    """If Django does not log the user in, no cookie has the tokens, and Cognito has revoked them."""
+    site, revoked = _current["site"], list[str]()
+    site.cognito.client.meta.events.register(
+        "before-call.cognito-idp.RevokeToken", lambda **_: revoked.append("refresh token")
+    )
+    if case == "denied":
+        User.objects.create_superuser("eve", password="a password of the site")
+        with override_settings(AUTHFSM={**settings.AUTHFSM, "USERNAME_CLAIM": "username"}):
+            assert visit.sign_in("eve").status_code == 403
+    else:
+        unreachable = Verifier(visit.pool.pool_id, visit.pool.client_id, fetch=_no_keys)
+        _current["site"] = attrs.evolve(site, verifier=unreachable)
+        conf.site.cache_clear()
+        visit.sign_in("eve")
+        assert visit.heading == "Sign in"
+
+    assert revoked == ["refresh token"]
+    assert not [name for name, each in visit.client.cookies.items() if "tokens" in name and each.value]
 
 
 def test_a_code_and_a_wrong_one(visit: Visitor) -> None:

@@ -265,7 +265,7 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(format(diagram(), name) for name in FORMATS if name != "svg")
     with pytest.raises(NoEngine, match=r"Mermaid, Markdown"):
         diagram().svg()
-    with pytest.raises(NoEngine, match=r"^dot is not installed"):
+    with pytest.raises(NoEngine, match=r"^dot is not installed: install Graphviz so that"):
         diagram(engine="dot").svg()
 
 

@@ -13,6 +13,7 @@ import pyotp
 import pytest
 from api_client import MISMATCH, USED, ApiClient, refused
 from authenticator import Authenticator
+from botocore.exceptions import EndpointConnectionError
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
@@ -27,7 +28,7 @@ from authfsm.local import (
 )
 from authfsm.local.state.token_claims import acr_level, amr_claim
 from authfsm.protocol import responses as r
-from authfsm.protocol.errors import RefusedByConfiguration, RefusedCaller
+from authfsm.protocol.errors import ConnectionLost, InvalidOperation, RefusedByConfiguration, RefusedCaller
 from authfsm.protocol.replies import WebAuthn
 from authfsm.protocol.states import State
 
@@ -88,6 +89,10 @@ def step_up(pool: LocalPool, *targets: str, token: str | None = None, **more: An
     flow = pool.cognito().start(PASSWORD)
     flow.answer(r.StepUp("ada", targets, token, **more))
     return flow
+
+
+def _no_connection(**_: object) -> None:
+    raise EndpointConnectionError(endpoint_url="https://nowhere.example")
 
 
 def available_challenges(flow: Flow) -> list[str]:
@@ -364,6 +369,22 @@ class TestFromScratch:
         flow.answer(r.StepUp("ada", [LOA[4]]))
 
         assert flow.answer(r.Password(PASSWORD)) is State.SOFTWARE_TOKEN_MFA
+
+    @pytest.mark.parametrize("reply_lost", [False, True])
+    def test_a_step_up_is_not_restarted(self, pool_of: PoolOf, *, reply_lost: bool) -> None:
+        """`restart` refuses a step-up, as an ordinary sign-in would not reach its level; nothing is changed."""
+        flow = pool_of().cognito().start(PASSWORD)
+        if reply_lost:
+            flow.cognito.client.meta.events.register("before-call.cognito-idp", _no_connection)
+            with pytest.raises(ConnectionLost):
+                flow.answer(r.StepUp("ada", [LOA[4]]))
+        else:
+            flow.answer(r.StepUp("ada", [LOA[4]]))
+        state = flow.state
+
+        with pytest.raises(InvalidOperation, match="a step-up cannot be restarted: send a new StepUp"):
+            flow.restart(PASSWORD)
+        assert flow.state is state
 
     def test_unknown_users(self, pool_of: PoolOf) -> None:
         """An unknown user is offered the level's factors, and each answer fails."""

@@ -2,7 +2,7 @@
 
 A rule is a sentence, a severity, a page that documents it, and a function that yields findings: the settings that
 cause them, a shortest path that shows them (the implicit flow is on no path of this API), and the settings that fix
-them (there is no general one for a broken invariant).
+them (a broken invariant has no general remedy).
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings, except that
-    without AdvancedSecurityMode nothing enforces optional MFA.
+    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings, with one
+    exception: an unknown AdvancedSecurityMode counts as not ENFORCED (finding `mfa-unenforced`).
 
     Args:
         settings: the settings of the sign-in.

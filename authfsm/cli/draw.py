@@ -35,7 +35,7 @@ PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options of a diagram; of these, --html takes --diff only. --sequence, --engine and those of the pool are separate."""
+"""The options that select or change a diagram's content or look, without --sequence, --engine and those that name a pool."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -84,8 +84,8 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Write an overview and a page for each state (START: for each flow; EMAIL_OTP: for each role), with every transition"
-        " separate. SVG and PNG: one file per page; the SVG files link to each other.",
+        "Write an overview and pages of what leads out of each state (START: a page for each flow; EMAIL_OTP: for each role),"
+        " with every transition separate. SVG and PNG: one file per page; the SVG files link to each other.",
         default=False,
     )
     overview: bool = _content(
@@ -160,11 +160,31 @@ class Draw(PoolOptions):
         self._refuse_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
         command.refuse_unknown("engine", self.engine, ENGINES)
-        if self.picture and command.STDOUT in (self.output or ()):
-            raise command.WrongUsage("--picture writes two files, not standard output: name one")
+        for output in self.output or ():
+            self._refuse_output(output)
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
+
+    def _refuse_output(self, output: Path) -> None:
+        """Refuse a file of another format, before any file is written."""
+        if self.form and _form(output) not in {"", self.form}:
+            ending = _SUFFIXES.get(self.form, f".{self.form}")
+            raise command.WrongUsage(
+                f"{output} contradicts --format {self.form}: name a file that ends in {ending}"
+            )
+        if self.picture:
+            if output == command.STDOUT:
+                raise command.WrongUsage(
+                    "--picture writes several files: name one with -o, not standard output"
+                )
+            if (output.suffix or f".{self.form or 'svg'}").lower() not in {".svg", ".png"}:
+                raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
+        elif not self.form and output != command.STDOUT:
+            suffixes = (diagrams.SequenceDiagram if self.sequence else diagrams.Diagram).suffixes
+            if not output.name.lower().endswith(tuple(suffixes)):
+                why = f"{output} must end in one of {', '.join(suffixes)}; or give its format with --format"
+                raise command.WrongUsage(why)
 
     def _refuse_other_formats(self) -> None:
         kind: type[Drawing] = diagrams.SequenceDiagram if self.sequence else diagrams.Diagram
@@ -216,9 +236,6 @@ class Draw(PoolOptions):
             raise command.WrongUsage(str(error)) from None
         form_suffix = _SUFFIXES.get(self.form or "", f".{self.form or 'svg'}")
         for output in self.output or self._default(form_suffix):
-            if self.form and _form(output) not in {"", self.form}:
-                why = f"{output} contradicts --format {self.form}: name a file that ends in {form_suffix}"
-                raise command.WrongUsage(why)
             if self.picture:
                 self._draw_pair(drawn, output)
             elif output == command.STDOUT:
@@ -228,18 +245,13 @@ class Draw(PoolOptions):
             elif self.form:
                 for file, page in drawn.files(output, f".{self.form}").items():
                     _write(file, partial(_formatted, page, self.form))
-            elif output.name.lower().endswith(tuple(drawn.suffixes)):
+            else:
                 for file, page in drawn.files(output, output.suffix.lower()).items():
                     _write(file, partial(page.save, file))
-            else:
-                why = f"{output} must end in one of {', '.join(drawn.suffixes)}; or give its format with --format"
-                raise command.WrongUsage(why)
 
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
         suffix = output.suffix or f".{self.form or 'svg'}"
-        if suffix.lower() not in {".svg", ".png"}:
-            raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
         looks |= {"still": {"theme": diagrams.AUTO, "animated": False}} if self.animated else {}
         files = {name: output.with_name(f"{output.stem}-{name}{suffix}").as_posix() for name in looks}

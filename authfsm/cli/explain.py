@@ -77,7 +77,8 @@ class Explain:
                 console.print(*_rendered(described), sep="\n")
         if not found:
             near = similar_names(self.name)
-            hint = f"did you mean {' or '.join(near)}?" if near else "try a state, for example SMS_MFA"
+            names = " or ".join(map(repr, near))
+            hint = f"did you mean {names}?" if names else "try a state, for example SMS_MFA"
             raise Failed(f"{self.name!r} is unknown; {hint}")
         return 0
 

@@ -35,7 +35,7 @@ class Serve:
     )
     port: int = option("Port to listen on; 0 selects a free port.", default=9229, min=0, max=65535)
     state: Path | None = option(
-        "Keep the pool in this file; it is created if it does not exist.", dir_okay=False
+        "Keep all pools in this file, which is created if it does not exist.", dir_okay=False
     )
     config: Path | None = option(
         "File with the pool's settings and users: JSON, or TOML (.toml). --print-config prints every key.",

@@ -130,7 +130,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return the junctions, each with only those members that settings allow and to which a certain arrow leads."""
+    """Return the junctions, each with only those members that settings allow and to which an arrow leads that is not uncertain."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -204,7 +204,7 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 
 
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """Yield uncertain lines whose row has a certain line, if certain lines lead to their destinations."""
+    """Yield uncertain lines that can be left out: certain lines, one of them in the same row, lead to their destinations."""
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}

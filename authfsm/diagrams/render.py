@@ -44,9 +44,10 @@ class NoEngine(OperatorError):
 
     def __init__(self, name: str | None = None) -> None:
         missing = f"{name} is not installed" if name else "no layout engine is installed"
+        wheel = "" if name == "dot" else "`pip install graphviz-pure`, or "
         super().__init__(
-            f"{missing}: `pip install graphviz-pure`, or install Graphviz so that `dot` is on the PATH"
-            " (DOT, Mermaid, Markdown, SCXML, XState and JSON need neither)"
+            f"{missing}: {wheel}install Graphviz so that `dot` is on the PATH"
+            " (DOT, Mermaid, Markdown, SCXML, XState and JSON need no layout engine)"
         )
         self.name = name
 

@@ -78,7 +78,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
-            ValueError: no flow has this name, or the password or the pool's id is missing. Nothing was sent.
+            ValueError: no flow has this name, the password or the pool's id is missing, or `preferred_challenge` is
+                given for another flow than USER_AUTH. Nothing was sent.
 
         If `error.survives`, continue with `error.flow`: call its `answer`, or its `step` if the failed request needs no
         user input.
@@ -176,7 +177,7 @@ class Flow(FlowSteps):
 
         Raises:
             WrongResponse, BadField: nothing was sent, nothing changed.
-            Refused: Cognito refused; `error.survives` says whether it can be answered again.
+            Refused: Cognito refused; `error.survives` says whether the challenge can be answered again.
             ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the failed step changed nothing. If the flow
                 took that step by itself, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT).
@@ -184,7 +185,7 @@ class Flow(FlowSteps):
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take one step that needs no user input; the first request, too, if it is not answered yet.
+        """Take one step that needs no user input. If no reply came to the first request, send that again.
 
         Raises:
             InvalidOperation: the state needs user input, or has no challenge. The other errors are those of `answer`.
@@ -207,13 +208,11 @@ class Flow(FlowSteps):
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
         """Abandon this sign-in, and begin a new one with the same user, AuthFlow, device and metadata; return it.
 
-        A step-up is not repeated: send a new `StepUp`.
-
         Args:
             password: the password, if the AuthFlow needs it and this sign-in has proved and then dropped it.
 
         Raises:
-            InvalidOperation: this sign-in has not begun.
+            InvalidOperation: this sign-in has not begun, or is a step-up: send a new `StepUp`.
             ValueError: the password is missing; this sign-in is unchanged.
             Refused, ConnectionLost, NotSent: as for `Cognito.sign_in`.
         """
@@ -304,7 +303,7 @@ class Flow(FlowSteps):
         """Return the response that begins a flow; the arguments are those of `begin`, except `Confirmed`.
 
         Raises:
-            ValueError: no flow has this name, or the password or the pool's id is missing.
+            ValueError: as for `Cognito.sign_in`.
             WrongResponse: the sign-in has begun already.
         """
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))

@@ -117,7 +117,7 @@ _OTHER_START: Final[dict[str, type[Response]]] = {
 def _first_response(
     auth_flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
 ) -> type[Response]:
-    """Return the class of the response that begins a flow; raise ValueError if the password or the pool's id is missing."""
+    """Return the class of the response that begins a flow; raise ValueError if an argument is wrong or missing."""
     if auth_flow not in SIGN_IN_FLOWS:
         raise ValueError(f"no sign-in flow is named {auth_flow!r}; the flows are {', '.join(SIGN_IN_FLOWS)}")
     if preferred is not None and auth_flow != "USER_AUTH":
@@ -186,6 +186,11 @@ class FlowSteps(BaseFlow):
     def _abandon_and_start(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
         """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
+        first = self.signin.history[0].response if self.signin.history else type(self._unanswered)
+        if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
+            raise errors.InvalidOperation(
+                "a step-up cannot be restarted: send a new StepUp", state=self.state
+            )
         first_name, first_flow = self._first_request or (None, None)
         began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
         username, auth_flow = self.signin.username or first_name, began or first_flow
@@ -203,7 +208,7 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
-        """Send RevokeToken or GlobalSignOut; with `refresh_token`, in a new flow, which first adopts that token, or refreshes with it."""
+        """Send RevokeToken, or GlobalSignOut if `everywhere`; a new flow takes over `refresh_token`, or refreshes with it, before."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none

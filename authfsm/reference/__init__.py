@@ -1,7 +1,7 @@
 """Private: what the tables say about a name (a state, a response, a flow, an account's status, an error), for `explain` and the diagrams.
 
 Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
-errors from the error policy, and limits from the rules of settings. Only the descriptions of some request parameters, and
+errors from the error policy, and the settings that rule a state out from the rules of settings. Only the descriptions of some request parameters, and
 the words for when they are sent, are written in this folder (`request_shapes`).
 """
 
@@ -51,7 +51,7 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, code) for code in ERROR_POLICY)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # The steps of a sign-in share their page and trigger with states and flows.
+        # All steps of a sign-in have the same page, and `new_password` is also the trigger of a response.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
@@ -65,8 +65,7 @@ def find(text: str) -> tuple[Facts, ...]:
     """Return the facts about a name or an error's message; an empty tuple if there are none.
 
     A name may mean several things: `ADMIN_NO_SRP_AUTH` is a flow and a challenge. Names that match exactly are
-    preferred; next come names that differ in case only, then names that differ in
-    separators, or lack the suffix "Exception".
+    preferred; next come names that differ from the text in case only, then in separators or in the suffix "Exception".
     """
     text = text.strip()
     names = tuple(_named())

@@ -217,6 +217,7 @@ class Signin:
             screen=screen,
             devices=RememberedDevices(storage, service),
             print_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,
+            is_demo=True,
         )
         flow = session.run()
         if demo.twice and flow.device is not None:

@@ -79,7 +79,7 @@ class SignInStart:
 
 @define
 class SignInSession:
-    """Signs one user in; `print_pool_messages` prints the messages of a local pool before each prompt of a challenge."""
+    """Signs one user in. For a pool of `signin --local`, `is_demo` is true, and `print_pool_messages` prints its messages."""
 
     _cognito: Cognito
     _start: SignInStart
@@ -88,6 +88,7 @@ class SignInSession:
     _screen: Screen = field(kw_only=True)
     _devices: RememberedDevices = field(kw_only=True)
     _print_pool_messages: Callable[[Flow], None] = lambda _: None
+    _is_demo: bool = False
     _sleep: Callable[[float], None] = time.sleep
     _username: str | None = field(init=False)
     _preferred: str | None = field(init=False)
@@ -211,7 +212,7 @@ class SignInSession:
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
-        """Return if the user wants a new attempt; otherwise raise SignInEnded."""
+        """Return if there is a new attempt (after a wrong password without asking the user), or raise SignInEnded."""
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
@@ -262,7 +263,11 @@ class SignInSession:
             ExitStatus.RESET_PASSWORD: "forgot-password",
             ExitStatus.CONFIRM_USER: "confirm-sign-up --confirmation-code CODE",
         }.get(code)
-        if command is None or self._username is None:
+        cognito = self._cognito
+        # `aws` cannot call a pool of this process, nor compute the SECRET_HASH that an app client with a secret needs.
+        if command is None or self._username is None or self._is_demo or cognito.client_secret is not None:
             return ""
-        options = f"--client-id {self._cognito.client_id} --username {quote(self._username)}"
-        return f"aws cognito-idp {command} {options}"
+        region, url = cognito.client.meta.region_name, cognito.client.meta.endpoint_url
+        options = f"--client-id {cognito.client_id} --username {quote(self._username)} --region {region}"
+        endpoint = "" if ".amazonaws.com" in url else f" --endpoint-url {quote(url)}"
+        return f"aws cognito-idp {command} {options}{endpoint} --no-sign-request"

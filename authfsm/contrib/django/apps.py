@@ -1,4 +1,4 @@
-"""The configuration of the Django app; signing out of Django revokes Cognito's tokens."""
+"""The configuration of the Django app: a user who logs out of Django loses the tokens of Cognito, too."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from authfsm import AuthfsmError
 
 
 class CognitoConfig(AppConfig):
-    """The configuration of the app."""
+    """The Django app `authfsm`."""
 
     name = "authfsm.contrib.django"
     label = "authfsm"
     verbose_name = "Amazon Cognito"
 
     def ready(self) -> None:
-        """Connect the handler that revokes the tokens."""
-        user_logged_out.connect(_revoke, dispatch_uid="authfsm")
+        """Have the tokens revoked when a user logs out."""
+        user_logged_out.connect(revoke_tokens, dispatch_uid="authfsm")
 
 
-def _revoke(request: Any, **_: Any) -> None:
+def revoke_tokens(request: Any, **_: Any) -> None:
+    """Revoke the tokens in the request's cookies, and delete the cookies."""
     browser = getattr(request, "cognito", None)
     if browser is not None:
         with suppress(AuthfsmError):  # the tokens expire by themselves

@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from authfsm import AuthfsmError, Flow, SealError
+from authfsm.contrib.django.apps import revoke_tokens
 from authfsm.contrib.web_sign_in import BrowserSession, Values
 
 _DJANGO_FIELDS: Final = {"csrfmiddlewaretoken", "next"}
@@ -91,10 +92,11 @@ def _log_in_to_django(request: HttpRequest, flow: Flow) -> HttpResponse:
         claims = verifier.verify(tokens.access_token)
         profile = verifier.verify(tokens.id_token, use="id") if tokens.id_token else None
     except AuthfsmError as error:
+        revoke_tokens(request)
         return _page(request, error=error)
     user = authenticate(request, claims=claims, profile=profile)
     if user is None:
-        _browser(request).cookies.drop("tokens")
+        revoke_tokens(request)
         denied = _page(request, "denied")
         denied.status_code = 403
         return denied
