@@ -180,6 +180,17 @@ def test_empty_file_name(name: str) -> None:
             assert (result.exit_code, "the name is empty" in result.stderr) == (2, True), each.opts
 
 
+@pytest.mark.parametrize("issuer", ["foo", "", "http://a b"])
+def test_an_issuer_in_a_configuration(issuer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer in the file of `serve --config` must be a URL, as that of --issuer; the message names the file."""
+    monkeypatch.setattr("authfsm.cli.serve.listen", lambda *_: pytest.fail("a socket was opened"))
+    path = tmp_path / "pool.toml"
+    path.write_text(f"issuer = {issuer!r}\n", encoding="utf-8")
+    result = run("serve", "--config", str(path))
+    message = f"issuer in {path} must be an http or https URL, not {issuer!r}"
+    assert (result.exit_code, result.stderr) == (2, f"authfsm serve: {message}\n")
+
+
 class _Portal(BaseHTTPRequestHandler):
     """A server that answers each request with a page, or redirects it."""
 
