@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import click
 import pytest
 from click.testing import CliRunner
@@ -20,7 +22,7 @@ from test_traces_wrappers import ILLEGAL
 
 from authfsm import __version__
 from authfsm.cli import COMMANDS, app, load_command
-from authfsm.cli.command import Failed
+from authfsm.cli.command import Failed, refuse_region
 from authfsm.cli.draw import PICTURE_OPTIONS
 
 VALUES = {
@@ -189,6 +191,39 @@ def test_an_issuer_in_a_configuration(issuer: str, tmp_path: Path, monkeypatch: 
     result = run("serve", "--config", str(path))
     message = f"issuer in {path} must be an http or https URL, not {issuer!r}"
     assert (result.exit_code, result.stderr) == (2, f"authfsm serve: {message}\n")
+
+
+@pytest.mark.parametrize("region", ["nowhere", "", "EU-WEST-1", "eu_west_1", "eu-west-1 ", "https://x"])
+@pytest.mark.parametrize("command", ["check", "draw -o -", "paths", "signin --client-id c"])
+def test_a_region_that_cannot_exist(command: str, region: str) -> None:
+    """A name without the form of a region's is a usage error; it is allowed with an endpoint that is not AWS's."""
+    options = (*command.split(), "--pool-id", "eu-west-1_AbCdEfGhI", "--region", region)
+    result = run(*options)
+    message = f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}"
+    assert (result.exit_code, message in result.stderr) == (2, True), result.output
+    assert message not in run(*options, "--endpoint-url", "http://127.0.0.1:9").output
+
+
+def test_every_known_region_is_allowed() -> None:
+    """Every region that botocore knows has the form that --region must have, and so has one that it does not know."""
+    session = botocore.session.get_session()
+    known = [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("cognito-idp", partition, allow_non_regional=False)
+    ]
+    assert "us-gov-west-1" in known
+    for region in [*known, "eusc-de-east-1", "us-isob-east-1", "mx-central-9"]:
+        refuse_region(SimpleNamespace(region=region, endpoint_url=None))
+
+
+def test_a_label_that_is_given_twice() -> None:
+    """Two labels for one name are a usage error, because only one can be drawn."""
+    result = run(
+        "draw", "-o", "-", "--label", "SMS_MFA=a", "--label", "SMS_MFA=b=c", "--label", "EMAIL_OTP=a"
+    )
+    message = "--label has SMS_MFA twice: give one text for it"
+    assert (result.exit_code, message in result.stderr) == (2, True)
 
 
 class _Portal(BaseHTTPRequestHandler):

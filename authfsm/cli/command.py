@@ -246,6 +246,13 @@ def http_url(name: str, value: str) -> str:
     return value.rstrip("/")
 
 
+def refuse_region(options: Any) -> None:
+    """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints may have regions of their own."""
+    region = options.region
+    if region is not None and not (options.endpoint_url or re.fullmatch(r"[a-z]+(-[a-z]+)+-[0-9]+", region)):
+        raise WrongUsage(f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}")
+
+
 def flag(name: str) -> str:
     """Return the option of a field, for example `--pool-id`."""
     return f"--{'format' if name == 'form' else name.replace('_', '-')}"
