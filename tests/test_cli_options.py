@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import botocore.session
 import click
 import pytest
 from click.testing import CliRunner
@@ -20,7 +22,7 @@ from test_traces_wrappers import ILLEGAL
 
 from authfsm import __version__
 from authfsm.cli import COMMANDS, app, load_command
-from authfsm.cli.command import Failed
+from authfsm.cli.command import Failed, refuse_region
 from authfsm.cli.draw import PICTURE_OPTIONS
 
 VALUES = {
@@ -94,13 +96,19 @@ def test_output_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("where", ["socket", "output", "flushed output"])
+@pytest.mark.parametrize("where", ["socket", "output", "flushed output", "large output", "binary output"])
 def test_a_broken_pipe(where: str, unbuffered: str) -> None:
-    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one."""
+    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one.
+
+    After an error of a connection, standard output has nothing but the command's output.
+    """
     send = "a, b = socket.socketpair(); b.close(); a.send(b'x'); a.send(b'x')"
-    statements = {"socket": send, "output": "print('x')", "flushed output": "print('x', flush=True)"}
+    statements = {
+        "socket": f"print('the output'); {send}", "output": "print('x')", "flushed output": "print('x', flush=True)",
+        "large output": "print('x' * 2**20)", "binary output": "sys.stdout.buffer.write(b'x' * 2**20)",
+    }  # fmt: skip
     program = (
-        "import socket\nfrom authfsm.cli import app, paths\n"
+        "import socket, sys\nfrom authfsm.cli import app, paths\n"
         f"def run(self):\n    {statements[where]}\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
     )
     reader, writer = os.pipe()
@@ -113,6 +121,26 @@ def test_a_broken_pipe(where: str, unbuffered: str) -> None:
 
     message = "authfsm paths: a connection or a file failed: [Errno 32] Broken pipe\n"
     assert (done_.returncode, done_.stderr.decode()) == (1, message if where == "socket" else "")
+    if where == "socket":
+        assert os.read(reader, 100) == b"the output\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("size", [1, 2**20])
+def test_a_full_disk_behind_the_output(size: int, unbuffered: str) -> None:
+    """The message names standard output whether or not Python buffered what could not be written."""
+    program = (
+        "import sys\nfrom authfsm.cli import app, paths\n"
+        f"def run(self):\n    print('x' * {size})\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
+    )
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done_ = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    message = b"authfsm: standard output cannot be written: No space left on device\n"
+    assert (done_.returncode, done_.stderr) == (1, message)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
@@ -152,6 +180,50 @@ def test_empty_file_name(name: str) -> None:
         if isinstance(each.type, click.Path) and isinstance(each, click.Option):
             result = run(name, each.opts[0], *[""] * each.nargs)
             assert (result.exit_code, "the name is empty" in result.stderr) == (2, True), each.opts
+
+
+@pytest.mark.parametrize("issuer", ["foo", "", "http://a b"])
+def test_an_issuer_in_a_configuration(issuer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer in the file of `serve --config` must be a URL, as that of --issuer; the message names the file."""
+    monkeypatch.setattr("authfsm.cli.serve.listen", lambda *_: pytest.fail("a socket was opened"))
+    path = tmp_path / "pool.toml"
+    path.write_text(f"issuer = {issuer!r}\n", encoding="utf-8")
+    result = run("serve", "--config", str(path))
+    message = f"issuer in {path} must be an http or https URL, not {issuer!r}"
+    assert (result.exit_code, result.stderr) == (2, f"authfsm serve: {message}\n")
+
+
+@pytest.mark.parametrize("region", ["nowhere", "", "EU-WEST-1", "eu_west_1", "eu-west-1 ", "https://x"])
+@pytest.mark.parametrize("command", ["check", "draw -o -", "paths", "signin --client-id c"])
+def test_a_region_that_cannot_exist(command: str, region: str) -> None:
+    """A name without the form of a region's is a usage error; it is allowed with an endpoint that is not AWS's."""
+    options = (*command.split(), "--pool-id", "eu-west-1_AbCdEfGhI", "--region", region)
+    result = run(*options)
+    message = f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}"
+    assert (result.exit_code, message in result.stderr) == (2, True), result.output
+    assert message not in run(*options, "--endpoint-url", "http://127.0.0.1:9").output
+
+
+def test_every_known_region_is_allowed() -> None:
+    """Every region that botocore knows has the form that --region must have, and so has one that it does not know."""
+    session = botocore.session.get_session()
+    known = [
+        region
+        for partition in session.get_available_partitions()
+        for region in session.get_available_regions("cognito-idp", partition, allow_non_regional=False)
+    ]
+    assert "us-gov-west-1" in known
+    for region in [*known, "eusc-de-east-1", "us-isob-east-1", "mx-central-9"]:
+        refuse_region(SimpleNamespace(region=region, endpoint_url=None))
+
+
+def test_a_label_that_is_given_twice() -> None:
+    """Two labels for one name are a usage error, because only one can be drawn."""
+    result = run(
+        "draw", "-o", "-", "--label", "SMS_MFA=a", "--label", "SMS_MFA=b=c", "--label", "EMAIL_OTP=a"
+    )
+    message = "--label has SMS_MFA twice: give one text for it"
+    assert (result.exit_code, message in result.stderr) == (2, True)
 
 
 class _Portal(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
@@ -113,7 +113,8 @@ def click_command(name: str, options: type[Command]) -> click.Command:
         except KeyboardInterrupt:
             status = INTERRUPTED
         except OSError as error:
-            click.echo()  # raises again if it is standard output that cannot be written
+            if error.filename == STDOUT:
+                raise
             print_message(f"authfsm {name}: a connection or a file failed: {error}")
             status = FAILED
         raise click.exceptions.Exit(status)
@@ -171,6 +172,24 @@ def as_json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+class _Stdout:
+    """Standard output, or a method of it. `STDOUT` is the file name of its errors, unlike those of connections."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._wrapped, name)
+        return _Stdout(found) if name in {"buffer", "write", "flush"} else found
+
+    def __call__(self, *args: Any) -> Any:
+        try:
+            return self._wrapped(*args)
+        except OSError as error:
+            error.filename = STDOUT
+            raise
+
+
 @contextmanager
 def stdout_checked() -> Iterator[None]:
     """Exit with a message if standard output is closed or cannot be written; without one if its pipe is closed."""
@@ -179,7 +198,8 @@ def stdout_checked() -> Iterator[None]:
         sys.exit(FAILED)
     try:
         try:
-            yield
+            with redirect_stdout(_Stdout(sys.stdout)):
+                yield
         finally:
             sys.stdout.flush()
     except OSError as error:
@@ -224,6 +244,13 @@ def http_url(name: str, value: str) -> str:
     if not re.fullmatch(r"https?://[^\s/?#]\S*", value):
         raise WrongUsage(f"{name} must be an http or https URL, not {value!r}")
     return value.rstrip("/")
+
+
+def refuse_region(options: Any) -> None:
+    """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints may have regions of their own."""
+    region = options.region
+    if region is not None and not (options.endpoint_url or re.fullmatch(r"[a-z]+(-[a-z]+)+-[0-9]+", region)):
+        raise WrongUsage(f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}")
 
 
 def flag(name: str) -> str:

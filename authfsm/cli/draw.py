@@ -139,6 +139,17 @@ class Draw(PoolOptions):
             self._draw(settings)
         return 0
 
+    def _labels(self) -> dict[str, str]:
+        labels: dict[str, str] = {}
+        for each in self.label or []:
+            name, equals, text = each.partition("=")
+            if not equals:
+                raise command.WrongUsage(f"--label must be NAME=TEXT, not {each!r}")
+            if name in labels:
+                raise command.WrongUsage(f"--label has {name} twice: give one text for it")
+            labels[name] = text
+        return labels
+
     def _refuse_misuse(self) -> None:
         self.refuse_conflicts()
         command.refuse_exclusive(
@@ -148,9 +159,7 @@ class Draw(PoolOptions):
             if getattr(self, name) and not any(getattr(self, each) for each in needed):
                 either = " or ".join(map(command.flag, needed))
                 raise command.WrongUsage(f"{command.flag(name)} requires {either}")
-        for each in self.label or []:
-            if "=" not in each:
-                raise command.WrongUsage(f"--label must be NAME=TEXT, not {each!r}")
+        self._labels()
         if self.html and not self.output:
             mode = "--html, whose page always shows everything; add -o FILE for a picture"
             command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
@@ -206,7 +215,7 @@ class Draw(PoolOptions):
     def _drawing(self, settings: PoolSettings | None) -> Drawing:
         """Return the diagram or the sequence that the options ask for."""
         look: dict[str, Any] = {
-            "labels": dict(each.split("=", 1) for each in self.label or []),
+            "labels": self._labels(),
             "engine": self.engine,
             "theme": diagrams.THEMES[self.theme or "light"],
         }

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from authfsm.cli import command
 from authfsm.cli.command import Failed, WrongUsage, flag, option, print_message, refuse_exclusive, writing
 from authfsm.protocol.errors import BadField
 from authfsm.settings import PoolSettings
@@ -64,6 +65,7 @@ class PoolOptions:
         for name in ("client_id", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool_id:
                 raise WrongUsage(f"{flag(name)} requires --pool-id")
+        command.refuse_region(self)
 
     def described(self) -> Descriptions | None:
         """Return the pool's descriptions from AWS or from a file; None if no option names a pool."""

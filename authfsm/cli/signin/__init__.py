@@ -19,7 +19,7 @@ from typing import ClassVar, Final, NoReturn
 import click
 from attrs import frozen
 
-from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_unknown
+from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_region, refuse_unknown
 from authfsm.cli.signin import secret_storage
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
@@ -137,6 +137,8 @@ class Signin:
             source = context.get_parameter_source(name)
             if self.local and source is not None and source.name == "COMMANDLINE":
                 raise WrongUsage(f"{flag(name)} has no effect with --local, which uses a pool of its own")
+        if not self.local:
+            refuse_region(self)
 
     def _sign_in(self, screen: Screen) -> None:
         user = user_input_for(screen, from_stdin=self.password_stdin)
