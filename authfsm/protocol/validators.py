@@ -70,9 +70,15 @@ def _unsendable(value: object) -> str | None:
     return "must be text that UTF-8 can encode" if _LONE_SURROGATE.search(plain) else None
 
 
+def _wrong_type(attribute: Attribute[Any], value: object) -> str | None:
+    """Return why a value is neither text nor, in a field that allows it, a `Secret` of text; None if it is."""
+    is_exposed = isinstance(value, Secret) and "Secret" not in str(attribute.type)
+    return "must be text, not Secret" if is_exposed else not_text(value)
+
+
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that is not empty and that UTF-8 can encode."""
-    if why := not_text(value) or _unsendable(value):
+    if why := _wrong_type(attribute, value) or _unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -81,6 +87,8 @@ is_text_if_given: Final = optional(is_text)
 
 def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that a user has typed: if it is empty or cannot be encoded, the user is at fault."""
+    if why := _wrong_type(attribute, value):
+        raise BadField(type(response), attribute.name, why)
     check_typed(type(response), attribute.name, value)
 
 
@@ -88,7 +96,7 @@ is_typed_if_given: Final = optional(is_typed)
 
 
 def check_typed(response: type, name: str, value: object) -> None:
-    """Check text that a user has typed."""
+    """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
     if why := not_text(value):
         raise BadField(response, name, why)
     if why := _unsendable(value):
@@ -116,12 +124,11 @@ def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
 
 
 def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require a mapping of strings to strings, or a tuple of strings."""
-    if not isinstance(value, (Mapping, tuple)):
-        raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
-    for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
-        if why := not_text(each):
-            raise BadField(type(response), attribute.name, why.replace("must be", "must hold"))
+    """Require a mapping of strings to strings."""
+    if not isinstance(value, Mapping):
+        raise BadField(type(response), attribute.name, "must be a mapping of text to text")
+    if why := next(filter(None, map(not_text, (*value, *value.values()))), None):
+        raise BadField(type(response), attribute.name, why.replace("must be", "must hold"))
 
 
 def are_names(response: Any, attribute: Attribute[Any], value: object) -> None:
@@ -139,13 +146,13 @@ def is_bool(response: Any, attribute: Attribute[Any], value: object) -> None:
 
 
 def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require a whole number of seconds, or None."""
+    """Require a whole number of seconds, 0 or more, or None."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise BadField(type(response), attribute.name, "must be a whole number of seconds")
+        raise BadField(type(response), attribute.name, "must be a whole number of seconds, 0 or more")
 
 
 def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require the name of a first factor, or None."""
+    """Require a value of PREFERRED_CHALLENGE, or None."""
     if value is not None and value not in PREFERRED_CHALLENGES:
         # Without the value: it is a password if this response was taken for another.
         raise BadField(type(response), attribute.name, f"must be one of {', '.join(PREFERRED_CHALLENGES)}")
