@@ -15,7 +15,9 @@ import pytest
 
 import authfsm
 from authfsm import AuthfsmError, Fault, InvalidInput, InvalidOperation, RecoveryAction, State
+from authfsm.core.account import write_account_request
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import CompleteWebAuthnRegistration
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.error_sentences import _BY_CODE
 from authfsm.protocol.errors import refused
@@ -179,6 +181,17 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "That is not right. Check what you typed, and try again.": lambda: authfsm.response("code", x="y"),
 }
 """Invalid input that is not sent, by the sentence that the user reads."""
+
+
+def test_a_credential_is_a_json_object() -> None:
+    """A passkey's credential that is JSON but no object, or NaN, is not sent: neither at a sign-in nor to register it."""
+    for text in ("5", "NaN", "[]", "null"):
+        with pytest.raises(InvalidInput) as caught:
+            authfsm.response("credential", credential=text)
+        assert caught.value.field == "credential"
+        with pytest.raises(InvalidInput):
+            write_account_request(CompleteWebAuthnRegistration("token", text), "a client", None)
+    assert authfsm.response("credential", credential='{"id": "x"}')
 
 
 def test_every_sentence_is_translated() -> None:

@@ -52,12 +52,12 @@ def stripped(value: str) -> str:
     return value.strip() if isinstance(value, str) else value
 
 
-def not_text(value: object) -> str | None:
-    """Return why a value is not text; None if it is text.
+def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
+    """Return why a value is not text, or a `Secret` of text; None if it is.
 
     Callers raise the error, so that no frame of its traceback has the plain value of a secret.
     """
-    plain = value.reveal() if isinstance(value, Secret) else value
+    plain = value.reveal() if may_be_secret and isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
 
 
@@ -70,15 +70,10 @@ def _unsendable(value: object) -> str | None:
     return "must be text that UTF-8 can encode" if _LONE_SURROGATE.search(plain) else None
 
 
-def _wrong_type(attribute: Attribute[Any], value: object) -> str | None:
-    """Return why a value is neither text nor, in a field that allows it, a `Secret` of text; None if it is."""
-    is_exposed = isinstance(value, Secret) and "Secret" not in str(attribute.type)
-    return "must be text, not Secret" if is_exposed else not_text(value)
-
-
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that is not empty and that UTF-8 can encode."""
-    if why := _wrong_type(attribute, value) or _unsendable(value):
+    may_be_secret = "Secret" in str(attribute.type)
+    if why := not_text(value, may_be_secret=may_be_secret) or _unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -87,17 +82,15 @@ is_text_if_given: Final = optional(is_text)
 
 def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that a user has typed: if it is empty or cannot be encoded, the user is at fault."""
-    if why := _wrong_type(attribute, value):
-        raise BadField(type(response), attribute.name, why)
-    check_typed(type(response), attribute.name, value)
+    check_typed(type(response), attribute.name, value, may_be_secret="Secret" in str(attribute.type))
 
 
 is_typed_if_given: Final = optional(is_typed)
 
 
-def check_typed(response: type, name: str, value: object) -> None:
+def check_typed(response: type, name: str, value: object, *, may_be_secret: bool = True) -> None:
     """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
-    if why := not_text(value):
+    if why := not_text(value, may_be_secret=may_be_secret):
         raise BadField(response, name, why)
     if why := _unsendable(value):
         raise InvalidInput(response, name, why)
