@@ -191,9 +191,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 
 UNKNOWN_ERROR: Final = ErrorRule(
-    RecoveryAction.GIVE_UP,
-    Fault.SERVICE,
-    "an error that the AWS API reference did not list when this was written",
+    _R.GIVE_UP, _F.SERVICE, "an error that the AWS API reference did not list when this was written"
 )
 
 

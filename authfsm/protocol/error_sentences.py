@@ -114,7 +114,5 @@ def sentence_of_code(code: str, message: str, fault: Fault) -> str | None:
     """Return the sentence for an error code of Cognito; None if the sentence of the recovery action applies."""
     if (code, fault) == ("UserNotFoundException", Fault.TIME):  # the user of a token, who typed no name
         return _SESSION_ENDED
-    sentences = _BY_CODE.get(code, {})
-    if fault in {Fault.SERVICE, Fault.OPERATOR}:
-        sentences = {part: sentence for part, sentence in sentences.items() if part}
-    return by_message(sentences, message)
+    is_users = fault not in {Fault.SERVICE, Fault.OPERATOR}
+    return by_message({p: each for p, each in _BY_CODE.get(code, {}).items() if p or is_users}, message)

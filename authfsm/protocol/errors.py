@@ -58,8 +58,7 @@ class AuthfsmError(CompletesDocstring, Exception):
     Attributes:
         state: the state of the sign-in after the error; None if there is no sign-in.
         action: what to do next, a `RecoveryAction`; None if the program must be corrected or the reply is invalid.
-        flow: the sign-in in progress, if the caller has no other reference to it: `Cognito.sign_in` or a store raised
-            this error instead of returning or storing it.
+        flow: the sign-in in progress, if the call that raised this error would otherwise have returned or stored it.
         fault: who is at fault, a `Fault`.
     """
 
