@@ -198,7 +198,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return what the API's operation `name` may do to an account (most steps of a sign-in: MIGRATE_USER); None if nothing."""
+    """Return what an operation of the API may do to an account (most sign-in steps: MIGRATE_USER); None if nothing."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

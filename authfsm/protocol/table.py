@@ -243,7 +243,7 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = {
 }
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
-Where a row has DEVICE_DROPPED, a driver also repeats a response without the device key if Cognito does not know the device."""
+Where a row has DEVICE_DROPPED, a driver also repeats a response without the device key if Cognito does not know it."""
 
 
 def is_automatic(transition: Transition) -> bool:
