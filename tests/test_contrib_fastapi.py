@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
-from authfsm import Claims, Verifier, new_key
+from authfsm import ERROR_SENTENCES, Claims, Verifier, new_key
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
 from authfsm.local import (
     DeviceConfiguration,
@@ -229,6 +229,15 @@ def test_names_that_are_no_names(site: Site) -> None:
     for name in ("\ud800", "x" * 129):
         reply = site.browser.post("/auth/sign-in", content=json.dumps({"username": name, "password": "x"}))
         assert reply.status_code == 422
+
+
+def test_wrong_input_is_reported_in_sentences_that_can_be_translated(site: Site) -> None:
+    """A name that is too long and a flow that is not offered have sentences of ERROR_SENTENCES."""
+    known = {each.replace("{field}", "username") for each in ERROR_SENTENCES}
+    for username, flow in (("x" * 129, ""), ("", ""), ("ada", "ADMIN_NO_SRP_AUTH")):
+        body = {"username": username, "password": "x", "flow": flow}
+        reply = site.browser.post("/auth/sign-in", json=body)
+        assert (reply.status_code, reply.json()["detail"] in known) == (422, True), reply.json()
 
 
 KEY = new_key()

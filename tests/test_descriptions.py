@@ -143,6 +143,25 @@ def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -
         assert null == outcome(changed(whole, path, absent=True), signing_key), path
 
 
+@pytest.mark.parametrize(
+    ("member", "arguments"),
+    [
+        ("UserPool", [{"UserPoolClient": FULL["UserPoolClient"]}]),
+        ("UserPool", [{"UserPool": None, "MfaConfig": {}}]),
+        ("UserPool", [{"Id": "eu-west-1_A", "MfaConfig": {}}]),
+        ("MfaConfig", [{"UserPool": {}, "MfaConfig": {}, "MfaConfiguration": "ON"}]),
+        ("MfaConfig", [{"UserPool": {}, "MfaConfig": {}, "UserPoolMfaConfig": {"MfaConfiguration": "ON"}}]),
+        ("MfaConfig", [{"UserPool": {}, "MfaConfiguration": "ON"}, None, {"MfaConfiguration": "OFF"}]),
+        ("UserPoolClient", [{"UserPool": {}, "UserPoolClient": {}}, {"ClientId": "c"}]),
+    ],
+)
+def test_a_missing_or_repeated_description_is_refused(member: str, arguments: list[Any]) -> None:
+    """Descriptions without UserPool, or with one of them twice, raise BadField: none is assumed or ignored."""
+    with pytest.raises(BadField) as caught:
+        Descriptions.parse(*arguments)
+    assert caught.value.field == member
+
+
 @pytest.mark.parametrize("part", list(MODEL))
 def test_only_null_members_equal_no_members(part: str, signing_key: RSAKey) -> None:
     """A description whose members are all null equals one without members."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import Any
 
+import attrs
 import pytest
 
 import authfsm
 from authfsm import AuthfsmError, Fault, InvalidInput, InvalidOperation, RecoveryAction, State
+from authfsm.core.account import write_account_request
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import CompleteWebAuthnRegistration
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.error_sentences import _BY_CODE
 from authfsm.protocol.errors import refused
@@ -113,6 +117,51 @@ def test_unknown_user_and_wrong_password_read_alike() -> None:
     assert len({refused(refusal_of(*row), state=State.FAILED).for_person() for row in rows}) == 1
 
 
+@pytest.mark.parametrize(
+    "row",
+    [
+        (code, part)
+        for code, parts in ERROR_POLICY.items()
+        for part in parts
+        if parts[part].fault is Fault.SERVICE
+    ]
+    + [("LimitExceededException", "Exceeded daily email limit")],
+)
+def test_no_user_is_blamed_for_a_fault_of_others(row: tuple[str, str]) -> None:
+    """If the service or the operator is at fault, the sentence asks for no other input, and fits the status."""
+    error = refused(refusal_of(*row), state=State.FAILED)
+    assert error.for_person() == error._presentation[1]
+
+
+@pytest.mark.parametrize("state", [None, State.AUTHENTICATED])
+def test_without_a_session_the_advice_mentions_none(state: State | None) -> None:
+    """A request about an account has no session: TRY_AGAIN asks for another value."""
+    refusal = Refusal("UsernameExistsException", "x", action=RecoveryAction.TRY_AGAIN, fault=Fault.USER)
+    assert str(refused(refusal, state=state)) == (
+        "UsernameExistsException: x [Correct the value, and send the request again.]"
+    )
+    assert "the session is still valid" in str(refused(refusal, state=State.SMS_MFA))
+
+
+def test_a_refusal_with_a_session_is_pickled_without_it() -> None:
+    """VerifySoftwareToken may refuse a code with a new Session, a secret: a pickle of the error omits it."""
+    refusal = attrs.evolve(
+        refusal_of("EnableSoftwareTokenMFAException", ""), session=authfsm.Secret("planted")
+    )
+    error = refused(refusal, state=State.MFA_SETUP, hint="a hint")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert (again.refusal, again.hint) == (attrs.evolve(refusal, session=None), "a hint")
+    assert (str(again), again.state, error.refusal) == (str(error), State.MFA_SETUP, refusal)
+
+
+def test_an_error_that_must_start_again_does_not_survive() -> None:
+    """No error with START_AGAIN survives, except that a refused refresh leaves the tokens as they are."""
+    survivors = {State.AUTHENTICATED}
+    for state in State:
+        error = AuthfsmError("-", state=state, action=RecoveryAction.START_AGAIN)
+        assert error.survives is (state in survivors), state
+
+
 def test_every_code_with_a_sentence_is_in_the_policy() -> None:
     """Each code with a sentence of its own is an error of the policy."""
     assert set(_BY_CODE) <= set(ERROR_POLICY)
@@ -132,6 +181,17 @@ INVALID_INPUT: dict[str, Callable[[], object]] = {
     "That is not right. Check what you typed, and try again.": lambda: authfsm.response("code", x="y"),
 }
 """Invalid input that is not sent, by the sentence that the user reads."""
+
+
+def test_a_credential_is_a_json_object() -> None:
+    """A passkey's credential that is JSON but no object, or NaN, is not sent: neither at a sign-in nor to register it."""
+    for text in ("5", "NaN", "[]", "null"):
+        with pytest.raises(InvalidInput) as caught:
+            authfsm.response("credential", credential=text)
+        assert caught.value.field == "credential"
+        with pytest.raises(InvalidInput):
+            write_account_request(CompleteWebAuthnRegistration("token", text), "a client", None)
+    assert authfsm.response("credential", credential='{"id": "x"}')
 
 
 def test_every_sentence_is_translated() -> None:

@@ -174,6 +174,7 @@ def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) ->
         prove(signin)
     assert isinstance(caught.value, ServiceError)
     assert caught.value.state is signin.state is state
+    assert not caught.value.survives
 
 
 @pytest.mark.parametrize("state", PROOFS)

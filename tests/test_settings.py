@@ -192,6 +192,10 @@ def test_an_emailed_code_has_two_roles() -> None:
     assert off.ruled_out(done, first) is None
     assert off.ruled_out(done, second) == "MfaConfiguration is OFF"
     assert required.ruled_out(done) is off.ruled_out(done) is None
+    assert off.unreachable("EMAIL_OTP", second) == off.unreachable(S.EMAIL_OTP, second)  # type: ignore[arg-type]
+    for wrong in (("NONSENSE", None), (S.EMAIL_OTP, "nonsense")):
+        with pytest.raises(ValueError, match="not a valid"):
+            off.unreachable(*wrong)
     assert (required.unreachable(S.EMAIL_OTP, first), off.unreachable(S.EMAIL_OTP, second)) == (
         "MfaConfiguration is ON",
         "MfaConfiguration is OFF",

@@ -510,6 +510,12 @@ def test_throttling_changes_nothing(state: State, code: str) -> None:
         lambda: r.UpdateDeviceStatus("no"),  # type: ignore[arg-type]
         lambda: r.Password("a password", direct="x"),  # type: ignore[arg-type]
         lambda: r.Select(State.SMS_MFA, client_metadata={"a": 1}),  # type: ignore[dict-item]
+        lambda: r.Select(State.SMS_MFA, client_metadata=("a",)),  # type: ignore[arg-type]
+        lambda: r.Select(Secret("SMS_MFA")),  # type: ignore[arg-type]
+        lambda: r.UserPasswordAuth(Secret("ada"), "a password"),  # type: ignore[arg-type]
+        lambda: r.UserSrpAuth("ada", Secret("beef")),  # type: ignore[arg-type]
+        lambda: r.SetUpEmail(Secret("ada@example.com")),  # type: ignore[arg-type]
+        lambda: r.RefreshTokenAuth("token", Secret("ada")),  # type: ignore[arg-type]
     ],
 )
 def test_a_bad_field_is_named(bad: Any) -> None:

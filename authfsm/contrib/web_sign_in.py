@@ -141,7 +141,8 @@ class BrowserSession:
         name, auth_flow = self._typed_name(values), _text(values, "flow") or self.site.flows[0]
         password = None if auth_flow == "USER_AUTH" else values.get("password") or None
         if auth_flow not in self.site.flows:
-            raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
+            advice = "Choose one of the offered possibilities."
+            raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered", advice)
         if password is None and auth_flow not in {"USER_AUTH", "CUSTOM_AUTH"}:
             raise authfsm.InvalidInput(authfsm.UserAuth, "password", "must not be empty")
         flow = self.site.cognito.start(password, device=self._device(name))

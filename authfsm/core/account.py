@@ -17,7 +17,7 @@ from authfsm.protocol.account_requests import AccountRequest, ReplyT
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_policy import account_error_rule
 from authfsm.protocol.errors import InvalidInput, MalformedReply
-from authfsm.protocol.forms import is_json
+from authfsm.protocol.forms import is_json_object
 from authfsm.protocol.replies import Acknowledgement, Refusal
 
 Members = Mapping[str, Any]
@@ -34,7 +34,7 @@ def write_account_request(
         if value is None or value is False or (isinstance(value, Mapping) and not value):
             continue
         if name == "credential":
-            if not is_json(value):
+            if not is_json_object(value):
                 raise InvalidInput(type(request), name, "must be JSON")
             value = json.loads(value.reveal())
         elif isinstance(value, Mapping):

@@ -95,7 +95,7 @@ class AccountRequest(WrapsSecrets, Generic[ReplyT]):
 
 @frozen
 class _UserRequest(AccountRequest[ReplyT]):
-    """A request without a token: it carries the app client's id and SECRET_HASH.
+    """A request without a token: it carries the app client's id and, if the app client has a secret, SecretHash.
 
     Args:
         username: the user's name or an alias; for SignUp, where users sign in with an address, the address.

@@ -1,10 +1,10 @@
 """The states of an account, and the operations that change them, as one table: `ACCOUNT_LIFE`.
 
-States are Cognito's UserStatus values and NO_ACCOUNT; triggers are the operations that may change a status. A refused
-operation changes nothing and has no transition. Operations that change no status are not in the table: those on
+States are Cognito's UserStatus values and NO_ACCOUNT; triggers are operations on an account. A refused operation changes
+nothing and has no transition. Operations that neither change a status nor depend on it are not in the table: those on
 attributes, devices, groups, factors and tokens, and AdminDisableUser and AdminEnableUser (`Enabled` is a field of its
-own). `account_evidence.csv` has the sources of each transition, under the same status, operation and destination.
-Where sources contradict each other, the table has the transitions of both.
+own). `account_evidence.csv` has the sources of each transition, under the same status, operation and destination. Where
+sources contradict each other, the table has the transitions of both.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class Actor(DescribedName):
 
 
 class AccountOperation(DescribedName):
-    """An operation that may change the status of an account; `trigger` is its name in the machine."""
+    """An operation that changes the status of an account, or depends on it; `trigger` is its name in the machine."""
 
     actor: Actor
     """Who performs the operation."""
     page: str
-    """The operation of Cognito's API in which it happens: the name of a page of the AWS API reference."""
+    """The name of the page of the AWS API reference about it: in most cases that of the API's operation."""
     meaning: str
     """A sentence that says what the operation does."""
 
@@ -198,7 +198,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return what a request of the API's operation `name` does to an account; None if it changes no status."""
+    """Return what an operation of the API may do to an account (most sign-in steps: MIGRATE_USER); None if nothing."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

@@ -3,7 +3,7 @@
 `classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
 Recorded sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as
 absent, as for Cognito. Cognito decides in the order of these rules: it ignores AuthParameters next to a `Session`, and
-with an answer it accepts a secret of the factor that `ANSWER` names only.
+in an answer to SELECT_CHALLENGE it accepts only the secret of the factor that `ANSWER` names.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _PRESENT: Final = ""
 REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS")
 """The values that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
-# The first rule whose parameters all match decides. USER_AUTH with a preferred password proves it even in a step-up,
-# so it comes first: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
+# The first rule whose parameters all match decides. USER_AUTH with PASSWORD proves the password even in a step-up, so
+# that rule comes first: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
 _BEGIN: Final[Mapping[str, _Rules]] = {
     **{each.auth_flow: ((each, {}),) for each in RESPONSES.values() if each.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
@@ -86,13 +86,13 @@ SETUP_OPERATIONS: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareTo
 """The operations that are steps of a sign-in with a `Session`, but not with an access token."""
 
 AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
-"""The responses that need the tokens of a finished sign-in."""
+"""The responses that are accepted only after a sign-in: they need its tokens."""
 
 
 def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | None:
     """Return the class of the response that a request carries; None if the request is no step of a sign-in.
 
-    The request may be malformed, but must not have `REDACTED_VALUES`.
+    The request may be malformed, but must not have `REDACTED_VALUES`, which the rules cannot tell from other values.
     """
     rules = _rules(operation, request)
     if len(rules) == 1:  # most flows and challenges: the parameters need not be read
@@ -213,12 +213,12 @@ OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
     "ListWebAuthnCredentials":   _repeat("it only reads"),
     "StartWebAuthnRegistration": _repeat("it starts another registration"),
     "CompleteWebAuthnRegistration": _once("the second request finds no registration"),
-    "AssociateSoftwareToken":    RESPONSE_REPETITION[r.AssociateSoftwareToken],
-    "VerifySoftwareToken":       RESPONSE_REPETITION[r.VerifySoftwareToken],
+    "AssociateSoftwareToken":    _once("each secret replaces the previous one"),
+    "VerifySoftwareToken":       _USES_CODE,
     "SetUserMFAPreference":      _repeat("it sets a value"),
 }
 # fmt: on
-"""For each operation outside a sign-in, whether its request may be sent again."""
+"""For each operation that this package sends outside a sign-in, whether its request may be sent again."""
 
 
 def issuer(pool_id: str) -> str:

@@ -43,7 +43,7 @@ SIGN_IN_FLOWS: Final = tuple(flow for flow in FLOWS if flow not in REFRESH_FLOWS
 """The `AuthFlow` values that sign a user in."""
 
 PASSWORD_FLOWS: Final = frozenset({"USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH"})
-"""The flows that need the password at once or in the next step."""
+"""The flows that a driver starts only with the password. (ADMIN_NO_SRP_AUTH may start without it.)"""
 
 AUTH_SESSION_VALIDITY: Final = 3
 """The default lifetime of Cognito's session, in minutes (AWS API reference, CreateUserPoolClient)."""
@@ -108,7 +108,7 @@ LEGACY_VALUES: Final = tuple(_LEGACY)
 
 
 def current_values(values: Iterable[str]) -> frozenset[str]:
-    """Return the current `ExplicitAuthFlows` values that allow the same flows as these values."""
+    """Return the current `ExplicitAuthFlows` values that allow the same flows as these values; without any, the default."""
     names = frozenset(values)
     legacy = names & _LEGACY.keys()
     if not legacy:

@@ -3,7 +3,7 @@
 The table has every error that the AWS API reference lists for the operations of a sign-in, by its code and, if one
 code has several meanings, by a part of its message. `NotAuthorizedException` alone means a wrong password, a lockout,
 an expired session, a used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
-documents few of the messages; the others come from recorded replies.
+documents few of the messages; the others come from recorded replies and issues, and some are inferred.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class RecoveryAction(DescribedName):
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives. The sign-in stays in its state if the table has RETRY or DEVICE_DROPPED there; WAIT needs neither.
+    # The session survives. The sign-in does, too, after WAIT, or if its row in the table has RETRY or DEVICE_DROPPED.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same request again: it was probably not evaluated."
@@ -55,7 +55,7 @@ class RecoveryAction(DescribedName):
 
     @property
     def survives(self) -> bool:
-        """Whether the attempt and its session survive."""
+        """Whether the session survives; whether the attempt does, the table decides (`transition_for_reply`)."""
         return self in {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
 
 
@@ -191,9 +191,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 
 UNKNOWN_ERROR: Final = ErrorRule(
-    RecoveryAction.GIVE_UP,
-    Fault.SERVICE,
-    "an error that the AWS API reference did not list when this was written",
+    _R.GIVE_UP, _F.SERVICE, "an error that the AWS API reference did not list when this was written"
 )
 
 

@@ -16,7 +16,7 @@ EMAIL_EXAMPLE: Final = "An e-mail address looks like name@example.com."
 WRONG_INPUT: Final = "That is not right. Check what you typed, and try again."
 NOT_OFFERED: Final = "Choose one of the offered possibilities."
 FIELD_SENTENCES: Final = (
-    "The {field} must not be empty.",
+    *("The {field} must not be empty.", "The {field} is too long."),
     "The {field} must be text that UTF-8 can encode.",
     "The {field} must be JSON.",
     "The {field} must be NAME=value, one on each line, each NAME once.",
@@ -60,7 +60,7 @@ _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int,
 """HTTP status and sentence. None as an action or a fault stands for all that have no row of their own."""
 
 _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
-    # error code: {part of the message, or "": sentence}; a code that is missing here has the sentence of its action
+    # error code: {part of the message, or "" for a fault of the user: sentence}; others have the sentence of their action
     "NotAuthorizedException": {
         "Incorrect username or password": _WRONG_LOGIN,
         "User is disabled": "This account is disabled. Contact the operator of this service.",
@@ -101,7 +101,7 @@ _ALL: Final = (
     *(*FIELD_SENTENCES, DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
 )
 ERROR_SENTENCES: Final = tuple(dict.fromkeys(_ALL))
-"""Every sentence of `error.for_person`: the keys of a translation."""
+"""Every sentence of `error.for_person`: the keys of a translation, to which it may add the names of fields."""
 
 
 def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[int, str]:
@@ -111,7 +111,8 @@ def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[in
 
 
 def sentence_of_code(code: str, message: str, fault: Fault) -> str | None:
-    """Return the sentence for an error code of Cognito; None if the sentence of the recovery action suffices."""
+    """Return the sentence for an error code of Cognito; None if the sentence of the recovery action applies."""
     if (code, fault) == ("UserNotFoundException", Fault.TIME):  # the user of a token, who typed no name
         return _SESSION_ENDED
-    return by_message(_BY_CODE.get(code, {}), message)
+    is_users = fault not in {Fault.SERVICE, Fault.OPERATOR}
+    return by_message({p: each for p, each in _BY_CODE.get(code, {}).items() if p or is_users}, message)

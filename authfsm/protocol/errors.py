@@ -1,14 +1,14 @@
 """The exceptions of this package, grouped by who is at fault; the details are attributes of the exception.
 
-* `CallerError`: the program. It sent a response that this state does not accept, or sent it at the wrong time.
+* `CallerError`: the program, for example by a response that this state does not accept, or by an invalid argument.
 * `UserError`: the user, for example by a wrong code or password; `action` says whether the user may try again.
-  Its subclass `InvalidInput` means that the input cannot be right (no digits, or empty) and was not sent.
+  Its subclass `InvalidInput` means that the input cannot be right (letters in a code, or empty) and was not sent.
 * `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
 * `ServiceError`: Cognito, a Lambda trigger or the network, for example by an unexpected reply or a lost connection.
 * `OperatorError`: the configuration of the user pool, the app client or IAM, or a Lambda trigger that denies the user.
 
 If Cognito refuses a request, the exception is a `Refused` that is also an instance of one of these classes. Its
-`refusal` has Cognito's code and message. For every error, `action` says what to do next, and `survives` whether the
+`refusal` has Cognito's code and message. `action` says what to do next, if anything helps, and `survives` whether the
 sign-in can continue. No message contains a secret.
 """
 
@@ -17,6 +17,8 @@ from __future__ import annotations
 import copyreg
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Final, Protocol
+
+from attrs import evolve
 
 from authfsm.base.mixins import CompletesDocstring
 from authfsm.protocol.error_policy import Fault, RecoveryAction
@@ -55,8 +57,8 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     Attributes:
         state: the state of the sign-in after the error; None if there is no sign-in.
-        action: what to do next, a `RecoveryAction`; None if the program must be corrected.
-        flow: the sign-in in progress, if `Cognito.sign_in` or a store raised this error and so could not keep it.
+        action: what to do next, a `RecoveryAction`; None if the program must be corrected or the reply is invalid.
+        flow: the sign-in in progress, if the call that raised this error would otherwise have returned or stored it.
         fault: who is at fault, a `Fault`.
     """
 
@@ -85,15 +87,16 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     @property
     def survives(self) -> bool:
-        """Whether the sign-in can continue."""
-        return self.state not in {None, State.FAILED}
+        """Whether the sign-in can continue; after a refused refresh (START_AGAIN in AUTHENTICATED) it keeps its tokens."""
+        must_restart = self.action is RecoveryAction.START_AGAIN and self.state is not State.AUTHENTICATED
+        return self.state not in {None, State.FAILED} and not must_restart
 
     @property
     def http_status(self) -> int:
         """The status of an HTTP reply that reports this error (RFC 9110, RFC 6585).
 
-        401: the user must start again. 403: not allowed. 409: the sign-in is at another step. 422: the input is wrong,
-        answer again. 429: wait. 502: the service failed. 503: it is unavailable. 500: program or configuration is wrong.
+        401: start again. 403: not allowed, or the account needs something first. 409: the sign-in is at another step.
+        422: the input is wrong. 429, 503: wait. 502: the service failed. 500: program or configuration is wrong.
         """
         return self._presentation[0]
 
@@ -160,7 +163,7 @@ class ExplainedError(AuthfsmError):
 
 
 class BadField(CallerError, ValueError):
-    """A field of the class `response` has an invalid value: `why` says what is wrong, without the value itself."""
+    """A field of the class `response` has an invalid value: `why` says what is wrong, and contains no secret."""
 
     def __init__(self, response: type, field: str, why: str) -> None:
         super().__init__(f"{response.__name__}.{field} {why}")
@@ -205,7 +208,7 @@ class WrongResponse(CallerError):
     """The state does not accept this response; nothing was sent and nothing changed.
 
     `accepts` are the classes that the state accepts now, in the table's order. `why` is the reason if the state accepts
-    the response in general, but not yet or not in this challenge; otherwise None.
+    the response in general, but not now or not in this challenge; otherwise None.
     """
 
     _fixed_presentation = OTHER_STEP
@@ -222,7 +225,7 @@ class WrongResponse(CallerError):
 
 
 class InvalidOperation(CallerError):
-    """The call is not possible now: an earlier response still awaits its reply, or no request awaits this reply."""
+    """The call is not possible now, for example because an earlier response still awaits its reply."""
 
     _fixed_presentation = OTHER_STEP
 
@@ -269,7 +272,7 @@ class ProofRefused(ServiceError):
 
 
 class TooManySteps(ServiceError):
-    """The service asked for more consecutive steps without user input (`limit`) than a sign-in can need: start again."""
+    """More consecutive steps (`limit`) needed no user input than a sign-in can have, and no end is in sight: start again."""
 
     def __init__(self, state: State, limit: int) -> None:
         super().__init__(
@@ -366,13 +369,17 @@ class Refused(AuthfsmError):
     """
 
     def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None) -> None:
-        super().__init__(
-            f"{refusal.code}: {refusal.message} [{refusal.action.advice}{f' {hint}' if hint else ''}]",
-            state=state,
-            action=refusal.action,
-        )
-        self.refusal = refusal
-        self.hint = hint
+        advice, code = refusal.action.advice, f"{refusal.code}: {refusal.message}"
+        if refusal.action is RecoveryAction.TRY_AGAIN and state in {None, State.AUTHENTICATED}:  # no session
+            advice = "Correct the value, and send the request again."
+        super().__init__(f"{code} [{advice}{f' {hint}' if hint else ''}]", state=state, action=refusal.action)
+        self.refusal, self.hint = refusal, hint
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make, args, state = (
+            super().__reduce__()
+        )  # nor does it include the Session of a refusal, which is a secret
+        return make, args, {**state, "refusal": evolve(self.refusal, session=None)}
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """See `AuthfsmError.for_person`, by Cognito's code and message."""

@@ -1,7 +1,7 @@
 """The evidence for each transition: when Cognito makes it, how certain that is, and the source.
 
 `evidence.csv` has a row for each transition of `PROTOCOL`, `account_evidence.csv` for each of `ACCOUNT_LIFE`, or several
-if it has several causes; a test checks that none is missing. `*` stands for every state or response.
+if it has several causes. A row with `*` as state and response is for every transition to its destination without a row.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
 
 
 def evidence(transition: Transition) -> tuple[Evidence, ...]:
-    """Return the evidence for a transition, the most certain first."""
+    """Return the evidence for a transition, the most certain first; raises KeyError if the table does not have it."""
     return _evidence()[transition]
 
 
@@ -107,5 +107,5 @@ def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
 
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
-    """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first."""
+    """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first; KeyError if it is none of these."""
     return account_evidence_rows()[transition]

@@ -96,7 +96,7 @@ class Prompt:
         return all(each.kind != "credential" for each in self.fields)
 
     def arguments(self, values: Mapping[str, str | Secret[str]]) -> dict[str, Any]:
-        """Return the response's arguments from the values of the fields."""
+        """Return the response's arguments from the values of the fields; raise InvalidInput for one that is not valid."""
         values = secret_values(values)
         found: dict[str, Any] = {}
         for each in self.fields:
@@ -119,7 +119,7 @@ class Prompt:
         if item.kind == "choice":
             names = [name for name, _ in item.choices]
             check_choice(self.response, item.name, value.reveal(), names)
-        if item.kind == "credential" and not is_json(value):
+        if item.kind == "credential" and not is_json_object(value):
             raise InvalidInput(self.response, item.name, "must be JSON")
         if item.kind == "lines" and _pairs(value) is None:
             why = "must be NAME=value, one on each line, each NAME once"
@@ -168,19 +168,18 @@ class Form:
 def check_choice(
     response: type[Response], name: str, choice: str, names: Collection[str], state: State | None = None
 ) -> None:
-    """Check that a choice is one of the offered names."""
+    """Raise InvalidInput if a choice is not one of the offered names."""
     if choice not in names:
         why = f"must be one of {', '.join(map(str, names))}"
         raise InvalidInput(response, name, why, NOT_OFFERED, state=state)
 
 
-def is_json(value: Secret[str]) -> bool:
-    """Return whether a string is JSON."""
+def is_json_object(value: Secret[str]) -> bool:
+    """Return whether a string is a JSON object, as a passkey's credential is."""
     try:
-        json.loads(value.reveal())
+        return isinstance(json.loads(value.reveal()), dict)
     except (ValueError, RecursionError):
         return False
-    return True
 
 
 def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:

@@ -28,7 +28,7 @@ class Node(NamedTuple):
 
 
 def node_of(state: State, role: t.Role | None) -> Node:
-    """Return the node of a state; EMAIL_OTP without a known role counts as a second factor."""
+    """Return the node of a state; EMAIL_OTP without a role counts as a second factor, other states have no role."""
     return Node(state, role or t.Role.SECOND_FACTOR) if state is State.EMAIL_OTP else Node(state)
 
 
@@ -89,9 +89,9 @@ def email_otp_role(
 ) -> t.Role:
     """Return which factor an EMAIL_OTP challenge is; the arguments are those of `challenge_role`.
 
-    The table often allows one role only after this state and response. Otherwise the code is a first factor in
-    USER_AUTH before the password is proved, and a second factor in all other cases: only USER_AUTH has a choice of
-    first factors.
+    After most states and responses the table allows one role only. Otherwise the code is a first factor in USER_AUTH
+    before a factor is proved (by the password or the access token), and a second factor in all other cases: only
+    USER_AUTH has a choice of first factors.
     """
     dests = t.PROTOCOL[source].get(response, frozenset())
     roles = _email_otp_roles(source, response, dests)

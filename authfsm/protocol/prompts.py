@@ -1,7 +1,7 @@
 """The form of each challenge (`form_for`), and the response that is made from a filled form (`response`).
 
-The terminal, the notebook, the example site and the tests use these forms, so that only this module has the questions,
-labels, choices and formats. `check_answer` checks a response against its challenge before it is sent.
+The terminal, the notebook, web applications and the tests use these forms, so that only this module has the questions,
+labels and choices. `check_answer` checks a response against its challenge before it is sent.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def why_not_offered(challenge: replies.Challenge | None, response: type[Response
 
 
 def check_answer(challenge: replies.Challenge | None, response: Response) -> None:
-    """Check a response against the challenge that it answers."""
+    """Raise InvalidInput if a code or a choice cannot be an answer to the challenge."""
     if challenge is None:
         return
     response_type = type(response)
@@ -143,7 +143,7 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
-    """Return the form of a challenge; `role` is that of EMAIL_OTP, whose form as a first factor also offers the others."""
+    """Return the form of a challenge; `role` is that of EMAIL_OTP, which as a first factor also offers the other ones."""
     role = None if role is None else Role(role)
     title, public = _TITLES[challenge.state], {}
     match challenge:
@@ -313,7 +313,7 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     """Return the response from the values of a form: `response("code", code="123456")`.
 
     `srp_a` and `srp_claim` take the password, and return a response that `flow.answer` completes with the SRP proof.
-    When the response is sent, the format of a code and the offered choices are checked.
+    The number of digits of a code, and whether a choice is offered, are checked only when the response is sent.
 
     Args:
         name: the prompt's `response` in `challenge.form()`.
@@ -321,8 +321,8 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
             `new_password`, every field but `password` is an attribute of the user; pass those that the form asks for.
 
     Raises:
-        InvalidInput: a field is missing, empty, unknown or not text (`error.field` is its name), or no form has this
-            response (`error.field` is `response`).
+        InvalidInput: a field is missing, empty, unknown, not text or not valid (`error.field` is its name), or no form
+            has this response (`error.field` is `response`).
     """
     fields = secret_values(fields)
     prompts = _prompts_by_trigger()

@@ -34,7 +34,7 @@ class Challenge(Reply):
 
     Args:
         name: `ChallengeName` as it came.
-        session: `Session`, to be sent back unchanged; the reply to USER_SRP_AUTH has none.
+        session: `Session`, to be sent back unchanged; the reply to USER_SRP_AUTH has none, nor need device challenges.
         parameters: `ChallengeParameters`, all members as they came.
         available: `AvailableChallenges`: the first factors that this user can choose.
     """
@@ -69,7 +69,7 @@ class Challenge(Reply):
         Returns:
             `challenge` (the state), `role`, `title`, `facts` (the public parameters of a custom challenge), and
             `prompts`, the ways to answer. Each prompt has `response` (the response's name), `label` (of a button),
-            `explanation`, `factor` (the factor that it uses, if there is a choice) and `fields`. Each field has `name`,
+            `explanation`, `factor` (the name of the factor that it chooses or sets up) and `fields`. Each field has `name`,
             `label`, `question` (a longer label), `kind` (code, password, text, email, tel, date, choice, lines or
             credential), `required`, `choices` (`value`, `label`), and HTML's `pattern`, `autocomplete` and
             `inputmode`; that of a passkey also `request_options`, for `navigator.credentials.get`.

@@ -2,7 +2,7 @@
 
 A response becomes one API request. Its class is the trigger of the transition: `Response.trigger` is the name in the
 machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to which it may
-lead. The names of the fields are Cognito's, in lower case. A subclass of a response is not in the table, so no state accepts it.
+lead. Most fields have Cognito's names, in lower case. A subclass that you write is not in the table, so no state accepts it.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Response(CompletesDocstring, WrapsSecrets):
     trigger: ClassVar[str] = "response"
     """The response's name in the machine, the diagrams and stored histories. After a change, older histories cannot be read."""
     auth_flow: ClassVar[str | None] = None
-    """The `AuthFlow` that this response starts; None if it answers a challenge."""
+    """The `AuthFlow` that this response starts; None if it starts none."""
     proves_password: ClassVar[bool] = False
-    """Whether this response carries the password: if the sign-in continues after it, the password is proved."""
+    """Whether this response carries the password, which the reply may prove (`proves_password` in `protocol/nodes.py`)."""
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, converter=v.frozen_texts, validator=v.are_texts, kw_only=True, repr=False
@@ -157,7 +157,7 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
 
 @frozen
 class SignedUp(_Start, auth_flow="USER_AUTH"):
-    """Start with the session of ConfirmSignUp: if it is still valid, Cognito issues tokens without a challenge.
+    """Start with the session of ConfirmSignUp: while it is valid, Cognito can issue tokens without a challenge.
 
     Args:
         username: the user who has just signed up.
@@ -311,7 +311,7 @@ class NewPassword(Response):
 
     Args:
         password: the new password.
-        attributes: the required attributes by name (`name`, `custom:team`).
+        attributes: the values of the required attributes by name (`name`, `custom:team`).
     """
 
     password: Secret[str] = field(converter=secret, validator=v.is_typed)

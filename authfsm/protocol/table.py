@@ -3,10 +3,10 @@
 Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail`
 adds. The machine, the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are
 derived from it. `authfsm explain SMS_MFA` prints a state's transitions, and those that lead to it.
-Rule 2: a response becomes one API request, and the reply makes one of the transitions that the response's row lists.
+Rule 2: a response becomes one API request, and the reply makes one transition of the response's row (some refusals none).
 Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
-Rule 4: each transition has a row in `evidence.csv`, under the same state, response, destination and kind: when Cognito
-makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
+Rule 4: each transition has a row in `evidence.csv` under its state (or `*`), response (or `*`), destination and kind: when
+Cognito makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
 both: a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous rows,
 and `tests/test_transitions.py` the transitions that no scenario takes.
 Rule 5: a response that is new in a row has an entry in `WRITERS` (`core/wire_requests.py`).
@@ -243,11 +243,11 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = {
 }
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
-In every state, a driver also sends an answer once more without the device key if Cognito does not know the device."""
+Where a row has DEVICE_DROPPED, a driver also repeats a response without the device key if Cognito does not know it."""
 
 
 def is_automatic(transition: Transition) -> bool:
-    """Return whether a driver makes a transition without new input."""
+    """Return whether a driver makes a transition without new input; for an SRP proof it needs the password or the device."""
     return transition.kind is DEVICE_DROPPED or AUTOMATIC.get(transition.source) is transition.response
 
 
@@ -285,8 +285,8 @@ def transition_between(
 def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """Return the transition that a reply makes, whether or not the table has it.
 
-    None if the state stays the same without a transition: the request was throttled before Cognito evaluated it, or
-    Cognito refused it after the sign-in had ended.
+    None if the state stays the same without a transition: after WAIT, or a refusal after the sign-in had ended. Raises
+    ProtocolViolation for an acknowledgement where the row does not lead to exactly one state.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):

@@ -52,12 +52,12 @@ def stripped(value: str) -> str:
     return value.strip() if isinstance(value, str) else value
 
 
-def not_text(value: object) -> str | None:
-    """Return why a value is not text; None if it is text.
+def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
+    """Return why a value is not text, or a `Secret` of text; None if it is.
 
     Callers raise the error, so that no frame of its traceback has the plain value of a secret.
     """
-    plain = value.reveal() if isinstance(value, Secret) else value
+    plain = value.reveal() if may_be_secret and isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
 
 
@@ -72,7 +72,8 @@ def _unsendable(value: object) -> str | None:
 
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that is not empty and that UTF-8 can encode."""
-    if why := not_text(value) or _unsendable(value):
+    may_be_secret = "Secret" in str(attribute.type)
+    if why := not_text(value, may_be_secret=may_be_secret) or _unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -81,15 +82,15 @@ is_text_if_given: Final = optional(is_text)
 
 def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that a user has typed: if it is empty or cannot be encoded, the user is at fault."""
-    check_typed(type(response), attribute.name, value)
+    check_typed(type(response), attribute.name, value, may_be_secret="Secret" in str(attribute.type))
 
 
 is_typed_if_given: Final = optional(is_typed)
 
 
-def check_typed(response: type, name: str, value: object) -> None:
-    """Check text that a user has typed."""
-    if why := not_text(value):
+def check_typed(response: type, name: str, value: object, *, may_be_secret: bool = True) -> None:
+    """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
+    if why := not_text(value, may_be_secret=may_be_secret):
         raise BadField(response, name, why)
     if why := _unsendable(value):
         raise InvalidInput(response, name, why)
@@ -116,12 +117,11 @@ def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:
 
 
 def are_texts(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require a mapping of strings to strings, or a tuple of strings."""
-    if not isinstance(value, (Mapping, tuple)):
-        raise BadField(type(response), attribute.name, f"must not be {type(value).__name__}")
-    for each in (*value, *value.values()) if isinstance(value, Mapping) else value:
-        if why := not_text(each):
-            raise BadField(type(response), attribute.name, why.replace("must be", "must hold"))
+    """Require a mapping of strings to strings."""
+    if not isinstance(value, Mapping):
+        raise BadField(type(response), attribute.name, "must be a mapping of text to text")
+    if why := next(filter(None, map(not_text, (*value, *value.values()))), None):
+        raise BadField(type(response), attribute.name, why.replace("must be", "must hold"))
 
 
 def are_names(response: Any, attribute: Attribute[Any], value: object) -> None:
@@ -139,13 +139,13 @@ def is_bool(response: Any, attribute: Attribute[Any], value: object) -> None:
 
 
 def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require a whole number of seconds, or None."""
+    """Require a whole number of seconds, 0 or more, or None."""
     if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise BadField(type(response), attribute.name, "must be a whole number of seconds")
+        raise BadField(type(response), attribute.name, "must be a whole number of seconds, 0 or more")
 
 
 def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
-    """Require the name of a first factor, or None."""
+    """Require a value of PREFERRED_CHALLENGE, or None."""
     if value is not None and value not in PREFERRED_CHALLENGES:
         # Without the value: it is a password if this response was taken for another.
         raise BadField(type(response), attribute.name, f"must be one of {', '.join(PREFERRED_CHALLENGES)}")

@@ -1,7 +1,7 @@
 """Public: which transitions are impossible with the settings of a user pool and its app client, and why.
 
 Settings only remove transitions, and only those that are impossible for every user. Each removed transition has a
-reason: the member of AWS's description, and its value. Only the names in `__all__` are public; the modules are private.
+reason, usually a member of AWS's description and its value. Only the names in `__all__` are public, not the modules.
 """
 
 from authfsm.base.lazy_names import lazy_names

@@ -89,10 +89,13 @@ class Descriptions:
         """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 
         `user_pool` may contain the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
-        members next to UserPool. A member whose type differs from the API's raises BadField, which names the member.
+        members next to UserPool. BadField names a member whose type differs from the API's, UserPool if it is missing,
+        and a description that is passed twice.
         """
-        more = {"UserPoolClient": user_pool_client, "MfaConfig": mfa_config}
-        parts = _parts(user_pool) | {name: part for name, part in more.items() if part is not None}
+        parts = _parts(user_pool)
+        for name, part in (("UserPoolClient", user_pool_client), ("MfaConfig", mfa_config)):
+            if part is not None and parts.setdefault(name, part) is not part:
+                raise _wrong(name, "is described twice: pass it once")
         unknown: _Unknown = []
         parsed = {
             name: _parse(_model()[name], _structure(part, name).get(name, part), name, unknown)
@@ -145,10 +148,9 @@ class Descriptions:
     @property
     def recovery(self) -> tuple[str, ...]:
         """The mechanisms of AccountRecoverySetting, the preferred mechanism first; empty if it is not set."""
-        path = "AccountRecoverySetting.RecoveryMechanisms"
         mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
         if any("Name" not in each for each in mechanisms):
-            raise _wrong(f"UserPool.{path}", "has a mechanism without Name")
+            raise _wrong("UserPool.AccountRecoverySetting.RecoveryMechanisms", "has a mechanism without Name")
         return tuple(e["Name"] for e in sorted(mechanisms, key=lambda e: e.get("Priority", 0)))
 
     @property
@@ -163,7 +165,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType; the unit of the other tokens is hours, their default one hour. 0 is the default of all.
+    UserPoolClientType. The other tokens are valid for hours, by default (also for 0) one. An impossible time is a BadField.
     """
     member, unit, default = _VALIDITIES[name]
     number = client.get(name)
@@ -180,15 +182,14 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 (as Windows PowerShell writes) or UTF-32, with or without a BOM."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError if it is in none."""
     return raw.decode(json.detect_encoding(raw))
 
 
 def parse_json(text: str) -> Any:
     """Return what a JSON text says.
 
-    Raises:
-        ValueError: it is not JSON; or an object has a key twice, and `json` would ignore the first value.
+    It raises ValueError for a text that is not JSON, or has a key twice in one object; RecursionError if it is too deep.
     """
     return json.loads(text, object_pairs_hook=_without_repetition)
 
@@ -197,9 +198,8 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
-        raise ValueError(
-            f"the key {next(key for key in keys if keys.count(key) > 1)!r} occurs twice in one object"
-        )
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
     return found
 
 
@@ -225,11 +225,13 @@ def _parts(value: Any) -> dict[str, Any]:
         mfa_members = mfa_members - _model()["UserPool"].keys()
     mfa = {name: each for name, each in members.items() if name in mfa_members}
     rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}
-    parts: dict[str, Any] = {"UserPool": rest} if is_bare else {"UserPool": {}, **rest}
-    mfa_config = next((members[name] for name in _MFA_NAMES if name in members), None)
-    if mfa_config is not None or mfa:
-        parts["MfaConfig"] = mfa if mfa_config is None else mfa_config
-    return parts
+    parts: dict[str, Any] = {"UserPool": rest} if is_bare else rest
+    if "UserPool" not in parts:
+        raise _wrong("UserPool", "is missing: pass the reply of DescribeUserPool")
+    configs = [members[name] for name in _MFA_NAMES if name in members] + [mfa] * bool(mfa)
+    if len(configs) > 1:
+        raise _wrong("MfaConfig", "is described twice: pass it once")
+    return parts | ({"MfaConfig": configs[0]} if configs else {})
 
 
 def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:

@@ -22,6 +22,7 @@ from authfsm.settings.rules import Reason, SettingRule
 from authfsm.settings.sign_in_settings import SignInSettings
 
 TransitionInRoles = tuple[Transition, EdgeRoles]
+_Reasons = Mapping[TransitionInRoles, Reason]
 _Why = Callable[[TransitionInRoles], Reason]
 
 START: Final = Node(State.START)
@@ -33,7 +34,7 @@ _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEV
 class Reachability(NamedTuple):
     """Which transitions and states of the table are impossible with the same settings, and why."""
 
-    transitions: Mapping[TransitionInRoles, Reason]  # every transition in each pair of roles; None: possible
+    transitions: _Reasons  # every transition in each pair of roles; None: possible
     nodes: Mapping[Node, str]  # only the unreachable nodes
 
 
@@ -193,12 +194,13 @@ class PoolSettings(SignInSettings, DisplayMixin):
         return _joined(reasons)
 
     def unreachable(self, state: State, role: Role | None = None) -> str | None:
-        """Return why no user reaches a state; None if some user can.
+        """Return why no user reaches a state; None if some user can. ValueError: there is no such state or role.
 
         Args:
             state: the state.
             role: which factor EMAIL_OTP is, if it is the state; None for either factor.
         """
+        state, role = State(state), role and Role(role)
         unreachable = reachability(self, include_lambda_named=True).nodes
         roles = ((role,) if role else tuple(Role)) if state is State.EMAIL_OTP else (None,)
         return _joined([unreachable.get(Node(state, each)) for each in roles])
@@ -262,9 +264,7 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
     old = reachability(before, include_lambda_named=True).transitions
     new = reachability(after, include_lambda_named=True).transitions
 
-    def only_in(
-        allowing: Mapping[TransitionInRoles, Reason], other: Mapping[TransitionInRoles, Reason]
-    ) -> tuple[ChangedTransition, ...]:
+    def only_in(allowing: _Reasons, other: _Reasons) -> tuple[ChangedTransition, ...]:
         return tuple(
             ChangedTransition(transition, roles.role, why)
             for (transition, roles), why in other.items()
@@ -291,7 +291,7 @@ def _single_settings() -> Iterator[dict[str, Any]]:
 
 
 def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
-    """Return the reasons that single settings have.
+    """Return the reasons of `why` in the pools of `_single_settings`, with any Lambda functions and without them.
 
     A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
     without this function. If its absence alone is a reason, it is one of the reasons.

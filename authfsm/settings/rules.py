@@ -6,7 +6,7 @@ MfaConfiguration OPTIONAL rules out no MFA challenge, OFF no device challenge, a
 password to the tokens; no rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED
 stay.
 
-A rule that is called `require_...` returns None if the settings have what it requires, and otherwise the reason.
+`require_...` is a rule, or returns one: a rule returns None if the settings have what it requires, otherwise the reason.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WHY_LITE: Final = "UserPoolTier is LITE"
 
 
 def _forbidden_if(why: str, **setting: object) -> SettingRule:
-    """Return the rule that a setting must not have this value; `why` is the reason that it returns otherwise."""
+    """Return the rule that returns `why` if a setting has this value."""
     ((name, value),) = setting.items()
     return lambda settings: why if getattr(settings, name) == value else None
 
@@ -90,7 +90,7 @@ def require_passkey_as_mfa(settings: SignInSettings) -> Reason:
 
 
 def require_tokens_after_sign_up(settings: SignInSettings) -> Reason:
-    """Require EMAIL_OTP or SMS_OTP; otherwise Cognito does not return tokens directly after a sign-up."""
+    """Require EMAIL_OTP or SMS_OTP for tokens directly after a sign-up; the reason names SMS_OTP only."""
     email_otp = require_first_factor("EMAIL_OTP")(settings)
     return email_otp and require_first_factor("SMS_OTP")(settings)
 
@@ -210,7 +210,7 @@ ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, 
 
 
 def require_lambda_choice(settings: SignInSettings) -> Reason:
-    """Require that a Lambda function may choose challenges."""
+    """Require that a Lambda function may choose challenges; of the two flows that allow it, the reason names the second."""
     # Sources contradict each other about whether DefineAuthChallenge also runs in an administrator's password flow.
     return require_define_auth_challenge(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 
