@@ -258,6 +258,11 @@ class Violation(HasPath):
     why: str
     path: Path
 
+    @property
+    def summary(self) -> str:
+        """The invariant's name and the reason, without a full stop."""
+        return f"{self.invariant.name}: {self.why.removesuffix('.')}"
+
     def __str__(self) -> str:
         return f"{self.invariant.name}: {self.why}\n    {self.path}"
 
