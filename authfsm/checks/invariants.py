@@ -258,11 +258,6 @@ class Violation(HasPath):
     why: str
     path: Path
 
-    @property
-    def summary(self) -> str:
-        """The invariant's name and the reason, without a full stop."""
-        return f"{self.invariant.name}: {self.why.removesuffix('.')}"
-
     def __str__(self) -> str:
         return f"{self.invariant.name}: {self.why}\n    {self.path}"
 
@@ -340,6 +335,6 @@ def path_invariant(
 
     def faults(found: Exploration) -> Iterator[Fault]:
         broken = (path for path in walks(found, longest=longest) if not holds(path))
-        yield from ((why or f"not true: {statement}", path) for path in islice(broken, 1))
+        yield from ((why or f"not true: {statement.removesuffix('.')}", path) for path in islice(broken, 1))
 
     return Invariant(name, statement, faults)

@@ -74,16 +74,7 @@ class PoolDescription:
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> PoolDescription:
-        """Return the description in replies that were fetched or saved before.
-
-        Args:
-            user_pool: the reply of DescribeUserPool, or its UserPool; it may contain the other two as well.
-            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient.
-            mfa_config: the reply of GetUserPoolMfaConfig.
-
-        Raises:
-            BadField: a member has a value that AWS does not return.
-        """
+        """Return the description in replies; the arguments and errors are those of `PoolSettings.from_descriptions`."""
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         length = parsed.user_pool.get("Policies", {}).get("PasswordPolicy", {}).get("MinimumLength")
         settings, recovery = PoolSettings.from_parsed(parsed), parsed.recovery
@@ -104,16 +95,7 @@ class PoolDescription:
 
     @classmethod
     def describe(cls, client: Any, pool_id: str, client_id: str | None = None) -> PoolDescription:
-        """Fetch the settings from AWS.
-
-        Args:
-            client: a boto3 `cognito-idp` client, or anything with its methods.
-            pool_id: the user pool's id.
-            client_id: the app client's id; None leaves its settings unknown.
-
-        Raises:
-            BadField: a member has a value that AWS does not return.
-        """
+        """Fetch the settings from AWS; the arguments and errors are those of `PoolSettings.describe`."""
         return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 
 
@@ -339,7 +321,7 @@ def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
     for each in _violations(pool.settings):
         if each.path.end.state is not S.MFA_SETUP:
-            yield from _finding(each.path, each.summary)
+            yield from _finding(each.path, f"{each.invariant.name}: {each.why}")
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE

@@ -115,8 +115,8 @@ class Check(PoolOptions):
 
 def _finding(violation: Violation) -> Finding:
     title, page = "The protocol violates an invariant.", links.AUTHENTICATION_FLOWS
-    why = violation.summary
-    return Finding(violation.invariant.name, Severity.HIGH, title, why, violation.path, page, ())
+    name, why = violation.invariant.name, f"{violation.invariant.name}: {violation.why}"
+    return Finding(name, Severity.HIGH, title, why, violation.path, page, ())
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:

@@ -127,8 +127,8 @@ class CookieMiddleware:
     """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
 
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
-    would be lost with them. Starlette replies outside of all middleware to an exception that no handler catches; if a
-    cookie changed, this class sends the same reply, and raises the exception again.
+    would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
+    changed, this class sends that reply, and raises the exception again.
 
     Args:
         app: the application.
@@ -194,9 +194,7 @@ async def body_of(request: Request) -> Values:
         HTTPException: 413 if the body is too large or chunked; 422 if a value is not text, a boolean or null; 400 if
             a multipart form is malformed.
     """
-    size = request.headers.get("content-length", "0")
-    is_small = size.isdecimal() and int(size) <= LARGEST and "transfer-encoding" not in request.headers
-    if not (is_small and await _is_read(request)):
+    if "transfer-encoding" in request.headers or not await _is_read(request):
         raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")
     kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))

@@ -102,8 +102,7 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
 
 
 _REFUSED_PARAMETER: Final = re.compile(
-    r"^(?:Missing required|Unknown|Invalid \w+ for(?: document)?) parameter(?: in [^:\n]+)?:? \"?([\w.]+)",
-    re.MULTILINE,
+    r"(?m)^(?:Missing required|Unknown|Invalid \w+ for(?: document)?) parameter(?: in [^:\n]+)?:? \"?([\w.]+)"
 )
 _UNSENT_EVENTS: Final = ("provide-client-params", "before-parameter-build", "request-created")
 """The events before a request is sent whose handlers cannot answer it; the last one signs it, with credentials."""
@@ -128,8 +127,7 @@ def _raised_by_parser(error: BaseException) -> bool:
     frames = _frames(error)
     if any(m == "botocore.parsers" or f.f_code.co_name == "_add_modeled_error_fields" for m, f in frames):
         return True
-    packages = [module.partition(".")[0] for module, _ in frames]
-    return isinstance(error, AttributeError) and packages[-1] in {"botocore", "authfsm"}
+    return isinstance(error, AttributeError) and frames[-1][0].startswith(("botocore.", "authfsm."))
 
 
 _EVENT: Final = "needs-retry.cognito-identity-provider.*"

@@ -195,8 +195,7 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
         raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
     after_device = device is not None and device < required[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
-        # MFA that is enabled earlier would prevent this path: Cognito then offers only the password, or accepts the
-        # device instead.
+        # With MFA enabled earlier, Cognito would offer only the password, or accept the device instead of MFA.
         if after_device and pool.challenge_required_on_new_device:
             raise ImpossiblePath(_CHALLENGES_DEVICES)
         person = _with_factors(plan.person, factors, None, is_enabled=False)

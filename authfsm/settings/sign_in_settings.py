@@ -6,7 +6,6 @@ in a description has AWS's default, or None if nothing depends on it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -104,16 +103,15 @@ class SignInSettings(CompletesDocstring):
 
     def __attrs_post_init__(self) -> None:
         """Check the names; descriptions may have others, which are then in `unknown_members` or `unknown_values`."""
-        # In a list, a value's path ends with its number: `UserPoolClient.ExplicitAuthFlows.1 = 'ALLOW_NEW_AUTH'`.
-        described = {re.sub(r"^(\S+)\.\d+ = ", r"\1 = ", each) for each in self.unknown_values}
-        described |= {*self.unknown_members}
         for name, path in _KNOWN.items():
             value, known = getattr(self, name), known_names(path)
             names = value if isinstance(value, frozenset) else [value] * (value is not None)
+            described = () if name == "mfa_configuration" else (*self.unknown_values, *self.unknown_members)
+            ends = [
+                each for each in described if each.startswith(path)
+            ]  # in a list, the path has a number, too
             wrong = {each for each in map(str, names) if each not in known}
-            if name != "mfa_configuration":
-                wrong = {n for n in wrong if not {f"{path} = {n!r}", f"{path}.{n}"} & described}
-            if wrong:
+            if wrong := {n for n in wrong if not any(e.endswith((f" = {n!r}", f".{n}")) for e in ends)}:
                 why = f"cannot have {', '.join(sorted(wrong))}; it can have {', '.join(known)}"
                 raise BadField(type(self), name, why)
         if mixed := mixed_values_error(self.explicit_auth_flows or ()):

@@ -32,13 +32,16 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "timestamp": (int, float),
 }
-# The model allows 131072 characters for a value of AuthParameters. A USERNAME is kept in memory while a sign-in is
-# pending, so it has the bound of user names.
+# The model allows 131072 characters, but a USERNAME is kept in memory while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
-_STAND_INS: Final = {each: chr(0x100 + ord(each)) for each in "LMSNPZC"}
+# Python has no classes of Unicode categories: the ASCII characters of each, and one for all its others.
+_CATEGORIES: Final = {
+    each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
+    for each in "LMSNPZC"
+}
 _USER_MEMBERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
 
@@ -129,17 +132,9 @@ def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
 
 def _matches(pattern: str, value: str) -> bool:
     """Return whether a value matches a pattern, as in Java: shorthand classes are ASCII."""
-    # Python has no classes of Unicode categories: for each, one character stands for those that are not ASCII.
-    reduced = "".join(each if each.isascii() else _STAND_INS[category(each)[0]] for each in value)
-    return bool(_compiled(pattern).fullmatch(reduced))
-
-
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    for letter, stand_in in _STAND_INS.items():
-        in_ascii = "".join(re.escape(each) for each in map(chr, range(128)) if category(each)[0] == letter)
-        pattern = pattern.replace(rf"\p{{{letter}}}", in_ascii + stand_in)
-    return re.compile(pattern, re.ASCII)
+    reduced = "".join(each if each.isascii() else _CATEGORIES[category(each)[0]][-1] for each in value)
+    plain = re.sub(r"\\p\{(\w)\}", lambda found: _CATEGORIES[found[1]], pattern)
+    return bool(re.fullmatch(plain, reduced, re.ASCII))
 
 
 def _read(shape_name: str, data: object, path: str) -> Any:

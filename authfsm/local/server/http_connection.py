@@ -130,10 +130,8 @@ class _MessageParser:
             message, rest = self.messages[-1], data[upgrade.args[0] :]
             if encoding := message.headers.get("transfer-encoding"):
                 self._parser, message.is_complete = HttpRequestParser(self), False
-                try:
-                    self._parser.feed_data(_CHUNKED_HEAD % encoding.encode("latin-1"))
-                finally:
-                    self.messages.pop()
+                self._parser.feed_data(_CHUNKED_HEAD % encoding.encode("latin-1"))
+                self.messages.pop()
                 return rest
             self._body_bytes_left = int(message.headers.get("content-length", "0")[-20:])
             message.is_complete = not self._body_bytes_left
