@@ -15,7 +15,7 @@ number of workers can serve the site. An API client sends `Authorization: Bearer
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from math import ceil
 from typing import Annotated, Any, Final
@@ -140,24 +140,34 @@ class CookieMiddleware:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request."""
         changed: list[Any] = []
-        can_set = scope["type"] == "http"
+        unanswered: list[Exception] = []  # no cookie changed: Starlette may reply
 
         async def send_with_cookies(message: Any) -> None:
-            nonlocal can_set
             if message["type"] == "http.response.start":
-                can_set = False
                 message = {**message, "headers": [*message.get("headers", ()), *_cookie_headers(changed)]}
             await send(message)
 
-        reply_to_error = _error_reply(scope, receive, send_with_cookies)
-        handled = self.app({**scope, _CHANGED: changed}, receive, send_with_cookies)
-        del scope  # its headers may contain a token, which the frame of a traceback must not show
-        try:
-            await handled
-        except Exception as error:
-            if can_set and _cookie_headers(changed):
-                await reply_to_error(error)
-            raise
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            handled = self.app(scope, receive, send)
+            del scope  # its headers may contain a token, which the frame of a traceback must not show
+            try:
+                await handled
+            except Exception as error:
+                if _cookie_headers(changed):
+                    raise
+                unanswered.append(error)
+
+        handlers = getattr(scope.get("app"), "exception_handlers", {})
+        handler, debug = (
+            handlers.get(500) or handlers.get(Exception),
+            getattr(scope.get("app"), "debug", False),
+        )
+        outer = ServerErrorMiddleware(app, handler, debug)
+        handled = outer({**scope, _CHANGED: changed}, receive, send_with_cookies)
+        del scope
+        await handled
+        for error in unanswered:
+            raise error
 
 
 def _cookie_headers(changed: list[Any]) -> list[tuple[bytes, bytes]]:
@@ -165,21 +175,6 @@ def _cookie_headers(changed: list[Any]) -> list[tuple[bytes, bytes]]:
     for cookies in changed:
         cookies.write(carrier)
     return [pair for pair in carrier.raw_headers if pair[0] == b"set-cookie"]
-
-
-def _error_reply(scope: Any, receive: Any, send: Any) -> Callable[[Exception], Awaitable[None]]:
-    """Return a function that sends the application's reply to an unhandled exception, and raises the exception."""
-
-    async def reply(error: Exception) -> None:
-        async def fail(*_: Any) -> None:
-            raise error
-
-        app = scope.get("app")
-        handlers = getattr(app, "exception_handlers", {})
-        handler = handlers.get(500) or handlers.get(Exception)
-        await ServerErrorMiddleware(fail, handler, getattr(app, "debug", False))(scope, receive, send)
-
-    return reply
 
 
 def _bearer_token(request: Request) -> Secret[str] | None:
