@@ -175,7 +175,7 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
     from hashlib import sha256  # noqa: PLC0415 - loaded only for SARIF
 
     fixes = " or ".join(str(each) for each in finding.remediations)
-    message = f"{finding.title} {finding.why}." + (f" To fix it: {fixes}." if fixes else "")
+    message = f"{finding.title} {finding.why.removesuffix('.')}." + (f" To fix it: {fixes}." if fixes else "")
     fields = [name for each in finding.remediations for name in each.settings]
     field = next(iter(fields), "").partition(".")[0]
     steps = ["START"]

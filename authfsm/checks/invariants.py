@@ -335,6 +335,6 @@ def path_invariant(
 
     def faults(found: Exploration) -> Iterator[Fault]:
         broken = (path for path in walks(found, longest=longest) if not holds(path))
-        yield from ((why or f"not true: {statement.removesuffix('.')}", path) for path in islice(broken, 1))
+        yield from ((why or f"not true: {statement}", path) for path in islice(broken, 1))
 
     return Invariant(name, statement, faults)
