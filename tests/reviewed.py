@@ -114,4 +114,4 @@ def _parts(operation: str, field: str) -> tuple[str, ...]:
         return ("UserPoolClient",)
     if field == "MfaConfiguration":
         return ("UserPool", "MfaConfig")
-    return ("MfaConfig",) if "Mfa" in field else ("UserPool",)
+    return ("MfaConfig",) if "Mfa" in field or field == "WebAuthnConfiguration" else ("UserPool",)

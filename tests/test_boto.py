@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -19,7 +20,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ParamValidationError
 from joserfc.jwk import RSAKey
 
 from authfsm.base.secret import Secret, secret
@@ -28,7 +29,7 @@ from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.boto import Cognito, Flow
-from authfsm.drivers.transport import send_request
+from authfsm.drivers.transport import _translate, send_request
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
@@ -589,6 +590,63 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     assert flow.answer(code) is State.AUTHENTICATED
 
 
+def _missing_file(**_: Any) -> None:
+    Path("/nonexistent/token").read_bytes()
+
+
+def _bug(**_: Any) -> None:
+    raise AttributeError("bug")
+
+
+def _bad_text(**_: Any) -> None:
+    b"\xff".decode()
+
+
+@pytest.mark.parametrize(
+    ("event", "handler", "error"),
+    [
+        ("provide-client-params.*", _missing_file, NotSent), ("request-created.*", _missing_file, NotSent),
+        ("before-sign.*", _missing_file, NotSent), ("before-call.*", _missing_file, ConnectionLost),
+        ("after-call.*", _missing_file, ConnectionLost), ("before-parameter-build.*", _bug, AttributeError),
+        ("before-call.*", _bug, AttributeError), ("after-call.*", _bug, AttributeError),
+        ("before-call.*", _bad_text, UnicodeDecodeError),
+    ],
+)  # fmt: skip
+def test_an_error_of_an_event_handler(pool_of: PoolOf, event: str, handler: Any, error: Any) -> None:
+    """A missing file before the request is sent is NotSent with its path; a bug of a handler is raised as it is."""
+    pool = pool_of()
+    client = pool.client()
+    client.meta.events.register_first(event, handler)
+    cognito = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, admin=True)
+    with pytest.raises(error) as caught:
+        cognito.sign_in("ada", PASSWORD, flow="ADMIN_USER_PASSWORD_AUTH")
+    assert ("/nonexistent/token" in str(caught.value)) == (error is NotSent)
+
+
+def test_a_missing_file_with_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the file of AWS_WEB_IDENTITY_TOKEN_FILE is missing, the request was not sent, and the error has the path."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token")
+    monkeypatch.setenv("AWS_ROLE_ARN", "arn:aws:iam::111111111111:role/x")
+    client = boto3.Session().client("cognito-idp", region_name="eu-west-1", endpoint_url="http://127.0.0.1:9")
+    cognito = Cognito(client, client_id="abc", pool_id="eu-west-1_AbCdEfGhI", admin=True)
+    with pytest.raises(NotSent, match=r"FileNotFoundError: .*/nonexistent/token"):
+        cognito.sign_in("ada", PASSWORD, flow="ADMIN_USER_PASSWORD_AUTH")
+
+
+def test_a_refused_value_is_not_quoted() -> None:
+    """Of botocore's message about parameters, only their names are passed on, even if a value resembles a sentence."""
+    values = ["parameter hunter2", "Unknown parameter hunter2"]
+    why = (
+        f"Parameter validation failed:\nInvalid type for parameter AuthParameters.A, value: {values}, type: list\n"
+        'Missing required parameter in AnalyticsMetadata: "B"\nUnknown parameter in input: "C", must be one of: D'
+    )
+    error = _translate(ParamValidationError(report=why), None)
+    assert "botocore refuses AuthParameters.A, B, C)" in str(error)
+    assert "hunter2" not in str(error)
+
+
 def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """A reply that cannot be read: MalformedReply, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
@@ -1042,7 +1100,7 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
             Cognito(cognito.client, **given, pool_id=each)
     with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
         send_request(
-            cognito.client.admin_update_user_attributes,
+            cognito.client,
             Request(
                 "AdminUpdateUserAttributes",
                 {"UserPoolId": "x", "Username": "x", "UserAttributes": [{}]},

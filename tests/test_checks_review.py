@@ -18,7 +18,7 @@ from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, not_reviewed, review
 from authfsm.checks.findings import Origin, sarif
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
-from authfsm.local import LocalPool
+from authfsm.local import LocalCognito, LocalPool
 from authfsm.protocol.errors import BadField
 
 
@@ -146,7 +146,10 @@ def test_the_implicit_flow(settings: Descriptions, expected: set[str]) -> None:
     if expected:
         (finding,) = review(descriptions)
         assert finding.why == "AllowedOAuthFlows has implicit"
-        assert str(finding.remediations[0]) == 'UpdateUserPoolClient: AllowedOAuthFlows = ["code"]'
+        assert str(finding.remediations[0]) == (
+            'UpdateUserPoolClient: AllowedOAuthFlows = ["code"]; repeat the other settings, because Cognito resets'
+            " what is omitted"
+        )
         results = sarif([finding], Origin("a pool"))["runs"][0]["results"]
         assert (
             results[0]["codeFlows"][0]["threadFlows"][0]["locations"][0]["location"]["message"]["text"]
@@ -349,6 +352,8 @@ def test_sarif_contains_every_finding() -> None:
         (Origin("p", "aws/my pool.json"), {"uri": "aws/my%20pool.json", "uriBaseId": "%SRCROOT%"}),
         (Origin("p", str(Path.cwd() / "pool.json")), {"uri": "pool.json", "uriBaseId": "%SRCROOT%"}),
         (Origin("p", "/no where/p.json"), {"uri": "file:///no%20where/p.json"}),
+        (Origin("p", "../p.json"), {"uri": (Path.cwd().parent / "p.json").as_uri()}),
+        (Origin("p", f"{Path.cwd()}/aws/../p.json"), {"uri": "p.json", "uriBaseId": "%SRCROOT%"}),
     ],
 )
 def test_sarif_locations_name_a_file(origin: Origin, artifact: dict[str, str]) -> None:
@@ -362,6 +367,77 @@ def test_sarif_locations_name_a_file(origin: Origin, artifact: dict[str, str]) -
         assert set(result["partialFingerprints"]) == {"primaryLocationLineHash"}
     for rule in log["runs"][0]["tool"]["driver"]["rules"]:
         assert {"id", "shortDescription", "fullDescription", "help"} <= set(rule)
+
+
+def test_the_line_of_a_field() -> None:
+    """The line is the first one with a member of this name, as editors count lines; without a field it is 1."""
+    text = '{\n"A": "",\n"B": "D\u2028\f",\n"C": "D",\n"D": 1}'
+    origin = Origin("p", "p.json", text)
+    assert [origin.line(each) for each in ("", "A", "C", "D", "E")] == [1, 2, 4, 5, 1]
+
+
+MFA_SETTINGS: dict[str, Any] = {
+    "SmsMfaConfiguration": {
+        "SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::111111111111:role/x", "ExternalId": "e"}
+    },
+    "SoftwareTokenMfaConfiguration": {"Enabled": True},
+    "WebAuthnConfiguration": {"RelyingPartyId": "example.com", "UserVerification": "preferred"},
+}
+
+
+@pytest.mark.parametrize("mode", ["OFF", "ON", "OPTIONAL"])
+@pytest.mark.parametrize("app", [True, False])
+def test_a_complete_remediation_can_be_sent_as_it_is(mode: str, app: bool) -> None:  # noqa: FBT001 - a parameter
+    """SetUserPoolMfaConfig with exactly the printed settings fixes the finding, and resets no other setting."""
+    client = LocalCognito().client()
+    pool_id = client.create_user_pool(PoolName="p")["UserPool"]["Id"]
+
+    def described_pool(**settings: Any) -> Descriptions:
+        client.set_user_pool_mfa_config(UserPoolId=pool_id, **settings)
+        mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+        mfa.pop("ResponseMetadata")
+        pool: Any = client.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        return {"UserPool": pool, "MfaConfig": mfa}
+
+    settings = {**MFA_SETTINGS, "SoftwareTokenMfaConfiguration": {"Enabled": app}, "MfaConfiguration": mode}
+    if mode == "OFF":
+        del settings["SmsMfaConfiguration"], settings["SoftwareTokenMfaConfiguration"]
+    before = described_pool(**settings)
+    tried = 0
+    for each in review(before):
+        for remediation in each.remediations:
+            if remediation.operation == "SetUserPoolMfaConfig":
+                assert remediation.is_complete
+                request: Descriptions = {}
+                for name, value in remediation.settings.items():
+                    top, _, member = name.partition(".")
+                    request |= {} if value is None else {top: {member: value} if member else value}
+                after = described_pool(**request)
+                tried += 1
+                assert each.id not in found(after), str(remediation)
+                assert found(after).keys() <= found(before).keys()
+                assert (
+                    after["MfaConfig"]["WebAuthnConfiguration"]
+                    == before["MfaConfig"]["WebAuthnConfiguration"]
+                )
+                assert "repeat" not in str(remediation)
+                described_pool(**settings)
+    assert tried
+
+
+def test_a_remediation_that_is_not_complete_says_so() -> None:
+    """Without GetUserPoolMfaConfig's reply, and for other operations, the request must repeat other settings."""
+    unknown = review(PoolDescription(settings=PoolSettings(mfa_configuration="OPTIONAL")))
+    for remediation in [*(each for f in unknown for each in f.remediations),
+                        *(each for f in review(EVERYTHING_WRONG) for each in f.remediations)]:  # fmt: skip
+        if (
+            remediation.operation != "SetUserPoolMfaConfig"
+            or "SmsMfaConfiguration" not in remediation.settings
+        ):
+            assert not remediation.is_complete
+            assert str(remediation).endswith(
+                "; repeat the other settings, because Cognito resets what is omitted"
+            )
 
 
 def test_severities_have_an_order() -> None:

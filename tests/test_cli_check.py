@@ -14,17 +14,17 @@ from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
 from table_changes import with_transition
 
 from authfsm import checks
-from authfsm.checks import TABLE, Invariant
+from authfsm.checks import TABLE, Invariant, review
 from authfsm.cli import app
 from authfsm.journeys import NoPaths, journeys
 from authfsm.local import LocalPool
-from authfsm.protocol.responses import UserSrpAuth
+from authfsm.protocol.responses import UserPasswordAuth, UserSrpAuth
 from authfsm.protocol.states import State
 
 
-def run(*options: object) -> Result:
+def run(*options: object, columns: int = 200) -> Result:
     """Run the command."""
-    return CliRunner().invoke(app, list(map(str, options)), env={"COLUMNS": "200"})
+    return CliRunner().invoke(app, list(map(str, options)), env={"COLUMNS": str(columns)})
 
 
 @pytest.fixture
@@ -64,6 +64,27 @@ def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     assert "START -user_srp_auth-> AUTHENTICATED" in result.stdout
     assert [each.name for each in (tmp_path / "drawn").iterdir()] == ["first-factor.svg"]
     assert isinstance(fault.invariant, Invariant)
+
+
+def test_the_finding_of_a_broken_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The title and the message say that an invariant is violated, and which one."""
+    statement = "No path sends the password in clear."
+    rule = checks.path_invariant("no-clear", statement, lambda path: UserPasswordAuth not in path.responses)
+    faults = checks.check(invariants=[rule])
+    monkeypatch.setattr(checks, "check", lambda: faults)
+    log = json.loads(run("check", "--format", "sarif").stdout)
+    assert log["runs"][0]["results"][0]["message"]["text"] == (
+        "The protocol violates an invariant. no-clear: not true: No path sends the password in clear."
+    )
+
+
+def test_links_are_not_wrapped(saved: Mapping[str, Path]) -> None:
+    """In a narrow terminal, each finding's link is on one line; the other lines are wrapped."""
+    lines = run("check", "--settings", saved["wrong"], columns=60).stdout.splitlines()
+    assert [each.source for each in review(EVERYTHING_WRONG)] == [
+        line.strip() for line in lines if line.lstrip().startswith("https://")
+    ]
+    assert max(len(line) for line in lines if "https://" not in line) <= 60
 
 
 def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
@@ -146,6 +167,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
             {
                 "operation": "SetUserPoolMfaConfig",
                 "settings": {"MfaConfiguration": "ON", "SoftwareTokenMfaConfiguration.Enabled": True},
+                "complete": True,
             }
         ],
     }

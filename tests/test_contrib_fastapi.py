@@ -1,5 +1,6 @@
 """`authfsm.contrib.fastapi` signs browsers in, on FastAPI itself, with a local pool."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -17,6 +18,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm import ERROR_SENTENCES, Claims, Verifier, new_key
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
+from authfsm.contrib.web_sign_in import BrowserSession
 from authfsm.local import (
     DeviceConfiguration,
     LocalPool,
@@ -40,13 +42,14 @@ class Site:
         pool: the pool.
         clock: moves by hand.
         app: the application.
-        key: seals its cookies.
+        auth: its sign-in.
         browser: a browser with cookies.
     """
 
     pool: LocalPool
     clock: ManualClock
     app: FastAPI
+    auth: CognitoAuth
     browser: TestClient = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -108,7 +111,7 @@ def site_of(signing_key: RSAKey) -> SiteOf:
         def admin() -> str:
             return "done"
 
-        return Site(pool, clock, app)
+        return Site(pool, clock, app, auth)
 
     return make
 
@@ -208,6 +211,48 @@ def test_a_rotated_token_is_kept_whatever_a_route_returns(site_of: SiteOf, path:
         True,
     )
     assert site.get("/me")[0] == 200
+
+
+@pytest.mark.parametrize("handler", [None, "500", "debug"])
+@pytest.mark.parametrize("path", ["/fails", "/auth/refresh"])
+def test_a_rotated_token_is_kept_if_a_route_fails(
+    site_of: SiteOf, path: str, handler: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that no handler catches gets the application's own reply, with the cookies, and is raised again."""
+    site = site_of(refresh_token_rotation=RefreshTokenRotation())
+
+    @site.app.get("/fails")
+    def fails(_: Annotated[Claims, Depends(site.auth.claims)]) -> None:
+        raise ZeroDivisionError
+
+    site.app.debug = handler == "debug"
+    if handler == "500":
+        site.app.exception_handler(500)(lambda _, error: JSONResponse({"own": type(error).__name__}, 500))
+    site.sign_in("eve")
+    site.clock.advance(3600)
+    browser = TestClient(
+        site.app,
+        base_url=ORIGIN,
+        cookies=dict(site.browser.cookies),
+        headers={"Origin": ORIGIN},
+        raise_server_exceptions=False,
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(BrowserSession, "describe", lambda *_: 1 // 0)
+        reply = browser.request("GET" if path == "/fails" else "POST", path)
+    assert reply.status_code == 500
+    assert "set-cookie" in reply.headers
+    text = {None: "Internal Server Error", "500": '{"own":"ZeroDivisionError"}'}.get(handler, "Traceback")
+    assert reply.text.startswith(text)
+    assert reply.text.count(text) == 1
+    site.clock.advance(120)
+    assert browser.get("/me").status_code == 200
+    raising = TestClient(site.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
+    for each in browser.cookies.jar:
+        raising.cookies.set(each.name, each.value or "")
+    site.clock.advance(3600)
+    with pytest.raises(ZeroDivisionError):
+        raising.get("/fails")
 
 
 def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
@@ -524,7 +569,8 @@ def test_invalid_bodies(site: Site) -> None:
     """A body that is too large, not JSON or without the fields is refused, and what was typed is not repeated."""
     secret = "Hunter2-Hunter2"
     rows: list[tuple[int, bytes]] = [
-        (413, b"x" * (LARGEST + 1)), (422, b"{"), (422, b"[]"), (422, b'{"password": {"a": "Hunter2-Hunter2"}}'),
+        (413, b"x" * (LARGEST + 1)), (422, b"{"), (422, b"[]"), (422, b'{"username": 0}'), (422, b'{"password": []}'),
+        (422, b'{"flow": 0.0}'), (422, b'{"password": {"a": "Hunter2-Hunter2"}}'),
         (422, json.dumps({"password": secret}).encode()), (422, b'{"username": "ada"}'),
         (422, json.dumps({"username": "ada", "password": secret, "flow": "ADMIN_NO_SRP_AUTH"}).encode()),
         (401, json.dumps({"username": "ada", "password": secret}).encode()),
@@ -539,6 +585,27 @@ def test_invalid_bodies(site: Site) -> None:
     assert site.post("/challenge", response="code", code="1", step="earlier")[0] == 409
     site.clock.advance(timedelta(minutes=4).total_seconds())
     assert site.post("/challenge", response="code", code="1")[0] == 401
+
+
+@pytest.mark.parametrize(("size", "status"), [(LARGEST, 401), (LARGEST + 1, 413)])
+def test_a_body_without_a_length_is_limited(site: Site, size: int, status: int) -> None:
+    """HTTP/2 sends a body without Content-Length and Transfer-Encoding: it has the same limit."""
+    body = json.dumps({"username": "eve", "password": "wrong"}).encode().ljust(size)
+    parts = [body[:1000], body[1000:]]
+    replies: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    async def send(message: Any) -> None:
+        replies.append(message)
+
+    scope = {
+        "type": "http", "http_version": "2", "method": "POST", "path": "/auth/sign-in", "query_string": b"",
+        "headers": [(b"origin", ORIGIN.encode()), (b"content-type", b"application/json")],
+    }  # fmt: skip
+    asyncio.run(site.app(scope, receive, send))
+    assert replies[0]["status"] == status
 
 
 def test_errors_have_one_shape(site: Site) -> None:

@@ -12,7 +12,7 @@ from attrs import evolve
 from botocore.exceptions import ClientError
 from conftest import lacking
 from joserfc.jwk import RSAKey
-from reviewed import GALLERY, described
+from reviewed import GALLERY, SMS, described
 
 from authfsm import PoolSettings
 from authfsm.base.secret import Secret
@@ -30,6 +30,7 @@ from authfsm.journeys import (
     journeys,
 )
 from authfsm.journeys.plan import PASSWORD
+from authfsm.journeys.stage import drive
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.states import State
@@ -477,3 +478,20 @@ def test_a_device_forgotten_before_a_second_factor(
     assert challenge_required_on_new_device != any("MFA-code(stale" in each.id for each in stale)
     for each in stale:
         assert each.run(key=signing_key).tokens is not None
+
+
+def test_a_pool_whose_administrators_recover_accounts(signing_key: RSAKey) -> None:
+    """No channel recovers the account with admin_only: users choose between codes by SMS and e-mail."""
+    factors = SMS | {"EmailMfaConfiguration": {"Message": "{####}"}}
+
+    def choices(mechanism: str) -> list[Journey]:
+        recovery = {"AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": 1, "Name": mechanism}]}}
+        found = journeys(described("OPTIONAL", "USER_SRP_AUTH", factors, recovery))
+        return [each for each in found if S.SELECT_MFA_TYPE in each.path.states]
+
+    assert choices("verified_email") == []
+    assert len(choices("admin_only")) == 4
+    for journey in choices("admin_only"):
+        stage = journey.begin(key=signing_key)
+        drive(stage)
+        stage.check()

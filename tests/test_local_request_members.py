@@ -11,7 +11,7 @@ import pytest
 from generate_members import folded
 from joserfc.jwk import RSAKey
 
-from authfsm.local import LocalPool, PoolRefusal
+from authfsm.local import LocalCognito, LocalPool, PoolRefusal
 from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.config import request_members
 
@@ -151,9 +151,24 @@ def test_an_error_shows_nothing_of_a_sensitive_map(value: str) -> None:
 
 
 @pytest.mark.parametrize("operation", ["SignUp", "AdminCreateUser"])
-@pytest.mark.parametrize("name", ["ada ", "a b", "\tada", "ada\n"])
-def test_a_new_user_name_has_no_white_space(signing_key: RSAKey, operation: str, name: str) -> None:
-    """A user name with white space breaks the pattern of Username, and such users are not created."""
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ada ",
+        "a b",
+        "\tada",
+        "ada\n",
+        "a\x07b",
+        "a\x00b",
+        "a\u200db",
+        "\u202eada",
+        "a\x85b",
+        "a\u2003b",
+        "a\ue000b",
+    ],
+)
+def test_a_new_user_name_has_only_visible_characters(signing_key: RSAKey, operation: str, name: str) -> None:
+    """A user name with white space, control or format characters breaks the pattern of Username."""
     pool = LocalPool(key=signing_key)
     ids = {"ClientId": pool.client_id, "Password": "Correct-Horse-1"}
     members = ids if operation == "SignUp" else {"UserPoolId": pool.pool_id}
@@ -163,3 +178,16 @@ def test_a_new_user_name_has_no_white_space(signing_key: RSAKey, operation: str,
         pool.answer(operation, {**members, "Username": name})
     assert caught.value.code == "InvalidParameterException"
     pool.answer(operation, {**members, "Username": "ada.é+1@example.com"})
+    pool.answer(operation, {**members, "Username": "プー\u0301ル²€«🙂"})
+
+
+def test_patterns_have_the_meaning_of_java() -> None:
+    r"""\w and \s are ASCII, as AWS documents for pool names; \p{Z} is any separator."""
+    client: Any = LocalCognito().client()
+    assert client.create_user_pool(PoolName="My pool+=,.@-_1")["UserPool"]["Id"]
+    for name in ("Pööl", "プール", "a\u00a0b"):
+        with pytest.raises(client.exceptions.InvalidParameterException, match="'poolName' failed to satisfy"):
+            client.create_user_pool(PoolName=name)
+    rows = {"プ ー\u2003ル": True, "a\u200bb": False, "a\x1cb": False}
+    for name, valid in rows.items():
+        assert (not [*request_members.violations("ProviderNameType", name, "name")]) == valid, name

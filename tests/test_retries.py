@@ -9,8 +9,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import pytest
@@ -194,6 +196,29 @@ def test_an_answer_is_sent_once(wire: Wire, mode: str, how: str | int) -> None:
     assert isinstance(caught.value, expected)
     assert caught.value.action in {RecoveryAction.WAIT, RecoveryAction.TRY_AGAIN}
     assert caught.value.state is flow.state is State.SMS_MFA
+
+
+class Wrapper:
+    """A client whose methods are plain functions."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        """Return a method of the client as a function, or another attribute."""
+        found = getattr(self._client, name)
+        return found if name == "meta" else partial(found)
+
+
+@pytest.mark.parametrize("wrap", [Wrapper, lambda client: Mock(wraps=client)], ids=["closures", "mock"])
+def test_a_wrapped_client_sends_once(wire: Wire, wrap: Callable[[Any], Any]) -> None:
+    """A wrapper that has the client's `meta.events` sends a request with effects once."""
+    flow = wire.cognito(wrap(wire.client("standard"))).sign_in("ada", PASSWORD)
+    wire.received.clear()
+    wire.spoil["RespondToAuthChallenge"] = 500
+    with pytest.raises(RefusedByService):
+        flow.answer(Code("000000"))
+    assert wire.received == {"RespondToAuthChallenge": 1}
 
 
 def test_the_environment_does_not_matter(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:

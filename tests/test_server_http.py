@@ -7,8 +7,9 @@ import json
 import re
 import socket
 import struct
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -16,6 +17,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
+from authfsm.local.api.aws_json import HttpReply
 from authfsm.local.server import http_connection, http_server, page
 
 USERS = [
@@ -216,7 +218,10 @@ class TestParsing:
             pytest.param(POST + CHUNKED + b"2;a=b\r\n{}\r\n0\r\nX-T: 1\r\n\r\n" + NEXT, [400, 404], True, id="trailers"),
             pytest.param(GET + H2C + b"\r\n" + NEXT, [200, 404], True, id="upgrade"),
             pytest.param(POST + H2C + b"Content-Length: 2\r\n\r\n{}" + NEXT, [400, 404], True, id="upgrade with a body"),
-            pytest.param(POST + H2C + CHUNKED + b"0\r\n\r\n", [400], False, id="upgrade in chunks"),
+            pytest.param(POST + H2C + CHUNKED + b"2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n" + NEXT, [400, 404], True, id="upgrade in chunks"),
+            pytest.param(POST + H2C + CHUNKED + b"zz\r\n{}\r\n0\r\n\r\n", [400], False, id="upgrade in wrong chunks"),
+            pytest.param(POST + H2C + CHUNKED.replace(b"chunked", b"gzip"), [400], False, id="upgrade without an end"),
+            pytest.param(b"GET http://localhost?a=/health HTTP/1.1\r\nHost: localhost\r\n\r\n", [200], True, id="no path"),
             pytest.param(b"CONNECT localhost:443 " + HOST + b"\r\n", [404], True, id="CONNECT"),
             pytest.param(POST + b"Expect: 100-continue\r\nContent-Length: 20000000\r\n\r\n", [413], False, id="expects too much"),
             pytest.param(GET + b"Connection: close\r\n\r\n" + NEXT, [200], False, id="closed by the client"),
@@ -381,6 +386,78 @@ def _is_healthy(served: ThreadServer) -> bool:
         return served.ask("GET", "/health")[0] == 200
     except (ConnectionError, http.client.HTTPException):
         return False
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_chunked_body_after_an_upgrade_is_read(size: int) -> None:
+    """The body of a request with Upgrade, as Java's HttpClient sends, is complete, however its bytes arrive."""
+    parser = http_connection._MessageParser()
+    sent = POST + H2C + CHUNKED + b"2\r\n{}\r\n3\r\nabc\r\n0\r\n\r\n" + NEXT
+    end = sent.index(b"0\r\n\r\n") + 5
+    for at in range(0, len(sent), size):
+        assert at >= end or not any(each.is_complete for each in parser.messages)
+        parser.feed(sent[at : at + size])
+    first, second = parser.messages
+    assert (first.method, first.url, bytes(first.body), first.is_complete) == ("POST", b"/", b"{}abc", True)
+    assert (second.method, second.url, second.is_complete) == ("GET", b"/nowhere", True)
+    assert first.headers["upgrade"] == "h2c"
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"http://host?a=1", "/?a=1"), (b"http://host?next=/x", "/?next=/x"), (b"http://host", "/"), (b"/a?b=/c", "/a?b=/c"),
+        (b"https://host:1/a/b?c#d", "/a/b?c"), (b"*", "*"), (b"host:443", "host:443"),
+    ],
+)  # fmt: skip
+def test_the_path_of_a_target(target: bytes, path: str) -> None:
+    """An absolute target has its path and query, also if the path is empty."""
+    assert http_connection._origin_form(target) == path
+
+
+def _answered(sent: bytes, reply: Callable[[], HttpReply]) -> socket.socket:
+    """Return the client's end of a connection on which bytes were sent, and every request gets this reply."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname(), timeout=10)
+        ours, _ = listener.accept()
+    connection = http_connection.HttpConnection(ours, lambda _: reply(), lambda: False)
+    threading.Thread(target=connection.serve, daemon=True).start()
+    theirs.sendall(sent)
+    return theirs
+
+
+def test_a_streamed_reply_over_http_1_0_is_not_chunked() -> None:
+    """HTTP/1.0 has no chunks: the reply ends with the connection, also if the client wants to keep it."""
+    parts = [b"hello ", b"world"]
+    reply = http_connection.StreamedReply(200, {}, b"", iter(parts))
+    with _answered(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", lambda: reply) as sock:
+        received = b"".join(iter(lambda: sock.recv(65536), b""))
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert body == b"hello world"
+    assert b"Connection: close" in head
+    assert b"Transfer-Encoding" not in head
+
+
+def test_a_closed_connection_lingers_for_a_limited_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on sending does not keep the thread, however slowly it sends."""
+    monkeypatch.setattr(http_connection, "_LINGER_SECONDS", 0.3)
+    reply = http_connection.json_reply({})
+    with _answered(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", lambda: reply) as sock:
+        begun = time.monotonic()
+        with pytest.raises(OSError, match=r"Broken pipe|reset"):  # noqa: PT012 - until the server closes
+            while time.monotonic() - begun < 5:
+                sock.sendall(b"x")
+                time.sleep(0.2)
+        assert time.monotonic() - begun < 2
+
+
+def test_a_large_body_is_refused_with_a_reply(web: ThreadServer) -> None:
+    """A client that sends 5 MB before it reads gets 413, not a broken connection."""
+    for _ in range(3):
+        connection = http.client.HTTPConnection(web.address, timeout=10)
+        connection.request("POST", "/", b"x" * 5_000_000)
+        assert connection.getresponse().status == 413
+        connection.close()
 
 
 def test_a_request_that_arrives_shows_no_secret() -> None:

@@ -88,4 +88,4 @@ def test_header_limit(web: ThreadServer, size: int) -> None:
 
     assert reply.startswith(b"HTTP/1.1 200 " if size < MAX_HEAD_BYTES else b"HTTP/1.1 431 ")
     if size > MAX_HEAD_BYTES:
-        assert b'{"message": "The headers are larger than' in reply
+        assert b'{"message": "The URL and headers are larger than' in reply

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -352,12 +353,33 @@ def test_three_requests_describe_a_pool() -> None:
     assert PoolSettings.describe(Client(), "eu-west-1_A").explicit_auth_flows is None
 
 
+def test_a_value_is_accepted_only_if_a_description_has_it() -> None:
+    """Settings of a description with unknown values keep them, and refuse other values, also parts of those words."""
+    settings = PoolSettings.from_descriptions(
+        {
+            "UserPool": {"UserPoolTier": "GOLD", "LambdaConfig": {"PostRefresh": "arn"}},
+            "UserPoolClient": {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_NEW_AUTH"]},
+        }
+    )
+    assert settings.user_pool_tier == "GOLD"
+    assert attrs.evolve(settings, mfa_configuration="ON").lambda_config == frozenset({"PostRefresh"})
+    rows: list[tuple[str, Any]] = [
+        ("user_pool_tier", "OLD"),
+        ("user_pool_tier", "ALLOW_NEW_AUTH"),
+        ("lambda_config", ["Post"]),
+        ("explicit_auth_flows", ["NEW"]),
+    ]
+    for name, wrong in rows:
+        with pytest.raises(BadField, match=f"{name} cannot have "):
+            attrs.evolve(settings, **{name: wrong})
+
+
 def test_an_impossible_value_is_an_error() -> None:
     """The error for an impossible value, also a single string instead of a collection of names, names the field."""
     with pytest.raises(BadField, match=r"mfa_configuration cannot have .*; it can have OFF, ON, OPTIONAL"):
         PoolSettings.from_descriptions({"MfaConfiguration": "MAYBE"})
     for name in ("explicit_auth_flows", "allowed_first_auth_factors", "lambda_config"):
-        for value in ("PASSWORD", 1, [1]):
+        for value in ("PASSWORD", 1, [1], [[1]]):
             wrong: Any = {name: value}
             with pytest.raises(BadField, match=f"{name} must be a collection of names"):
                 PoolSettings(**wrong)

@@ -248,6 +248,43 @@ def test_setting_up_an_app_with_a_token_is_not_a_step(tmp_path: Path) -> None:
     assert len(steps) == 2
 
 
+def test_an_empty_session_counts_as_missing(tmp_path: Path) -> None:
+    """AssociateSoftwareToken with an access token and an empty session is not part of a sign-in; nor is the reverse."""
+    parameters = {"session": "", "accessToken": TODAY}
+    steps = replayed(
+        tmp_path,
+        begins(0),
+        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        event(30, "AssociateSoftwareToken", parameters, {"secretCode": TODAY}),
+        event(40, "VerifySoftwareToken", parameters, {"status": "SUCCESS"}),
+    )
+    assert len(steps) == 2
+    in_session = {"session": TODAY, "accessToken": ""}
+    assert len(replayed(tmp_path, event(0, "AssociateSoftwareToken", in_session, {"secretCode": TODAY}))) == 1
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_wrong_code_of_a_new_app_within_one_second(tmp_path: Path, swapped: bool) -> None:  # noqa: FBT001 - a parameter
+    """The refused code comes after the app was associated, whatever the ids of the events."""
+    in_session = {"session": TODAY}
+    wrong = refuses("EnableSoftwareTokenMFAException", "Code mismatch")
+    events = [
+        begins(0),
+        answers(0, "PASSWORD_VERIFIER", asks("MFA_SETUP")),
+        event(0, "AssociateSoftwareToken", in_session, {"session": TODAY, "secretCode": TODAY}),
+        event(0, "VerifySoftwareToken", in_session, **wrong),
+        event(0, "VerifySoftwareToken", in_session, {"session": TODAY, "status": "SUCCESS"}),
+        answers(0, "MFA_SETUP", TOKENS),
+    ]
+    if swapped:
+        events[2]["eventID"], events[3]["eventID"] = events[3]["eventID"], events[2]["eventID"]
+    steps = replayed(tmp_path, *events)
+    assert [step[1] for step in steps[2:]] == [
+        "AssociateSoftwareToken", "VerifySoftwareToken", "VerifySoftwareToken", "MFA_SETUP",
+    ]  # fmt: skip
+    assert {step[3] for step in steps} == {"legal"}
+
+
 def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     """Confirming a device with earlier tokens after a failed attempt is not illegal."""
     wrong = refuses("NotAuthorizedException", "Incorrect username or password.")

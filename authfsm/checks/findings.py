@@ -2,15 +2,16 @@
 
 SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path the `codeFlow`. A
 result has a logical location (the pool and its field) and the line of that field in the saved description. GitHub's
-code scanning requires a file: without one, the file has the name of the pool.
+code scanning requires a file name; for a pool that was read from AWS it is the pool's id.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path as FilePath
-from pathlib import PurePath
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -44,15 +45,21 @@ class Remediation:
         operation: the operation that sets them, such as `UpdateUserPoolClient`.
         settings: the fields, such as `AccountRecoverySetting.RecoveryMechanisms`, with their new values; None for
             a field that the request must leave out.
+        is_complete: whether the request needs no other field. Otherwise it must repeat the other settings of the
+            pool or app client, because Cognito resets those that a request omits.
     """
 
     operation: str
     settings: Mapping[str, Any] = field(converter=frozen_mapping)
+    is_complete: bool = False
 
     def __str__(self) -> str:
         texts = {n: each if isinstance(each, str) else json.dumps(each) for n, each in self.settings.items()}
         fields = (f"{name} = {'left out' if text == 'null' else text}" for name, text in texts.items())
-        return f"{self.operation}: {', '.join(fields)}"
+        rest = (
+            "" if self.is_complete else "; repeat the other settings, because Cognito resets what is omitted"
+        )
+        return f"{self.operation}: {', '.join(fields)}{rest}"
 
 
 @frozen
@@ -66,7 +73,7 @@ class Finding(HasPath):
         why: which of the pool's settings cause it.
         path: a shortest path that shows it; empty if no path of the API does.
         source: the page that documents it.
-        remediations: changes of settings, each of which fixes it.
+        remediations: changes of settings, each of which fixes it; see `Remediation.is_complete`.
     """
 
     id: str
@@ -98,21 +105,20 @@ class Origin:
 
     @property
     def artifact(self) -> dict[str, str]:
-        """The file's location in SARIF; relative if the file is in the current folder."""
+        """The file's location in SARIF; relative if the file is below the current folder."""
         from urllib.parse import quote  # noqa: PLC0415 - loaded only for SARIF
 
-        path = PurePath(self.uri or self.name)
-        here = PurePath(FilePath.cwd())
-        if path.is_absolute() and not path.is_relative_to(here):
+        here = FilePath.cwd()
+        path = FilePath(os.path.normpath(here / (self.uri or self.name)))
+        if not path.is_relative_to(here):
             return {"uri": path.as_uri()}
-        inside = path.relative_to(here) if path.is_absolute() else path
         # "uri-reference": a space, for example, must be escaped -- SARIF 2.1.0, 3.4.3
-        return {"uri": quote(inside.as_posix()), "uriBaseId": "%SRCROOT%"}
+        return {"uri": quote(path.relative_to(here).as_posix()), "uriBaseId": "%SRCROOT%"}
 
     def line(self, field: str) -> int:
         """Return the line of a field in the file; 1 if the file does not contain it."""
-        lines = enumerate(self.text.splitlines(), start=1)
-        return next((number for number, line in lines if f'"{field}"' in line), 1)
+        found = re.search(rf'"{re.escape(field)}"\s*:', self.text) if field else None
+        return 1 + self.text.count("\n", 0, found.start()) if found else 1
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
@@ -121,7 +127,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "id": finding.id, "severity": str(finding.severity), "title": finding.title,
         "why": finding.why, "source": finding.source, "path": steps_of(finding.path),
         "remediations": [
-            {"operation": each.operation, "settings": dict(each.settings)}
+            {"operation": each.operation, "settings": dict(each.settings), "complete": each.is_complete}
             for each in finding.remediations
         ],
     }  # fmt: skip
@@ -169,7 +175,7 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
     from hashlib import sha256  # noqa: PLC0415 - loaded only for SARIF
 
     fixes = " or ".join(str(each) for each in finding.remediations)
-    message = f"{finding.title} {finding.why}." + (f" To fix it: {fixes}." if fixes else "")
+    message = f"{finding.title} {finding.why.removesuffix('.')}." + (f" To fix it: {fixes}." if fixes else "")
     fields = [name for each in finding.remediations for name in each.settings]
     field = next(iter(fields), "").partition(".")[0]
     steps = ["START"]

@@ -55,6 +55,7 @@ class PoolDescription:
         refresh_token_validity: how long a refresh token is valid.
         minimum_password_length: MinimumLength of the password policy.
         oauth_flows: AllowedOAuthFlows; empty if AllowedOAuthFlowsUserPoolClient is false.
+        mfa_config: the reply of GetUserPoolMfaConfig, whose settings a remediation must repeat.
     """
 
     settings: PoolSettings = field(factory=PoolSettings)
@@ -64,6 +65,7 @@ class PoolDescription:
     refresh_token_validity: timedelta | None = None
     minimum_password_length: int | None = None
     oauth_flows: frozenset[str] | None = None
+    mfa_config: Mapping[str, Any] | None = field(default=None, repr=False, eq=False)
 
     @classmethod
     def from_descriptions(
@@ -72,20 +74,14 @@ class PoolDescription:
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> PoolDescription:
-        """Return the description in replies that were fetched or saved before.
-
-        Args:
-            user_pool: the reply of DescribeUserPool, or its UserPool; it may contain the other two as well.
-            user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient.
-            mfa_config: the reply of GetUserPoolMfaConfig.
-
-        Raises:
-            BadField: a member has a value that AWS does not return.
-        """
+        """Return the description in replies; the arguments and errors are those of `PoolSettings.from_descriptions`."""
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         length = parsed.user_pool.get("Policies", {}).get("PasswordPolicy", {}).get("MinimumLength")
         settings, recovery = PoolSettings.from_parsed(parsed), parsed.recovery
-        pool = cls(settings=settings, account_recovery=recovery, minimum_password_length=length)
+        mfa = parsed.mfa_config
+        pool = cls(
+            settings=settings, account_recovery=recovery, minimum_password_length=length, mfa_config=mfa
+        )
         if (client := parsed.user_pool_client) is None:
             return pool
         uses_oauth = client.get("AllowedOAuthFlowsUserPoolClient", True)
@@ -99,16 +95,7 @@ class PoolDescription:
 
     @classmethod
     def describe(cls, client: Any, pool_id: str, client_id: str | None = None) -> PoolDescription:
-        """Fetch the settings from AWS.
-
-        Args:
-            client: a boto3 `cognito-idp` client, or anything with its methods.
-            pool_id: the user pool's id.
-            client_id: the app client's id; None leaves its settings unknown.
-
-        Raises:
-            BadField: a member has a value that AWS does not return.
-        """
+        """Fetch the settings from AWS; the arguments and errors are those of `PoolSettings.describe`."""
         return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 
 
@@ -143,8 +130,12 @@ def _client(**settings: Any) -> Remediation:
     return Remediation("UpdateUserPoolClient", settings)
 
 
-def _mfa(**settings: Any) -> Remediation:
-    return Remediation("SetUserPoolMfaConfig", settings)
+def _mfa(pool: PoolDescription, **settings: Any) -> Remediation:
+    """Return a change by SetUserPoolMfaConfig, with the pool's other settings of MFA if they are known."""
+    changed = {name.partition(".")[0] for name in settings}
+    known = {"MfaConfiguration": pool.settings.mfa_configuration, **(pool.mfa_config or {})}
+    rest = {name: each for name, each in known.items() if name not in changed and each is not None}
+    return Remediation("SetUserPoolMfaConfig", {**settings, **rest}, is_complete=pool.mfa_config is not None)
 
 
 def _pool(field: str, value: Any) -> Remediation:
@@ -183,20 +174,20 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
         yield from _finding(path, why, _without_flow(pool, "CUSTOM_AUTH"))
 
 
-def _require_mfa(settings: PoolSettings) -> Remediation:
+def _require_mfa(pool: PoolDescription) -> Remediation:
     """Return the change that requires MFA: it enables TOTP, and removes first factors that required MFA excludes."""
-    fields = {"MfaConfiguration": "ON", **({} if settings.software_token_mfa else _ENABLE_APP)}
-    allowed_first = settings.allowed_first_auth_factors or frozenset()
+    change = _mfa(pool, MfaConfiguration="ON", **_ENABLE_APP)
+    allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     if not allowed_first & _ONE_TIME:
-        return _mfa(**fields)
+        return change
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
     left = sorted(allowed_first - _ONE_TIME)
-    return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FIRST_FACTORS: left, **fields})
+    return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FIRST_FACTORS: left, **change.settings})
 
 
 def _by_password_alone(pool: PoolDescription, why: str, *more: Remediation) -> Iterator[Found]:
     path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
-    return _finding(path, why, _require_mfa(pool.settings), *more)
+    return _finding(path, why, _require_mfa(pool), *more)
 
 
 def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
@@ -241,7 +232,7 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
         recover = _pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
-        yield from _finding(path, why, _mfa(**_ENABLE_APP), recover)
+        yield from _finding(path, why, _mfa(pool, **_ENABLE_APP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
@@ -255,13 +246,13 @@ def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
         by_email = _pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _mfa(**_APP_FOR_SMS))
+        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _mfa(pool, **_APP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
         path = _through(pool, S.SMS_MFA)
-        yield from _finding(path, "SmsMfaConfiguration is set", _mfa(**_APP_FOR_SMS))
+        yield from _finding(path, "SmsMfaConfiguration is set", _mfa(pool, **_APP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
         fix = _pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
@@ -324,13 +315,13 @@ def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
         path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield from _finding(path, why, _mfa(**_ENABLE_APP))
+        yield from _finding(path, why, _mfa(pool, **_ENABLE_APP))
 
 
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
     for each in _violations(pool.settings):
         if each.path.end.state is not S.MFA_SETUP:
-            yield from _finding(each.path, str(each))
+            yield from _finding(each.path, f"{each.invariant.name}: {each.why}")
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE

@@ -40,8 +40,8 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no finding of severity --fail-on or higher, and no broken invariant; 1 a finding or a broken invariant,"
-        " or the pool could not be read or reviewed completely; 2 usage error."
+        "Exit status: 0 no finding of severity --fail-on or higher (a broken invariant is high); 1 otherwise, or the pool could"
+        " not be read or reviewed completely, or a file not written; 2 usage error."
     )
 
     form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
@@ -54,7 +54,7 @@ class Check(PoolOptions):
         metavar="SEVERITY",
     )
     diagram: Path | None = _output(
-        "Draw the path of each finding that has one to a file in this folder.", file_okay=False
+        "Draw the path of each finding, if it has one, to a file in this folder.", file_okay=False
     )
 
     def run(self) -> int:
@@ -87,12 +87,13 @@ class Check(PoolOptions):
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType], gaps: Sequence[str]) -> None:
         output = None if self.output == command.STDOUT else self.output
-        if self.form == "text" and output is None:
-            Console(highlight=False).print(*lines, sep="\n")
-            return
         if self.form == "text":
-            buffer = StringIO()
-            Console(file=buffer, highlight=False, width=120).print(*lines, sep="\n")
+            buffer = None if output is None else StringIO()
+            console = Console(file=buffer, highlight=False, width=120 if buffer else None)
+            for each in lines:
+                console.print(each, soft_wrap=isinstance(each, Text) and bool(each.no_wrap))
+            if buffer is None:
+                return
             text = buffer.getvalue()
         elif self.form == "sarif":
             text = command.as_json(sarif(found, self._origin(), gaps))
@@ -113,9 +114,9 @@ class Check(PoolOptions):
 
 
 def _finding(violation: Violation) -> Finding:
-    name, statement = violation.invariant.name, violation.invariant.statement
-    page = links.AUTHENTICATION_FLOWS
-    return Finding(name, Severity.HIGH, statement, violation.why, violation.path, page, ())
+    title, page = "The protocol violates an invariant.", links.AUTHENTICATION_FLOWS
+    name, why = violation.invariant.name, f"{violation.invariant.name}: {violation.why}"
+    return Finding(name, Severity.HIGH, title, why, violation.path, page, ())
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
@@ -149,7 +150,7 @@ def path_line(path: checks.Path) -> Text:
 
 
 def _invariants(invariants: Iterable[Invariant], violations: Sequence[Violation]) -> Iterator[RenderableType]:
-    """Yield each invariant with its violation and the known exceptions from a second factor."""
+    """Yield each invariant with its violation; for `second-factor`, also the known exceptions."""
     by_name = {each.invariant.name: each for each in violations}
     for each in invariants:
         violation = by_name.get(each.name)

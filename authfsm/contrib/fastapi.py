@@ -23,6 +23,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.middleware.errors import ServerErrorMiddleware
 
 from authfsm import AuthfsmError, Claims, Fault, Flow, InvalidInput, RecoveryAction, SealError, Secret
 from authfsm.contrib.cookies import is_own_form
@@ -43,9 +44,9 @@ class CognitoAuth:
         site: the site's sign-in.
 
     Its `router` has the routes below. A reply has the `state` of the sign-in, `signed_in`, and for a challenge its
-    `form` and `step`. Every error has a sentence as `detail`, as FastAPI's own errors have; those of a sign-in also have
-    the `action`, the `field` that is wrong, and the `step` that can still be answered. Dependencies raise HTTPException,
-    to which the application's own exception handlers apply.
+    `form` and `step`. Every error has a sentence as `detail`, like an HTTPException; those of a sign-in also have the
+    `action`, the `field` that is wrong, and the `step` that can still be answered. Dependencies raise HTTPException, to
+    which the application's own exception handlers apply.
 
     | route | fields of the request |
     |---|---|
@@ -68,14 +69,14 @@ class CognitoAuth:
         return self.site.browser(request.cookies)
 
     def claims(self, request: Request) -> Claims:
-        """Return the verified claims of the request's access token: a dependency.
+        """A dependency: return the verified claims of the request's access token.
 
         It is the token of the header `Authorization: Bearer`, otherwise that of the cookies, which is refreshed
         if it is about to expire.
 
         Raises:
             HTTPException: 401 if the browser is not signed in; 403 for a form of another site; 503 if Cognito or the
-                pool's keys cannot be reached.
+                pool's keys cannot be reached; otherwise the status of an error that signing in again would not fix.
         """
         browser, token = self.browser(request), _bearer_token(request)
         try:
@@ -94,7 +95,7 @@ class CognitoAuth:
             changed.append(browser.cookies)
 
     def in_group(self, *names: str) -> Callable[..., Claims]:
-        """Return a dependency: the verified claims of a user who is in one of these groups.
+        """Return a dependency that returns the verified claims of a user who is in one of these groups.
 
         It raises HTTPException 403 for a user who is in none of them, and otherwise as `claims`.
 
@@ -110,7 +111,7 @@ class CognitoAuth:
         return claims_of_member
 
     def check_origin(self, request: Request) -> None:
-        """Refuse a request of another site that would change something: a dependency.
+        """A dependency: refuse a request that would change something, unless its header Origin is the site's.
 
         Raises:
             HTTPException: 403.
@@ -126,7 +127,8 @@ class CookieMiddleware:
     """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
 
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
-    would be lost with them.
+    would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
+    changed, this class sends that reply, and raises the exception again.
 
     Args:
         app: the application.
@@ -138,20 +140,41 @@ class CookieMiddleware:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request."""
         changed: list[Any] = []
+        unanswered: list[Exception] = []  # no cookie changed: Starlette may reply
 
         async def send_with_cookies(message: Any) -> None:
             if message["type"] == "http.response.start":
-                carrier = Response()
-                for cookies in changed:
-                    cookies.write(carrier)
-                own = [pair for pair in carrier.raw_headers if pair[0] == b"set-cookie"]
-                message = {**message, "headers": [*message.get("headers", ()), *own]}
+                message = {**message, "headers": [*message.get("headers", ()), *_cookie_headers(changed)]}
             await send(message)
 
-        is_http = scope["type"] == "http"
-        handled = self.app({**scope, _CHANGED: changed}, receive, send_with_cookies if is_http else send)
-        del scope  # its headers may contain a token, which the frame of a traceback must not show
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            handled = self.app(scope, receive, send)
+            del scope  # its headers may contain a token, which the frame of a traceback must not show
+            try:
+                await handled
+            except Exception as error:
+                if _cookie_headers(changed):
+                    raise
+                unanswered.append(error)
+
+        handlers = getattr(scope.get("app"), "exception_handlers", {})
+        handler, debug = (
+            handlers.get(500) or handlers.get(Exception),
+            getattr(scope.get("app"), "debug", False),
+        )
+        outer = ServerErrorMiddleware(app, handler, debug)
+        handled = outer({**scope, _CHANGED: changed}, receive, send_with_cookies)
+        del scope
         await handled
+        for error in unanswered:
+            raise error
+
+
+def _cookie_headers(changed: list[Any]) -> list[tuple[bytes, bytes]]:
+    carrier = Response()
+    for cookies in changed:
+        cookies.write(carrier)
+    return [pair for pair in carrier.raw_headers if pair[0] == b"set-cookie"]
 
 
 def _bearer_token(request: Request) -> Secret[str] | None:
@@ -160,24 +183,35 @@ def _bearer_token(request: Request) -> Secret[str] | None:
 
 
 async def body_of(request: Request) -> Values:
-    """Return the fields of a request, each a `Secret`, from a body of JSON or of a form: a dependency.
+    """A dependency: return the fields of a request, each a `Secret`, from a body of JSON or of a form.
 
     Raises:
-        HTTPException: 413 if the body is too large or has no Content-Length; 422 if it is neither a form nor a JSON object of strings.
+        HTTPException: 413 if the body is too large or chunked; 422 if a value is not text, a boolean or null; 400 if
+            a multipart form is malformed.
     """
-    size = request.headers.get("content-length", "0")
-    if not size.isdecimal() or int(size) > LARGEST or "transfer-encoding" in request.headers:
+    if "transfer-encoding" in request.headers or not await _is_read(request):
         raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")
     kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
-    await request.body()  # Starlette keeps the body, so that it can be read again below
     with suppress(AttributeError, ValueError, RecursionError):
         return _fields(await request.form() if is_form else json.loads(await request.body() or b"{}"))
-    raise HTTPException(422, "the body must be a JSON object whose values are text")
+    raise HTTPException(422, "the values of the form or JSON object must be text")
+
+
+async def _is_read(request: Request) -> bool:
+    """Read a body, which HTTP/2 sends without a Content-Length; return False if it is too large."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST:
+            return False
+    request._body = body  # noqa: SLF001 - where Starlette keeps a body, so that it can be read again
+    return True
 
 
 def _fields(fields: Any) -> Values:
-    values = {name: Secret("on" if value is True else value or "") for name, value in fields.items()}
+    texts = ((n, "on" if v is True else "" if v is None or v is False else v) for n, v in fields.items())
+    values = {name: Secret(text) for name, text in texts}
     if not all(isinstance(value.reveal(), str) for value in values.values()):
         raise ValueError("not text")
     return values
@@ -215,6 +249,9 @@ def _router(auth: CognitoAuth) -> APIRouter:
                 response = JSONResponse(jsonable_encoder(content))
             except AuthfsmError as error:
                 response = _error_response(error, browser)
+            except Exception:
+                request.scope.get(_CHANGED, []).append(browser.cookies)
+                raise
             browser.cookies.write(response)
             response.headers["Cache-Control"] = "no-store"
             return response

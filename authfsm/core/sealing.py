@@ -40,7 +40,7 @@ _TYPES: Final = {
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of the JSON members that are not checked otherwise."""
+"""The types of JSON members; `_read` checks some values further."""
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
@@ -66,7 +66,7 @@ class Snapshot:
     preferred_challenge: str | None = None
     client_metadata: Mapping[str, str] = MappingProxyType({})
     walk: bool = True
-    first_request: tuple[str, str] | None = None  # user name and AuthFlow
+    first_request: tuple[str, str] | None = None  # in START: the user name and AuthFlow that were sent
 
 
 def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
@@ -98,7 +98,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "preferred": snapshot.preferred_challenge,
         "metadata": dict(snapshot.client_metadata),
         "walk": snapshot.walk,
-        # After START, `flow` and `username` have these values.
+        # In START only: later, `flow` and `username` have them.
         "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
         "steps": [_step_to_row(step) for step in signin.history],
     }
@@ -216,7 +216,7 @@ def unseal(
     since = signin.session_received_at
     if since is None or now - since >= session_lifetime:
         signin.abandon()
-        raise SealExpired("the Cognito session of this sign-in has expired")
+        raise SealExpired("the time limit of this sign-in has passed")
     return snapshot
 
 
@@ -233,7 +233,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     fields.pop("pool_id", None)
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
-    pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a pool's own issuer may lack its id
+    pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a custom issuer may lack the pool's id
     form = {"pool": pool_id, "client": client, "tokens": fields}
     return encrypt(form_to_json(form), key, tokens.at)
 

@@ -166,10 +166,9 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
     async def _perform(self, effect: Effect, state: State | None) -> Any:
         if isinstance(effect, Request):
-            call = getattr(self.client, effect.method)
             if self._client_is_async:
-                return await send_request_async(call, effect, state)
-            return await self._in_thread(send_request, call, effect, state)
+                return await send_request_async(self.client, effect, state)
+            return await self._in_thread(send_request, self.client, effect, state)
         result = await self._in_thread(effect)
         return wrap_text(await result) if isawaitable(result) else result
 

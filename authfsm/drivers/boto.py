@@ -33,7 +33,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
-        client: any boto3 `cognito-idp` client; it may be unsigned (`UNSIGNED` of botocore) unless `admin` is true.
+        client: any boto3 `cognito-idp` client, or a wrapper with its `meta`; unsigned (`UNSIGNED`) only without `admin`.
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and `admin` need it.
         client_secret: the app client's secret, if it has one; or a function that returns it and is called
@@ -147,7 +147,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             while True:
                 try:
                     result = (
-                        send_request(getattr(self.client, effect.method), effect, state())
+                        send_request(self.client, effect, state())
                         if isinstance(effect, Request)
                         else effect()
                     )

@@ -1,9 +1,10 @@
 """Sends requests through a boto3 or aiobotocore client, and turns its exceptions into errors of this package.
 
 If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
-AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito evaluated the first time has used up its session. So
-only repeatable requests are sent again, whatever the configuration: each client gets one event handler, which does
-nothing outside of the calls made here. The client's configuration and its other calls are unchanged.
+AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito accepted the first time has used up its session, and a
+wrong one counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
+event handler, which does nothing outside of the calls made here. A wrapper around a client must pass on its
+`meta.events`; without them its requests are repeated as configured. Other calls of the client are unchanged.
 
 A message of botocore that may quote the value of a parameter is never passed on.
 """
@@ -11,9 +12,11 @@ A message of botocore that may quote the value of a parameter is never passed on
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
+from traceback import walk_tb
+from types import FrameType
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -29,21 +32,23 @@ from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply
 from authfsm.protocol.states import State
 
 
-def send_request(call: Callable[..., Any], request: Request, state: State | None) -> Secret[Any]:
+def send_request(client: Any, request: Request, state: State | None) -> Secret[Any]:
     """Return the unparsed reply to a request, wrapped because it contains sessions and tokens; a refusal is a reply too.
 
     Raises:
         ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
             could not parse the reply.
     """
-    with _translating_errors(call, request, state) as outcome:
+    call = getattr(client, request.method)
+    with _translating_errors(client, request, state) as outcome:
         outcome.reply = call(**request.reveal())
     return outcome.result()
 
 
-async def send_request_async(call: Callable[..., Any], request: Request, state: State | None) -> Secret[Any]:
+async def send_request_async(client: Any, request: Request, state: State | None) -> Secret[Any]:
     """See `send_request`, for a client whose methods are coroutine functions."""
-    with _translating_errors(call, request, state) as outcome:
+    call = getattr(client, request.method)
+    with _translating_errors(client, request, state) as outcome:
         outcome.reply = await call(**request.reveal())
     return outcome.result()
 
@@ -63,11 +68,8 @@ class _Outcome:
 
 
 @contextmanager
-def _translating_errors(
-    call: Callable[..., Any], request: Request, state: State | None
-) -> Iterator[_Outcome]:
+def _translating_errors(client: Any, request: Request, state: State | None) -> Iterator[_Outcome]:
     outcome = _Outcome({})
-    client = getattr(call, "__self__", None)
     try:
         with nullcontext() if request.repeatable else _sent_once(client, request.operation):
             yield outcome
@@ -79,40 +81,53 @@ def _translating_errors(
             raise
 
 
-_PARSER_ERRORS: Final = (ResponseParserError, UnicodeDecodeError, AttributeError)
-
-
 def _translate(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """Return this package's error for an error of botocore; None for any other error."""
+    """Return this package's error for an error of botocore or the system; None for any other, such as a handler's."""
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
-        case exceptions.HTTPClientError() | exceptions.ConnectionError() | OSError():
+        case exceptions.HTTPClientError() | exceptions.ConnectionError() | OSError() if not _is_unsent(error):
             return ConnectionLost(type(error).__name__, state=state)
         case exceptions.ParamValidationError():
             # The message may quote the value, so only the parameter's name is taken from it.
-            names = ", ".join(re.findall(r"parameter(?: in [^:]+)?:? \"?([\w.]+)", str(error)))
+            names = ", ".join(_REFUSED_PARAMETER.findall(str(error)))
             return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
-        case exceptions.BotoCoreError():
+        case exceptions.BotoCoreError() | OSError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
-        case Exception() if isinstance(error, _PARSER_ERRORS) or _raised_by_parser(error):
+        case Exception() if isinstance(error, ResponseParserError) or _raised_by_parser(error):
             # botocore fails on JSON that is no object, has another shape or too much depth, and on bad UTF-8.
             return MalformedReply(f"botocore cannot parse it ({type(error).__name__})", state=state)
         case _:
             return None
 
 
+_REFUSED_PARAMETER: Final = re.compile(
+    r"(?m)^(?:Missing required|Unknown|Invalid \w+ for(?: document)?) parameter(?: in [^:\n]+)?:? \"?([\w.]+)"
+)
+_UNSENT_EVENTS: Final = ("provide-client-params", "before-parameter-build", "request-created")
+"""The events before a request is sent whose handlers cannot answer it; the last one signs it, with credentials."""
+
+
+def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
+    """Return the frames of an error's traceback, each with its module's name; aiobotocore's are named as botocore's."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return [(each.f_globals.get("__name__", "").removeprefix("aio"), each) for each in frames]
+
+
+def _is_unsent(error: BaseException) -> bool:
+    """Return whether the system refused something, such as a file, to a handler of one of `_UNSENT_EVENTS`."""
+    if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
+        return False
+    emits = (f.f_locals for m, f in _frames(error) if (m, f.f_code.co_name) == ("botocore.hooks", "_emit"))
+    return str(next(emits, {}).get("event_name", "")).startswith(_UNSENT_EVENTS)
+
+
 def _raised_by_parser(error: BaseException) -> bool:
     """Return whether botocore raised this in its parser, or while it looked up an error's code."""
-    trace = error.__traceback__
-    while trace is not None:
-        frame = trace.tb_frame
-        if frame.f_globals.get("__name__") in {"botocore.parsers", "aiobotocore.parsers"}:
-            return True
-        if frame.f_code.co_name == "_add_modeled_error_fields":
-            return True
-        trace = trace.tb_next
-    return False
+    frames = _frames(error)
+    if any(m == "botocore.parsers" or f.f_code.co_name == "_add_modeled_error_fields" for m, f in frames):
+        return True
+    return isinstance(error, AttributeError) and frames[-1][0].startswith(("botocore.", "authfsm."))
 
 
 _EVENT: Final = "needs-retry.cognito-identity-provider.*"
@@ -155,7 +170,7 @@ def _add_handler(client: Any) -> None:
             return
     events = getattr(getattr(client, "meta", None), "events", None)
     if events is None:
-        return  # not a botocore client, so botocore does not repeat requests
+        return  # not a botocore client, or a wrapper that hides its events
     # Registered before botocore's handler, which would sleep and use up part of its retry quota.
     events.register_first(_EVENT, _raise_instead_of_retry, unique_id=_HANDLER_ID)
     with suppress(TypeError):
@@ -167,7 +182,7 @@ def _raise_instead_of_retry(
 ) -> None:
     """Raise what botocore would raise after its last attempt.
 
-    A handler cannot veto a retry by its return value, which is a delay: botocore then calls the other handlers too.
+    A handler's return value is a delay and cannot veto a retry: botocore calls all handlers and takes the first delay.
     """
     if _operation_sent_once.get() != operation.name:
         return

@@ -1,6 +1,6 @@
 """Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
-For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why no pool can follow it. In
+For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why the pool cannot follow it. In
 addition there is a journey for each answer that may be repeated: it is wrong first, then right.
 """
 
@@ -121,7 +121,7 @@ class Journey:
 
 @frozen
 class OmittedPath:
-    """A `path` that no pool can follow, and the `reason`."""
+    """A `path` that the pool cannot follow, and the `reason`."""
 
     path: Path
     reason: str

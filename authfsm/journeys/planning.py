@@ -1,4 +1,4 @@
-"""What a path requires of the user and the pool, or the reason why no pool can follow it.
+"""What a path requires of the user and the pool, or the reason why the pool cannot follow it.
 
 The rules are Cognito's own (AWS developer guide, "Adding MFA", "Authentication flows", "Working with user
 devices"), applied backwards: what must be true of a user so that Cognito issues this challenge next.
@@ -32,7 +32,7 @@ IMPOSSIBLE: Final[Mapping[tuple[State, type[r.Response], State | None], str]] = 
     (S.START, r.StepUp, None):                  "a step-up requires the tokens and levels of your own app",
     (S.EMAIL_OTP, r.Credential, None):          _NOTHING_TO_SIGN,
     (S.SMS_OTP, r.Credential, None):            _NOTHING_TO_SIGN,
-    (S.EMAIL_OTP, r.Code, S.SMS_MFA):           "after a second factor, Cognito asks for no other",
+    (S.EMAIL_OTP, r.Code, S.SMS_MFA):           "after a one-time password, Cognito asks for no other code",
     (S.SMS_OTP, r.Code, S.EMAIL_OTP):           "after a one-time password, Cognito asks only for the device",
     **dict.fromkeys(((state, r.Password, S.DEVICE_SRP_AUTH) for state in PASSWORDLESS),
                     "the client sends no device key when the user switches from a code or a passkey to the password"),
@@ -61,7 +61,7 @@ CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
 
 
 class ImpossiblePath(Exception):
-    """No pool can follow a path. The message is the reason."""
+    """The pool cannot follow a path. The message is the reason."""
 
 
 @frozen
@@ -170,13 +170,13 @@ def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
     challenge = path.moves[step].to  # DEVICE_DROPPED stays in the challenge
     second_factor = challenge.state in {S.SELECT_MFA_TYPE, *MFA_METHODS}
     if pool.challenge_required_on_new_device and second_factor and challenge.role is not Role.FIRST_FACTOR:
-        # As long as it is remembered, Cognito asks for the device instead of the second factor.
+        # Cognito asks for a remembered device instead of the second factor, so this challenge cannot come first.
         raise ImpossiblePath(_CHALLENGES_DEVICES)
     return step
 
 
 def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless: bool) -> Plan:
-    """Enable the second factors that the path requires: before the sign-in, or during it if they would block it."""
+    """Enable the second factors that the path requires: before the sign-in, or during it if this path is impossible otherwise."""
     required = _second_factors(path)
     if not required:
         return _without_second_factor(path, pool, plan)
@@ -191,11 +191,11 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     factors = tuple(enabled_second_factors(pool.settings) if chooses else states[:1])
     if len(factors) == 1 and pool.recovery == (RECOVERY_MECHANISMS.get(factors[0]),):
         raise ImpossiblePath(_NOT_FOR_RECOVERY)
-    if chooses and S.SOFTWARE_TOKEN_MFA not in factors and pool.recovery:
+    if chooses and S.SOFTWARE_TOKEN_MFA not in factors and {*pool.recovery} & {*RECOVERY_MECHANISMS.values()}:
         raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
     after_device = device is not None and device < required[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
-        # Cognito offers a user with MFA only the password, and accepts a device instead of MFA.
+        # With MFA enabled earlier, Cognito would offer only the password, or accept the device instead of MFA.
         if after_device and pool.challenge_required_on_new_device:
             raise ImpossiblePath(_CHALLENGES_DEVICES)
         person = _with_factors(plan.person, factors, None, is_enabled=False)
@@ -255,7 +255,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
 
 
 def _with_new_password(path: Path, plan: Plan, *, passwordless: bool) -> Plan:
-    """Make the password temporary: before the sign-in, or during it if this would block it."""
+    """Make the password temporary: before the sign-in, or during it if this path is impossible otherwise."""
     if S.NEW_PASSWORD_REQUIRED not in path.states:
         return plan
     if passwordless:

@@ -255,7 +255,7 @@ class SignInRecording(WrapsSecrets):
             if self.user is not None and self.user.mfa_enabled:
                 members = {"AccessToken": access_token, "WebAuthnMfaSettings": {"Enabled": True}}
                 request = Request("SetUserMFAPreference", members)
-                raw = send_request(self.cognito.client.set_user_mfa_preference, request, self.flow.state)
+                raw = send_request(self.cognito.client, request, self.flow.state)
                 reply = read_account_or_token_reply(raw, request.operation)
                 if isinstance(reply, Refusal):  # a passkey does not satisfy MFA in this pool
                     raise refused(reply, state=self.flow.state)

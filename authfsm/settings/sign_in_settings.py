@@ -1,7 +1,7 @@
 """The settings of a pool and its app client that matter for a sign-in, under AWS's names in snake_case.
 
-Without a description, its settings are None: they are not known, and rule nothing out. A setting that is missing in a
-description has AWS's default.
+The settings of a description that is missing are None: not known, so they rule nothing out. A setting that is missing
+in a description has AWS's default, or None if nothing depends on it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,19 @@ _is_bool: Final = optional(is_bool)
 
 
 def _names(names: Any) -> Names:
-    """Return names as a set; a single string is returned unchanged, for the validator to refuse."""
-    return frozenset(names) if isinstance(names, Iterable) and not isinstance(names, str) else names
+    """Return names as a set; what is no collection of strings is left for the validator to refuse."""
+    found = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+    return frozenset(found) if found != (names,) and all(isinstance(each, str) for each in found) else names
 
 
 def _auth_flows(names: Any) -> Names:
     """Return ExplicitAuthFlows; an empty list means the default."""
-    return DEFAULT_VALUES if _names(names) == frozenset() else _names(names)
+    found = _names(names)
+    return DEFAULT_VALUES if found == frozenset() else found
 
 
-def _is_set(owner: Any, attribute: Attribute[Any], value: Any) -> None:
-    if value is not None and not (isinstance(value, frozenset) and all(isinstance(n, str) for n in value)):
+def _check(owner: Any, attribute: Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, frozenset):
         raise BadField(type(owner), attribute.name, "must be a collection of names")
 
 
@@ -53,7 +55,7 @@ _KNOWN: Final = {
     "explicit_auth_flows": "UserPoolClient.ExplicitAuthFlows",
     "refresh_token_rotation": "UserPoolClient.RefreshTokenRotation.Feature",
 }
-"""The member of the API's model that has the names which a setting may have."""
+"""For each setting, the member of the API's model that lists its allowed values."""
 
 
 @frozen(kw_only=True, cache_hash=True)
@@ -68,7 +70,7 @@ class SignInSettings(CompletesDocstring):
         web_authn_factor: WebAuthnConfiguration.FactorConfiguration.
         allowed_first_auth_factors: Policies.SignInPolicy.AllowedFirstAuthFactors.
         device_configuration: whether DeviceConfiguration is set.
-        lambda_config: the triggers in LambdaConfig.
+        lambda_config: the members of LambdaConfig that are set.
         user_pool_tier: LITE, ESSENTIALS or PLUS.
         advanced_security_mode: UserPoolAddOns.AdvancedSecurityMode.
         email_sending_account: EmailConfiguration.EmailSendingAccount.
@@ -87,13 +89,13 @@ class SignInSettings(CompletesDocstring):
     software_token_mfa: bool | None = field(default=None, validator=_is_bool)
     email_mfa: bool | None = field(default=None, validator=_is_bool)
     web_authn_factor: str | None = None
-    allowed_first_auth_factors: Names = field(default=None, converter=_names, validator=_is_set, repr=_sorted)
+    allowed_first_auth_factors: Names = field(default=None, converter=_names, validator=_check, repr=_sorted)
     device_configuration: bool | None = field(default=None, validator=_is_bool)
-    lambda_config: Names = field(default=None, converter=_names, validator=_is_set, repr=_sorted)
+    lambda_config: Names = field(default=None, converter=_names, validator=_check, repr=_sorted)
     user_pool_tier: str | None = None
     advanced_security_mode: str | None = None
     email_sending_account: str | None = None
-    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, validator=_is_set, repr=_sorted)
+    explicit_auth_flows: Names = field(default=None, converter=_auth_flows, validator=_check, repr=_sorted)
     enable_token_revocation: bool | None = field(default=None, validator=_is_bool)
     refresh_token_rotation: str | None = None
     unknown_members: tuple[str, ...] = field(default=(), eq=False, repr=False)
@@ -101,13 +103,16 @@ class SignInSettings(CompletesDocstring):
 
     def __attrs_post_init__(self) -> None:
         """Check the names; descriptions may have others, which are then in `unknown_members` or `unknown_values`."""
-        listed = " ".join((*self.unknown_values, *self.unknown_members))
         for name, path in _KNOWN.items():
             value, known = getattr(self, name), known_names(path)
             names = value if isinstance(value, frozenset) else [value] * (value is not None)
-            exempt = () if name == "mfa_configuration" else listed
-            if unknown := [each for each in map(str, names) if each not in known and each not in exempt]:
-                why = f"cannot have {', '.join(sorted(unknown))}; it can have {', '.join(known)}"
+            described = () if name == "mfa_configuration" else (*self.unknown_values, *self.unknown_members)
+            ends = [
+                each for each in described if each.startswith(path)
+            ]  # in a list, the path has a number, too
+            wrong = {each for each in map(str, names) if each not in known}
+            if wrong := {n for n in wrong if not any(e.endswith((f" = {n!r}", f".{n}")) for e in ends)}:
+                why = f"cannot have {', '.join(sorted(wrong))}; it can have {', '.join(known)}"
                 raise BadField(type(self), name, why)
         if mixed := mixed_values_error(self.explicit_auth_flows or ()):
             raise BadField(type(self), "explicit_auth_flows", mixed)

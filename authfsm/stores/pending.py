@@ -118,7 +118,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"flow must be a sign-in of `cognito`, not of type {type(flow).__name__}")
         sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
-            raise SealExpired("the Cognito session of this sign-in has expired")
+            raise SealExpired("the time limit of this sign-in has passed")
         return sealed, left
 
     def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:

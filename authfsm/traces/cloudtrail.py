@@ -5,8 +5,8 @@
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
-no example of these events, so any member may be missing. Each session of a user may refresh its tokens at any time:
-a refresh is a step from AUTHENTICATED, apart from the user's other events, unless a challenge is its reply.
+no example of these events, so any member may be missing. A refresh may come at any time from any of a user's sessions,
+so it is grouped apart, as a step from AUTHENTICATED; unless its reply is a challenge.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COLUMNS: Final = (
 )  # fmt: skip
 """The members of an event that are read. Athena's table for CloudTrail has them as columns in lower case."""
 
-# The operations that send one response only; InitiateAuth and RespondToAuthChallenge send many.
+# The operations with one response class each; InitiateAuth and RespondToAuthChallenge have many.
 _ASSOCIATE: Final = r.AssociateSoftwareToken.__name__
 _VERIFY: Final = r.VerifySoftwareToken.__name__
 _RENEW: Final = r.GetTokensFromRefreshToken.__name__
@@ -94,8 +94,9 @@ _TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.,]+"
 def time_of(text: str) -> str:
     """Return the SQL of a time in UTC as a TIMESTAMP; it is NULL if the text (SQL) is not a time.
 
-    Read are ISO 8601 with Z, an offset (+02:00, +0200, +02) or neither (UTC), `2025-10-09 07:57:29.000 UTC` as Athena
-    prints it, and seconds or milliseconds since 1970.
+    It reads `2025-10-09T07:57:29` (or a space for T), with a fraction or not, with Z, an offset (+02:00, +0200, +02) or
+    neither (UTC); `2025-10-09 07:57:29.000 UTC` as Athena prints it; and seconds or milliseconds since 1970 (9 to 13
+    digits).
     """
     # Nearly every time is like the first, so that is the fastest to read.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
@@ -124,7 +125,7 @@ def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
         if name == "moment":
             value = time_of(value)
         elif name in {"in_session", "with_token"}:
-            value = f"{value} IS NOT NULL"
+            value = f"NULLIF({value}, '') IS NOT NULL"
         elif name in _EMPTY_IF_MISSING:
             value = f"COALESCE({value}, '')"
         else:
@@ -141,7 +142,7 @@ def is_sign_in_event(source: str, operation: str) -> str:
 
 
 def extraction(table: str) -> str:
-    """Return the common table expression `events_read`: the values of the events in a table as Athena has it."""
+    """Return the common table expression `events_read`: the values of the events in a table with Athena's columns for CloudTrail."""
 
     def member(path: tuple[str, ...]) -> str:
         column, *rest = path
@@ -157,8 +158,8 @@ def extraction(table: str) -> str:
 def exchanges(*, stored: bool = False) -> str:
     """Return the common table expressions that convert `events_read` to exchanges (requests with their replies).
 
-    If `events_read` is `stored` as a table, they read it several times, which takes less time than sorting all of
-    it. Otherwise they read it once.
+    With `stored`, `events_read` is a table: the expressions read it several times, to sort only a part. Otherwise they
+    read it once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
@@ -258,7 +259,7 @@ def _rank() -> str:
     """
     # An authenticator app is associated and verified before MFA_SETUP is answered.
     setup = 10 * list(State).index(State.MFA_SETUP)
-    ranks = {_ASSOCIATE: setup, _VERIFY: setup + 1}
+    ranks = {_ASSOCIATE: setup, _VERIFY: setup + 2}
     ranks |= {state.value: 10 * n + 4 for n, state in enumerate(State) if state in CHALLENGES}
     ranks[State.OTHER_CHALLENGE.value] = ranks[State.CUSTOM_CHALLENGE.value]
     cases = " ".join(f"WHEN symbol = '{symbol}' THEN {rank}" for symbol, rank in ranks.items())

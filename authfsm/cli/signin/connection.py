@@ -80,7 +80,6 @@ class _TimedClient:
         def call(**parameters: Any) -> Any:  # raises OutOfTime, which the driver turns into ConnectionLost
             return call_within(TOTAL_TIMEOUT, partial(found, **parameters))
 
-        vars(call)["__self__"] = self._client  # where the driver looks for the client of a method
         return call
 
 

@@ -1,8 +1,9 @@
-"""Checks the members of a request before any operation reads it, and settings in Python: names, types, lengths, bounds.
+"""Checks the members of requests before an operation reads them, and the settings of pools that are created in Python.
 
-botocore checks the requests of its callers, but over HTTP any request can arrive. `members.json` is an excerpt of
-botocore's model of the API (tests/generate_members.py generates it, a test compares them). Patterns and enumerations
-are checked only in operations that are not about a user (`check_constraints`).
+It checks types, required members, lengths and bounds; botocore checks the requests of its callers, but over HTTP any
+request can arrive. `members.json` is an excerpt of botocore's model of the API (tests/generate_members.py generates it,
+a test compares them). Patterns and enumerations are checked only in operations that are not about a user, and for the
+name of a new user (`check_constraints`); patterns of ARNs are not checked.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import category
 
 from attrs import Attribute
 from attrs.validators import and_, optional
@@ -30,11 +32,16 @@ _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "boolean": (bool,),
     "timestamp": (int, float),
 }
-# The model has no bounds for values in a map. The pool keeps a USERNAME while a sign-in is pending.
+# The model allows 131072 characters, but a USERNAME is kept in memory while a sign-in is pending.
 _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
+# Python has no classes of Unicode categories: the ASCII characters of each, and one for all its others.
+_CATEGORIES: Final = {
+    each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
+    for each in "LMSNPZC"
+}
 _USER_MEMBERS: Final = frozenset({"Username", "AccessToken", "AuthFlow", "Session", "Token", "RefreshToken"})
 
 
@@ -83,7 +90,7 @@ def check_constraints(
 def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
     """Yield the messages about the constraints of a shape that a value of its type breaks; `path` is the value's name."""
     shape = dict(_model()["shapes"][shape_name])
-    secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # for values in a map, too
+    secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # its contents are secret, too
     kind = shape["type"]
     prefix = f"{path}." if path else ""
     if kind == "structure":
@@ -104,7 +111,7 @@ def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) 
         allowed = f"[{', '.join(shape['enum'])}]"
         yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
     pattern = shape.get("pattern", "")
-    if kind == "string" and pattern and "arn:" not in pattern and not _compiled(pattern).fullmatch(value):
+    if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
         yield _violation(shape, value, path, f"{_PATTERN}: {pattern}")
 
 
@@ -123,11 +130,11 @@ def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
     return f"{subject} at '{path}' failed to satisfy constraint: {constraint}"
 
 
-@cache
-def _compiled(pattern: str) -> re.Pattern[str]:
-    # Python has no classes of Unicode categories. These five have all characters except spaces and control characters.
-    plain = pattern.replace(r"\p{L}\p{M}\p{S}\p{N}\p{P}", r"\S").replace(r"\p{Z}", r"\s")
-    return re.compile(plain)
+def _matches(pattern: str, value: str) -> bool:
+    """Return whether a value matches a pattern, as in Java: shorthand classes are ASCII."""
+    reduced = "".join(each if each.isascii() else _CATEGORIES[category(each)[0]][-1] for each in value)
+    plain = re.sub(r"\\p\{(\w)\}", lambda found: _CATEGORIES[found[1]], pattern)
+    return bool(re.fullmatch(plain, reduced, re.ASCII))
 
 
 def _read(shape_name: str, data: object, path: str) -> Any:

@@ -6,6 +6,7 @@ The connection closes if the client sends too slowly, sends headers or a body wi
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections import deque
@@ -22,18 +23,19 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from authfsm.local.api.aws_json import HttpReply
 
 MAX_HEAD_BYTES: Final = 64 << 10
-"""The largest size of the request line and headers together, and of the trailers."""
+"""The largest size of the URL, headers and trailers together, without separators."""
 
 MAX_BODY_BYTES: Final = 1 << 20
 """The largest size of a body; Cognito's largest request is far smaller."""
 
 REQUEST_SECONDS: Final = 20.0
-"""The longest time in which a request's head must arrive, then its body, and in which the client must read the reply."""
+"""How long each may take: a request's head, its body, and reading the reply (or each part of a StreamedReply)."""
 
 _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
-_LINGER_SECONDS: Final = 1.0  # in which a client can read why its connection closes
-_LINGER_CHUNKS: Final = 16
+_LINGER_SECONDS: Final = 2.0  # in which a client can send more, and read why its connection closes
+_LINGER_BYTES: Final = 4 << 20
 _CHUNK: Final = 64 << 10
+_CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: %b\r\n\r\n"
 _MAX_RECEIVED: Final = 2 * MAX_BODY_BYTES  # including the size lines of a chunked body
 
 
@@ -80,11 +82,12 @@ class _Message:
     method: str = ""
     headers: dict[str, str] = field(factory=dict, repr=False)
     body: bytearray = field(factory=bytearray, repr=False)
+    version: str = ""
     keeps_alive: bool = False
     has_head: bool = False
     is_complete: bool = False
     received: int = 0
-    """The number of bytes that have arrived; it may include part of the next request, up to one chunk."""
+    """The bytes of the chunks since the request began and before it was complete, with those of other requests in them."""
     head_bytes: int = 0
     """The number of bytes of the URL, the headers and the trailers."""
 
@@ -95,18 +98,18 @@ class _MessageParser:
     def __init__(self) -> None:
         self.messages: deque[_Message] = deque()
         self.is_malformed = False
-        self._parser, self._unparsed = HttpRequestParser(self), 0
+        self._parser, self._body_bytes_left = HttpRequestParser(self), 0
 
     def feed(self, data: bytes) -> None:
         """Parse more bytes."""
         size = len(data)
         try:
             while data and not self.is_malformed:
-                if self._unparsed:
-                    part, data = data[: self._unparsed], data[self._unparsed :]
-                    self._unparsed -= len(part)
+                if self._body_bytes_left:
+                    part, data = data[: self._body_bytes_left], data[self._body_bytes_left :]
+                    self._body_bytes_left -= len(part)
                     self.messages[-1].body += part
-                    self.messages[-1].is_complete = not self._unparsed
+                    self.messages[-1].is_complete = not self._body_bytes_left
                 else:
                     data = self._parse(data)
         except HttpParserError:
@@ -118,16 +121,21 @@ class _MessageParser:
         """Parse more bytes; after the head of a request with an Upgrade header, return the bytes that follow it.
 
         The header is ignored: "A server MAY ignore a received Upgrade header field" (RFC 9110, 7.8). Java's
-        HttpClient sends it with every request over HTTP. llhttp ends such a request before its body.
+        HttpClient sends it with every request over HTTP. llhttp ends such a request before its body. A chunked body is
+        parsed by a new parser, which first gets a head without Upgrade.
         """
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade as upgrade:
-            message = self.messages[-1]
-            self.is_malformed = "transfer-encoding" in message.headers
-            self._unparsed = int(message.headers.get("content-length", "0")[-20:])
-            message.is_complete = not (self._unparsed or self.is_malformed)
-            return data[upgrade.args[0] :]
+            message, rest = self.messages[-1], data[upgrade.args[0] :]
+            if encoding := message.headers.get("transfer-encoding"):
+                self._parser, message.is_complete = HttpRequestParser(self), False
+                self._parser.feed_data(_CHUNKED_HEAD % encoding.encode("latin-1"))
+                self.messages.pop()
+                return rest
+            self._body_bytes_left = int(message.headers.get("content-length", "0")[-20:])
+            message.is_complete = not self._body_bytes_left
+            return rest
         return b""
 
     # ---- httptools calls these ---------------------------------------------------------------------------
@@ -149,6 +157,7 @@ class _MessageParser:
     def on_headers_complete(self) -> None:
         message = self.messages[-1]
         message.has_head, message.method = True, self._parser.get_method().decode("latin-1")
+        message.version = self._parser.get_http_version()
         message.keeps_alive = self._parser.should_keep_alive()
 
     def on_body(self, part: bytes) -> None:
@@ -195,6 +204,9 @@ class HttpConnection:
         reply = self._respond(request)
         closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
         closes = closes or (not message.is_complete and "expect" in message.headers)
+        closes = closes or (
+            isinstance(reply, StreamedReply) and message.version == "1.0"
+        )  # which has no chunks
         self._send(reply, "close" if closes else "keep-alive", with_body=message.method != "HEAD")
         if not (closes or message.is_complete):  # `respond` has not read the body.
             with suppress(RequestRefused):
@@ -223,8 +235,10 @@ class HttpConnection:
     def _linger(self) -> None:
         """Let the client read the last reply: closing a connection with unread bytes would reset it."""
         self._sock.shutdown(socket.SHUT_WR)
-        self._sock.settimeout(_LINGER_SECONDS)
-        any(not self._sock.recv(_CHUNK) for _ in range(_LINGER_CHUNKS))
+        end, size = time.monotonic() + _LINGER_SECONDS, 0
+        while size < _LINGER_BYTES and (left := end - time.monotonic()) > 0:
+            self._sock.settimeout(left)
+            size += len(self._sock.recv(_CHUNK)) or _LINGER_BYTES
 
     # ---- reading a request -------------------------------------------------------------------------------
 
@@ -262,7 +276,7 @@ class HttpConnection:
             if messages and messages[0].received > limit + _CHUNK:
                 break
         if not messages[0].has_head or messages[0].head_bytes > limit:
-            raise RequestRefused(431, f"The headers are larger than {limit} bytes.")
+            raise RequestRefused(431, f"The URL and headers are larger than {limit} bytes.")
         self._set_deadline(REQUEST_SECONDS)
         return messages[0]
 
@@ -279,13 +293,14 @@ class HttpConnection:
             if len(message.body) > MAX_BODY_BYTES or message.received > _MAX_RECEIVED:
                 raise too_large
         if message.head_bytes > MAX_HEAD_BYTES:
-            raise RequestRefused(431, f"The trailers are larger than {MAX_HEAD_BYTES} bytes.")
+            raise RequestRefused(
+                431, f"The URL, headers and trailers are larger than {MAX_HEAD_BYTES} bytes."
+            )
         return bytes(message.body)
 
 
 def _origin_form(url: bytes) -> str:
     """Return the path and query of a request's target, which proxies' clients send as an absolute URL (RFC 9112, 3.2)."""
     target = url.decode("latin-1").partition("#")[0]
-    if target.startswith(("http://", "https://")):
-        return "/" + "/".join(target.split("/")[3:])
-    return target
+    rest = re.sub("^https?://[^/?]*", "", target)
+    return rest if rest == target or rest.startswith("/") else f"/{rest}"
