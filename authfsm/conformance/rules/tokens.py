@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from joserfc import jwt
@@ -52,14 +53,17 @@ def _key_set(client: PoolClient) -> KeySet:
         raise RuleFailed(f"there is no key set: {reply.summary}") from None
 
 
-def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return the claims of a token; raise RuleFailed if the pool's keys do not verify its signature."""
+def _verified(client: PoolClient, tokens: Mapping[str, Any], name: str) -> jwt.Token:
     try:
-        token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
+        return jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
         why = f"{name} is not signed by the keys at .well-known/jwks.json"
         raise RuleFailed(f"{why} ({type(error).__name__})") from None
-    return dict(token.claims)
+
+
+def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the claims of a token; raise RuleFailed if the pool's keys do not verify its signature."""
+    return dict(_verified(client, tokens, name).claims)
 
 
 def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None:
@@ -70,7 +74,7 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
 
 
 def _expect_token(context: RuleContext, token: str, use: str, client_claim: str, names: str) -> None:
-    """Check that a token has the claims in `names`, its use and app client, and a valid issuer and times."""
+    """Check a token's claims: those in `names`, its use, its app client, the end of its issuer, and its times."""
     client, tokens = _tokens(context)
     claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
@@ -78,7 +82,9 @@ def _expect_token(context: RuleContext, token: str, use: str, client_claim: str,
     _expect_claims(claims, names, **values)
     is_of_pool = str(claims["iss"]).endswith(f"/{client.pool.pool_id}")
     fail_if(not is_of_pool, "iss does not end with the pool's id")
-    fail_if(not claims["iat"] < claims["exp"], "exp is not later than iat")
+    numbers = all(type(claims[name]) in {int, float} for name in ("auth_time", "iat", "exp"))
+    fail_if(not numbers, "auth_time, iat or exp is not a number")
+    fail_if(not max(claims["iat"], time.time()) < claims["exp"], "exp is not later than iat and the present")
 
 
 @rule("token.signed", _JWT_PAGE, CRITICAL)
@@ -114,9 +120,9 @@ def _id_token_attributes(context: RuleContext) -> None:
 
 @rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
 def _result(context: RuleContext) -> None:
-    """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
+    """AuthenticationResult has a whole number as ExpiresIn, and the TokenType Bearer."""
     tokens = context.user().sign_in().expect_tokens().tokens
-    fail_if(not isinstance(tokens.get("ExpiresIn"), int), "ExpiresIn is missing")
+    fail_if(type(tokens.get("ExpiresIn")) is not int, "ExpiresIn is not a whole number")
     fail_if(tokens.get("TokenType") != "Bearer", "TokenType is not Bearer")
 
 
@@ -136,10 +142,11 @@ def _forge_token(context: RuleContext) -> ApiReply:
     client, tokens = _tokens(context)
     _get_user(client, tokens).expect_success()
     try:
-        claims = claims_of(client, tokens, "AccessToken")
+        token = _verified(client, tokens, "AccessToken")
     except RuleFailed as failed:
         raise Skipped(failed.why) from None
-    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
+    # The header stays the same: an endpoint that only looks for its own `kid` must not pass.
+    forged = jwt.encode(token.header, token.claims, RSAKey.generate_key(2048))
     return client.api.call("GetUser", AccessToken=forged)
 
 
@@ -147,22 +154,27 @@ rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forge
     "GetUser refuses an access token that was signed with another key.", _forge_token)  # fmt: skip
 
 
-def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
-    tokens = reply.expect_success().tokens
-    fail_if(not tokens.get("AccessToken") or not tokens.get("IdToken"), "AccessToken or IdToken is missing")
+def _refreshed(
+    context: RuleContext, refresh: Callable[[PoolClient, Mapping[str, str]], ApiReply]
+) -> Mapping[str, Any]:
+    """Return the AuthenticationResult of a refresh, which must have a new access token and a new ID token."""
+    client, old = _tokens(context)
+    tokens = refresh(client, old).expect_success().tokens
+    for name in ("AccessToken", "IdToken"):
+        fail_if(not tokens.get(name), f"{name} is missing")
+        fail_if(tokens[name] == old.get(name), f"{name} is the old one")
     return tokens
 
 
-def _expect_no_rotation(reply: ApiReply) -> None:
-    new = _expect_both_tokens(reply).get("RefreshToken")
-    fail_if(new, "a new RefreshToken came, although rotation is not enabled")
+def _expect_no_rotation(tokens: Mapping[str, Any]) -> None:
+    fail_if(tokens.get("RefreshToken"), "a new RefreshToken came, although rotation is not enabled")
 
 
 rule.add("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE, MAJOR,
     "REFRESH_TOKEN_AUTH returns a new access token and a new ID token, but no new refresh token.",
-    lambda c: _expect_no_rotation(_refresh(*_tokens(c))))  # fmt: skip
+    lambda c: _expect_no_rotation(_refreshed(c, _refresh)))  # fmt: skip
 rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH.",
-    lambda c: _expect_no_rotation(_refresh(*_tokens(c), "REFRESH_TOKEN")))  # fmt: skip
+    lambda c: _expect_no_rotation(_refreshed(c, partial(_refresh, flow="REFRESH_TOKEN"))))  # fmt: skip
 
 
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
@@ -187,7 +199,7 @@ rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a 
     lambda c: _refresh(c.client(client=pools.OTHER_CLIENT), _tokens(c)[1]))  # fmt: skip
 rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
     "GetTokensFromRefreshToken returns a new access token and a new ID token.",
-    lambda c: _expect_both_tokens(_refresh_by_operation(*_tokens(c))))  # fmt: skip
+    lambda c: _refreshed(c, _refresh_by_operation))  # fmt: skip
 
 
 @rule("refresh.rotation", _REFRESH_PAGE)
