@@ -180,6 +180,12 @@ def _step_up(recording: SignInRecording) -> object:
     return recording.begin(r.StepUp(recording.username, _levels(recording), access_token))
 
 
+def _passkey_may_sign_in(recording: SignInRecording) -> bool:
+    """Return whether a passkey is registered and, if the user has MFA, satisfies it."""
+    user = recording.user
+    return bool(recording.passkey) and (user is None or not user.mfa_enabled or user.passkeys.satisfy_mfa)
+
+
 # fmt: off
 ACTIONS: Final[Mapping[str, Action]] = {
     "refresh":             Action("Refresh", r.GetTokensFromRefreshToken),
@@ -197,7 +203,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
     "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
-    "passkey":             Action("Sign in with the passkey", r.UserAuth, lambda rec: rec.passkey,
+    "passkey":             Action("Sign in with the passkey", r.UserAuth, _passkey_may_sign_in,
                                   lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),
     "again":               Action("Sign in again", act=SignInRecording.begin),
 }
