@@ -149,7 +149,7 @@ USAGE_ERRORS = {
     ("--compare", "a=local", "--compare", "b=local", "--region", "nowhere"): "--region has no effect with the local pool",
     ("--compare", "a=local", "--profile", "nobody"): "--profile has no effect with the local pool",
     ("--compare", "a=local", "--compare", "b=http://127.0.0.1:1", "--codes", "a=outbox"): (
-        "--codes has no effect with the local pool, a"
+        "--codes has no effect with the local pool"
     ),
     ("-o", "table.pdf"): "--output table.pdf must end in .md or .json",
     ("--endpoint-url", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",

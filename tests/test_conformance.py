@@ -266,7 +266,7 @@ def test_a_refresh_that_returns_an_old_token_fails(
     assert verdict(f"refresh.{rule_id}").outcome is Outcome.PASSED
     monkeypatch.setattr(TokenIssuer, "_access_and_id", issue_again)
     failed = verdict(f"refresh.{rule_id}")
-    assert (failed.outcome, failed.why) == (Outcome.FAILED, f"{name} is the old one")
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, f"no new {name} came")
 
 
 def test_expires_in_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

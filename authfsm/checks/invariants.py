@@ -47,10 +47,7 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether neither an unknown challenge nor a Lambda function decides a move.
-
-    A Lambda function decides if the response may lead to any challenge, or if it has named the challenge.
-    """
+    """Return whether a move has no unknown challenge, no response that may lead to any, and no challenge named by a function."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
@@ -67,9 +64,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
     states = {each.state for each in reached}
     states |= {S.OTHER_CHALLENGE} & {each.state for each in found.before}
     nodes = {each.node for each in reached}
-    for state in table.states:
-        if state not in states:
-            yield _unreached(state), Path()
+    unreached = [state.value for state in table.states if state not in states]
     in_roles = (
         Node(transition.dest, ends.dest)
         for state in table.states
@@ -77,19 +72,15 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
         for ends in table.ends(transition, None)
         if ends.dest
     )
-    for node in dict.fromkeys(in_roles):
-        if node.state in states and node not in nodes:
-            yield _unreached(node.name), Path()
+    unreached += [each.name for each in dict.fromkeys(in_roles) if each.state in states and each not in nodes]
+    for name in unreached:
+        yield f"no path leads to {name}, except through a Lambda function or an unknown challenge", Path()
     accepted = {(move.transition.source, move.transition.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
             if (state, response) not in accepted and state in states:
                 nearest = next(each for each in found.before if each.state is state)
                 yield f"{state} never accepts {response.trigger}", found.path(nearest)
-
-
-def _unreached(name: str) -> str:
-    return f"no path leads to {name}, except through a Lambda function or an unknown challenge"
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
@@ -282,8 +273,7 @@ def check(
         table: the protocol; this package's by default.
         settings: a pool's settings. The check then omits transitions that they rule out, and invariants of whole tables.
         invariants: the invariants to check; the built-in ones by default.
-        every: whether to return every fault, instead of only one with a shortest path for each invariant. A
-            `path_invariant` always has only one: the paths that break it may be millions.
+        every: whether to return every fault (of a `path_invariant`: one), not only one with a shortest path for each.
     """
     found, most = explore(Model(table, settings)), None if every else 1
     return tuple(
@@ -297,7 +287,7 @@ def check(
 def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
-    """Return the exceptions from a second factor if MFA is required, each with a shortest path, if possible without contradictory transitions.
+    """Return the exceptions from a required second factor, each with a shortest path, if possible of undisputed transitions.
 
     Args:
         table: the protocol; this package's by default.

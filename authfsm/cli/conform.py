@@ -101,8 +101,7 @@ class Conform:
         if command.STDOUT not in outputs:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
-                # A Text is not wrapped, so that a command can be copied.
-                console.print(each, soft_wrap=isinstance(each, Text))
+                console.print(each, soft_wrap=isinstance(each, Text))  # commands can be copied
         for column in results.endpoints:
             for each in column.not_deleted:
                 command.print_message(
@@ -134,11 +133,11 @@ class Conform:
             raise command.WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
-        local = [name for name, url in columns if url is None]
-        if len(local) == len(columns):
-            command.refuse_unused(self, {"codes", "region", "profile"}, "the local pool")
-        if any(name in inboxes for name in local):
-            raise command.WrongUsage(f"--codes has no effect with the local pool, {', '.join(local)}")
+        local = {name for name, url in columns if url is None}
+        unused = ("region", "profile") if len(local) == len(columns) else ()
+        command.refuse_unused(
+            self, {*unused, *(["codes"] if local & inboxes.keys() else [])}, "the local pool"
+        )
         endpoints = []
         for name, url in columns:
             if url is None:
@@ -238,8 +237,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
-    # Standard output first: it is then not lost if a file cannot be written.
-    for path in sorted(outputs, key=lambda each: each != command.STDOUT):
+    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # files may fail: stdout first
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == command.STDOUT:
             sys.stdout.write(text)

@@ -180,12 +180,6 @@ def _step_up(recording: SignInRecording) -> object:
     return recording.begin(r.StepUp(recording.username, _levels(recording), access_token))
 
 
-def _passkey_may_sign_in(recording: SignInRecording) -> bool:
-    """Return whether a passkey is registered and, if the user has MFA, satisfies it."""
-    user = recording.user
-    return bool(recording.passkey) and (user is None or not user.mfa_enabled or user.passkeys.satisfy_mfa)
-
-
 # fmt: off
 ACTIONS: Final[Mapping[str, Action]] = {
     "refresh":             Action("Refresh", r.GetTokensFromRefreshToken),
@@ -203,7 +197,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
     "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
-    "passkey":             Action("Sign in with the passkey", r.UserAuth, _passkey_may_sign_in,
+    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # which must satisfy the MFA of a user who has it
+                                  lambda rec: rec.passkey and not (
+                                      rec.user and rec.user.mfa_enabled and not rec.user.passkeys.satisfy_mfa),
                                   lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),
     "again":               Action("Sign in again", act=SignInRecording.begin),
 }

@@ -289,7 +289,6 @@ def _write_validities(client: c.AppClient, description: Mapping[str, Any]) -> di
     members: dict[str, Any] = {"TokenValidityUnits": {}}
     for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
         seconds = getattr(client, _VALIDITY_FIELDS[name])
-        # Cognito overrides 0 with its default.
         if description.get(name) and token_validity(description, name).total_seconds() == seconds:
             number = description[name]
             unit = description.get("TokenValidityUnits", {}).get(member, default_unit)

@@ -4,10 +4,9 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception or returns what is not JSON, the request is refused with
-UserLambdaValidationException; if it returns no valid `response`, with InvalidLambdaResponseException (UserMigration
-without `response`: UserNotFoundException; what a custom sender returns is ignored). The functions of CUSTOM_AUTH get
-the ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
+If a function raises an exception or returns no JSON, the request is refused with UserLambdaValidationException; without
+a valid `response`, with InvalidLambdaResponseException (UserMigration: UserNotFoundException; custom senders need none).
+The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (API reference).
 """
 
 from __future__ import annotations
@@ -181,11 +180,8 @@ def pre_token_generation(
         return NO_OVERRIDES
     details = response.nested(key)
     overrides = details.nested("groupOverrideDetails")
-    group_names = overrides.texts("groupsToOverride")
-    # "If you provide an empty or null object in the response, then Amazon Cognito suppresses the groups." -- developer
-    # guide, "Pre token generation Lambda trigger"
-    if "groupOverrideDetails" in details.members and not overrides.members:
-        group_names = ()
+    # "If you provide an empty or null object in the response, then Amazon Cognito suppresses the groups." (developer guide)
+    no_groups = "groupOverrideDetails" in details.members and not overrides.members
     if version == "V1_0":
         # In a V1_0 response all claims are strings: an array is "Unrecognizable lambda output" (reports of users).
         add = details.text_map("claimsToAddOrOverride")
@@ -197,7 +193,7 @@ def pre_token_generation(
     return ClaimOverrides(
         id_token,
         access_token,
-        group_names,
+        () if no_groups else overrides.texts("groupsToOverride"),
         overrides.texts("iamRolesToOverride"),
         overrides.text("preferredRole"),
     )
@@ -246,9 +242,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.members.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
         raise response.invalid("no challengeName")
-    # As the first challenge (or right after SRP_A), and after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js
-    # PR #566, #1291). After a password or a second factor, no source shows another name than CUSTOM_CHALLENGE; after a
-    # password, the setting custom_auth_may_name_mfa allows a second factor.
+    # As the first challenge (or after SRP_A) or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
+    # After a password or a second factor, no source shows another name (custom_auth_may_name_mfa allows some).
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
     if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:

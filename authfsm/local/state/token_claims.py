@@ -178,11 +178,7 @@ _EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {
 
 @frozen
 class TokenChanges:
-    """The changes to one token: claimsToAddOrOverride, claimsToSuppress, scopesToAdd and scopesToSuppress.
-
-    "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim." --
-    developer guide, "Pre token generation Lambda trigger"
-    """
+    """The changes to one token: claimsToAddOrOverride, claimsToSuppress, scopesToAdd and scopesToSuppress."""
 
     add: Mapping[str, Any] = field(factory=dict)
     suppress: tuple[str, ...] = ()
@@ -190,7 +186,10 @@ class TokenChanges:
     suppress_scopes: tuple[str, ...] = ()
 
     def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
-        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored."""
+        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored.
+
+        "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim."
+        """
 
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(("cognito:", "dev:"))
