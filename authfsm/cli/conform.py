@@ -104,9 +104,7 @@ class Conform:
                 console.print(each, soft_wrap=isinstance(each, Text))  # commands can be copied
         for column in results.endpoints:
             for each in column.not_deleted:
-                command.print_message(
-                    f"{column.endpoint.name}: created for the suite and not deleted: {each}"
-                )
+                command.print_message(f"{column.endpoint.name}: created for the suite, not deleted: {each}")
         _write(results, outputs)
         for column in results.endpoints:
             if column.endpoint.name in results.endpoints_without_result:
@@ -133,11 +131,9 @@ class Conform:
             raise command.WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
-        local = {name for name, url in columns if url is None}
-        unused = ("region", "profile") if len(local) == len(columns) else ()
-        command.refuse_unused(
-            self, {*unused, *(["codes"] if local & inboxes.keys() else [])}, "the local pool"
-        )
+        remote = {name for name, url in columns if url is not None}
+        command.refuse_unused(self, {"codes"} if inboxes.keys() - remote else (), "the local pool")
+        command.refuse_unused(self, () if remote else {"region", "profile"}, "the local pool")
         endpoints = []
         for name, url in columns:
             if url is None:

@@ -190,13 +190,9 @@ def pre_token_generation(
     else:
         id_token = _token_changes(details.nested("idTokenGeneration"))
         access_token = _token_changes(details.nested("accessTokenGeneration"))
-    return ClaimOverrides(
-        id_token,
-        access_token,
-        () if no_groups else overrides.texts("groupsToOverride"),
-        overrides.texts("iamRolesToOverride"),
-        overrides.text("preferredRole"),
-    )
+    groups_after = () if no_groups else overrides.texts("groupsToOverride")
+    roles_after = overrides.texts("iamRolesToOverride")
+    return ClaimOverrides(id_token, access_token, groups_after, roles_after, overrides.text("preferredRole"))
 
 
 def _token_changes(changes: TriggerResponse) -> TokenChanges:

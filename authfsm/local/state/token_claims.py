@@ -171,9 +171,7 @@ _EXCLUDED: Final = frozenset(
         "nonce", "origin_jti", "sub", "token_use",
     }
 )  # fmt: skip
-_EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {
-    "client_id", "device_key", "event_id", "scope", "username", "version",
-}  # fmt: skip
+_EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {"client_id", "device_key", "event_id", "scope", "username", "version"}  # fmt: skip
 
 
 @frozen
@@ -186,14 +184,12 @@ class TokenChanges:
     suppress_scopes: tuple[str, ...] = ()
 
     def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
-        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored.
-
-        "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim."
-        """
+        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored."""
 
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(("cognito:", "dev:"))
 
+        # "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim." (developer guide)
         changed = {**claims, **{name: value for name, value in self.add.items() if changeable(name)}}
         return {n: v for n, v in changed.items() if n not in self.suppress or not changeable(n)}
 
