@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.cli import app
-from authfsm.conformance.rules import RULES
+from authfsm.cli import conform as conform_command
+from authfsm.conformance.pool_providers import LocalPoolProvider
+from authfsm.conformance.rules import RULES, select_rules
+from authfsm.conformance.run import Endpoint
 
 WIDE = {"COLUMNS": "300", "TERM": "dumb"}
 
@@ -53,6 +59,22 @@ def test_output_files(tmp_path: Path) -> None:
     assert code == 0
     assert json.loads(stdout) == json.loads(as_json.read_text(encoding="utf-8"))
     assert "| one | 1 | 0 | 0 | 0 | 0 |" in markdown.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["[/x]", "a[b]c", "[red]", "http://[fe80::1]:9229"])
+def test_a_column_may_have_any_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Brackets in the name of a column are printed, in the table and in the progress bar; they are not markup."""
+    progress, output = (Console(file=StringIO(), force_terminal=True, width=200) for _ in range(2))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(conform_command, "Console", lambda **_: progress)
+    endpoint = Endpoint(name, LocalPoolProvider())
+    results = conform_command._run([endpoint], select_rules(("reply.tokens-alone",)), 30.0)
+    for part in conform_command.table(results):
+        output.print(part)
+    bar, printed = (each.file.getvalue() for each in (progress, output) if isinstance(each.file, StringIO))
+
+    assert name in bar
+    assert re.sub(r"\x1b\[[0-9;]*m", "", printed).splitlines()[0].split() == ["rule", name]
 
 
 def test_an_unwritable_file_does_not_lose_the_results(tmp_path: Path) -> None:
@@ -123,6 +145,12 @@ USAGE_ERRORS = {
     ("--region", "nowhere"): "--region has no effect with the local pool",
     ("--profile", "nobody"): "--profile has no effect with the local pool",
     ("--compare", "a=local", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",
+    ("--compare", "a=local", "--codes", "a=outbox"): "--codes has no effect with the local pool",
+    ("--compare", "a=local", "--compare", "b=local", "--region", "nowhere"): "--region has no effect with the local pool",
+    ("--compare", "a=local", "--profile", "nobody"): "--profile has no effect with the local pool",
+    ("--compare", "a=local", "--compare", "b=http://127.0.0.1:1", "--codes", "a=outbox"): (
+        "--codes has no effect with the local pool"
+    ),
     ("-o", "table.pdf"): "--output table.pdf must end in .md or .json",
     ("--endpoint-url", "http://127.0.0.1:1"): "http://127.0.0.1:1 does not answer: start it, or correct the URL",
     ("--endpoint-url", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (

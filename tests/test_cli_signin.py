@@ -230,6 +230,18 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
         assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
 
 
+@pytest.mark.parametrize(("example", "is_sent"), [("sms", True), ("totp", False), ("setup", False)])
+def test_a_new_code_is_promised_only_if_one_is_sent(example: str, is_sent: bool) -> None:  # noqa: FBT001 - a parameter
+    """An empty line offers to start again, to get a new code only if Cognito sends the codes."""
+    with sitting("--local", example) as person:
+        begins(person)
+        person.types("Code", "")
+        person.types("What now", "leave")
+        assert person.ends() == ExitStatus.INTERRUPTED
+        assert "Start again" in person.screen
+        assert ("Start again, to get a new code" in person.screen) == is_sent
+
+
 def test_a_second_factor_is_chosen() -> None:
     """SELECT_MFA_TYPE offers the second factors in plain words."""
     with sitting("--local", "mfa-choice") as person:
@@ -509,6 +521,8 @@ def test_a_terminal_of_ascii_alone() -> None:
         assert "\\u" not in person.screen
         assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in person.screen
         assert "otpauth://totp/authfsm:ada?secret=" in person.screen
+        assert "Type this in the authenticator app:" in person.screen
+        assert "Scan" not in person.screen
 
 
 def test_a_narrow_terminal() -> None:

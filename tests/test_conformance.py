@@ -13,15 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 from conftest import lacking
+from joserfc import jwt
+from joserfc.jwk import KeySet
 from serving import serve_in_thread
 
 from authfsm.base.secret import Secret
@@ -33,8 +37,10 @@ from authfsm.conformance.pools import parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
-from authfsm.conformance.run import Endpoint, EndpointResult, ensure_reachable, run_rules
-from authfsm.conformance.verdicts import Outcome, Skipped
+from authfsm.conformance.run import Endpoint, EndpointResult, ensure_reachable, run_rule, run_rules
+from authfsm.conformance.verdicts import Outcome, RuleVerdict, Skipped
+from authfsm.local.state import token_claims
+from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.protocol.states import CHALLENGES
 
 REPORT = Path(__file__).parents[1] / "diagrams" / "conformance.md"
@@ -191,6 +197,84 @@ def test_a_code_is_not_about_to_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes[2] == codes[3] == codes[4] != codes[0]
     assert len(waits) == 2
     assert max(waits) < 5.1
+
+
+def verdict(rule_id: str) -> RuleVerdict:
+    """Return the verdict on a rule at the local pool."""
+    provider = LocalPoolProvider()
+    try:
+        return run_rule(select_rules((rule_id,))[0], provider)
+    finally:
+        provider.cleanup()
+
+
+def test_an_endpoint_that_compares_only_key_ids_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`token.forged` fails at an endpoint that accepts any signature if the token's `kid` is its own."""
+    decode = jwt.decode
+
+    def compare_key_ids(token: str, key: Any, **options: Any) -> jwt.Token:
+        if isinstance(key, KeySet):  # the suite's own check of the signature
+            return decode(token, key, **options)
+        header, claims = (json.loads(urlsafe_b64decode(f"{part}==")) for part in token.split(".")[:2])
+        if header.get("kid") != key.kid:
+            raise ValueError("unknown key")
+        return jwt.Token(header, claims)
+
+    assert verdict("token.forged").outcome is Outcome.PASSED
+    monkeypatch.setattr(jwt, "decode", compare_key_ids)
+    assert verdict("token.forged").outcome is Outcome.FAILED
+
+
+WRONG_TIMES: dict[str, dict[str, Any]] = {
+    "text": {"iat": "a", "exp": "z"},
+    "null": {"iat": None, "exp": None},
+    "truth values": {"iat": False, "exp": True},
+    "auth_time is text": {"auth_time": "now"},
+    "expired": {"iat": 1, "exp": 2},
+    "exp before iat": {"iat": 2**40, "exp": 2**39},
+}
+
+
+@pytest.mark.parametrize("rule_id", ["token.access-claims", "token.id-claims"])
+@pytest.mark.parametrize("case", WRONG_TIMES)
+def test_wrong_times_of_a_token_fail(monkeypatch: pytest.MonkeyPatch, rule_id: str, case: str) -> None:
+    """The rules about claims fail, and are not skipped, if a time is not a number or the token has expired."""
+    compose = token_claims.compose_claims
+
+    def changed(*arguments: Any) -> list[dict[str, Any]]:
+        return [claims | WRONG_TIMES[case] for claims in compose(*arguments)]
+
+    assert verdict(rule_id).outcome is Outcome.PASSED
+    monkeypatch.setattr(token_claims, "compose_claims", changed)
+    failed = verdict(rule_id)
+    assert failed.outcome is Outcome.FAILED
+    assert ("is not a number" in failed.why) == (not case.startswith("exp")), failed.why
+
+
+@pytest.mark.parametrize("rule_id", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN", "GetTokensFromRefreshToken"])
+@pytest.mark.parametrize("name", ["AccessToken", "IdToken"])
+def test_a_refresh_that_returns_an_old_token_fails(
+    monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str
+) -> None:
+    """The rules about refreshing fail if a token of the reply is that of the sign-in."""
+    issue, issued = TokenIssuer._access_and_id, dict[str, str]()
+
+    def issue_again(*arguments: Any) -> dict[str, Any]:
+        tokens = issue(*arguments)
+        return {**tokens, name: issued.setdefault("first", tokens[name])}
+
+    assert verdict(f"refresh.{rule_id}").outcome is Outcome.PASSED
+    monkeypatch.setattr(TokenIssuer, "_access_and_id", issue_again)
+    failed = verdict(f"refresh.{rule_id}")
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, f"no new {name} came")
+
+
+def test_expires_in_must_be_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict on an ExpiresIn that is text says what is wrong."""
+    issue = TokenIssuer._access_and_id
+    monkeypatch.setattr(TokenIssuer, "_access_and_id", lambda *each: {**issue(*each), "ExpiresIn": "3600"})
+
+    assert verdict("token.result-members").why == "ExpiresIn is not a whole number"
 
 
 def test_what_cannot_be_deleted_is_named() -> None:

@@ -32,6 +32,7 @@ from authfsm.diagrams import (
     render,
     sequence,
 )
+from authfsm.diagrams.dot import quoted
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.exports import identifier
 from authfsm.diagrams.statecharts import NAMESPACE, arrows_by_source
@@ -406,3 +407,17 @@ def test_a_machines_own_states_are_drawn() -> None:
     with pytest.raises(ConflictingOptions, match="the format scxml"):
         format(drawn, "scxml")
     assert str(diagram(build())) == str(diagram())
+
+
+def test_each_page_has_the_transitions_that_leave_its_state() -> None:
+    """A transition from any state is on the page of each state, and one from EMAIL_OTP on the pages of both roles."""
+    transitions = [["give_up", "*", "TERMS"], ["skip_code", State.EMAIL_OTP, "TERMS"]]
+    pages = diagram(build(states=["TERMS"], transitions=transitions), unfolded=True).pages()
+
+    for name, page in [*pages.items()][1:]:  # the first is the overview
+        (node,) = page.model.focus
+        own = {(each.source, each.trigger) for each in page.model.own_transitions}
+        leaves = {"give_up"} | ({"skip_code"} if node.state is State.EMAIL_OTP else set())
+        assert own == {(node.name, trigger) for trigger in leaves}, name
+        assert page.model.own_names() == ("TERMS",)
+        assert f"{quoted(node.name)} -> TERMS" in page.dot()

@@ -547,6 +547,22 @@ def test_zero_is_the_default_session_validity() -> None:
     assert pool.app_client.auth_session_validity == 3
 
 
+@pytest.mark.parametrize("units", [{}, {"TokenValidityUnits": {"RefreshToken": "minutes"}}])
+def test_zero_is_described_as_the_default_token_validity(units: dict[str, Any]) -> None:
+    """An app client with RefreshTokenValidity 0 has Cognito's default of 30 days, and its description says so."""
+    boto = (cognito := LocalCognito()).client()
+    pool_id = boto.create_user_pool(PoolName="x")["UserPool"]["Id"]
+    created = boto.create_user_pool_client(
+        UserPoolId=pool_id, ClientName="c", RefreshTokenValidity=0, **units
+    )["UserPoolClient"]
+    described = boto.describe_user_pool_client(UserPoolId=pool_id, ClientId=created["ClientId"])
+
+    assert cognito.pools[pool_id].app_client.refresh_token_validity == 30 * 86400
+    for client in (created, described["UserPoolClient"]):
+        assert client["RefreshTokenValidity"] == 30
+        assert client["TokenValidityUnits"]["RefreshToken"] == "days"
+
+
 def test_contradictory_settings_can_be_accepted() -> None:
     """With `accept` a pool has settings that Cognito refuses together, and lists what Cognito would say."""
     pool = LocalPool(

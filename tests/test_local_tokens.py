@@ -82,6 +82,12 @@ class TestClaims:
         assert claims["email_verified"] is True
         assert claims["custom:team"] == "engines"
 
+    def test_custom_attributes_are_text(self, pool: LocalPool, api: ApiClient) -> None:
+        """A custom attribute whose name ends in _verified is text in the id token, as in GetUser."""
+        pool.user("ada").attributes["custom:kyc_verified"] = "2024-05-01"
+
+        assert claims_of(pool, sign_in(api)["IdToken"])["custom:kyc_verified"] == "2024-05-01"
+
     def test_groups(self, pool: LocalPool, api: ApiClient) -> None:
         """Groups are in both tokens, if there are any."""
         pool.user("ada").groups = ("admins",)

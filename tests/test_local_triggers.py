@@ -294,6 +294,46 @@ class TestPreTokenGeneration:
         assert identity["cognito:groups"] == access["cognito:groups"] == ["poets"]
         assert "plan" not in access
 
+    def test_a_claim_that_is_suppressed_and_replaced(self, make: Any) -> None:
+        """A claim that the function both suppresses and replaces is suppressed, in every version."""
+        changes = {
+            "claimsToAddOrOverride": {"email": "x", "plan": "gold"},
+            "claimsToSuppress": ["email", "plan"],
+        }
+        both = {"idTokenGeneration": changes, "accessTokenGeneration": changes}
+        for version, member, details in (
+            ("V1_0", "claimsOverrideDetails", changes),
+            ("V2_0", "claimsAndScopeOverrideDetails", both),
+        ):
+            api = make(
+                pre_token_generation=respond(**{member: details}), pre_token_generation_version=version
+            )
+            tokens = api.password("ada", PASSWORD)
+            for kind in ("IdToken", "AccessToken"):
+                assert not {"email", "plan"} & claims(api.pool, tokens, kind).keys()
+
+    @pytest.mark.parametrize("version", ["V1_0", "V2_0"])
+    @pytest.mark.parametrize(
+        ("details", "groups"),
+        [
+            ({}, ["engines"]),
+            ({"groupOverrideDetails": {"preferredRole": "arn:role"}}, ["engines"]),
+            ({"groupOverrideDetails": {}}, None),
+            ({"groupOverrideDetails": None}, None),
+            ({"groupOverrideDetails": {"groupsToOverride": []}}, None),
+        ],
+    )
+    def test_suppressed_groups(
+        self, make: Any, version: str, details: Event, groups: list[str] | None
+    ) -> None:
+        """An empty or null groupOverrideDetails suppresses the groups; without it they do not change."""
+        member = "claimsOverrideDetails" if version == "V1_0" else "claimsAndScopeOverrideDetails"
+        api = make(pre_token_generation=respond(**{member: details}), pre_token_generation_version=version)
+        tokens = api.password("ada", PASSWORD)
+
+        for kind in ("IdToken", "AccessToken"):
+            assert claims(api.pool, tokens, kind).get("cognito:groups") == groups
+
     def test_version_1_is_text(self, make: Any) -> None:
         """Claims of version 1 must be text."""
         details = {"claimsToAddOrOverride": {"plans": ["gold"]}}

@@ -8,8 +8,8 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from authfsm import Answer, Code, NewPassword, PoolSettings, State
-from authfsm.local import LocalPool, ManualClock, Triggers
-from authfsm.notebook.answers import srp_values
+from authfsm.local import LocalPool, ManualClock, Triggers, WebAuthnConfiguration
+from authfsm.notebook.answers import offered_actions, srp_values
 from authfsm.notebook.recording import MASK, MAX_STEPS, SignInRecording
 from authfsm.notebook.view_model import next_steps, settings_of
 from authfsm.protocol.errors import InvalidOperation, WrongResponse
@@ -129,6 +129,43 @@ def test_only_the_last_steps_are_kept(signing_key: RSAKey) -> None:
     assert position(recording) == (State.CUSTOM_CHALLENGE, 0, 1)
     with pytest.raises(InvalidOperation, match=f"only the last {MAX_STEPS} steps"):
         recording.back()
+
+
+def passkey_pool(signing_key: RSAKey, **settings: Any) -> LocalPool:
+    """Return a pool whose user may register passkeys."""
+    factors, webauthn = ["PASSWORD", "WEB_AUTHN"], WebAuthnConfiguration("example.com")
+    pool = LocalPool(allowed_first_auth_factors=factors, webauthn=webauthn, key=signing_key, **settings)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=settings.get("mfa_methods", []))
+    return pool
+
+
+def test_back_undoes_the_registration_of_a_passkey(signing_key: RSAKey) -> None:
+    """After going back, the passkey that the pool does not have any more is not offered, and can be registered again."""
+    recording = SignInRecording(passkey_pool(signing_key), "ada", PASSWORD)
+    recording.run()
+    for _ in range(2):
+        recording.register_passkey()
+        assert recording.passkey is not None
+        assert "passkey" in offered_actions(recording)
+        recording.back()
+        assert recording.passkey is None
+        assert "passkey" not in offered_actions(recording)
+
+
+def test_a_passkey_that_may_not_satisfy_mfa_is_kept(signing_key: RSAKey) -> None:
+    """If the MFA preference is refused, the registered passkey is kept, but no sign-in with it is offered."""
+    recording = SignInRecording(
+        passkey_pool(signing_key, mfa="OPTIONAL", mfa_methods=["SMS_MFA"]), "ada", PASSWORD
+    )
+    recording.run()
+    assert recording.pool is not None
+    recording.answer(Code(recording.pool.outbox.code_for("ada")))
+    recording.register_passkey()
+
+    assert recording.steps[-1].error is not None
+    assert recording.user is not None
+    assert (len(recording.user.passkeys.by_id), recording.passkey is not None) == (1, True)
+    assert "passkey" not in offered_actions(recording)
 
 
 def test_restart_begins_on_the_pool_as_it_was(pool: LocalPool) -> None:

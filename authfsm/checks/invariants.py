@@ -47,14 +47,14 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether no unknown challenge takes part in a move, and no response or function that may lead to any challenge."""
+    """Return whether a move has no unknown challenge, no response that may lead to any, and no challenge named by a function."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
-    """Yield the states, roles and responses that no path of usual steps reaches."""
+    """Yield the states and roles that no path of usual steps reaches, and the responses that no reached state accepts."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
     for here in queue:  # the loop extends the queue
@@ -64,9 +64,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
     states = {each.state for each in reached}
     states |= {S.OTHER_CHALLENGE} & {each.state for each in found.before}
     nodes = {each.node for each in reached}
-    for state in table.states:
-        if state not in states:
-            yield f"no path leads to {state}", Path()
+    unreached = [state.value for state in table.states if state not in states]
     in_roles = (
         Node(transition.dest, ends.dest)
         for state in table.states
@@ -74,9 +72,9 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
         for ends in table.ends(transition, None)
         if ends.dest
     )
-    for node in dict.fromkeys(in_roles):
-        if node.state in states and node not in nodes:
-            yield f"no path leads to {node.name}", Path()
+    unreached += [each.name for each in dict.fromkeys(in_roles) if each.state in states and each not in nodes]
+    for name in unreached:
+        yield f"no path leads to {name}, except through a Lambda function or an unknown challenge", Path()
     accepted = {(move.transition.source, move.transition.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
@@ -86,7 +84,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answer leads to tokens; tried without a device and contradictory transitions, too."""
+    """Yield the positions from which no answers lead to tokens; also tried with neither a device nor contradictory transitions."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -231,12 +229,12 @@ def _refresh(found: Exploration) -> Iterator[Fault]:
 INVARIANTS: Final = (
     Invariant("reachable", "Every state can be reached, and every response is accepted somewhere.", _reachable,
               of_table=True),
-    Invariant("ends", "From every state, some answer leads to tokens.", _ends),
-    Invariant("first-factor", "No tokens are issued without a first factor, except for: "
+    Invariant("ends", "From every challenge that Cognito itself issues, some answers lead to tokens.", _ends),
+    Invariant("first-factor", "No tokens are issued without a first factor or a known exception: "
               f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _first_factor),
     Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known"
               " exception.", _second_factor),
-    Invariant("bounded", "Every loop ends: by a lifetime, by a lock-out, or because a value can be used only once.", _unbounded),
+    Invariant("bounded", "Every loop ends: by a lifetime, a lock-out, a rate limit, a value that is used once, or the pool's function.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
               # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
               lambda found: _loops(found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED,
@@ -244,7 +242,7 @@ INVARIANTS: Final = (
     Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
     Invariant("device", "Cognito asks for a device only if there is one.", _device),
-    Invariant("refresh", "No undisputed source has Cognito answer a refresh with a challenge.", _refresh),
+    Invariant("refresh", "Cognito answers no refresh with a challenge, except where sources contradict each other.", _refresh),
 )
 # fmt: on
 """The invariants that `check` verifies by default."""
@@ -275,7 +273,7 @@ def check(
         table: the protocol; this package's by default.
         settings: a pool's settings. The check then omits transitions that they rule out, and invariants of whole tables.
         invariants: the invariants to check; the built-in ones by default.
-        every: whether to return every fault, instead of only one with a shortest path for each invariant.
+        every: whether to return every fault (of a `path_invariant`: one), not only one with a shortest path for each.
     """
     found, most = explore(Model(table, settings)), None if every else 1
     return tuple(
@@ -289,7 +287,7 @@ def check(
 def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
-    """Return the exceptions from a second factor if MFA is required, each with a shortest path that relies on it.
+    """Return the exceptions from a required second factor, each with a shortest path, if possible of undisputed transitions.
 
     Args:
         table: the protocol; this package's by default.

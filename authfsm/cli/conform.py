@@ -48,8 +48,8 @@ class Conform:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or none passed or failed;"
-        " 2 usage error, the endpoint does not answer, or a file cannot be written."
+        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or at an endpoint every"
+        " rule was skipped or not supported; 2 usage error, the endpoint does not answer, or a file cannot be written."
     )
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
@@ -86,7 +86,7 @@ class Conform:
     )
 
     def run(self) -> int:
-        """Run the rules against the endpoints, or list them; fail if a rule failed, or none passed or failed at an endpoint."""
+        """Run the rules against the endpoints, or list them; `epilog` has the exit status."""
         rules = self._selected()
         if self.list_:
             others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_", "timeout"}
@@ -101,19 +101,17 @@ class Conform:
         if command.STDOUT not in outputs:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
-                console.print(each, soft_wrap=isinstance(each, Text))
+                console.print(each, soft_wrap=isinstance(each, Text))  # commands can be copied
         for column in results.endpoints:
             for each in column.not_deleted:
-                command.print_message(
-                    f"{column.endpoint.name}: created for the suite and not deleted: {each}"
-                )
+                command.print_message(f"{column.endpoint.name}: created for the suite, not deleted: {each}")
         _write(results, outputs)
         for column in results.endpoints:
             if column.endpoint.name in results.endpoints_without_result:
                 why = (each.why for each in column.verdicts.values() if each.why)
                 raise command.Failed(
-                    f"no rule passed or failed at {column.endpoint.name}: check that it is a Cognito endpoint."
-                    f" The first rule reports: {next(why, 'no rule was run')}"
+                    f"every rule was skipped or not supported at {column.endpoint.name}, perhaps because it is no Cognito"
+                    f" endpoint. The first rule reports: {next(why, 'no rule was run')}"
                 )
         return 0 if results.all_passed else command.FAILED
 
@@ -127,14 +125,15 @@ class Conform:
 
     def _endpoints(self) -> list[Endpoint]:
         command.refuse_exclusive(self, ("endpoint_url", "compare"))
-        if not self.endpoint_url and not self.compare:
-            command.refuse_unused(self, {"codes", "region", "profile"}, "the local pool")
         if (self.pool_id or self.client_id) and not self.endpoint_url:
             raise command.WrongUsage("--pool-id and --client-id require --endpoint-url")
         if self.client_id and not self.pool_id:
             raise command.WrongUsage("--client-id requires --pool-id")
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
+        remote = {name for name, url in columns if url is not None}
+        command.refuse_unused(self, {"codes"} if inboxes.keys() - remote else (), "the local pool")
+        command.refuse_unused(self, () if remote else {"region", "profile"}, "the local pool")
         endpoints = []
         for name, url in columns:
             if url is None:
@@ -216,7 +215,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
     console = Console(stderr=True)
     with ExitStack() as stack:
         bars: dict[str, TaskID] = {}
-        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn()
         last = TextColumn("{task.fields[rule]}", style="dim")
         progress = Progress(*columns, last, console=console, transient=True)
         if console.is_terminal:
@@ -234,7 +233,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
-    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # which is not lost if a file fails
+    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # files may fail: stdout first
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == command.STDOUT:
             sys.stdout.write(text)
@@ -267,7 +266,7 @@ def table(results: Results) -> Iterator[RenderableType]:
     comparison = Table(box=None, padding=(0, 1), header_style="bold", pad_edge=False)
     comparison.add_column("rule", no_wrap=True)
     for column in results.endpoints:
-        comparison.add_column(column.endpoint.name, justify="center")
+        comparison.add_column(Text(column.endpoint.name), justify="center")
     for group, rules in results.groups.items():
         comparison.add_row(Text(f"\n{group}", style="bold"))
         for rule in rules:
@@ -283,8 +282,8 @@ def table(results: Results) -> Iterator[RenderableType]:
     yield Text(", ".join(f"{each.mark} {each}" for each in Outcome), style="dim")
 
 
-def _in(line: Text, by: int) -> Text:
-    """Indent a line; it is never wrapped, so that a command can be copied."""
+def _indented(line: Text, by: int) -> Text:
+    """Return a line after `by` spaces."""
     return Text(" " * by).append_text(line)
 
 
@@ -295,15 +294,15 @@ def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType
     for rule in failed:
         verdict = column.verdicts[rule.id]
         yield Text.assemble((rule.id, "red"), f" ({verdict.severity})  {verdict.why}")
-        yield _in(Text(column.endpoint.command(rule), style="dim"), 2)
+        yield _indented(Text(column.endpoint.command(rule), style="dim"), 2)
 
 
 def rule_reports(results: Results) -> Iterator[RenderableType]:
-    """Yield each rule with the requests and replies that decided its outcome."""
+    """Yield each rule with its outcome and its requests and replies."""
     for rule in results.rules:
         yield Text.assemble((rule.id, "bold"), f"  {rule.statement}")
         source = f"{rule.source.title} ({rule.source.confidence})  {rule.source.url}"
-        yield _in(Text(source, style="dim"), 2)
+        yield _indented(Text(source, style="dim"), 2)
         for column in results.endpoints:
             yield from _rule_report(column, rule)
 
@@ -313,9 +312,9 @@ def _rule_report(column: EndpointResult, rule: ConformanceRule) -> Iterator[Rend
     outcome = Text.assemble(f"{column.endpoint.name}: ", (verdict.outcome.value, _COLOURS[verdict.outcome]))
     if verdict.why:
         outcome.append(f": {verdict.why}")
-    yield _in(outcome, 2)
+    yield _indented(outcome, 2)
     for exchange in verdict.exchanges:
         style = "dim" if exchange.is_setup else ""
-        yield _in(Text(f"> {exchange.request}", style=style), 4)
-        yield _in(Text(f"< {exchange.reply}", style=style), 4)
+        yield _indented(Text(f"> {exchange.request}", style=style), 4)
+        yield _indented(Text(f"< {exchange.reply}", style=style), 4)
     yield Text()

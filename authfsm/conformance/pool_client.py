@@ -163,7 +163,7 @@ class PoolUser:
         """Return the last code that was sent to the user."""
         pool = self.client.pool
         if pool.inbox is None:
-            raise Skipped("the codes that the endpoint sends cannot be read")
+            raise Skipped("the codes that the endpoint sends cannot be read: see --codes")
         return pool.inbox(self.username, pool.api)
 
 

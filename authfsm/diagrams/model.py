@@ -59,7 +59,7 @@ class SettingsEffect(DescribedName):
 
     AVAILABLE = "available", "The settings allow it."
     FADED = "faded", "The settings rule it out, and the diagram shows it faded."
-    RULED_OUT = "ruled out", "The settings rule it out."
+    RULED_OUT = "ruled out", "The settings rule it out, and the diagram omits it."
     LAMBDA_ONLY = "lambda only", "The settings allow it only if a Lambda function names the challenge."
     ADDED = "added", "The second of two pools allows it, and the first does not."
     REMOVED = "removed", "The first of two pools allows it, and the second does not."
@@ -67,7 +67,7 @@ class SettingsEffect(DescribedName):
 
 @frozen(cache_hash=True)
 class Availability:
-    """The effect of settings on a node or an edge; `reason` is the setting that rules it out, or that ruled it out before."""
+    """The effect of settings on a node or an edge; `reason` is the setting that rules it out (for ADDED: in the first pool)."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
@@ -107,8 +107,8 @@ class Edge:
     """An edge of a diagram, from `source` to `dest`; `kind` is its meaning.
 
     `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are inferred
-    or contradicted, and `ruled_out` those that settings rule out if they allow others; `availability` is the effect of
-    settings on the whole edge. `steps` are the recorded steps that followed the edge, and `counts` their numbers by response.
+    or contradicted, and `ruled_out` those that settings rule out where they allow the others; `availability` is the effect
+    of settings on the whole edge. `steps` are the recorded steps that followed the edge, and `counts` their numbers by response.
     """
 
     source: Vertex
@@ -151,7 +151,7 @@ class Edge:
 
 
 MANY_NODES: Final = 20
-"""A diagram with more nodes has larger text, and in the diagram of a flow the device challenges are in one row."""
+"""A diagram with more nodes has larger text (unless it is an overview), and that of a flow has one row of device challenges."""
 ANY_STATE: Final = "any state"
 
 
@@ -221,11 +221,11 @@ class DiagramModel:
             elif isinstance(edge.source, Node):
                 parts.setdefault((edge.source, None), []).append(edge)
         for (node, flow), edges in parts.items():
-            ends = {node, *(edge.dest for edge in edges)}
+            ends, sources = {node, *(edge.dest for edge in edges)}, {node.state.name, ANY_STATE}
             yield evolve(
                 self, nodes=tuple(each for each in self.nodes if each in ends), edges=tuple(edges), omitted=(),
                 flow=flow or self.flow, focus=frozenset({node}), own_states=(),
-                own_transitions=tuple(each for each in self.own_transitions if each.source == node.state.name),
+                own_transitions=tuple(evolve(e, source=node.name) for e in self.own_transitions if e.source in sources),
             )  # fmt: skip
 
     @property
@@ -280,7 +280,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes that are drawn side by side: members of a junction, and in a large flow the device challenges."""
+        """Yield nodes that are drawn side by side: a junction's members, or it and one member; in a large flow the device challenges."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:

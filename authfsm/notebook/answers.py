@@ -197,7 +197,9 @@ ACTIONS: Final[Mapping[str, Action]] = {
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
     "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
-    "passkey":             Action("Sign in with the passkey", r.UserAuth, lambda rec: rec.passkey,
+    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # which must satisfy the MFA of a user who has it
+                                  lambda rec: rec.passkey and not (
+                                      rec.user and rec.user.mfa_enabled and not rec.user.passkeys.satisfy_mfa),
                                   lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),
     "again":               Action("Sign in again", act=SignInRecording.begin),
 }

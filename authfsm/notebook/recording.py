@@ -62,7 +62,7 @@ class WireExchange:
 def masked(
     value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST
 ) -> Any:
-    """Return a request, a reply or the value of the member `name`, with `secrets` masked and long values shortened."""
+    """Return a request, a reply or the value of the member `name`; SECRET_MEMBERS and `secrets` are masked, long values shortened."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -126,6 +126,7 @@ class RecordedStep:
     number: int
     before: Snapshot  # the sign-in before the step
     password: Secret[str] | None  # the password before the step
+    passkey: VirtualPasskey | None = field(repr=False)  # the software passkey before the step
     pool: LocalPool | None  # a fork of the local pool before the step
     exchanges: tuple[WireExchange, ...] = ()
     error: AuthfsmError | None = None
@@ -134,7 +135,7 @@ class RecordedStep:
 
 @define(eq=False)
 class SignInRecording(WrapsSecrets):
-    """Records the sign-ins of one user step by step; the arguments are those of `Stepper`."""
+    """Records the sign-ins of one user step by step; the arguments are those of `Stepper`, without `settings`."""
 
     _source: LocalPool | Cognito
     username: str
@@ -182,7 +183,7 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def pending(self) -> Response | None:
-        """The response that `step` sends: automatic, or passed to `offer`; None if user input is required."""
+        """The response that `step` sends: automatic, or passed to `offer`; None if user input is required or the sign-in has ended."""
         if self._pending is None and not self.flow.done:
             has_begun = self.flow.history
             self._pending = self.flow.next_response() if has_begun else self._first_response(self.flow)
@@ -252,6 +253,7 @@ class SignInRecording(WrapsSecrets):
             options = account.start_web_authn_registration(access_token)
             passkey = VirtualPasskey(options["rp"]["id"])
             account.complete_web_authn_registration(access_token, json.dumps(passkey.create(options)))
+            self.passkey = passkey  # it is registered, even if the next request is refused
             if self.user is not None and self.user.mfa_enabled:
                 members = {"AccessToken": access_token, "WebAuthnMfaSettings": {"Enabled": True}}
                 request = Request("SetUserMFAPreference", members)
@@ -259,7 +261,6 @@ class SignInRecording(WrapsSecrets):
                 reply = read_account_or_token_reply(raw, request.operation)
                 if isinstance(reply, Refusal):  # a passkey does not satisfy MFA in this pool
                     raise refused(reply, state=self.flow.state)
-            self.passkey = passkey
 
     def _send(self, response: Response, secrets: set[str]) -> None:
         secrets |= secrets_of(self.flow.signin.send(response).parameters)
@@ -277,7 +278,7 @@ class SignInRecording(WrapsSecrets):
         """
         fork = None if self.pool is None else self.pool.fork()
         number = self.steps[-1].number + 1 if self.steps else 1
-        step = RecordedStep(number, _snapshot(self.flow), self.password, fork)
+        step = RecordedStep(number, _snapshot(self.flow), self.password, self.passkey, fork)
         self._pending, refusal = None, None
         secrets: set[str] = set()
         with record_exchanges(self.cognito.client, secrets) as exchanges:
@@ -316,7 +317,7 @@ class SignInRecording(WrapsSecrets):
             raise InvalidOperation(reason, state=self.flow.state)
         step = self.steps.pop()
         assert step.pool is not None  # noqa: S101 - `why_back_impossible` has checked
-        self.pool, self.password, self._pending = step.pool, step.password, None
+        self.pool, self.password, self.passkey, self._pending = step.pool, step.password, step.passkey, None
         self.cognito = self.pool.cognito()
         self.flow = self.cognito.start(walk=False)
         self.flow._restore(step.before)  # noqa: SLF001 - same package

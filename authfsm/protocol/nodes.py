@@ -119,10 +119,10 @@ def target_roles(
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
-    """Return the roles that EMAIL_OTP can have as the reply to a response: by the groups in its row, and by its AuthFlow."""
-    if not dests >= t.FIRST_FACTOR - t.OTHER:
+    """Return the roles that EMAIL_OTP can have as the reply to a response: by the other factors in its row, and by its AuthFlow."""
+    if not dests & (t.FIRST_FACTOR - t.OTHER - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)
-    if not dests >= t.SECOND_FACTOR - {State.MFA_SETUP}:
+    if not dests & (t.SECOND_FACTOR - {State.MFA_SETUP, State.EMAIL_OTP}):
         return (t.Role.FIRST_FACTOR,)
     is_custom_auth = source is State.CUSTOM_CHALLENGE
     if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:

@@ -50,8 +50,8 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# Whether a row has all of FIRST_FACTOR or of SECOND_FACTOR also decides which factor EMAIL_OTP is in that row
-# (protocol/nodes.py). Before you remove a member from such a row, read that module.
+# Whether a row has members of FIRST_FACTOR or of SECOND_FACTOR beside EMAIL_OTP also decides which factor EMAIL_OTP is
+# in that row (protocol/nodes.py). Before you remove the last one from a row, read that module.
 
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:             Final = frozenset({S.OTHER_CHALLENGE})

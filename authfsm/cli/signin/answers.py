@@ -42,7 +42,7 @@ class StartAgain(Exception):
 
 @define
 class AnswerPrompter:
-    """Asks the user for answers; `issuer` is the pool's name in an authenticator app, and `password` answers one prompt."""
+    """Asks the user for answers; `issuer` names the pool in an authenticator app, `password` answers the next prompt for a secret."""
 
     _screen: Screen
     _user: UserInput
@@ -70,7 +70,7 @@ class AnswerPrompter:
         return self._fill_in(flow, first, {})
 
     def choose_other_factor(self, flow: Flow) -> Response:
-        """Return a response that chooses another first factor."""
+        """Let the user choose another first factor, and return the response for it."""
         return self._choose(flow, self._prompts(flow)[1:])
 
     def secret(self, question: str) -> Secret[str]:
@@ -103,7 +103,7 @@ class AnswerPrompter:
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if prompt.factor is not None:  # replaces the choice of the same name, which has no field
+            if prompt.factor is not None:  # replaces the choice of the same name, without the password
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
@@ -166,7 +166,8 @@ class AnswerPrompter:
         ways: dict[str, tuple[str, Exception | None]] = {"here": ("Type the code", None)}
         if r.Select in flow.accepts:
             ways[State.SELECT_CHALLENGE.value] = "Sign in with another factor", OtherFactor()
-        ways["again"] = "Start again, to get a new code", StartAgain()
+        is_sent = flow.state not in {State.SOFTWARE_TOKEN_MFA, State.MFA_SETUP}
+        ways["again"] = f"Start again{', to get a new code' if is_sent else ''}", StartAgain()
         ways["leave"] = "Cancel the sign-in", cancelled
         choices = [(label, name) for name, (label, _) in ways.items()]
         return ways[choose(self._user, self._screen, "What now", choices)][1]
@@ -204,12 +205,12 @@ class AnswerPrompter:
         screen.note(
             "Keep the following secret: anyone who sees it can generate your codes. Clear this screen afterwards."
         )
-        screen.plain("Scan this with the authenticator app, or type it there:")
-        screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         picture = self._picture(enrolment)
+        with_picture = "Scan this with the authenticator app, or type it there:"
+        screen.plain(with_picture if picture else "Type this in the authenticator app:")
+        screen.facts({"key": " ".join(plain[at : at + 4] for at in range(0, len(plain), 4))})
         if picture:
-            # Printed last, right above the prompt: both together just fit into a terminal of 24 lines.
-            screen.print_picture(picture)
+            screen.print_picture(picture)  # last, right above the prompt: it may fill a terminal of 24 lines
         else:
             screen.facts({"address": enrolment.uri.reveal()})
 

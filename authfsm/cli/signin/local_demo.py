@@ -1,4 +1,4 @@
-"""The pools of `authfsm signin --local`: for each challenge, a local pool with a user who gets it.
+"""The pools of `authfsm signin --local`: examples of most challenges, and of sign-ins that are refused.
 
 The messages that the pool would send, and the codes that the user's authenticator app would show, are printed.
 """
@@ -66,7 +66,7 @@ def _other() -> LocalPool:
     return _with_user(LocalPool(triggers=Triggers(define=define)))
 
 
-_REMEMBERED_IF_CONFIRMED: Final = DeviceConfiguration(
+_REMEMBERED_ON_PROMPT: Final = DeviceConfiguration(
     challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
 )
 
@@ -92,7 +92,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
                        flow="CUSTOM_AUTH", hints={"the answer": "age"}),
     "passkey": DemoPool("a passkey, which a terminal cannot use", _passkey, flow="USER_AUTH"),
     "device": DemoPool("this device is remembered, and replaces the code",
-                       lambda: _with_user(_mfa("SMS_MFA", device=_REMEMBERED_IF_CONFIRMED), phone_number=PHONE), twice=True),
+                       lambda: _with_user(_mfa("SMS_MFA", device=_REMEMBERED_ON_PROMPT), phone_number=PHONE), twice=True),
     "password": DemoPool("nothing but a password", lambda: _with_user(LocalPool())),
     "reset": DemoPool("an administrator reset the password", lambda: _with_user(LocalPool(), status="RESET_REQUIRED")),
     "unconfirmed": DemoPool("the user was never confirmed", lambda: _with_user(LocalPool(), status="UNCONFIRMED")),

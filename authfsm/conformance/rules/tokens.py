@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from joserfc import jwt
+from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
@@ -70,7 +70,7 @@ def _expect_claims(claims: Mapping[str, Any], names: str, **values: str) -> None
 
 
 def _expect_token(context: RuleContext, token: str, use: str, client_claim: str, names: str) -> None:
-    """Check that a token has the claims in `names`, its use and app client, and a valid issuer and times."""
+    """Check a token's claims: those in `names`, its use, its app client, the end of its issuer, and its times."""
     client, tokens = _tokens(context)
     claims = claims_of(client, tokens, token)
     values = {"token_use": use, client_claim: client.app_client.client_id}
@@ -78,7 +78,9 @@ def _expect_token(context: RuleContext, token: str, use: str, client_claim: str,
     _expect_claims(claims, names, **values)
     is_of_pool = str(claims["iss"]).endswith(f"/{client.pool.pool_id}")
     fail_if(not is_of_pool, "iss does not end with the pool's id")
-    fail_if(not claims["iat"] < claims["exp"], "exp is not later than iat")
+    for name in ("auth_time", "iat", "exp"):
+        fail_if(type(claims[name]) not in {int, float}, f"{name} is not a number")
+    fail_if(not max(claims["iat"], time.time()) < claims["exp"], "exp is not later than iat and the present")
 
 
 @rule("token.signed", _JWT_PAGE, CRITICAL)
@@ -114,9 +116,9 @@ def _id_token_attributes(context: RuleContext) -> None:
 
 @rule("token.result-members", RuleSource.reference("AuthenticationResultType"), MINOR)
 def _result(context: RuleContext) -> None:
-    """AuthenticationResult has ExpiresIn in seconds, and the TokenType Bearer."""
+    """AuthenticationResult has a whole number as ExpiresIn, and the TokenType Bearer."""
     tokens = context.user().sign_in().expect_tokens().tokens
-    fail_if(not isinstance(tokens.get("ExpiresIn"), int), "ExpiresIn is missing")
+    fail_if(type(tokens.get("ExpiresIn")) is not int, "ExpiresIn is not a whole number")
     fail_if(tokens.get("TokenType") != "Bearer", "TokenType is not Bearer")
 
 
@@ -139,7 +141,8 @@ def _forge_token(context: RuleContext) -> ApiReply:
         claims = claims_of(client, tokens, "AccessToken")
     except RuleFailed as failed:
         raise Skipped(failed.why) from None
-    forged = jwt.encode({"alg": "RS256", "kid": "forged"}, claims, RSAKey.generate_key(2048))
+    header = jws.extract_compact(tokens["AccessToken"].encode()).headers()  # with the endpoint's own `kid`
+    forged = jwt.encode(header, claims, RSAKey.generate_key(2048))
     return client.api.call("GetUser", AccessToken=forged)
 
 
@@ -147,22 +150,24 @@ rule.refused("token.forged", RuleSource.reference("GetUser"), CRITICAL, "a forge
     "GetUser refuses an access token that was signed with another key.", _forge_token)  # fmt: skip
 
 
-def _expect_both_tokens(reply: ApiReply) -> Mapping[str, Any]:
-    tokens = reply.expect_success().tokens
-    fail_if(not tokens.get("AccessToken") or not tokens.get("IdToken"), "AccessToken or IdToken is missing")
+def _refreshed(context: RuleContext, refresh: Callable[..., ApiReply]) -> Mapping[str, Any]:
+    """Return the AuthenticationResult of a refresh, which must have a new access token and a new ID token."""
+    client, old = _tokens(context)
+    tokens = refresh(client, old).expect_success().tokens
+    for name in ("AccessToken", "IdToken"):
+        fail_if(not tokens.get(name) or tokens[name] == old.get(name), f"no new {name} came")
     return tokens
 
 
-def _expect_no_rotation(reply: ApiReply) -> None:
-    new = _expect_both_tokens(reply).get("RefreshToken")
-    fail_if(new, "a new RefreshToken came, although rotation is not enabled")
+def _expect_no_rotation(tokens: Mapping[str, Any]) -> None:
+    fail_if(tokens.get("RefreshToken"), "a new RefreshToken came, although rotation is not enabled")
 
 
 rule.add("refresh.REFRESH_TOKEN_AUTH", _REFRESH_PAGE, MAJOR,
     "REFRESH_TOKEN_AUTH returns a new access token and a new ID token, but no new refresh token.",
-    lambda c: _expect_no_rotation(_refresh(*_tokens(c))))  # fmt: skip
+    lambda c: _expect_no_rotation(_refreshed(c, _refresh)))  # fmt: skip
 rule.add("refresh.REFRESH_TOKEN", INITIATE, MAJOR, "REFRESH_TOKEN is another name for REFRESH_TOKEN_AUTH.",
-    lambda c: _expect_no_rotation(_refresh(*_tokens(c), "REFRESH_TOKEN")))  # fmt: skip
+    lambda c: _expect_no_rotation(_refreshed(c, lambda client, old: _refresh(client, old, "REFRESH_TOKEN"))))  # fmt: skip
 
 
 @rule("refresh.after-a-challenge", _REFRESH_PAGE)
@@ -187,7 +192,7 @@ rule.refused("refresh.binds-client", RuleSource.rfc(6749, "10.4"), CRITICAL, "a 
     lambda c: _refresh(c.client(client=pools.OTHER_CLIENT), _tokens(c)[1]))  # fmt: skip
 rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFromRefreshToken"), MAJOR,
     "GetTokensFromRefreshToken returns a new access token and a new ID token.",
-    lambda c: _expect_both_tokens(_refresh_by_operation(*_tokens(c))))  # fmt: skip
+    lambda c: _refreshed(c, _refresh_by_operation))  # fmt: skip
 
 
 @rule("refresh.rotation", _REFRESH_PAGE)

@@ -1,8 +1,8 @@
 """Reads and writes Cognito's descriptions of a pool: UserPool, UserPoolClient, GetUserPoolMfaConfig.
 
 UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
-operations for app clients. Members without a setting here are kept and returned unchanged; `unsupported_settings`
-lists them with reasons.
+operations for app clients. Top-level members without a setting here are kept and returned unchanged;
+`unsupported_settings` lists all members without one, with reasons.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _VALIDITY_FIELDS: Final = {
 
 
 def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
-    """Return the fields of `PoolConfiguration` that descriptions set."""
+    """Return the fields of `PoolConfiguration` for descriptions; an absent member has the value that its absence means."""
     pool, mfa = descriptions.user_pool, descriptions.mfa_config
     admin = pool.get("AdminCreateUserConfig", {})
     updates = pool.get("UserAttributeUpdateSettings", {})
@@ -134,7 +134,7 @@ def _read_attribute(attribute: Structure) -> SchemaAttribute:
 
 
 def client_settings(client: Structure) -> dict[str, Any]:
-    """Return the fields of `AppClient` that a UserPoolClient (without null members) sets."""
+    """Return the fields of `AppClient` for a UserPoolClient without null members, as `pool_settings` does for a pool."""
     rotation = client.get("RefreshTokenRotation", {})
     grace = rotation.get("RetryGracePeriodSeconds", 0)
     enabled = rotation.get("Feature") == "ENABLED"
@@ -289,7 +289,7 @@ def _write_validities(client: c.AppClient, description: Mapping[str, Any]) -> di
     members: dict[str, Any] = {"TokenValidityUnits": {}}
     for name, (member, default_unit, _) in TOKEN_VALIDITIES.items():
         seconds = getattr(client, _VALIDITY_FIELDS[name])
-        if name in description and token_validity(description, name).total_seconds() == seconds:
+        if description.get(name) and token_validity(description, name).total_seconds() == seconds:
             number = description[name]
             unit = description.get("TokenValidityUnits", {}).get(member, default_unit)
         else:

@@ -202,7 +202,7 @@ class Triggers:
             response.answerCorrect.
         pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
         post_confirmation: PostConfirmation.
-        pre_authentication: PreAuthentication; raises to refuse a sign-in with a password.
+        pre_authentication: PreAuthentication; raises to refuse a sign-in.
         post_authentication: PostAuthentication.
         pre_token_generation: PreTokenGeneration; sets response.claimsOverrideDetails, or in versions 2 and
             3 response.claimsAndScopeOverrideDetails.

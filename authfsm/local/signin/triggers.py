@@ -4,9 +4,9 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception, the request is refused with UserLambdaValidationException; if it returns anything
-but the event with a valid response, with InvalidLambdaResponseException. The functions of CUSTOM_AUTH get the
-ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (AWS API reference).
+If a function raises an exception or returns no JSON, the request is refused with UserLambdaValidationException; without
+a valid `response`, with InvalidLambdaResponseException (UserMigration: UserNotFoundException; custom senders need none).
+The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (API reference).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ REFRESH_SOURCE: Final = "TokenGeneration_RefreshTokens"
 
 @frozen
 class Subject:
-    """An event's user and ClientMetadata, and the app client of the request; None if an administrator made it."""
+    """The user and ClientMetadata of an event; `client` is None if the request names no app client."""
 
     user_name: str
     client: AppClient | None
@@ -134,7 +134,7 @@ def post_confirmation(
 
 
 def pre_authentication(pool: Core, attempt: Attempt, metadata: Metadata) -> None:
-    """Call PreAuthentication before a password is checked; CUSTOM_AUTH without SRP_A does not (amplify-js #5318)."""
+    """Call PreAuthentication when a sign-in begins, except for CUSTOM_AUTH without SRP_A (amplify-js #5318)."""
     user, client = attempt.user, attempt.client
     if user is not None or client.hides_user_existence:
         # ClientMetadata arrives as validationData (AWS API reference).
@@ -180,6 +180,8 @@ def pre_token_generation(
         return NO_OVERRIDES
     details = response.nested(key)
     overrides = details.nested("groupOverrideDetails")
+    # "If you provide an empty or null object in the response, then Amazon Cognito suppresses the groups." (developer guide)
+    no_groups = "groupOverrideDetails" in details.members and not overrides.members
     if version == "V1_0":
         # In a V1_0 response all claims are strings: an array is "Unrecognizable lambda output" (reports of users).
         add = details.text_map("claimsToAddOrOverride")
@@ -188,13 +190,9 @@ def pre_token_generation(
     else:
         id_token = _token_changes(details.nested("idTokenGeneration"))
         access_token = _token_changes(details.nested("accessTokenGeneration"))
-    return ClaimOverrides(
-        id_token,
-        access_token,
-        overrides.texts("groupsToOverride"),
-        overrides.texts("iamRolesToOverride"),
-        overrides.text("preferredRole"),
-    )
+    groups_after = () if no_groups else overrides.texts("groupsToOverride")
+    roles_after = overrides.texts("iamRolesToOverride")
+    return ClaimOverrides(id_token, access_token, groups_after, roles_after, overrides.text("preferredRole"))
 
 
 def _token_changes(changes: TriggerResponse) -> TokenChanges:
@@ -240,8 +238,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.members.get("challengeName")
     if not isinstance(challenge, str) or not challenge:
         raise response.invalid("no challengeName")
-    # As the first challenge, or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
-    # After a password or a second factor, no source shows another name than CUSTOM_CHALLENGE.
+    # As the first challenge (or after SRP_A) or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
+    # After a password or a second factor, no source shows another name (custom_auth_may_name_mfa allows some).
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
     if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:
@@ -277,7 +275,7 @@ def verify_answer(
 
 
 def passed_challenge(challenge: str) -> dict[str, Any]:
-    """Return the entry in event.request.session of a passed SRP_A, PASSWORD_VERIFIER, device or second factor."""
+    """Return the entry in event.request.session of a passed challenge other than CUSTOM_CHALLENGE."""
     return {"challengeName": str(challenge), "challengeResult": True, "challengeMetadata": None}
 
 

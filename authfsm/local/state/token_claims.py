@@ -13,6 +13,7 @@ from typing import Any, Final
 from attrs import define, field, frozen
 
 from authfsm.local.config.pool_configuration import AppClient, PoolConfiguration
+from authfsm.local.config.schema import VERIFIED_FLAGS
 from authfsm.local.state.records import Record
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
@@ -30,7 +31,7 @@ AMR_METHODS: Final = {
     State.SOFTWARE_TOKEN_MFA: "otp",
     State.MFA_SETUP: "otp",  # MFA_SETUP is answered after VerifySoftwareToken has accepted a TOTP.
 }
-"""The method in `amr` of each challenge; for a passkey see `Passkey.method`."""
+"""The method in `amr` of the challenges that prove one; a passkey's is `Passkey.method`."""
 
 ACR_COMBINATIONS: Final = (
     # (a level, the methods that satisfy it together); "passkey" stands for swk or hwk
@@ -73,10 +74,10 @@ class TokenSession:
 
 @define(eq=False)
 class TokenFamily:
-    """All tokens of one sign-in, refreshed ones included; they share the claim `origin_jti`.
+    """All tokens of one sign-in, refreshed ones included; with EnableTokenRevocation they share the claim `origin_jti`.
 
     The newest refresh token is the last; `replaced_at` has the times when older ones were replaced. `sign_outs` is
-    the user's count of GlobalSignOut at the sign-in.
+    how often all tokens of the user had been revoked before the sign-in.
     """
 
     user: User
@@ -95,7 +96,7 @@ class TokenFamily:
 
     @property
     def is_active(self) -> bool:
-        """Whether neither RevokeToken nor GlobalSignOut has revoked the tokens."""
+        """Whether the tokens have not been revoked."""
         return not self.revoked and self.sign_outs == self.user.sign_outs
 
 
@@ -135,7 +136,7 @@ def compose_claims(
         access["device_key"] = family.device_key
     identity = {
         **{
-            name: value == "true" if name.endswith("_verified") else value
+            name: value == "true" if name in VERIFIED_FLAGS else value
             for name, value in user.attributes.items()
             if configuration.attributes.may_read(name, client.read_attributes)
         },
@@ -162,17 +163,15 @@ def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
     return {**claims, "cognito:preferred_role": preferred[0]} if len(preferred) == 1 else claims
 
 
-# "Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger". Inferred: a change to
-# one of them is ignored, and is not an error.
+# Excluded claims ("Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger"). Inferred:
+# a change to one of them is ignored, and is not an error.
 _EXCLUDED: Final = frozenset(
     {
         "acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "identities", "iss", "jti", "nbf",
         "nonce", "origin_jti", "sub", "token_use",
     }
 )  # fmt: skip
-_EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {
-    "client_id", "device_key", "event_id", "scope", "username", "version",
-}  # fmt: skip
+_EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {"client_id", "device_key", "event_id", "scope", "username", "version"}  # fmt: skip
 
 
 @frozen
@@ -190,8 +189,9 @@ class TokenChanges:
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(("cognito:", "dev:"))
 
-        rest = {n: v for n, v in claims.items() if n not in self.suppress or not changeable(n)}
-        return {**rest, **{name: value for name, value in self.add.items() if changeable(name)}}
+        # "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim." (developer guide)
+        changed = {**claims, **{name: value for name, value in self.add.items() if changeable(name)}}
+        return {n: v for n, v in changed.items() if n not in self.suppress or not changeable(n)}
 
 
 @frozen
