@@ -3,8 +3,8 @@
 There is no clock and no randomness: entropy and times are arguments. Standard SRP-6a (A, B) comes from the
 `srp` package, by its public interface; Cognito's own part (padding, u, x, S, the key, the signature) is
 here. Powers take constant time, and other threads run meanwhile. N, g, k, a, A, b, B, u, x, v, S are named
-as in RFC 5054, and are integers; strings are hashed in UTF-8. "The clients", from which Cognito's own part is
-known, are pycognito and amazon-cognito-identity-js.
+as in RFC 5054, and are integers; strings are hashed in UTF-8, so a lone surrogate raises `SrpRefused`. "The
+clients", from which Cognito's own part is known, are pycognito and amazon-cognito-identity-js.
 
 Cognito's protocol does not prove the server to the client. In SRP-6a the server answers the client's proof
 M1 with M2, which needs the verifier (RFC 2945, section 3); Cognito sends no M2. Only TLS assures that the
@@ -137,7 +137,7 @@ def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -
     """Return x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)).
     For a user's password, realm and name are the pool's name (`pool_name`) and USER_ID_FOR_SRP; for a
     device's (AWS, "Working with user devices"), DeviceGroupKey and DEVICE_KEY. The salt is an integer:
-    zeros in front of SALT do not count. Raises `SrpRefused` if a string has a lone surrogate.
+    zeros in front of SALT do not count.
     """
     password = secret(password)
     user = _utf8(realm, "realm") + _utf8(name, "name") + b":"
@@ -152,7 +152,7 @@ def verifier(x: int | Secret[int]) -> int:
 
 def scrambler(A: int, B: int) -> int:
     """Return u = SHA256(padded(A) | padded(B)).
-    Raises `SrpRefused` if A or B is 0 mod N or has more than 3,072 bits, or if u is 0.
+    Raises `SrpRefused` if A or B is 0 mod N, negative or longer than 3,072 bits, or if u is 0.
     """
     # RFC 5054, 2.5.3 and 2.5.4: both sides "MUST abort" on such an A or B.
     u = H(padded(_public(A, "A")), padded(_public(B, "B")))
@@ -193,21 +193,13 @@ def sign(key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes,
 
 
 def claim_signature(
-    ephemeral: Ephemeral,
-    *,
-    realm: str,
-    name: str,
-    password: str | Secret[str],
-    salt: int,
-    B: int,
-    secret_block: str,
-    timestamp: str,
-) -> str:
+    ephemeral: Ephemeral, *, realm: str, name: str, password: str | Secret[str],
+    salt: int, B: int, secret_block: str, timestamp: str,
+) -> str:  # fmt: skip
     """Return PASSWORD_CLAIM_SIGNATURE in base64, the client's proof of the password.
     The reply will not prove the server to the client. `ephemeral` is the pair whose A was sent; realm, name,
     password and salt as in `private_key`; B is the integer of SRP_B; SECRET_BLOCK in base64, as it came;
-    TIMESTAMP as `timestamp` returns it. Raises `SrpRefused` as `scrambler` and `private_key`, or if the
-    block is not base64.
+    TIMESTAMP as `timestamp` returns it. Raises `SrpRefused` as `scrambler`, or if the block is not base64.
     """
     password = secret(password)
     block = _from_base64(secret_block, "SECRET_BLOCK")
@@ -225,7 +217,7 @@ class ServerEphemeral:
 
 def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
     """Return the service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
-    `entropy` is b, as in `ephemeral`. Raises `SrpRefused` also if A or v is 0 mod N or too long.
+    `entropy` is b, as in `ephemeral`. Raises `SrpRefused` also if A or v is 0 mod N, negative or too long.
     """
     b = _exponent(entropy, "b")
     # B does not need A, but srp never frees a Verifier that was made without one.
@@ -262,7 +254,7 @@ def device_verifier(
     group_key: str, device_key: str, password: str | Secret[str], salt: bytes
 ) -> DeviceVerifier:
     """Return what ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password and a salt.
-    The clients use 40 random bytes in base64 as the password. Raises `SrpRefused` if the salt has not 16.
+    The clients use 40 random bytes in base64 as the password. Raises `SrpRefused` if the salt is not of 16 bytes.
     """
     password = secret(password)
     if len(salt) != 16:  # noqa: PLR2004 - AWS, "Working with user devices": 16 random bytes
@@ -298,7 +290,7 @@ class TimestampFormat(ValueError):
 
 
 def timestamp(moment: datetime) -> str:
-    """Return TIMESTAMP for an aware datetime: `EEE MMM d HH:mm:ss UTC yyyy`, in English."""
+    """Return TIMESTAMP for an aware datetime: `EEE MMM d HH:mm:ss UTC yyyy`, in English; ValueError for a naive one."""
     if moment.utcoffset() is None:
         raise ValueError("TIMESTAMP needs a datetime with a time zone")
     # datetime.ctime() is English in every locale. It pads the day with a space, which Cognito refuses.

@@ -30,10 +30,14 @@ from authfsm import (
     State,
     UserError,
 )
+from authfsm.base.secret import MASK
+from authfsm.core.account import account_value, read_account_reply, write_account_request
 from authfsm.drivers.account import AsyncCognitoAccount, CognitoAccount
 from authfsm.local import LocalPool, RefreshTokenRotation, Triggers
+from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, member_of
 from authfsm.protocol.error_policy import ACCOUNT_ERROR_POLICY, ERROR_POLICY, Fault
+from authfsm.protocol.replies import Refusal
 
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 PASSWORD, NEW = "Correct-h0rse", "New-Passw0rd!"
@@ -357,7 +361,9 @@ def test_bad_input_is_not_sent(
 @pytest.mark.parametrize(
     "reply",
     [None, [], {}, {"UserSub": 5}, {"UserSub": "s", "CodeDeliveryDetails": 5}, {"Username": "x", "UserAttributes": [5]},
-     {"Username": "x", "UserMFASettingList": 5}, {"CodeDeliveryDetailsList": 5}, {"CodeDeliveryDetails": {"Destination": 5}}],
+     {"Username": "x", "UserMFASettingList": 5}, {"CodeDeliveryDetailsList": 5}, {"CodeDeliveryDetails": {"Destination": 5}},
+     {"UserSub": "s", "Session": 5}, {"Username": "x", "PreferredMfaSetting": 5},
+     {"Credentials": 5, "CredentialCreationOptions": 5}],
     ids=str,
 )  # fmt: skip
 def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
@@ -379,3 +385,43 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
         except MalformedReply:
             continue
         assert isinstance(reply, dict), name
+
+
+@pytest.mark.parametrize(
+    ("request_type", "members"),
+    [
+        (a.SignUp, {"UserSub": "s", "Session": 5}),
+        (a.ConfirmSignUp, {"Session": 5}),
+        (a.GetUser, {"Username": "x", "PreferredMfaSetting": 5}),
+        (a.ListWebAuthnCredentials, {"Credentials": 5}),
+        (a.StartWebAuthnRegistration, {"CredentialCreationOptions": 5}),
+    ],
+)  # fmt: skip
+def test_a_member_of_the_wrong_type_is_no_value(
+    request_type: type[AccountRequest[Any]], members: Any
+) -> None:
+    """A member that the account's method would return, but of another type than the API's, raises MalformedReply."""
+    given = {"username": "ada", "code": "123456", "access_token": "t"}
+    request = request_type(
+        **{name: given[name] for name in inspect.signature(request_type).parameters if name in given}
+    )
+    sent = write_account_request(request, "client", None)
+
+    with pytest.raises(MalformedReply):
+        account_value(request, read_account_reply(sent, Secret(members)))  # type: ignore[arg-type] # no refusal
+
+
+def test_secrets_of_a_request_are_wrapped_and_masked() -> None:
+    """An attribute and a passkey's credential are wrapped in the request; a refusal's message masks the attribute."""
+    credential = write_account_request(
+        a.CompleteWebAuthnRegistration("t", '{"id": "planted"}'), "client", None
+    )
+    assert "planted" not in repr(credential)
+    assert credential.reveal()["Credential"] == {"id": "planted"}
+
+    sent = write_account_request(a.SignUp("ada", attributes={"phone_number": "+15551234567"}), "client", None)
+    reply = read_account_reply(
+        sent, Secret({"Error": {"Code": "InvalidParameterException", "Message": "no +15551234567"}})
+    )
+    assert isinstance(reply, Refusal)
+    assert reply.message == f"no {MASK}"

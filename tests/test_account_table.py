@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from itertools import product
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
 import pytest
 from transitions import MachineError
+from transitions.extensions import HierarchicalMachine
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import AccountOperation, RecoveryAction, UserStatus, build_account
+from authfsm.core.machine_triggers import UnsuitableModel
 from authfsm.protocol.account_table import (
     ACCOUNT_LIFE,
     ACCOUNT_TRANSITIONS,
@@ -142,6 +145,37 @@ def test_the_machine_can_be_async() -> None:
     asyncio.run(confirm())
 
     assert machine.state is U.CONFIRMED
+
+
+def test_the_machine_takes_states_and_triggers_of_the_application() -> None:
+    """An application's own states, triggers and callbacks work beside the table's, as in `build`."""
+    transition = {"trigger": "archive", "source": "CONFIRMED", "dest": "SHELVED"}
+    machine: Any = build_account(
+        states="SHELVED", transitions=[transition], initial=U.CONFIRMED, send_event=True
+    )
+    machine.add_transition("restore", "SHELVED", U.CONFIRMED)
+    machine.add_transition("sign_up", "SHELVED", U.UNCONFIRMED)
+
+    assert machine.may_archive()
+    assert machine.archive()
+    assert machine.state == "SHELVED"
+    assert machine.restore()
+    assert machine.archive()
+    assert machine.sign_up()
+    assert machine.state is U.UNCONFIRMED
+
+
+def test_a_model_that_is_added_later_is_checked() -> None:
+    """`add_model` refuses a model whose own attribute has a trigger's name, also after the machine was made."""
+    with pytest.raises(UnsuitableModel):
+        build_account(None).add_model(SimpleNamespace(sign_up=None))
+
+
+@pytest.mark.parametrize("options", [{"send_event": False}, {"machine_cls": HierarchicalMachine}], ids=str)
+def test_options_that_cannot_work_are_refused(options: dict[str, Any]) -> None:
+    """The same options are refused as by `build`."""
+    with pytest.raises(ValueError, match=r"send_event=True|HierarchicalMachine"):
+        build_account(**options)
 
 
 def test_requests_are_operations() -> None:

@@ -181,6 +181,13 @@ def test_an_svg_for_a_page() -> None:
             enrolment.svg(**wrong)
 
 
+@pytest.mark.parametrize("scale", [0, -1, float("nan"), "4"])
+def test_a_scale_that_is_no_positive_number(scale: Any) -> None:
+    """A scale that is not a number above 0 raises an error that names it; no picture of size NaN is drawn."""
+    with pytest.raises((ValueError, TypeError), match="scale must be"):
+        Enrolment(SECRET, "Example", "ada").svg(scale=scale)
+
+
 def test_only_named_methods_draw() -> None:
     """Neither repr, Jupyter nor pickle shows the secret or its code."""
     enrolment = Enrolment(SECRET, "Example", "ada")

@@ -120,10 +120,14 @@ def test_a_text_that_is_no_time_is_an_error(text: str) -> None:
         (json.dumps({**GOOD, "step": "1"}), "has an invalid step, role, error, action or time"),
         (json.dumps({**GOOD, "step": True}), "has an invalid step"),
         (json.dumps({**GOOD, "role": "third factor"}), "has an invalid step"),
-        (json.dumps({**GOOD, "action": "SHRUG"}), "has no member .action."),
+        (json.dumps({**GOOD, "action": "SHRUG", "error": "X"}), "has no member .action."),
+        (json.dumps({**GOOD, "action": ""}), "has an invalid step"),
+        (json.dumps({**GOOD, "action": 0, "error": "X"}), "has no member .action."),
+        (json.dumps({**GOOD, "action": "TRY_AGAIN"}), "error and action must be present together"),
+        (json.dumps({**GOOD, "error": "X"}), "error and action must be present together"),
         (json.dumps({**GOOD, "error": 7}), "has an invalid step"),
         (json.dumps({**GOOD, "at": "yesterday"}), "has an invalid step"),
-        (json.dumps({**GOOD, "to": "SMS_MFA"}), "is not on the protocol table"),
+        (json.dumps({**GOOD, "to": "SMS_MFA"}), "is not in the protocol's table"),
     ],
 )
 def test_an_invalid_history(line: str, why: str) -> None:
@@ -132,3 +136,31 @@ def test_an_invalid_history(line: str, why: str) -> None:
         history_from_json(line)
 
     assert refused.value.line == 1
+
+
+def test_a_step_starts_where_the_one_before_led() -> None:
+    """A step from another state than that of the step before is refused, because a step between them is missing."""
+    second = {"step": 2, "from": "SMS_MFA", "response": "code", "to": "AUTHENTICATED"}
+    text = f"{json.dumps(GOOD)}\n{json.dumps(second)}"
+
+    for read in (history_from_json, histories_from_json):
+        with pytest.raises(
+            BadHistory, match=r"line 2 .* from SMS_MFA, but the step before led to PASSWORD_VERIFIER"
+        ):
+            read(text)
+
+
+def test_a_recorded_sign_in_with_a_lost_reply(walked: tuple[Step, ...]) -> None:
+    """A recorder's line about a request without a reply is no step of the sign-in."""
+    lines = history_to_json(walked).splitlines()
+    lost = json.dumps({**json.loads(lines[3]), "to": "SMS_MFA", "action": "WAIT", "lost": "ConnectionLost"})
+
+    assert history_from_json("\n".join([*lines[:3], lost, lines[3]])) == walked
+
+
+def test_recorded_sign_ins_are_separated_by_their_ids(walked: tuple[Step, ...]) -> None:
+    """The lines of simultaneous sign-ins, which a recorder mixes, belong to the sign-ins that they name."""
+    steps = [json.loads(line) for line in history_to_json(walked).splitlines()]
+    text = "\n".join(json.dumps({**step, "sign_in": name}) for step in steps for name in ("a", "b"))
+
+    assert histories_from_json(text) == (walked, walked)

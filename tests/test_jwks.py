@@ -464,7 +464,8 @@ class TestWhatIsNotForHere:
             ({"token_use": 1}, "token_use is int, not text"),
             ({"exp": "soon"}, "exp is not a number of seconds"),
             ({"exp": True}, "exp is not a number of seconds"),
-            ({"exp": float("inf")}, "exp is not a number of seconds"),
+            *(({"exp": float(each)}, "exp is outside the years 1 to 9999") for each in ("inf", "nan")),
+            ({"exp": 10**400}, "exp is outside the years 1 to 9999"),
             ({"exp": 1e300}, "exp is outside the years 1 to 9999"),
             ({"nbf": []}, "nbf is not a number of seconds"),
             ({"username": ["ada"]}, "username is list, not text"),
@@ -482,6 +483,14 @@ class TestWhatIsNotForHere:
             verifier.verify(signed(signing_key, merged))
 
         assert caught.value.why == why
+
+    def test_a_claim_that_is_null_is_absent(self, verifier: Verifier, signing_key: RSAKey) -> None:
+        """An optional claim whose value is null counts as absent, whatever its type is."""
+        absent = ("cognito:groups", "amr", "scope", "acr", "auth_time", "nbf", "device_key")
+        claims = verifier.verify(signed(signing_key, {**ACCESS, **dict.fromkeys(absent)}))
+
+        assert (claims.groups, claims.amr, claims.scopes) == ((), (), ())
+        assert (claims.acr, claims.auth_time, claims.device_key) == (None, None, None)
 
     def test_claims_that_are_no_object(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """A payload that is signed and is not a JSON object is refused."""
@@ -841,6 +850,9 @@ class TestMaking:
             ({"pool_id": 5}, "a pool id looks like eu-west-1_AbCdEfGhI, not like 5"),
             ({"pool_id": None}, "a pool id looks like"),
             ({"leeway": -1}, "leeway must be at least 0"),
+            ({"leeway": float("inf")}, "leeway must be at most 86400 seconds, not inf"),
+            ({"leeway": 10_000_000}, "leeway must be at most 86400 seconds"),
+            ({"clock": datetime.now}, "clock needs an aware datetime"),
             ({"interval": -0.5}, "interval must be at least 0"),
             ({"max_age": float("nan")}, "max_age must be at least 0"),
             ({"issuer": "http://cognito.example.com"}, "https"),

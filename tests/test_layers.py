@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import authfsm
+from authfsm.protocol.states import State
 
 PACKAGE = Path(authfsm.__file__).parent
 
@@ -299,6 +300,15 @@ def test_the_public_names_can_be_imported() -> None:
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):
         _ = getattr(authfsm, "nothing")  # noqa: B009 - type checkers know that it is missing
+
+
+def test_dir_names_each_public_name_once() -> None:
+    """`dir(authfsm)` has each name once, also a name that was imported because it was used."""
+    assert authfsm.State is State
+    names = list(authfsm.__dir__())
+
+    assert len(names) == len(set(names))
+    assert set(authfsm.__all__) <= set(names)
 
 
 def layers() -> str:

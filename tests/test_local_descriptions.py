@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from typing import Any
 
 import pytest
@@ -485,6 +485,15 @@ def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
     assert LocalPool(key=signing_key).configuration.contradictions == Contradictions()
 
 
+class NoOffset(tzinfo):
+    """A time zone without an offset, with which a datetime is not aware."""
+
+    def utcoffset(self, _: datetime | None) -> None:
+        """Return no offset."""
+
+    dst = tzname = utcoffset
+
+
 @pytest.mark.parametrize(
     ("kind", "settings", "why"),
     [
@@ -506,6 +515,7 @@ def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
         (LocalPool, {"clock": datetime.now}, "clock needs an aware datetime"),
         (LocalCognito, {"clock": lambda: 5}, "clock needs an aware datetime"),
         (ManualClock, {"now": 5}, "ManualClock needs an aware datetime"),
+        (ManualClock, {"now": datetime(2026, 1, 1, tzinfo=NoOffset())}, "ManualClock needs an aware datetime"),
         (LocalPool, {"password_policy": {}}, "password_policy must be a PasswordPolicy, not of type dict"),
         (LocalPool, {"aliases": ["email"], "username_attributes": ["email"]}, "Only one of the aliasAttributes or"),
         (LocalPool, {"account_recovery": ["admin_only", "verified_email"]}, "cannot use admin_only setting with any"),

@@ -444,6 +444,17 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
     assert entered == ["START -> SMS_MFA"]
 
 
+def test_a_driver_that_returns_no_outcome() -> None:
+    """The error says that the driver returned the wrong value, and the machine does not move."""
+    machine: Any = build(driver=lambda *_, **__: None)  # type: ignore[arg-type] # that is the fault
+
+    with pytest.raises(
+        TypeError, match=r"the driver must return .*, not NoneType: user_password_auth\(\) moved nothing"
+    ):
+        machine.user_password_auth("ada", "password")
+    assert machine.state is State.START
+
+
 def test_an_async_machine_without_a_driver() -> None:
     """AsyncMachine works on the table as Machine does."""
 

@@ -6,6 +6,7 @@ import copy
 import logging
 import pickle
 import traceback
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -52,6 +53,15 @@ def test_a_secret_compares_with_its_like() -> None:
     assert Secret("1") != Secret(1)
     assert Secret("1") != Secret(b"1")
     assert len({Secret("a"), Secret("a"), secret(Secret("a"))}) == 1
+
+
+def test_any_value_can_be_wrapped_compared_and_revealed() -> None:
+    """A reply or another value can be compared as a secret, and `revealed` reaches into mappings of every kind."""
+    assert Secret({"a": 1}) == Secret({"a": 1}) != Secret({"a": 2})  # type: ignore[type-var]
+    assert Secret(1.5) == Secret(1.5)  # type: ignore[type-var]
+    assert revealed(MappingProxyType({"a": (Secret("b"), MappingProxyType({"c": Secret("d")}))})) == {
+        "a": ["b", {"c": "d"}]
+    }
 
 
 def test_a_secret_neither_changes_nor_travels() -> None:
@@ -159,6 +169,30 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "response", "sent"),
+    [
+        (State.AUTHENTICATED, r.GlobalSignOut(), ["AccessToken"]),
+        (State.AUTHENTICATED, r.RefreshTokenAuth(), ["AuthParameters", "REFRESH_TOKEN"]),
+        (State.NEW_PASSWORD_REQUIRED, r.NewPassword(PLANTED, {"name": "Ada-King"}), ["ChallengeResponses", "userAttributes.name"]),
+        (State.SMS_MFA, r.Code(DIGITS), ["ChallengeResponses", "SECRET_HASH"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_every_secret_of_the_request_is_masked(state: State, response: Any, sent: list[str]) -> None:
+    """A refusal's message masks each secret of the request, also those that the response itself does not have."""
+    signin = standing(state)
+    signin.client_secret = Secret("s3cret-of-the-client")
+    value: Any = signin.send(response).parameters
+    for name in sent:
+        value = value[name]
+
+    signin.receive({"Error": {"Code": "InvalidParameterException", "Message": f"bad {value.reveal()}"}})
+
+    assert signin.refusal is not None
+    assert signin.refusal.message == f"bad {MASK}"
+
+
+@pytest.mark.parametrize(
     ("secret", "message", "shown"),
     [
         ("e", "Invalid code e received.", f"Invalid code {MASK} received."),
@@ -171,6 +205,13 @@ def test_a_short_secret_is_masked_where_it_stands_alone(secret: str, message: st
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
     assert refusal.message == shown
+
+
+def test_a_secret_that_contains_another_is_masked_as_a_whole() -> None:
+    """No rest of a long secret is shown if a shorter one is a part of it."""
+    secrets = [Secret("abcd"), [{"Value": Secret("xx-abcd-yy")}]]
+
+    assert mask_secrets(wire_refusal("Other", "bad xx-abcd-yy"), secrets).message == f"bad {MASK}"
 
 
 def errors() -> list[AuthfsmError]:

@@ -13,7 +13,7 @@ from samples import PARAMETERS, RESPONSES, challenge
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
 from authfsm.core.wire_replies import WITHOUT_SESSION, read
-from authfsm.core.wire_requests import Sender, write
+from authfsm.core.wire_requests import RequestContext, write
 from authfsm.diagrams.sequence import SequenceWriter
 from authfsm.diagrams.sequence_formats import SequenceMessage
 from authfsm.protocol import responses as r
@@ -45,7 +45,7 @@ OPTIONAL: Final[Mapping[str, Any]] = {
 }
 
 
-class SituationSender(Sender):
+class SituationContext(RequestContext):
     """A sign-in in a certain situation."""
 
     def __init__(self, state: State, facts: set[str], *, admin: bool) -> None:
@@ -108,7 +108,7 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     for chosen in product([False, True], repeat=4):
         facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
         response_sent = response(state, kind, facts)
-        request = write(state, response_sent, SituationSender(state, facts, admin=admin))
+        request = write(state, response_sent, SituationContext(state, facts, admin=admin))
         expected = {
             (each.within, each.name) for each in shown.parameters if is_present(each, facts, response_sent)
         }
@@ -123,7 +123,7 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
                 request.parameters.get("ChallengeName"),
             }
     plain = names(
-        write(state, response(state, kind, set()), SituationSender(state, set(), admin=admin)).reveal()
+        write(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal()
     )
     always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}

@@ -727,9 +727,9 @@ def test_a_missing_value_is_named() -> None:
 
 def test_beside_samples_are_complete() -> None:
     """The samples have each operation whose reply is neither challenge nor tokens."""
-    from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - what the samples must match
+    from authfsm.core.wire_replies import _OPERATION_READERS  # noqa: PLC0415 - what the samples must match
 
-    assert set(BESIDE) == set(_OTHER_READERS)
+    assert set(BESIDE) == set(_OPERATION_READERS)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
@@ -857,3 +857,26 @@ def test_an_empty_client_secret_is_none() -> None:
     sent = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
 
     assert "SECRET_HASH" not in sent["AuthParameters"]
+
+
+@pytest.mark.parametrize(
+    ("state", "response"),
+    [
+        (State.ADMIN_NO_SRP_AUTH, r.Password("a password", direct=True)),
+        (State.PASSWORD, r.Password("a password", direct=True)),
+        (State.DEVICE_SRP_AUTH, r.SrpA("beef", direct=True)),
+        (State.PASSWORD_SRP, r.SrpA("beef", direct=True)),
+    ],
+)
+def test_direct_changes_only_a_choice(state: State, response: r.Response) -> None:
+    """Where no first factor can be chosen, a response with `direct` has the challenge's own name."""
+    assert standing(state).send(response).parameters["ChallengeName"] == str(state)
+
+
+def test_an_error_without_a_code_cannot_be_read() -> None:
+    """An error whose `__type` has nothing after its namespace raises MalformedReply."""
+    signin = standing(State.SMS_MFA)
+    signin.send(r.Code("123456"))
+
+    with pytest.raises(MalformedReply, match="the error has no code"):
+        signin.receive({"__type": "com.amazonaws.cognito#"})

@@ -38,7 +38,7 @@ def checked_clock(clock: Clock) -> Clock:
 
 
 def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = False) -> T:
-    """Return a duration; raise TypeError if it has another type, ValueError if it is not more than 0 (or 0, `or_zero`)."""
+    """Return a number or timedelta; raise TypeError if it is not a `kind`, ValueError if it is not above 0 (or 0, if `or_zero`)."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {value!r}")
     if not (value > type(value)() or (or_zero and not value)):
@@ -47,7 +47,7 @@ def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = Fa
 
 
 def _aware(name: str, now: Any) -> datetime:
-    if not isinstance(now, datetime) or now.tzinfo is None:
+    if not isinstance(now, datetime) or now.utcoffset() is None:
         raise ValueError(f"{name} needs an aware datetime (with a zone), such as datetime.now(timezone.utc)")
     return now
 
@@ -56,8 +56,8 @@ class ManualClock:
     """A clock that moves only by `advance`, so that a test of an expiry need not sleep.
 
     Args:
-        now: the first moment, an aware datetime. The default is the real present moment, so that libraries that read
-            the system's clock (to check the expiry of a token) agree with this clock.
+        now: the first moment, an aware datetime; by default the present one, so that libraries that read the system's
+            clock, to check the expiry of a token, agree with this clock until it is moved.
     """
 
     __slots__ = ("_now",)

@@ -34,10 +34,10 @@ class OutOfTime(TimeoutError):
 def call_within(
     seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None
 ) -> T:
-    """Call a blocking function with a time limit; return its result, or raise its exception.
+    """Call a blocking function with a time limit; return its result, or raise its exception, or OutOfTime.
 
-    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, the caller continues,
-    and calls `give_up` to end what the thread waits for, for example by closing its socket. The thread ends by itself
+    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, `give_up` is called, to
+    end what the thread waits for, for example by closing its socket, and OutOfTime is raised. The thread ends by itself
     later and does not keep the process alive.
     """
     done = threading.Event()
@@ -68,8 +68,8 @@ def call_within(
 class ForkSafeLock:
     """A reentrant lock that a fork waits for, so that the child gets the guarded data complete and unlocked.
 
-    If a thread holds the lock for more than a second during a fork, the child gets a new lock, and the guarded
-    data may be half changed.
+    A fork waits a second for all these locks together. For each that is then still held, the child gets a new lock,
+    and the guarded data may be half changed.
     """
 
     def __init__(self) -> None:

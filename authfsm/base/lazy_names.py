@@ -22,7 +22,7 @@ def lazy_names(
 
     Args:
         package: the package's name.
-        init: its `__file__`, which lies beside the stub.
+        init: its `__file__`; the stub is beside that file.
     """
     module_of = {
         name: module for module, name in _IMPORT.findall(Path(init).with_suffix(".pyi").read_text("utf-8"))
@@ -35,4 +35,4 @@ def lazy_names(
         setattr(sys.modules[package], name, value)
         return value
 
-    return get, lambda: [*vars(sys.modules[package]), *module_of], module_of
+    return get, lambda: sorted({*vars(sys.modules[package]), *module_of}), module_of

@@ -21,7 +21,7 @@ class Secret(Generic[T]):
     """A value that can be compared and revealed, but is never shown.
 
     Args:
-        value: the string, bytes or integer.
+        value: the string, bytes or integer; or another value that must not be shown, such as a reply.
     """
 
     __slots__ = ("_value",)
@@ -52,6 +52,8 @@ class Secret(Generic[T]):
         mine, theirs = self._value, other._value
         if type(mine) is not type(theirs):
             return False
+        if not isinstance(mine, (str, bytes, int)):
+            return bool(mine == theirs)
         # In constant time: the duration must not reveal how much of a secret was right.
         return hmac.compare_digest(_as_bytes(mine), _as_bytes(theirs))
 
@@ -103,7 +105,7 @@ def secret(value: Any) -> Any:
 
 
 def secret_values(value: Any) -> Any:
-    """Wrap every value of a mapping as a `Secret`; wrap anything else as `secret` does."""
+    """Return a mapping with each value wrapped as `secret` does; wrap anything else as `secret` does."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}
     return secret(value)
@@ -175,10 +177,10 @@ def _wrapper(fields: Any) -> _Wrapper:
 
 
 def revealed(value: Any) -> Any:
-    """Return a plain copy of nested mappings and lists with every `Secret` revealed, to be sent."""
+    """Return a copy of nested mappings (as dicts) and sequences (as lists) with every `Secret` revealed, to be sent."""
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: revealed(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [revealed(item) for item in value]

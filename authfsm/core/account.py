@@ -9,8 +9,8 @@ from typing import Any, Final, cast
 import attrs
 
 from authfsm import srp
-from authfsm.base.secret import Secret
-from authfsm.core.wire_replies import mask_secrets, read_account_or_token_reply, required_text
+from authfsm.base.secret import Secret, secret
+from authfsm.core.wire_replies import mask_secrets, optional_text, read_account_or_token_reply, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
@@ -26,7 +26,7 @@ Members = Mapping[str, Any]
 def write_account_request(
     request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None
 ) -> Request:
-    """Return the API request, with SecretHash if the app client has a secret."""
+    """Return the API request; if it names a user, with ClientId, and SecretHash if the app client has a secret."""
     operation = type(request).__name__
     parameters: dict[str, Any] = {}
     for name in attrs.fields_dict(type(request)):
@@ -36,7 +36,7 @@ def write_account_request(
         if name == "credential":
             if not is_json_object(value):
                 raise InvalidInput(type(request), name, "must be JSON")
-            value = json.loads(value.reveal())
+            value = Secret(json.loads(value.reveal()))
         elif isinstance(value, Mapping):
             value = dict(value)
             if name != "client_metadata":  # all other mappings have personal data
@@ -52,20 +52,21 @@ def write_account_request(
 
 
 def read_account_reply(sent: Request, raw: Secret[Any]) -> Acknowledgement | Refusal:
-    """Return the parsed reply to a request, with its Session wrapped; the message of a refusal shows no secret."""
+    """Return the parsed reply, its Session wrapped; in a refusal's message, the secrets of the request are masked."""
     reply = read_account_or_token_reply(raw, sent.operation)
     if isinstance(reply, Refusal):
         has_token = "AccessToken" in sent.parameters
         if rule := account_error_rule(reply.code, reply.message, has_token=has_token):
             reply = attrs.evolve(reply, action=rule.action, fault=rule.fault)
-        return mask_secrets(reply, sent.parameters.values())
-    if isinstance(session := reply.members.get("Session"), str):
-        reply = attrs.evolve(reply, members={**reply.members, "Session": Secret(session)})
+        return mask_secrets(reply, sent.parameters)
+    if "Session" in reply.members:
+        session = secret(optional_text(reply.members, "Session"))
+        reply = attrs.evolve(reply, members={**reply.members, "Session": session})
     return reply
 
 
 def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
-    """Return what the account's method returns for this reply, for example a UserProfile; None if it has no value."""
+    """Return the value of the reply, for example a UserProfile; None for an operation without one. Raises MalformedReply."""
     reader = _READERS.get(type(request))
     return cast("ReplyT", reader and reader(request, reply.members))
 
@@ -74,7 +75,7 @@ def _delivery(details: Any) -> a.CodeDelivery:
     if not isinstance(details, Mapping):
         raise MalformedReply("CodeDeliveryDetails is not a map")
     names = ("Destination", "DeliveryMedium", "AttributeName")
-    return a.CodeDelivery(*(required_text(details, each) if details.get(each) else None for each in names))
+    return a.CodeDelivery(*(optional_text(details, each) for each in names))
 
 
 def _sent_code(_: Any, members: Members) -> a.CodeDelivery:
@@ -88,33 +89,35 @@ def _new_account(request: a.SignUp, members: Members) -> a.NewAccount:
         user_sub=required_text(members, "UserSub"),
         confirmed=members.get("UserConfirmed") is True,
         delivery=_delivery(details) if details else None,
-        session=members.get("Session") or None,
+        session=members.get("Session"),
     )
 
 
 def _profile(_: Any, members: Members) -> a.UserProfile:
-    attributes, factors = members.get("UserAttributes", ()), members.get("UserMFASettingList", ())
-    if not isinstance(attributes, (list, tuple)) or not isinstance(factors, (list, tuple)):
-        raise MalformedReply("UserAttributes or UserMFASettingList is not a list")
+    attributes = _member(members, "UserAttributes", list)
     if not all(isinstance(each, Mapping) and "Name" in each for each in attributes):
         raise MalformedReply("UserAttributes has an item without a Name")
     return a.UserProfile(
         username=required_text(members, "Username"),
-        attributes={str(each["Name"]): str(each.get("Value", "")) for each in attributes},
-        mfa=tuple(map(str, factors)),
-        preferred_mfa=members.get("PreferredMfaSetting"),
+        attributes={str(each["Name"]): str(each.get("Value") or "") for each in attributes},
+        mfa=tuple(map(str, _member(members, "UserMFASettingList", list))),
+        preferred_mfa=optional_text(members, "PreferredMfaSetting"),
     )
 
 
 def _deliveries(_: Any, members: Members) -> tuple[a.CodeDelivery, ...]:
-    details = members.get("CodeDeliveryDetailsList") or ()
-    if not isinstance(details, (list, tuple)):
-        raise MalformedReply("CodeDeliveryDetailsList is not a list")
-    return tuple(map(_delivery, details))
+    return tuple(map(_delivery, _member(members, "CodeDeliveryDetailsList", list)))
 
 
 def _confirmed(request: Any, members: Members) -> a.Confirmed:
-    return a.Confirmed(request.username, members.get("Session") or None)
+    return a.Confirmed(request.username, members.get("Session"))
+
+
+def _member(members: Members, name: str, kind: type[list[Any] | dict[str, Any]]) -> Any:
+    value = kind() if members.get(name) is None else members[name]
+    if not isinstance(value, kind):
+        raise MalformedReply(f"{name} is {type(value).__name__}, not {kind.__name__}")
+    return value
 
 
 _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Members], Any]]] = {
@@ -126,7 +129,7 @@ _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Members], Any]
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
     a.GetUserAttributeVerificationCode: _sent_code,
-    a.ListWebAuthnCredentials: lambda _, members: members.get("Credentials", []),
-    a.StartWebAuthnRegistration: lambda _, members: members.get("CredentialCreationOptions", {}),
+    a.ListWebAuthnCredentials: lambda _, members: _member(members, "Credentials", list),
+    a.StartWebAuthnRegistration: lambda _, members: _member(members, "CredentialCreationOptions", dict),
 }
 """The functions that read the value of a reply; the replies to other operations have none."""

@@ -43,7 +43,7 @@ class Device(WrapsSecrets):
         Args:
             metadata: NewDeviceMetadata of the tokens.
             entropy: 56 random bytes: 40 for the password, 16 for the salt; ValueError if there are more or fewer.
-            name: DeviceName, for the user.
+            name: DeviceName, by which the user knows the device.
         """
         if len(entropy) != PASSWORD_BYTES + SALT_BYTES:
             raise ValueError(
@@ -65,7 +65,7 @@ class Device(WrapsSecrets):
             key: the key of `authfsm.new_key`, or several, the first of which is used.
 
         Raises:
-            BadKey: the key is not valid.
+            BadKey, TooLongToSeal: the key is not valid; the device's values are far longer than Cognito's.
         """
         key = wrapped_keys(key)
         return encrypt(form_to_json({"device": asdict(self)}), key)
@@ -89,14 +89,14 @@ class Device(WrapsSecrets):
 
 @frozen
 class SrpIdentity:
-    """The identity in an SRP proof: that of a user in a pool, or of a device."""
+    """Who proves a password by SRP: a user of a pool, or a device."""
 
     realm: str  # the pool's name, or DeviceGroupKey
     name: str  # USER_ID_FOR_SRP, or DEVICE_KEY
     password: Secret[str]
 
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
-        """Return the SRP proof for a challenge, with the key pair whose SRP_A the challenge replies to."""
+        """Return the SRP proof for a challenge, with the key pair whose SRP_A it replies to; raises as `SignIn.prove`."""
         timestamp = srp.timestamp(now)
         signature = srp.claim_signature(
             ephemeral, realm=self.realm, name=self.name, password=self.password, salt=challenge.salt,

@@ -1,7 +1,7 @@
 """Encrypts and authenticates JSON under the application's key: the seals of sign-ins, tokens and devices.
 
 Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). With several keys, the first one seals, and each is tried to unseal,
-so that keys can be rotated. Only this module of the core imports `cryptography`.
+so that keys can be rotated. Only this module of the core imports `cryptography`, and only it uses random numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ VERSION: Final = 1
 """The version of the JSON documents that this package writes. It reads this version and every earlier one."""
 
 LARGEST: Final = 1 << 18
-"""The longest seal, in characters: about a hundred times the usual length."""
+"""The longest seal, in characters: more than forty times the usual length of sealed tokens, and of a sealed sign-in."""
 
 
 class BadKey(e.CallerError, ValueError):
@@ -51,7 +51,7 @@ def new_key() -> Secret[str]:
 
 
 def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys that seal only the sign-in of one ticket: HMAC-SHA256 of the ticket under each key of the application."""
+    """Return the keys for the sign-in of one ticket: HMAC-SHA256 of the ticket under each of the application's keys; or raise BadKey."""
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
         return tuple([_derived(each, ticket) for each in key])
@@ -59,14 +59,14 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
 
 
 def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
-    Fernet(key.reveal())  # raises ValueError if it is not a key
+    Fernet(key.reveal())  # raises an error that `keys_for` catches if it is not a key
     mac = hmac.new(urlsafe_b64decode(key.reveal()), b"authfsm sealed for the ticket ", sha256)
     mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
 def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
-    """Return a document as JSON with its version and its secrets in plain text, without members that are None or empty."""
+    """Return a document as JSON, with its version and its secrets in plain text, without None and empty maps and lists."""
     present = {name: value for name, value in form.items() if value not in (None, {}, [])}
     form = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(form), separators=(",", ":"), ensure_ascii=False))
@@ -76,7 +76,7 @@ def form_from_json(
     text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
 ) -> T:  # fmt: skip
-    """Return the result of `build` for the document in a JSON string, after a check of its version and its owner."""
+    """Return `build(document)`, or raise SealTooNew, SealWrongClient (it is not `owner`'s) or SealBroken (also for an error of `build`)."""
     error: e.SealError = e.SealBroken(f"it is not {kind}")
     with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         form = json.loads(text.reveal())
@@ -94,7 +94,10 @@ def form_from_json(
 
 
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
-    """Return a string that only a holder of the key can read or change: letters, digits, `-_=`."""
+    """Return a string (letters, digits, `-_=`) that only a holder of the key can read or change, but which shows the time `at`.
+
+    Raises BadKey or TooLongToSeal.
+    """
     key = wrapped_keys(key)
     fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
     # A Lambda trigger's JSON may contain lone surrogates, which strict UTF-8 cannot encode. No local variable holds the text.
@@ -105,7 +108,7 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
 
 
 def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume") -> Secret[str]:
-    """Return the JSON string in a seal."""
+    """Return the JSON string in a seal; raises BadKey, SealMissing (nothing was passed) or SealBroken."""
     key = wrapped_keys(key)
     fernet = _fernet(key)
     if not sealed:

@@ -1,4 +1,4 @@
-"""The TOTP secret for an authenticator app: as a URI, and as the QR code of that URI.
+"""The TOTP secret for an authenticator app, as a URI and as the QR code of that URI.
 
 Whoever sees the QR code or the URI can generate the user's codes from then on. So neither the repr of an `Enrolment`
 nor Jupyter shows them; only `svg()` and `terminal()` draw the QR code. In a notebook use
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import Attribute, field, frozen
 from pyotp import TOTP
 
+from authfsm.base.clock import positive
 from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.protocol.errors import BadField, OperatorError
 from authfsm.protocol.replies import MfaSetup
@@ -72,7 +73,7 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: the challenge is not MFA_SETUP or has no secret code yet, or a name is empty.
+            BadField: the challenge is not MFA_SETUP or has no secret code yet, or a name is empty or has control characters.
         """
         if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
             why = f"is not known yet in {type(challenge).__name__}: answer MfaSetup by AssociateSoftwareToken() first"
@@ -105,8 +106,9 @@ class Enrolment(WrapsSecrets):
         Raises:
             NoQrCode: segno is not installed (`authfsm[qr]`).
             BadField: issuer and account are too long for a QR code.
-            ValueError: a colour is not valid, or the scale is not above 0.
+            ValueError, TypeError: a colour is not valid, or the scale is not a number above 0.
         """
+        positive("scale", scale)
         svg, title = BytesIO(), f"QR code for {self.account} at {self.issuer}"
         element: Any = {"xmldecl": False, "nl": False, "svgclass": None, "lineclass": None}
         colours: Any = {"dark": dark, "light": light}
@@ -114,7 +116,7 @@ class Enrolment(WrapsSecrets):
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """Return the QR code as lines of half blocks, to be printed. It contains the secret. The errors are those of `svg`.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Raises NoQrCode and BadField as `svg`.
 
         Args:
             colour: set white and black by ANSI escapes, for dark and light terminals. If False, the code is right on

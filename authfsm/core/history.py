@@ -1,11 +1,11 @@
-"""The steps of a sign-in, and histories as text: one JSON object per line for each step, without secrets.
+"""The steps of a sign-in, and histories as text: a line with a JSON object for each step, without secrets.
 
     {"step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA", "role": "second factor",
      "at": "2026-11-23T01:02:03+00:00"}
 
 `step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is the trigger of
-the response. `role`, `at`, `error` and `action` are omitted if they are None. Other members are not written, and are
-ignored when read.
+the response. `role`, `at`, `error` and `action` are omitted if they are None. Of `authfsm.traces.recorder`, `sign_in`
+separates sign-ins whose lines are mixed, and lines with `lost` (no readable reply) are skipped. Other members are ignored.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Step:
         response: the class of the response that was sent.
         dest: the state after the step; the same as `source` if the reply changed nothing.
         role: the factor that the new state asks for; None if it asks for no factor.
-        action: the recovery action if the reply was a refusal; `error` is then Cognito's error code.
+        action: the recovery action if the reply was a refusal, otherwise None.
+        error: the code of that refusal, for example `CodeMismatchException`.
         at: when the reply came; None if it is unknown.
     """
 
@@ -62,7 +63,7 @@ class History(DisplayMixin, tuple[Step, ...]):
 
 
 class BadHistory(CallerError, ValueError):
-    """The input is not the history of a sign-in."""
+    """A line of the text (`line`, counted from 1) is not a step of the sign-in; `why` says what is wrong."""
 
     def __init__(self, line: int, why: str) -> None:
         super().__init__(f"line {line} of the history {why}")
@@ -78,7 +79,7 @@ def history_to_json(history: Iterable[Step]) -> str:
 def history_from_json(text: str) -> History:
     """Return the history of one sign-in from the output of `history_to_json`, or raise BadHistory."""
     steps: list[Step] = []
-    for line, step in _steps(text):
+    for line, _, step in _steps(text):
         if steps and step.number == 1:
             raise BadHistory(line, "begins another sign-in: select one, or read all with histories_from_json")
         _append(steps, line, step)
@@ -88,10 +89,12 @@ def history_from_json(text: str) -> History:
 def histories_from_json(text: str) -> tuple[History, ...]:
     """Return the histories of all sign-ins in the output of `history_to_json`, in order, or raise BadHistory."""
     histories: list[list[Step]] = []
-    for line, step in _steps(text):
+    newest: dict[str, list[Step]] = {}
+    for line, sign_in, step in _steps(text):
         if step.number == 1:
-            histories.append([])
-        _append(histories[-1] if histories else [], line, step)
+            newest[sign_in] = []
+            histories.append(newest[sign_in])
+        _append(newest.get(sign_in, []), line, step)
     return tuple(map(History, histories))
 
 
@@ -110,20 +113,18 @@ def step_to_dict(step: Step) -> dict[str, Any]:
 
 
 def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
-    """Return the step that `step_to_dict` wrote."""
-    at, error, role = fields.get("at"), fields.get("error"), fields.get("role")
+    """Return the step that `step_to_dict` wrote; raises KeyError, TypeError or ValueError if it is none."""
+    at, error, role, action = (fields.get(name) for name in ("at", "error", "role", "action"))
     if type(number) is not int or not isinstance(error, (str, type(None))):
         raise TypeError("step must be a number, and error must be text")
+    if (error is None) is not (action is None):
+        raise ValueError("error and action must be present together")
     return Step(
-        number=number,
-        source=_member(State.__members__, fields, "from"),
-        response=_member(RESPONSES, fields, "response"),
-        dest=_member(State.__members__, fields, "to"),
-        role=None if role is None else Role(role),
-        action=_member(RecoveryAction.__members__, fields, "action") if fields.get("action") else None,
-        error=error,
-        at=None if at is None else time_from_iso(at),
-    )
+        number=number, source=_member(State.__members__, fields, "from"),
+        response=_member(RESPONSES, fields, "response"), dest=_member(State.__members__, fields, "to"),
+        role=None if role is None else Role(role), error=error, at=None if at is None else time_from_iso(at),
+        action=None if action is None else _member(RecoveryAction.__members__, fields, "action"),
+    )  # fmt: skip
 
 
 def _member(members: Any, fields: Mapping[str, Any], name: str) -> Any:
@@ -135,22 +136,28 @@ def _member(members: Any, fields: Mapping[str, Any], name: str) -> Any:
 def _append(steps: list[Step], line: int, step: Step) -> None:
     if step.number != len(steps) + 1:
         raise BadHistory(line, f"has step {step.number}, but step {len(steps) + 1} must come next")
+    if steps and step.source is not steps[-1].dest:
+        raise BadHistory(line, f"has a step from {step.source}, but the step before led to {steps[-1].dest}")
     steps.append(step)
 
 
-def _steps(text: str) -> Iterator[tuple[int, Step]]:
+def _steps(text: str) -> Iterator[tuple[int, str, Step]]:
     for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            yield number, _read_line(number, line)
+        if line.strip() and (fields := _read_object(number, line)).get("lost") is None:
+            yield number, str(fields.get("sign_in")), _read_step(number, fields)
 
 
-def _read_line(line: int, text: str) -> Step:
+def _read_object(line: int, text: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
         raise BadHistory(line, "is not JSON") from None
     if not isinstance(fields, dict):
         raise BadHistory(line, "is JSON, but not an object")
+    return fields
+
+
+def _read_step(line: int, fields: dict[str, Any]) -> Step:
     try:
         step = step_from_dict(fields["step"], fields)
     except KeyError as error:
@@ -161,6 +168,6 @@ def _read_line(line: int, text: str) -> Step:
     # The table does not have refusals after which nothing changes (throttling, for example) for every state.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(
-            line, f"is not on the protocol table: {step.source}, {step.response.trigger}, {step.dest}"
+            line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}"
         )
     return step

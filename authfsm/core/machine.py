@@ -3,9 +3,9 @@
 `advance` moves a sign-in along the table; all sign-ins share one machine. `build` returns an ordinary `transitions`
 machine over the same table, for applications with their own callbacks and states.
 
-The condition of every transition is that the reply leads there. A new challenge of the same name is a reflexive
-transition: `transitions` leaves the state and enters it again. The other transitions that stay in their state (a retry,
-an acknowledgement, a dropped device) are internal: only the machine's own callbacks are called.
+In a machine of `build`, the condition of each transition of the table is that the reply makes it. A new challenge of the
+same name is a reflexive transition: `transitions` leaves the state and enters it again. The other transitions that stay in
+their state (a retry, an acknowledgement, a dropped device) are internal: only the machine's own callbacks are called.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import NEW_CHALLENGE, TRANSITIONS, Transition
 
 
-class Stateful(Protocol):
+class _Stateful(Protocol):
     """An object that the shared machine can move."""
 
     _state: State
@@ -33,7 +33,7 @@ class Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The condition of a transition: the event's reply leads along it."""
+    """The condition of a transition: the event's reply makes it."""
 
     transition: Transition | account.AccountTransition
 
@@ -43,8 +43,8 @@ class LeadsTo:
         return f"leads_to_{self.transition.dest}"
 
     def __call__(self, event: Any) -> bool:
-        """Return whether the event's reply leads along this transition; `may_...` without a reply is true."""
-        return bool(getattr(event, "leads_to", self.transition) == self.transition)
+        """Return whether the event's reply makes this transition; true if there is no reply, as for `may_...()`."""
+        return bool(getattr(event, "transition_made", self.transition) == self.transition)
 
 
 def _transitions(
@@ -73,14 +73,14 @@ def _shared() -> dict[Transition, tuple[Event, Any]]:
     for transition, arguments in zip(TRANSITIONS, _transitions(), strict=True):
         machine.add_transition(**arguments)
         event = machine.events[arguments["trigger"]]
-        executable[transition] = event, event.transitions[transition.source.name][-1]
+        executable[transition] = event, event.transitions[transition.source.name][-1]  # the one just added
     return executable
 
 
-def advance(model: Stateful, transition: Transition) -> None:
-    """Move an object along a transition of the table; its `_state` is the transition's source."""
+def advance(model: _Stateful, transition: Transition) -> None:
+    """Move an object, whose `_state` must be the source, along a transition; raise ProtocolViolation if the table lacks it."""
     found = _shared().get(transition)
-    if found is None or model._state is not transition.source:  # noqa: SLF001 - of `Stateful`
+    if found is None or model._state is not transition.source:  # noqa: SLF001 - of `_Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
     event, executable = found
     # Not `event.trigger`, which tries all transitions of the event: the reply has already selected this one.
@@ -96,7 +96,7 @@ def build(
 
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
     `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
-    `authfsm.State`, triggers are the responses' names (`user_srp_auth`, `srp_claim`, `code`).
+    `authfsm.State`, triggers are named after the responses (`user_srp_auth`, `srp_claim`, `code`).
     `class Model(authfsm.ModelTriggers)` declares them for type checkers.
 
     Args:
@@ -113,41 +113,47 @@ def build(
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 
-    A wrong code leaves the state as it is: neither `on_exit_SMS_MFA` nor `on_enter_SMS_MFA` is called, only
-    `before_state_change` and `after_state_change`; with a driver the trigger then raises UserError. A new challenge of
+    A wrong code leaves the state as it is: neither `on_exit_SMS_MFA` nor `on_enter_SMS_MFA` is called, but
+    `before_state_change` and `after_state_change` are; with a driver the trigger then raises UserError. A new challenge of
     the same name leaves the state and enters it again. A refusal that ends the sign-in is raised after the machine has entered FAILED.
 
     Raises:
-        UnsuitableModel: the model has an attribute with a trigger's name already, has `__slots__` or is frozen.
+        UnsuitableModel: the model has an attribute with a trigger's name already, has no `__dict__` or is frozen.
         ValueError: `prefix` cannot begin a Python name; `send_event` is False; or `machine_cls` is a HierarchicalMachine,
             whose separator occurs in challenge names.
 
     Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply without a transition, and the
     errors of the driver, after the machine has moved as the sign-in did.
     """
-    if any(base.__name__ == "HierarchicalMachine" for base in machine_cls.__mro__):
-        raise ValueError('a HierarchicalMachine reads the "_" in challenge names as nesting')
-    if options.pop("send_event", True) is not True:
-        raise ValueError("the machine needs send_event=True: its conditions read the event")
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
         raise ValueError(
             f"prefix must be the beginning of a Python name, for example 'auth_', not {prefix!r}"
         )
     get_reply: Any = GetReply(driver, prefix)
-    arguments = {"initial": State.START, "auto_transitions": False, **options}
-    arguments["states"] = [*State, *(options.get("states") or ())]
-    arguments["transitions"] = [*(options.get("transitions") or ()), *_transitions(LeadsTo, prefix)]
-    arguments["prepare_event"] = [get_reply, *listify(options.get("prepare_event"))]
-    arguments["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
-    machine: Any = machine_cls(model=None, send_event=True, **arguments)
+    options["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
+    machine = _build(machine_cls, State, _transitions(LeadsTo, prefix), get_reply, options)
     # Replaced in this machine only, and before `add_model`, which makes the model's triggers from these methods.
     for name in ("_get_trigger", "_can_trigger"):
         setattr(machine, name, partial(get_reply.call, machine, name))
     for event in machine.events.values():
         event.trigger = partial(get_reply.call_event, event)
-    machine.add_model = partial(add_model, machine)
     machine.add_model(model)
     return cast("Machine", machine)
+
+
+def _build(kind: type[Machine], states: Any, rows: list[Any], prepare: Any, options: dict[str, Any]) -> Any:
+    """Return a machine without a model; its first state is the first of `states`, unless the options say otherwise."""
+    if any(base.__name__ == "HierarchicalMachine" for base in kind.__mro__):
+        raise ValueError('a HierarchicalMachine reads the "_" in the names of states as nesting')
+    if options.pop("send_event", True) is not True:
+        raise ValueError("the machine needs send_event=True: its conditions read the event")
+    arguments = {"initial": next(iter(states)), "auto_transitions": False, **options}
+    arguments["states"] = [*states, *listify(options.get("states"))]
+    arguments["transitions"] = [*listify(options.get("transitions")), *rows]
+    arguments["prepare_event"] = [prepare, *listify(options.get("prepare_event"))]
+    machine: Any = kind(model=None, send_event=True, **arguments)
+    machine.add_model = partial(add_model, machine)
+    return machine
 
 
 def set_driver(machine: Machine, driver: Driver) -> None:
@@ -162,17 +168,21 @@ def set_driver(machine: Machine, driver: Driver) -> None:
 
 def _store_status(event: Any) -> None:
     """Store on the event the transition to the status that is its argument, or to the only possible status."""
-    if is_may_call(event) and not event.args:
+    source = event.state.value
+    operation = account.AccountOperation.__members__.get(event.event.name.upper())
+    dests = (
+        account.ACCOUNT_LIFE[source].get(operation) if source in account.ACCOUNT_LIFE and operation else None
+    )
+    # Without `dests` the application added the trigger or the state.
+    if not operation or not dests or (is_may_call(event) and not event.args):
         return
-    source, operation = event.state.value, account.AccountOperation[event.event.name.upper()]
-    dests = account.ACCOUNT_LIFE[source][operation]
     candidates = [each for each in dests if each in event.args] if event.args else list(dests)
     if len(candidates) != 1:
         raise ValueError(
             f"{operation} leads from {source} to one of {', '.join(sorted(dests))}:"
             f" call {event.event.name}() with that UserStatus"
         )
-    event.leads_to = account.AccountTransition(source, operation, candidates[0])
+    event.transition_made = account.AccountTransition(source, operation, candidates[0])
 
 
 def build_account(
@@ -187,20 +197,18 @@ def build_account(
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
-        **options: other arguments of `transitions.Machine`; by default `initial` is NO_ACCOUNT.
+        **options: other arguments of `transitions.Machine`, as in `build`; by default `initial` is NO_ACCOUNT.
 
     Raises:
         UnsuitableModel: as in `build`.
-        ValueError: from a trigger: the operation does not lead to this status. MachineError of `transitions`: the
-            status does not allow the operation.
+        ValueError: as in `build`; from a trigger: the operation does not lead to this status, or has several, and none was
+            passed. MachineError of `transitions`: the status does not allow the operation.
     """
     rows = [
         {"trigger": op.trigger, "source": source, "dest": dest, "conditions": LeadsTo(each)}
         for each in account.ACCOUNT_TRANSITIONS
         for source, op, dest in [each]
     ]
-    arguments = {"initial": account.UserStatus.NO_ACCOUNT, "auto_transitions": False, **options}
-    arguments["prepare_event"] = [_store_status, *listify(options.get("prepare_event"))]
-    machine = machine_cls(None, states=account.UserStatus, transitions=rows, send_event=True, **arguments)
-    add_model(machine, model)
-    return machine
+    machine = _build(machine_cls, account.UserStatus, rows, _store_status, options)
+    machine.add_model(model)
+    return cast("Machine", machine)

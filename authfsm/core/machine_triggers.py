@@ -71,7 +71,7 @@ class GetReply:
             return None  # the application added this trigger or this state
         if self.driver is None:
             if event.args or not is_may_call(event):
-                _store(event, response, event.args[0] if event.args else None)
+                _store(event, response, event.args[0] if event.args else None, is_from_driver=False)
             return None
         if is_may_call(event):
             return None
@@ -109,7 +109,7 @@ def is_may_call(event: Any) -> bool:
     return event.machine.events.get(event.event.name) is not event.event
 
 
-def _store(event: Any, response: type[Response], outcome: Any) -> None:
+def _store(event: Any, response: type[Response], outcome: Any, *, is_from_driver: bool = True) -> None:
     source = event.state.value
     if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
         outcome = read(outcome, response, state=source)
@@ -123,14 +123,14 @@ def _store(event: Any, response: type[Response], outcome: Any) -> None:
         kind = _default_kind(source, response, outcome)
         transition = t.Transition(source, response, outcome, kind)
     else:
-        type_name = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
-        raise TypeError(
-            f"{event.event.name}() takes a State, a LoopKind, a Reply or a boto3 response, not {type_name};"
-            " to send an answer, pass a driver to build()"
-        )
+        found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
+        outcomes = f"a State, a LoopKind, a Reply or what boto3 returned, not {found}"
+        if is_from_driver:
+            raise TypeError(f"the driver must return {outcomes}: {event.event.name}() moved nothing")
+        raise TypeError(f"{event.event.name}() takes {outcomes}; to send an answer, pass a driver to build()")
     if transition not in t.TRANSITION_SET:
         raise e.ProtocolViolation(source, response, transition.dest if transition else source)
-    event.leads_to = transition
+    event.transition_made = transition
 
 
 def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
@@ -141,12 +141,12 @@ def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) ->
         transition = t.transition_for_reply(source, response, error.refusal)
     if transition is None or transition.dest is not error.state or transition not in t.TRANSITION_SET:
         raise error
-    event.leads_to = transition
+    event.transition_made = transition
     event.refused = error
 
 
 def _opaque(value: Any) -> Any:
-    """Return a boto3 response, which contains sessions and tokens, as a `Secret`; anything else unchanged."""
+    """Return what boto3 returned, which contains sessions and tokens, as a `Secret`; anything else unchanged."""
     return wrapped_reply(value) if isinstance(value, Mapping) else value
 
 

@@ -2,7 +2,7 @@
 
 Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or reply raises
 a typed error and leaves the state unchanged. `advance` moves the state along the table; only `resume` and `abandon` set
-it in another way. Each request has the newest Session. Times and random values are arguments.
+it in another way. An answer to a challenge has the newest Session. Times and random values are arguments.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
 from authfsm.core.wire_replies import RawReply, mask_secrets, read, wrapped_reply
-from authfsm.core.wire_requests import Request, Sender, write
+from authfsm.core.wire_requests import Request, RequestContext, write
 from authfsm.protocol import replies
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
@@ -32,7 +32,7 @@ from authfsm.protocol.states import END_STATES, State
 from authfsm.protocol.table import PREREQUISITES, PROTOCOL, Prerequisite, Role, transition_for_reply
 
 
-class SignIn(Sender, DisplayMixin):
+class SignIn(RequestContext, DisplayMixin):
     """One attempt to sign in, without I/O.
 
     Args:
@@ -53,31 +53,26 @@ class SignIn(Sender, DisplayMixin):
     challenge: replies.AnyChallenge | None
     """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
-    """When the newest Session came; None if the time is unknown."""
+    """When the last reply came that was no refusal, or that had a new Session; None in START, or if the time is unknown."""
     tokens: replies.Tokens | None
-    """The tokens, once Cognito has issued them."""
+    """The newest tokens; None before Cognito has issued any, and after a sign-out."""
     refusal: replies.Refusal | None
     """The last reply, if it was a refusal."""
     role: Role | None
     """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
-    """The AuthFlow that began this sign-in."""
+    """The AuthFlow that began this sign-in; None before it, after a sign-out, and if GetTokensFromRefreshToken began it."""
     password_proved: bool
     """Whether a password has been proved in this sign-in."""
     srp_answered: tuple[str, ...]
-    """Fingerprints of each SRP_A to which a challenge replied, the latest last; none may be sent again."""
+    """Fingerprints of each SRP_A to which an SRP challenge replied, the latest last; none may be sent again."""
     srp_due: bool
     """Whether the current challenge asks for the proof for the latest SRP_A."""
 
     def __init__(
-        self,
-        client_id: str,
-        *,
-        pool_id: str | None = None,
-        client_secret: str | Secret[str] | None = None,
-        device: Device | None = None,
-        admin: bool = False,
-    ) -> None:
+        self, client_id: str, *, pool_id: str | None = None,
+        client_secret: str | Secret[str] | None = None, device: Device | None = None, admin: bool = False,
+    ) -> None:  # fmt: skip
         client_secret = secret(client_secret)
         self.client_id = client_id
         self.pool_id = pool_id
@@ -85,7 +80,7 @@ class SignIn(Sender, DisplayMixin):
         self.device = device
         self._admin = admin
         self._state = State.START
-        self._awaiting: Response | None = None
+        self._awaiting: tuple[Response, Request] | None = None
         self._steps: list[Step] = []
         self.username: str | None = None
         self.session_received_at = self.challenge = self.tokens = self.refusal = self.role = self.flow = None
@@ -99,7 +94,7 @@ class SignIn(Sender, DisplayMixin):
 
     @property
     def state(self) -> State:
-        """The state now: the challenge that waits for an answer, or how the sign-in began or ended."""
+        """The state now: START, the challenge that waits for an answer, or how the sign-in ended."""
         return self._state
 
     @property
@@ -115,27 +110,27 @@ class SignIn(Sender, DisplayMixin):
     @property
     def awaiting(self) -> type[Response] | None:
         """The class of the response that awaits its reply."""
-        return None if self._awaiting is None else type(self._awaiting)
+        return None if self._awaiting is None else type(self._awaiting[0])
 
     @property
-    def admin(self) -> bool:  # type: ignore[override]  # a plain attribute of Sender
+    def admin(self) -> bool:  # type: ignore[override]  # a plain attribute of RequestContext
         """Whether this sign-in uses the administrators' operations."""
         return self._admin or bool(self.flow and self.flow.startswith("ADMIN_"))
 
     @property
-    def session(self) -> Secret[str] | None:  # type: ignore[override]  # a plain attribute of Sender
-        """The newest Session, which the next request must contain."""
+    def session(self) -> Secret[str] | None:  # type: ignore[override]  # a plain attribute of RequestContext
+        """The Session of the current challenge, which the answer must contain; None if there is none."""
         return None if self.challenge is None else self.challenge.session
 
     @property
-    def challenge_name(self) -> str | None:  # type: ignore[override]  # a plain attribute of Sender
+    def challenge_name(self) -> str | None:  # type: ignore[override]  # a plain attribute of RequestContext
         """The name of the challenge as Cognito sent it."""
         return None if self.challenge is None else self.challenge.name
 
     def resume(
         self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
-        """Adopt the state of a stored sign-in; `core.sealing` sets the other attributes. Raises InvalidOperation if begun."""
+        """Adopt a stored state; `core.sealing` sets the other attributes. Raises InvalidOperation if this sign-in has begun."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation(
                 "this sign-in has already begun: resume another one with a new SignIn", state=self._state
@@ -157,13 +152,14 @@ class SignIn(Sender, DisplayMixin):
 
         Raises:
             WrongResponse: the challenge does not accept it; the error names the accepted ones.
-            InvalidOperation: the reply to the previous response has not been processed.
+            InvalidOperation: the reply to the previous response has not been processed, or `response` is a class.
             InvalidInput: the user's input cannot be an answer to this challenge.
-            BadField: a value that this request needs is missing, or its SRP_A was used before.
+            BadField: a value that this request needs is missing, its SRP_A was used before, or its operation has no
+                ClientMetadata.
         """
-        if self._awaiting is not None:
+        if self.awaiting is not None:
             raise InvalidOperation(
-                f"the reply to {type(self._awaiting).__name__} has not been processed: call receive() or"
+                f"the reply to {self.awaiting.__name__} has not been processed: call receive() or"
                 " send_failed() first",
                 state=self._state,
             )
@@ -181,7 +177,7 @@ class SignIn(Sender, DisplayMixin):
                 "was used for an earlier challenge: use a new ephemeral for each challenge",
             )
         request = write(self._state, response, self)
-        self._awaiting = response
+        self._awaiting = response, request
         return request
 
     def check(self, response: type[Response] | Response) -> None:
@@ -210,8 +206,9 @@ class SignIn(Sender, DisplayMixin):
         the same; otherwise it becomes FAILED.
 
         Args:
-            reply: the response of a boto3 call, the `response` of its ClientError, or a JSON body; plain or wrapped.
-            at: when the reply came, for the history.
+            reply: what a boto3 call returned, the `response` of its ClientError, a parsed JSON body (a mapping; each
+                may be wrapped in `Secret`), or a `Reply`.
+            at: when the reply came: for the history, `Tokens.at` and `session_received_at`.
 
         Raises:
             MalformedReply: it cannot be read; the state is that before `send`.
@@ -220,9 +217,9 @@ class SignIn(Sender, DisplayMixin):
         """
         if not isinstance(reply, replies.Reply):
             reply = wrapped_reply(reply)
-        response = self._awaiting
-        if response is None:
+        if self._awaiting is None:
             raise InvalidOperation("there is no request to which this is a reply", state=self._state)
+        response, request = self._awaiting
         self._awaiting = None  # also if the reply cannot be read, so that the answer can be sent again
         response_type, source = type(response), self._state
         # Everything that can raise comes first: `advance` raises before it changes the state.
@@ -232,7 +229,7 @@ class SignIn(Sender, DisplayMixin):
         if transition is not None:
             advance(self, transition)
         if isinstance(reply, replies.Refusal):
-            self._apply_refusal(reply, response, at)
+            self._apply_refusal(reply, request, at)
         else:
             self._apply(reply, source, response, at)
         refused = self.refusal
@@ -248,8 +245,8 @@ class SignIn(Sender, DisplayMixin):
     ) -> SrpClaim:
         """Return the answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing changes.
 
-        An ephemeral is used for one challenge only, so that a false service can test one guess of the password in each
-        sign-in. The proof for the same challenge may be computed again (after throttling, or a lost reply), but no
+        An ephemeral is used for one challenge only, so that a false service can test one guess of the password with
+        each SRP_A. The proof for the same challenge may be computed again (after throttling, or a lost reply), but no
         proof for another B, salt or secret block.
 
         Args:
@@ -261,8 +258,8 @@ class SignIn(Sender, DisplayMixin):
             WrongResponse: the challenge does not ask for an SRP proof.
             ProofRefused: the challenge does not reply to an SRP_A of this sign-in.
             BadField: the challenge replies to the SRP_A of another ephemeral.
-            ValueError: the password, the device or the pool's id is missing.
-            SrpRefused: the service's values are not valid for SRP.
+            ValueError: the password, the device or the pool's id is missing, or `now` has no time zone.
+            SrpRefused: the service's values are not valid for SRP, or UTF-8 cannot encode the password.
         """
         password = secret(password)
         challenge, identity = self.srp_identity(password)
@@ -290,8 +287,8 @@ class SignIn(Sender, DisplayMixin):
     def abandon(self) -> None:
         """End the sign-in in FAILED. Nothing is sent, because an unanswered session expires at Cognito.
 
-        A sign-in with tokens is left unchanged: the reply to a refresh, which may have a rotated refresh token, is
-        still processed.
+        In AUTHENTICATED nothing changes: the reply to a refresh, which may have a rotated refresh token, is still
+        processed.
         """
         if self._state is not State.AUTHENTICATED:
             self._state = State.FAILED
@@ -302,7 +299,7 @@ class SignIn(Sender, DisplayMixin):
         self.tokens = self.tokens and attrs.evolve(self.tokens, new_device=None)
 
     def _not_accepted(self, response_type: type[Response]) -> str | None:
-        """Return why a response that the state accepts is not accepted now; None if it is."""
+        """Return why a response of the state's row is not accepted now; None if it is."""
         prerequisite = PREREQUISITES.get((self._state, response_type))
         if prerequisite is not None:
             setup = self.challenge if isinstance(self.challenge, replies.MfaSetup) else None
@@ -334,14 +331,11 @@ class SignIn(Sender, DisplayMixin):
             # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
             # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
             self.username = reply.username or self.username
+            has_access_token = isinstance(response, StepUp) and response.access_token is not None
             self.role = challenge_role(
-                source,
-                type(response),
-                self._state,
-                flow=self.flow,
-                password_proved=self.password_proved,
-                has_access_token=isinstance(response, StepUp) and response.access_token is not None,
-            )
+                source, type(response), self._state, flow=self.flow,
+                password_proved=self.password_proved, has_access_token=has_access_token,
+            )  # fmt: skip
             return
         self.challenge = self.role = None
         if isinstance(reply, replies.Tokens):
@@ -354,10 +348,8 @@ class SignIn(Sender, DisplayMixin):
         elif isinstance(response, ConfirmDevice):
             self.device_confirmed()
 
-    def _apply_refusal(self, refusal: replies.Refusal, response: Response, at: datetime | None) -> None:
-        secrets = [self.session, self.client_secret]
-        secrets += [getattr(response, each.name) for each in attrs.fields(type(response))]
-        refusal = mask_secrets(refusal, secrets)
+    def _apply_refusal(self, refusal: replies.Refusal, request: Request, at: datetime | None) -> None:
+        refusal = mask_secrets(refusal, (request.parameters, self.client_secret))
         if refusal.action is RecoveryAction.DROP_DEVICE:
             self.device = None
         if self._state is State.FAILED:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, TypeVar, cast
 
@@ -36,35 +36,37 @@ RawReply = Mapping[str, Any] | Secret[Any]
 # in any other reply a missing Session is an error of the service.
 WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
-LONGEST_LIFETIME: Final = 10 * 366 * 86_400
-"""Seconds: the longest lifetime of a refresh token, ten years (AWS API reference, CreateUserPoolClient)."""
+_LONGEST_LIFETIME: Final = 10 * 366 * 86_400
+"""Seconds: the limit of ExpiresIn, ten years. No token lives longer (AWS API reference, CreateUserPoolClient)."""
 
 # 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 _SHORTEST_MASKED_INSIDE: Final = 4
+"""Characters. A shorter secret is masked only where it is a whole word: it may be a part of ordinary words."""
 _DEEPEST: Final = 32
-"""Levels. The most deeply nested value that Cognito sends, the options of a passkey, has four levels."""
+"""Levels of nested maps and lists that a reply may have; Cognito's deepest value, the options of a passkey, has four."""
 
 
-def _text(raw: Mapping[str, Any], key: str) -> str | None:
-    value = raw.get(key)
+def optional_text(raw: Mapping[str, Any], name: str) -> str | None:
+    """Return a member that is text; None if it is missing or empty. Raises MalformedReply if it is something else."""
+    value = raw.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise MalformedReply(f"{key} is {type(value).__name__}, not text")
+        raise MalformedReply(f"{name} is {type(value).__name__}, not text")
     return value or None
 
 
 def required_text(raw: Mapping[str, Any], name: str) -> str:
-    """Return a member that is text and not empty."""
-    value = _text(raw, name)
+    """Return a member that is text and not empty; raises MalformedReply if there is none."""
+    value = optional_text(raw, name)
     if value is None:
         raise MalformedReply(f"{name} is missing")
     return value
 
 
 def _secret(raw: Mapping[str, Any], key: str) -> Secret[str] | None:
-    value = _text(raw, key)
+    value = optional_text(raw, key)
     return None if value is None else Secret(value)
 
 
@@ -156,7 +158,7 @@ def _new_password(parameters: Parameters) -> Fields:
     }
 
 
-READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
+READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
     **dict.fromkeys((S.SELECT_CHALLENGE, S.PASSWORD, S.PASSWORD_SRP, S.ADMIN_NO_SRP_AUTH), lambda _: {}),
     S.PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "user_id_for_srp": required_text(p, "USER_ID_FOR_SRP")},
     **dict.fromkeys((S.EMAIL_OTP, S.SMS_OTP, S.SMS_MFA), lambda p: {
@@ -174,19 +176,17 @@ READERS: Final[Mapping[S, Callable[[Parameters], Fields]]] = {
 
 
 def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
-    """Return the challenge of this name, with parsed parameters."""
+    """Return the challenge of this name, with parsed parameters; raises MalformedReply."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = state_named(name)
     session = _secret(raw, "Session")
     if session is None and state not in WITHOUT_SESSION:
         raise MalformedReply("Session is missing")
     parameters = _parameters(raw)
-    return replies.CHALLENGE_OF[state](
-        name=name,
-        session=session,
-        parameters=parameters,
-        available=_available(raw),
-        **READERS[state](parameters),
+    fields = READERS[state](parameters)
+    challenge_type = replies.CHALLENGE_OF[state]
+    return challenge_type(
+        name=name, session=session, parameters=parameters, available=_available(raw), **fields
     )
 
 
@@ -194,26 +194,21 @@ def _tokens(result: Any) -> replies.Tokens:
     _ensure_map(result, "AuthenticationResult")
     access_token = _required_secret(result, "AccessToken")
     expires = result.get("ExpiresIn")
-    if expires is not None and (type(expires) is not int or not 0 <= expires <= LONGEST_LIFETIME):
-        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {LONGEST_LIFETIME}")
+    if expires is not None and (type(expires) is not int or not 0 <= expires <= _LONGEST_LIFETIME):
+        raise MalformedReply(f"ExpiresIn is not a whole number of seconds from 0 to {_LONGEST_LIFETIME}")
     return replies.Tokens(
-        access_token=access_token,
-        id_token=_secret(result, "IdToken"),
-        refresh_token=_secret(result, "RefreshToken"),
-        expires_in=expires,
-        token_type=_text(result, "TokenType"),
-        new_device=_new_device(result.get("NewDeviceMetadata")),
-    )
+        access_token=access_token, id_token=_secret(result, "IdToken"),
+        refresh_token=_secret(result, "RefreshToken"), expires_in=expires,
+        token_type=optional_text(result, "TokenType"), new_device=_new_device(result.get("NewDeviceMetadata")),
+    )  # fmt: skip
 
 
 def _new_device(metadata: Any) -> replies.NewDevice | None:
     if not metadata:
         return None
     _ensure_map(metadata, "NewDeviceMetadata")
-    return replies.NewDevice(
-        device_key=required_text(metadata, "DeviceKey"),
-        device_group_key=required_text(metadata, "DeviceGroupKey"),
-    )
+    key, group_key = required_text(metadata, "DeviceKey"), required_text(metadata, "DeviceGroupKey")
+    return replies.NewDevice(device_key=key, device_group_key=group_key)
 
 
 def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaSetup:
@@ -223,7 +218,7 @@ def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaS
 
 
 def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
-    status = _text(raw, "Status")
+    status = optional_text(raw, "Status")
     if status == "ERROR":
         # This refusal has no error code: the session stays valid, and another code may be sent.
         wrong = refusal(
@@ -235,19 +230,21 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _done(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
+def _acknowledgement(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
     members = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
     return replies.Acknowledgement(members=MappingProxyType(members))
 
 
-_OTHER_READERS: Final[
+_OPERATION_READERS: Final[
     Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]
 ] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
-    **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _done),
+    **dict.fromkeys(
+        (r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement
+    ),
 }
-"""The functions that read the replies without a challenge and without tokens."""
+"""The functions that read the replies that have neither ChallengeName nor AuthenticationResult, by response."""
 
 
 def refusal(
@@ -258,16 +255,22 @@ def refusal(
     return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
 
 
-def mask_secrets(refusal: replies.Refusal, values: Iterable[object]) -> replies.Refusal:
-    """Return a refusal in whose message the secrets among these values of the request are masked."""
+def mask_secrets(refusal: replies.Refusal, sent: object) -> replies.Refusal:
+    """Return a refusal in whose message the secrets of the request (nested mappings and sequences) are masked."""
     message = refusal.message
-    for value in values:
-        for each in value.values() if isinstance(value, Mapping) else (value,):
-            if isinstance(each, Secret) and (plain := each.reveal()) and plain in message:
-                # A short secret is masked only where it is a whole word.
-                pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
-                message = re.sub(pattern.format(re.escape(plain)), MASK, message)
+    # The longest first: it may contain a shorter one.
+    for plain in sorted(filter(None, _secrets_in(sent)), key=len, reverse=True):
+        pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
+        message = re.sub(pattern.format(re.escape(plain)), MASK, message)
     return refusal if message == refusal.message else attrs.evolve(refusal, message=message)
+
+
+def _secrets_in(value: Any) -> Iterator[str]:
+    if isinstance(value, Secret) and isinstance(value.reveal(), str):
+        yield value.reveal()
+    elif isinstance(value, (Mapping, list, tuple)):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _secrets_in(each)
 
 
 def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
@@ -278,17 +281,14 @@ def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
         code, message = raw["__type"], raw.get("message", raw.get("Message"))
     else:
         return None
-    if not isinstance(code, str) or not code:
+    code = code.rpartition("#")[2] if isinstance(code, str) else None
+    if not code:
         raise MalformedReply("the error has no code")
     metadata = raw.get("ResponseMetadata")
     metadata = metadata if isinstance(metadata, Mapping) else {}
     request_id, status = metadata.get("RequestId"), metadata.get("HTTPStatusCode")
-    found = refusal(
-        code.rpartition("#")[2],
-        message if isinstance(message, str) else "",
-        request_id if isinstance(request_id, str) else None,
-        operation,
-    )
+    request_id = request_id if isinstance(request_id, str) else None
+    found = refusal(code, message if isinstance(message, str) else "", request_id, operation)
     if (retry_after := _retry_after(metadata.get("HTTPHeaders"))) is not None:
         found = attrs.evolve(found, retry_after=retry_after)
     if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
@@ -312,13 +312,10 @@ def wrapped_reply(raw: object) -> Secret[Any]:
 
 
 def read(
-    raw: RawReply,
-    response: type[Response],
-    *,
-    state: S | None = None,
-    challenge: replies.Challenge | None = None,
-) -> replies.Reply:
-    """Return the parsed reply; a MalformedReply names the part that cannot be read, and never shows its value."""
+    raw: RawReply, response: type[Response], *,
+    state: State | None = None, challenge: replies.Challenge | None = None,
+) -> replies.Reply:  # fmt: skip
+    """Return the parsed reply to a response to `challenge`; a MalformedReply names the wrong part, and never shows its value."""
     raw = wrapped_reply(raw)
     return _parsed(raw, state, _read, response, challenge)
 
@@ -326,10 +323,10 @@ def read(
 def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.Acknowledgement | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
     raw = wrapped_reply(raw)
-    return _parsed(raw, None, _read_other, operation)
+    return _parsed(raw, None, _read_operation, operation)
 
 
-def _parsed(raw: Secret[Any], state: S | None, parse: Callable[..., T], *args: Any) -> T:
+def _parsed(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
     try:
         return parse(raw.reveal(), *args)
     except MalformedReply as error:
@@ -337,19 +334,19 @@ def _parsed(raw: Secret[Any], state: S | None, parse: Callable[..., T], *args: A
     raise MalformedReply(why, state=state)  # outside the handler: no frame of this error holds the reply
 
 
-def _read_other(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
+def _read_operation(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
     _ensure_map(raw, "it")
-    return _error(raw, operation) or _done(raw, None)
+    return _error(raw, operation) or _acknowledgement(raw, None)
 
 
 def _read(raw: Any, response: type[Response], answered: replies.Challenge | None) -> replies.Reply:
     _ensure_map(raw, "it")
     if (error := _error(raw, response.__name__)) is not None:
         return error
-    if (reader := _OTHER_READERS.get(response)) is not None:
+    if (reader := _OPERATION_READERS.get(response)) is not None:
         setup = answered if isinstance(answered, replies.MfaSetup) else replies.MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
-    name, result = _text(raw, "ChallengeName"), raw.get("AuthenticationResult")
+    name, result = optional_text(raw, "ChallengeName"), raw.get("AuthenticationResult")
     # A reply has either a challenge or tokens, never both -- AWS API reference
     if name is not None and result:
         raise MalformedReply("it has both a challenge and tokens")

@@ -51,7 +51,7 @@ class Request:
         return cast("dict[str, Any]", revealed(dict(self.parameters)))
 
 
-class Sender:
+class RequestContext:
     """The values of a sign-in that requests contain: its app client, user, session, device and tokens."""
 
     __slots__ = ()
@@ -67,29 +67,29 @@ class Sender:
     challenge_name: str | None
 
 
-RequestWriter: TypeAlias = Callable[[Any, Sender], Request]
-FieldsOf: TypeAlias = Callable[[Any], Fields]
+_RequestWriter: TypeAlias = Callable[[Any, RequestContext], Request]
+_FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 
 @frozen
 class InitiateAuth:
     """Writes InitiateAuth or AdminInitiateAuth."""
 
-    fields: FieldsOf
-    # Whether DEVICE_KEY is sent. With SRP the answer to PASSWORD_VERIFIER has it instead.
+    fields: _FieldsOf
+    # Whether DEVICE_KEY is sent, if the sign-in has a device.
     device: bool = field(default=False, kw_only=True)
-    admin: bool = field(default=False, kw_only=True)
+    admin: bool = field(default=False, kw_only=True)  # AdminInitiateAuth in every sign-in
 
-    def __call__(self, response: Any, sender: Sender) -> Request:
+    def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
-        identity = _identity(sender, response.username, sender.device if self.device else None)
+        identity = _identity(context, response.username, context.device if self.device else None)
         parameters: Fields = {
             "AuthFlow": response.auth_flow,
-            "ClientId": sender.client_id,
+            "ClientId": context.client_id,
             "AuthParameters": {**identity, **self.fields(response)},
             "Session": getattr(response, "session", None),
         }
-        return _request("InitiateAuth", response, sender, parameters, admin=self.admin)
+        return _request("InitiateAuth", response, context, parameters, admin=self.admin)
 
 
 @frozen
@@ -97,65 +97,67 @@ class RespondToAuthChallenge:
     """Writes RespondToAuthChallenge or AdminRespondToAuthChallenge."""
 
     name: str | None  # ChallengeName; None sends the name of the current challenge
-    fields: FieldsOf
+    fields: _FieldsOf
     device: bool = field(default=False, kw_only=True)
 
-    def __call__(self, response: Any, sender: Sender) -> Request:
+    def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
         name = self.name
-        if getattr(response, "direct", False):
+        if name == "SELECT_CHALLENGE" and getattr(response, "direct", False):
             # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
             # -- AWS developer guide, "Authentication flows"
             name = "PASSWORD" if isinstance(response, r.Password) else "PASSWORD_SRP"
-        identity = _identity(sender, sender.username, sender.device if self.device else None)
+        identity = _identity(context, context.username, context.device if self.device else None)
         parameters: Fields = {
-            "ClientId": sender.client_id,
-            "ChallengeName": name or sender.challenge_name,
+            "ClientId": context.client_id,
+            "ChallengeName": name or context.challenge_name,
             "ChallengeResponses": {**self.fields(response), **identity},
-            "Session": sender.session,  # the reply to USER_SRP_AUTH has none
+            "Session": context.session,  # the reply to USER_SRP_AUTH has none
         }
-        return _request("RespondToAuthChallenge", response, sender, parameters)
+        return _request("RespondToAuthChallenge", response, context, parameters)
 
 
 @frozen
-class OtherOperation:
+class _Operation:
     """Writes an operation of this name, with the parameters that are not None."""
 
     name: str
-    parameters: Callable[[Any, Sender], Fields]
+    parameters: Callable[[Any, RequestContext], Fields]
 
-    def __call__(self, response: Any, sender: Sender) -> Request:
+    def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
-        return Request(self.name, _present(**self.parameters(response, sender)))
+        return Request(self.name, _present(**self.parameters(response, context)))
 
 
 def _present(**fields: Any) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _identity(sender: Sender, username: str | None, device: Device | None) -> Fields:
+def _identity(context: RequestContext, username: str | None, device: Device | None) -> Fields:
     """Return USERNAME, SECRET_HASH and DEVICE_KEY, as far as there are values."""
     # "the username ... in the request": SECRET_HASH is computed with the USERNAME of the same request, whichever
     # of the user's names that is -- AWS developer guide, "Computing secret hash values"
     return _present(
-        USERNAME=username, SECRET_HASH=_secret_hash(sender, username), DEVICE_KEY=device and device.device_key
+        USERNAME=username,
+        SECRET_HASH=_secret_hash(context, username),
+        DEVICE_KEY=device and device.device_key,
     )
 
 
-def _secret_hash(sender: Sender, username: str | None) -> Secret[str] | None:
-    if sender.client_secret is None or username is None:
+def _secret_hash(context: RequestContext, username: str | None) -> Secret[str] | None:
+    if context.client_secret is None or username is None:
         return None
-    return Secret(srp.secret_hash(username, sender.client_id, sender.client_secret))
+    return Secret(srp.secret_hash(username, context.client_id, context.client_secret))
 
 
 def _request(
-    operation: str, response: Response, sender: Sender, parameters: Fields, *, admin: bool = False
+    operation: str, response: Response, context: RequestContext, parameters: Fields, *, admin: bool = False
 ) -> Request:
     parameters = _present(**parameters)
-    if admin or sender.admin:
-        if sender.pool_id is None:
+    if admin or context.admin:
+        if context.pool_id is None:
             raise _missing(response, "pool_id", "administrators' operations need it")
-        parameters = {"UserPoolId": sender.pool_id, **parameters}
+        parameters = {"UserPoolId": context.pool_id, **parameters}
         operation = f"Admin{operation}"
     if response.client_metadata:
         parameters["ClientMetadata"] = dict(response.client_metadata)
@@ -166,12 +168,12 @@ def _missing(response: Response, name: str, why: str) -> BadField:
     return BadField(type(response), name, f"is missing: {why}")
 
 
-def _fields(**attributes: str) -> FieldsOf:
+def _fields(**attributes: str) -> _FieldsOf:
     """Return a function that returns these fields, each with the value of an attribute of the response."""
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
 
-def _fixed(key: str, value: str, fields: FieldsOf) -> FieldsOf:
+def _fixed(key: str, value: str, fields: _FieldsOf) -> _FieldsOf:
     """Return a function that returns a constant field, and the fields of another function."""
     return lambda response: {key: value, **fields(response)}
 
@@ -223,107 +225,109 @@ def _choice(response: Any) -> Fields:
     return fields if getattr(response, "direct", False) else {"ANSWER": choice, **fields}
 
 
-def _session(response: Response, sender: Sender) -> Secret[str]:
-    if sender.session is None:
+def _session(response: Response, context: RequestContext) -> Secret[str]:
+    if context.session is None:
         raise _missing(response, "session", "the last reply had none")
-    return sender.session
+    return context.session
 
 
-def _refresh_token(response: Any, sender: Sender) -> Secret[str]:
+def _refresh_token(response: Any, context: RequestContext) -> Secret[str]:
     token: Secret[str] | None = getattr(response, "refresh_token", None)
-    if token is None and sender.tokens is not None:
-        token = sender.tokens.refresh_token
+    if token is None and context.tokens is not None:
+        token = context.tokens.refresh_token
     if not token:
         raise _missing(response, "refresh_token", "there are no tokens, or no refresh token among them")
     return token
 
 
-def session_device_key(response: Any, sender: Sender) -> str | None:
+def session_device_key(response: Any, context: RequestContext) -> str | None:
     """Return the DEVICE_KEY of a refresh: that of the response, of the tokens to refresh, or of the remembered device."""
-    tokens, device = sender.tokens, sender.device
+    tokens, device = context.tokens, context.device
     is_own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
     key: str | None = response.device_key or (tokens.device_key if tokens and is_own else None)
     return key or (device.device_key if device else None)
 
 
-def _refresh(response: r.RefreshTokenAuth, sender: Sender) -> Request:
-    username = response.username or sender.username
-    token = _refresh_token(response, sender)
-    if sender.client_secret is not None and username is None:
+def _refresh(response: r.RefreshTokenAuth, context: RequestContext) -> Request:
+    username = response.username or context.username
+    token = _refresh_token(response, context)
+    if context.client_secret is not None and username is None:
         raise _missing(response, "username", "SECRET_HASH needs the user's actual username, not an alias")
     parameters: Fields = {
         "AuthFlow": response.auth_flow,
-        "ClientId": sender.client_id,
+        "ClientId": context.client_id,
         "AuthParameters": _present(
             REFRESH_TOKEN=token,
-            SECRET_HASH=_secret_hash(sender, username),
-            DEVICE_KEY=session_device_key(response, sender),
+            SECRET_HASH=_secret_hash(context, username),
+            DEVICE_KEY=session_device_key(response, context),
         ),
     }
-    return _request("InitiateAuth", response, sender, parameters)
+    return _request("InitiateAuth", response, context, parameters)
 
 
-def _get_tokens(response: r.GetTokensFromRefreshToken, sender: Sender) -> Fields:
+def _get_tokens(response: r.GetTokensFromRefreshToken, context: RequestContext) -> Fields:
     return {
-        "RefreshToken": _refresh_token(response, sender),
-        "ClientId": sender.client_id,
-        "ClientSecret": sender.client_secret,
-        "DeviceKey": session_device_key(response, sender),
+        "RefreshToken": _refresh_token(response, context),
+        "ClientId": context.client_id,
+        "ClientSecret": context.client_secret,
+        "DeviceKey": session_device_key(response, context),
         "ClientMetadata": dict(response.client_metadata) or None,
     }
 
 
-def _verify(response: r.VerifySoftwareToken, sender: Sender) -> Fields:
+def _verify(response: r.VerifySoftwareToken, context: RequestContext) -> Fields:
     return {
-        "Session": _session(response, sender),
+        "Session": _session(response, context),
         "UserCode": response.code,
         "FriendlyDeviceName": response.friendly_device_name,
     }
 
 
-def _access_token(sender: Sender) -> Secret[str]:
-    return cast("Tokens", sender.tokens).access_token
+def _access_token(context: RequestContext) -> Secret[str]:
+    return cast("Tokens", context.tokens).access_token
 
 
-def _device_key(response: Any, sender: Sender) -> str:
-    tokens = sender.tokens
+def _device_key(response: Any, context: RequestContext) -> str:
+    tokens = context.tokens
     new = tokens and (tokens.new_device or tokens)
-    key = response.device_key or (new and new.device_key) or (sender.device and sender.device.device_key)
+    key = response.device_key or (new and new.device_key) or (context.device and context.device.device_key)
     if not key:
-        raise _missing(response, "device_key", "the tokens came without NewDeviceMetadata")
+        raise _missing(response, "device_key", "the sign-in has no device, and no tokens with a device key")
     return cast("str", key)
 
 
-def _confirm_device(response: r.ConfirmDevice, sender: Sender) -> Fields:
+def _confirm_device(response: r.ConfirmDevice, context: RequestContext) -> Fields:
     verifier = {"PasswordVerifier": response.password_verifier, "Salt": response.salt}
     return {
-        "AccessToken": _access_token(sender),
-        "DeviceKey": _device_key(response, sender),
+        "AccessToken": _access_token(context),
+        "DeviceKey": _device_key(response, context),
         "DeviceSecretVerifierConfig": verifier,
         "DeviceName": response.device_name,
     }
 
 
-def _update_device(response: r.UpdateDeviceStatus, sender: Sender) -> Fields:
+def _update_device(response: r.UpdateDeviceStatus, context: RequestContext) -> Fields:
     return {
-        "AccessToken": _access_token(sender),
-        "DeviceKey": _device_key(response, sender),
+        "AccessToken": _access_token(context),
+        "DeviceKey": _device_key(response, context),
         "DeviceRememberedStatus": "remembered" if response.remembered else "not_remembered",
     }
 
 
-def _revoke(response: r.RevokeToken, sender: Sender) -> Fields:
+def _revoke(response: r.RevokeToken, context: RequestContext) -> Fields:
     return {
-        "Token": _refresh_token(response, sender),
-        "ClientId": sender.client_id,
-        "ClientSecret": sender.client_secret,
+        "Token": _refresh_token(response, context),
+        "ClientId": context.client_id,
+        "ClientSecret": context.client_secret,
     }
 
 
 _CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
 
 # fmt: off
-WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
+# device=True where a client sends DEVICE_KEY, or by analogy would (evidence.csv, "device dropped"): in the rows of `PROTOCOL`
+# that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. RawAnswer is sent as the caller made it.
+WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.UserSrpAuth):               InitiateAuth(_SRP_A),
     (S.START, r.UserPasswordAuth):          InitiateAuth(_password, device=True),
     (S.START, r.AdminUserPasswordAuth):     InitiateAuth(_password, device=True, admin=True),
@@ -337,7 +341,7 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.START, r.SignedUp):                  InitiateAuth(_NONE),
     (S.START, r.RefreshTokenAuth):          _refresh,
     (S.START, r.RefreshToken):              _refresh,
-    (S.START, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
+    (S.START, r.GetTokensFromRefreshToken): _Operation("GetTokensFromRefreshToken", _get_tokens),
 
     **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
     # The choice of another first factor is "SELECT_CHALLENGE" with the same session, as amplify-js sends it.
@@ -352,8 +356,8 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
     (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER, device=True),
 
     (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
-    (S.MFA_SETUP, r.AssociateSoftwareToken): OtherOperation("AssociateSoftwareToken", lambda response, sender: {"Session": _session(response, sender)}),
-    (S.MFA_SETUP, r.VerifySoftwareToken):   OtherOperation("VerifySoftwareToken", _verify),
+    (S.MFA_SETUP, r.AssociateSoftwareToken): _Operation("AssociateSoftwareToken", lambda response, context: {"Session": _session(response, context)}),
+    (S.MFA_SETUP, r.VerifySoftwareToken):   _Operation("VerifySoftwareToken", _verify),
     (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _NONE),
     # Clients send EMAIL; one page of AWS spells it "email".
     (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
@@ -367,21 +371,21 @@ WRITERS: Final[Mapping[tuple[S, type[Response]], RequestWriter]] = {
 
     (S.OTHER_CHALLENGE, r.RawAnswer):       RespondToAuthChallenge(None, lambda response: dict(response.fields)),
 
-    (S.AUTHENTICATED, r.ConfirmDevice):     OtherOperation("ConfirmDevice", _confirm_device),
-    (S.AUTHENTICATED, r.UpdateDeviceStatus): OtherOperation("UpdateDeviceStatus", _update_device),
-    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): OtherOperation("GetTokensFromRefreshToken", _get_tokens),
+    (S.AUTHENTICATED, r.ConfirmDevice):     _Operation("ConfirmDevice", _confirm_device),
+    (S.AUTHENTICATED, r.UpdateDeviceStatus): _Operation("UpdateDeviceStatus", _update_device),
+    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): _Operation("GetTokensFromRefreshToken", _get_tokens),
     (S.AUTHENTICATED, r.RefreshTokenAuth):  _refresh,
     (S.AUTHENTICATED, r.RefreshToken):      _refresh,
-    (S.AUTHENTICATED, r.RevokeToken):       OtherOperation("RevokeToken", _revoke),
-    (S.AUTHENTICATED, r.GlobalSignOut):     OtherOperation("GlobalSignOut", lambda _, sender: {"AccessToken": _access_token(sender)}),
+    (S.AUTHENTICATED, r.RevokeToken):       _Operation("RevokeToken", _revoke),
+    (S.AUTHENTICATED, r.GlobalSignOut):     _Operation("GlobalSignOut", lambda _, context: {"AccessToken": _access_token(context)}),
 }
 # fmt: on
 
 
-def write(state: S, response: Response, sender: Sender) -> Request:
-    """Return the request for a response."""
+def write(state: State, response: Response, context: RequestContext) -> Request:
+    """Return the request for a response of the state's row; raises BadField if a value is missing or not accepted."""
     response_type = type(response)
-    request = WRITERS[state, response_type](response, sender)
+    request = WRITERS[state, response_type](response, context)
     if response.client_metadata and "ClientMetadata" not in request.parameters:
         raise BadField(response_type, "client_metadata", f"is not accepted by {request.operation}")
     return Request(request.operation, request.parameters, RESPONSE_REPETITION[response_type].harmless)

@@ -226,7 +226,7 @@ def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str
     reply = read((yield request), r.GlobalSignOut, state=_STATE)
     assert isinstance(reply, (Refusal, Acknowledgement))  # noqa: S101 - GlobalSignOut has no other reply
     if isinstance(reply, Refusal):
-        reply = mask_secrets(reply, parameters.values())
+        reply = mask_secrets(reply, parameters)
         raise refused(reply, state=_STATE)
     return reply.members
 

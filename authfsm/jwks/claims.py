@@ -5,7 +5,6 @@ No message contains the token, or a part of it whose signature is not verified.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -67,7 +66,7 @@ class Claims:
 
 
 def parse_claims(raw: Mapping[str, Any]) -> Claims:
-    """Return the claims of a token's payload."""
+    """Return the claims of a token's payload; raises MalformedToken."""
     use = _required(_text, raw, "token_use")
     # An access token may have an `aud` too: the resource it is bound to (RFC 8707), not the client.
     is_id_token = use == "id"
@@ -89,11 +88,11 @@ def parse_claims(raw: Mapping[str, Any]) -> Claims:
 
 
 def moment(raw: Mapping[str, Any], name: str) -> datetime | None:
-    """Return a NumericDate (RFC 7519, 2: seconds since 1970-01-01 UTC, with or without a fraction) as a datetime."""
+    """Return a NumericDate (RFC 7519, 2: seconds since 1970-01-01 UTC, with or without a fraction) as a datetime in UTC."""
     value = raw.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise MalformedToken(f"{name} is not a number of seconds")
     with suppress(OverflowError, ValueError, OSError):
         return datetime.fromtimestamp(value, timezone.utc)
@@ -108,7 +107,7 @@ def _text(raw: Mapping[str, Any], name: str) -> str | None:
 
 
 def _texts(raw: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = raw.get(name, [])
+    value = [] if raw.get(name) is None else raw[name]
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
         raise MalformedToken(f"{name} is not a list of strings")
     return tuple(value)

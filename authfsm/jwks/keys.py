@@ -1,7 +1,7 @@
 """The pool's keys: fetched over HTTPS at the first use, cached, and fetched again as rarely as possible.
 
-All callers that need an unknown key wait for the same fetch; no caller waits for a known key. Between two
-fetches at least `interval` seconds pass. If a fetch fails, the known keys stay valid.
+All callers that need an unknown key wait for the same fetch; no caller waits for a known key. A fetch starts at least
+`interval` seconds after the start of the one before. If a fetch fails, the known keys stay valid.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Fetch = Callable[[str], bytes]
 """Returns the document at a URL, or raises an error."""
 
 SECONDS: Final = 5.0
-"""How long a fetch may take."""
+"""How long `fetch_https` may take by default."""
 
 MAX_BYTES: Final = 65_536
 """The largest document that is accepted. A pool publishes two keys, about one kilobyte."""
@@ -144,7 +144,7 @@ class Keys:
 
 
 def _usable(key_set: Any) -> Mapping[str, RSAKey]:
-    """Return the keys of a key set that verify RS256, by `kid`."""
+    """Return the keys of a key set that verify RS256, by `kid`; raise ValueError if there is none."""
     keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
     if not isinstance(keys, list):
         raise ValueError("the document is not a JSON Web Key Set")  # noqa: TRY004 - JSON of the wrong shape is a wrong value
@@ -193,7 +193,7 @@ def fetch_https(url: str, *, seconds: float = SECONDS, max_bytes: int = MAX_BYTE
         max_bytes: the largest size of the document.
 
     Raises:
-        ValueError: the URL uses neither https nor a loopback address; the document is too large.
+        ValueError: the URL is malformed, or uses neither https nor a loopback address; the document is too large.
         TimeoutError: the document did not arrive within `seconds`.
         OSError: the document cannot be fetched.
     """

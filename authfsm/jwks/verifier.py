@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import CompactSignature, JWSRegistry
 
-from authfsm.base.clock import Clock, positive, utc_now
+from authfsm.base.clock import Clock, checked_clock, positive, utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.jwks import claims as c
 from authfsm.jwks.keys import Fetch, Keys, fetch_https, is_protected
@@ -34,8 +34,9 @@ LEEWAY: Final = 10.0
 by half a second refuses a token that was just issued (pycognito #225). Ten seconds allow for a bad clock, and
 lengthen the shortest lifetime of a token (5 minutes) by a thirtieth."""
 
+MAX_LEEWAY: Final = 24 * 3600.0  # more is probably a number of milliseconds
 INTERVAL: Final = 10.0
-"""Seconds between two fetches, at least. aws-jwt-verify also waits ten seconds after a key was not found."""
+"""Seconds between the starts of two fetches, at least. aws-jwt-verify also waits ten seconds after a key was not found."""
 
 MAX_AGE: Final = 24 * 3600.0
 """Seconds after which the keys are fetched again, so that a key that the pool no longer publishes is forgotten."""
@@ -68,31 +69,23 @@ class Verifier:
         jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool
             (`pool.jwks()`), or a machine without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
-        leeway: seconds that this machine's clock may differ from Cognito's.
-        interval: seconds between two fetches of the keys, at least.
+        leeway: seconds that this machine's clock may differ from Cognito's; at most a day.
+        interval: seconds between the starts of two fetches of the keys, at least.
         max_age: seconds after which the keys are fetched again though no key is missing.
         clock: returns the current time, with a time zone; by default in UTC.
         ticks: returns seconds that never go backwards, for `interval` and `max_age`.
 
     Raises:
-        ValueError: `pool_id` is not the id of a user pool; there is no client_id; the issuer's URL uses
-            neither https nor a loopback address, and no `fetch` is passed.
+        ValueError: `pool_id` is not the id of a user pool; there is no client_id; `jwks`, `clock` or a number is not valid;
+            the issuer's URL uses neither https nor a loopback address, and no `fetch` is passed.
     """
 
     def __init__(
-        self,
-        pool_id: str,
-        client_id: str | Iterable[str],
-        *,
-        issuer: str | None = None,
-        jwks: Mapping[str, Any] | None = None,
-        fetch: Fetch | None = None,
-        leeway: float = LEEWAY,
-        interval: float = INTERVAL,
-        max_age: float = MAX_AGE,
-        clock: Clock = utc_now,
+        self, pool_id: str, client_id: str | Iterable[str], *, issuer: str | None = None,
+        jwks: Mapping[str, Any] | None = None, fetch: Fetch | None = None, leeway: float = LEEWAY,
+        interval: float = INTERVAL, max_age: float = MAX_AGE, clock: Clock = utc_now,
         ticks: Callable[[], float] = time.monotonic,
-    ) -> None:
+    ) -> None:  # fmt: skip
         pool_name(pool_id)
         self.pool_id = pool_id
         self.client_ids = frozenset(to_tuple(client_id) if isinstance(client_id, Iterable) else ())
@@ -103,8 +96,9 @@ class Verifier:
         # -- AWS API reference, IssuerConfigurationType
         updated = () if issuer else (self.issuer.replace("//", "//issuer-", 1),)
         self._issuers = frozenset({self.issuer, *updated})
-        self.leeway = timedelta(seconds=positive("leeway", leeway, or_zero=True))
-        self._clock = clock
+        if positive("leeway", leeway, or_zero=True) > MAX_LEEWAY:
+            raise ValueError(f"leeway must be at most {MAX_LEEWAY:g} seconds, not {leeway!r}")
+        self.leeway, self._clock = timedelta(seconds=leeway), checked_clock(clock)
         if jwks is not None:
             self.keys = Keys.pinned(jwks)
             return

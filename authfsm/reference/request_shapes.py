@@ -19,7 +19,7 @@ from attrs import NOTHING, Attribute, define, evolve, fields, frozen
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
 from authfsm.core.wire_replies import READERS, WITHOUT_SESSION
-from authfsm.core.wire_requests import WRITERS, Request, Sender
+from authfsm.core.wire_requests import WRITERS, Request, RequestContext
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField, MalformedReply
 from authfsm.protocol.replies import CHALLENGE_OF, Tokens
@@ -156,7 +156,7 @@ _VALUES: Final = {"code": "000000", "email": "<e-mail@address>", "preferred_chal
 
 
 @define(slots=False)
-class _PlaceholderSender(Sender):
+class _PlaceholderContext(RequestContext):
     """A sign-in with placeholders; it has no client secret, device or tokens unless they are passed."""
 
     client_secret: Secret[str] | None = None
@@ -194,20 +194,20 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
 
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
     """Return the request that carries a response in a state; raise KeyError if the state does not accept it."""
-    sender = _PlaceholderSender(
+    context = _PlaceholderContext(
         admin=admin,
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
         session=None if state in WITHOUT_SESSION else _SESSION,
         # Cognito issues the device challenges to a remembered device only.
         device=_DEVICE if state in DEVICE_STATES else None,
     )
-    shortest = _write(state, response, sender, complete=False)
+    shortest = _write(state, response, context, complete=False)
     found = dict(_parameters(shortest, response))
     for when, other, complete in (
-        ("if the challenge had one", evolve(sender, session=_SESSION), False),
-        ("if the app client has a secret", evolve(sender, client_secret=Secret("<client secret>")), False),
-        ("on a remembered device", evolve(sender, device=_DEVICE), False),
-        ("optional", sender, True),
+        ("if the challenge had one", evolve(context, session=_SESSION), False),
+        ("if the app client has a secret", evolve(context, client_secret=Secret("<client secret>")), False),
+        ("on a remembered device", evolve(context, device=_DEVICE), False),
+        ("optional", context, True),
     ):
         request = _write(state, response, other, complete=complete)
         for key, each in _parameters(request, response):
@@ -216,14 +216,14 @@ def request_shape(state: State, response: type[Response], *, admin: bool = False
     return RequestShape(shortest.operation, tuple(found[key] for key in order))
 
 
-def _write(state: State, response: type[Response], sender: Sender, *, complete: bool) -> Request:
+def _write(state: State, response: type[Response], context: RequestContext, *, complete: bool) -> Request:
     """Return the request with all optional fields, or with as few as its writer accepts."""
     optional = [each.name for each in fields(response) if each.default is not NOTHING]
     if complete:
-        return WRITERS[state, response](_with_placeholders(response, optional), sender)
+        return WRITERS[state, response](_with_placeholders(response, optional), context)
     for names in ([], *([name] for name in optional)):
         with suppress(BadField):
-            return WRITERS[state, response](_with_placeholders(response, names), sender)
+            return WRITERS[state, response](_with_placeholders(response, names), context)
     raise KeyError((state, response))  # pragma: no cover -- no writer needs two optional fields
 
 

@@ -194,7 +194,7 @@ def read_members(pool: Core, operation: str, request: Request, more: Container[s
 
 
 def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
-    """Answer a request whose members `read_members` returned; GateError means that the pool has a bug."""
+    """Answer a request whose members `read_members` returned; GateError means that the pool or a table has a bug."""
     pool.response, pool.operation = None, operation
     response = classify(operation, members)
     # A Lambda function may itself sign a user in: restore the challenge that the outer request answers.
@@ -244,12 +244,12 @@ _TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
 
 
 class GateError(AssertionError):
-    """The pool made a `transition` that a table of the protocol lacks: a bug of the pool, not of the caller."""
+    """The pool made a `transition` that a table of the protocol lacks: one of the two has a bug, not the caller."""
 
     def __init__(self, transition: Transition | a.AccountTransition) -> None:
         source, trigger, dest = transition[:3]
         name = trigger if isinstance(trigger, str) else trigger.__name__
-        why = "which the protocol's table does not have: this is a bug of the local pool"
+        why = "which the protocol's table does not have: one of the two has a bug, please report it"
         super().__init__(f"the pool made the transition from {source} by {name} to {dest}, {why}")
         self.transition = transition
 
