@@ -316,6 +316,27 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     assert "no way" not in run(*optional, "--contradictory", "--no-device", "--limit", 1).stdout
 
 
+@pytest.mark.parametrize(
+    "options", [("paths", "--limit", 1, "--settings"), ("paths", "--diff", "whole"), ("draw", "-f", "dot", "-o", "-", "--settings")]
+)  # fmt: skip
+def test_missing_replies_are_named(
+    saved: Mapping[str, Path], tmp_path: Path, options: tuple[Any, ...]
+) -> None:
+    """`paths`, `paths --diff` and `draw` say which replies a file lacks, as `check` does, and for a complete file nothing."""
+    whole, part = saved["mfa_required"], tmp_path / "part.json"
+    part.write_text(json.dumps({"UserPool": GALLERY["mfa_required"]["UserPool"]}), encoding="utf-8")
+    arguments = [whole if each == "whole" else each for each in options]
+    assert run(*arguments, whole).stderr == ""
+    said = run(*arguments, part)
+    replies = (
+        "UserPoolClient (the reply of DescribeUserPoolClient)",
+        "MfaConfig (the reply of GetUserPoolMfaConfig)",
+    )
+    for each in replies:
+        assert f"{part}: {each} is missing, so no path is excluded" in " ".join(said.stderr.split())
+    assert said.exit_code == 0
+
+
 def test_what_changes(saved: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])

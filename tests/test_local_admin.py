@@ -42,6 +42,27 @@ def talk(signing_key: RSAKey, clock: ManualClock) -> AdminClient:
     return AdminClient(LocalPool(key=signing_key, clock=clock))
 
 
+@pytest.mark.parametrize("settings", [{}, {"aliases": ["email"]}, {"username_attributes": ["email"]}])
+def test_username_may_be_the_sub(signing_key: RSAKey, settings: dict[str, Any]) -> None:
+    """Administrators' operations accept the `sub` as Username and change that user; sign-ins do not, unless it is the name."""
+    talk = AdminClient(LocalPool(key=signing_key, **settings))
+    name = "ada@example.com" if "username_attributes" in settings else "ada"
+    user = talk.pool.add_user(name, PASSWORD)
+    other = talk.pool.add_user("bob@example.com" if name != "ada" else "bob", PASSWORD)
+
+    assert talk.do("admin_get_user", user.sub)["Username"] == user.username
+    talk.do("admin_disable_user", user.sub)
+    assert [talk.do("admin_get_user", each.username)["Enabled"] for each in (user, other)] == [False, True]
+    talk.do("admin_enable_user", user.sub)
+    if user.username != user.sub:
+        with refused("NotAuthorizedException", "Incorrect username or password."):
+            talk.password(user.sub, PASSWORD)
+    talk.do("admin_delete_user", user.sub)
+    with refused(*NOBODY):
+        talk.do("admin_get_user", user.sub)
+    assert talk.do("admin_get_user", other.sub)["Enabled"]
+
+
 class TestAdminCreateUser:
     """AdminCreateUser."""
 

@@ -10,6 +10,7 @@ import pytest
 from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
 
+from authfsm import BadField
 from authfsm.local import (
     Contradictions,
     DeviceConfiguration,
@@ -276,6 +277,19 @@ class TestLike:
         assert pool.app_client.prevent_user_existence_errors == "LEGACY"
         assert len(pool.app_client.explicit_auth_flows) == 3
         assert pool.unsupported_settings == ()
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ({"UserPools": [{"Id": "us-east-1_AbCdEfGhI"}]},),
+            ({"UserPoolClient": USER_POOL_CLIENT}, {"UserPool": USER_POOL}),
+            ({"ClientId": "abc", "ExplicitAuthFlows": []}, USER_POOL),
+        ],
+    )
+    def test_what_describes_no_pool(self, arguments: tuple[Any, ...]) -> None:
+        """A list of pools, and the description of an app client in the place of the pool's, are refused."""
+        with pytest.raises(BadField, match="UserPool is missing: the first argument must describe the pool"):
+            LocalPool.like(*arguments)
 
     def test_without_the_mfa_configuration(self, signing_key: RSAKey) -> None:
         """Without the MFA configuration all second factors are enabled, and this is listed."""

@@ -112,6 +112,42 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
     assert cognito.answer("DescribeUserPool", named)["UserPool"]["Id"] == pool.pool_id
 
 
+@pytest.mark.parametrize("mode", ["ON", "OPTIONAL"])
+def test_sms_settings_are_those_of_the_pool(mode: str) -> None:
+    """DescribeUserPool and GetUserPoolMfaConfig show the same SMS settings, whichever operation set or left them out."""
+    boto = LocalCognito().client()
+    roles = [{"SnsCallerArn": ROLE.format(name), "ExternalId": name} for name in ("first", "second", "third")]
+    pool_id = boto.create_user_pool(
+        PoolName="p",
+        MfaConfiguration=mode,
+        SmsConfiguration=roles[0],
+        AutoVerifiedAttributes=["phone_number"],
+    )["UserPool"]["Id"]
+
+    def shown() -> tuple[Any, Any]:
+        pool = boto.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        mfa = boto.get_user_pool_mfa_config(UserPoolId=pool_id)["SmsMfaConfiguration"]
+        settings = {
+            name: pool[name] for name in ("SmsConfiguration", "SmsAuthenticationMessage") if name in pool
+        }
+        assert settings == mfa
+        return mfa["SmsConfiguration"], mfa.get("SmsAuthenticationMessage")
+
+    assert shown() == (roles[0], None)
+    boto.update_user_pool(UserPoolId=pool_id, MfaConfiguration=mode)
+    assert shown() == (roles[0], None)
+    boto.update_user_pool(UserPoolId=pool_id, MfaConfiguration=mode, SmsConfiguration=roles[1])
+    assert shown() == (roles[1], None)
+    boto.update_user_pool(UserPoolId=pool_id, MfaConfiguration=mode, SmsAuthenticationMessage="Code {####}")
+    assert shown() == (roles[1], "Code {####}")
+    sms = {"SmsConfiguration": roles[2], "SmsAuthenticationMessage": "Your code: {####}"}
+    boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration=mode, SmsMfaConfiguration=sms)
+    assert shown() == (roles[2], "Your code: {####}")
+    del sms["SmsAuthenticationMessage"]
+    boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration=mode, SmsMfaConfiguration=sms)
+    assert shown() == (roles[2], None)
+
+
 def test_deletion_protection() -> None:
     """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
     cognito = LocalCognito()

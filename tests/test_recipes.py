@@ -18,6 +18,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
 from authfsm import AsyncCognito, PoolSettings, Verifier, new_key
+from authfsm.checks import not_reviewed, review
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.local import LocalPool, ManualClock, RefreshTokenRotation
 
@@ -252,3 +253,165 @@ def test_a_pool_before_it_exists(tmp_path: Path) -> None:
         assert attrs.evolve(each, unknown_members=()) == attrs.evolve(saved, unknown_members=())
     assert saved.software_token_mfa
     assert saved.lambda_config == frozenset({"DefineAuthChallenge"})
+
+
+APP: Final = {
+    "aws_cognito_user_pool_client": {
+        "explicit_auth_flows": ["ALLOW_USER_SRP_AUTH"],
+        "prevent_user_existence_errors": "ENABLED",
+    }
+}
+
+
+def described(tmp_path: Path, content: Any) -> dict[str, Any]:
+    """Return what the recipe reads from a file with this content."""
+    (tmp_path / "file.json").write_text(json.dumps(content), encoding="utf-8")
+    found: dict[str, Any] = recipe("pool_templates").description(tmp_path / "file.json")
+    return found
+
+
+def plan_of(values: dict[str, dict[str, Any]], after_unknown: Any = ()) -> dict[str, Any]:
+    """Return a Terraform plan; `after_unknown` is that of the pool."""
+    resources = [{"type": kind, "address": kind, "values": each} for kind, each in values.items()]
+    change = {"address": "aws_cognito_user_pool", "change": {"after_unknown": dict(after_unknown)}}
+    return {"planned_values": {"root_module": {"resources": resources}}, "resource_changes": [change]}
+
+
+def template_of(pool: Any, client: Any = None, **resources: Any) -> dict[str, Any]:
+    """Return a CloudFormation template."""
+    found = {"P": {"Type": "AWS::Cognito::UserPool", "Properties": pool}, **resources}
+    if client is not None:
+        found["C"] = {"Type": "AWS::Cognito::UserPoolClient", "Properties": client}
+    return {"Resources": found}
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "expected"),
+    [
+        ([("verified_email", 1)], {"recovery-same-as-mfa"}),
+        ([("verified_email", 2), ("verified_phone_number", 1)], set()),
+        ([], set()),
+    ],
+)
+def test_recovery_in_a_plan(tmp_path: Path, mechanisms: Any, expected: set[str]) -> None:
+    """The recovery mechanisms of a Terraform plan, one or several, are reviewed."""
+    blocks = [{"name": name, "priority": priority} for name, priority in mechanisms]
+    pool = {
+        "mfa_configuration": "ON",
+        "email_mfa_configuration": [{"message": "{####}"}],
+        "account_recovery_setting": [{"recovery_mechanism": blocks}] if blocks else [],
+    }
+    found = described(tmp_path, plan_of({"aws_cognito_user_pool": pool} | APP))
+    setting = found["UserPool"].get("AccountRecoverySetting", {"RecoveryMechanisms": []})
+    assert [(each["Name"], each["Priority"]) for each in setting["RecoveryMechanisms"]] == mechanisms
+    assert {each.id for each in review(found) if "recovery" in each.id} == expected
+    assert not_reviewed(found) == ()
+
+
+def test_names_in_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each argument of Terraform gets the name that the API has for it; the app client's secret is left out and named."""
+    lambda_config = {
+        "kms_key_id": "arn", "custom_sms_sender": [{"lambda_arn": "arn", "lambda_version": "V1_0"}],
+        "pre_token_generation_config": [{"lambda_arn": "arn", "lambda_version": "V2_0"}],
+    }  # fmt: skip
+    schema = [
+        {"name": each, "attribute_data_type": "String", "string_attribute_constraints": [{"max_length": "9"}]}
+        for each in ("email", "colour")
+    ]
+    pool = {
+        "name": "users", "mfa_configuration": "OPTIONAL", "tags": {"a": "b"}, "schema": schema, "lambda_config": [lambda_config],
+        "web_authn_configuration": [{"relying_party_id": "example.com", "user_verification": "required"}],
+        "email_mfa_configuration": [{"message": "{####}", "subject": "Code"}],
+        "user_attribute_update_settings": [{"attributes_require_verification_before_update": ["email"]}],
+    }  # fmt: skip
+    client = {
+        "name": "web", "id": "abc", "client_secret": "s3cret", "allowed_oauth_flows": ["implicit"], "logout_urls": ["https://a"],
+        "allowed_oauth_flows_user_pool_client": True, "allowed_oauth_scopes": ["openid"], "callback_urls": ["https://a"],
+        "default_redirect_uri": "https://a", "token_validity_units": [{"refresh_token": "days"}],
+    }  # fmt: skip
+    found = described(
+        tmp_path, plan_of({"aws_cognito_user_pool": pool, "aws_cognito_user_pool_client": client})
+    )
+    assert PoolSettings.from_descriptions(found).unknown_members == ()
+    assert "implicit-flow" in {each.id for each in review(found)}
+    assert [each["Name"] for each in found["UserPool"]["Schema"]] == ["email", "colour"]
+    assert {"EmailMfaConfiguration", "WebAuthnConfiguration"} < found["MfaConfig"].keys()
+    assert "s3cret" not in json.dumps(found)
+    assert capsys.readouterr().err == "not in the result: ClientSecret, which no review needs\n"
+
+
+def test_what_a_plan_does_not_know(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A Lambda function that the plan creates is configured; other unknown arguments are left out and named."""
+    unknown = {"arn": True, "user_pool_tier": True, "lambda_config": [{"define_auth_challenge": True}]}
+    pool = {"mfa_configuration": "OFF", "lambda_config": [{}]}
+    found = described(tmp_path, plan_of({"aws_cognito_user_pool": pool} | APP, unknown))
+    assert PoolSettings.from_descriptions(found).lambda_config == frozenset({"DefineAuthChallenge"})
+    assert capsys.readouterr().err.endswith("defaults are assumed: arn, user_pool_tier\n")
+
+
+def test_functions_and_texts_in_a_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers as text are read; a function in the place of a number or a list is left out and named; others are ignored."""
+    ref, priorities = {"Ref": "Parameter"}, [{"Name": "verified_email", "Priority": "1"}]
+    pool = {
+        "UserPoolName": ref,
+        "Policies": {"PasswordPolicy": {"MinimumLength": "6", "RequireNumbers": "true", "PasswordHistorySize": ref}},
+        "AccountRecoverySetting": {"RecoveryMechanisms": priorities},
+        "EnabledMfas": ["SOFTWARE_TOKEN_MFA"], "MfaConfiguration": "OPTIONAL", "WebAuthnRelyingPartyID": "example.com",
+    }  # fmt: skip
+    client = {"ExplicitAuthFlows": ref, "PreventUserExistenceErrors": ref}
+    found = described(tmp_path, template_of(pool, client, Queue={"Type": "AWS::SQS::Queue"}))
+    assert found["UserPool"]["Policies"] == {"PasswordPolicy": {"MinimumLength": 6, "RequireNumbers": True}}
+    assert found["MfaConfig"]["WebAuthnConfiguration"] == {"RelyingPartyId": "example.com"}
+    assert "short-passwords" in {each.id for each in review(found)}
+    assert PoolSettings.from_descriptions(found).unknown_members == ()
+    assert [each for each in not_reviewed(found) if "PreventUserExistenceErrors" in each]
+    named = [each.split(",")[0] for each in capsys.readouterr().err.splitlines()]
+    prefix = "not in the result: "
+    assert named == [
+        f"{prefix}UserPool.Policies.PasswordPolicy.PasswordHistorySize",
+        f"{prefix}UserPoolClient.ExplicitAuthFlows",
+    ]
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        {"MfaConfiguration": "ON", "EnabledMfas": {"Fn::If": ["HasMfa", ["SMS_MFA"], []]}},
+        {"MfaConfiguration": "ON", "EnabledMfas": [{"Ref": "Factor"}]},
+        {"MfaConfiguration": {"Ref": "Mode"}, "EnabledMfas": ["SMS_MFA"]},
+    ],
+)
+def test_unknown_factors_in_a_template(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pool: dict[str, Any]
+) -> None:
+    """If the second factors are a function, the review says that it is incomplete; so it does without an app client."""
+    found = described(tmp_path, template_of(pool))
+    assert {each.split()[0] for each in not_reviewed(found)} == {"UserPoolClient", "MfaConfig"}
+    assert capsys.readouterr().err.startswith("not in the result: ")
+
+
+def test_several_app_clients_in_a_template(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first app client of a file is read, and the others are named."""
+    second = {"Type": "AWS::Cognito::UserPoolClient", "Properties": {"ClientName": "second"}}
+    found = described(tmp_path, template_of({}, {"ClientName": "first"}, Second=second))
+    assert found["UserPoolClient"]["ClientName"] == "second"  # `template_of` puts it before the other
+    assert capsys.readouterr().err == (
+        "not in the result: AWS::Cognito::UserPoolClient: the file has 2, and only the first is read\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}, "describes no user pool"),
+        ({"values": {"root_module": {}}}, "describes no user pool"),
+        ({"Resources": []}, "has not the structure"),
+        (template_of({"Fn::Transform": {}}), "the Properties of P are not an object"),
+        ({"UserPool": {}}, "no Resources"),
+        ([], "is not a JSON object"),
+    ],
+)
+def test_what_is_no_template(tmp_path: Path, content: Any, why: str) -> None:
+    """A file that describes no pool is an error of one sentence."""
+    with pytest.raises(ValueError, match=why):
+        described(tmp_path, content)

@@ -360,6 +360,14 @@ RULES: Final = (
 """The rules of the review."""
 
 
+def missing_replies(settings: PoolSettings) -> Iterator[tuple[str, str]]:
+    """Yield each description that the settings were read without, and a clause that says so."""
+    if settings.explicit_auth_flows is None:
+        yield _APP, f"{_APP} (the reply of DescribeUserPoolClient) is missing"
+    if settings.sms_mfa is None:
+        yield _MFA, f"{_MFA} (the reply of GetUserPoolMfaConfig) is missing"
+
+
 def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
     """Return what keeps a review from being complete, as sentences: missing replies, unknown values, no path to sign in.
 
@@ -372,13 +380,9 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)
     found = []
-    missing = {_APP: pool.settings.explicit_auth_flows is None, _MFA: pool.settings.sms_mfa is None}
-    for reply in filter(missing.get, missing):
+    for reply, missing in missing_replies(pool.settings):
         rules = ", ".join(rule.id for rule in RULES if rule.needs == reply)
-        operation = "GetUserPoolMfaConfig" if reply == _MFA else "DescribeUserPoolClient"
-        found.append(
-            f"{reply} (the reply of {operation}) is missing, so these rules were not tried, or only in part: {rules}"
-        )
+        found.append(f"{missing}, so these rules were not tried, or only in part: {rules}")
     if values := pool.settings.unknown_values:
         found.append(f"values that the API does not have were not reviewed: {', '.join(values)}")
     if why := sign_in_paths.why_no_path(pool.settings):

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from authfsm import diagrams
 from authfsm.cli import command, pool_descriptions
-from authfsm.cli.pool_descriptions import PoolOptions, pool_option
+from authfsm.cli.pool_descriptions import PoolOptions, pool_option, settings_of
 from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.diagrams.drawing import Drawing
 from authfsm.diagrams.render import ENGINES
@@ -128,11 +128,11 @@ class Draw(PoolOptions):
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
             command.print_message(f"saved {self.save_settings}")
-        settings = PoolSettings.from_descriptions(descriptions) if descriptions else None
+        settings = settings_of(descriptions, self.settings or self.pool_id) if descriptions else None
         if self.html:
             from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
 
-            before, after = map(_settings, self.diff) if self.diff else (None, settings)
+            before, after = map(settings_of, self.diff) if self.diff else (None, settings)
             _write(self.html, partial(explorer.page, after, self.engine, before=before))
         asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence", "engine"))
         if self.output or (not self.html and (asks_for_picture or not self.save_settings)):
@@ -227,7 +227,7 @@ class Draw(PoolOptions):
             state=self.state and self.state.upper(),
             settings=settings,
             faded=self.faded,
-            difference=self.diff and (_settings(self.diff[0]), _settings(self.diff[1])),
+            difference=self.diff and (settings_of(self.diff[0]), settings_of(self.diff[1])),
             history=history,
             traffic=_read(self.traffic, histories_from_json),
             unfolded=self.unfolded,
@@ -267,10 +267,6 @@ class Draw(PoolOptions):
         for name, look in looks.items():
             _write(Path(files[name]), partial(evolve(drawn, **look).save, files[name]))  # type: ignore[misc]
         sys.stdout.write(diagrams.picture_tag(title=drawn.title, **files))
-
-
-def _settings(path: Path) -> PoolSettings:
-    return PoolSettings.from_descriptions(pool_descriptions.read(path))
 
 
 def _form(output: Path) -> str:

@@ -17,10 +17,9 @@ from authfsm import checks
 from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
 from authfsm.checks.sign_in_paths import why_no_path
-from authfsm.cli import pool_descriptions
 from authfsm.cli.check import path_line
 from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive
-from authfsm.cli.pool_descriptions import PoolOptions, pool_option
+from authfsm.cli.pool_descriptions import PoolOptions, pool_option, settings_of
 from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
@@ -65,12 +64,12 @@ class Paths(PoolOptions):
             raise WrongUsage(f"--through must be one of {', '.join(State.__members__)}, not {self.through!r}")
         return self._print_change() if self.diff else self._print_paths()
 
-    def _paths(self, descriptions: pool_descriptions.Descriptions | None) -> SignInPaths:
-        settings = PoolSettings.from_descriptions(descriptions) if descriptions else None
+    def _paths(self, settings: PoolSettings | None) -> SignInPaths:
         return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory)
 
     def _print_paths(self) -> int:
-        paths = self._paths(self.described())
+        found = self.described()
+        paths = self._paths(settings_of(found, self.settings or self.pool_id) if found else None)
         if why := paths.settings and why_no_path(paths.settings):
             print_message(why)
         through = State[self.through.upper()] if self.through else None
@@ -96,7 +95,7 @@ class Paths(PoolOptions):
         return FAILED if why else 0
 
     def _print_change(self) -> int:
-        before, after = (self._paths(pool_descriptions.read(path)) for path in self.diff or ())
+        before, after = (self._paths(settings_of(path)) for path in self.diff or ())
         change, through = Change(before, after), self.through and State[self.through.upper()]
         added, removed = (
             [path for path in paths if not through or through in path.states]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from authfsm.checks.review import missing_replies
 from authfsm.cli import command
 from authfsm.cli.command import Failed, WrongUsage, flag, option, print_message, refuse_exclusive, writing
 from authfsm.protocol.errors import BadField
@@ -141,6 +142,15 @@ def _checked(descriptions: Descriptions, where: str) -> Descriptions:
         if names:
             print_message(f"{where}: unknown {kind} are ignored: {', '.join(names)}")
     return dict(found.parts())
+
+
+def settings_of(found: Descriptions | Path, where: object = None) -> PoolSettings:
+    """Return the settings in descriptions, or in a file; print which replies are missing."""
+    descriptions = read(found) if isinstance(found, Path) else found
+    settings = PoolSettings.from_descriptions(descriptions)
+    for _, why in missing_replies(settings):
+        print_message(f"{where or found}: {why}, so no path is excluded by its settings")
+    return settings
 
 
 def save(path: Path, descriptions: Descriptions) -> None:

@@ -197,6 +197,8 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     """Answer a request whose members `read_members` returned; GateError means that the pool or a table has a bug."""
     pool.response, pool.operation = None, operation
     response = classify(operation, members)
+    if operation.startswith("Admin") and operation != "AdminCreateUser" and "Username" in members:
+        members = {**members, "Username": pool.users.name_of_sub(members["Username"])}
     # A Lambda function may itself sign a user in: restore the challenge that the outer request answers.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:

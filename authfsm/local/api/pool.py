@@ -41,6 +41,7 @@ from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.local.state.users import SoftwareToken, Status, User
 from authfsm.protocol import api_requests
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS
 from authfsm.protocol.validators import to_tuple
 from authfsm.settings.descriptions import Descriptions
@@ -169,10 +170,12 @@ class LocalPool(DisplayMixin):
             settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:
-            BadField: a member has another type than in the API; the message names it.
+            BadField: `user_pool` describes no pool, or a member has another type than in the API: the message says which.
             ValueError: settings of the descriptions contradict each other.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
+        if user_pool.get("UserPool") is None and {*user_pool} & {"UserPools", "UserPoolClient", "ClientId"}:
+            raise BadField(Descriptions, "UserPool", "is missing: the first argument must describe the pool")
         return cls(**descriptions.merged_settings(parsed, settings))
 
     @property

@@ -85,13 +85,14 @@ def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, 
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
     factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
-    if mode != "OFF" and "SmsConfiguration" in pool:
-        factors["SmsMfaConfiguration"] = {"SmsConfiguration": pool["SmsConfiguration"]}
+    sms: dict[str, Any] = {n: pool[n] for n in ("SmsConfiguration", "SmsAuthenticationMessage") if n in pool}
+    if "SmsMfaConfiguration" in factors or (mode != "OFF" and "SmsConfiguration" in pool):
+        sms = factors["SmsMfaConfiguration"] = factors.get("SmsMfaConfiguration", sms) | sms
     if mode != "OFF" and not factors:
         raise refuse(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
         )
-    members = {**_DEFAULTS, **repeated, **pool, "LastModifiedDate": core.clock().timestamp()}
+    members = {**_DEFAULTS, **repeated, **pool, **sms, "LastModifiedDate": core.clock().timestamp()}
     return {"UserPool": members, "MfaConfig": {**factors, "MfaConfiguration": mode}}
 
 
@@ -173,7 +174,8 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
         )
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
-    members = {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp()}
+    sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}
+    members = {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp(), **sms}
     _change(core, members, {**factors, "MfaConfiguration": mode})
     return descriptions.mfa_config(core.configuration)
 

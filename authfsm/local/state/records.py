@@ -169,6 +169,10 @@ class Directory(TrackedDicts):
         """Return the user with this internal name; None if there is none. Aliases are not considered."""
         return self._by_name.get(self._key(name))
 
+    def name_of_sub(self, sub: str) -> str:
+        """Return the name of the user with this `sub`; the argument itself if it is a name, or no user has it."""
+        return sub if self.find(sub) else next((each.username for each in self if each.sub == sub), sub)
+
     def add(self, user: User, *, force: bool = False) -> None:
         """Add a new user; with `force`, other users lose the aliases that the new user has (ForceAliasCreation)."""
         aliases = () if force else self._aliases_of(user)
