@@ -65,7 +65,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or
-                `account.confirm_forgot_password`, whose Session may replace the password.
+                `account.confirm_forgot_password`. Its Session is used unless you pass a password, a preferred
+                challenge, or a flow other than USER_SRP_AUTH and USER_AUTH.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.

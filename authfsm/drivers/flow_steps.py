@@ -157,6 +157,8 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
+        if self._password is not None or preferred or auth_flow not in {"USER_SRP_AUTH", "USER_AUTH"}:
+            response = None  # Cognito would not verify what the caller passed
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)

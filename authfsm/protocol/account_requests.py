@@ -59,7 +59,8 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, with which the user can sign in once without a challenge.
+        session: the Session of ConfirmSignUp's reply, with which the user can sign in once without a challenge:
+            `cognito.sign_in(confirmed)`, without a password.
     """
 
     username: str
