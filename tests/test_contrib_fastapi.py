@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
 from authfsm import Claims, Verifier, new_key
+from authfsm.contrib.cookies import device_cookie
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
 from authfsm.local import (
     DeviceConfiguration,
@@ -354,6 +355,30 @@ def test_a_remembered_device(site_of: SiteOf) -> None:
     site.pool.user("ada").devices.clear()
     assert site.sign_in("ada")[1]["state"] == "SMS_MFA"
     assert [each for each in site.browser.cookies if "device" in each] == []
+
+
+def test_a_double_click_keeps_the_device(site_of: SiteOf) -> None:
+    """If a form is sent twice before the first reply arrives, the refused one deletes no device that it did not use."""
+    site = site_of(device=DeviceConfiguration(challenge_required_on_new_device=True))
+    site.sign_in("ada", remember=True)
+    answer = {"response": "code", "code": site.pool.outbox.code_for("ada")}
+    second = site.another()
+    second.cookies = site.browser.cookies
+    assert site.post("/challenge", **answer)[1]["signed_in"]
+
+    reply = second.post("/auth/challenge", json=answer)
+
+    assert reply.status_code == 401
+    assert [each for each in reply.headers.get_list("set-cookie") if "device" in each] == []
+
+
+def test_a_device_that_cannot_be_read_is_deleted(site_of: SiteOf) -> None:
+    """The cookie of a device that was sealed with another key is deleted at the next sign-in, which asks for a code."""
+    site = site_of(device=DeviceConfiguration(challenge_required_on_new_device=True))
+    name = f"__Host-{device_cookie('ada')}-0"
+    site.browser.cookies.set(name, "sealed with another key", domain="testserver.local")
+    assert site.sign_in("ada")[1]["state"] == "SMS_MFA"
+    assert name not in dict(site.browser.cookies)
 
 
 def test_an_authenticator_app(site_of: SiteOf) -> None:
