@@ -1014,6 +1014,23 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     for name, wrong in (("client_id", None), ("device", "x")):
         with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
             Cognito(cognito.client, **{**given, name: wrong})
+    wrongs: list[tuple[str, Any]] = [
+        ("client_secret", 123), ("client_secret", b"secret"), ("client_secret", True), ("observers", 5), ("observers", [1]),
+        ("observers", print), ("entropy", 5), ("entropy", None),
+    ]  # fmt: skip
+    for name, wrong in wrongs:
+        with pytest.raises(TypeError, match=f"{name} must be ") as caught:
+            Cognito(cognito.client, **{**given, name: wrong})
+        assert "123" not in str(caught.value)
+    entropies: list[Any] = [
+        lambda _: b"",
+        lambda count: bytes(count + 1),
+        lambda count: "x" * count,
+        lambda _: None,
+    ]
+    for each in entropies:
+        with pytest.raises(TypeError, match="entropy must return 8 bytes if it is called with 8"):
+            Cognito(cognito.client, **given, entropy=each).start()
     lifetimes: Any = {TypeError: (5, None), ValueError: (timedelta(0), timedelta(-1))}
     for error, values in lifetimes.items():
         for each in values:

@@ -818,13 +818,16 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
     ids=["binary", "encoding", "cut", "gzip"],
 )
 def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
-    """For unreadable input the command fails with one line and writes no file."""
+    """For unreadable input the command fails with one line, which names the input, and writes no file."""
     file, out = tmp_path / "file", tmp_path / "out"
     file.write_bytes(data)
     result = run(str(file), "-o", str(out))
     assert (result.exit_code, result.stdout, out.exists()) == (1, "", False)
+    assert f"{file} cannot be read: " in result.stderr
     assert why in result.stderr
     assert "Secret" not in result.stderr
+    piped = run("-", text=data)
+    assert piped.stderr == result.stderr.replace(str(file), "standard input")
 
 
 def test_the_input_file_is_not_overwritten(tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from click.testing import CliRunner
 from authfsm.cli import app
 from authfsm.core.wire_replies import READERS
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
-from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS
+from authfsm.protocol.error_policy import (
+    ACCOUNT_ADVICE,
+    ACCOUNT_ERROR_POLICY,
+    ERROR_POLICY,
+    LISTED_OPERATIONS,
+    account_error_rule,
+    error_rule,
+)
 from authfsm.protocol.evidence import evidence
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
@@ -110,6 +117,52 @@ def test_each_message_part_is_understood() -> None:
     assert "CodeMismatchException" in explained("Invalid code or auth state for the user.")
     assert "LimitExceededException" not in explained("Invalid code or auth state for the user.")
     assert CliRunner().invoke(app, ["explain", "Invalid nothing at all."]).exit_code == 1
+
+
+@pytest.mark.parametrize("code", ACCOUNT_ERROR_POLICY)
+def test_an_error_of_an_account(code: str) -> None:
+    """An error of a request about an account has its own actions, and none of its advice is about a session."""
+    [said] = [each for each in facts(code) if each["kind"] == "account error"]
+    assert [each["kind"] for each in facts(code)] == ["error"] * (code in ERROR_POLICY) + ["account error"]
+    rules = {part: str(rule.action) for part, rule in ACCOUNT_ERROR_POLICY[code].items()}
+    assert {each["message"]: each["action"] for each in said["actions"]} == rules
+    assert not any(each["session_survives"] or "session" in each["advice"] for each in said["actions"])
+    text = explained(code)
+    assert all(rule.source in text for rule in ACCOUNT_ERROR_POLICY[code].values())
+    assert "requests of cognito.account" in text
+    assert ("the same as in a sign-in" in text) == ("" not in rules)
+
+
+@pytest.mark.parametrize("code", dict.fromkeys([*ACCOUNT_ERROR_POLICY, *ERROR_POLICY]))
+def test_a_message_of_an_account(code: str) -> None:
+    """A message of an operation on an account has the action that `cognito.account` raises it with."""
+    for part in ("", *ACCOUNT_ERROR_POLICY.get(code, {}), *ERROR_POLICY.get(code, {})):
+        for operation in ("SignUp", "GetUser"):
+            message = f"An error occurred ({code}) when calling the {operation} operation: {part}"
+            of_account = account_error_rule(code, message, has_token=operation == "GetUser")
+            rule = of_account or error_rule(code, message, operation)
+            [said] = find(message)
+            matching = said["matching_action"]
+            assert (said["kind"], matching["action"]) == ("account error", rule.action)
+            assert matching["advice"] == ACCOUNT_ADVICE.get(rule.action, rule.action.advice)
+
+
+@pytest.mark.parametrize(
+    ("text", "actions"),
+    [
+        ("PreSignUp failed with error No.", {"account error": "START_AGAIN"}),
+        ("UserLambdaValidationException: PreAuthentication failed with error No.", {"error": "START_AGAIN"}),
+        ("User cannot be confirmed. Current status is CONFIRMED", {"account error": "START_AGAIN"}),
+        ("Username should be an email.", {"account error": "TRY_AGAIN"}),
+        ("Incorrect username or password.", {"error": "START_AGAIN", "account error": "TRY_AGAIN"}),
+        ("User does not exist.", {"error": "START_AGAIN", "account error": "TRY_AGAIN"}),
+        ("UsernameExistsException: User already exists", {"error": "GIVE_UP", "account error": "TRY_AGAIN"}),
+        ("CodeMismatchException: Invalid code", {"error": "TRY_AGAIN"}),
+    ],
+)
+def test_a_message_without_an_operation(text: str, actions: dict[str, str]) -> None:
+    """The policy with the longest part of the message decides; if both have it, both are shown."""
+    assert {each["kind"]: each["matching_action"]["action"] for each in facts(text)} == actions
 
 
 # ---- what is said is what the tables say --------------------------------------------------------------------------

@@ -94,13 +94,19 @@ def test_output_that_cannot_be_written(
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-@pytest.mark.parametrize("where", ["socket", "output", "flushed output"])
+@pytest.mark.parametrize("where", ["socket", "output", "flushed output", "large output", "binary output"])
 def test_a_broken_pipe(where: str, unbuffered: str) -> None:
-    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one."""
+    """A closed pipe of standard output ends a command without a message; a closed connection is not taken for one.
+
+    After an error of a connection, standard output has nothing but the command's output.
+    """
     send = "a, b = socket.socketpair(); b.close(); a.send(b'x'); a.send(b'x')"
-    statements = {"socket": send, "output": "print('x')", "flushed output": "print('x', flush=True)"}
+    statements = {
+        "socket": f"print('the output'); {send}", "output": "print('x')", "flushed output": "print('x', flush=True)",
+        "large output": "print('x' * 2**20)", "binary output": "sys.stdout.buffer.write(b'x' * 2**20)",
+    }  # fmt: skip
     program = (
-        "import socket\nfrom authfsm.cli import app, paths\n"
+        "import socket, sys\nfrom authfsm.cli import app, paths\n"
         f"def run(self):\n    {statements[where]}\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
     )
     reader, writer = os.pipe()
@@ -113,6 +119,26 @@ def test_a_broken_pipe(where: str, unbuffered: str) -> None:
 
     message = "authfsm paths: a connection or a file failed: [Errno 32] Broken pipe\n"
     assert (done_.returncode, done_.stderr.decode()) == (1, message if where == "socket" else "")
+    if where == "socket":
+        assert os.read(reader, 100) == b"the output\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("size", [1, 2**20])
+def test_a_full_disk_behind_the_output(size: int, unbuffered: str) -> None:
+    """The message names standard output whether or not Python buffered what could not be written."""
+    program = (
+        "import sys\nfrom authfsm.cli import app, paths\n"
+        f"def run(self):\n    print('x' * {size})\n    return 0\npaths.Paths.run = run\napp(['paths'])\n"
+    )
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        done_ = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    message = b"authfsm: standard output cannot be written: No space left on device\n"
+    assert (done_.returncode, done_.stderr) == (1, message)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="/dev/full exists on Linux only")
@@ -152,6 +178,17 @@ def test_empty_file_name(name: str) -> None:
         if isinstance(each.type, click.Path) and isinstance(each, click.Option):
             result = run(name, each.opts[0], *[""] * each.nargs)
             assert (result.exit_code, "the name is empty" in result.stderr) == (2, True), each.opts
+
+
+@pytest.mark.parametrize("issuer", ["foo", "", "http://a b"])
+def test_an_issuer_in_a_configuration(issuer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issuer in the file of `serve --config` must be a URL, as that of --issuer; the message names the file."""
+    monkeypatch.setattr("authfsm.cli.serve.listen", lambda *_: pytest.fail("a socket was opened"))
+    path = tmp_path / "pool.toml"
+    path.write_text(f"issuer = {issuer!r}\n", encoding="utf-8")
+    result = run("serve", "--config", str(path))
+    message = f"issuer in {path} must be an http or https URL, not {issuer!r}"
+    assert (result.exit_code, result.stderr) == (2, f"authfsm serve: {message}\n")
 
 
 class _Portal(BaseHTTPRequestHandler):

@@ -134,6 +134,29 @@ def test_standard_input_that_cannot_be_read(legal: Path, monkeypatch: pytest.Mon
         command.binary_stdin()
 
 
+def test_messages_name_standard_input(legal: Path, tmp_path: Path) -> None:
+    """Each message about standard input has its name and the line, as of a file, and not the name of a copy."""
+    text = legal.read_text(encoding="utf-8")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as opened:
+        opened.writestr("events.jsonl", f"{text}nonsense\n{text}")
+    (tmp_path / "empty").touch()
+    cases = {
+        "an object with no members in standard input": text.encode(),
+        "the first at standard input, line 6": f"{text}nonsense\n{text}".encode(),
+        "the first at standard input!events.jsonl, line 6": archive.getvalue(),
+        "standard input is empty": b"",
+        "standard input ends in the middle": f"{text}{{".encode(),
+        "standard input cannot be read: standard input has a ZIP archive": gzip.compress(archive.getvalue()),
+    }
+    for message, each in cases.items():
+        for options in ((), ("--json",)):
+            result = run("-", str(tmp_path / "empty"), *options, stdin=each)
+            output = result.output.replace(f"{tmp_path}/", "")
+            assert (message in output, "empty is empty" in output or "ZIP" in message) == (True, True), output
+            assert "/standard input" not in output
+
+
 def test_a_limit(illegal: Path) -> None:
     """Illegal steps beyond the limit are counted."""
     result = run(str(illegal), "--limit", "0")

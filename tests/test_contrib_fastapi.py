@@ -252,6 +252,10 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
     settings: dict[str, Any] = {"cognito": None, "verifier": None, "key": KEY, "origin": ORIGIN}
     with pytest.raises(ValueError, match=name):
         WebSignIn(**{**settings, name: value})
+    with pytest.raises(TypeError, match="cognito must be a Cognito, not NoneType"):
+        WebSignIn(**settings)
+    with pytest.raises(TypeError, match="verifier must be a Verifier, not str"):
+        WebSignIn(**{**settings, "cognito": LocalPool().cognito(), "verifier": "x"})
 
 
 @pytest.mark.parametrize("sent", ["false", "", False])

@@ -856,6 +856,12 @@ class TestMaking:
         with pytest.raises(ValueError, match=why):
             Verifier(**{"pool_id": POOL, "client_id": CLIENT, **wrong})
 
+    @pytest.mark.parametrize("wrong", [None, 5, POOL])
+    def test_a_verifier_of_no_pool(self, wrong: Any) -> None:
+        """`Verifier.of` takes a `Cognito` or an `AsyncCognito`."""
+        with pytest.raises(TypeError, match="cognito must be a Cognito or an AsyncCognito, not"):
+            Verifier.of(wrong)
+
     @pytest.mark.parametrize("name", ["leeway", "interval", "max_age"])
     @pytest.mark.parametrize("wrong", ["1", None, timedelta(1)])
     def test_durations_are_numbers(self, name: str, wrong: Any) -> None:

@@ -37,6 +37,7 @@ from authfsm.stores import (
     AsyncStore,
     MemoryStore,
     PendingSignIns,
+    SharedTokens,
 )
 from authfsm.stores.pending import name_of
 from authfsm.stores.redis import RedisStore
@@ -267,6 +268,9 @@ def test_invalid_settings_are_refused(place: Place) -> None:
             PendingSignIns(place.pool.cognito(), wrong, new_key())
         with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
             PendingSignIns(wrong, place.store, new_key())
+        for store in (place.elsewhere(), SharedTokens(place.pool.cognito(), place.store, new_key())):
+            with pytest.raises(TypeError, match="flow must be a sign-in of `cognito`, not of type"):
+                store.put(wrong)
     for wrong, error in ((None, TypeError), ("1", TypeError), (0, ValueError), (-1.5, ValueError)):
         with pytest.raises(error, match=r"timeout must be (more than 0|of type)"):
             RedisStore(wrong, timeout=wrong)

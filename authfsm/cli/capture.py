@@ -42,6 +42,7 @@ class Capture:
 
     def run(self) -> int:
         """Write the anonymised text, and report what was replaced."""
+        source = "standard input" if self.name == "-" else self.name
         try:
             out = None if self.output == STDOUT else self.output
             if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
@@ -50,10 +51,10 @@ class Capture:
             if out is not None:
                 out.write_text(result.text, encoding="utf-8", newline="")
         except UnreadableDocument as error:
-            raise Failed(f"{self.name} cannot be read: {error}") from None
+            raise Failed(f"{source} cannot be read: {error}") from None
         except OSError as error:
             why = error.strerror or type(error).__name__
-            raise Failed(f"{error.filename or self.name}: {why}") from None
+            raise Failed(f"{error.filename or source}: {why}") from None
         if out is None:
             sys.stdout.buffer.write(result.text.encode())
             sys.stdout.flush()
@@ -77,13 +78,13 @@ def _read(name: str) -> str:
         try:
             data = zlib.decompressobj(wbits=31).decompress(data, _LARGEST + 1)
         except (zlib.error, gzip.BadGzipFile):
-            raise Failed(f"{name} cannot be read: its gzip data is damaged") from None
+            raise UnreadableDocument("its gzip data is damaged") from None
     if len(data) > _LARGEST:
-        raise Failed(f"{name} cannot be read: it is larger than 64 MiB; split it")
+        raise UnreadableDocument("it is larger than 64 MiB; split it")
     try:
         text = data.decode("utf-16" if data.startswith(_UTF_16) else "utf-8-sig")
     except UnicodeDecodeError:
-        raise Failed(f"{name} cannot be read: it is not UTF-8 or UTF-16 text") from None
+        raise UnreadableDocument("it is not UTF-8 or UTF-16 text") from None
     if "\0" in text:
-        raise Failed(f"{name} cannot be read: it is a binary file")
+        raise UnreadableDocument("it is a binary file")
     return text

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from inspect import getdoc
 from pathlib import Path
@@ -113,7 +113,8 @@ def click_command(name: str, options: type[Command]) -> click.Command:
         except KeyboardInterrupt:
             status = INTERRUPTED
         except OSError as error:
-            click.echo()  # raises again if it is standard output that cannot be written
+            if error.filename == STDOUT:
+                raise
             print_message(f"authfsm {name}: a connection or a file failed: {error}")
             status = FAILED
         raise click.exceptions.Exit(status)
@@ -171,6 +172,24 @@ def as_json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
+class _Stdout:
+    """Standard output, or a method of it. `STDOUT` is the file name of its errors, unlike those of connections."""
+
+    def __init__(self, wrapped: Any) -> None:
+        self._wrapped = wrapped
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._wrapped, name)
+        return _Stdout(found) if name in {"buffer", "write", "flush"} else found
+
+    def __call__(self, *args: Any) -> Any:
+        try:
+            return self._wrapped(*args)
+        except OSError as error:
+            error.filename = STDOUT
+            raise
+
+
 @contextmanager
 def stdout_checked() -> Iterator[None]:
     """Exit with a message if standard output is closed or cannot be written; without one if its pipe is closed."""
@@ -179,7 +198,8 @@ def stdout_checked() -> Iterator[None]:
         sys.exit(FAILED)
     try:
         try:
-            yield
+            with redirect_stdout(_Stdout(sys.stdout)):
+                yield
         finally:
             sys.stdout.flush()
     except OSError as error:

@@ -30,6 +30,7 @@ _KINDS: Final = {
     "response": "a response",
     "flow": "a flow (AuthFlow)",
     "error": "an error",
+    "account error": "an error of a request about an account",
     "account status": "a status of an account (UserStatus)",
     "account operation": "an operation on an account",
 }
@@ -37,7 +38,7 @@ _KINDS: Final = {
 
 def _page(described: Facts) -> str:
     """Return AWS's page about a name."""
-    if "transitions" in described:
+    if "page" in described:
         return str(described["page"])
     if described["kind"] == "state":
         name = described["name"]
@@ -267,13 +268,15 @@ def _error(described: Facts) -> Iterator[RenderableType]:
     yield _heading("Action by message")
     table = _grid("", "bold", "", "dim")
     for each in described["actions"]:
-        message = f'"{each["message"]}"' if each["message"] else "anything else"
         is_only = len(described["actions"]) == 1
+        message = f'"{each["message"]}"' if each["message"] else "any message" if is_only else "anything else"
         session = "session survives" if each["session_survives"] else ""
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
-        table.add_row("any message" if is_only else message, each["action"], about, each["source"])
+        table.add_row(message, each["action"], about, each["source"])
+    if each["message"]:  # of the last row
+        table.add_row("anything else", "", "the same as in a sign-in")
     yield _indented(table)
     yield _heading("Returned by")
-    operations = "any operation of AWS" if described["common"] else ", ".join(described["operations"])
-    yield _indented(Text(operations))
+    listed = ", ".join(described["operations"]) or "requests of cognito.account"
+    yield _indented(Text("any operation of AWS" if described["common"] else listed))

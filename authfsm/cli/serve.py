@@ -80,6 +80,8 @@ class Serve:
         with ExitStack() as stack:
             try:
                 options = read_config(self.config) if self.config else ServerConfig()
+                if "issuer" in options.settings:
+                    http_url(f"issuer in {self.config}", options.settings["issuer"])
                 access = self._access(options.access)
                 if self.accept:
                     options = evolve(options, settings={**options.settings, "accept": self.accept})

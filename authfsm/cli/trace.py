@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import attrs
 from attrs import frozen
@@ -79,14 +81,16 @@ class Trace:
             raise command.WrongUsage("no input: name files, folders or a pattern")
         if self.diagram is not None and not self.diagram.name.lower().endswith(tuple(SUFFIXES)):
             raise command.WrongUsage(f"--diagram {self.diagram} must end in one of {', '.join(SUFFIXES)}")
-        try:
-            with TemporaryDirectory(prefix="authfsm-") as folder:
+        with TemporaryDirectory(prefix="authfsm-") as folder:
+            try:
                 names = tuple(_stdin(folder) if each == "-" else each for each in dict.fromkeys(self.names))
                 funnel = _funnel(names, self.limit, self.validity, self.memory)
-        except traces.InvalidMemoryLimit as error:
-            raise command.WrongUsage(str(error)) from None
-        except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
-            raise command.Failed(str(error)) from None
+            except traces.InvalidMemoryLimit as error:
+                raise command.WrongUsage(str(error)) from None
+            except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
+                raise command.Failed(_without(folder, str(error))) from None
+        read = attrs.asdict(funnel.input, value_serializer=partial(_without, folder))
+        funnel = attrs.evolve(funnel, input=attrs.evolve(funnel.input, **read))
         if self.json:
             sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
         else:
@@ -119,6 +123,13 @@ def _stdin(folder: str) -> str:
     with command.writing(copy), copy.open("wb") as file:
         shutil.copyfileobj(command.binary_stdin(), file)
     return str(copy)
+
+
+def _without(folder: str, *of_field: Any) -> Any:
+    """Return the last value, and if it is text or a file, without the folder of standard input's copy."""
+    value = of_field[-1]
+    is_named = isinstance(value, str | Path)
+    return type(value)(str(value).replace(f"{folder}{os.sep}", "")) if is_named else value
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:

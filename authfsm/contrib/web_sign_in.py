@@ -54,7 +54,7 @@ class WebSignIn:
         refresh_token_validity: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
 
     Raises:
-        ValueError: a setting is not valid; `BadKey` if it is the key.
+        ValueError, TypeError: a setting is not valid; `BadKey` if it is the key.
     """
 
     cognito: Cognito
@@ -75,6 +75,9 @@ class WebSignIn:
             raise ValueError(f"flows must be a tuple of some of {', '.join(_FLOWS)}, not {flows!r}")
         if not isinstance(validity, timedelta) or validity <= timedelta(0):
             raise ValueError(f"refresh_token_validity must be a timedelta of more than 0, not {validity!r}")
+        for name, kind in (("cognito", Cognito), ("verifier", Verifier)):
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name} must be a {kind.__name__}, not {type(getattr(self, name)).__name__}")
 
     def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
         """Return the browser that sent a request with these cookies."""

@@ -30,6 +30,7 @@ from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
+from authfsm.protocol.validators import not_text
 
 ClientT = TypeVar("ClientT")
 FlowT = TypeVar("FlowT", bound="BaseFlow")
@@ -81,6 +82,12 @@ class BaseCognito(Generic[ClientT, FlowT]):
         for name, value, kinds in (("client_id", client_id, str), ("device", device, Device | None)):
             if not isinstance(value, kinds):
                 raise TypeError(f"{name} must not be of type {type(value).__name__}")
+        if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
+            raise TypeError(f"client_secret {why}")
+        if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
+            raise TypeError("observers must be a list of functions, each of which takes an Observation")
+        if not callable(entropy):
+            raise TypeError(f"entropy must be a function that returns bytes, not {type(entropy).__name__}")
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
             raise TypeError("the methods of this client are coroutine functions: use AsyncCognito")
@@ -94,11 +101,18 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.admin = admin
         self.clock = clock
         self.entropy = entropy
-        self.observers = tuple(observers)
+        self.observers = observers
         self.session_lifetime = positive("session_lifetime", session_lifetime, timedelta)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} pool {self.pool_id}, client {self.client_id}>"
+
+    def random_bytes(self, count: int) -> bytes:
+        """Return random bytes from `entropy`; raise TypeError if it does not return as many."""
+        found = self.entropy(count)
+        if not isinstance(found, bytes) or len(found) != count:
+            raise TypeError(f"entropy must return {count} bytes if it is called with {count}")
+        return found
 
     def start(
         self,
@@ -192,13 +206,13 @@ class BaseFlow(DisplayMixin):
         self.cognito = cognito
         self.signin = signin
         self.walk = walk
-        self.sign_in_id = cognito.entropy(8).hex()
+        self.sign_in_id = cognito.random_bytes(8).hex()
         self.preferred_challenge: str | None = None
         self._first_request: tuple[str, str] | None = None
         """The user name and the AuthFlow of `begin`, kept for `restart` even if Cognito refused the request."""
         self._client_metadata = client_metadata
         self._clock = cognito.clock
-        self._entropy = cognito.entropy
+        self._entropy = cognito.random_bytes
         self._observers = cognito.observers
         self._answer_lock = Lock()
         self._state_lock = RLock()  # a signal handler may cancel while a reply is processed

@@ -123,6 +123,8 @@ class Verifier:
         If the client's endpoint is not at AWS (`authfsm serve`), the issuer and the keys are expected there, too, unless
         `issuer` is passed. The arguments and errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
         """
+        if not hasattr(cognito, "pool_id"):
+            raise TypeError(f"cognito must be a Cognito or an AsyncCognito, not {type(cognito).__name__}")
         if cognito.pool_id is None:
             raise ValueError("pool_id is required: pass it to Cognito")
         url = str(cognito.client.meta.endpoint_url).rstrip("/")

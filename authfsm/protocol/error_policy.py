@@ -299,8 +299,14 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 """The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
 
-They have no session: TRY_AGAIN means to send another value, START_AGAIN to request a new code or to sign in again.
+They have no session: see `ACCOUNT_ADVICE`.
 """
+
+ACCOUNT_ADVICE: Final = {
+    RecoveryAction.TRY_AGAIN: "Send the request again with another value.",
+    RecoveryAction.START_AGAIN: "Start again: request a new code, or repeat the sign-up or sign-in.",
+}
+"""The advice for requests about accounts where it is not `RecoveryAction.advice`, which is about sessions."""
 
 
 def account_error_rule(code: str, message: str, *, has_token: bool = False) -> ErrorRule | None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from attrs import asdict, fields
 
+from authfsm.protocol import account_requests
+from authfsm.protocol import error_policy as policy
 from authfsm.protocol.account_table import ACCOUNT_TRANSITIONS, AccountOperation, Actor, UserStatus
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
-from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, error_rule
 from authfsm.protocol.evidence import account_evidence
 from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES
@@ -41,6 +42,9 @@ __all__ = [
 Facts = dict[str, Any]
 """The facts about a name, as values for JSON; `kind` is the kind of the name."""
 
+_ACCOUNT_ERROR: Final = "account error"
+_POLICIES: Final = {"error": policy.ERROR_POLICY, _ACCOUNT_ERROR: policy.ACCOUNT_ERROR_POLICY}
+
 
 def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     """Yield every name with the function that returns its facts, and the function's argument."""
@@ -48,7 +52,7 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     for trigger, response in RESPONSES.items():
         yield from ((name, _response, response) for name in (trigger, response.__name__))
     yield from ((flow, _flow, flow) for flow in FLOWS)
-    yield from ((code, _error, code) for code in ERROR_POLICY)
+    yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
         # The steps of a sign-in share their page and trigger with states and flows.
@@ -83,15 +87,28 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors whose codes are in the text, otherwise those that have such a message."""
+    """Return the errors whose codes are in the text, otherwise those that have such a message.
 
-    def has_message(code: str) -> bool:
-        rules = [rule for part, rule in ERROR_POLICY[code].items() if part]
-        return any(error_rule(code, text, rule.operation or "") is rule for rule in rules)
-
-    codes = [code for code in ERROR_POLICY if re.search(rf"\b{code}\b", text)]
-    codes = codes or [code for code in ERROR_POLICY if has_message(code)]
-    return tuple(_error(code, text) for code in codes)
+    A message without the name of an operation may be of a sign-in, of a request about an account, or of both.
+    """
+    errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
+    named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]
+    lengths = {}
+    for kind, code in named or errors:
+        rules = _POLICIES[kind][code].items()
+        parts = {part: part for part, rule in rules if not (named and rule.operation)}
+        lengths[kind, code] = len(policy.by_message(parts, text) or "")
+    longest = max(lengths.values())
+    found = [each for each, length in lengths.items() if length == longest and (named or length)]
+    codes = dict.fromkeys(code for _, code in named or found)
+    called = re.search(r"when calling the (\w+) operation", text)
+    operation = called[1] if called else ""
+    if operation:
+        kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR
+        found = [(kind, code) for code in codes]
+    elif not named:
+        return tuple(facts for code in codes for facts in _errors(f"{code}: {text}"))
+    return tuple(_error(each, text, operation) for each in found)
 
 
 def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
@@ -196,26 +213,33 @@ def _flow(name: str) -> Facts:
     }  # fmt: skip
 
 
-def _error(code: str, message: str = "") -> Facts:
-    """Return the facts about an error; with a message, `matching_action` is the one of its `actions` that applies."""
-    rules = {
-        part: {
-            "message": part, "action": str(rule.action), "advice": rule.action.advice,
-            "session_survives": rule.action.survives, "fault": str(rule.fault),
+def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Facts:
+    """Return the facts about an error; with a message, `matching_action` is the action that applies."""
+    kind, code = error
+    of_account = kind == _ACCOUNT_ERROR
+    rules = _POLICIES[kind].get(code) or {**policy.ACCOUNT_ERROR_POLICY, **policy.ERROR_POLICY}[code]
+
+    def action(part: str, rule: policy.ErrorRule) -> Facts:
+        advice = policy.ACCOUNT_ADVICE.get(rule.action) if of_account else None
+        return {
+            "message": part, "action": str(rule.action), "advice": advice or rule.action.advice,
+            "session_survives": rule.action.survives and not of_account, "fault": str(rule.fault),
             "source": rule.source,
-        }
-        for part, rule in ERROR_POLICY[code].items()
-    }  # fmt: skip
+        }  # fmt: skip
+
+    listed = () if of_account else policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)
     facts: Facts = {
-        "kind": "error", "name": code, "actions": list(rules.values()),
-        "operations": sorted(LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)),
-        "common": code not in LISTED_OPERATIONS,  # any operation of AWS may return it
+        "kind": kind, "name": code, "actions": [action(*each) for each in rules.items()],
+        "operations": sorted(listed),
+        # any operation of AWS may return it
+        "common": code not in {**policy.LISTED_OPERATIONS, **policy.ACCOUNT_ERROR_POLICY},
+        **({"page": reference("Operations")} if of_account else {}),
     }  # fmt: skip
     if message:
-        operation = re.search(r"when calling the (\w+) operation", message)
-        applied = error_rule(code, message, operation[1] if operation else "")
-        parts = (part for part, rule in ERROR_POLICY[code].items() if rule is applied)
-        facts["matching_action"] = rules[next(parts)]
+        has_token = hasattr(getattr(account_requests, operation, None), "access_token")
+        rule = policy.account_error_rule(code, message, has_token=has_token) if of_account else None
+        rule = rule or policy.error_rule(code, message, operation)
+        facts["matching_action"] = action(next((p for p, each in rules.items() if each is rule), ""), rule)
     return facts
 
 

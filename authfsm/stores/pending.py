@@ -83,7 +83,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return f"<{type(self).__name__} of {self.cognito!r}>"
 
     def _new_ticket(self) -> Secret[str]:
-        entropy = self.cognito.entropy(_TICKET_BYTES)
+        entropy = self.cognito.random_bytes(_TICKET_BYTES)
         return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
 
     def _ticket_to_put(self, ticket: str | Secret[str] | None) -> Secret[str]:
@@ -114,6 +114,8 @@ class StoredFlows(Generic[FlowT, StoreT]):
 
     def _seal(self, flow: FlowT, ticket: Secret[str]) -> tuple[str, float]:
         """Return the sealed sign-in, and the seconds until it expires."""
+        if not isinstance(flow, BaseFlow):
+            raise TypeError(f"flow must be a sign-in of `cognito`, not of type {type(flow).__name__}")
         sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("the Cognito session of this sign-in has expired")
