@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from traceback import walk_tb
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import pyotp
 import pytest
@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
-from authfsm import Claims, Verifier, new_key
+from authfsm import AsyncCognito, Claims, Verifier, new_key
 from authfsm.contrib.cookies import device_cookie
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
 from authfsm.local import (
@@ -256,6 +256,11 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         WebSignIn(**settings)
     with pytest.raises(TypeError, match="verifier must be a Verifier, not str"):
         WebSignIn(**{**settings, "cognito": LocalPool().cognito(), "verifier": "x"})
+    pool, wrong = LocalPool(), cast("Any", None)
+    with pytest.raises(TypeError, match="cognito must be a Cognito, not AsyncCognito"):
+        WebSignIn(**{**settings, "cognito": AsyncCognito(pool.client(), client_id=pool.client_id)})
+    with pytest.raises(TypeError, match="site must be a WebSignIn, not NoneType"):
+        CognitoAuth(wrong)
 
 
 @pytest.mark.parametrize("sent", ["false", "", False])

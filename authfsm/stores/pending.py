@@ -74,6 +74,11 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"cognito must be a driver, store a store, not {type(cognito)} and {type(store)}")
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
+        if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
+            raise TypeError(
+                f"{type(self).__name__} cannot be used with {type(cognito).__name__}: use PendingSignIns or SharedTokens"
+                " with a Cognito, AsyncPendingSignIns or AsyncSharedTokens with an AsyncCognito"
+            )
         self.cognito = cognito
         self.store = store
         self.turn_lifetime = positive("turn_lifetime", turn_lifetime, timedelta)
@@ -152,7 +157,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             SealNotFound. If the worker still ends its turn, the sign-in is stored again.
 
     Raises:
-        WrongStore: the methods of the store are coroutine functions.
+        TypeError: the methods of `cognito`, or of the store (WrongStore), are coroutine functions.
     """
 
     def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
