@@ -281,7 +281,7 @@ def test_invalid_settings_are_refused(place: Place) -> None:
         ),
     ]
     for kind, driver, entries in mixed:
-        named = f"{kind.__name__} cannot be used with {type(driver).__name__}: use"
+        named = f"{kind.__name__} cannot be used with {type(driver).__name__}: use the Async"
         with pytest.raises(TypeError, match=named):
             kind(driver, entries, new_key())
     for wrong, error in ((None, TypeError), ("1", TypeError), (0, ValueError), (-1.5, ValueError)):

@@ -144,8 +144,7 @@ class BrowserSession:
             raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered")
         if password is None and auth_flow not in {"USER_AUTH", "CUSTOM_AUTH"}:
             raise authfsm.InvalidInput(authfsm.UserAuth, "password", "must not be empty")
-        flow = self.site.cognito.start(password, device=self._device(name))
-        device = flow.device
+        flow = self.site.cognito.start(password, device=(device := self._device(name)))
         try:
             flow.begin(auth_flow, name)
         finally:

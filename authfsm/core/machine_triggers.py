@@ -82,9 +82,7 @@ class GetReply:
         else:
             if inspect.isawaitable(outcome):
                 if not inspect.iscoroutinefunction(type(event.event).trigger):
-                    getattr(
-                        outcome, "close", bool
-                    )()  # Python warns of a coroutine that is neither awaited nor closed
+                    getattr(outcome, "close", bool)()  # otherwise the coroutine would warn
                     raise TypeError("an asynchronous driver needs build(..., machine_cls=AsyncMachine)")
                 return self._await(event, response, outcome)
             _store(event, response, outcome)

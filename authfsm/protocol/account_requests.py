@@ -59,8 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, with which the user can sign in once without a challenge:
-            `cognito.sign_in(confirmed)`, without a password.
+        session: the Session of ConfirmSignUp's reply, with which the user can sign in once, without password or challenge.
     """
 
     username: str

@@ -75,9 +75,9 @@ class StoredFlows(Generic[FlowT, StoreT]):
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
         if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
+            mine, theirs = type(self).__name__, type(cognito).__name__
             raise TypeError(
-                f"{type(self).__name__} cannot be used with {type(cognito).__name__}: use PendingSignIns or SharedTokens"
-                " with a Cognito, AsyncPendingSignIns or AsyncSharedTokens with an AsyncCognito"
+                f"{mine} cannot be used with {theirs}: use the Async class of both, or of neither"
             )
         self.cognito = cognito
         self.store = store
