@@ -102,6 +102,11 @@ def secret(value: Any) -> Any:
     return value if unchanged else Secret(value)
 
 
+def wrap_text(value: Any) -> Any:
+    """Return text, bytes, a number or a mapping as a `Secret`, and anything else unchanged, for example a response."""
+    return Secret(value) if isinstance(value, (str, bytes, int, Mapping)) else value
+
+
 def secret_values(value: Any) -> Any:
     """Wrap every value of a mapping as a `Secret`; wrap anything else as `secret` does."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):

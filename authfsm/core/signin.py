@@ -16,7 +16,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, revealed, secret, wrap_text
 from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
@@ -161,6 +161,7 @@ class SignIn(Sender, DisplayMixin):
             InvalidInput: the user's input cannot be an answer to this challenge.
             BadField: a value that this request needs is missing, or its SRP_A was used before.
         """
+        response = wrap_text(response)
         if self._awaiting is not None:
             raise InvalidOperation(
                 f"the reply to {type(self._awaiting).__name__} has not been processed: call receive() or"
@@ -191,7 +192,7 @@ class SignIn(Sender, DisplayMixin):
             WrongResponse: it is not accepted; the error names the accepted ones.
             InvalidInput: the user's input cannot be an answer to this challenge.
         """
-        response_type = response if isinstance(response, type) else type(response)
+        response_type = response if isinstance(response, type) else type(revealed(response))
         if response_type not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, response_type, self.accepts)
         if (why := self._not_accepted(response_type)) is not None:
