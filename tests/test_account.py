@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,7 +34,7 @@ from authfsm import (
 from authfsm.base.secret import MASK
 from authfsm.core.account import account_value, read_account_reply, write_account_request
 from authfsm.drivers.account import AsyncCognitoAccount, CognitoAccount
-from authfsm.local import LocalPool, RefreshTokenRotation, Triggers
+from authfsm.local import CURRENT_FLOW_VALUES, LocalPool, ManualClock, RefreshTokenRotation, Triggers
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, member_of
 from authfsm.protocol.error_policy import ACCOUNT_ERROR_POLICY, ERROR_POLICY, Fault
@@ -146,6 +147,52 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None
     with pytest.raises(Refused) as used:  # the Session is good for one sign-in
         account.sign_in(confirmed)
     assert used.value.flow is not None
+
+
+@pytest.mark.parametrize(
+    ("password", "options", "first", "state"),
+    [
+        (None, {}, "SignedUp", State.AUTHENTICATED),
+        (None, {"flow": "USER_AUTH"}, "SignedUp", State.AUTHENTICATED),
+        (None, {"flow": "USER_AUTH", "preferred_challenge": "EMAIL_OTP"}, "UserAuth", State.EMAIL_OTP),
+        (None, {"flow": "CUSTOM_AUTH"}, "CustomAuth", State.FAILED),
+        (PASSWORD, {}, "UserSrpAuth", State.AUTHENTICATED),
+        (PASSWORD, {"flow": "USER_PASSWORD_AUTH"}, "UserPasswordAuth", State.AUTHENTICATED),
+        (PASSWORD, {"flow": "USER_AUTH"}, "UserAuthWithSrp", State.AUTHENTICATED),
+        (NEW, {}, "UserSrpAuth", State.FAILED),
+        (NEW, {"flow": "USER_AUTH"}, "UserAuthWithSrp", State.FAILED),
+    ],
+)
+def test_the_session_of_a_confirmation_replaces_nothing_that_is_passed(
+    make: Make, password: str | None, options: dict[str, str], first: str, state: State
+) -> None:
+    """A password, a flow or a preferred challenge that is passed with a `Confirmed` is used, not the Session."""
+    account = make(
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], explicit_auth_flows=CURRENT_FLOW_VALUES
+    )
+    new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
+    confirmed = account.confirm_sign_up("ada", account.code(), session=new.session)
+
+    flow: Any
+    try:
+        flow = account.sign_in(confirmed, password, **options)
+    except Refused as error:
+        flow = error.flow
+
+    assert (flow.history[0].response.__name__, flow.state) == (first, state)
+
+
+def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(make: Make) -> None:
+    """A right password is verified although the Session has expired; a flow that needs a password still requires it."""
+    clock = ManualClock()
+    account = make(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], clock=clock)
+    new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
+    confirmed = account.confirm_sign_up("ada", account.code(), session=new.session)
+    clock.advance(timedelta(minutes=5))
+
+    assert account.sign_in(confirmed, PASSWORD).state is State.AUTHENTICATED
+    with pytest.raises(ValueError, match="USER_PASSWORD_AUTH needs the password"):
+        account.sign_in(confirmed, flow="USER_PASSWORD_AUTH")
 
 
 def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:

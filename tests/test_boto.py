@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ from authfsm.core.device import Device
 from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
 from authfsm.core.wire_requests import Request
+from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.drivers.transport import _translate, send_request
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
@@ -466,6 +468,33 @@ def test_a_rotated_client_secret(pool_of: PoolOf) -> None:
     assert "four" not in repr(flow.signin) + repr(vars(flow))
 
 
+def package_locals(error: BaseException) -> str:
+    """Return the local variables of the package's frames in an error's traceback."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return repr([each.f_locals for each in frames if each.f_globals["__name__"].startswith("authfsm")])
+
+
+@pytest.mark.parametrize("typed", ["planted-918273", b"planted-918273", {"code": "planted-918273"}])
+def test_a_plain_answer_is_in_no_frame(pool_of: PoolOf, typed: Any) -> None:
+    """A code that is passed without `Code` is a WrongResponse that names its type, and no frame shows it."""
+    pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
+    flow = pool.cognito().sign_in("ada", PASSWORD)
+    asynchronous = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
+
+    async def answer() -> None:
+        await (await asynchronous.sign_in("ada", PASSWORD)).answer(typed)
+
+    calls: list[Callable[[], Any]] = [
+        lambda: flow.answer(typed),
+        lambda: flow.signin.send(typed),
+        lambda: asyncio.run(answer()),
+    ]
+    for call in calls:
+        with pytest.raises(WrongResponse, match=f"SMS_MFA does not accept {type(typed).__name__};") as caught:
+            call()
+        assert "planted" not in package_locals(caught.value)
+
+
 def test_a_client_secret_that_is_not_found(pool_of: PoolOf) -> None:
     """Nothing is sent if the function raises or returns no secret, and the answer can be given again."""
     pool = pool_of(client_secret="one")
@@ -475,10 +504,11 @@ def test_a_client_secret_that_is_not_found(pool_of: PoolOf) -> None:
         return found[0] if found else found[1]
 
     cognito = pool.cognito(client_secret=client_secret)
-    for value in (None, "", 7, Secret("")):
+    for value in (None, "", 7, Secret(""), b"planted", {"SecretString": "planted"}, Secret(b"planted")):
         found[0] = value
-        with pytest.raises(NotSent, match="returned no secret") as caught:
+        with pytest.raises(NotSent, match="returned no secret: it must ") as caught:
             cognito.sign_in("ada", PASSWORD)
+        assert "planted" not in package_locals(caught.value)
     found.clear()
     with pytest.raises(NotSent, match="client_secret raised IndexError") as caught:
         cognito.sign_in("ada", PASSWORD)

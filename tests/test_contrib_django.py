@@ -19,7 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client, override_settings
 from joserfc.jwk import RSAKey
 
-from authfsm import Verifier, new_key
+from authfsm import AsyncCognito, Verifier, new_key
 from authfsm.contrib.django import conf
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, Triggers
@@ -373,8 +373,15 @@ def test_templates_can_be_overridden(visit: Visitor, tmp_path: Any) -> None:
     assert visit.heading == "Our own page"
 
 
+def async_site() -> WebSignIn:
+    """Return a site with the wrong driver: a function for the setting SITE."""
+    pool = LocalPool()
+    cognito: Any = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
+    return WebSignIn(cognito=cognito, verifier=Verifier.of(cognito), key=new_key(), origin=ORIGIN)
+
+
 def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The settings configure the site and are all documented; a missing or unknown one is named."""
+    """The settings configure the site and are all documented; a missing, unknown or wrong one is named."""
     assert [
         each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)
     ] == []
@@ -393,6 +400,8 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({**full, "POOL": 1}, "unknown keys: POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
         ({**full, "ORIGIN": "a.example"}, "origin must be like"),
+        ({**full, "CLIENT_SECRET": 5}, "client_secret must be text, not int"),
+        ({"SITE": f"{__name__}.async_site"}, "cognito must be a Cognito, not AsyncCognito"),
         (None, "dictionary"),
     ):
         conf.site.cache_clear()

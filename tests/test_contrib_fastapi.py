@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from traceback import walk_tb
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, cast
 
 import pyotp
 import pytest
@@ -16,7 +16,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
 
-from authfsm import ERROR_SENTENCES, Claims, Verifier, new_key
+from authfsm import ERROR_SENTENCES, AsyncCognito, Claims, Verifier, new_key
+from authfsm.contrib.cookies import device_cookie
 from authfsm.contrib.fastapi import LARGEST, CognitoAuth, CookieMiddleware, WebSignIn
 from authfsm.contrib.web_sign_in import BrowserSession
 from authfsm.local import (
@@ -309,6 +310,11 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         WebSignIn(**settings)
     with pytest.raises(TypeError, match="verifier must be a Verifier, not str"):
         WebSignIn(**{**settings, "cognito": LocalPool().cognito(), "verifier": "x"})
+    pool, wrong = LocalPool(), cast("Any", None)
+    with pytest.raises(TypeError, match="cognito must be a Cognito, not AsyncCognito"):
+        WebSignIn(**{**settings, "cognito": AsyncCognito(pool.client(), client_id=pool.client_id)})
+    with pytest.raises(TypeError, match="site must be a WebSignIn, not NoneType"):
+        CognitoAuth(wrong)
 
 
 @pytest.mark.parametrize("sent", ["false", "", False])
@@ -412,6 +418,30 @@ def test_a_remembered_device(site_of: SiteOf) -> None:
     site.pool.user("ada").devices.clear()
     assert site.sign_in("ada")[1]["state"] == "SMS_MFA"
     assert [each for each in site.browser.cookies if "device" in each] == []
+
+
+def test_a_double_click_keeps_the_device(site_of: SiteOf) -> None:
+    """If a form is sent twice before the first reply arrives, the refused one deletes no device that it did not use."""
+    site = site_of(device=DeviceConfiguration(challenge_required_on_new_device=True))
+    site.sign_in("ada", remember=True)
+    answer = {"response": "code", "code": site.pool.outbox.code_for("ada")}
+    second = site.another()
+    second.cookies = site.browser.cookies
+    assert site.post("/challenge", **answer)[1]["signed_in"]
+
+    reply = second.post("/auth/challenge", json=answer)
+
+    assert reply.status_code == 401
+    assert [each for each in reply.headers.get_list("set-cookie") if "device" in each] == []
+
+
+def test_a_device_that_cannot_be_read_is_deleted(site_of: SiteOf) -> None:
+    """The cookie of a device that was sealed with another key is deleted at the next sign-in, which asks for a code."""
+    site = site_of(device=DeviceConfiguration(challenge_required_on_new_device=True))
+    name = f"__Host-{device_cookie('ada')}-0"
+    site.browser.cookies.set(name, "sealed with another key", domain="testserver.local")
+    assert site.sign_in("ada")[1]["state"] == "SMS_MFA"
+    assert name not in dict(site.browser.cookies)
 
 
 def test_an_authenticator_app(site_of: SiteOf) -> None:

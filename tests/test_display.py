@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from traceback import walk_tb
+from typing import Any, Final, cast
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from joserfc.jwk import RSAKey
 
-from authfsm import Code, Flow, PoolSettings, diagram
+from authfsm import (
+    AsyncCognito,
+    Code,
+    Cognito,
+    Flow,
+    MemoryStore,
+    PendingSignIns,
+    PoolSettings,
+    Verifier,
+    diagram,
+)
 from authfsm.diagrams import AUTO
-from authfsm.local import LocalPool
+from authfsm.local import LocalCognito, LocalPool, ManualClock
+from authfsm.notebook import Stepper
 from authfsm.notebook.value_repr import mime_bundle
+from authfsm.stores import AsyncSharedTokens
 
 PASSWORD = "Correct-Horse-1"
 
@@ -136,3 +151,29 @@ def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
     assert [s for s in secrets if s is not None and s.reveal() in everything.getvalue()] == []
     assert (code in everything.getvalue(), PASSWORD in everything.getvalue()) == (False, False)
     assert list(tmp_path.iterdir()) == []
+
+
+WRONG: Final = cast("Any", None)
+FAILING: Final[dict[str, Callable[[], Any]]] = {
+    "Cognito": lambda: Cognito(WRONG, client_id="x", pool_id="bad"),
+    "AsyncCognito": lambda: AsyncCognito(WRONG, client_id=WRONG),
+    "LocalPool": lambda: LocalPool(mfa=WRONG),
+    "LocalCognito": lambda: LocalCognito(nothing=1),
+    "PendingSignIns": lambda: PendingSignIns(WRONG, WRONG, "x"),
+    "AsyncSharedTokens": lambda: AsyncSharedTokens(WRONG, WRONG, "x"),
+    "MemoryStore": lambda: MemoryStore(0),
+    "Verifier": lambda: Verifier("bad", "x"),
+    "Verifier of numbers": lambda: Verifier("eu-west-1_AbC", [WRONG]),
+    "ManualClock": lambda: ManualClock(datetime(2030, 1, 1)),  # noqa: DTZ001 - refused
+    "Stepper": lambda: Stepper(WRONG, "ada"),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_an_object_whose_constructor_raised_has_a_repr(name: str) -> None:
+    """A traceback with local variables can show `self` in a constructor that raised."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        FAILING[name]()
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)]
+    failed = [each.f_locals["self"] for each in frames if each.f_code.co_name == "__init__"]
+    assert any(name.partition(" ")[0] in repr(each) for each in failed)

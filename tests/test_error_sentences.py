@@ -7,15 +7,18 @@ import pickle
 import pkgutil
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from importlib import import_module
 from typing import Any
 
 import attrs
 import pytest
+from joserfc.jwk import RSAKey
 
 import authfsm
-from authfsm import AuthfsmError, Fault, InvalidInput, InvalidOperation, RecoveryAction, State
+from authfsm import AuthfsmError, Fault, InvalidInput, InvalidOperation, OperatorError, RecoveryAction, State
 from authfsm.core.account import write_account_request
+from authfsm.local import LocalPool, ManualClock
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import CompleteWebAuthnRegistration
 from authfsm.protocol.error_policy import ERROR_POLICY
@@ -92,6 +95,7 @@ def test_statuses_follow_action_and_fault() -> None:
         ("NotAuthorizedException", "session is expired"): 401,
         ("NotAuthorizedException", "Password attempts exceeded"): 429,
         ("NotAuthorizedException", "User is disabled"): 403,
+        ("NotAuthorizedException", "Temporary password has expired"): 403,
         ("NotAuthorizedException", "SECRET_HASH was not received"): 500,
         ("PasswordResetRequiredException", ""): 403,
         ("UserNotConfirmedException", ""): 403,
@@ -227,3 +231,21 @@ def test_actions_and_faults_are_complete() -> None:
     for action in RecoveryAction:
         for fault in Fault:
             check(refused(Refusal("X", "", action=action, fault=fault), state=State.SMS_MFA))
+
+
+def test_an_expired_temporary_password_names_the_administrator(signing_key: RSAKey) -> None:
+    """No retry helps against an expired temporary password: action, advice and sentence name the administrator."""
+    clock = ManualClock()
+    pool = LocalPool(key=signing_key, clock=clock)
+    pool.add_user("ada", "Correct-Horse-1", temporary=True)
+    clock.advance(timedelta(days=8))
+
+    with pytest.raises(OperatorError) as caught:
+        pool.cognito().sign_in("ada", "Correct-Horse-1")
+
+    error = caught.value
+    assert (error.action, error.http_status) == (RecoveryAction.GIVE_UP, 403)
+    assert "administrator" in RecoveryAction.GIVE_UP.advice
+    assert error.for_person() == (
+        "The temporary password has expired. Ask an administrator of this service for another one."
+    )

@@ -27,6 +27,7 @@ from authfsm.core.encryption import new_key
 from authfsm.core.machine import advance, build, build_account, set_driver
 from authfsm.core.machine_triggers import UnsuitableModel
 from authfsm.core.wire_replies import refusal
+from authfsm.drivers.aio import AsyncCognito
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
@@ -497,6 +498,25 @@ def test_an_async_machine_with_an_async_driver() -> None:
         return done
 
     assert asyncio.run(walk()).state is State.FAILED
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["build", "set_driver"])
+@pytest.mark.parametrize("machine_cls", [Machine, GraphMachine])
+def test_an_async_driver_needs_an_async_machine(
+    signing_key: RSAKey, machine_cls: type[Machine], *, later: bool
+) -> None:
+    """A synchronous machine refuses the driver of an AsyncCognito: it sends nothing and stays in its state."""
+    pool = LocalPool(key=signing_key)
+    flow = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id).start("a password")
+    options = {"driver": None if later else flow.carry, "machine_cls": machine_cls}
+    page, machine = embedded(**options)
+    if later:
+        set_driver(machine, flow.carry)
+
+    with pytest.raises(TypeError, match=r"an asynchronous driver needs build.*AsyncMachine"):
+        page.user_srp_auth("ada", "a password")
+
+    assert (page.state, flow.state, len(flow.history)) == (State.START, State.START, 0)
 
 
 def test_the_shared_machine_moves_any_object() -> None:

@@ -230,6 +230,11 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
         ("Invalid session for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("Invalid session provided for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("User is disabled.", RecoveryAction.GIVE_UP, Fault.OPERATOR),
+        (
+            "Temporary password has expired and must be reset by an administrator.",
+            RecoveryAction.GIVE_UP,
+            Fault.OPERATOR,
+        ),
         ("Unable to verify secret hash for client 1example", RecoveryAction.FIX_CONFIGURATION, Fault.CALLER),
         (
             "Client 1example is configured with secret but SECRET_HASH was not received",

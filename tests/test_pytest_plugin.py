@@ -96,3 +96,10 @@ def test_a_wrong_setting(settings: dict[str, Any], named: str) -> None:
     """A setting that does not exist, or has the wrong type, is refused by name."""
     with pytest.raises(TypeError, match=named):
         LocalPool(**settings)
+
+
+def test_positional_arguments_of_the_mark_are_refused(request: pytest.FixtureRequest) -> None:
+    """The mark takes keyword arguments only, because a positional one names no setting."""
+    request.node.add_marker(pytest.mark.cognito("ON"))
+    with pytest.raises(pytest.UsageError, match="takes keyword arguments only, for example mfa='ON'"):
+        request.getfixturevalue("cognito_pool")

@@ -581,15 +581,15 @@ def test_a_store_of_the_wrong_kind_is_named(pool_of: PoolOf, kind: Any) -> None:
         kind(pool.cognito(), wrong, key)
 
     awaited: Any = {PendingSignIns: AsyncPendingSignIns, SharedTokens: AsyncSharedTokens}[kind]
-    pending = awaited(pool.cognito(), MemoryStore(), key)
+    cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
+    pending = awaited(cognito, MemoryStore(), key)
 
     async def used(method: str) -> None:
         if method == "turn":
             async with pending.turn("ticket"):
                 pass
         else:
-            first = pool.cognito().start() if kind is PendingSignIns else pool.cognito()
-            await getattr(pending, method)(first if method == "put" else "ticket")
+            await getattr(pending, method)(cognito.start() if method == "put" else "ticket")
 
     for method in ("put", "turn", "drop") if kind is PendingSignIns else ("turn", "drop"):
         with pytest.raises(WrongStore, match="MemoryStore are not coroutine functions"):

@@ -34,6 +34,7 @@ from authfsm.stores import (
     TAKEN,
     AsyncMemoryStore,
     AsyncPendingSignIns,
+    AsyncSharedTokens,
     AsyncStore,
     MemoryStore,
     PendingSignIns,
@@ -255,7 +256,7 @@ def test_keys_can_be_rotated(place: Place) -> None:
 
 
 def test_invalid_settings_are_refused(place: Place) -> None:
-    """An invalid key and a turn lifetime of zero are refused."""
+    """An invalid key, a turn lifetime of zero, other types and a driver of the other kind are refused."""
     with pytest.raises(BadKey):
         place.elsewhere(key="no key").put(place.sign_in())
     with pytest.raises(ValueError, match="turn_lifetime must be more than 0"):
@@ -271,6 +272,18 @@ def test_invalid_settings_are_refused(place: Place) -> None:
         for store in (place.elsewhere(), SharedTokens(place.pool.cognito(), place.store, new_key())):
             with pytest.raises(TypeError, match="flow must be a sign-in of `cognito`, not of type"):
                 store.put(wrong)
+    asynchronous = AsyncCognito(place.pool.client(), client_id=place.pool.client_id)
+    mixed: list[tuple[Any, Any, Any]] = [
+        *((each, asynchronous, place.store) for each in (PendingSignIns, SharedTokens)),
+        *(
+            (each, place.pool.cognito(), AsyncMemoryStore())
+            for each in (AsyncPendingSignIns, AsyncSharedTokens)
+        ),
+    ]
+    for kind, driver, entries in mixed:
+        named = f"{kind.__name__} cannot be used with {type(driver).__name__}: use the Async"
+        with pytest.raises(TypeError, match=named):
+            kind(driver, entries, new_key())
     for wrong, error in ((None, TypeError), ("1", TypeError), (0, ValueError), (-1.5, ValueError)):
         with pytest.raises(error, match=r"timeout must be (more than 0|of type)"):
             RedisStore(wrong, timeout=wrong)

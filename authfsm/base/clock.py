@@ -75,7 +75,7 @@ class ManualClock:
         return self._now
 
     def __repr__(self) -> str:
-        return f"ManualClock({self._now.isoformat()})"
+        return f"ManualClock({self._now.isoformat() if hasattr(self, '_now') else ''})"
 
 
 class SteadyClock:

@@ -104,6 +104,11 @@ def secret(value: Any) -> Any:
     return value if unchanged else Secret(value)
 
 
+def wrap_text(value: Any) -> Any:
+    """Return text, bytes, a number or a mapping as a `Secret`, and anything else unchanged, for example a response."""
+    return Secret(value) if isinstance(value, (str, bytes, int, Mapping)) else value
+
+
 def secret_values(value: Any) -> Any:
     """Return a mapping with each value wrapped as `secret` does; wrap anything else as `secret` does."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):

@@ -61,6 +61,8 @@ class CognitoAuth:
     """
 
     def __init__(self, site: WebSignIn) -> None:
+        if not isinstance(site, WebSignIn):
+            raise TypeError(f"site must be a WebSignIn, not {type(site).__name__}")
         self.site = site
         self.router = _router(self)
 

@@ -47,6 +47,8 @@ def cognito_pool(request: pytest.FixtureRequest, cognito: LocalCognito) -> Local
     """A local pool, new for each test."""
     settings: dict[str, Any] = {}
     for mark in reversed(list(request.node.iter_markers("cognito"))):
+        if mark.args:
+            raise pytest.UsageError("pytest.mark.cognito takes keyword arguments only, for example mfa='ON'")
         settings |= mark.kwargs
     return cognito.pool(**settings)
 

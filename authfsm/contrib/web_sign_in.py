@@ -145,11 +145,11 @@ class BrowserSession:
             raise authfsm.InvalidInput(authfsm.UserAuth, "flow", "must be one that is offered", advice)
         if password is None and auth_flow not in {"USER_AUTH", "CUSTOM_AUTH"}:
             raise authfsm.InvalidInput(authfsm.UserAuth, "password", "must not be empty")
-        flow = self.site.cognito.start(password, device=self._device(name))
+        flow = self.site.cognito.start(password, device=(device := self._device(name)))
         try:
             flow.begin(auth_flow, name)
         finally:
-            self._store(flow)
+            self._store(flow, device)
         return flow
 
     def forgot_password(self, values: Values) -> None:
@@ -198,13 +198,14 @@ class BrowserSession:
             )
         if flow is None:
             return self._reset_password(fields)
+        device = flow.device
         try:
             automatic = flow.next_response()  # an SRP proof whose request failed before, for example
             flow.answer(automatic or authfsm.response(name, **fields))
             if isinstance(flow.challenge, authfsm.MfaSetup) and flow.challenge.verified:
                 flow.answer(authfsm.CompleteMfaSetup())
         finally:
-            self._store(flow)
+            self._store(flow, device)
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
@@ -320,8 +321,8 @@ class BrowserSession:
         lifetime = self.site.refresh_token_validity.total_seconds()
         self.cookies.put(_TOKENS, tokens.seal(self.site.key), lifetime)
 
-    def _store(self, flow: Flow) -> None:
-        """Store the results of a step in cookies: the pending sign-in, the tokens, the device."""
+    def _store(self, flow: Flow, device: Device | None) -> None:
+        """Store the results of a step, before which the flow had this device, in cookies: sign-in, tokens, device."""
         name, remember = self.first_input.get("username", ""), self.first_input.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
@@ -334,7 +335,7 @@ class BrowserSession:
             lifetime = self.site.cognito.session_lifetime.total_seconds()
             self.cookies.put("signin", flow.seal(self.site.key), lifetime)
         unproved = flow.state is State.FAILED and flow.history[-1].source in _DEVICE_PROOFS
-        if name and (flow.device is None or unproved):
+        if name and device and (flow.device is None or unproved):
             self.cookies.drop(device_cookie(name))  # Cognito has forgotten it, or refused its proof
 
     def _remember(self, flow: Flow, name: str) -> None:
@@ -349,6 +350,7 @@ class BrowserSession:
         try:
             return Device.unseal(sealed, self.site.key) if sealed else None
         except AuthfsmError:
+            self.cookies.drop(device_cookie(name))
             return None
 
 

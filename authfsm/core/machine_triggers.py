@@ -81,6 +81,9 @@ class GetReply:
             _store_error(event, response, error)
         else:
             if inspect.isawaitable(outcome):
+                if not inspect.iscoroutinefunction(type(event.event).trigger):
+                    getattr(outcome, "close", bool)()  # otherwise the coroutine would warn
+                    raise TypeError("an asynchronous driver needs build(..., machine_cls=AsyncMachine)")
                 return self._await(event, response, outcome)
             _store(event, response, outcome)
         return None

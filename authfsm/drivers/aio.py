@@ -28,13 +28,13 @@ from datetime import timedelta
 from inspect import isawaitable
 from typing import Any, ClassVar, Final
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, secret, wrap_text
 from authfsm.core.device import Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import AsyncCognitoAccount
 from authfsm.drivers.background import in_background
 from authfsm.drivers.base_flow import BaseCognito
-from authfsm.drivers.flow_steps import ONE_MINUTE, Effect, Effects, FlowSteps, T, wrap_text
+from authfsm.drivers.flow_steps import ONE_MINUTE, Effect, Effects, FlowSteps, T
 from authfsm.drivers.transport import send_request, send_request_async
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
@@ -186,6 +186,7 @@ class AsyncFlow(FlowSteps):
 
     async def answer(self, response: Response) -> State:
         """See `Flow.answer`."""
+        response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
         return await self._run(self._answer_steps(response))
 
     async def step(self) -> State:

@@ -105,7 +105,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.session_lifetime = positive("session_lifetime", session_lifetime, timedelta)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} pool {self.pool_id}, client {self.client_id}>"
+        pool_id, client_id = getattr(self, "pool_id", None), getattr(self, "client_id", None)
+        return f"<{type(self).__name__} pool {pool_id}, client {client_id}>"
 
     def random_bytes(self, count: int) -> bytes:
         """Return random bytes from `entropy`; raise TypeError if it does not return as many."""

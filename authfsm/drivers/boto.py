@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, secret, wrap_text
 from authfsm.core.device import Device
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.account import CognitoAccount
@@ -64,8 +64,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """Begin a sign-in, and run it until user input is required or the tokens are issued.
 
         Args:
-            username: a user name or an alias; or the result of `account.confirm_sign_up` or
-                `account.confirm_forgot_password`, whose Session may replace the password.
+            username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`,
+                whose Session is used if you pass no password, no preferred challenge and no flow except USER_AUTH.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
@@ -182,6 +182,7 @@ class Flow(FlowSteps):
                 took that step by itself, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT).
         """
+        response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:

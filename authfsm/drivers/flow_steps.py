@@ -17,7 +17,7 @@ import attrs
 from attrs import field, frozen
 
 from authfsm import srp
-from authfsm.base.secret import Secret, secret
+from authfsm.base.secret import Secret, secret, wrap_text
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request, session_device_key
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
@@ -30,7 +30,7 @@ from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import AUTOMATIC, DEVICE_DROPPED
-from authfsm.protocol.validators import check_typed
+from authfsm.protocol.validators import check_typed, not_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -65,11 +65,6 @@ class CpuTask(Generic[T]):
         return self.function(*self.args)
 
 
-def wrap_text(value: Any) -> Any:
-    """Return a string as a `Secret`, and anything else unchanged."""
-    return Secret(value) if isinstance(value, str) else value
-
-
 Effect: TypeAlias = Request | Callable[[], Any]
 Effects: TypeAlias = Generator[Effect, Any, T]
 """A generator that yields effects, is sent their results, and returns a T."""
@@ -87,13 +82,11 @@ def client_secret_steps(
     if not callable(provider):
         return provider
     try:
-        value: Any = yield lambda: wrap_text(provider())
+        value: Secret[str] = yield lambda: wrap_text(provider())
     except Exception as error:
-        why = f"client_secret raised {type(error).__name__}"
-        raise errors.NotSent(why, state=state) from error
-    if not isinstance(value, Secret) or not value:
-        kind = "an empty string" if isinstance(value, Secret) else f"a value of type {type(value).__name__}"
-        why = f"client_secret returned no secret, but {kind}"
+        raise errors.NotSent(f"client_secret raised {type(error).__name__}", state=state) from error
+    if (why := not_text(value)) or not value:
+        why = f"client_secret returned no secret: it {why or 'must not be empty'}"
         raise errors.NotSent(why, state=state)
     return value
 
@@ -157,6 +150,8 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
+        if self._password is not None or preferred or auth_flow not in {"USER_SRP_AUTH", "USER_AUTH"}:
+            response = None  # Cognito would not verify what the caller passed
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)

@@ -127,7 +127,8 @@ class Verifier:
         return cls(cognito.pool_id, cognito.client_id, issuer=issuer, jwks=jwks, clock=cognito.clock)
 
     def __repr__(self) -> str:
-        return f"<Verifier of {self.issuer} for {', '.join(sorted(self.client_ids))}>"
+        clients = ", ".join(sorted(map(str, getattr(self, "client_ids", ()))))
+        return f"<Verifier of {getattr(self, 'issuer', None)} for {clients}>"
 
     def verify(self, token: str | Secret[str], use: Use = "access") -> c.Claims:
         """Return the claims of a token, if it is valid.

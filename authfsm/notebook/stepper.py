@@ -137,7 +137,7 @@ class Stepper:
         return self.recording.pool.outbox
 
     def __repr__(self) -> str:
-        return f"<Stepper {self.moment}>"
+        return f"<Stepper {getattr(self, 'moment', None)}>"
 
     def step(self) -> Moment:
         """Send the pending response; raise InvalidOperation if user input is required, or the sign-in has ended."""

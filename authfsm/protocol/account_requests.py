@@ -59,7 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, with which the user can sign in once without a challenge.
+        session: the Session of ConfirmSignUp's reply, with which the user can sign in once, without password or challenge.
     """
 
     username: str

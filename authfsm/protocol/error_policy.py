@@ -50,7 +50,7 @@ class RecoveryAction(DescribedName):
     RESET_PASSWORD = "RESET_PASSWORD", "Reset the password (ForgotPassword), then start again."
     CONFIRM_USER = "CONFIRM_USER", "Confirm the user (ConfirmSignUp), then start again."
     FIX_CONFIGURATION = "FIX_CONFIGURATION", "Fix the configuration of the user pool, the app client or the caller, then start again."
-    GIVE_UP = "GIVE_UP", "Do not retry: the user cannot resolve this error."
+    GIVE_UP = "GIVE_UP", "Do not retry: only an administrator or a developer can resolve this error."
     # fmt: on
 
     @property
@@ -89,6 +89,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
         "write unauthorized attribute":    ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: not in the app client's WriteAttributes"),
         "User is disabled":                ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "issues"),
+        "Temporary password has expired":  ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "amplify-js #1182: an administrator invites the user again (AdminCreateUser, RESEND) or sets a password (AdminSetUserPassword)"),
         "SECRET_HASH was not received":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: the app client has a secret"),
         "Unable to verify secret hash":    ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues: SECRET_HASH and USERNAME of one request must agree"),
         "SecretHash does not match":       ErrorRule(_R.FIX_CONFIGURATION,        _F.CALLER,   "issues"),

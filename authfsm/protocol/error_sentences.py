@@ -64,6 +64,7 @@ _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
     "NotAuthorizedException": {
         "Incorrect username or password": _WRONG_LOGIN,
         "User is disabled": "This account is disabled. Contact the operator of this service.",
+        "Temporary password has expired": "The temporary password has expired. Ask an administrator of this service for another one.",
         "Refresh Token": _SESSION_ENDED,
         "Access Token": _SESSION_ENDED,
         "cannot be confirmed": _CONFIRMED,

@@ -74,13 +74,16 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"cognito must be a driver, store a store, not {type(cognito)} and {type(store)}")
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
+        if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
+            mine, theirs = type(self).__name__, type(cognito).__name__
+            raise TypeError(f"{mine} cannot be used with {theirs}: use the Async class of both or neither")
         self.cognito = cognito
         self.store = store
         self.turn_lifetime = positive("turn_lifetime", turn_lifetime, timedelta)
         self._key = key
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self.cognito!r}>"
+        return f"<{type(self).__name__} of {getattr(self, 'cognito', None)!r}>"
 
     def _new_ticket(self) -> Secret[str]:
         entropy = self.cognito.random_bytes(_TICKET_BYTES)
@@ -152,7 +155,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             SealNotFound. If the worker still ends its turn, the sign-in is stored again.
 
     Raises:
-        WrongStore: the methods of the store are coroutine functions.
+        TypeError: the methods of `cognito`, or of the store (WrongStore), are coroutine functions.
     """
 
     def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:

@@ -116,7 +116,7 @@ class MemoryStore:
         self._expiries: list[tuple[float, str]] = []
 
     def __repr__(self) -> str:
-        return f"<MemoryStore of {len(self)}>"
+        return f"<MemoryStore of {len(self) if hasattr(self, '_expiries') else 0}>"
 
     def __len__(self) -> int:
         """The number of entries, including those that are taken."""

@@ -40,7 +40,7 @@ def site() -> WebSignIn:
     """Return the site's sign-in, created once; ImproperlyConfigured if a setting is missing, unknown or wrong."""
     try:
         return _create_site()
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"AUTHFSM: {error}") from None
 
 

@@ -213,8 +213,8 @@ class LocalPool(DisplayMixin):
         return unsupported_settings(self.configuration, self.app_client)
 
     def __repr__(self) -> str:
-        users = len(self._core.users)
-        return f"LocalPool({self.pool_id}, {users} user{'' if users == 1 else 's'})"
+        users = len(getattr(vars(self).get("_core"), "users", ()))  # 0 if the constructor raised
+        return f"LocalPool({getattr(self, 'pool_id', None)}, {users} user{'' if users == 1 else 's'})"
 
     @property
     def app_client(self) -> AppClient:

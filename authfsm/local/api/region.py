@@ -163,8 +163,8 @@ class LocalCognito(DisplayMixin):
         self._nowhere = self.restore(f"{region}_nowhere", {})
 
     def __repr__(self) -> str:
-        count = len(self.pools)
-        return f"LocalCognito({self.region}, {count} pool{'' if count == 1 else 's'})"
+        count = len(getattr(self, "pools", ()))
+        return f"LocalCognito({getattr(self, 'region', None)}, {count} pool{'' if count == 1 else 's'})"
 
     @property
     def accepted(self) -> tuple[Accepted, ...]:
