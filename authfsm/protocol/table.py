@@ -1,15 +1,15 @@
 """The sign-in protocol as one table: `PROTOCOL`.
 
 A sign-in is always in one state: START, a challenge, or an end. The client sends a response that the state's row in
-`PROTOCOL` has, as one API request, and the kind of Cognito's reply decides what happens (`transition_for_reply`):
+`PROTOCOL` has, as one API request, and Cognito's reply determines the transition (`transition_for_reply`):
 
 * A challenge leads to the state of its name, and tokens lead to AUTHENTICATED. If the sign-in is in that state already,
   the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, whichever the row has.
-* An `Acknowledgement`, a reply with neither, names no state. It leads to the only destination of the row: RevokeToken
+* An `Acknowledgement`, which has neither, names no state. It leads to the only destination of the row: RevokeToken
   to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
-* A refusal has a recovery action, which `error_policy.py` finds for the error. TRY_AGAIN makes the transition RETRY, and
+* A refusal has a recovery action, which `error_policy.py` has for the error. TRY_AGAIN makes the transition RETRY, and
   DROP_DEVICE makes DEVICE_DROPPED, if the row has it; otherwise, and after any other action, the refusal leads to FAILED.
-  Two refusals make no transition: WAIT, after which the same request may be sent again, and any after the sign-in's end.
+  But two make no transition: WAIT, after which the same request may be sent again, and any after the sign-in's end.
 
 A transition that is not in the table raises ProtocolViolation, and the sign-in stays as it was.
 
@@ -28,6 +28,7 @@ challenge, in `_ANSWER` (`protocol/api_requests.py`); a new class also needs one
 Rule 6: In a particular sign-in, a state may refuse a response of its row: if a step must come first or is too late
 (`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), or if its value cannot
 be an answer to the challenge (`check_answer` there).
+
 Public, from `authfsm`: `PROTOCOL`, `TRANSITIONS`, `Transition`, `LoopKind` and `Role`.
 """
 
