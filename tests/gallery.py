@@ -40,10 +40,10 @@ from authfsm.protocol.table import (
     AFTER_LAST_FACTOR,
     AFTER_PASSWORD,
     ANY_CHALLENGE,
+    ENROLLED_FACTOR,
     FIRST_FACTOR,
     OTHER,
     PROTOCOL,
-    SECOND_FACTOR,
     LoopKind,
     Transition,
     loop_kinds,
@@ -209,8 +209,8 @@ class NamedStates:
 _NAMED_SETS: Final = (
     NamedStates("any challenge", ANY_CHALLENGE - OTHER),
     NamedStates("what follows a password", AFTER_PASSWORD - OTHER),
-    NamedStates("a first factor", FIRST_FACTOR - OTHER),
-    NamedStates("a second factor", SECOND_FACTOR - {State.MFA_SETUP}),
+    NamedStates("a first factor", FIRST_FACTOR),
+    NamedStates("a second factor", ENROLLED_FACTOR),
     NamedStates("what follows the last factor", AFTER_LAST_FACTOR - OTHER),
 )
 """Larger sets before those they contain."""

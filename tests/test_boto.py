@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -43,6 +45,7 @@ from authfsm.protocol.errors import (
     InvalidOperation,
     MalformedReply,
     NotSent,
+    Refused,
     RefusedByConfiguration,
     RefusedCaller,
     RefusedForNow,
@@ -386,6 +389,37 @@ def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
     assert flow.challenge is not None
     assert flow.challenge.name == "PLEASE_WAIT"
     assert flow.accepts == (r.RawAnswer,)
+
+
+def test_a_raw_answer_is_repeated_without_a_forgotten_device(pool_of: PoolOf) -> None:
+    """If Cognito does not know the DEVICE_KEY among the fields of a RawAnswer, the second request has none."""
+    triggers = riddles()
+
+    def define(event: dict[str, Any]) -> dict[str, Any]:
+        event["response"].update(challengeName="PLEASE_WAIT", issueTokens=False, failAuthentication=False)
+        return event
+
+    cognito = pool_of(
+        triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)
+    ).cognito()
+    flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
+    sent: list[dict[str, str]] = []
+
+    def forgotten(params: dict[str, Any], **_: Any) -> Any:
+        sent.append(json.loads(params["body"])["ChallengeResponses"])
+        error = {"Code": "ResourceNotFoundException", "Message": "Device does not exist."}
+        return SimpleNamespace(status_code=400, headers={}), {"Error": error, "ResponseMetadata": {}}
+
+    event = "before-call.cognito-identity-provider.RespondToAuthChallenge"
+    cognito.client.meta.events.register_first(event, forgotten)
+    with pytest.raises(Refused) as caught:
+        flow.answer(r.RawAnswer({"ANSWER": "now", "DEVICE_KEY": "eu-west-1_device"}))
+
+    assert caught.value.action is RecoveryAction.DROP_DEVICE
+    assert sent == [
+        {"ANSWER": "now", "DEVICE_KEY": "eu-west-1_device", "USERNAME": "ada"},
+        {"ANSWER": "now", "USERNAME": "ada"},
+    ]
 
 
 def test_an_expired_session_is_nobodys_fault(pool_of: PoolOf) -> None:

@@ -207,6 +207,13 @@ def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
     assert after[wrong] is State.FAILED
 
 
+def test_the_marks_of_weak_evidence_have_a_legend() -> None:
+    """Where states are listed with marks alone, the heading says what each mark means."""
+    (heading,) = (line for line in explained("SMS_MFA").splitlines() if line.startswith("Comes from"))
+
+    assert heading == "Comes from  † inferred, ‡ contradictory, ✗ refuted"
+
+
 def test_when_a_parameter_is_sent() -> None:
     """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
     parameters = {

@@ -45,6 +45,19 @@ def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
     assert roles == set(target_roles(transition, None))
 
 
+def test_the_rows_in_which_a_code_can_be_a_first_factor() -> None:
+    """The first requests and the choices of USER_AUTH lead to a first factor; StepUp and a raw answer to either."""
+    roles = {
+        (transition.source, transition.response): target_roles(transition, None) for transition in TO_A_CODE
+    }
+    either = {pair for pair, found in roles.items() if len(found) > 1}
+    first = {pair for pair, found in roles.items() if found == (Role.FIRST_FACTOR,)}
+    choices = (State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN)
+
+    assert first == {(State.START, r.UserAuth), *((state, r.Select) for state in choices)}
+    assert either == {(State.START, r.StepUp), (State.OTHER_CHALLENGE, r.RawAnswer)}
+
+
 def test_the_path_decides_the_role() -> None:
     """A first factor in USER_AUTH without a password so far; a second one after a password, a choice of MFA or a set-up."""
     first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR

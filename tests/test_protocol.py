@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from types import ModuleType
 from typing import Any
 
 import botocore.session
 import pytest
 
+import authfsm
 from authfsm.core.wire_replies import READERS
 from authfsm.core.wire_requests import WRITERS, InitiateAuth, RespondToAuthChallenge
+from authfsm.protocol import error_policy, replies, responses, states, table
 from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN_ERROR, Fault, RecoveryAction, error_rule
 from authfsm.protocol.evidence import confidence, evidence, evidence_key, evidence_rows
 from authfsm.protocol.replies import CHALLENGE_OF
@@ -23,6 +27,7 @@ from authfsm.protocol.table import (
     may_fail,
 )
 
+_VALUES = {"PROTOCOL", "TRANSITIONS", "AnyChallenge"}
 PAIRS = {(source, response) for source, answers in PROTOCOL.items() for response in answers}
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 
@@ -68,6 +73,23 @@ def test_every_state_is_reachable_and_can_end() -> None:
     """Each state can be reached from START, and leads to tokens."""
     assert reachable(State.START) == set(State) - {State.FAILED}
     assert all(State.AUTHENTICATED in reachable(s) for s in State if s is not State.FAILED)
+
+
+@pytest.mark.parametrize("module", [states, responses, replies, table, error_policy])
+def test_a_module_names_what_is_public(module: ModuleType) -> None:
+    """The docstring of a module of the protocol names what `authfsm` exports from it, in full or by a base class."""
+    _, _, sentence = (module.__doc__ or "").partition("Public, from `authfsm`: ")
+    named = {getattr(module, name) for name in re.findall(r"`(\w+)`", sentence) if name not in _VALUES}
+    exported = {
+        each for name in authfsm.__all__ if isinstance(each := getattr(authfsm, name), type)
+        if each.__module__ == module.__name__
+    }  # fmt: skip
+
+    assert sentence
+    if module is responses:
+        assert exported == {*RESPONSES.values(), Response}
+    else:
+        assert exported == named | (set(CHALLENGE_OF.values()) if module is replies else set())
 
 
 def test_every_row_has_a_request_writer() -> None:
@@ -126,10 +148,8 @@ def test_no_custom_challenge_from_a_plain_password() -> None:
 
 def test_evidence_is_complete() -> None:
     """Each transition has evidence, with a source."""
-    assert [
-        transition for transition in TRANSITIONS if not all(e.source for e in evidence(transition) or [])
-    ] == []
-    assert all(evidence(transition) for transition in TRANSITIONS)
+    assert [each for each in TRANSITIONS if not evidence(each)] == []
+    assert [each for each in TRANSITIONS if not all(piece.source for piece in evidence(each))] == []
 
 
 def test_evidence_has_only_transitions_of_the_table() -> None:

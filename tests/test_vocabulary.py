@@ -36,7 +36,7 @@ from authfsm.protocol.states import (
     SET_UP_STATES,
     State,
 )
-from authfsm.protocol.table import FIRST_FACTOR, OTHER, PROTOCOL, SECOND_FACTOR
+from authfsm.protocol.table import FIRST_FACTOR, PROTOCOL, SECOND_FACTOR
 
 ANSWER: Final = "RespondToAuthChallenge"
 HOUSE: Final = Path(authfsm.__file__).parent
@@ -107,7 +107,7 @@ class TestVocabulary:
         """The groups of states agree with the table's groups of destinations."""
         passwords = {State.PASSWORD, State.PASSWORD_SRP}
 
-        assert FIRST_FACTOR - OTHER - passwords == PASSWORDLESS
+        assert FIRST_FACTOR - passwords == PASSWORDLESS
         assert {*ALLOWED_FIRST_AUTH_FACTORS} == PASSWORDLESS | {State.PASSWORD}
         assert {*MFA_METHODS} == SECOND_FACTOR - SET_UP_STATES - {State.SELECT_MFA_TYPE}
 

@@ -150,7 +150,7 @@ def _state(described: Facts) -> Iterator[RenderableType]:
     if not described["accepts"]:
         yield _heading("Accepts nothing", "the sign-in has ended")
     if described["from"]:
-        yield _heading("Comes from")
+        yield _heading("Comes from", ", ".join(f"{mark} {each}" for each, mark in CONFIDENCE_MARKS.items()))
         table = _grid("", "dim")
         by_state: dict[str, list[str]] = {}
         for arrow in described["from"]:

@@ -23,7 +23,7 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import CallerError
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, Transition, loop_kind
+from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, Transition, transition_between
 
 
 @frozen
@@ -53,7 +53,7 @@ class Step:
     @property
     def kind(self) -> LoopKind | None:
         """The kind of the transition if it stayed in its state; None if the state changed, or nothing did."""
-        return loop_kind(self.source, self.response, self.action) if self.dest is self.source else None
+        return transition_between(self.source, self.response, self.dest, self.action).kind
 
 
 class History(DisplayMixin, tuple[Step, ...]):

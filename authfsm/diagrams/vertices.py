@@ -120,16 +120,15 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
     return frozenset(Node(s, role if s is State.EMAIL_OTP else None) for s in states)
 
 
-_CODES_AND_CHOICE = t.SECOND_FACTOR - {State.MFA_SETUP}
 JUNCTIONS: Final = (
     Junction("password proved", _members(t.AFTER_PASSWORD - t.OTHER, Role.SECOND_FACTOR)),
     Junction(
         "permanent password proved",
         _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR),
     ),
-    Junction("first factor asked", _members(t.FIRST_FACTOR - t.OTHER, Role.FIRST_FACTOR)),
-    Junction("second factor asked", _members(_CODES_AND_CHOICE, Role.SECOND_FACTOR)),
-    Junction("code asked", _members(_CODES_AND_CHOICE - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
+    Junction("first factor asked", _members(t.FIRST_FACTOR, Role.FIRST_FACTOR)),
+    Junction("second factor asked", _members(t.ENROLLED_FACTOR, Role.SECOND_FACTOR)),
+    Junction("code asked", _members(t.ENROLLED_FACTOR - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
 """Sets of next states that several rows of the table share, a larger one before those that it contains."""
@@ -182,7 +181,7 @@ class OmissionReason(DescribedName):
 
 _ANOTHER_FACTOR: Final = {
     (state, response)
-    for state in t.FIRST_FACTOR - t.OTHER
+    for state in t.FIRST_FACTOR
     if t.PROTOCOL[state].keys() >= t.FIRST_FACTOR_CHOICE.keys()
     for response in t.FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # this response answers WEB_AUTHN, and chooses no other factor

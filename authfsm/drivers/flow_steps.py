@@ -362,8 +362,11 @@ class FlowSteps(BaseFlow):
         """Send one response and process its reply; if Cognito has forgotten the device, send it again without the device."""
         reply = yield from self._send(response)
         if self.refusal is not None and self.history[-1].kind is DEVICE_DROPPED:
-            # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY.
-            # The sign-in has dropped the device already.
+            # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY. The sign-in has
+            # dropped the device already; only the fields of a RawAnswer, which are sent as they are, may have its key.
+            if isinstance(response, r.RawAnswer):
+                kept = {name: value for name, value in response.fields.items() if name != "DEVICE_KEY"}
+                response = attrs.evolve(response, fields=kept)
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:

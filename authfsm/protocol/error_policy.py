@@ -4,6 +4,7 @@ The table has every error that the AWS API reference lists for the operations of
 code has several meanings, by a part of its message. `NotAuthorizedException` alone means a wrong password, a lockout,
 an expired session, a used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
 documents few of the messages; the others come from recorded replies and issues, and some are inferred.
+Public, from `authfsm`: `RecoveryAction` and `Fault`.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 `evidence.csv` has a row for each transition of `PROTOCOL`, `account_evidence.csv` for each of `ACCOUNT_LIFE`, or several
 if it has several causes. A row with `*` as state and response is for every transition to its destination without a row.
+The column `leads_to` has the destination, and `source` a citation, not a state.
 """
 
 from __future__ import annotations
@@ -79,10 +80,7 @@ def evidence_key(transition: Transition) -> _Key:
 @cache
 def _evidence() -> dict[Transition, tuple[Evidence, ...]]:
     rows = _most_certain_first(evidence_rows())
-    return {
-        each: rows.get(evidence_key(each), rows.get(("*", "*", each.dest.name, ""), ()))
-        for each in TRANSITIONS
-    }
+    return {t: rows.get(evidence_key(t), rows.get(("*", "*", t.dest.name, ""), ())) for t in TRANSITIONS}
 
 
 def evidence(transition: Transition) -> tuple[Evidence, ...]:

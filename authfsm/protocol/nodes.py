@@ -52,20 +52,15 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 _BEFORE_FIRST_FACTOR: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
 _ROLE_OF_STATE: Final[dict[t.Destination, t.Role]] = {
-    **dict.fromkeys(t.FIRST_FACTOR - t.OTHER | _BEFORE_FIRST_FACTOR, t.Role.FIRST_FACTOR),
-    **dict.fromkeys(t.SECOND_FACTOR - {State.MFA_SETUP}, t.Role.SECOND_FACTOR),
+    **dict.fromkeys(t.FIRST_FACTOR | _BEFORE_FIRST_FACTOR, t.Role.FIRST_FACTOR),
+    **dict.fromkeys(t.ENROLLED_FACTOR, t.Role.SECOND_FACTOR),
 }
 
 
 def challenge_role(
-    source: State,
-    response: type[Response],
-    dest: State,
-    *,
-    flow: str | None,
-    password_proved: bool,
-    has_access_token: bool = False,
-) -> t.Role | None:
+    source: State, response: type[Response], dest: State,
+    *, flow: str | None, password_proved: bool, has_access_token: bool = False,
+) -> t.Role | None:  # fmt: skip
     """Return which factor a challenge is; None if it is neither.
 
     The challenge, of state `dest`, is the reply to `response` in `source`; `flow` is the sign-in's AuthFlow.
@@ -80,13 +75,9 @@ def challenge_role(
 
 
 def email_otp_role(
-    source: State,
-    response: type[Response],
-    *,
-    flow: str | None,
-    password_proved: bool,
-    has_access_token: bool = False,
-) -> t.Role:
+    source: State, response: type[Response],
+    *, flow: str | None, password_proved: bool, has_access_token: bool = False,
+) -> t.Role:  # fmt: skip
     """Return which factor an EMAIL_OTP challenge is; the arguments are those of `challenge_role`.
 
     After most states and responses the table allows one role only. Otherwise the code is a first factor in USER_AUTH
@@ -120,9 +111,9 @@ def target_roles(
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
     """Return the roles that EMAIL_OTP can have as the reply to a response: by the other factors in its row, and by its AuthFlow."""
-    if not dests & (t.FIRST_FACTOR - t.OTHER - {State.EMAIL_OTP}):
+    if not dests & (t.FIRST_FACTOR - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)
-    if not dests & (t.SECOND_FACTOR - {State.MFA_SETUP, State.EMAIL_OTP}):
+    if not dests & (t.ENROLLED_FACTOR - {State.EMAIL_OTP}):
         return (t.Role.FIRST_FACTOR,)
     is_custom_auth = source is State.CUSTOM_CHALLENGE
     if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:
@@ -144,12 +135,8 @@ class EdgeRoles(NamedTuple):
 
 def accepts(state: State, role: t.Role | None, response: type[Response]) -> bool:
     """Return whether a state with this role accepts a response."""
-    if (
-        role is t.Role.SECOND_FACTOR
-        and t.PREREQUISITES.get((state, response)) is t.Prerequisite.STILL_FIRST_FACTOR
-    ):
-        return False
-    return response in t.PROTOCOL[state]
+    needs_first_factor = t.PREREQUISITES.get((state, response)) is t.Prerequisite.STILL_FIRST_FACTOR
+    return response in t.PROTOCOL[state] and not (needs_first_factor and role is t.Role.SECOND_FACTOR)
 
 
 @cache
@@ -164,7 +151,5 @@ def edge_roles(transition: t.Transition) -> tuple[EdgeRoles, ...]:
     )
 
 
-TRANSITIONS_IN_ROLES: Final = tuple(
-    (transition, roles) for transition in t.TRANSITIONS for roles in edge_roles(transition)
-)
+TRANSITIONS_IN_ROLES: Final = tuple((each, roles) for each in t.TRANSITIONS for roles in edge_roles(each))
 """All transitions of the table, with each pair of roles that their states may have."""

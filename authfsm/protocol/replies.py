@@ -2,6 +2,7 @@
 
 Each challenge has a class of its own with parsed parameters; its `parameters` has all of them as they came.
 `authfsm.core.wire_replies` parses the API's replies into these values.
+Public, from `authfsm`: `Challenge` and the class of each challenge, `AnyChallenge`, `Tokens` and `Refusal`.
 """
 
 from __future__ import annotations

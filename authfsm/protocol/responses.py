@@ -1,8 +1,10 @@
-"""The responses, which a program sends (what Cognito sends is a reply), each a frozen class with checked fields and wrapped secrets.
+"""The responses, which a program sends to Cognito; what Cognito sends is a reply.
 
-A response becomes one API request. Its class is the trigger of the transition: `Response.trigger` is the name in the
-machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to which it may
-lead. Most fields have Cognito's names, in lower case. A subclass that you write is not in the table, so no state accepts it.
+Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. Its class is the trigger of
+the transition: `Response.trigger` is the name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`).
+`authfsm.protocol.table` has the states to which it may lead. Most fields have Cognito's name in lower case; where the
+name differs, the docstring has Cognito's. The table has these classes only: no state accepts a subclass that you write.
+Public, from `authfsm`: all of these classes.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ class Response(CompletesDocstring, WrapsSecrets):
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it starts none."""
     proves_password: ClassVar[bool] = False
-    """Whether this response carries the password, which the reply may prove (`proves_password` in `protocol/nodes.py`)."""
+    """Whether this response can carry the password; `proves_password` in `protocol/nodes.py` says which transitions prove it."""
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, converter=v.frozen_texts, validator=v.are_texts, kw_only=True, repr=False

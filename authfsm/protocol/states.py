@@ -1,6 +1,7 @@
 """The states of a sign-in (Cognito's sixteen challenge names, and four of this package), and sets of states.
 
 The value of a challenge's state is its `ChallengeName` in the API (AWS API reference, RespondToAuthChallenge).
+Public, from `authfsm`: `State`.
 """
 
 from __future__ import annotations

@@ -1,17 +1,33 @@
 """The sign-in protocol as one table: `PROTOCOL`.
 
-Rule 1: every transition of the protocol is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail`
-adds. The machine, the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are
-derived from it. `authfsm explain SMS_MFA` prints a state's transitions, and those that lead to it.
-Rule 2: a response becomes one API request, and the reply makes one transition of the response's row (some refusals none).
-Rule 3: a transition that stays in its state has a kind (`LoopKind`), which `transition_for_reply` determines.
-Rule 4: each transition has a row in `evidence.csv` under its state (or `*`), response (or `*`), destination and kind: when
-Cognito makes it, how certain that is, and the source. Where sources contradict each other, the table has the transitions of
-both: a client must cope with either. After a change, `tests/test_protocol.py` names missing and superfluous rows,
-and `tests/test_transitions.py` the transitions that no scenario takes.
-Rule 5: a response that is new in a row has an entry in `WRITERS` (`core/wire_requests.py`).
-Rule 6: a state may refuse a response of its row in one sign-in: because of `PREREQUISITES`, or of the parameters of the
-challenge (`why_not_offered` and `check_answer` in `protocol/prompts.py`).
+A sign-in is always in one state: START, a challenge, or an end. The client sends a response that the state's row in
+`PROTOCOL` has, as one API request, and Cognito's reply determines the transition (`transition_for_reply`):
+
+* A challenge leads to the state of its name, and tokens lead to AUTHENTICATED. If the sign-in is in that state already,
+  the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, whichever the row has.
+* An `Acknowledgement`, which has neither, names no state. It leads to the only destination of the row: RevokeToken
+  to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
+* A refusal has a recovery action, which `error_policy.py` has for the error. TRY_AGAIN makes the transition RETRY, and
+  DROP_DEVICE makes DEVICE_DROPPED, if the row has it; otherwise, and after any other action, the refusal leads to FAILED.
+  But two make no transition: WAIT, after which the same request may be sent again, and any after the sign-in's end.
+
+A transition that is not in the table raises ProtocolViolation, and the sign-in stays as it was.
+
+Rule 1: Every transition is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail` adds. The machine,
+the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are derived from it.
+`authfsm explain SMS_MFA` prints a state's transitions, and those that lead to it.
+Rule 2: A request carries one response, and its reply makes at most one transition.
+Rule 3: A transition that stays in its state has one kind (`LoopKind`), and no other transition has a kind.
+Rule 4: Each transition has evidence in `evidence.csv`: when Cognito makes it, how certain that is, and the source. The row
+there has the same state, response, destination and kind; the transitions to FAILED and OTHER_CHALLENGE may share a row
+that has `*` as state and response. Where sources contradict each other, the table has the transitions of both, because a
+client must cope with either. After a change, `tests/test_protocol.py` names the missing and the superfluous rows, and
+`tests/test_transitions.py` the transitions that no scenario takes.
+Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`) and, if it answers a
+challenge, in `_ANSWER` (`protocol/api_requests.py`); a new class also needs one in `RESPONSE_REPETITION` (the same file).
+Rule 6: In a particular sign-in, a state may refuse a response of its row: if a step must come first or is too late
+(`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), or if its value cannot
+be an answer to the challenge (`check_answer` there).
 
 Public, from `authfsm`: `PROTOCOL`, `TRANSITIONS`, `Transition`, `LoopKind` and `Role`.
 """
@@ -36,7 +52,7 @@ class LoopKind(DescribedName):
     # fmt: off
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
     NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same name; the previous one is no longer valid."
-    ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request without a challenge."
+    ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request, and issued no new challenge."
     DEVICE_DROPPED = "device dropped", "Cognito does not know the device key; the same response is sent once more without it."
     # fmt: on
 
@@ -50,13 +66,13 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# Whether a row has members of FIRST_FACTOR or of SECOND_FACTOR beside EMAIL_OTP also decides which factor EMAIL_OTP is
-# in that row (protocol/nodes.py). Before you remove the last one from a row, read that module.
+# Whether a row has other members of FIRST_FACTOR or of ENROLLED_FACTOR decides which factor EMAIL_OTP is in that row
+# (`_email_otp_roles` in protocol/nodes.py). Before you remove the last one from a row, read that function.
 
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:             Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:            Final = frozenset({S.AUTHENTICATED})
-# After the last factor. A remembered device proves itself last: after the second factor, in its place, or without MFA.
+# After the last factor: tokens, or first the proof of a remembered device, which may also replace the second factor.
 AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
@@ -65,7 +81,7 @@ ENROLLED_FACTOR:   Final = SECOND_FACTOR - {S.MFA_SETUP}
 # After a correct password. A temporary one must be replaced before any MFA.
 AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
 # A first factor that was chosen.
-FIRST_FACTOR:      Final = OTHER | {S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP}
+FIRST_FACTOR:      Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP})
 SRP_PROOF:         Final = OTHER | {S.PASSWORD_VERIFIER}
 # If a DefineAuthChallenge function chooses the next challenge.
 CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
@@ -74,17 +90,17 @@ ANY_CHALLENGE:     Final = OTHER | frozenset(CHALLENGES)
 
 # The user chooses a first factor: in SELECT_CHALLENGE, or in place of the factor that was chosen before.
 FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
-    r.Select:     FIRST_FACTOR,
+    r.Select:     FIRST_FACTOR | OTHER,  # EMAIL_OTP as a first factor
     r.Password:   AFTER_PASSWORD,
     r.SrpA:       SRP_PROOF,
     r.Credential: TOKENS | OTHER,  # Cognito asks for no device after a passkey
 }
 
 # ---- the table -------------------------------------------------------------------------------------------
+# PROTOCOL is {state: {response: destinations}}. A refusal may lead to FAILED as well, from every state but END_STATES.
+# A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
 
 PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
-    # state: {response: destinations}. A refusal may lead to FAILED as well, from every state but END_STATES.
-    # A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
     S.START: {
         r.UserSrpAuth:               SRP_PROOF,
         r.UserPasswordAuth:          AFTER_PASSWORD | {DEVICE_DROPPED},
@@ -92,10 +108,10 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.AdminNoSrpAuth:            AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED, S.ADMIN_NO_SRP_AUTH},
         r.CustomAuth:                TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
         r.CustomSrpAuth:             TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
-        r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # SRP_PROOF: for an unknown user
+        r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as a first factor; SRP_PROOF for an unknown user
         r.UserAuthWithPassword:      AFTER_PASSWORD | {DEVICE_DROPPED, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
-        r.StepUp:                    FIRST_FACTOR | ENROLLED_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},
+        r.StepUp:                    FIRST_FACTOR | ENROLLED_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as either
         r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
         r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
         r.RefreshToken:              TOKENS | ANY_CHALLENGE,
@@ -107,6 +123,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
     S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},
     S.PASSWORD_VERIFIER: {r.SrpClaim: AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED}},  # no RETRY: one proof for each SRP_A
     S.ADMIN_NO_SRP_AUTH: {r.Password: AFTER_PASSWORD},
+    # A code as a first factor may lead to a second one over the other channel: e-mail to SMS_MFA, SMS to EMAIL_OTP.
     S.EMAIL_OTP:         {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},
     S.SMS_OTP:           {r.Code: AFTER_LAST_FACTOR | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},
     S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                # Credential answers this challenge
@@ -190,18 +207,15 @@ TRANSITIONS: Final = tuple(
 """All transitions, including those to FAILED, in the table's order."""
 
 TRANSITION_SET: Final = frozenset(TRANSITIONS)
-"""All transitions, as a set."""
 
 
 def destinations(source: State, response: type[Response]) -> frozenset[State]:
-    """Return the states to which the reply to a response may lead, without FAILED.
+    """Return the states to which the reply to a response may lead, without FAILED; none if the state does not accept it.
 
-    The state itself is one of them if a transition of any kind stays in it. Empty if the state does not accept the
-    response.
+    The state itself is one of them if a transition of any kind stays in it.
     """
-    dests = PROTOCOL[source].get(response)
-    found = () if dests is None else row_transitions(source, response, dests)
-    return frozenset(each.dest for each in found if each.dest is not State.FAILED)
+    dests = PROTOCOL[source].get(response, frozenset())
+    return frozenset(source if isinstance(each, LoopKind) else each for each in dests)
 
 
 # ---- what PROTOCOL does not contain ----------------------------------------------------------------------
@@ -257,36 +271,34 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: DEVICE_DROPPED,
 }
-"""The kind of the transition that a refusal makes; if the row does not have that kind, the refusal leads to FAILED."""
+"""The kinds of the transitions that refusals make, if the row has that kind; all other refusals lead to FAILED."""
 
 REFUSAL_KINDS: Final = frozenset(LOOP_KIND_OF_ACTION.values())
 """The kinds of the transitions that stay in their state after a refusal."""
 
 
-def loop_kind(
+def loop_kind_for_reply(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """Return the kind of the transition that stays in its state after a reply; None if the row has none."""
+    """Return the kind of the transition that stays after a reply (`action`: of a refusal); None if the row has none."""
+    made = (NEW_CHALLENGE, ACKNOWLEDGEMENT) if action is None else (LOOP_KIND_OF_ACTION.get(action),)
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
-    if action is not None:
-        kind = LOOP_KIND_OF_ACTION.get(action)
-        return kind if kind in kinds else None
-    return next((kind for kind in (NEW_CHALLENGE, ACKNOWLEDGEMENT) if kind in kinds), None)
+    return next((kind for kind in kinds if kind in made), None)
 
 
 def transition_between(
     source: State, response: type[Response], dest: State, action: RecoveryAction | None = None
 ) -> Transition:
     """Return the transition between two states, whether or not the table has it."""
-    kind = loop_kind(source, response, action) if dest is source else None
+    kind = loop_kind_for_reply(source, response, action) if dest is source else None
     return Transition(source, response, dest, kind)
 
 
 def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """Return the transition that a reply makes, whether or not the table has it.
 
-    None if the state stays the same without a transition: after WAIT, or a refusal after the sign-in had ended. Raises
-    ProtocolViolation for an acknowledgement where the row does not lead to exactly one state.
+    None if it makes none: after WAIT, or a refusal after the sign-in had ended. Raises ProtocolViolation for an
+    acknowledgement if the row does not lead to exactly one state.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):
@@ -294,7 +306,7 @@ def transition_for_reply(source: State, response: type[Response], reply: Reply) 
         case Refusal(action=action):
             if not may_fail(source):
                 return None
-            kind = loop_kind(source, response, action)
+            kind = loop_kind_for_reply(source, response, action)
             return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
             dest = reply.state

@@ -275,12 +275,12 @@ def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State |
 
 
 def _keeps_state(state: State | None, response: type[Response] | None, action: RecoveryAction | None) -> bool:
-    """Return whether a refusal keeps a sign-in in its state, as `authfsm.protocol.table.destination` does."""
+    """Return whether a refusal keeps a sign-in in its state, as `transition_for_reply` determines."""
     if state is State.AUTHENTICATED or action is RecoveryAction.WAIT:
         return True
     if state is None or response is None:
         return action is not None and action.survives
-    return t.loop_kind(state, response, action) is not None
+    return t.loop_kind_for_reply(state, response, action) is not None
 
 
 def _role(before: _Progress, response: type[Response] | None, state: State | None) -> t.Role | None:
