@@ -18,9 +18,9 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
+from password_scenarios import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 from scenario_user import PASSWORD, USER, Scenario, ScenarioUser, begins, goes_on, refused, remembers
 from scenarios import SCENARIOS
-from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
 from authfsm.local import DeviceConfiguration
 from authfsm.local.config.error_templates import PoolRefusal

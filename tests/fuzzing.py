@@ -26,8 +26,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from cryptography.fernet import Fernet
+from example_descriptions import GALLERY
 from joserfc.jwk import RSAKey
-from reviewed import GALLERY
 
 from authfsm import Cognito, PoolSettings, Verifier
 from authfsm.checks import PoolDescription

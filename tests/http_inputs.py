@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 
 from attrs import field, frozen
 from generate_members import known
-from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
 
 from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.http_connection import HttpRequest, RequestRefused, StreamedReply

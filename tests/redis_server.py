@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 from attrs import frozen
 from conftest import lacking
-from serving import TIMEOUT, wait_until
+from local_servers import TIMEOUT, wait_until
 
 
 @frozen

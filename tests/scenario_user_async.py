@@ -16,8 +16,8 @@ from typing import Any, cast
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from joserfc.jwk import RSAKey
+from local_servers import TIMEOUT
 from scenario_user import Scenario, ScenarioUser
-from serving import TIMEOUT
 
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow

@@ -9,6 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from password_scenarios import (
+    FACTORS,
+    SITUATIONS,
+    STALE_DEVICE,
+    SWITCHED_ON,
+    TOTP_ONLY,
+    TOTP_OR_EMAIL,
+    WAYS,
+    WITH_FACTOR,
+    after_a_password,
+    led,
+)
 from scenario_user import (
     EMAIL,
     NEW_PASSWORD,
@@ -32,19 +44,7 @@ from scenario_user import (
     too_late,
     unreadable,
 )
-from scenarios_of_choice import CHOICES
-from situations import (
-    FACTORS,
-    SITUATIONS,
-    STALE_DEVICE,
-    SWITCHED_ON,
-    TOTP_ONLY,
-    TOTP_OR_EMAIL,
-    WAYS,
-    WITH_FACTOR,
-    after_a_password,
-    led,
-)
+from user_auth_scenarios import CHOICES
 
 from authfsm.local import Contradictions, DeviceConfiguration, RefreshTokenRotation
 from authfsm.protocol import responses as r

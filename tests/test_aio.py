@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
 from scenario_user_async import aio_client, on
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp

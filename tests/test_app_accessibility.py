@@ -12,10 +12,19 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.visiting import Visit, authenticator, begin, begin_without, give, notice, press, title
+from apps.site_visits import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without_password,
+    enter_text,
+    notice,
+    press,
+    title,
+)
 from browser import axe
+from local_servers import ServerClient, wait_until
 from playwright.sync_api import Page
-from serving import ServerClient, wait_until
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
@@ -42,7 +51,7 @@ def faults(page: Page) -> list[Any]:
 def test_accessibility(visit_of: VisitOf) -> None:
     """All pages pass the accessibility checker in light and dark, and fit a telephone."""
     v, findings = visit_of(), []
-    page = v.person(viewport={"width": 320, "height": 700})
+    page = v.open_page(viewport={"width": 320, "height": 700})
 
     def look() -> None:
         findings.append(title(page))
@@ -53,7 +62,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     look()
     begin(page, "ada")
     look()
-    give(page, "Code", v.code("ada"))
+    enter_text(page, "Code", v.code("ada"))
     look()
     page.goto("/passkeys")
     look()
@@ -68,7 +77,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     page.goto("/passkeys")
     press(page, "Add a passkey")
     page.goto("/sign-in")
-    begin_without(page, "eve")
+    begin_without_password(page, "eve")
     look()
     press(page, "A passkey")
     look()
@@ -78,7 +87,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     look()
 
     strict = visit_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
-    page = strict.person(viewport={"width": 320, "height": 700})
+    page = strict.open_page(viewport={"width": 320, "height": 700})
     begin(page, "zoe")
     look()
     press(page, "Use an authenticator app")

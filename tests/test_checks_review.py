@@ -12,7 +12,16 @@ from typing import Any
 import attrs
 import pytest
 from conftest import lacking
-from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Descriptions, described, remediated
+from example_descriptions import (
+    EVERYTHING_WRONG,
+    GALLERY,
+    SMS,
+    TOTP,
+    TRIGGERS,
+    Descriptions,
+    described,
+    remediated,
+)
 
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, not_reviewed, review

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
+from example_descriptions import EVERYTHING_WRONG, GALLERY, Descriptions
 from table_changes import with_transition
 
 from authfsm import checks

@@ -23,7 +23,7 @@ import pyotp
 import pytest
 from attrs import define
 from conftest import lacking
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.cli.signin.local_demo import DEMO_POOLS, PASSWORD
 from authfsm.cli.signin.screen import ExitStatus

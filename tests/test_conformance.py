@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from conftest import lacking
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pyotp
 import pytest
-from apps.in_process import migrated
+from apps.in_process import create_tables
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
@@ -112,7 +112,7 @@ def visit(signing_key: RSAKey, request: pytest.FixtureRequest) -> Iterator[Visit
         origin=ORIGIN,
     )
     conf.site.cache_clear()
-    migrated()
+    create_tables()
     User.objects.all().delete()
     Group.objects.all().delete()
     with override_settings(**SETTINGS):

@@ -102,7 +102,7 @@ def test_no_frame_log_or_page_shows_what_was_typed(
     """An unhandled error, at each place where a secret is entered or sent, shows it nowhere."""
     broken = Broken(visitor, signing_key)
     act = case(broken)
-    broken.site.debug(shown=False)
+    broken.site.debug(error_page=False)
     broken.fails = True
     with pytest.raises(BugError) as caught:
         act()
@@ -111,7 +111,7 @@ def test_no_frame_log_or_page_shows_what_was_typed(
     for frame in own:
         for name, value in frame.f_locals.items():
             assert [name for each in broken.planted if each in printed(value)] == [], frame
-    broken.site.debug(shown=True)
+    broken.site.debug(error_page=True)
     page = act()
     assert "BugError" in page
     assert [each for each in broken.planted if each in page or each in caplog.text] == []

@@ -11,8 +11,8 @@ import pytest
 from attrs import evolve
 from botocore.exceptions import ClientError
 from conftest import lacking
+from example_descriptions import GALLERY, described
 from joserfc.jwk import RSAKey
-from reviewed import GALLERY, described
 
 from authfsm import PoolSettings
 from authfsm.base.secret import Secret

@@ -25,7 +25,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.jwks import (
     BadSignature,

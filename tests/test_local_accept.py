@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.local import CHECKS, LocalCognito, PoolRefusal
 from authfsm.local.server.config import ConfigError, parse_config

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 from attrs import evolve
 from joserfc.jwk import RSAKey
+from password_scenarios import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
 from scenario_user import (
     NEW_PASSWORD,
     PASSWORD,
@@ -24,8 +25,7 @@ from scenario_user import (
     signature,
     temporary_password,
 )
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
+from user_auth_scenarios import EVERYTHING, RELYING_PARTY
 
 from authfsm.local import DeviceConfiguration
 from authfsm.protocol import responses as r

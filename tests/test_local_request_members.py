@@ -30,7 +30,7 @@ def test_the_model_agrees_with_botocore() -> None:
     )
     for shape, known in common(OURS["shapes"], theirs["shapes"]).items():
         mine, other = dict(known), dict(theirs["shapes"][shape])
-        # A newer botocore has more values; `test_new_at_aws` names them.
+        # A newer botocore has more values; `test_botocore_model` names them.
         values, others_values = set(mine.pop("enum", ())), set(other.pop("enum", ()))
         assert others_values <= values or values <= others_values
         assert common({**mine, "members": None}, other) == common({**other, "members": None}, mine)

@@ -11,8 +11,8 @@ from typing import Any
 
 import attrs
 import pytest
-from answering import Answering
 from apps.site import pages as site
+from challenge_answers import ChallengeAnswers
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from joserfc.jwk import RSAKey
 from rich.console import Console
@@ -452,6 +452,6 @@ def test_a_journey_names_these_fields(challenge: Any, role: Role | None) -> None
 def test_the_random_walker_answers_these_forms() -> None:
     """The random walker answers every challenge that needs a user or an SRP proof."""
     by_its_own_way = {S.MFA_SETUP, S.SELECT_CHALLENGE}
-    makers: Mapping[str, Any] = Answering.MAKERS
+    makers: Mapping[str, Any] = ChallengeAnswers.RESPONSE_MAKERS
 
     assert {State[name] for name in makers} | by_its_own_way == set(CHALLENGES)

@@ -17,8 +17,7 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from conftest import lacking
-from playwright.sync_api import Browser, sync_playwright
-from serving import (
+from local_servers import (
     CLIENT_ID,
     PASSWORD,
     POOL_ID,
@@ -28,6 +27,7 @@ from serving import (
     serve_in_process,
     serve_in_thread,
 )
+from playwright.sync_api import Browser, sync_playwright
 
 from authfsm.local import LocalPool
 from authfsm.local.api.operations import OPERATIONS

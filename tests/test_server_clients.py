@@ -20,13 +20,13 @@ import warrant_lite
 from api_client import ApiClient
 from botocore.exceptions import ClientError
 from conftest import lacking
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import (
     ForceChangePasswordException,
     SMSMFAChallengeException,
     SoftwareTokenMFAChallengeException,
 )
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm import Code, Cognito, NewPassword, State, srp
 from authfsm.local import AppClient

@@ -20,7 +20,7 @@ from http_inputs import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
 
 from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
 from authfsm.local.server import http_connection, http_server, page
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from serving import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
+from local_servers import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
 
 from authfsm.local.server.http_server import ListenError, listen
 

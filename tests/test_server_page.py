@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from browser import OpenedPage, chromium, violations
-from serving import PASSWORD, ThreadServer, serve_in_thread
+from local_servers import PASSWORD, ThreadServer, serve_in_thread
 
 USERS: list[dict[str, Any]] = [
     {"username": "ada", "password": PASSWORD, "email": "ada@example.com"},

@@ -6,7 +6,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from serving import PASSWORD, ThreadServer, serve_in_thread
+from local_servers import PASSWORD, ThreadServer, serve_in_thread
 from slow_clients import SLOW_REQUESTS, run_slow_clients, send_slowly
 
 from authfsm.local.server import http_connection

@@ -27,8 +27,8 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from killing import Acknowledged, kill_at_work
-from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
+from kill_server import Acknowledged, kill_at_work
+from local_servers import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
 
 from authfsm import srp
 from authfsm.base.secret import revealed

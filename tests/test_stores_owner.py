@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from key_value.aio.stores.memory import MemoryStore as TheirMemory
 from key_value.aio.stores.redis import RedisStore as TheirRedis
 from redis_server import RedisServer, redis_server
-from test_bounds import PEERS, dripping, peer
+from test_no_hangs import PEERS, dripping, peer
 
 from authfsm import Code, Flow, State
 from authfsm.base.secret import Secret

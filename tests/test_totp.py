@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment

@@ -16,11 +16,11 @@ from aiobotocore.session import get_session
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from joserfc.jwk import RSAKey
+from local_servers import serve_in_thread
 from pycognito import AWSSRP
 from pycognito.exceptions import SMSMFAChallengeException
 from scenario_user import PASSWORD, PHONE, USER, Scenario, ScenarioUser
 from scenarios import SCENARIOS
-from serving import serve_in_thread
 
 from authfsm import Code, UserError, history_from_json
 from authfsm.core.history import history_to_json

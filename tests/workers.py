@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 import redis
 from botocore.config import Config
-from serving import CLIENT_ID, POOL_ID
+from local_servers import CLIENT_ID, POOL_ID
 
 from authfsm import AuthfsmError, Code, Cognito, Flow
 from authfsm.stores import PendingSignIns

@@ -23,8 +23,8 @@ from rows import Row, show
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 from scenario_user_async import aio_client
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito

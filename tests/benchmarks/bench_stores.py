@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import serving
+import local_servers
 from redis_server import redis_server
 from rows import Row, show
 
@@ -28,7 +28,7 @@ from authfsm.stores.redis import RedisStore
 
 USER = {
     "username": "ada",
-    "password": serving.PASSWORD,
+    "password": local_servers.PASSWORD,
     "phone_number": "+15555550143",
     "preferred_mfa": "SMS_MFA",
 }
@@ -74,12 +74,12 @@ def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Ro
 def rows() -> list[Row]:
     """Every measure."""
     found: list[Row] = []
-    with serving.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
-        cognito = Cognito(web.boto(), client_id=serving.CLIENT_ID, pool_id=serving.POOL_ID)
-        flow = cognito.sign_in("ada", serving.PASSWORD)
+    with local_servers.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
+        cognito = Cognito(web.boto(), client_id=local_servers.CLIENT_ID, pool_id=local_servers.POOL_ID)
+        flow = cognito.sign_in("ada", local_servers.PASSWORD)
 
         def one_request() -> Flow:
-            return cognito.sign_in("ada", serving.PASSWORD, flow="USER_PASSWORD_AUTH")
+            return cognito.sign_in("ada", local_servers.PASSWORD, flow="USER_PASSWORD_AUTH")
 
         request = each(one_request, 20)
         found.extend(measured("memory", MemoryStore(), flow, request))

@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
-from killing import Acknowledged, kill_at_work
-from serving import PASSWORD, serve_in_process
+from kill_server import Acknowledged, kill_at_work
+from local_servers import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
 from test_server_fuzz import fuzzed
 

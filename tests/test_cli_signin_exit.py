@@ -19,8 +19,8 @@ import pyotp
 import pytest
 from attrs import define
 from click.testing import CliRunner
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 from rich.console import Console
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret

@@ -16,8 +16,8 @@ from typing import Any
 
 import workers
 from attrs import define, field
+from local_servers import PASSWORD, TIMEOUT, ServerProcess, serve_in_process, wait_until
 from redis_server import RedisServer, redis_server
-from serving import PASSWORD, TIMEOUT, ServerProcess, serve_in_process, wait_until
 
 from authfsm.core.encryption import new_key
 
@@ -179,10 +179,10 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
 
 def test_many_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
     """All sign-ins finish once, though a fifth mistype, some click twice, and a worker dies."""
-    run_crowd(tmp_path, capfd, PEOPLE)
+    run_many_clients(tmp_path, capfd, PEOPLE)
 
 
-def run_crowd(tmp_path: Path, capfd: Any, number: int) -> None:
+def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
     """Let a number of people sign in at once, with mistakes, double clicks and a dead worker."""
     people = [
         Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0) for n in range(number)
@@ -258,4 +258,4 @@ def run_crowd(tmp_path: Path, capfd: Any, number: int) -> None:
     assert left == []
 
 
-__all__ = ["Person", "Site", "run_crowd"]
+__all__ = ["Person", "Site", "run_many_clients"]

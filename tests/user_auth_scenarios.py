@@ -9,6 +9,16 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from attrs import evolve
+from password_scenarios import (
+    FACTORS,
+    ON_KNOWN_DEVICE,
+    STALE_DEVICE,
+    SWITCHED_ON,
+    WRONG,
+    Settings,
+    Way,
+    after_a_password,
+)
 from scenario_user import (
     NEWCOMER,
     PASSWORD,
@@ -30,16 +40,6 @@ from scenario_user import (
     signature,
     signs_up,
     too_late,
-)
-from situations import (
-    FACTORS,
-    ON_KNOWN_DEVICE,
-    STALE_DEVICE,
-    SWITCHED_ON,
-    WRONG,
-    Settings,
-    Way,
-    after_a_password,
 )
 
 from authfsm import srp

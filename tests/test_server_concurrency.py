@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
-from serving import CLIENT_ID, TARGET, TIMEOUT, serve_in_process
+from local_servers import CLIENT_ID, TARGET, TIMEOUT, serve_in_process
 
 CLIENTS = 200
 ROUNDS = 3

@@ -14,8 +14,8 @@ from conftest import lacking
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 from keyring.errors import PasswordDeleteError, PasswordSetError
-from serving import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
-from test_cli_signin_ends import ADA, PASSWORD, CommandResult, ran
+from local_servers import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
+from test_cli_signin_exit import ADA, PASSWORD, CommandResult, ran
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.screen import ExitStatus, SignInEnded

@@ -1,7 +1,8 @@
 """Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks, and `tests/oracle.py` knows what each answer proves; `EXCUSES` are the documented reasons for
-tokens without a second factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
+`tests/random_walker.py` takes the walks, and `tests/oracle.py` derives what each answer proves; `MFA_EXCEPTIONS` are the
+documented ways to tokens without a second factor. Each run repeats the same walks; `AUTHFSM_WALKS=5000` takes that many
+new ones.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import Final
 
 import pytest
 from attrs import evolve
-from holding import Excuse, Holding
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from oracle import KnownUser, OpenChallenge
+from password_scenarios import FACTORS, SWITCHED_ON, led
+from random_walker import Walker
 from scenario_user import (
     NEWCOMER,
     PASSWORD,
@@ -31,9 +33,8 @@ from scenario_user import (
     signature,
     signs_up,
 )
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from situations import FACTORS, SWITCHED_ON, led
-from walker import Walker
+from token_checks import MfaException, TokenChecks
+from user_auth_scenarios import EVERYTHING, RELYING_PARTY
 
 from authfsm.local import Contradictions, DeviceConfiguration
 from authfsm.protocol import responses as r
@@ -51,61 +52,61 @@ WALKS: Final = settings(
 )
 
 
-def _remembered_device(walker: Holding, before: OpenChallenge) -> bool:
+def _remembered_device(walker: TokenChecks, before: OpenChallenge) -> bool:
     configured = walker.pool.configuration.device
-    return "device" in before.proved and bool(configured and configured.challenge_required_on_new_device)
+    return "device" in before.proofs and bool(configured and configured.challenge_required_on_new_device)
 
 
-def _passkey(walker: Holding, before: OpenChallenge) -> bool:
+def _passkey(walker: TokenChecks, before: OpenChallenge) -> bool:
     configuration = walker.pool.configuration
     multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
     return (
-        {"swk", "verified"} <= before.proved
+        {"swk", "verified"} <= before.proofs
         and configuration.webauthn is not None
         and configuration.webauthn.factor_configuration == multi
     )
 
 
-def _passwordless(walker: Holding, before: OpenChallenge) -> bool:
+def _passwordless(walker: TokenChecks, before: OpenChallenge) -> bool:
     optional = walker.pool.configuration.mfa == "OPTIONAL"
-    return optional and "first" in before.proved and "pwd" not in before.proved
+    return optional and "first" in before.proofs and "pwd" not in before.proofs
 
 
-def _functions_alone(_: Holding, before: OpenChallenge) -> bool:
-    return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proved
+def _functions_alone(_: TokenChecks, before: OpenChallenge) -> bool:
+    return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proofs
 
 
-def _newcomer(walker: Holding, before: OpenChallenge) -> bool:
+def _newcomer(walker: TokenChecks, before: OpenChallenge) -> bool:
     person: KnownUser | None = before.person
-    ways = walker.pool.configuration.contradictions
-    return ways.first_sign_in_without_mfa and person is not None and person.newcomer
+    options = walker.pool.configuration.contradictions
+    return options.first_sign_in_without_mfa and person is not None and person.never_signed_in
 
 
-EXCUSES: Final = (
-    Excuse(
+MFA_EXCEPTIONS: Final = (
+    MfaException(
         "a remembered device stands for the second factor",
         "developer guide, 'Working with user devices': with ChallengeRequiredOnNewDevice=true the device is "
         "authenticated instead of the MFA (protocol.md 2.2, 5.1)",
         _remembered_device,
     ),
-    Excuse(
+    MfaException(
         "a passkey with user verification is both factors",
         "AWS API reference, WebAuthnMfaSettingsType: FactorConfiguration=MULTI_FACTOR_WITH_USER_VERIFICATION "
         "(protocol.md 2.3)",
         _passkey,
     ),
-    Excuse(
+    MfaException(
         "a passwordless first factor, where MFA is optional",
         "developer guide, 'Authentication with user pools': who signs in with a one-time password can't add an MFA "
         "factor to that session; MFA switched on in between makes no difference to it (protocol.md 2.3)",
         _passwordless,
     ),
-    Excuse(
+    MfaException(
         "the pool's own functions issued the tokens, and no password was asked for",
         "'MFA is not supported in passwordless custom flows', the Cognito team in amplify-js #12887 (protocol.md 2.5)",
         _functions_alone,
     ),
-    Excuse(
+    MfaException(
         "the first sign-in after self sign-up",
         "developer guide, MFA decision tree; contradicted by tests of aws-sdk-net-extensions-cognito, and off unless "
         "Contradictions.first_sign_in_without_mfa (protocol.md 2.2)",
@@ -118,21 +119,21 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
     """Take a walk with a seed for the pool and the users; each step's number is the seed of that step.
 
     Raises:
-        Violated: the pool did what it must never do.
+        PoolViolation: the pool did what it must never do.
     """
-    walker = Walker(seed, signing_key, EXCUSES)
+    walker = Walker(seed, signing_key, MFA_EXCEPTIONS)
     acts = (
-        *(walker.signs_in,) * 8,
+        *(walker.sign_in,) * 8,
         *(
-            walker.begins,
-            walker.begins,
-            walker.answers,
-            walker.answers,
-            walker.answers_wrongly,
-            walker.answers_wrongly,
+            walker.begin_sign_in,
+            walker.begin_sign_in,
+            walker.answer_correctly,
+            walker.answer_correctly,
+            walker.answer_wrongly,
+            walker.answer_wrongly,
         ),
-        *(walker.uses_tokens, walker.uses_tokens, walker.refreshes, walker.refreshes),
-        *(walker.administers, walker.administers, walker.waits, walker.waits, walker.signs_up),
+        *(walker.use_tokens, walker.use_tokens, walker.refresh, walker.refresh),
+        *(walker.administer, walker.administer, walker.wait, walker.wait, walker.sign_up),
     )
     for step in steps:
         dice = random.Random(f"{seed} {step}")  # noqa: S311 - it repeats itself, on purpose
@@ -148,7 +149,7 @@ def shortened(seed: int, signing_key: RSAKey) -> Exception:
         fewer = [each for each in steps if each != step]
         try:
             walk(seed, signing_key, fewer)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is to be told
+        except Exception as error:  # noqa: BLE001 - any error is to be reported
             steps, found = fewer, error
     return found
 
@@ -163,7 +164,7 @@ def walkers(signing_key: RSAKey) -> list[Walker]:
     def walks(seed: int) -> None:
         try:
             walked.append(walk(seed, signing_key, range(STEPS)))
-        except Exception:  # noqa: BLE001 - the same, made shorter
+        except Exception:  # noqa: BLE001 - the same error after fewer steps
             raise shortened(seed, signing_key) from None
 
     walks()
@@ -178,7 +179,7 @@ def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
 def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
     """Many walks end with tokens, along many transitions."""
     transitions = frozenset().union(*(walker.transitions for walker in walkers))
-    tokens = sum(len(walker.held) for walker in walkers)
+    tokens = sum(len(walker.tokens) for walker in walkers)
 
     assert len(transitions) >= 80
     assert tokens >= len(walkers)
@@ -191,14 +192,14 @@ _PASSKEY_FOR_MFA: Final = administrator(
 _MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
 REAL: Final = (
     Scenario(
-        EXCUSES[0].name,
+        MFA_EXCEPTIONS[0].name,
         (remembers, _SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
         State.AUTHENTICATED,
         {"mfa": "ON", "device": DeviceConfiguration(challenge_required_on_new_device=True)},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[1].name,
+        MFA_EXCEPTIONS[1].name,
         (
             registers_passkey,
             _PASSKEY_FOR_MFA,
@@ -210,7 +211,7 @@ REAL: Final = (
         FACTORS,
     ),
     Scenario(
-        EXCUSES[2].name,
+        MFA_EXCEPTIONS[2].name,
         (
             begins(r.UserAuth, USER, "EMAIL_OTP"),
             SWITCHED_ON[State.SMS_MFA],
@@ -221,14 +222,14 @@ REAL: Final = (
         FACTORS,
     ),
     Scenario(
-        EXCUSES[3].name,
+        MFA_EXCEPTIONS[3].name,
         (begins(r.CustomAuth, USER),),
         State.AUTHENTICATED,
         {"mfa": "ON", "triggers": led("TOKENS")},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[4].name,
+        MFA_EXCEPTIONS[4].name,
         (signs_up, begins(r.UserPasswordAuth, NEWCOMER, PASSWORD)),
         State.AUTHENTICATED,
         {**EVERYTHING, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
@@ -236,13 +237,13 @@ REAL: Final = (
 )
 
 
-def test_every_excuse_has_a_scenario() -> None:
-    """Each excuse has a sign-in that needs it."""
-    assert [scenario.name for scenario in REAL] == [excuse.name for excuse in EXCUSES]
+def test_every_exception_has_a_scenario() -> None:
+    """Each exception has a sign-in that needs it."""
+    assert [scenario.name for scenario in REAL] == [exception.name for exception in MFA_EXCEPTIONS]
 
 
 @pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
-def test_the_pool_makes_the_excused_exception(scenario: Scenario, signing_key: RSAKey) -> None:
+def test_the_pool_makes_the_exception(scenario: Scenario, signing_key: RSAKey) -> None:
     """In a known exception the pool issues tokens without a second factor."""
     scenario_user = scenario.play(signing_key)
     last = scenario_user.flow.history

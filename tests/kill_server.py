@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field
-from serving import PASSWORD, ServerProcess, wait_until
+from local_servers import PASSWORD, ServerProcess, wait_until
 
 FLOWS = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
 Replies = list[tuple[str, dict[str, Any], int]]

@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 from joserfc.jwk import RSAKey
 from oracle import OpenChallenge
-from test_walks import STEPS, walk
+from test_random_walks import STEPS, walk
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
@@ -96,25 +96,25 @@ OF_THE_PATH: Final = (
         None,
         NEW_PASSWORD,
         _ORDER,
-        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proved,
+        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proofs,
     ),
     Row(
         None,
         None,
         DEVICE,
         "No DEVICE_KEY was sent: developer guide, 'Working with user devices'",
-        lambda before: before.flow != "CUSTOM_AUTH" and not before.keyed,
+        lambda before: before.flow != "CUSTOM_AUTH" and not before.device_key_sent,
     ),
 )
 """The rows that only some paths exclude: on others the table has their transitions."""
 
 
 @pytest.fixture(scope="module")
-def trail(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
+def path(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
     """Return the transitions of many walkers, each in its own pool; all pools have Lambda functions, few have no devices."""
     found = []
     for seed in range(WALKS):
-        found += walk(seed, signing_key, range(STEPS)).trail
+        found += walk(seed, signing_key, range(STEPS)).path
     return found
 
 
@@ -129,9 +129,9 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[OpenChallenge, Transition]]) -> None:
+def test_no_pool_makes_the_transition(row: Row, path: list[tuple[OpenChallenge, Transition]]) -> None:
     """There were chances for the transition, and the pool never made it."""
-    chances = [transition for before, transition in trail if row.offers(before, transition)]
+    chances = [transition for before, transition in path if row.offers(before, transition)]
 
     assert len(chances) >= 2
     assert not {transition.dest for transition in chances} & row.dests
