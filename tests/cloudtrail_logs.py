@@ -18,8 +18,17 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
-from password_scenarios import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
-from scenario_user import PASSWORD, USER, Scenario, ScenarioUser, begins, goes_on, refused, remembers
+from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, TOTP_ONLY, WRONG_PASSWORD
+from scenario_user import (
+    PASSWORD,
+    USER,
+    Scenario,
+    ScenarioUser,
+    begin_with,
+    complete_sign_in,
+    expect_refusal,
+    remember_device,
+)
 from scenarios import SCENARIOS
 
 from authfsm.local import DeviceConfiguration
@@ -86,9 +95,11 @@ class Conversation:
     @property
     def sign_ins(self) -> int:
         """The number of attempts that begin. A refresh begins one only if the reply is a challenge."""
-        begins = (each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"})
+        begin_with = (
+            each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"}
+        )
         return sum(
-            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_asks(each)) for each in begins
+            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_asks(each)) for each in begin_with
         )
 
 
@@ -196,20 +207,20 @@ def _response(exchange: Exchange) -> Event | None:
 # ---- what most people do -----------------------------------------------------------------------------------
 
 _WITH: Final = {"pool": {"mfa": "OPTIONAL"}, "user": FACTORS}
-_SRP: Final = (begins(r.UserSrpAuth, USER), goes_on)
+_SRP: Final = (begin_with(r.UserSrpAuth, USER), complete_sign_in)
 COMMON: Final[Mapping[str, tuple[int, Scenario]]] = {
     # name: how many in a hundred, and what happens
     each.name: (share, each)
     for share, each in (
         (30, Scenario("SRP", _SRP, State.AUTHENTICATED)),
-        (24, Scenario("PASSWORD", (begins(r.UserPasswordAuth, USER, PASSWORD),), State.AUTHENTICATED)),
-        (12, Scenario("SMS", (SWITCHED_ON[State.SMS_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
-        (8, Scenario("TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
-        (4, Scenario("EMAIL", (SWITCHED_ON[State.EMAIL_OTP], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (24, Scenario("PASSWORD", (begin_with(r.UserPasswordAuth, USER, PASSWORD),), State.AUTHENTICATED)),
+        (12, Scenario("SMS", (FACTOR_ACTIVATIONS[State.SMS_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (8, Scenario("TOTP", (FACTOR_ACTIVATIONS[State.SOFTWARE_TOKEN_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (4, Scenario("EMAIL", (FACTOR_ACTIVATIONS[State.EMAIL_OTP], *_SRP), State.AUTHENTICATED, **_WITH)),
         (2, Scenario("TOTP set up", _SRP, State.AUTHENTICATED, TOTP_ONLY)),
-        (2, Scenario("DEVICE", (remembers, *_SRP), State.AUTHENTICATED, {"device": DeviceConfiguration()})),
-        (4, Scenario("FAILED", (refused(begins(r.UserPasswordAuth, USER, WRONG)),), State.FAILED)),
-        (4, Scenario("LEFT", (SWITCHED_ON[State.SMS_MFA], begins(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
+        (2, Scenario("DEVICE", (remember_device, *_SRP), State.AUTHENTICATED, {"device": DeviceConfiguration()})),
+        (4, Scenario("FAILED", (expect_refusal(begin_with(r.UserPasswordAuth, USER, WRONG_PASSWORD)),), State.FAILED)),
+        (4, Scenario("LEFT", (FACTOR_ACTIVATIONS[State.SMS_MFA], begin_with(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
     )
 }  # fmt: skip
 """The everyday scenarios and their share in percent.

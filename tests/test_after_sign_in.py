@@ -16,7 +16,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from scenario_user_async import BlockingFlow, a_loop, on
+from scenario_user_async import BlockingFlow, async_cognito, event_loop_thread
 
 from authfsm import State, new_key
 from authfsm.drivers.boto import Flow
@@ -56,10 +56,10 @@ def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
     if request.param == "sync":
         yield sync
         return
-    with a_loop() as run:
+    with event_loop_thread() as run:
 
         def awaited(pool: LocalPool, **more: Any) -> Flow:
-            flow: Any = BlockingFlow(run(on(pool).sign_in("ada", PASSWORD, **more)), run)
+            flow: Any = BlockingFlow(run(async_cognito(pool).sign_in("ada", PASSWORD, **more)), run)
             return flow  # type: ignore[no-any-return]  # it does what a Flow does
 
         yield awaited
@@ -222,7 +222,7 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
     clock: Any = pool.clock
 
     async def talk() -> None:
-        flow = await on(pool).sign_in("ada", PASSWORD)
+        flow = await async_cognito(pool).sign_in("ada", PASSWORD)
         old = flow.tokens
         clock.advance(3600 - 10)
         found = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))

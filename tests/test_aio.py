@@ -21,7 +21,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
-from scenario_user_async import aio_client, on
+from scenario_user_async import aio_client, async_cognito
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
@@ -198,7 +198,7 @@ def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) ->
     """
 
     async def gap(executor: Executor | None) -> float:
-        cognito = on(without_mfa)
+        cognito = async_cognito(without_mfa)
         await cognito.sign_in("u0", PASSWORD)  # what is imported and cached at first is so
         cognito._threads = executor or cognito._threads
         return await greatest_gap(crowd(cognito))
@@ -241,7 +241,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
     """boto3 hooks that trace or log see the context of the request."""
     request: ContextVar[str] = ContextVar("request", default="none")
     names: set[str] = set()
-    cognito = on(pool)
+    cognito = async_cognito(pool)
     cognito.client.meta.events.register("before-call.*", lambda **_: names.add(request.get()))
 
     async def signs_in() -> None:
@@ -341,7 +341,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
     observations: list[Observation] = []
 
     async def talk() -> None:
-        cognito = on(pool, observers=[observations.append])
+        cognito = async_cognito(pool, observers=[observations.append])
         flow = cognito.start(PASSWORD)
         assert await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth)
 
@@ -375,7 +375,7 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
     async def talk() -> None:
-        cognito = on(pool)
+        cognito = async_cognito(pool)
         gate = Gate(cognito.client)
         first = await cognito.sign_in("ada", PASSWORD)
         await first.answer(r.Code(pool.outbox.code_for("ada")))
@@ -464,7 +464,7 @@ def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool, monkeypatch: pytes
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
     async def talk() -> None:
-        cognito = on(pool)
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         code, before = r.Code(pool.outbox.code_for("ada")), facts(flow)
         gate = Gate(cognito.client)
@@ -485,7 +485,7 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
     """After flow.cancel() during an answer, the reply is ignored, and the flow accepts no answer."""
 
     async def talk() -> None:
-        cognito = on(pool)
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         answer = asyncio.ensure_future(flow.answer(r.Code(pool.outbox.code_for("ada"))))
         await asyncio.sleep(0)
@@ -507,7 +507,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     """A second answer at the same time gets WAIT and is not sent; the first one continues."""
 
     async def talk() -> None:
-        cognito = on(pool)
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         right = pool.outbox.code_for("ada")
         first, second = await asyncio.gather(
@@ -632,7 +632,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
     key = new_key()
 
     async def begins() -> str:
-        flow = await on(pool).sign_in("ada", PASSWORD, walk=False)
+        flow = await async_cognito(pool).sign_in("ada", PASSWORD, walk=False)
         assert flow.state is State.PASSWORD_VERIFIER
         return flow.seal(key)
 
@@ -644,7 +644,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
         return flow.seal(key)
 
     async def ends(sealed: str) -> AsyncFlow:
-        flow = on(pool).resume(sealed, key)
+        flow = async_cognito(pool).resume(sealed, key)
         await flow.answer(r.Code(pool.outbox.code_for("ada")))
         return flow
 
@@ -658,7 +658,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
     ]
 
     async def resumed_at_the_proof() -> State:
-        flow = on(pool).resume(await begins(), key)
+        flow = async_cognito(pool).resume(await begins(), key)
         assert flow._pair is None
         return await flow.step()
 
@@ -686,10 +686,10 @@ def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
     """An initial response, or a late password, is prepared off the loop and then sent."""
 
     async def talk() -> None:
-        flow = on(pool).start(PASSWORD)
+        flow = async_cognito(pool).start(PASSWORD)
         assert await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
 
-        flow = await on(pool).sign_in("ada", flow="USER_AUTH")
+        flow = await async_cognito(pool).sign_in("ada", flow="USER_AUTH")
         assert flow.state is State.SELECT_CHALLENGE
         proof = await flow.make_response(r.SrpA, password=PASSWORD)
         assert await flow.answer(proof) is State.SMS_MFA
@@ -701,7 +701,7 @@ def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
     """If a flow is cancelled during a computation, the result is dropped and nothing is sent."""
 
     async def talk() -> None:
-        flow = on(pool).start(PASSWORD)
+        flow = async_cognito(pool).start(PASSWORD)
         begins = asyncio.create_task(flow.begin("USER_SRP_AUTH", "ada"))
         await asyncio.sleep(0)
         flow.cancel()
@@ -718,7 +718,7 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
     """Each method of an async flow works: next_response, restart, confirm_device, refresh, sign_out."""
 
     async def talk() -> None:
-        cognito = on(pool)
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD, walk=False)
         assert isinstance(await flow.next_response(), r.SrpClaim)
         assert await flow.step() is State.SMS_MFA
@@ -750,7 +750,7 @@ def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
     """build(machine_cls=AsyncMachine, driver=flow.carry): the triggers of a transitions machine are awaited."""
 
     async def talk() -> None:
-        flow = on(pool).start(walk=False)
+        flow = async_cognito(pool).start(walk=False)
         machine: Any = build(driver=flow.carry, machine_cls=AsyncMachine)
         await machine.user_srp_auth("ada", PASSWORD)
         await machine.srp_claim()
@@ -765,7 +765,7 @@ def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
 
 def test_one_object_serves_many_loops(pool: LocalPool) -> None:
     """An AsyncCognito over a boto3 client can be used in one asyncio.run after another."""
-    cognito = on(pool)
+    cognito = async_cognito(pool)
 
     states = [asyncio.run(cognito.sign_in("ada", PASSWORD)).state for _ in range(3)]
 

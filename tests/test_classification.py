@@ -17,7 +17,7 @@ from authenticator import Authenticator
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from joserfc.jwk import RSAKey
-from samples import RESPONSES, standing
+from samples import RESPONSES, signin_in_state
 
 from authfsm.cli import app
 from authfsm.core.signin import SignIn
@@ -248,7 +248,7 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
     if direct:
         assert isinstance(response_class, (r.Password, r.SrpA))
         response_class = evolve(response_class, direct=True)
-    sign_in: SignIn = standing(state)
+    sign_in: SignIn = signin_in_state(state)
     sign_in._admin = admin
     written = write(state, response_class, sign_in)
     request = written.reveal()

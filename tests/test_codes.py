@@ -13,7 +13,7 @@ import pyotp
 import pytest
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from samples import standing
+from samples import signin_in_state
 
 from authfsm import BadField, Fault, InvalidInput, RecoveryAction, UserError
 from authfsm.base.secret import Secret
@@ -117,7 +117,7 @@ def test_each_code_has_a_format() -> None:
 @pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
 def test_the_challenge_decides_the_number_of_digits(state: State, length: int) -> None:
     """A code of an app is sent only with six digits; a code of a message with any number."""
-    signin = standing(state)
+    signin = signin_in_state(state)
     if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
         sent = signin.send(r.Code("7" * length)).reveal()
         assert "7" * length in sent["ChallengeResponses"].values()
@@ -191,7 +191,7 @@ def test_passwords_are_not_changed() -> None:
 @pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.SELECT_MFA_TYPE])
 def test_a_choice_that_is_not_offered(state: State) -> None:
     """A choice that is not offered is not sent, and the error names the offered ones."""
-    signin = standing(state)
+    signin = signin_in_state(state)
     challenge: Any = signin.challenge
     if state is State.SELECT_CHALLENGE:
         challenge = signin.challenge = attrs.evolve(challenge, available=("PASSWORD", "EMAIL_OTP"))
@@ -308,7 +308,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
 def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
     """After Cognito refuses a malformed code, the user is asked again."""
     refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
-    signin = standing(State.MFA_SETUP)
+    signin = signin_in_state(State.MFA_SETUP)
     signin.send(r.AssociateSoftwareToken())
     signin.receive({"SecretCode": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "Session": "a session of some length"})
     signin.send(r.VerifySoftwareToken("123456"))
@@ -318,7 +318,7 @@ def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
     assert signin.refusal.action is RecoveryAction.TRY_AGAIN
     signin.send(r.VerifySoftwareToken("654321"))
 
-    other = standing(State.NEW_PASSWORD_REQUIRED)
+    other = signin_in_state(State.NEW_PASSWORD_REQUIRED)
     other.send(r.NewPassword("Another-Horse-2"))
     assert other.receive(refusal) is State.FAILED
 

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
-from scenario_user_async import on
+from scenario_user_async import async_cognito
 
 from authfsm import State
 from authfsm.core.history import Step
@@ -72,7 +72,7 @@ def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
 
 async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
     """Sign in with the async driver, on a loop that serves another request meanwhile."""
-    cognito = on(pool, observers=[spans(provider)])
+    cognito = async_cognito(pool, observers=[spans(provider)])
 
     async def other() -> None:
         with tracer.start_as_current_span("GET /other"):

@@ -6,7 +6,7 @@ import json
 from itertools import chain, combinations
 
 import pytest
-from samples import challenge, whole
+from samples import all_data, challenge
 
 from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
@@ -46,10 +46,10 @@ def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> Sig
 
 def refused(signin: SignIn, response: Response) -> str:
     """Return the message with which a response is refused; check that nothing changes."""
-    before = whole(signin)
+    before = all_data(signin)
     with pytest.raises(WrongResponse) as caught:
         signin.send(response)
-    assert whole(signin) == before
+    assert all_data(signin) == before
     assert caught.value.accepts == signin.accepts
     assert all(each.__name__ in str(caught.value) for each in signin.accepts)
     return str(caught.value)
@@ -57,14 +57,14 @@ def refused(signin: SignIn, response: Response) -> str:
 
 def assert_not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> None:
     """Check that a choice that is not offered is the user's error and names the offered ones."""
-    before = whole(signin)
+    before = all_data(signin)
     for refuses in (signin.check, signin.send):
         with pytest.raises(InvalidInput) as caught:
             refuses(r.Select(name))
         assert caught.value.survives
         assert caught.value.state is signin.state
         assert all(each in str(caught.value) for each in names)
-    assert whole(signin) == before
+    assert all_data(signin) == before
 
 
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)

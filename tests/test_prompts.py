@@ -16,7 +16,7 @@ from challenge_answers import ChallengeAnswers
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from joserfc.jwk import RSAKey
 from rich.console import Console
-from samples import standing
+from samples import signin_in_state
 
 import authfsm
 from authfsm import Flow, InvalidInput, Verifier, WrongResponse, new_key
@@ -43,7 +43,7 @@ OF_DEVICE = {S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER}
 def challenges() -> Iterator[tuple[str, Any, Role | None]]:
     """Return each challenge in each role and in each of its steps, with the samples' parameters."""
     for state in (*CHALLENGES, S.OTHER_CHALLENGE):
-        challenge: Any = standing(state).challenge
+        challenge: Any = signin_in_state(state).challenge
         if state is S.MFA_SETUP:
             fresh = attrs.evolve(challenge, secret_code=None, verified=False)
             yield "MFA_SETUP", fresh, None
@@ -319,7 +319,7 @@ def flow(signing_key: RSAKey) -> Flow:
 
 def at(flow: Flow, challenge: Any, role: Role | None) -> Flow:
     """Return the flow in the state of a challenge."""
-    flow.signin = standing(challenge.state, role)
+    flow.signin = signin_in_state(challenge.state, role)
     flow.signin.challenge = challenge
     return flow
 
@@ -438,7 +438,9 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
-            AnswerPrompter(screen, Typist(""), "Example").answer(at(flow, standing(state).challenge, None))
+            AnswerPrompter(screen, Typist(""), "Example").answer(
+                at(flow, signin_in_state(state).challenge, None)
+            )
 
 
 @by_challenge

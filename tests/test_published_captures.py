@@ -21,7 +21,7 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from joserfc.jwk import RSAKey
 from samples import RESPONSES as SAMPLES
-from samples import standing
+from samples import signin_in_state
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
@@ -108,7 +108,7 @@ def state_of(name: str) -> State:
 def leads(row: Mapping[str, Any]) -> State:
     """Return the state of a sign-in after the response and the reply."""
     source = state_of(row["from"])
-    signin = standing(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
+    signin = signin_in_state(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
     signin.flow = None if source is State.START else "USER_SRP_AUTH"
     signin.send(SAMPLES[response_of(row)])
     return signin.receive(row["payload"])

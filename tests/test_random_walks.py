@@ -18,23 +18,23 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from oracle import KnownUser, OpenChallenge
-from password_scenarios import FACTORS, SWITCHED_ON, led
+from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, triggers_naming
 from random_walker import Walker
 from scenario_user import (
-    NEWCOMER,
+    NEW_USER,
     PASSWORD,
     USER,
     Scenario,
-    administrator,
-    begins,
-    gives,
-    registers_passkey,
-    remembers,
+    admin_call,
+    begin_with,
+    register_passkey,
+    remember_device,
+    respond_with,
+    sign_up,
     signature,
-    signs_up,
 )
 from token_checks import MfaException, TokenChecks
-from user_auth_scenarios import EVERYTHING, RELYING_PARTY
+from user_auth_scenarios import EVERY_FIRST_FACTOR, RELYING_PARTY
 
 from authfsm.local import Contradictions, DeviceConfiguration
 from authfsm.protocol import responses as r
@@ -185,15 +185,15 @@ def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
     assert tokens >= len(walkers)
 
 
-_SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
-_PASSKEY_FOR_MFA: Final = administrator(
+_SIGNS_IN: Final = begin_with(r.UserPasswordAuth, USER, PASSWORD)
+_PASSKEY_FOR_MFA: Final = admin_call(
     "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
 )
 _MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
 REAL: Final = (
     Scenario(
         MFA_EXCEPTIONS[0].name,
-        (remembers, _SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
+        (remember_device, _SIGNS_IN, respond_with(r.SrpA), respond_with(r.SrpClaim)),
         State.AUTHENTICATED,
         {"mfa": "ON", "device": DeviceConfiguration(challenge_required_on_new_device=True)},
         FACTORS,
@@ -201,38 +201,38 @@ REAL: Final = (
     Scenario(
         MFA_EXCEPTIONS[1].name,
         (
-            registers_passkey,
+            register_passkey,
             _PASSKEY_FOR_MFA,
-            begins(r.UserAuth, USER, "WEB_AUTHN"),
-            gives(r.Credential, signature),
+            begin_with(r.UserAuth, USER, "WEB_AUTHN"),
+            respond_with(r.Credential, signature),
         ),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "ON", "webauthn": _MULTI},
+        {**EVERY_FIRST_FACTOR, "mfa": "ON", "webauthn": _MULTI},
         FACTORS,
     ),
     Scenario(
         MFA_EXCEPTIONS[2].name,
         (
-            begins(r.UserAuth, USER, "EMAIL_OTP"),
-            SWITCHED_ON[State.SMS_MFA],
-            gives(r.Code, lambda scenario_user: scenario_user.code()),
+            begin_with(r.UserAuth, USER, "EMAIL_OTP"),
+            FACTOR_ACTIVATIONS[State.SMS_MFA],
+            respond_with(r.Code, lambda scenario_user: scenario_user.code()),
         ),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "OPTIONAL"},
+        {**EVERY_FIRST_FACTOR, "mfa": "OPTIONAL"},
         FACTORS,
     ),
     Scenario(
         MFA_EXCEPTIONS[3].name,
-        (begins(r.CustomAuth, USER),),
+        (begin_with(r.CustomAuth, USER),),
         State.AUTHENTICATED,
-        {"mfa": "ON", "triggers": led("TOKENS")},
+        {"mfa": "ON", "triggers": triggers_naming("TOKENS")},
         FACTORS,
     ),
     Scenario(
         MFA_EXCEPTIONS[4].name,
-        (signs_up, begins(r.UserPasswordAuth, NEWCOMER, PASSWORD)),
+        (sign_up, begin_with(r.UserPasswordAuth, NEW_USER, PASSWORD)),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
+        {**EVERY_FIRST_FACTOR, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
     ),
 )
 

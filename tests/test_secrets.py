@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import RESPONSES, challenge, standing
+from samples import RESPONSES, challenge, signin_in_state
 
 from authfsm.base.secret import MASK, Secret, revealed, secret
 from authfsm.core.device import Device
@@ -104,7 +104,7 @@ def planted() -> list[r.Response]:
 @pytest.mark.parametrize("response", planted(), ids=lambda each: each.trigger)
 def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> None:
     """No response and no request shows a secret; only reveal() does."""
-    signin = standing(_takers(type(response))[0])
+    signin = signin_in_state(_takers(type(response))[0])
     signin.client_secret = Secret(PLANTED)
     signin.username = signin.username or "ada"
 
@@ -116,7 +116,7 @@ def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> No
 
 
 def _takers(kind: type[r.Response]) -> list[State]:
-    return [state for state in State if kind in standing(state).accepts]
+    return [state for state in State if kind in signin_in_state(state).accepts]
 
 
 def test_nothing_of_a_sign_in_shows_a_secret() -> None:
@@ -146,7 +146,7 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
 
 def test_a_service_that_echoes_a_secret_is_blotted() -> None:
     """A refusal's message that quotes password, code or session is stored with a mask."""
-    signin = standing(State.SMS_MFA)
+    signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code(DIGITS))
     session = signin.session
     assert session is not None
@@ -179,15 +179,15 @@ def errors() -> list[AuthfsmError]:
     for run in (
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
         lambda: r.UserSrpAuth("ada", PLANTED),
-        lambda: standing(State.SMS_MFA).send(r.Password(PLANTED)),
-        lambda: standing(State.SMS_MFA).receive({"Session": PLANTED}),
+        lambda: signin_in_state(State.SMS_MFA).send(r.Password(PLANTED)),
+        lambda: signin_in_state(State.SMS_MFA).receive({"Session": PLANTED}),
     ):
         try:
             run()
         except AuthfsmError as error:
             found.append(error)
     for raw in ({"ChallengeName": PLANTED}, {"Session": PLANTED, "ChallengeName": 5}, {PLANTED: PLANTED}):
-        signin = standing(State.SMS_MFA)
+        signin = signin_in_state(State.SMS_MFA)
         signin.send(r.Code(DIGITS))
         try:
             signin.receive(raw)

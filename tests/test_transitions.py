@@ -12,7 +12,7 @@ from typing import Final
 
 import pytest
 from joserfc.jwk import RSAKey
-from samples import named
+from samples import transition_id
 from scenario_user import Scenario, outcome
 from scenarios import SCENARIOS
 from unreachable import UNREACHABLE, Unreachable
@@ -56,7 +56,7 @@ def excused() -> Mapping[Transition, tuple[str, ...]]:
 
 def listed(transitions: Transitions) -> list[str]:
     """Return the names of transitions, in the table's order."""
-    return [named(transition) for transition in TRANSITIONS if transition in transitions]
+    return [transition_id(transition) for transition in TRANSITIONS if transition in transitions]
 
 
 def test_every_arrow_is_produced_or_excused(produced: Transitions) -> None:
@@ -69,7 +69,7 @@ def test_every_arrow_is_produced_or_excused(produced: Transitions) -> None:
 def test_no_reason_is_belied(produced: Transitions) -> None:
     """No transition that a scenario takes has a reason against it, and none has two."""
     assert listed(produced & frozenset(excused())) == []
-    assert [named(transition) for transition, reasons in excused().items() if len(reasons) > 1] == []
+    assert [transition_id(transition) for transition, reasons in excused().items() if len(reasons) > 1] == []
 
 
 @pytest.mark.parametrize("rule", UNREACHABLE, ids=lambda rule: rule.reason[:40])
@@ -96,7 +96,7 @@ def test_the_list_is_printed(produced: Transitions) -> None:
         f"{len(produced)} of {len(TRANSITIONS)} transitions, by {len(SCENARIOS)} scenarios. Not produced:"
     ]
     for rule in UNREACHABLE:
-        about = [named(transition) for transition in TRANSITIONS if rule.applies_to(transition)]
+        about = [transition_id(transition) for transition in TRANSITIONS if rule.applies_to(transition)]
         lines += ["", f"{len(about)}. {rule.reason}", *(f"    {name}" for name in about)]
     sys.stdout.write("\n".join([*lines, ""]))
 

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from joserfc.jwk import RSAKey
-from samples import standing
+from samples import signin_in_state
 
 import authfsm
 from authfsm.base.secret import Secret
@@ -93,7 +93,7 @@ class TestVocabulary:
 
         assert set(CODE_FIELDS) == states
         for state, name in CODE_FIELDS.items():
-            request = write(state, r.Code("123456"), standing(state)).reveal()
+            request = write(state, r.Code("123456"), signin_in_state(state)).reveal()
             assert request["ChallengeResponses"][name] == "123456"
 
     def test_every_challenge(self) -> None:
