@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import (
-    PARAMETERS,
     OTHER_REPLIES,
+    PARAMETERS,
     RESPONSES,
     SESSION,
     TOKENS,
