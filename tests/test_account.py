@@ -303,7 +303,7 @@ def requests(base: type[AccountRequest[Any]]) -> Iterator[type[AccountRequest[An
 BY_NAME = {kind.__name__: kind for kind in requests(AccountRequest)}
 
 
-def test_the_methods_are_the_requests() -> None:
+def test_every_request_has_a_method() -> None:
     """Both twins have a method for each request, with its arguments and its documentation."""
     assert {each.__name__ for each in METHODS.values()} == set(BY_NAME)
     assert METHODS.keys() == {name for name in dir(AsyncCognitoAccount) if not name.startswith("_")}

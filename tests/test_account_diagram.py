@@ -41,7 +41,7 @@ def test_the_picture_shows_every_transition() -> None:
     assert "<svg" in AccountDiagram()._repr_mimebundle_()["image/svg+xml"]
 
 
-def test_the_failures_of_a_sign_in_link_to_it() -> None:
+def test_recovery_actions_link_to_it() -> None:
     """In the gallery, each recovery action that leads into an account's life links to the picture of it."""
     assert FAILURES.read_text(encoding="utf-8").count('href="account.svg"') == len(RECOVERIES)
 

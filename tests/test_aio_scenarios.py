@@ -36,7 +36,7 @@ def over_http(run: Run) -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("way", ["threads", "HTTP"])
-def test_every_scenario_goes_the_same_way(
+def test_every_scenario_takes_the_same_steps(
     scenario: Scenario, way: str, signing_key: RSAKey, run: Run, request: pytest.FixtureRequest
 ) -> None:
     """State, history, actions and observations are those of the sync driver."""

@@ -614,7 +614,7 @@ def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     assert flow.answer(code) is State.AUTHENTICATED
 
 
-def test_any_boto3_client_will_do() -> None:
+def test_any_boto3_client_is_accepted() -> None:
     """Unsigned, with its own endpoint and without credentials: unreachable is ConnectionLost; Admin* needs credentials."""
     session = boto3.Session()
     unsigned = session.client(

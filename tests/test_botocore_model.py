@@ -24,7 +24,7 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:3])
 
 
-def test_nothing_is_new() -> None:
+def test_the_copy_has_every_name_of_botocore() -> None:
     """Every operation's members and errors, and every value, are in the committed copy."""
     found = news(model(), known()["model"])
     if found and not MUST_KNOW and version(botocore.__version__) > version(known()["botocore"]):
@@ -43,7 +43,7 @@ def test_nothing_is_new() -> None:
         ("UserPoolClientType members", "ExplicitAuthFlows"),
     ],
 )
-def test_what_is_not_in_the_copy_is_named(key: str, name: str) -> None:
+def test_names_missing_in_the_copy_are_reported(key: str, name: str) -> None:
     """A name that is missing in the copy is reported with its shape or operation."""
     copy: Model = known()["model"]
     without = {**copy, key: [each for each in copy[key] if each != name]}

@@ -594,7 +594,7 @@ KEPT = [
 
 
 @pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
-def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
+def test_names_of_the_api_are_kept(tree: dict[str, Any]) -> None:
     """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
     assert anonymised_tree(tree) == tree
 
@@ -620,7 +620,7 @@ def test_a_user_named_like_a_word_of_the_api() -> None:
     assert not {"SMS_MFA", "PASSWORD"} & set(anonymised["AuthParameters"].values())
 
 
-def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
+def test_values_in_custom_maps_are_replaced() -> None:
     """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
     own = {
         "Status": "CONFIRMED",
@@ -648,7 +648,7 @@ def leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def test_white_space_and_order_stay() -> None:
+def test_white_space_and_order_are_kept() -> None:
     """Only values change; the text between them stays."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
     assert anonymise(text).text == text.replace("abc", json.loads(anonymise(text).text)["Session"])

@@ -126,7 +126,7 @@ def test_every_rule_but_one_finds_something() -> None:
     assert all(each.source.startswith("https://") for each in RULES)
 
 
-def test_what_is_not_known_is_no_finding() -> None:
+def test_missing_descriptions_cause_no_findings() -> None:
     """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
     pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
@@ -239,7 +239,7 @@ def test_a_long_validity_is_written_exactly(validity: timedelta, text: str) -> N
         ("admin_only", SMS, False),
     ],
 )
-def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_reported_lock_out_occurs(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
     """Where the review reports that users are locked out, the local pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
     descriptions = described(

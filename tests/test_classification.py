@@ -138,7 +138,7 @@ def reply_of(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str
     return str(reply.get("ChallengeName", "tokens"))
 
 
-class TestAsThePool:
+class TestPoolAgreement:
     """The response class of a request agrees with what the pool does."""
 
     @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
@@ -204,7 +204,7 @@ def test_recordings_agree(pool: LocalPool) -> None:
     assert recorded == [kind and kind.trigger for kind in sent]
 
 
-def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) -> None:
+def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None:
     """ANSWER=SMS_OTP next to a leftover PASSWORD is a choice: `authfsm trace` accepts the sign-in."""
     client, path = pool.client(), tmp_path / "steps.jsonl"
     with record(client, path):
@@ -261,7 +261,7 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
     assert written.operation in SIGN_IN_OPERATIONS
 
 
-class TestAbsence:
+class TestMissingParameters:
     """Null, empty and missing parameters are the same."""
 
     @pytest.mark.parametrize("nothing", [None, ""])

@@ -118,7 +118,9 @@ def test_settings_in_any_unicode_encoding(
         ("wrong", "never", 0),
     ],
 )
-def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, code: int) -> None:
+def test_fail_on_decides_the_exit_status(
+    saved: Mapping[str, Path], name: str, fail_on: str, code: int
+) -> None:
     """Findings of the --fail-on severity or worse fail the command; others are only printed."""
     result = run("check", "--settings", saved[name], "--fail-on", fail_on)
 
@@ -175,9 +177,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         ("UserPoolClient", "UserPoolId", "eu-west-1_Other", "UserPoolId is eu-west-1_Other, but UserPool.Id"),
     ],
 )
-def test_what_was_not_reviewed_fails(
-    tmp_path: Path, part: str, member: str, value: object, words: str
-) -> None:
+def test_incomplete_reviews_fail(tmp_path: Path, part: str, member: str, value: object, words: str) -> None:
     """Unknown values, another pool's app client and settings without a path fail the check, whatever --fail-on is."""
     strict = copy.deepcopy(GALLERY["mfa_required"])
     strict[part][member] = value
@@ -248,7 +248,7 @@ def test_called_wrongly(options: list[str], words: str) -> None:
     assert (result.exit_code, result.stderr) == (2, f"authfsm check: {words}\n")
 
 
-def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
+def test_files_that_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
     """A missing, invalid or unwritable file is reported in one line."""
     none = run("check", "--settings", tmp_path / "none.json")
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
@@ -263,7 +263,7 @@ def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path
 # ---- paths ------------------------------------------------------------------------------------------------
 
 
-def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
+def test_the_paths_of_a_pool(saved: Mapping[str, Path]) -> None:
     """Every path is a line, and the paths are counted."""
     result = run("paths", "--settings", saved["mfa_off"])
 
@@ -276,7 +276,7 @@ def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
     ]
 
 
-def test_which_ways(saved: Mapping[str, Path]) -> None:
+def test_path_options(saved: Mapping[str, Path]) -> None:
     """Options select the shortest or longest paths, those through a state or uncertain ones, and a number."""
     optional = ("paths", "--settings", saved["mfa_optional"])
     sms = run(*optional, "--through", "sms_mfa", "--limit", 2).stdout.splitlines()
@@ -294,7 +294,7 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     assert "no way" not in run(*optional, "--contradictory", "--no-device", "--limit", 1).stdout
 
 
-def test_what_changes(saved: Mapping[str, Path]) -> None:
+def test_new_and_missing_paths(saved: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
 

@@ -80,7 +80,7 @@ def test_a_flow_and_a_state() -> None:
     assert "SMS_MFA" in texts(Path("sms_mfa.svg"))
 
 
-def test_failures_rulings_unfolded_and_themes() -> None:
+def test_failures_recovery_actions_unfolded_and_themes() -> None:
     """Options add failures, recovery actions, unfolded edges and other themes."""
     assert draw("--failures", "-o", "f.svg").exit_code == 0
     assert "FAILED" in texts(Path("f.svg"))
@@ -234,7 +234,7 @@ def test_the_names_of_a_pair(options: str, light: str) -> None:
     assert Path(light).stat().st_size
 
 
-def test_a_picture_that_moves(steps: str) -> None:
+def test_an_animated_picture(steps: str) -> None:
     """`--animated` animates a recorded sign-in; `--picture` adds a still image for reduced motion."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     result = draw("--history", "one.jsonl", "--animated", "--picture", "-o", "walk.svg")
@@ -342,7 +342,7 @@ def test_saved_settings() -> None:
 
 
 @pytest.mark.parametrize("whole", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
-def test_a_bare_reply_will_do(whole: dict[str, Any]) -> None:
+def test_a_bare_reply_is_accepted(whole: dict[str, Any]) -> None:
     """The output of `aws cognito-idp describe-user-pool`, or only the pool in it, is accepted."""
     Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
 
@@ -373,7 +373,7 @@ def test_a_difference() -> None:
         (None, "No such file"),
     ],
 )
-def test_what_is_no_description(text: str | None, words: str) -> None:
+def test_files_that_are_no_description(text: str | None, words: str) -> None:
     """For a file that is no description, one line says what is wrong."""
     if text is not None:
         Path("a.json").write_text(text, encoding="utf-8")
@@ -464,7 +464,7 @@ def refused(code: str) -> Exception:
         ("TooManyRequestsException", ["TooManyRequestsException", "no"]),
     ],
 )
-def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
+def test_refusals_by_aws(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
     """If AWS refuses, one line says what to do; for access denied it names the three IAM actions."""
     monkeypatch.setattr(boto3.session, "Session", PoolSession(refused(code)))
 
@@ -542,7 +542,7 @@ def test_a_folder_that_is_not_there() -> None:
     one_line(draw("-o", "nowhere/flow.svg"), 1, "nowhere/flow.svg", "No such file or directory")
 
 
-def test_help_tells_the_exit_codes() -> None:
+def test_help_lists_the_exit_codes() -> None:
     """`--help` describes the exit status."""
     for command in ("draw", "explain"):
         assert "Exit status" in CliRunner().invoke(app, [command, "--help"]).stdout

@@ -132,7 +132,7 @@ def test_every_transition_is_explained_with_its_evidence() -> None:
         assert said[transition.source, transition.response, transition.dest, transition.kind] == known
 
 
-def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
+def test_challenge_parameters_are_those_of_the_parser() -> None:
     """The parameters that a challenge needs, and those it may lack, are those that its parser requires."""
     verifier = {each.name: each.when for each in about_state(State.PASSWORD_VERIFIER).carries}
     assert verifier == dict.fromkeys(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), "")
@@ -154,7 +154,7 @@ def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
     assert after[wrong] is State.FAILED
 
 
-def test_when_a_parameter_is_sent() -> None:
+def test_conditions_of_parameters() -> None:
     """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
     parameters = {
         each.name: each.when
@@ -173,7 +173,7 @@ def test_when_a_parameter_is_sent() -> None:
     assert refresh["DEVICE_KEY"] == "on a remembered device"
 
 
-def test_what_rules_out() -> None:
+def test_settings_that_rule_out_a_subject() -> None:
     """Settings that forbid a state or a response are listed; for EMAIL_OTP by role."""
     assert facts("SMS_MFA")[0]["ruled_out_by"] == [
         "MfaConfiguration is OFF",

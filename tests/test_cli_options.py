@@ -50,7 +50,7 @@ def test_every_option_of_a_picture_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", set(VALUES) - {"diff"})
-def test_a_page_refuses_what_it_does_not_heed(
+def test_a_page_refuses_options_without_effect(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`draw --html` alone with an option of a picture is a usage error, and writes nothing."""
@@ -63,7 +63,7 @@ def test_a_page_refuses_what_it_does_not_heed(
 
 
 @pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label", "picture"})
-def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
+def test_a_sequence_refuses_options_without_effect(name: str) -> None:
     """`draw --sequence` with an option that it ignores is a usage error."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
 

@@ -241,7 +241,7 @@ def test_a_second_factor_is_chosen() -> None:
         assert person.ends() == ExitStatus.SIGNED_IN
 
 
-def test_a_riddle_answered_in_the_open_and_hidden() -> None:
+def test_visible_and_hidden_answers_to_a_custom_challenge() -> None:
     """Public parameters are shown; after an empty line the answer is entered hidden."""
     with sitting("--local", "custom") as person:
         person.types("User name", "")
@@ -265,7 +265,7 @@ def test_a_passkey_is_for_browsers() -> None:
         assert "WEB_AUTHN › EMAIL_OTP" in person.screen  # noqa: RUF001 - as shown
 
 
-def test_a_device_is_remembered_and_stands_for_the_code() -> None:
+def test_a_remembered_device_replaces_the_code() -> None:
     """After the first sign-in the device is stored, and the second sign-in needs no code."""
     with sitting("--local", "device") as person:
         begins(person)
@@ -322,7 +322,7 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
         ("unconfirmed", ExitStatus.CONFIRM_USER, "aws cognito-idp confirm-sign-up"),
     ],
 )
-def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message: str) -> None:
+def test_a_required_first_step_is_named(trial: str, code: ExitStatus, message: str) -> None:
     """If something must be done first, its command line is shown, and the exit status is its own."""
     with sitting("--local", trial) as person:
         begins(person)
@@ -351,7 +351,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
         assert SERVED not in person.screen
 
 
-def test_an_attempt_without_the_client_secret_is_no_wrong_password() -> None:
+def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> None:
     """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
     with (
         serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
@@ -434,7 +434,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
 # ---- where tokens go ---------------------------------------------------------------------------------------
 
 
-def test_tokens_are_not_shown_unasked() -> None:
+def test_tokens_are_shown_only_on_request() -> None:
     """--json on a terminal is refused before any question, unless --show-tokens is given."""
     with sitting("--local", "password", "--json") as person:
         assert person.ends() == ExitStatus.MISUSED
@@ -469,7 +469,7 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
 # ---- how it looks ------------------------------------------------------------------------------------------
 
 
-def test_no_colour_where_none_is_wanted() -> None:
+def test_no_colour_if_it_is_switched_off() -> None:
     """With NO_COLOR there is no colour, not even in the QR code; bold text stays bold."""
     with sitting("--local", "setup", NO_COLOR="1") as person:
         begins(person)
@@ -503,7 +503,7 @@ def test_a_narrow_terminal() -> None:
         assert [line for line in lines if len(line) > 40] == []
 
 
-def test_help_names_every_trial_and_exit_status() -> None:
+def test_help_names_every_example_and_exit_status() -> None:
     """--help names every example of --local and every exit status."""
     help_ = subprocess.run(
         [sys.executable, "-m", "authfsm", "signin", "--help"],

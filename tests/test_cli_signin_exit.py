@@ -101,7 +101,7 @@ def test_a_password_and_a_code_by_standard_input() -> None:
     assert [each for each in secrets if each in result.err] == []
 
 
-def test_everything_by_the_environment() -> None:
+def test_all_settings_from_the_environment() -> None:
     """In a pipeline the environment has user and pool; nothing is read or asked."""
     with serve_in_thread(users=[ADA]) as pool:
         result = ran(
@@ -185,7 +185,7 @@ def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
     assert tokens_of(result.out)
 
 
-def test_nothing_is_asked_of_a_pipe() -> None:
+def test_no_question_is_asked_at_a_pipe() -> None:
     """Without a terminal and --password-stdin no password is read; exit status 2 and what to do."""
     with serve_in_thread(users=[ADA]) as pool:
         options = [each for each in at(pool.url) if each != "--password-stdin"]
@@ -288,7 +288,7 @@ def test_a_flow_that_is_not_allowed() -> None:
     assert "USER_PASSWORD_AUTH flow not enabled for this client" in result.err
 
 
-def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request without a reply is sent again later; then the exit status is 4."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02))
 
@@ -370,7 +370,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, ExitStatus.MISCONFIGURED),
     ],
 )
-def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
+def test_the_exit_code_of_a_recovery_action(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
     """The exit status follows from the recovery action, else from the fault."""
     error = AuthfsmError("no", action=action)
     error.fault = fault
@@ -378,7 +378,7 @@ def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: E
     assert exit_status(error) is code
 
 
-def test_the_exit_code_of_an_error_without_a_ruling() -> None:
+def test_the_exit_code_of_an_error_without_an_action() -> None:
     """Without a recovery action, the exit status follows from the error's class."""
     assert exit_status(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
@@ -528,7 +528,7 @@ def test_a_lock_out() -> None:
     assert "Too many attempts have failed." in output
 
 
-def test_a_pool_does_not_steer_the_terminal() -> None:
+def test_control_characters_from_a_pool_are_not_printed() -> None:
     """Texts of a pool are shown without control characters and without rich's markup."""
     evil = "\x1b]0;owned\x07\x1b[2J[red]riddle[/red]\r\n\x9b31m\u202e"
 

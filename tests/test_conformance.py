@@ -193,7 +193,7 @@ def test_a_code_is_not_about_to_expire(monkeypatch: pytest.MonkeyPatch) -> None:
     assert max(waits) < 5.1
 
 
-def test_what_cannot_be_deleted_is_named() -> None:
+def test_pools_that_cannot_be_deleted_are_named() -> None:
     """The suite names the pools that it created and could not delete; a deadline that is over keeps no pool."""
     with serve_in_thread() as served:
         provider = ApiPoolProvider(ApiClient(served.url, "eu-west-1"))

@@ -183,7 +183,7 @@ def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
         assert User.objects.get(username="ada").is_superuser
 
 
-def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
+def test_a_wrong_code_can_be_corrected(visit: Visitor) -> None:
     """A wrong code is reported and can be repeated; a form of an earlier page is refused with a message."""
     visit.sign_in("tom", "wrong")
     assert (visit.heading, visit.alert) == ("Sign in", "The user name or the password is wrong.")

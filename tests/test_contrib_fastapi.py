@@ -124,7 +124,7 @@ def prompt(shown: Any, number: int = 0) -> Any:
     return shown["form"]["prompts"][number]
 
 
-def test_a_code_and_a_wrong_one(site: Site) -> None:
+def test_a_wrong_code_can_be_corrected(site: Site) -> None:
     """The form asks for the code; after a wrong one the reply has the step to answer; signed in until it signs out."""
     status, shown = site.sign_in("ada")
     assert (status, shown["state"], shown["username"]) == (200, "SMS_MFA", "ada")
@@ -224,7 +224,7 @@ def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
     assert site.get("/me")[0] == 200
 
 
-def test_names_that_are_no_names(site: Site) -> None:
+def test_invalid_user_names(site: Site) -> None:
     """A name with an invalid character, or one that is too long, is the user's error."""
     for name in ("\ud800", "x" * 129):
         reply = site.browser.post("/auth/sign-in", content=json.dumps({"username": name, "password": "x"}))
@@ -254,7 +254,7 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("sent", ["false", "", False])
-def test_off_is_off(site_of: SiteOf, sent: Any) -> None:
+def test_false_disables_remember_and_everywhere(site_of: SiteOf, sent: Any) -> None:
     """`remember` and `everywhere` that are false remember no device, and end no other session."""
     site = site_of(device=DeviceConfiguration())
     site.sign_in("eve")

@@ -96,7 +96,7 @@ CASES: Final = (_wrong_password, _code, _forgotten, _refresh)
 
 @pytest.mark.parametrize("visitor", VISITORS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
-def test_no_frame_log_or_page_shows_what_was_typed(
+def test_no_frame_log_or_page_shows_user_input(
     visitor: type[Visitor], case: Any, signing_key: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An unhandled error, at each place where a secret is entered or sent, shows it nowhere."""

@@ -102,7 +102,7 @@ def test_email_otp_has_two_nodes() -> None:
     assert StateGroup.SECOND_FACTOR is group_of(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
 
 
-def test_the_set_of_destinations_tells_the_role() -> None:
+def test_the_set_of_destinations_determines_the_role() -> None:
     """EMAIL_OTP is a first factor among first factors, a second one after a password, and either in a step-up."""
     chosen = Transition(State.SELECT_CHALLENGE, Select, State.EMAIL_OTP)
     proved = Transition(State.PASSWORD_VERIFIER, SrpClaim, State.EMAIL_OTP)

@@ -248,7 +248,7 @@ def test_pdf_without_a_system_package() -> None:
     assert diagram(theme=DARK, history=WALK).pdf().startswith(b"%PDF-")
 
 
-def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pdf_without_a_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     """If nothing can write PDF, the error says in one line what to install."""
     monkeypatch.setattr(render, "find_spec", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)

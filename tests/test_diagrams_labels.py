@@ -121,7 +121,7 @@ PROTOCOL = Path(__file__).parents[1] / "diagrams" / "protocol.svg"
 
 
 @pytest.mark.parametrize("name", [*SHOWN, "protocol.svg", "a walk"])
-def test_labels_and_lines_are_free(name: str) -> None:
+def test_labels_and_lines_do_not_overlap(name: str) -> None:
     """In each picture of README, gallery and notebooks no label lies on a label or line, and no line along a state.
 
     In the whole protocol with all names, which no page shows, lines are close to states.

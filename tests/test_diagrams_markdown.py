@@ -34,7 +34,7 @@ def test_one_row_for_each_response() -> None:
     assert pairs == [(row.source, row.response) for row in rows()]
 
 
-def test_doubt_is_marked() -> None:
+def test_uncertainty_is_marked() -> None:
     """An arrow has a mark if, and only if, its best evidence is an inference or a contradiction."""
     for row in rows():
         for dest in row.dests:
@@ -45,7 +45,7 @@ def test_doubt_is_marked() -> None:
             assert bool(row.mark(row.source, kind)) == confidence(arrow).is_uncertain
 
 
-def test_a_row_reads() -> None:
+def test_an_example_row() -> None:
     """A row has the names of sets, the marks of uncertain arrows, and the kind of a self-loop."""
     lines = readme_table().splitlines()
 

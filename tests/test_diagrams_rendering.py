@@ -100,7 +100,7 @@ def test_groups_differ_without_colour(name: str) -> None:
     assert len(StateGroup) == len(outlines)
 
 
-def test_paper_needs_no_colour() -> None:
+def test_the_print_theme_is_black_and_white() -> None:
     """The print theme is black and white; the legend of each theme describes the outlines in words."""
     assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
         "#ffffff"
@@ -177,7 +177,7 @@ def test_lines_have_contrast(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
+def test_future_steps_have_contrast(name: str) -> None:
     """In an animated picture, future steps have the same contrast, with their opacity."""
     theme = THEMES[name]
     lines, shapes, text = HIDDEN.values()
@@ -232,7 +232,7 @@ def test_labels_that_a_format_cannot_show() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".dot", ".gv"])
-def test_a_file_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
+def test_the_suffix_decides_the_format(suffix: str, tmp_path: Path) -> None:
     """SVG, PNG and DOT are saved by the file's suffix."""
     path = diagram(flow="REFRESH_TOKEN_AUTH").save(tmp_path / f"refresh{suffix}")
     starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".dot": b"digraph", ".gv": b"digraph"}
@@ -275,14 +275,14 @@ def test_captions_describe_this_diagram() -> None:
     assert "Loop with" not in refresh
 
 
-def test_dot_is_plain_to_read() -> None:
+def test_dot_is_readable() -> None:
     """DOT states common attributes once, and at each node only those of that node."""
     line = next(x for x in str(diagram()).splitlines() if x.strip().startswith("SMS_OTP ["))
 
     assert {"URL", "class", "tooltip"} == set(re.findall(r"(\w+)=", line))
 
 
-def test_drawing_is_quick() -> None:
+def test_drawing_is_fast() -> None:
     """The whole protocol takes few milliseconds as DOT, and seconds at most as SVG, even on a busy machine."""
     str(diagram())
     began = time.process_time()

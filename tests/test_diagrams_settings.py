@@ -136,7 +136,7 @@ def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
     assert "<s>custom_srp_auth</s>" in str(diagram(settings=OFF, faded=True))
 
 
-def test_what_only_a_lambda_may_name_is_not_drawn() -> None:
+def test_challenges_that_only_a_lambda_may_name_are_not_drawn() -> None:
     """A custom pool's diagram omits challenges that only a Lambda may name; unfolded, it has them."""
     assert "SMS_MFA" not in node_names(diagram(settings=CUSTOM).model)
     assert "SMS_MFA" in node_names(diagram(settings=CUSTOM, unfolded=True).model)

@@ -174,7 +174,7 @@ def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None
     assert numbers == {step.number for step in history}
 
 
-def test_what_a_step_must_have() -> None:
+def test_any_object_with_the_attributes_of_a_step_can_be_drawn() -> None:
     """Any object with the attributes of a step can be drawn."""
     attributes = {name for name in vars(HistoryStep) if not name.startswith("_")}
 

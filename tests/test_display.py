@@ -116,7 +116,7 @@ def test_replies_are_escaped(pool: LocalPool) -> None:
     assert "&lt;b&gt;ada" in formatted(flow.tokens)["text/html"]
 
 
-def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
+def test_no_secret_is_shown_and_no_file_is_written(
     pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No bundle has a session, code or token, and no file is written."""

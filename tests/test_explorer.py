@@ -177,7 +177,7 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
     assert count > 120
 
 
-def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
+def test_the_page_has_the_effects_of_the_settings(shown: OpenedPage) -> None:
     """For 40 random pools and the examples, the page has the verdicts of `PoolSettings`."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(40)] + [nothing, *EXAMPLES.values()]
@@ -290,7 +290,7 @@ def test_switches_and_settings_convert_both_ways() -> None:
 
 
 @pytest.mark.parametrize("settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS))
-def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None:
+def test_the_switches_of_a_pool_have_its_verdicts(settings: PoolSettings) -> None:
     """The switches of a pool forbid what the pool's settings forbid, for the same reasons."""
     moved = settings_of(values_of(settings))
 
@@ -468,7 +468,7 @@ def test_search(shown: OpenedPage) -> None:
             assert shown.page.input_value("#search") == ""
 
 
-def test_found_states_stand_out(shown: OpenedPage) -> None:
+def test_search_results_are_highlighted(shown: OpenedPage) -> None:
     """During a search the states that match stand out."""
     shown.page.fill("#search", "DEVICE_SRP")
     assert "found" in node_element(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
@@ -559,7 +559,7 @@ def test_light_dark_and_print(shown: OpenedPage) -> None:
     assert "MfaConfiguration: OPTIONAL" in shown.page.inner_text("#summary")
 
 
-def test_it_prints_on_a_page(shown: OpenedPage) -> None:
+def test_it_prints_on_two_pages(shown: OpenedPage) -> None:
     """With nothing ruled out or opened, the picture and its list print on at most two A4 pages."""
     shown.page.emulate_media(media="print")
     printed = shown.page.pdf(prefer_css_page_size=True)
@@ -612,7 +612,7 @@ def test_the_whole_picture_is_visible(shown: OpenedPage, size: tuple[int, int]) 
 # ---- the address and files ----------------------------------------------------------------------------------------
 
 
-def test_the_address_keeps_everything(shown: OpenedPage) -> None:
+def test_the_url_contains_the_settings(shown: OpenedPage) -> None:
     """Reload, Back and Forward keep the settings, the comparison and the open state; a link shows the same."""
 
     def look() -> list[Any]:
@@ -721,7 +721,7 @@ def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
     assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_the_data_are_not_code(html: Path) -> None:
+def test_data_cannot_close_the_script_element(html: Path) -> None:
     """The data cannot close their script element."""
     text = html.read_text(encoding="utf-8")
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]

@@ -119,7 +119,7 @@ def path(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_the_table_has_no_such_arrow(row: Row) -> None:
+def test_the_table_has_no_such_transition(row: Row) -> None:
     """The table has no such transition, so the client would report a fault of the service."""
     assert row.source is not None
     assert row.response is not None
@@ -129,7 +129,7 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_makes_the_transition(row: Row, path: list[tuple[OpenChallenge, Transition]]) -> None:
+def test_no_pool_takes_the_transition(row: Row, path: list[tuple[OpenChallenge, Transition]]) -> None:
     """There were chances for the transition, and the pool never made it."""
     chances = [transition for before, transition in path if row.offers(before, transition)]
 

@@ -70,7 +70,7 @@ def _passkeys() -> None:
 @pytest.mark.parametrize(
     "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
 )
-def test_our_driver_follows_every_journey_of_the_example_pools(journey: Journey, signing_key: RSAKey) -> None:
+def test_this_packages_driver_follows_every_journey(journey: Journey, signing_key: RSAKey) -> None:
     """This package's driver follows every journey of the example pools exactly."""
     _passkeys()
     flow = journey.run(key=signing_key)

@@ -173,7 +173,7 @@ def other_key() -> RSAKey:
     return RSAKey.generate_key(2048, private=True)
 
 
-class TestWhatIsGood:
+class TestValidTokens:
     def test_an_access_token(self, pool: LocalPool, tokens: Tokens, verifier: Verifier) -> None:
         """Each claim of an access token that a back end needs is an attribute."""
         raw = claims_of(tokens.access_token.reveal())
@@ -252,7 +252,7 @@ class TestWhatIsGood:
         assert verifier.verify(token).username == "ada"
 
 
-class TestWhatIsForged:
+class TestForgedTokens:
     def test_no_bit_can_be_changed(self, verifier: Verifier, tokens: Tokens) -> None:
         """Flip any single bit of the token, and it is refused."""
         token = tokens.access_token.reveal()
@@ -394,7 +394,7 @@ class TestWhatIsForged:
             verifier.verify(token)
 
 
-class TestWhatIsNotForHere:
+class TestTokensOfOthers:
     def test_another_issuer(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """Another pool's token is refused, even if it had the same key."""
         with pytest.raises(WrongIssuer) as caught:
@@ -492,7 +492,7 @@ class TestWhatIsNotForHere:
                 verifier.verify(token)
 
 
-class TestNothingIsShown:
+class TestErrors:
     def test_no_error_shows_the_token(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
         """Neither message, traceback, frames nor pickle has any part of the token."""
         token = tokens.access_token.reveal()
@@ -538,7 +538,7 @@ class TestNothingIsShown:
             ValueError,
         }
 
-    def test_whose_fault(self) -> None:
+    def test_faults_of_refusals(self) -> None:
         """A refusal is the fault of caller or clock; unreachable keys are the service's."""
         assert issubclass(BadSignature, CallerError)
         assert issubclass(NotYetValid, TimeError)
@@ -779,7 +779,7 @@ class TestAsync:
         assert len(fetch.urls) == 1
 
 
-class TestMaking:
+class TestArguments:
     def test_both_issuers_of_a_pool(
         self, signing_key: RSAKey, pool: LocalPool, verifier: Verifier, clock: ManualClock
     ) -> None:

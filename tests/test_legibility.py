@@ -54,7 +54,7 @@ SHOWN = {name: smallest(svg) for name, svg in gallery.shown()}
 
 
 @pytest.mark.parametrize("name", SHOWN)
-def test_what_is_shown_can_be_read(name: str) -> None:
+def test_labels_of_published_pictures_can_be_read(name: str) -> None:
     """No label of a published picture is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
     found = SHOWN[name]
     assert {place: size for place, size in found.items() if size < SMALLEST[place]} == {}
@@ -185,7 +185,7 @@ def test_an_unknown_label_is_an_error() -> None:
     assert diagram(labels=dict.fromkeys(known, "x")).labels.keys() == set(known)
 
 
-def test_a_sign_in_that_moves() -> None:
+def test_an_animated_sign_in() -> None:
     """Each step is animated in its order; without animation all steps are visible."""
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=animated).svg() for animated in (False, True)

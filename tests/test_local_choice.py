@@ -260,7 +260,7 @@ class TestPasswords:
         assert path_of(flow) == ["user_auth_with_srp -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
 
     @pytest.mark.parametrize("step", ["at once", "chosen", "asked for"])
-    def test_what_follows_a_password(self, pool_of: PoolOf, step: str) -> None:
+    def test_challenges_after_a_password(self, pool_of: PoolOf, step: str) -> None:
         """After any way to send a password come a new password, the second factor, and tokens."""
         pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"temporary": True})
         flow = pool.cognito().start()

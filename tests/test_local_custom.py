@@ -90,7 +90,7 @@ def begin_by_srp(api: ApiClient, username: str = "ada") -> Any:
 class TestWithoutSrp:
     """The functions decide from the start."""
 
-    def test_two_riddles(self, signing_key: RSAKey) -> None:
+    def test_two_custom_challenges(self, signing_key: RSAKey) -> None:
         """A wrong answer is not an error, and every challenge has a new session."""
         riddles = Riddles()
         api = ApiClient(make_pool(signing_key, riddles))
@@ -244,7 +244,7 @@ class TestUnknownUser:
 class TestWithSrp:
     """CHALLENGE_NAME=SRP_A: the password comes first."""
 
-    def test_password_then_riddles(self, signing_key: RSAKey) -> None:
+    def test_password_then_custom_challenges(self, signing_key: RSAKey) -> None:
         """PASSWORD_VERIFIER comes with a Session, then the challenge that DefineAuthChallenge names."""
 
         def define(session: list[dict[str, Any]]) -> dict[str, Any]:
@@ -289,7 +289,7 @@ class TestWithSrp:
         with refused(*WRONG):
             api.answer(challenge_reply, "ada", **api.claim(challenge_reply, "wrong"))
 
-    def test_mfa_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+    def test_mfa_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """Cognito asks for the MFA itself, after the password; DefineAuthChallenge sees it as passed."""
         riddles = Riddles(self.srp_first)
         pool = make_pool(signing_key, riddles, mfa="ON", mfa_methods=["SMS_MFA"])
@@ -310,7 +310,7 @@ class TestWithSrp:
         Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
         reason="the table has no such transition",
     )
-    def test_mfa_setup_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+    def test_mfa_setup_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""
         pool = make_pool(
             signing_key,
@@ -331,7 +331,7 @@ class TestWithSrp:
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
-    def test_no_riddle_after_mfa(self, signing_key: RSAKey) -> None:
+    def test_no_custom_challenge_after_mfa(self, signing_key: RSAKey) -> None:
         """With a setting, tokens come directly after the MFA (reported by a user)."""
         contradictions = Contradictions(custom_challenge_after_mfa=False)
         pool = make_pool(

@@ -134,7 +134,7 @@ def descriptions_of(pool: LocalPool) -> tuple[Any, Any, Any]:
     )
 
 
-class TestLike:
+class TestPoolFromDescriptions:
     """A pool made from the descriptions of another."""
 
     @pytest.fixture

@@ -83,7 +83,7 @@ def confirmed_device(api: ApiClient) -> UserDevice:
 
 
 @pytest.mark.parametrize("by", ["srp", "password"])
-class TestTheTwoPlaces:
+class TestOrder:
     """Where in a sign-in the device is proved."""
 
     def test_without_mfa(self, signing_key: RSAKey, by: str) -> None:
@@ -145,7 +145,7 @@ class TestTheTwoPlaces:
             getattr(api, by)("ada", "wrong", DEVICE_KEY="eu-west-1_stale")
 
 
-class TestTheProof:
+class TestProof:
     """The device's own SRP is checked."""
 
     @pytest.fixture
@@ -210,7 +210,7 @@ class TestTheProof:
             api.answer(reply, "ada", DEVICE_KEY=device.key, **claim)
 
 
-class TestRemembering:
+class TestDeviceStatus:
     """ConfirmDevice, UpdateDeviceStatus, ForgetDevice."""
 
     def test_at_once(self, signing_key: RSAKey) -> None:

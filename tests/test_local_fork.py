@@ -37,7 +37,7 @@ def test_sign_in_continues_in_both(signing_key: RSAKey) -> None:
         jwt.decode(tokens.access_token.reveal(), signing_key)
 
 
-def test_watchers_are_not_copied(signing_key: RSAKey) -> None:
+def test_outbox_watchers_are_not_copied(signing_key: RSAKey) -> None:
     """A watcher of the outbox need not be copyable, and does not get the fork's messages."""
     messages: Queue[Message] = Queue()
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)

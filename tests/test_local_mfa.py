@@ -201,7 +201,9 @@ class TestSoftwareToken:
         )
 
     @pytest.mark.parametrize("steps", [-2, 2])
-    def test_codes_two_steps_away_are_refused(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
+    def test_codes_of_other_time_steps_are_refused(
+        self, pool: LocalPool, clock: ManualClock, steps: int
+    ) -> None:
         """A code from a minute ago, or from a minute ahead, is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
@@ -460,7 +462,7 @@ class TestSetUp:
             ApiClient(pool).password("ada", PASSWORD)
 
 
-class TestEveryPath:
+class TestAllPaths:
     """No path avoids the new password or the second factor."""
 
     @pytest.mark.parametrize("by", ["srp", "password", "admin"])

@@ -62,7 +62,9 @@ def test_clients_made_inside_and_before() -> None:
     assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
 
 
-def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_clients_and_services_are_not_affected(
+    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other pools' clients, clients with their own endpoint, and other services are not affected."""
     pool = LocalPool(key=signing_key)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
@@ -83,7 +85,7 @@ def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("inner", [moto.mock_aws, mock_aws])
-def test_beside_moto(inner: Any) -> None:
+def test_moto_beside_the_local_region(inner: Any) -> None:
     """In either order, Cognito is local with its own keys, and other services are moto's."""
     outer = mock_aws if inner is moto.mock_aws else moto.mock_aws
     with outer(), inner():

@@ -134,7 +134,7 @@ class TestRegistration:
         with refused("ResourceNotFoundException", "The user has no such passkey."):
             client.delete_web_authn_credential(**gone)
 
-    def test_at_most_twenty(self, pool_of: PoolOf) -> None:
+    def test_at_most_twenty_passkeys(self, pool_of: PoolOf) -> None:
         """The twenty-first passkey is refused; passkeys are listed one page at a time."""
         pool = pool_of()
         for _ in range(20):
@@ -158,7 +158,7 @@ class TestRegistration:
             ({"type": "webauthn.get"}, "InvalidParameterException"),
         ],
     )
-    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
+    def test_refused_registrations(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
         """Another challenge, origin, relying party or ceremony is refused, each with its own error."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
@@ -332,7 +332,7 @@ class TestSigningIn:
             {"user_handle": b"somebody else"},
         ],
     )
-    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
+    def test_refused_assertions(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
         """Another challenge, origin, relying party, ceremony or user is refused without a reason; the attempt is over."""
         pool = pool_of()
         key = register(pool)

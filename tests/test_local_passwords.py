@@ -123,7 +123,7 @@ class TestEveryFlow:
             sign_in(ApiClient(pool), flow, "eve", PASSWORD)
 
     @pytest.mark.parametrize("name", ["eve", "imported", "ada"])
-    def test_each_refusal_costs_the_same(
+    def test_each_refusal_takes_the_same_work(
         self, pool: LocalPool, flow: str, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The proof is computed once, for an unknown, an imported and an existing user: time tells none apart."""

@@ -89,7 +89,7 @@ class TestForgotPassword:
         with refused(*WRONG):
             talk.password("ada", PASSWORD)
 
-    def test_code_is_spent(self, talk: RecoveryClient) -> None:
+    def test_a_code_can_be_used_only_once(self, talk: RecoveryClient) -> None:
         """A code can be used once."""
         talk.forgot()
         code = talk.code

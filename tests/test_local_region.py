@@ -334,7 +334,7 @@ def test_a_setting_of_another_type(setting: dict[str, Any]) -> None:
         LocalPool(**setting)
 
 
-def test_ids_are_given_once() -> None:
+def test_ids_must_be_unique() -> None:
     """A second pool or app client with the same id is a ValueError that names the first one's pool."""
     cognito = LocalCognito()
     pool = cognito.pool(client_id="web")

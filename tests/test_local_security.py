@@ -37,7 +37,7 @@ ELSEWHERE: Final = (
     ("moto", "sessions are bound to no challenge", "local_sessions", "test_another_challenges_session"),
     ("moto", "sessions are bound to no user", "local_sessions", "test_another_users_session"),
     ("moto", "MFA_SETUP closes unverified: tokens, twice", "local_mfa", "test_setup_needs_verification"),
-    ("moto", "a TOTP is checked on request only", "local_mfa", "test_codes_two_steps_away_are_refused"),
+    ("moto", "a TOTP is checked on request only", "local_mfa", "test_codes_of_other_time_steps_are_refused"),
     ("moto", "ExplicitAuthFlows is not enforced", "local_passwords", "test_a_flow_that_is_not_enabled"),
     ("moto", "SECRET_HASH is enforced here and there", "local_passwords", "test_secret_hash"),
     ("moto", "UserNotFoundException tells who is there", "local_passwords", "test_unknown_user"),
@@ -61,8 +61,8 @@ ELSEWHERE: Final = (
     ("ministack", "SRP_B is random, no proof is checked", "local_srp", "test_a_wrong_password_is_refused"),
     ("ministack", "NEW_PASSWORD_REQUIRED ignores the Session", "local_passwords", "test_an_invented_session_sets_no_password"),
     ("ministack", "MFA answers ignore the Session", "local_sessions", "test_an_invented_session"),
-    ("ministack", "one CUSTOM_CHALLENGE session for all rounds", "local_custom", "test_two_riddles"),
-    ("ministack", "SOFTWARE_TOKEN_MFA takes any code (#1608)", "local_mfa", "test_codes_two_steps_away_are_refused"),
+    ("ministack", "one CUSTOM_CHALLENGE session for all rounds", "local_custom", "test_two_custom_challenges"),
+    ("ministack", "SOFTWARE_TOKEN_MFA takes any code (#1608)", "local_mfa", "test_codes_of_other_time_steps_are_refused"),
     ("floci", "a wrong proof may be repeated on its session", "local_srp", "test_a_wrong_password_is_refused"),
     ("floci", "sessions never expire", "local_srp", "test_the_proof_must_come_in_time"),
     ("floci", "in CUSTOM_AUTH the password in ANSWER proves it", "local_custom", "test_the_proof_is_checked"),
@@ -87,7 +87,7 @@ def _tests(name: str) -> frozenset[str]:
 
 
 @pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
-def test_a_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
+def test_every_security_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
     """Each hole listed for another file has its test there."""
     assert test in _tests(file), f"{whose}: {hole}"
 

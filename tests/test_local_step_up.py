@@ -225,7 +225,7 @@ class TestClaims:
         assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (["pwd"], LOA[1])
 
 
-class TestFromScratch:
+class TestWithoutAccessToken:
     """TARGET_ACR_VALUES without an access token."""
 
     @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ class TestFromScratch:
             (4, ["PASSWORD_SRP", "PASSWORD"]),
         ],
     )
-    def test_the_leading_factors(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
+    def test_first_factors_of_the_level(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
         """The choice has the first factors with which a combination of the level begins."""
         pool = pool_of()
         register(pool)
@@ -374,7 +374,7 @@ class TestFromScratch:
             api.answer(challenge_reply, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
 
 
-class TestWithAnAccessToken:
+class TestWithAccessToken:
     """TARGET_ACR_VALUES with ACCESS_TOKEN: only missing factors are required."""
 
     @pytest.mark.parametrize("target", [3, 4])
@@ -553,7 +553,7 @@ class TestWithAnAccessToken:
             step_up(pool_of(tier="LITE", accept="contradictory-settings"), LOA[1])
 
 
-class TestAllOrNothing:
+class TestFailures:
     """One failure ends a step-up."""
 
     def test_a_wrong_code(self, pool_of: PoolOf) -> None:

@@ -123,7 +123,7 @@ def use_all(api: ApiClient) -> Any:
     return api.answer(api.initiate("CUSTOM_AUTH", USERNAME="bea"), "bea", ANSWER="x")
 
 
-class TestTheEvent:
+class TestEvent:
     """The event that every function gets."""
 
     def test_its_members(self, make: Any) -> None:
@@ -565,7 +565,7 @@ class TestUserMigration:
             api.password("bea", "old")
 
 
-class TestCustomFunctions:
+class TestCustomAuthFunctions:
     """Each of the three functions of CUSTOM_AUTH may be missing."""
 
     @pytest.mark.parametrize("decided", ["failAuthentication", "issueTokens"])

@@ -177,7 +177,7 @@ class TestListUsers:
 class TestAuthEvents:
     """AdminListUserAuthEvents."""
 
-    def test_what_happened(self, api: ApiClient) -> None:
+    def test_events_of_sign_ins(self, api: ApiClient) -> None:
         """A sign-in is one event with its challenges, whether or not it succeeds; a refresh is no event."""
         with refused(*WRONG):
             api.password("ada", "wrong")

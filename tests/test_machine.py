@@ -114,7 +114,7 @@ def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
     assert page.state is State.START
 
 
-def test_may_asks_without_moving() -> None:
+def test_may_methods_change_no_state() -> None:
     """may_... returns whether the state accepts the response, or whether that outcome is on the table."""
     page, _ = embedded()
 
@@ -133,7 +133,7 @@ def test_get_triggers_reads_the_table() -> None:
     assert not hasattr(machine, "to_AUTHENTICATED")
 
 
-def test_it_has_the_tables_arrows_and_no_other() -> None:
+def test_it_has_exactly_the_transitions_of_the_table() -> None:
     """The machine's transitions are the table's, one for one."""
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
@@ -276,7 +276,7 @@ def test_a_prefix_with_a_driver() -> None:
     assert page.state is State.AUTHENTICATED
 
 
-def test_a_slotted_model_is_told_what_to_do() -> None:
+def test_the_error_for_a_slotted_model_names_two_solutions() -> None:
     """For a model on which triggers cannot be set, the error names two ways that work."""
 
     class Slotted:
@@ -332,7 +332,7 @@ FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 @pytest.mark.parametrize("make", [build, build_account])
 @pytest.mark.parametrize("kind", FROZEN)
-def test_a_frozen_model_is_told_what_to_do(kind: str, make: Callable[[Any], object]) -> None:
+def test_a_frozen_model_is_refused(kind: str, make: Callable[[Any], object]) -> None:
     """A model whose state cannot be set is refused before anything is set."""
     cls, why = FROZEN[kind]
     model: Any = cls("start")
@@ -603,7 +603,7 @@ def test_only_a_new_challenge_enters_its_state_again(
     assert [each.split()[0] for each in page.events] == entered
 
 
-def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:
+def test_a_self_loop_that_the_row_lacks_is_a_violation() -> None:
     """A second PASSWORD_VERIFIER after a proof is a protocol violation of the service."""
     page: Any = Entering()
     build(page, initial=State.PASSWORD_VERIFIER)

@@ -19,7 +19,7 @@ def outputs(notebook: Any) -> list[Any]:
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_eight() -> None:
+def test_there_are_eight_notebooks() -> None:
     """The eight notebooks are numbered in reading order."""
     assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 9)]
 
@@ -85,7 +85,7 @@ def exercise(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
-def test_it_runs_and_says_what_it_said(path: Path) -> None:
+def test_it_runs_with_the_committed_outputs(path: Path) -> None:
     """A notebook runs in under a minute with the committed outputs, and its exercise assesses answers.
 
     `python tests/rerun_notebooks.py` writes them anew.
@@ -108,7 +108,7 @@ def test_it_runs_and_says_what_it_said(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
-def test_it_is_small_and_begins_with_what_it_is_for(path: Path) -> None:
+def test_it_is_small_and_begins_with_its_purpose(path: Path) -> None:
     """A notebook is small, and begins with a title and its purpose."""
     notebook = read(path)
     first = notebook.cells[0].source

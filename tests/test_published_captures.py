@@ -418,7 +418,7 @@ def test_anonymised_captures_keep_their_meaning() -> None:
             assert refusal.action is RecoveryAction[row["action"]]
 
 
-def test_which_challenges_were_captured() -> None:
+def test_captured_challenges() -> None:
     """The challenges with a captured reply; for the others there is other evidence."""
     captured = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
     assert set(CHALLENGES) - {state_of(each) for each in captured} == {

@@ -75,7 +75,7 @@ def test_pytest_starts_without_the_pool(ran: subprocess.CompletedProcess[str]) -
 
 
 @pytest.mark.cognito(client_id="of_the_function")
-class TestHere:
+class TestFixturesOfThisRun:
     """The fixtures in this test run."""
 
     def test_a_mark_on_the_class(self, cognito_pool: LocalPool) -> None:

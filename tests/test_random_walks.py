@@ -176,7 +176,7 @@ def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
     assert walkers
 
 
-def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
+def test_the_walks_cover_many_transitions(walkers: list[Walker]) -> None:
     """Many walks end with tokens, along many transitions."""
     transitions = frozenset().union(*(walker.transitions for walker in walkers))
     tokens = sum(len(walker.tokens) for walker in walkers)

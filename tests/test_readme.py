@@ -26,7 +26,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_sign_in_signs_in(
+def test_the_first_example_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """README's first example signs in to a local pool, after empty input, letters and a wrong code."""
@@ -164,7 +164,7 @@ def is_there(module: str, name: str) -> bool:
         return bool(head) and hasattr(getattr(import_module(head), last, None), attribute)
 
 
-def test_what_waits_goes_on(signing_key: RSAKey) -> None:
+def test_pending_sign_in_examples_continue(signing_key: RSAKey) -> None:
     """Both examples of a pending sign-in, in a cookie and in a store, sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
@@ -178,7 +178,7 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     assert [names["flow"].state for names in (sealed, stored)] == [State.AUTHENTICATED] * 2
 
 
-def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
+def test_stored_token_examples_work(signing_key: RSAKey) -> None:
     """The examples of sealed, resumed and shared tokens have fresh tokens at each step."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", "Correct-Horse-1")
@@ -190,7 +190,7 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
     assert names["shared"].fresh_tokens(names["ticket"]) == flow.tokens
 
 
-def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
+def test_account_examples_continue_with_a_sign_in(signing_key: RSAKey) -> None:
     """The examples of accounts sign in after a sign-up and after a forgotten password."""
     pool = LocalPool(key=signing_key, auto_verified_attributes=["email"])
     code = code_with("confirm_sign_up(").replace(", code,", ", pool.outbox[-1].code,")
@@ -222,7 +222,7 @@ def test_tokens_are_verified_and_an_app_enrolled(
     assert names["client"].get_user(AccessToken=names["token"])["Username"] == "ada"
 
 
-def test_every_command_is_there() -> None:
+def test_every_command_exists() -> None:
     """Each `authfsm <command>` in README exists, with the options that README shows."""
     shown = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
     assert {name for name, _ in shown} <= set(COMMANDS)
@@ -231,7 +231,7 @@ def test_every_command_is_there() -> None:
         assert set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", words)) <= options
 
 
-def test_every_file_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     """Each relative link leads to a file."""
     links = re.findall(r"\]\(([^)#]+)\)", README)
     here = Path(__file__).parent.parent

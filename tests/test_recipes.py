@@ -156,7 +156,7 @@ def test_readme_links_to_each() -> None:
     assert missing == []
 
 
-def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastapi_example_of_readme(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """README's example of FastAPI runs, with the replies that README shows."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [

@@ -308,7 +308,7 @@ def test_unsent_requests_may_be_repeated() -> None:
     assert tried == ["sent", "sent"]
 
 
-def test_the_async_drivers_too(wire: Wire) -> None:
+def test_the_rules_apply_to_the_async_drivers(wire: Wire) -> None:
     """The rules apply over aiobotocore and in threads, also for two sign-ins at once."""
 
     async def lost(cognito: AsyncCognito) -> type[Exception]:

@@ -466,7 +466,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     assert [(error.action, error.state) for error in errors] == [(RecoveryAction.WAIT, State.SMS_MFA)]
 
 
-def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
+def test_a_cancelled_sign_in_has_no_session_or_password(pool: LocalPool) -> None:
     """A cancelled sign-in is FAILED, with its history, but without session and password."""
     flow = _at_the_verifier(pool)
     before = flow.history

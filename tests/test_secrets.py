@@ -45,7 +45,7 @@ def test_a_secret_shows_only_its_mask(value: str | bytes | int) -> None:
     assert bool(hidden) is bool(value)
 
 
-def test_a_secret_compares_with_its_like() -> None:
+def test_a_secret_equals_only_secrets() -> None:
     """A secret equals another one of the same content, and never a plain value."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert Secret("a") != "a"
@@ -54,7 +54,7 @@ def test_a_secret_compares_with_its_like() -> None:
     assert len({Secret("a"), Secret("a"), secret(Secret("a"))}) == 1
 
 
-def test_a_secret_neither_changes_nor_travels() -> None:
+def test_a_secret_cannot_be_changed_or_pickled() -> None:
     """A secret cannot be changed or pickled, and its copy is itself."""
     hidden = Secret(PLANTED)
 
@@ -144,7 +144,7 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     assert [thing for thing in things if PLANTED in shown(thing) or DIGITS in shown(thing)] == []
 
 
-def test_a_service_that_echoes_a_secret_is_blotted() -> None:
+def test_an_echoed_secret_is_masked() -> None:
     """A refusal's message that quotes password, code or session is stored with a mask."""
     signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code(DIGITS))
@@ -166,7 +166,7 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
         ("abcd", "xabcdx", f"x{MASK}x"),
     ],
 )
-def test_a_short_secret_is_masked_where_it_stands_alone(secret: str, message: str, shown: str) -> None:
+def test_a_short_secret_is_masked_as_a_whole_word(secret: str, message: str, shown: str) -> None:
     """A secret of less than four characters is masked only as a whole word."""
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
@@ -211,7 +211,7 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
     assert PLANTED not in caplog.text
 
 
-def test_errors_travel() -> None:
+def test_errors_can_be_pickled() -> None:
     """Errors can be pickled with their attributes."""
     from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
 

@@ -190,7 +190,7 @@ def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
     assert {Device, Code} <= converting
 
 
-def test_every_public_function_that_takes_a_secret_is_tried() -> None:
+def test_every_public_function_that_takes_a_secret_has_a_case() -> None:
     """The cases cover exactly the functions that take a secret in clear."""
     takers = {
         name

@@ -339,7 +339,7 @@ class TestCredentials:
         assert len(pool.client().list_users(UserPoolId=pool.pool_id)["Users"]) == 1
 
 
-class TestOpen:
+class TestOpenSetting:
     def test_open(self) -> None:
         """`open` allows every host, every origin and missing credentials, but other pages cannot read the outbox."""
         with serve_in_thread(users=[ADA], open=True) as web:

@@ -177,7 +177,7 @@ def test_port_in_use(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_host_that_is_no_name() -> None:
+def test_invalid_host_name() -> None:
     """A host that cannot be a name in DNS is a ListenError too."""
     with pytest.raises(ListenError, match="cannot listen at aaa"):
         listen("a" * 64, 0)

@@ -191,7 +191,7 @@ class TestRestart:
 
         assert "AuthenticationResult" in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
 
-    def test_spent_session(self, stored: StoredPool) -> None:
+    def test_used_session(self, stored: StoredPool) -> None:
         """A session that was used stays invalid."""
         reply = stored.password("sam")
         code = stored.service.pool.outbox.code_for("sam")
@@ -542,7 +542,7 @@ class TestRefusedFiles:
         with pytest.raises(StateFileError, match="belongs to the pool eu-west-1_LocalPool, not to"):
             StoredPool(path, {"pool_id": "eu-west-1_Other"})
 
-    def test_damaged(self, tmp_path: Path) -> None:
+    def test_damaged_file(self, tmp_path: Path) -> None:
         """The error about a damaged file contains none of its secrets."""
         path = tmp_path / "pool.db"
         stored = StoredPool(path)

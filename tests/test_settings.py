@@ -395,7 +395,7 @@ OPTIONS = st.builds(
 
 
 @given(OPTIONS)
-def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
+def test_possible_transitions_leave_reachable_states(pool_settings: PoolSettings) -> None:
     """Possible transitions leave reachable states, forbidden ones have a reason, and any attempt may fail."""
     found = reachability(pool_settings, include_lambda_named=True)
     left = [each for each, why in found.transitions.items() if why is None]

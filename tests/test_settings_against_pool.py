@@ -116,7 +116,7 @@ def walks(pool: LocalPool) -> Iterator[Flow]:
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
+def test_no_transition_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
     """Every transition that a pool takes is possible under the settings of its own description."""
     pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
     pool_settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)

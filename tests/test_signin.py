@@ -730,7 +730,7 @@ def test_a_missing_value_is_named() -> None:
         assert signin.awaiting is None
 
 
-def test_beside_samples_are_complete() -> None:
+def test_samples_have_every_other_reply() -> None:
     """The samples have each operation whose reply is neither challenge nor tokens."""
     from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - what the samples must match
 

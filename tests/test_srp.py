@@ -95,7 +95,7 @@ def test_N_is_the_prime_of_RFC_3526() -> None:
     assert int(pyc.G_HEX, 16) == g
 
 
-def test_k_is_the_clients() -> None:
+def test_k_equals_that_of_other_clients() -> None:
     """k is hashed over "00" + N + "02", as in pycognito."""
     assert pycognitos().val_k == k
 
@@ -157,7 +157,7 @@ def test_padding(n: int) -> None:
     assert n == srp.from_hex(srp.to_hex(n), "A") == srp.from_hex(srp.padded(n).hex().upper(), "A")
 
 
-def test_pieces_over_thousands_of_values() -> None:
+def test_random_values_agree_with_other_libraries() -> None:
     """u, x, key and SECRET_HASH of 3,000 random values are those of both others."""
     rng = random.Random(1)
     alphabet = string.printable + "äßéłñ→π漢字🔑\u0301\u202e"
@@ -205,7 +205,7 @@ def test_key_where_S_is_zero() -> None:
     assert theirs("ada", "pa:ss", B, 1) == srp.client_key(mine, B, x)
 
 
-def test_claim_is_warrant_lites() -> None:
+def test_claim_equals_that_of_warrant_lite() -> None:
     """The proof is warrant-lite's, for passwords of any script."""
     rng = random.Random(2)
     for password in ("a", "pässwörd→", "漢字", "🔑" * 40, " : ", "e\u0301"):
@@ -214,7 +214,7 @@ def test_claim_is_warrant_lites() -> None:
         assert key == srp.client_key(mine, B, srp.private_key("AbCdEfGhI", USER, password, salt))
 
 
-def test_pycognito_proves_a_password_to_our_server() -> None:
+def test_pycognito_proves_a_password_to_this_packages_server() -> None:
     """Our server verifies pycognito's proof, which is that of our client."""
     rng = random.Random(3)
     for _ in range(8):
@@ -298,7 +298,7 @@ def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes
     return (mine.A, server.B, S), *keys
 
 
-def test_both_halves_agree() -> None:
+def test_client_and_server_agree() -> None:
     """In 500 sign-ins client and server have the same key, also for short or odd numbers."""
     rng = random.Random(1)  # a seed that shows all shapes
     shapes = set()

@@ -95,7 +95,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
     assert page_state() == ("START", 0, "sr", [], False)
 
 
-def test_the_picture_moves(pool: LocalPool) -> None:
+def test_the_picture_highlights_each_step(pool: LocalPool) -> None:
     """Each step highlights its edges, and back removes that; states are buttons."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     lit = [page.view["picture"].count("var(--highlight)")]
@@ -156,7 +156,7 @@ def test_srp_values_on_request(pool: LocalPool) -> None:
     assert values["x"][:8] not in page.saved
 
 
-def test_nothing_secret_is_ever_saved(pools: Any) -> None:
+def test_no_secret_is_saved(pools: Any) -> None:
     """Passwords, codes, keys, tokens and sessions are in no saved state."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
@@ -297,7 +297,7 @@ def riddle() -> Triggers:
     return Triggers(define=define, create=create, verify=verify)
 
 
-def test_a_riddle(pools: Any) -> None:
+def test_a_custom_challenge_question(pools: Any) -> None:
     """The public parameters are shown, and the answer is neither shown nor saved."""
     pool = pools(triggers=riddle())
     pool.add_user("ada")
@@ -440,7 +440,7 @@ def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
     assert [step.dest for step in stepper.history][-2:] == ["DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
 
 
-def test_play_answers_by_itself(pools: Any) -> None:
+def test_play_answers_codes_automatically(pools: Any) -> None:
     """Play answers codes by itself; at a riddle it waits for a person."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)

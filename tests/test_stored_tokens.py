@@ -113,7 +113,7 @@ STARTS = ["a refresh token", "sealed tokens"]
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("case", list(product(ROTATIONS, (False, True), (0, 1))), ids=str)
-def test_a_program_lives_on_from_what_was_stored(
+def test_a_program_continues_from_stored_tokens(
     pool_of: PoolOf, driver: Driver, start: str, case: tuple[str, bool, int]
 ) -> None:
     """Stored tokens are refreshed at five expiries, with and without rotation and devices."""
@@ -345,7 +345,7 @@ def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
 # ---- errors -------------------------------------------------------------------------------------------
 
 
-def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
+def test_the_error_for_an_id_token_says_how_to_verify_it(pool_of: PoolOf) -> None:
     """The error for the wrong use of a token names the right argument."""
     pool = pool_of()
     tokens = signed_in(pool)
@@ -554,7 +554,7 @@ def test_tokens_that_cannot_be_put_back_are_in_the_error(
     asyncio.run(run())
 
 
-def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:
+def test_a_long_turn_is_awaited_for_a_limited_time(pool_of: PoolOf) -> None:
     """WAIT is raised if another worker's turn lasts longer than its lifetime; other errors at once."""
     pool, seconds = pool_of(), [0.0]
     store = MemoryStore(clock=lambda: seconds[0])

@@ -131,7 +131,7 @@ def opened(request: pytest.FixtureRequest) -> Opened:
     return opening
 
 
-def test_a_text_is_for_one_taker(opened: Opened) -> None:
+def test_a_text_can_be_taken_once(opened: Opened) -> None:
     """An entry is taken once; others get TAKEN until it is put back or dropped."""
 
     async def conversation() -> list[str | None]:
@@ -164,7 +164,7 @@ def test_a_text_is_for_one_taker(opened: Opened) -> None:
     ]  # fmt: skip
 
 
-def test_exactly_one_of_many_takers_gets_it(opened: Opened) -> None:
+def test_exactly_one_of_many_takes_succeeds(opened: Opened) -> None:
     """Of forty concurrent callers exactly one gets the entry, in five rounds."""
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
@@ -245,7 +245,7 @@ class Paused(BaseWrapper):
         return deleted
 
 
-def test_a_slow_taker_gets_no_newer_text() -> None:
+def test_a_slow_take_gets_no_newer_text() -> None:
     """A delayed caller does not get an entry that was put back meanwhile."""
 
     async def conversation() -> list[str | None]:

@@ -112,7 +112,7 @@ def answered(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
     return lambda **_: (http, parsed)
 
 
-def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
+def test_an_enrolled_app_is_required_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
     """An enrolled app is active and preferred; its used code is refused, the next one accepted."""
     pool = pool_of(email="ada@example.com")
     client, token = pool.client(), signed_in(pool)
@@ -325,7 +325,7 @@ def test_other_exceptions_pass_unchanged(pool_of: PoolOf) -> None:
         totp.associate(meddled(pool, "GetUser", bug), signed_in(pool), issuer="Example")
 
 
-def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
+def test_no_secret_is_in_messages_and_frames(pool_of: PoolOf) -> None:
     """No message, frame or traceback contains token or code."""
     pool = pool_of()
     token = signed_in(pool)

@@ -316,7 +316,7 @@ def test_an_unknown_dialect_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])
-def test_each_plant_is_illegal_in_one_event(
+def test_each_planted_error_is_illegal_in_one_event(
     what: str, common: dict[str, Conversation], tmp_path: Path
 ) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""

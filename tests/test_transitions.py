@@ -59,31 +59,31 @@ def listed(transitions: Transitions) -> list[str]:
     return [transition_id(transition) for transition in TRANSITIONS if transition in transitions]
 
 
-def test_every_arrow_is_produced_or_excused(produced: Transitions) -> None:
+def test_every_transition_is_produced_or_unreachable(produced: Transitions) -> None:
     """Each transition of the table is taken by a pool, or a fact about Cognito says why none can."""
     missing = frozenset(TRANSITIONS) - produced - frozenset(excused()) - NOT_YET
 
     assert listed(missing) == []
 
 
-def test_no_reason_is_belied(produced: Transitions) -> None:
+def test_no_reason_contradicts_a_scenario(produced: Transitions) -> None:
     """No transition that a scenario takes has a reason against it, and none has two."""
     assert listed(produced & frozenset(excused())) == []
     assert [transition_id(transition) for transition, reasons in excused().items() if len(reasons) > 1] == []
 
 
 @pytest.mark.parametrize("rule", UNREACHABLE, ids=lambda rule: rule.reason[:40])
-def test_no_reason_is_idle(rule: Unreachable) -> None:
+def test_every_reason_applies_to_a_transition(rule: Unreachable) -> None:
     """Every reason applies to a transition."""
     assert any(rule.applies_to(transition) for transition in TRANSITIONS)
 
 
-def test_nothing_is_still_to_do(produced: Transitions) -> None:
+def test_no_transition_is_missing_in_the_pool(produced: Transitions) -> None:
     """No transition is listed as missing in the pool."""
     assert listed(NOT_YET - produced - frozenset(excused())) == []
 
 
-def test_scenarios_have_names_of_their_own() -> None:
+def test_scenario_names_are_unique() -> None:
     """The names of scenarios are unique."""
     names = [each.name for each in SCENARIOS]
 
