@@ -94,7 +94,7 @@ class Authenticator:
         auth_data = AuthenticatorData.create(
             hashlib.sha256(rp_id.encode()).digest(), self._flags(), self._next()
         )
-        signature = _signed(key, auth_data + client_data.hash)
+        signature = _signature(key, auth_data + client_data.hash)
         return self._named(
             websafe_decode(name),
             {
@@ -139,7 +139,7 @@ class Authenticator:
         return named
 
 
-def _signed(key: Key, message: bytes) -> bytes:
+def _signature(key: Key, message: bytes) -> bytes:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(message, ec.ECDSA(hashes.SHA256()))
     if isinstance(key, rsa.RSAPrivateKey):

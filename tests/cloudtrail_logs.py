@@ -45,7 +45,7 @@ AGENTS: Final = (
     "aws-amplify/6.15.5 auth/4 framework/1",
     "amplify-swift/2.45.0 lang/swift OS/iOS/18.1",
 )
-_BY_A_PROGRAM: Final = frozenset(
+_AUTOMATIC: Final = frozenset(
     {"PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "MFA_SETUP", "PASSWORD_SRP"}
 )  # fmt: skip
 _SECRET: Final = {
@@ -99,7 +99,8 @@ class Conversation:
             each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"}
         )
         return sum(
-            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_asks(each)) for each in begin_with
+            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_issues_challenge(each))
+            for each in begin_with
         )
 
 
@@ -116,17 +117,17 @@ def record_exchanges(scenario_user: ScenarioUser) -> list[Exchange]:
         try:
             reply = answer(operation, request)
         except PoolRefusal as refusal:
-            code, known = (refusal.code, refusal.message), _known(scenario_user, name)
+            code, known = (refusal.code, refusal.message), _known_value(scenario_user, name)
             exchanges.append(Exchange(operation, request, None, code, known, at))
             raise
-        exchanges.append(Exchange(operation, request, reply, None, _known(scenario_user, name), at))
+        exchanges.append(Exchange(operation, request, reply, None, _known_value(scenario_user, name), at))
         return reply
 
     pool.answer = recording_answer  # type: ignore[method-assign]  # the pool answers as before
     return exchanges
 
 
-def _known(scenario_user: ScenarioUser, name: str) -> bool:
+def _known_value(scenario_user: ScenarioUser, name: str) -> bool:
     try:
         scenario_user.pool.user(name)
     except LookupError:
@@ -157,7 +158,7 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _logged(members: Mapping[str, Any]) -> Event:
+def _as_logged(members: Mapping[str, Any]) -> Event:
     """Return members as CloudTrail names them, with secrets redacted: each value of a result, whole maps elsewhere."""
     dialogue: Event = {}
     for name, value in members.items():
@@ -165,7 +166,7 @@ def _logged(members: Mapping[str, Any]) -> Event:
         if key in _SECRET:
             dialogue[key] = TODAY
         elif isinstance(value, Mapping):
-            dialogue[key] = _logged(value)
+            dialogue[key] = _as_logged(value)
         elif not isinstance(value, (bytes, datetime)):
             dialogue[key] = value
     return dialogue
@@ -182,7 +183,7 @@ def event(exchange: Exchange) -> Event:
         "awsRegion": "eu-west-1",
         "sourceIPAddress": "@ADDRESS@",
         "userAgent": "@AGENT@",
-        "requestParameters": _logged(exchange.request),
+        "requestParameters": _as_logged(exchange.request),
         "responseElements": None if exchange.reply is None else _response(exchange),
         "requestID": "@REQUEST@",
         "eventID": "@ID@",
@@ -200,7 +201,7 @@ def event(exchange: Exchange) -> Event:
 
 
 def _response(exchange: Exchange) -> Event | None:
-    dialogue = _logged({k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"})
+    dialogue = _as_logged({k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"})
     return dialogue or None
 
 
@@ -232,11 +233,11 @@ The rest is every scenario of `tests/scenarios.py` in turn.
 # ---- planted errors ---------------------------------------------------------------------------------------
 
 
-def _named(event: Event) -> str | None:
+def _challenge_name(event: Event) -> str | None:
     return (event["requestParameters"] or {}).get("challengeName")
 
 
-def _asks(event: Event) -> str | None:
+def _issues_challenge(event: Event) -> str | None:
     return (event["responseElements"] or {}).get("challengeName")
 
 
@@ -248,38 +249,38 @@ TOKENS: Final = {
 }  # fmt: skip
 
 
-def _with_tokens(event: Event) -> None:
+def _has_tokens(event: Event) -> None:
     event["responseElements"] = copy.deepcopy(TOKENS)
     for each in ("errorCode", "errorMessage"):
         event.pop(each, None)
 
 
-def _at(events: Sequence[Event], asks: str) -> int:
+def _position_of(events: Sequence[Event], asks: str) -> int:
     """Return the position of the event with this challenge."""
-    return next(n for n, each in enumerate(events) if _asks(each) == asks)
+    return next(n for n, each in enumerate(events) if _issues_challenge(each) == asks)
 
 
-def _jumped(events: list[Event]) -> int:
+def _skipped_setup(events: list[Event]) -> int:
     """MFA_SETUP is answered although no app was associated or verified."""
     events[:] = [each for each in events if "SoftwareToken" not in each["eventName"]]
-    return _at(events, "MFA_SETUP") + 1
+    return _position_of(events, "MFA_SETUP") + 1
 
 
-def _not_asked(events: list[Event]) -> int:
+def _unissued_challenge(events: list[Event]) -> int:
     """The challenge is SOFTWARE_TOKEN_MFA, but SMS_MFA is answered."""
-    number = _at(events, "SMS_MFA")
+    number = _position_of(events, "SMS_MFA")
     events[number]["responseElements"]["challengeName"] = "SOFTWARE_TOKEN_MFA"
     return number + 1
 
 
-def _no_factor(events: list[Event]) -> int:
+def _no_second_factor(events: list[Event]) -> int:
     """USER_SRP_AUTH is answered with tokens."""
     del events[1:]
-    _with_tokens(events[0])
+    _has_tokens(events[0])
     return 0
 
 
-def _again(events: list[Event]) -> int:
+def _repeated_answer(events: list[Event]) -> int:
     """The last answer is sent again with its used session."""
     events.append(copy.deepcopy(events[-1]))
     return len(events) - 1
@@ -297,19 +298,19 @@ def _off_the_table(events: list[Event]) -> int:
 
 def _no_proof(events: list[Event]) -> int:
     """The challenge is PASSWORD_VERIFIER, but the second factor is answered."""
-    number = next(n for n, each in enumerate(events) if _named(each) == "PASSWORD_VERIFIER")
+    number = next(n for n, each in enumerate(events) if _challenge_name(each) == "PASSWORD_VERIFIER")
     del events[number]
     return number
 
 
-def _half_a_device(events: list[Event]) -> int:
+def _device_without_srp(events: list[Event]) -> int:
     """DEVICE_PASSWORD_VERIFIER is answered without DEVICE_SRP_AUTH."""
-    number = next(n for n, each in enumerate(events) if _named(each) == "DEVICE_SRP_AUTH")
+    number = next(n for n, each in enumerate(events) if _challenge_name(each) == "DEVICE_SRP_AUTH")
     del events[number]
     return number
 
 
-def _after_the_end(events: list[Event]) -> int:
+def _after_failure(events: list[Event]) -> int:
     """The attempt failed, but goes on to tokens."""
     events.append(copy.deepcopy(events[-1]))
     wrong = events[-2]
@@ -319,7 +320,7 @@ def _after_the_end(events: list[Event]) -> int:
     return len(events) - 1
 
 
-def _left_second(events: list[Event]) -> int:
+def _changed_second_factor(events: list[Event]) -> int:
     """SELECT_CHALLENGE is sent at EMAIL_OTP as a second factor."""
     events[-1]["requestParameters"]["challengeName"] = "SELECT_CHALLENGE"
     return len(events) - 1
@@ -327,19 +328,19 @@ def _left_second(events: list[Event]) -> int:
 
 PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
     # what is wrong, the scenario it is planted in, how
-    ("MFA_SETUP jumped", "TOTP set up", _jumped),
-    ("a challenge answered that was never asked", "SMS", _not_asked),
-    ("tokens without a factor", "SRP", _no_factor),
-    ("a session used again", "SMS", _again),
+    ("MFA_SETUP jumped", "TOTP set up", _skipped_setup),
+    ("a challenge answered that was never asked", "SMS", _unissued_challenge),
+    ("tokens without a factor", "SRP", _no_second_factor),
+    ("a session used again", "SMS", _repeated_answer),
     ("a new password after the second factor", "SMS", _off_the_table),
     ("the password never proved", "SMS", _no_proof),
-    ("half a proof of the device", "DEVICE", _half_a_device),
-    ("on after the end", "SRP", _after_the_end),
-    ("a second factor left for a first", "EMAIL", _left_second),
+    ("half a proof of the device", "DEVICE", _device_without_srp),
+    ("on after the end", "SRP", _after_failure),
+    ("a second factor left for a first", "EMAIL", _changed_second_factor),
 )
 
 
-def planted(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
+def planted_errors(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
     """Return a conversation for each planted error."""
     found = []
     for what, where, how in PLANTS:
@@ -397,15 +398,15 @@ def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
     found, before = [], 0.0
     for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
-        wait = (0.05, 0.4) if _by_a_program(each) else (2.5, 40.0)
+        wait = (0.05, 0.4) if _is_automatic(each) else (2.5, 40.0)
         if dialogue.planted is not None and number in {dialogue.planted, dialogue.planted + 1}:
             wait = (2.5, 40.0)  # whole seconds must show the order
         found.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
     return tuple(found)
 
 
-def _by_a_program(event: Event) -> bool:
-    return _named(event) in _BY_A_PROGRAM or event["eventName"] == "AssociateSoftwareToken"
+def _is_automatic(event: Event) -> bool:
+    return _challenge_name(event) in _AUTOMATIC or event["eventName"] == "AssociateSoftwareToken"
 
 
 @frozen
@@ -501,7 +502,7 @@ def write(
     everything = [(each, event_texts(each)) for each in dialogues]
     kinds = [(each, event_texts(each)) for each in common.values()]
     shares = [COMMON[name][0] for name in common]
-    wrong = [(each, event_texts(each)) for each in planted(common)] * plants
+    wrong = [(each, event_texts(each)) for each in planted_errors(common)] * plants
     every = max(events // 2 // max(len(wrong), 1), 1)
     with path.open("w", encoding="utf-8") as file:
         while wrong or writer.written + len(writer.waiting) < events:

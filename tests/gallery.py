@@ -149,8 +149,8 @@ def _entry(name: str, about: str) -> str:
     if name == "sign_in":
         return f"\n## {name}\n\n{about}\n\n{moving_picture()}"
     # At the width of that page, the whole protocol cannot be read.
-    shown = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
-    return f"\n## {name}\n\n{about}\n\n[{shown}]({name}.svg)\n"
+    target = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
+    return f"\n## {name}\n\n{about}\n\n[{target}]({name}.svg)\n"
 
 
 def moving_picture(folder: str = "") -> str:
@@ -159,7 +159,7 @@ def moving_picture(folder: str = "") -> str:
     return picture_tag(title=_SIGN_IN_ABOUT, **files)
 
 
-def shown() -> Iterator[tuple[str, str]]:
+def published_pictures() -> Iterator[tuple[str, str]]:
     """Yield the pictures that README, the gallery and the notebooks show, each with its name, as SVG."""
     root = Path(__file__).parents[1]
     for page in ("README.md", "diagrams/README.md"):

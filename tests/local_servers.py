@@ -27,7 +27,7 @@ from authfsm.local.server.service import Log, Service, open_service
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
+CREDENTIALS = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
 """Credentials of any value, which the operations of administrators require."""
 TIMEOUT = 60.0
 _SESSION = boto3.session.Session(
@@ -76,7 +76,9 @@ class ServerClient:
     def call(self, operation: str, **request: Any) -> Answer:
         """Call an operation, with credentials."""
         body = json.dumps(request).encode()
-        status, headers, answered = self.ask("POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED)
+        status, headers, answered = self.ask(
+            "POST", "/", body, X_Amz_Target=TARGET + operation, **CREDENTIALS
+        )
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:

@@ -51,14 +51,14 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
     program = shutil.which("redis-server")
     if program is None:
         lacking("redis-server")
-    running = begun(program, folder)
+    running = start_redis(program, folder)
     try:
         yield running
     finally:
         running.end()
 
 
-def begun(program: str, folder: Path) -> RedisServer:
+def start_redis(program: str, folder: Path) -> RedisServer:
     """Start a Redis server, and return it once it answers.
 
     Try other ports if another program takes the port first.
@@ -72,13 +72,13 @@ def begun(program: str, folder: Path) -> RedisServer:
             [program, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         running = RedisServer(port, process)
-        wait_until(lambda: process.poll() is not None or answers(running), "Redis")  # noqa: B023 - called at once
+        wait_until(lambda: process.poll() is not None or is_answering(running), "Redis")  # noqa: B023 - called at once
         if process.poll() is None:
             return running
     raise AssertionError("redis-server ends at once")
 
 
-def answers(running: RedisServer) -> bool:
+def is_answering(running: RedisServer) -> bool:
     """Return whether the server answers, and is the one that was started."""
     with running.client() as client:
         try:

@@ -73,13 +73,13 @@ def _collect(shape: Any, found: dict[str, set[str]]) -> None:
         found[f"{shape.name} values"] = set(shape.enum)
 
 
-def known() -> dict[str, Any]:
+def committed_copy() -> dict[str, Any]:
     """Return the committed copy: the version of botocore that wrote it, and its model."""
     read: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
     return read
 
 
-def news(current: Model, copy: Model) -> list[str]:
+def missing_names(current: Model, copy: Model) -> list[str]:
     """Return a sentence for each name that botocore knows and the copy does not."""
     return [
         f"{key}: {name} is new at AWS"
@@ -90,7 +90,7 @@ def news(current: Model, copy: Model) -> list[str]:
 
 
 if __name__ == "__main__":
-    old = known()["model"] if FILE.exists() else {}
+    old = committed_copy()["model"] if FILE.exists() else {}
     new = model()
     merged = {k: sorted({*old.get(k, []), *new.get(k, [])}) for k in sorted({*old, *new})}
     content = {"botocore": botocore.__version__, "model": merged}

@@ -46,7 +46,7 @@ from authfsm.protocol.errors import (
 
 T = TypeVar("T")
 PHONE = "+15555550143"
-CROWD = 50
+CONCURRENT_USERS = 50
 PROOF = [State.START, State.PASSWORD_VERIFIER]
 
 
@@ -76,7 +76,7 @@ def web() -> Iterator[ThreadServer]:
 
 
 @asynccontextmanager
-async def reached(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognito]:
+async def cognito_over_http(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognito]:
     """The async driver over HTTP."""
     async with aio_client(web.url, **config) as client:
         yield AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
@@ -161,7 +161,7 @@ async def greatest_gap(work: Awaitable[Any]) -> float:
     return max(gaps)
 
 
-async def crowd(cognito: AsyncCognito) -> None:
+async def sign_in_many(cognito: AsyncCognito) -> None:
     """Sign in many users at once by SRP, and confirm the device of each."""
 
     async def one(number: int) -> None:
@@ -169,19 +169,19 @@ async def crowd(cognito: AsyncCognito) -> None:
         assert flow.state is State.AUTHENTICATED
         await flow.confirm_device()
 
-    await asyncio.gather(*(one(number) for number in range(CROWD)))
+    await asyncio.gather(*(one(number) for number in range(CONCURRENT_USERS)))
 
 
 @pytest.fixture
 def without_mfa(signing_key: RSAKey) -> LocalPool:
     """A pool in which a password suffices."""
     local_pool = LocalPool(key=signing_key, device=DeviceConfiguration())
-    for number in range(CROWD):
+    for number in range(CONCURRENT_USERS):
         local_pool.add_user(f"u{number}", PASSWORD)
     return local_pool
 
 
-def one_power() -> float:
+def srp_a_cpu_time() -> float:
     """Return the CPU time of SRP_A on this machine: the least of several measurements."""
     took = []
     for _ in range(9):
@@ -201,9 +201,9 @@ def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) ->
         cognito = async_cognito(without_mfa)
         await cognito.sign_in("u0", PASSWORD)  # what is imported and cached at first is so
         cognito._threads = executor or cognito._threads
-        return await greatest_gap(crowd(cognito))
+        return await greatest_gap(sign_in_many(cognito))
 
-    bound = CROWD * one_power() / 2
+    bound = CONCURRENT_USERS * srp_a_cpu_time() / 2
 
     assert asyncio.run(gap(ExecutorOnTheLoop())) > bound
     assert asyncio.run(gap(None)) < bound
@@ -216,7 +216,7 @@ def test_computations_do_not_block_the_loop_over_http(web: ThreadServer) -> None
 
     async def signs_in() -> None:
         loops.add(threading.current_thread().name)
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             reckons = cognito._in_thread
 
             async def noted(function: Callable[..., T], *args: Any) -> T:
@@ -288,7 +288,7 @@ class CancelledAwait:
                 resume = partial(inner.throw, error)
 
 
-async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
+async def cancelled_at(work: Coroutine[Any, Any, Any], nth: int) -> bool:
     """Return whether the coroutine was cancelled at its nth await; False if it ended before."""
 
     async def whole() -> None:
@@ -321,13 +321,13 @@ class Gate:
         self._end.set()
 
 
-async def ended() -> None:
+async def wait_for_background_tasks() -> None:
     """Wait until no task is in the background."""
     while RUNNING:
         await asyncio.wait(RUNNING)
 
 
-def facts(flow: AsyncFlow) -> tuple[Any, ...]:
+def data_of(flow: AsyncFlow) -> tuple[Any, ...]:
     """Return the state of a flow, and everything with which it can continue."""
     return (
         flow.state, flow.challenge, flow.history, flow.accepts, flow.device, flow.tokens, flow.signin.session,
@@ -343,7 +343,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
     async def talk() -> None:
         cognito = async_cognito(pool, observers=[observations.append])
         flow = cognito.start(PASSWORD)
-        assert await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth)
+        assert await cancelled_at(flow.begin("USER_SRP_AUTH", "ada"), nth)
 
         stood = PROOF[nth > 2]
         assert (flow.state, flow.signin.awaiting) == (stood, None)
@@ -395,16 +395,16 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
 
         while len(flow.history) < min(steps, 3) or (steps == 4 and not flow.done):
             await step()
-        before = facts(flow)
+        before = data_of(flow)
         gate.open = waited == "the arithmetic"
-        assert await broken_off(step(), 1 if waited == "the arithmetic" else 2)
+        assert await cancelled_at(step(), 1 if waited == "the arithmetic" else 2)
         assert flow.busy == (waited == "the reply" and steps > 0)  # USER_SRP_AUTH may be repeated
         if flow.busy:
             with pytest.raises(InvalidOperation, match="in progress"):
                 await step()
         gate.end()
-        await ended()
-        assert facts(flow) == before
+        await wait_for_background_tasks()
+        assert data_of(flow) == before
 
         gate.open = True
         while not flow.done or (steps == 4 and flow.device is None):
@@ -420,13 +420,13 @@ def test_an_answer_cancelled_over_http_is_completed(web: ThreadServer, right: bo
 
     async def talk() -> int:
         nth = 0
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             while True:
                 nth += 1
                 flow = await cognito.sign_in("ada", PASSWORD)
                 code = r.Code(web.code_for("ada"))
                 with suppress(RefusedUser):
-                    if not await broken_off(flow.answer(code if right else wrong(code.code.reveal())), nth):
+                    if not await cancelled_at(flow.answer(code if right else wrong(code.code.reveal())), nth):
                         return nth
                 assert (flow.state, flow.busy) == (State.AUTHENTICATED if right else State.SMS_MFA, False)
                 assert (flow.tokens is not None, flow.refusal is None) == (right, right)
@@ -441,11 +441,11 @@ def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
 
     async def talk() -> set[State]:
         stood = set()
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             await cognito.sign_in("ada", PASSWORD)
             for nth in range(1, 100):
                 flow = cognito.start(PASSWORD)
-                if not await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth):
+                if not await cancelled_at(flow.begin("USER_SRP_AUTH", "ada"), nth):
                     break
                 stood.add(flow.state)
                 assert (flow.signin.awaiting, flow.busy) == (None, False)
@@ -466,14 +466,14 @@ def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool, monkeypatch: pytes
     async def talk() -> None:
         cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
-        code, before = r.Code(pool.outbox.code_for("ada")), facts(flow)
+        code, before = r.Code(pool.outbox.code_for("ada")), data_of(flow)
         gate = Gate(cognito.client)
         gate.open = False
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(flow.answer(code), 0.05)
         gate.end()
-        await ended()
-        assert facts(flow) == before
+        await wait_for_background_tasks()
+        assert data_of(flow) == before
         gate.open = True
 
         assert await flow.answer(code) is State.AUTHENTICATED
@@ -534,7 +534,7 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
         return flow.tokens.username
 
     async def all_of_them() -> list[str | None]:
-        async with reached(web, max_pool_connections=20) as cognito:
+        async with cognito_over_http(web, max_pool_connections=20) as cognito:
             return list(await asyncio.gather(*(one(cognito, f"u{n}") for n in range(200))))
 
     assert asyncio.run(all_of_them()) == [f"u{n}" for n in range(200)]
@@ -553,7 +553,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
                 client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
             )
             flow = await cognito.sign_in("ada", PASSWORD)
-            code, before = r.Code(web.code_for("ada")), facts(flow)
+            code, before = r.Code(web.code_for("ada")), data_of(flow)
 
             client.meta.events.register_first("before-send.*", lost)
             with pytest.raises(ConnectionLost) as caught:
@@ -561,7 +561,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
             client.meta.events.unregister("before-send.*", lost)
             assert (caught.value.action, caught.value.state) == (RecoveryAction.WAIT, State.SMS_MFA)
             assert caught.value.__context__ is None
-            assert facts(flow) == before
+            assert data_of(flow) == before
 
             assert await flow.answer(code) is State.AUTHENTICATED
 
@@ -593,7 +593,7 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
     """
 
     async def talk() -> None:
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             with pytest.raises(RefusedUser) as caught:
                 await cognito.sign_in("ada", "Wrong-Horse-1")
             assert (caught.value.survives, caught.value.refusal.code) == (False, "NotAuthorizedException")

@@ -31,7 +31,7 @@ VisitOf = Callable[..., Visit]
 SITE = Path(__file__).parent / "apps" / "site"
 
 
-def faults(page: Page) -> list[Any]:
+def accessibility_faults(page: Page) -> list[Any]:
     """Return the accessibility checker's findings on a page, in light and dark, and by how much it is too wide."""
     page.evaluate(axe() + ";window.axe = axe")
     found = []
@@ -55,7 +55,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
 
     def look() -> None:
         findings.append(title(page))
-        assert (findings[-1], faults(page)) == (findings[-1], [])
+        assert (findings[-1], accessibility_faults(page)) == (findings[-1], [])
 
     begin(page, "ada", "wrong")
     assert notice(page) is not None
@@ -116,7 +116,7 @@ def test_start_command(unused_port: int) -> None:
         web = ServerClient(f"http://localhost:{unused_port}")
         assert f"  {web.url}\n" in said
         assert f"The password of all is {PASSWORD}; after it comes\n" in said
-        wait_until(lambda: served(web), "the site")
+        wait_until(lambda: is_served(web), "the site")
         form = f"username=ada&password={PASSWORD}&flow=USER_SRP_AUTH".encode()
         kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": web.url}
         _, headers, _ = web.ask("POST", "/sign-in", form, **kind)
@@ -129,7 +129,7 @@ def test_start_command(unused_port: int) -> None:
             running.stdout.close()
 
 
-def served(web: ServerClient) -> bool:
+def is_served(web: ServerClient) -> bool:
     """Return whether the first page is served."""
     try:
         return web.ask("GET", "/sign-in")[0] == 200

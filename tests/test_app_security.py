@@ -81,7 +81,7 @@ def test_swapped_cookies(v: Visit, page: Page, over: str) -> None:
 
 def test_long_seal(visit_of: VisitOf) -> None:
     """A seal that is too long for one cookie is split into several; a shorter one after it is read alone."""
-    riddle = {"question": "What do you see?", "picture": "x" * 6_000}
+    question = {"question": "What do you see?", "picture": "x" * 6_000}
 
     def define(event: Any, _: Any = None) -> Any:
         rounds = len(event["request"]["session"])
@@ -91,7 +91,7 @@ def test_long_seal(visit_of: VisitOf) -> None:
 
     def create(event: Any, _: Any = None) -> Any:
         first = not event["request"]["session"]
-        event["response"]["publicChallengeParameters"] = riddle if first else {"question": "And now?"}
+        event["response"]["publicChallengeParameters"] = question if first else {"question": "And now?"}
         return event
 
     def verify(event: Any, _: Any = None) -> Any:

@@ -63,7 +63,7 @@ WORKER_LOG: Final = {
 
 
 @frozen
-class Running:
+class RunningSite:
     """A site in processes of its own, and its pool.
 
     Args:
@@ -104,7 +104,7 @@ def _django(port: int, _: Path) -> list[str]:
 
 
 @contextmanager
-def _running(command: Callable[[int, Path], list[str]], folder: Path) -> Iterator[Running]:
+def _run_site(command: Callable[[int, Path], list[str]], folder: Path) -> Iterator[RunningSite]:
     with serve_in_thread(**POOL) as pool, socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
         taken.close()
@@ -123,15 +123,15 @@ def _running(command: Callable[[int, Path], list[str]], folder: Path) -> Iterato
                 [sys.executable, *command(port, folder)], env=environment, stdout=out, stderr=out
             )
         try:
-            wait_until(lambda: site.poll() is not None or _answers(f"127.0.0.1:{port}"), "the site")
+            wait_until(lambda: site.poll() is not None or _is_answering(f"127.0.0.1:{port}"), "the site")
             assert site.poll() is None, log.read_text()
-            yield Running(url, pool, log)
+            yield RunningSite(url, pool, log)
         finally:
             site.terminate()
             site.wait(30)
 
 
-def _answers(address: str) -> bool:
+def _is_answering(address: str) -> bool:
     try:
         return ServerClient(f"http://{address}").ask("GET", "/", Host=address)[0] > 0
     except OSError:
@@ -148,7 +148,7 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.parametrize("command", [_fastapi, _django], ids=["fastapi", "django"])
 def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) -> None:
     """Every way into the site, from a temporary password to a forgotten one, and out again."""
-    with _running(command, tmp_path) as site:
+    with _run_site(command, tmp_path) as site:
         context = browser.new_context(base_url=site.url)
         context.set_default_timeout(30_000)
         page, said = context.new_page(), []
@@ -165,7 +165,7 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
         context.close()
 
 
-def _temporary_password(page: Page, site: Running) -> None:
+def _temporary_password(page: Page, site: RunningSite) -> None:
     """A new password, a code by SMS after a wrong one, and a device that replaces the code the next time."""
     sent = site.pool.service.pool.outbox
     begin(page, "nia")
@@ -186,7 +186,7 @@ def _temporary_password(page: Page, site: Running) -> None:
     assert (title_and_notice(page), len(sent)) == (("Welcome, nia", None), messages)
 
 
-def _authenticator_app(page: Page, _: Running) -> None:
+def _authenticator_app(page: Page, _: RunningSite) -> None:
     """The QR code on the page is all that the app needs."""
     begin(page, "zoe")
     assert title_and_notice(page) == ("Add a second step", None)
@@ -200,7 +200,7 @@ def _authenticator_app(page: Page, _: Running) -> None:
     assert title_and_notice(page) == ("Welcome, zoe", None)
 
 
-def _passkey(page: Page, site: Running) -> None:
+def _passkey(page: Page, site: RunningSite) -> None:
     """A passkey is made, and then replaces the password."""
     site.pool.boto().set_user_pool_mfa_config(
         UserPoolId=site.pool.service.pool.pool_id,
@@ -222,7 +222,7 @@ def _passkey(page: Page, site: Running) -> None:
     assert title_and_notice(page) == ("Welcome, eve", None)
 
 
-def _forgotten_password(page: Page, site: Running) -> None:
+def _forgotten_password(page: Page, site: RunningSite) -> None:
     """A code by e-mail, once wrong, sets a new password and signs in; the old password is refused."""
     sent = site.pool.service.pool.outbox
     page.get_by_label("User name").fill("eve")

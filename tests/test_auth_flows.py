@@ -40,7 +40,7 @@ def subsets(values: Iterable[str]) -> Iterator[Values]:
         yield from combinations(every, length)
 
 
-ALIKE = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
+EQUIVALENT = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
 MIXED = [
     (*older, *current)
     for older in subsets(LEGACY_VALUES)
@@ -49,12 +49,12 @@ MIXED = [
 ]
 
 
-def named(values: Values) -> str:
+def values_id(values: Values) -> str:
     """Return an id for pytest."""
     return "+".join(values) or "unset"
 
 
-def drawn(settings: PoolSettings) -> set[str]:
+def drawn_flows(settings: PoolSettings) -> set[str]:
     """Return the flows that the pool's diagram draws from START to anything but a refusal."""
     every = build_model(settings=settings, unfolded=True).edges
     edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
@@ -84,7 +84,7 @@ def accepted_by_pool(pool: LocalPool) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("values", ALIKE, ids=named)
+@pytest.mark.parametrize("values", EQUIVALENT, ids=values_id)
 def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -> None:
     """For every ExplicitAuthFlows, five parts of the package allow the same flows."""
     settings = PoolSettings.from_descriptions(TRIGGERED, {"ExplicitAuthFlows": list(values)})
@@ -100,7 +100,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
 
     assert allowed_by_settings(settings) == expected
     assert allowed_by_settings(plain) == expected
-    assert drawn(settings) == expected
+    assert drawn_flows(settings) == expected
     assert accepted_by_pool(pool) == expected
     assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
     assert ways == expected - REFRESH

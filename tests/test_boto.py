@@ -74,7 +74,7 @@ def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
 PoolOf = Callable[..., LocalPool]
 
 
-def walked(flow: Flow) -> list[str]:
+def path_of(flow: Flow) -> list[str]:
     """Return the path of a sign-in: each trigger, and the state to which it led."""
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
@@ -84,7 +84,7 @@ def test_srp_sign_in_needs_no_further_input(pool_of: PoolOf) -> None:
     flow = pool_of().cognito().sign_in("ada", PASSWORD)
 
     assert flow.done
-    assert walked(flow) == ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
+    assert path_of(flow) == ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
     assert flow.tokens is not None
     assert flow.tokens.access_token.reveal().count(".") == 2
 
@@ -207,7 +207,7 @@ def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
     flow.answer(r.Select("SMS_MFA"))
     flow.answer(r.Code(pool.outbox.code_for("ada")))
 
-    assert walked(flow)[2:] == ["select -> SMS_MFA", "code -> AUTHENTICATED"]
+    assert path_of(flow)[2:] == ["select -> SMS_MFA", "code -> AUTHENTICATED"]
 
 
 def test_a_new_password_comes_before_the_second_factor(pool_of: PoolOf) -> None:
@@ -247,11 +247,11 @@ def test_a_device_replaces_the_code_or_follows_it(pool_of: PoolOf, instead: bool
     flow = pool.cognito().sign_in("ada", PASSWORD, device=device)
     proof = ["srp_a -> DEVICE_PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
     if instead:
-        assert walked(flow)[1:] == ["srp_claim -> DEVICE_SRP_AUTH", *proof]
+        assert path_of(flow)[1:] == ["srp_claim -> DEVICE_SRP_AUTH", *proof]
     else:
         assert flow.state is State.SMS_MFA
         flow.answer(r.Code(pool.outbox.code_for("ada")))
-        assert walked(flow)[2:] == ["code -> DEVICE_SRP_AUTH", *proof]
+        assert path_of(flow)[2:] == ["code -> DEVICE_SRP_AUTH", *proof]
     assert flow.state is State.AUTHENTICATED
 
 
@@ -262,7 +262,7 @@ def test_a_device_without_any_mfa(pool_of: PoolOf) -> None:
 
     flow = pool.cognito(device=device).sign_in("ada", PASSWORD)
 
-    assert walked(flow)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+    assert path_of(flow)[1] == "srp_claim -> DEVICE_SRP_AUTH"
     assert flow.state is State.AUTHENTICATED
     assert flow.tokens is not None
     assert flow.tokens.refresh_token is not None
@@ -300,12 +300,12 @@ def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
     ):
         flow = pool.cognito(device=stranger).sign_in("ada", PASSWORD, flow=flow_name)
 
-        assert walked(flow) == path
+        assert path_of(flow) == path
         assert flow.history[-2].action is RecoveryAction.DROP_DEVICE
         assert flow.device is None
 
 
-def riddles(*, tries: int = 3) -> Triggers:
+def custom_auth_triggers(*, tries: int = 3) -> Triggers:
     """Lambda functions whose custom challenge has the answer "age"."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
@@ -336,7 +336,7 @@ def riddles(*, tries: int = 3) -> Triggers:
 
 def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
     """CUSTOM_AUTH: a wrong answer brings a new challenge and no error; with a password SRP comes first."""
-    cognito = pool_of(triggers=riddles()).cognito()
+    cognito = pool_of(triggers=custom_auth_triggers()).cognito()
 
     flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
     assert flow.challenge is not None
@@ -348,7 +348,7 @@ def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
 
     flow = cognito.sign_in("ada", PASSWORD, flow="CUSTOM_AUTH")
     flow.answer(r.Answer("age"))
-    assert walked(flow) == [
+    assert path_of(flow) == [
         "custom_srp_auth -> PASSWORD_VERIFIER",
         "srp_claim -> CUSTOM_CHALLENGE",
         "answer -> AUTHENTICATED",
@@ -357,7 +357,7 @@ def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
 
 def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> None:
     """FailAuthentication ends the attempt."""
-    flow = pool_of(triggers=riddles(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
+    flow = pool_of(triggers=custom_auth_triggers(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
 
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Answer("a balloon"))
@@ -368,7 +368,7 @@ def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> No
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
     """A challenge name that only the Lambda function knows becomes OTHER_CHALLENGE, answered raw."""
     names = iter(["PLEASE_WAIT", "CUSTOM_CHALLENGE"])
-    triggers = riddles()
+    triggers = custom_auth_triggers()
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         event["response"].update(challengeName=next(names), issueTokens=False, failAuthentication=False)
@@ -636,7 +636,7 @@ def test_any_boto3_client_is_accepted() -> None:
         Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in("ada", PASSWORD)
 
 
-def attached(error: BaseException | None) -> str:
+def objects_of(error: BaseException | None) -> str:
     """Return everything that an error refers to.
 
     Its attributes, and the locals of all frames but the test's.
@@ -662,7 +662,7 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
         flow.answer(r.AssociateSoftwareToken())
 
     assert caught.value.__context__ is None
-    assert "77777" not in attached(caught.value)
+    assert "77777" not in objects_of(caught.value)
     assert flow.state is State.MFA_SETUP
 
 
@@ -680,7 +680,7 @@ def test_a_lost_connection_keeps_no_secret(pool_of: PoolOf) -> None:
         cognito.sign_in("ada", "pl4nted-s3cret", flow="USER_PASSWORD_AUTH")
 
     assert caught.value.__context__ is None
-    assert "pl4nted-s3cret" not in attached(caught.value)
+    assert "pl4nted-s3cret" not in objects_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -718,7 +718,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
         flow.answer(code)
     flow.cognito.client = client
 
-    assert "pl4nted-s3cret" not in attached(caught.value)
+    assert "pl4nted-s3cret" not in objects_of(caught.value)
     assert caught.value.state is flow.state is State.SMS_MFA
     assert flow.answer(code) is State.AUTHENTICATED
 
@@ -749,7 +749,7 @@ def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
     assert flow.device is not None
     flow.answer(r.UpdateDeviceStatus())
     again = pool.cognito(device=flow.device).sign_in("ada", PASSWORD)
-    assert walked(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+    assert path_of(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
 
 
 def test_an_error_in_the_middle_of_sign_in_has_the_flow(pool_of: PoolOf) -> None:

@@ -11,7 +11,7 @@ import os
 
 import botocore
 import pytest
-from sign_in_model import Model, known, model, news
+from sign_in_model import Model, committed_copy, missing_names, model
 
 from authfsm.protocol import states
 from authfsm.protocol.auth_flows import FLOWS
@@ -26,8 +26,8 @@ def version(text: str) -> tuple[int, ...]:
 
 def test_the_copy_has_every_name_of_botocore() -> None:
     """Every operation's members and errors, and every value, are in the committed copy."""
-    found = news(model(), known()["model"])
-    if found and not MUST_KNOW and version(botocore.__version__) > version(known()["botocore"]):
+    found = missing_names(model(), committed_copy()["model"])
+    if found and not MUST_KNOW and version(botocore.__version__) > version(committed_copy()["botocore"]):
         pytest.skip("; ".join(found))
 
     assert found == []
@@ -45,16 +45,16 @@ def test_the_copy_has_every_name_of_botocore() -> None:
 )
 def test_names_missing_in_the_copy_are_reported(key: str, name: str) -> None:
     """A name that is missing in the copy is reported with its shape or operation."""
-    copy: Model = known()["model"]
+    copy: Model = committed_copy()["model"]
     without = {**copy, key: [each for each in copy[key] if each != name]}
 
     assert name in copy[key]
-    assert f"{key}: {name} is new at AWS" in news(model(), without)
+    assert f"{key}: {name} is new at AWS" in missing_names(model(), without)
 
 
 def test_every_challenge_and_flow_has_a_place_in_the_protocol() -> None:
     """The table has each challenge of the API, and the package each AuthFlow."""
-    copy: Model = known()["model"]
+    copy: Model = committed_copy()["model"]
 
     assert {state.value for state in states.State} >= set(copy["ChallengeNameType values"])
     assert {*FLOWS, "REFRESH_TOKEN"} >= set(copy["AuthFlowType values"])

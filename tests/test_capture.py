@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from click.testing import CliRunner
-from generate_vocabulary import folded
+from generate_vocabulary import fold_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -399,7 +399,7 @@ def spellings(secret: str) -> set[str]:
     return {each.casefold() for each in found if len(each) >= 5}
 
 
-def opened(text: str, depth: int = 4) -> list[str]:
+def decoded_texts(text: str, depth: int = 4) -> list[str]:
     """Return a text and the texts that are encoded in it: JSON strings, base64, percent-encoding."""
     found = [text]
     if depth:
@@ -408,15 +408,15 @@ def opened(text: str, depth: int = 4) -> list[str]:
                 data = base64.urlsafe_b64decode(
                     each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
                 )
-                found += opened(data.decode("utf-8"), depth - 1) if data.isascii() else []
+                found += decoded_texts(data.decode("utf-8"), depth - 1) if data.isascii() else []
             except ValueError:
                 continue
     return [*found, unquote(text), text.replace("\\", "")]
 
 
-def left(secrets: list[str], text: str) -> set[str]:
+def remaining_secrets(secrets: list[str], text: str) -> set[str]:
     """Return the secrets that a text still contains."""
-    haystack = "\n".join(opened(text)).casefold()
+    haystack = "\n".join(decoded_texts(text)).casefold()
     found = set()
     for secret in secrets:
         for each in spellings(secret):
@@ -433,9 +433,9 @@ def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
     for seed in SEEDS:
         plants = Plants(seed)
         text = document(plants)
-        assert left(plants.planted, text), "the search finds what is there"
+        assert remaining_secrets(plants.planted, text), "the search finds what is there"
         anonymised = anonymise(text)
-        assert left(plants.planted, anonymised.text) == set()
+        assert remaining_secrets(plants.planted, anonymised.text) == set()
         planted += len(plants.planted)
     assert planted >= 100
 
@@ -450,7 +450,7 @@ def test_a_file_with_a_thousand_secrets() -> None:
         )
     lines += lines[:5]
     anonymised = anonymise("\n".join(lines)).text
-    assert left(plants.planted, anonymised) == set()
+    assert remaining_secrets(plants.planted, anonymised) == set()
     rows = anonymised.split("\n")
     assert rows[-5:] == rows[:5]
 
@@ -766,7 +766,7 @@ def test_the_time_it_takes_is_bounded(piece: str) -> None:
 
 def test_the_vocabulary_has_what_botocore_has() -> None:
     """Every operation, error, member and value of the installed botocore's model is in the vocabulary."""
-    theirs = folded()
+    theirs = fold_model()
     ours = json.loads((Path(v.__file__).parent / "vocabulary.json").read_bytes())
     assert set(theirs["operations"]) <= set(ours["operations"])
     assert set(theirs["errors"]) <= set(ours["errors"])

@@ -34,7 +34,7 @@ def draw(*options: object) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a temporary folder, and no credentials."""
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("AWS_")]:
@@ -324,7 +324,7 @@ POOL: dict[str, Any] = {
 }
 
 
-def saved(name: str, **changes: Any) -> Path:
+def saved_description(name: str, **changes: Any) -> Path:
     """Return a file with a description."""
     descriptions = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
     Path(name).write_text(json.dumps(descriptions), encoding="utf-8")
@@ -333,7 +333,7 @@ def saved(name: str, **changes: Any) -> Path:
 
 def test_saved_settings() -> None:
     """Transitions that the settings forbid are omitted, or faded with their reason."""
-    saved("a.json")
+    saved_description("a.json")
     assert draw("--settings", "a.json").stderr == "drew pool.svg\n"
     assert "SMS_MFA" not in texts(Path("pool.svg"))
     assert draw("--settings", "a.json", "--faded", "-o", "faded.svg").exit_code == 0
@@ -352,8 +352,10 @@ def test_a_bare_reply_is_accepted(whole: dict[str, Any]) -> None:
 def test_a_difference() -> None:
     """The transitions that appear and disappear between two files are marked."""
     on = {"MfaConfiguration": "ON"}
-    saved("a.json")
-    saved("b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}})
+    saved_description("a.json")
+    saved_description(
+        "b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    )
 
     assert draw("--diff", "a.json", "b.json").stderr == "drew difference.svg\n"
     assert any("SOFTWARE_TOKEN_MFA" in text for text in texts(Path("difference.svg")))
@@ -492,7 +494,7 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_page_to_explore() -> None:
     """`--html` writes one file, and a picture only if it is requested too."""
-    saved("a.json")
+    saved_description("a.json")
     assert draw("--html", "flow.html").stderr == "drew flow.html\n"
     assert draw("--html", "mine.html", "--settings", "a.json").stderr == "drew mine.html\n"
     assert '"mfa_configuration":"OFF"' in Path("mine.html").read_text(encoding="utf-8")

@@ -24,7 +24,7 @@ WIDE = 400
 
 
 @cache
-def explained(name: str) -> str:
+def explanation_of(name: str) -> str:
     """Return the explanation of a name, on a terminal wide enough; each name is explained once in a run."""
     result = CliRunner().invoke(app, ["explain", name], env={"COLUMNS": str(WIDE)})
     assert result.exit_code == 0
@@ -45,7 +45,7 @@ def facts(name: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("state", State)
 def test_a_state(state: State) -> None:
     """A state has its meaning, AWS's page, its members, and its responses with requests and next states."""
-    text = explained(state)
+    text = explanation_of(state)
 
     assert state.meaning in text
     assert "https://docs.aws.amazon.com/cognito" in text
@@ -64,7 +64,7 @@ def test_a_response(response: Any) -> None:
 
     By trigger or class name.
     """
-    text = explained(response.trigger)
+    text = explanation_of(response.trigger)
 
     headings = {line.strip() for line in text.splitlines()}
     assert response.__name__ in text
@@ -76,7 +76,7 @@ def test_a_response(response: Any) -> None:
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow(flow: str) -> None:
     """A flow has the responses that begin it, the states that it reaches, and its ExplicitAuthFlows."""
-    text = explained(flow)
+    text = explanation_of(flow)
 
     assert f"= {flow}" in text
     assert "Reaches" in text
@@ -86,7 +86,7 @@ def test_a_flow(flow: str) -> None:
 @pytest.mark.parametrize("code", ERROR_POLICY)
 def test_an_error(code: str) -> None:
     """Each part of an error's message that decides has its action, its advice and its source."""
-    text = explained(code)
+    text = explanation_of(code)
 
     for part, row in ERROR_POLICY[code].items():
         assert part in text
@@ -105,10 +105,10 @@ def test_each_message_part_is_understood() -> None:
             assert (said["name"], said["matching_action"]["action"]) == (code, row.action)
             if part:
                 assert code in {each["name"] for each in facts(part)}
-    assert "Password attempts exceeded" not in explained("Incorrect username or password.")
+    assert "Password attempts exceeded" not in explanation_of("Incorrect username or password.")
     # Messages of which the action depends on the code alone.
-    assert "CodeMismatchException" in explained("Invalid code or auth state for the user.")
-    assert "LimitExceededException" not in explained("Invalid code or auth state for the user.")
+    assert "CodeMismatchException" in explanation_of("Invalid code or auth state for the user.")
+    assert "LimitExceededException" not in explanation_of("Invalid code or auth state for the user.")
     assert CliRunner().invoke(app, ["explain", "Invalid nothing at all."]).exit_code == 1
 
 
@@ -181,7 +181,7 @@ def test_settings_that_rule_out_a_subject() -> None:
     ]
     assert "as second factor: EmailMfaConfiguration is not set" in facts("EMAIL_OTP")[0]["ruled_out_by"]
     assert facts("revoke_token")[0]["ruled_out_by"] == ["EnableTokenRevocation is false"]
-    assert "EnableTokenRevocation is false" in explained("revoke_token")
+    assert "EnableTokenRevocation is false" in explanation_of("revoke_token")
 
 
 def test_the_errors_of_an_operation_are_aws_own() -> None:
@@ -219,7 +219,7 @@ def test_a_name_as_it_is_spelt(name: str, kinds: list[str]) -> None:
 def test_every_name_is_explained() -> None:
     """Each known name has an explanation."""
     for name in known_names():
-        assert explained(name).strip()
+        assert explanation_of(name).strip()
     assert len(known_names()) > 120
 
 

@@ -39,7 +39,7 @@ AN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
 
 
 @define
-class Sitting:
+class TerminalSession:
     """A person at a terminal with the command.
 
     Args:
@@ -84,9 +84,9 @@ class Sitting:
 
 
 @contextmanager
-def sitting(
+def start_session(
     *options: str, width: int = 80, program: list[str] | None = None, **environment: str
-) -> Iterator[Sitting]:
+) -> Iterator[TerminalSession]:
     """Start `authfsm signin` in a terminal.
 
     Args:
@@ -103,19 +103,19 @@ def sitting(
         first,
         others,
         dimensions=(24, width),
-        env={**_plain(), "TERM": "xterm-256color", **environment},
+        env={**_clean_environment(), "TERM": "xterm-256color", **environment},
         encoding="utf-8",
         timeout=60,
     )
     child.logfile_read = output
     child.delaybeforesend = None  # `Sitting` waits for each prompt, and for the echo to be off
     try:
-        yield Sitting(child, output)
+        yield TerminalSession(child, output)
     finally:
         child.close(force=True)
 
 
-def _plain() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     """Return this environment without the variables that answer questions or set colours."""
     ours = ("AUTHFSM_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "AWS_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -127,7 +127,7 @@ def at_pool(url: str, *options: str) -> list[str]:
     return ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
 
 
-def begins(person: Sitting) -> None:
+def enter_name_and_password(person: TerminalSession) -> None:
     """Enter the usual name and the right password."""
     person.types("User name", "")
     person.hides("Password of ada", PASSWORD)
@@ -138,8 +138,8 @@ def begins(person: Sitting) -> None:
 
 def test_a_code_by_sms_wrong_then_right() -> None:
     """Each step is described, a wrong code is refused and asked for again, and path and claims are shown."""
-    with sitting("--local") as person:
-        begins(person)
+    with start_session("--local") as person:
+        enter_name_and_password(person)
         code = person.reads(r"an SMS to \+15555550143: (\d{6})")
         person.types("Code sent by SMS to +*******0143", f"{(int(code) + 1) % 1_000_000:06d}")
         person.child.expect("CodeMismatchException")
@@ -154,8 +154,8 @@ def test_a_code_by_sms_wrong_then_right() -> None:
 
 def test_a_code_by_e_mail() -> None:
     """The prompt for a code names the medium and the masked address."""
-    with sitting("--local", "email") as person:
-        begins(person)
+    with start_session("--local", "email") as person:
+        enter_name_and_password(person)
         code = person.reads(r"an e-mail to ada@example.com: (\d+)")
         person.types("Code sent by e-mail to a***@e***", code)
 
@@ -164,8 +164,8 @@ def test_a_code_by_e_mail() -> None:
 
 def test_a_code_of_the_authenticator_app() -> None:
     """With --local the app's code is printed; letters are refused as a code before anything is sent."""
-    with sitting("--local", "totp") as person:
-        begins(person)
+    with start_session("--local", "totp") as person:
+        enter_name_and_password(person)
         code = person.reads(r"app would show: (\d{6})")
         person.types("Code of the authenticator app", "abc")
         person.child.expect("A code has only digits")
@@ -177,8 +177,8 @@ def test_a_code_of_the_authenticator_app() -> None:
 
 def test_an_authenticator_app_is_enrolled() -> None:
     """The key is shown once with a warning and its QR code, and not again after a wrong code."""
-    with sitting("--local", "setup") as person:
-        begins(person)
+    with start_session("--local", "setup") as person:
+        enter_name_and_password(person)
         key = person.reads(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
         app = pyotp.TOTP(key)
         person.expects("Code that the app shows now")
@@ -194,8 +194,8 @@ def test_an_authenticator_app_is_enrolled() -> None:
 
 def test_a_temporary_password_is_replaced() -> None:
     """A new password is entered hidden and twice; after a weak one the attributes are kept."""
-    with sitting("--local", "new-password") as person:
-        begins(person)
+    with start_session("--local", "new-password") as person:
+        enter_name_and_password(person)
         person.hides("New password", "short")
         person.hides("Repeat it", "shorter")
         person.child.expect("The two entries differ")
@@ -214,7 +214,7 @@ def test_a_temporary_password_is_replaced() -> None:
 
 def test_a_first_factor_is_chosen_and_left_for_another() -> None:
     """First factors are numbered choices; the person changes from a code by SMS to a password."""
-    with sitting("--local", "choice") as person:
+    with start_session("--local", "choice") as person:
         person.types("User name", "ada")
         person.types("How to sign in [1-4]", "7")
         person.child.expect("Type a number from 1 to 4")
@@ -232,8 +232,8 @@ def test_a_first_factor_is_chosen_and_left_for_another() -> None:
 
 def test_a_second_factor_is_chosen() -> None:
     """SELECT_MFA_TYPE offers the second factors in plain words."""
-    with sitting("--local", "mfa-choice") as person:
-        begins(person)
+    with start_session("--local", "mfa-choice") as person:
+        enter_name_and_password(person)
         person.child.expect("A code of your authenticator app")
         person.types("Second factor [1-2]", "software_token_mfa")
         person.types("Code of the authenticator app", person.reads(r"app would show: (\d{6})"))
@@ -243,7 +243,7 @@ def test_a_second_factor_is_chosen() -> None:
 
 def test_visible_and_hidden_answers_to_a_custom_challenge() -> None:
     """Public parameters are shown; after an empty line the answer is entered hidden."""
-    with sitting("--local", "custom") as person:
+    with start_session("--local", "custom") as person:
         person.types("User name", "")
         person.child.expect("Up, but never down")
         person.types("Answer", "a balloon")
@@ -255,7 +255,7 @@ def test_visible_and_hidden_answers_to_a_custom_challenge() -> None:
 
 def test_a_passkey_is_for_browsers() -> None:
     """WEB_AUTHN is not offered as a choice; if Cognito issues it, the person can change to another factor."""
-    with sitting("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
+    with start_session("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
         person.types("User name", "")
         person.child.expect("a terminal does not have")
         person.types("How to sign in [1-3]", "email_otp")
@@ -267,8 +267,8 @@ def test_a_passkey_is_for_browsers() -> None:
 
 def test_a_remembered_device_replaces_the_code() -> None:
     """After the first sign-in the device is stored, and the second sign-in needs no code."""
-    with sitting("--local", "device") as person:
-        begins(person)
+    with start_session("--local", "device") as person:
+        enter_name_and_password(person)
         code = person.reads(r"an SMS to \+15555550143: (\d{6})")
         person.types("Code sent by SMS to", code)
         person.types("Remember this device", "perhaps")
@@ -276,16 +276,16 @@ def test_a_remembered_device_replaces_the_code() -> None:
         person.hides("Password of ada", PASSWORD)
 
         assert person.ends() == ExitStatus.SIGNED_IN
-        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.screen)  # noqa: RUF001 - as shown
+        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _on_one_line(person.screen)  # noqa: RUF001 - as shown
 
 
-def _joined(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
 def test_a_challenge_of_an_unknown_name() -> None:
     """An unknown challenge is named, its fields are asked for, and a refusal offers to start again."""
-    with sitting("--local", "other") as person:
+    with start_session("--local", "other") as person:
         person.types("User name", "")
         person.child.expect("know the challenge CAPTCHA_CHALLENGE")
         person.types("Field of the answer", "")
@@ -305,7 +305,7 @@ def test_a_challenge_of_an_unknown_name() -> None:
 
 def test_a_wrong_password_can_be_typed_three_times() -> None:
     """After a wrong password only the password is asked for; the third one ends with status 1."""
-    with sitting("--local") as person:
+    with start_session("--local") as person:
         person.types("User name", "ada")
         for _ in range(3):
             person.hides("Password of ada", WRONG)
@@ -324,8 +324,8 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
 )
 def test_a_required_first_step_is_named(trial: str, code: ExitStatus, message: str) -> None:
     """If something must be done first, its command line is shown, and the exit status is its own."""
-    with sitting("--local", trial) as person:
-        begins(person)
+    with start_session("--local", trial) as person:
+        enter_name_and_password(person)
 
         assert person.ends() == code
         assert message in person.screen
@@ -338,7 +338,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     """
     with (
         serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting("--endpoint-url", pool.url) as person,
+        start_session("--endpoint-url", pool.url) as person,
     ):
         person.types("User pool id", POOL_ID)
         person.types("App client id", CLIENT_ID)
@@ -355,7 +355,7 @@ def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> No
     """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
     with (
         serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting(
+        start_session(
             "--endpoint-url", pool.url, "--pool-id", POOL_ID, "--client-id", CLIENT_ID, "--username", "ada"
         ) as person,
     ):
@@ -377,7 +377,7 @@ QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SM
 @pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
 def test_leaving_at_any_prompt(at: int, how: str) -> None:
     """Leaving at any prompt ends with 130, restores the terminal, and shows no token or traceback."""
-    with sitting("--local") as person:
+    with start_session("--local") as person:
         before = termios.tcgetattr(person.child.child_fd)
         for question, answer in QUESTIONS[:at]:
             (person.hides if answer else person.types)(question, answer)
@@ -397,7 +397,7 @@ def test_leaving_at_any_prompt(at: int, how: str) -> None:
 
 def test_a_signal_at_a_hidden_prompt() -> None:
     """SIGTERM brings the echo back on before the process ends with 143."""
-    with sitting("--local") as person:
+    with start_session("--local") as person:
         before = termios.tcgetattr(person.child.child_fd)
         person.types("User name", "")
         person.expects("Password of ada")
@@ -416,7 +416,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
     """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with sitting(*at_pool(url, "--username", "ada")) as person:
+        with start_session(*at_pool(url, "--username", "ada")) as person:
             before = termios.tcgetattr(person.child.child_fd)
             person.hides("Password of ada", SERVED)
             person.child.expect("asking Cognito")
@@ -436,12 +436,12 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
 
 def test_tokens_are_shown_only_on_request() -> None:
     """--json on a terminal is refused before any question, unless --show-tokens is given."""
-    with sitting("--local", "password", "--json") as person:
+    with start_session("--local", "password", "--json") as person:
         assert person.ends() == ExitStatus.MISUSED
         assert "--show-tokens" in person.screen
         assert "User name" not in person.screen
-    with sitting("--local", "password", "--json", "--show-tokens") as person:
-        begins(person)
+    with start_session("--local", "password", "--json", "--show-tokens") as person:
+        enter_name_and_password(person)
         assert person.ends() == ExitStatus.SIGNED_IN
         assert '"AccessToken": "eyJ' in person.screen
 
@@ -450,8 +450,8 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
     """With --json in a pipe, the prompts are on the terminal and the pipe has only JSON."""
     piped = tmp_path / "piped.json"
     script = f"{sys.executable} -m authfsm signin --local password --json | cat > {piped}"
-    with sitting(program=["sh", "-c", script]) as person:
-        begins(person)
+    with start_session(program=["sh", "-c", script]) as person:
+        enter_name_and_password(person)
         person.ends()
         tokens = json.loads(piped.read_text(encoding="utf-8"))
 
@@ -471,8 +471,8 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
 
 def test_no_colour_if_it_is_switched_off() -> None:
     """With NO_COLOR there is no colour, not even in the QR code; bold text stays bold."""
-    with sitting("--local", "setup", NO_COLOR="1") as person:
-        begins(person)
+    with start_session("--local", "setup", NO_COLOR="1") as person:
+        enter_name_and_password(person)
         person.expects("Code that the app shows now")
 
         assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.output.getvalue()) == []
@@ -480,8 +480,8 @@ def test_no_colour_if_it_is_switched_off() -> None:
 
 def test_a_terminal_of_ascii_alone() -> None:
     """On an ASCII terminal the output is ASCII, and an address replaces the QR code."""
-    with sitting("--local", "setup", PYTHONIOENCODING="ascii") as person:
-        begins(person)
+    with start_session("--local", "setup", PYTHONIOENCODING="ascii") as person:
+        enter_name_and_password(person)
         person.expects("Code that the app shows now")
 
         assert person.screen.isascii()
@@ -492,8 +492,8 @@ def test_a_terminal_of_ascii_alone() -> None:
 
 def test_a_narrow_terminal() -> None:
     """In forty columns no line is longer, except prompts, which wrap."""
-    with sitting("--local", width=40) as person:
-        begins(person)
+    with start_session("--local", width=40) as person:
+        enter_name_and_password(person)
         person.expects("Code sent by SMS")
         # The frames of the spinner, which begin with a Braille sign, are drawn over each other.
         lines = [
@@ -507,9 +507,9 @@ def test_help_names_every_example_and_exit_status() -> None:
     """--help names every example of --local and every exit status."""
     help_ = subprocess.run(
         [sys.executable, "-m", "authfsm", "signin", "--help"],
-        check=True, capture_output=True, text=True, env={**_plain(), "COLUMNS": "200"},
+        check=True, capture_output=True, text=True, env={**_clean_environment(), "COLUMNS": "200"},
     ).stdout  # fmt: skip
-    help_ = _joined(help_)
+    help_ = _on_one_line(help_)
 
     assert [name for name in DEMO_POOLS if name not in help_] == []
     assert [each for each in ExitStatus if f"{each.value} {each.meaning}" not in help_] == []

@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], port: int, **env: str) -> Iterator[str]:
+def running_command(command: list[str], port: int, **env: str) -> Iterator[str]:
     """Run a server in its own process, and yield its URL once it answers."""
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -98,12 +98,12 @@ def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
     moto, local = moto_server_command(), cognito_local_command()
     package = json.loads((JS / "cognito-local" / "package.json").read_text(encoding="utf-8"))
     moto_port, local_port = free_port(), free_port()
-    moto_run = running(
+    moto_run = running_command(
         [moto, "-H", "127.0.0.1", "-p", str(moto_port)],
         moto_port,
         MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true",
     )
-    local_run = running([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
+    local_run = running_command([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
     with moto_run as moto_url, local_run as local_url:
         yield (
             [

@@ -11,7 +11,7 @@ import pytest
 from api_client import UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
 from test_local_accounts import AccountClient
-from test_local_custom import Riddles
+from test_local_custom import CustomAuth
 from test_local_devices import INSTEAD, UserDevice
 from test_local_mfa import totp
 
@@ -145,7 +145,7 @@ def pool_for(row: Row, contradictions: Contradictions, key: RSAKey) -> LocalPool
     """Return a pool with the user and the settings that a row needs."""
     refuted, setup = row[2] == "AUTHENTICATED", row[2] == "MFA_SETUP"
     needs_mfa = refuted and row[0] != "ADMIN_NO_SRP_AUTH"
-    triggers = Riddles().triggers if row[2] == "CUSTOM_CHALLENGE" else None
+    triggers = CustomAuth().triggers if row[2] == "CUSTOM_CHALLENGE" else None
     pool = LocalPool(
         key=key,
         mfa="ON" if needs_mfa or setup else "OPTIONAL",
@@ -209,7 +209,7 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
     pool = LocalPool(
         key=signing_key,
         device=DeviceConfiguration(),
-        triggers=Riddles(define).triggers,
+        triggers=CustomAuth(define).triggers,
         contradictions=Contradictions(custom_challenge_after_device=goes),
     )
     pool.add_user("ada", PASSWORD)
@@ -367,14 +367,14 @@ def test_a_configuration_file_has_seconds() -> None:
 def test_srp_a_may_be_missing_where_a_custom_challenge_follows(signing_key: RSAKey) -> None:
     """Without SRP_A, CHALLENGE_NAME=SRP_A leads to CUSTOM_CHALLENGE only with the setting for it."""
     names = iter(["CUSTOM_CHALLENGE", "PASSWORD_VERIFIER"])
-    riddles = Riddles(lambda _: {"challengeName": next(names)})
-    pool = LocalPool(key=signing_key, triggers=riddles.triggers)
+    custom_auth = CustomAuth(lambda _: {"challengeName": next(names)})
+    pool = LocalPool(key=signing_key, triggers=custom_auth.triggers)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     begin = {"USERNAME": "ada", "CHALLENGE_NAME": "SRP_A"}
 
     assert api.initiate("CUSTOM_AUTH", **begin)["ChallengeName"] == "CUSTOM_CHALLENGE"
-    challenge_names = [each["challengeName"] for each in riddles.events[0]["request"]["session"]]
+    challenge_names = [each["challengeName"] for each in custom_auth.events[0]["request"]["session"]]
     assert challenge_names == ["SRP_A"]
     with refused("InvalidParameterException", "Missing required parameter SRP_A"):
         api.initiate("CUSTOM_AUTH", **begin)
@@ -387,7 +387,7 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
         by_srp = [each["challengeName"] for each in session] == ["SRP_A"]
         return {"challengeName": "PASSWORD_VERIFIER" if by_srp else "CUSTOM_CHALLENGE"}
 
-    triggers = attrs.evolve(Riddles(define).triggers, create=lambda event: event)
+    triggers = attrs.evolve(CustomAuth(define).triggers, create=lambda event: event)
     pool = LocalPool(key=signing_key, triggers=triggers)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
@@ -403,21 +403,21 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
 @pytest.mark.parametrize("existence", ["ENABLED", "LEGACY"])
 def test_user_not_found_in_events(signing_key: RSAKey, existence: str) -> None:
     """With LEGACY no event has userNotFound; with ENABLED every event has it."""
-    riddles = Riddles()
+    custom_auth = CustomAuth()
     events: list[Any] = []
 
     def before(event: Any) -> Any:
         events.append(event)
         return event
 
-    triggers = attrs.evolve(riddles.triggers, pre_authentication=before)
+    triggers = attrs.evolve(custom_auth.triggers, pre_authentication=before)
     settings: dict[str, Any] = {"prevent_user_existence_errors": existence}
     pool = LocalPool(key=signing_key, triggers=triggers, **settings)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     api.password("ada", PASSWORD)
     api.answer(api.initiate("CUSTOM_AUTH", USERNAME="ada"), "ada", ANSWER="x")
-    found = ["userNotFound" in event["request"] for event in (*events, *riddles.events)]
+    found = ["userNotFound" in event["request"] for event in (*events, *custom_auth.events)]
 
     assert set(found) == {existence == "ENABLED"}
     assert len(found) > 3

@@ -264,14 +264,14 @@ def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
     )  # fmt: skip
 
 
-def denying(event: Any) -> Any:
+def deny_eve(event: Any) -> Any:
     """Deny eve, as a Lambda function."""
     if event["userName"] == "eve":
         raise PermissionError("not today")
     return event
 
 
-@pytest.mark.parametrize("visit", [{"triggers": Triggers(pre_authentication=denying)}], indirect=True)
+@pytest.mark.parametrize("visit", [{"triggers": Triggers(pre_authentication=deny_eve)}], indirect=True)
 def test_a_lambda_function_denies_a_user(visit: Visitor) -> None:
     """A user whom a Lambda function denies reads that the rules of the service are the reason."""
     visit.sign_in("eve")

@@ -439,16 +439,16 @@ def test_a_lambda_function_denies_the_user(site_of: SiteOf, trigger: str) -> Non
 
 def test_a_long_sign_in(site_of: SiteOf) -> None:
     """A sealed sign-in that is too long for one cookie is split, and a shorter one after it is read alone."""
-    riddles = [{"picture": "x" * 6_000}, {"question": "And now?"}]
+    questions = [{"picture": "x" * 6_000}, {"question": "And now?"}]
 
     def define_(event: Any, _: Any = None) -> Any:
         rounds = len(event["request"]["session"])
         event["response"] |= {"challengeName": "CUSTOM_CHALLENGE", "failAuthentication": False}
-        event["response"]["issueTokens"] = rounds == len(riddles)
+        event["response"]["issueTokens"] = rounds == len(questions)
         return event
 
     def create(event: Any, _: Any = None) -> Any:
-        facts = riddles[len(event["request"]["session"])]
+        facts = questions[len(event["request"]["session"])]
         event["response"]["publicChallengeParameters"] = facts
         return event
 
@@ -458,13 +458,13 @@ def test_a_long_sign_in(site_of: SiteOf) -> None:
 
     site = site_of(triggers=Triggers(define=define_, create=create, verify=verify))
     _, shown = site.post("/sign-in", username="eve", flow="CUSTOM_AUTH")
-    assert shown["form"]["facts"] == riddles[0]
+    assert shown["form"]["facts"] == questions[0]
     parts = [each for each in site.browser.cookies if "signin" in each]
     assert sorted(parts) == [f"__Host-signin-{number}" for number in range(len(parts))]
     assert len(parts) > 1
     assert all(len(name) + len(text) < 4_000 for name, text in site.browser.cookies.items())
     _, shown = site.post("/challenge", response="answer", answer="a horse")
-    assert shown["form"]["facts"] == riddles[1]
+    assert shown["form"]["facts"] == questions[1]
     assert "__Host-signin-1" not in site.browser.cookies
     assert site.post("/challenge", response="answer", answer="a battery")[1]["signed_in"]
 

@@ -11,7 +11,7 @@ from apps.in_process import ORIGIN, VISITORS, Visitor
 from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
-from test_secrets_in_frames import frames, printed
+from test_secrets_in_frames import frames, printed_value
 
 import authfsm
 from authfsm import Claims, Verifier, new_key
@@ -110,7 +110,7 @@ def test_no_frame_log_or_page_shows_user_input(
     assert len(own) > 3
     for frame in own:
         for name, value in frame.f_locals.items():
-            assert [name for each in broken.planted if each in printed(value)] == [], frame
+            assert [name for each in broken.planted if each in printed_value(value)] == [], frame
     broken.site.debug(error_page=True)
     page = act()
     assert "BugError" in page
@@ -139,4 +139,4 @@ def test_a_refused_bearer_token(signing_key: RSAKey) -> None:
         TestClient(app, base_url=ORIGIN).get("/me", headers={"Authorization": f"Bearer {PASSWORD}"})
     own = [each for each in frames(caught.value) if each.f_code.co_filename.startswith(OURS)]
     assert {each.f_code.co_name for each in own} >= {"claims", "verify", "__call__"}
-    assert [frame for frame in own if PASSWORD in "".join(map(printed, frame.f_locals.values()))] == []
+    assert [frame for frame in own if PASSWORD in "".join(map(printed_value, frame.f_locals.values()))] == []

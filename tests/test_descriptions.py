@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from generate_members import described, merged
+from generate_members import description_members, merge
 from joserfc.jwk import RSAKey
 from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 
@@ -96,7 +96,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(each, (*path, number))
 
 
-def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
+def without_member(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
     """Return a copy in which one member is null, or absent."""
     copy_of_whole = copy.deepcopy(whole)
     at: Any = copy_of_whole
@@ -139,8 +139,8 @@ def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -
     usual = outcome(whole, signing_key)
     assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
     for path in places(whole):
-        null = outcome(changed(whole, path, absent=False), signing_key)
-        assert null == outcome(changed(whole, path, absent=True), signing_key), path
+        null = outcome(without_member(whole, path, absent=False), signing_key)
+        assert null == outcome(without_member(whole, path, absent=True), signing_key), path
 
 
 @pytest.mark.parametrize("part", list(MODEL))
@@ -155,7 +155,7 @@ def test_only_null_members_equal_no_members(part: str, signing_key: RSAKey) -> N
 
 def test_the_model_is_that_of_botocore() -> None:
     """The model has every member of this botocore, and of a newer one."""
-    assert merged(MODEL, described()) == MODEL
+    assert merge(MODEL, description_members()) == MODEL
 
 
 def test_each_wrong_type_names_the_member() -> None:
@@ -194,7 +194,7 @@ def test_impossible_values_are_errors() -> None:
             LocalPool.like({"SchemaAttributes": [attribute]}, {}, {})
 
 
-def commanded(command: str, file: Path) -> list[str]:
+def run_command(command: str, file: Path) -> list[str]:
     """Return a command that reads a pool's settings, and writes files next to them."""
     written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
     return [command, "--settings", str(file), *written]
@@ -251,7 +251,7 @@ def test_commands_treat_null_as_absent(
     if one.software_token_mfa is not None:
         assert served.configuration.mfa_methods == ("SOFTWARE_TOKEN_MFA",)
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
         assert ran.exit_code in {0, 1}, ran.output
         assert ran.exception is None or isinstance(ran.exception, SystemExit)
         assert "cannot be read" not in ran.output
@@ -326,7 +326,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
             message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings
         )
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
         for name in names:
             assert name in " ".join(ran.output.split())
 
@@ -336,7 +336,7 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
 
         assert ran.exit_code == 1
         assert "UserPool.Policies.SignInPolicy must be a structure" in " ".join(ran.output.split())

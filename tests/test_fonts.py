@@ -111,13 +111,13 @@ def inside(box: list[float], outer: list[float]) -> bool:
     return left >= 0 and top >= 0 and right <= 0 and bottom <= 0
 
 
-def meet(one: list[float], other: list[float]) -> bool:
+def overlap(one: list[float], other: list[float]) -> bool:
     """Return whether two boxes overlap by more than a pixel in width and two in height."""
     wide, high = (min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1))
     return wide > 1 and high > 2
 
 
-def lost(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
+def faults_of(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the faults of a picture: texts outside it or their shape, and texts that overlap."""
     texts = picture["texts"]
     assert len(texts) > 10
@@ -127,7 +127,7 @@ def lost(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
         (name, "off its shape", each["text"]) for each in shaped if not inside(each["box"], each["shape"])
     ]
     pairs = combinations(texts, 2)
-    return found + [(name, a["text"], b["text"]) for a, b in pairs if meet(a["box"], b["box"])]
+    return found + [(name, a["text"], b["text"]) for a, b in pairs if overlap(a["box"], b["box"])]
 
 
 def fonts_used(opened: OpenedPage) -> set[str]:
@@ -154,7 +154,9 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
 
     assert {family.split()[0] for family in used} == {font_set, "Noto"}, "the browser uses other fonts"
     assert any("CJK" in family for family in used)
-    found = [each for name, picture in zip(drawings(), measured, strict=True) for each in lost(name, picture)]
+    found = [
+        each for name, picture in zip(drawings(), measured, strict=True) for each in faults_of(name, picture)
+    ]
     assert found == []
     blank = ",".join(["0"] * 40 * 40 * 4)
     assert [each for each, pixels in zip(characters, drawn, strict=True) if pixels in {box, blank}] == []

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from fuzzing import Target, core, odd, quiet, run, settings
+from fuzzing import Target, core, odd_value, run, settings, without_retry_delays
 from joserfc.jwk import RSAKey
 
 INPUTS = 3000
@@ -14,7 +14,7 @@ INPUTS = 3000
 
 def test_only_typed_errors_escape_from_the_core(signing_key: RSAKey) -> None:
     """Replies, bodies, sealed sign-ins, tickets, tokens, key sets and fields raise only typed errors."""
-    with quiet():
+    with without_retry_delays():
         outcome = run(core(signing_key), INPUTS, seed=1)
     assert outcome.escaped == {}
     # Each way in is tried, and neither refuses all nor nothing.
@@ -38,7 +38,7 @@ def test_an_escaped_error_is_found() -> None:
         if value is None:
             raise ValueError("typed")
 
-    target = Target("planted", odd, crash, (ValueError,))
+    target = Target("planted", odd_value, crash, (ValueError,))
     first, again = run([target], 500, seed=3), run([target], 500, seed=3)
     (where,) = first.escaped
     assert where.startswith("planted: OverflowError at ")

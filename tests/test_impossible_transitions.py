@@ -68,17 +68,17 @@ class Row:
 CUSTOM: Final = frozenset({S.CUSTOM_CHALLENGE})
 NEW_PASSWORD: Final = frozenset({S.NEW_PASSWORD_REQUIRED})
 DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
-_RIDDLES: Final = "AuthFlow is not CUSTOM_AUTH: guide of 2023, user-pool-lambda-challenge.md"
+_CUSTOM_AUTH_ONLY: Final = "AuthFlow is not CUSTOM_AUTH: guide of 2023, user-pool-lambda-challenge.md"
 _ORDER: Final = (
     "AuthFlow is not CUSTOM_AUTH (the new password is asked before the MFA): "
     "amazon-cognito-identity-js #341; amplify-js #14330"
 )
 
 ROWS: Final = (
-    Row(S.START, r.UserPasswordAuth, CUSTOM, _RIDDLES),
-    Row(S.START, r.UserAuthWithPassword, CUSTOM, _RIDDLES),
-    Row(S.SELECT_CHALLENGE, r.Password, CUSTOM, _RIDDLES),
-    Row(S.PASSWORD, r.Password, CUSTOM, _RIDDLES),
+    Row(S.START, r.UserPasswordAuth, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.START, r.UserAuthWithPassword, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.SELECT_CHALLENGE, r.Password, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.PASSWORD, r.Password, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(S.SMS_MFA, r.Code, NEW_PASSWORD, _ORDER),
     Row(S.SOFTWARE_TOKEN_MFA, r.Code, NEW_PASSWORD, _ORDER),
     Row(S.EMAIL_OTP, r.Code, NEW_PASSWORD, _ORDER),
@@ -86,11 +86,11 @@ ROWS: Final = (
 """The rows that the table alone excludes."""
 
 OF_THE_PATH: Final = (
-    Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _RIDDLES),
-    Row(S.EMAIL_OTP, r.Code, CUSTOM, _RIDDLES),
-    Row(S.SMS_MFA, r.Code, CUSTOM, _RIDDLES),
-    Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _RIDDLES),
-    Row(None, None, CUSTOM, _RIDDLES),
+    Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.EMAIL_OTP, r.Code, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.SMS_MFA, r.Code, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(None, None, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(
         None,
         None,

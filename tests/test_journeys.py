@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from botocore.exceptions import ClientError
 from conftest import lacking
-from example_descriptions import GALLERY, described
+from example_descriptions import GALLERY, pool_descriptions
 from joserfc.jwk import RSAKey
 
 from authfsm import PoolSettings
@@ -43,7 +43,7 @@ EVERY_FLOW: Final = {
 }  # fmt: skip
 
 
-def everything(mode: str) -> PoolSettings:
+def all_settings(mode: str) -> PoolSettings:
     """Return settings that enable everything."""
     return PoolSettings(
         mfa_configuration=mode,
@@ -85,7 +85,7 @@ def test_this_packages_driver_follows_every_journey(journey: Journey, signing_ke
 def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
     """With everything enabled, the driver follows the journeys that cover all transitions, contradictory ones included."""
     _passkeys()
-    every = journeys(everything(mode), cover="transitions", contradictory=True)
+    every = journeys(all_settings(mode), cover="transitions", contradictory=True)
 
     for journey in every:
         journey.run(key=signing_key)
@@ -216,12 +216,12 @@ class App:
 
 
 PLAIN: Final = PoolSettings.from_descriptions(
-    *described("OPTIONAL", "USER_PASSWORD_AUTH", {"SmsMfaConfiguration": {}, "SoftwareTokenMfaConfiguration": {"Enabled": True}}).values()
+    *pool_descriptions("OPTIONAL", "USER_PASSWORD_AUTH", {"SmsMfaConfiguration": {}, "SoftwareTokenMfaConfiguration": {"Enabled": True}}).values()
 )  # fmt: skip
 APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
 
 
-def use(app: App, stage: Stage) -> None:
+def run_app(app: App, stage: Stage) -> None:
     """Use the app as a person does, one input after the other."""
     while (next_input := stage.next_input()) is not None:
         if next_input.state is S.START:
@@ -237,7 +237,7 @@ def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
     stage = journey.begin(key=signing_key)
     app = App(stage.client(), stage.pool.client_id)
 
-    use(app, stage)
+    run_app(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
@@ -251,7 +251,7 @@ def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
         ).client("cognito-idp", endpoint_url=url)
         app = App(client, stage.pool.client_id)
 
-        use(app, stage)
+        run_app(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
@@ -262,7 +262,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
     app = App(stage.client(), stage.pool.client_id, skips_retry=True)
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
-        use(app, stage)
+        run_app(app, stage)
     with pytest.raises(
         UnexpectedPath, match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all"
     ):
@@ -428,7 +428,7 @@ def test_journeys_are_a_sequence() -> None:
 
 def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:
     """Journeys work with a client secret and with addresses as user names."""
-    description = described(
+    description = pool_descriptions(
         "ON",
         "USER_AUTH",
         {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
@@ -447,7 +447,7 @@ def test_users_with_an_email_address_have_a_second_factor(names: list[str], sets
     """Only where every user has an e-mail address, EMAIL_OTP leaves no user without a second factor."""
     mfa = {"SoftwareTokenMfaConfiguration": {"Enabled": True}, "EmailMfaConfiguration": {"Message": "{####}"}}
     sender = {"EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"}}
-    every = journeys(described("ON", "USER_SRP_AUTH", mfa, {"UsernameAttributes": names, **sender}))
+    every = journeys(pool_descriptions("ON", "USER_SRP_AUTH", mfa, {"UsernameAttributes": names, **sender}))
 
     assert every
     assert any(S.MFA_SETUP in journey.path.states for journey in every) == sets_up
@@ -461,7 +461,7 @@ def test_a_device_forgotten_before_a_second_factor(
     """A device that replaces MFA cannot be forgotten at an MFA code."""
     functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:x"
-    described = {
+    descriptions = {
         "UserPool": {
             "Id": "eu-west-1_Abc", "MfaConfiguration": "ON",
             "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": challenge_required_on_new_device},
@@ -471,7 +471,7 @@ def test_a_device_forgotten_before_a_second_factor(
         "SoftwareTokenMfaConfiguration": {"Enabled": True},
         "MfaConfiguration": "ON",
     }  # fmt: skip
-    stale = [each for each in journeys(described) if "(stale device)" in each.id]
+    stale = [each for each in journeys(descriptions) if "(stale device)" in each.id]
 
     assert stale
     assert challenge_required_on_new_device != any("MFA-code(stale" in each.id for each in stale)

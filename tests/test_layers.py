@@ -108,7 +108,7 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def part_of(module: str) -> str:
+def layer_entry(module: str) -> str:
     """Return the entry of `LAYERS` to which a module belongs: the longest one that its path begins with."""
     names = module.removesuffix("/__init__").split("/")
     parts = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
@@ -141,7 +141,7 @@ def module_of(name: str, known: Collection[str]) -> str | None:
 
 def test_every_module_has_a_layer() -> None:
     """Each module belongs to one layer, and each entry of the list of layers exists."""
-    assert {part_of(module) for module in modules()} == set(LAYER)
+    assert {layer_entry(module) for module in modules()} == set(LAYER)
 
 
 def test_the_top_level_has_at_most_24_entries() -> None:
@@ -170,8 +170,8 @@ def test_a_module_imports_only_from_lower_layers() -> None:
         for module, tree in known.items()
         for name in imports(tree)
         if (imported := module_of(name, known)) is not None
-        and (part := part_of(imported)) != part_of(module)
-        and LAYER[part] >= LAYER[part_of(module)]
+        and (part := layer_entry(imported)) != layer_entry(module)
+        and LAYER[part] >= LAYER[layer_entry(module)]
     ]
 
     assert wrong == []
@@ -236,10 +236,10 @@ def test_the_core_does_no_io() -> None:
     wrong = [
         (module, name)
         for module, tree in modules().items()
-        if LAYER[part_of(module)] < LAYER["drivers"] and module != "base/concurrency"
+        if LAYER[layer_entry(module)] < LAYER["drivers"] and module != "base/concurrency"
         for name in imports(tree)
         if name.split(".")[0] in WORLD
-        or (part_of(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
+        or (layer_entry(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
     ]
 
     assert wrong == []

@@ -50,7 +50,7 @@ def smallest(svg: str) -> dict[str, float]:
     }
 
 
-SHOWN = {name: smallest(svg) for name, svg in gallery.shown()}
+SHOWN = {name: smallest(svg) for name, svg in gallery.published_pictures()}
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -22,7 +22,7 @@ LEGACY_NOBODY = ("UserNotFoundException", "Username/client id combination not fo
 DAY = 24 * 3600
 
 
-def listed(attributes: dict[str, str]) -> list[dict[str, str]]:
+def attribute_list(attributes: dict[str, str]) -> list[dict[str, str]]:
     """Return attributes as the API lists them."""
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
@@ -34,7 +34,7 @@ class AccountClient(ApiClient):
         """Send SignUp."""
         more = {} if password is None else {"Password": password}
         return self.boto.sign_up(
-            ClientId=self.app.client_id, Username=username, UserAttributes=listed(attributes), **more
+            ClientId=self.app.client_id, Username=username, UserAttributes=attribute_list(attributes), **more
         )
 
     def confirm(self, username: str, code: str, **more: Any) -> Any:
@@ -55,7 +55,7 @@ class AccountClient(ApiClient):
 
     def update(self, token: str, **attributes: str) -> Any:
         """Send UpdateUserAttributes."""
-        return self.boto.update_user_attributes(AccessToken=token, UserAttributes=listed(attributes))
+        return self.boto.update_user_attributes(AccessToken=token, UserAttributes=attribute_list(attributes))
 
     def attributes(self, token: str) -> dict[str, str]:
         """Return the attributes that GetUser shows."""
@@ -384,7 +384,9 @@ class TestSchema:
             talk.update(talk.token(), **{"custom:badge": "8"})
         with refused(*immutable):
             talk.boto.admin_update_user_attributes(
-                UserPoolId=talk.pool.pool_id, Username="ada", UserAttributes=listed({"custom:badge": "8"})
+                UserPoolId=talk.pool.pool_id,
+                Username="ada",
+                UserAttributes=attribute_list({"custom:badge": "8"}),
             )
 
     def test_readable_attributes(self, talk: AccountClient) -> None:

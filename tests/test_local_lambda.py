@@ -26,7 +26,7 @@ Event = dict[str, Any]
 TRIGGERS = [each.name for each in fields(Triggers) if each.name != "pre_token_generation_version"]
 
 
-def one(event: Event) -> Event:
+def first_argument_only(event: Event) -> Event:
     """Accept the event only, as a test's own function may."""
     return event
 
@@ -40,7 +40,7 @@ class Handler:
         return event
 
 
-async def later(event: Event, context: Any) -> Event:
+async def async_handler(event: Event, context: Any) -> Event:
     """Run as an async function that awaits something."""
     await asyncio.sleep(0)
     event["response"]["autoConfirmUser"] = context.function_name == "later"
@@ -65,11 +65,11 @@ class TestHandlers:
     @pytest.mark.parametrize(
         "function",
         [
-            one,
+            first_argument_only,
             Handler(),
             Handler().__call__,
-            later,
-            functools.partial(later),
+            async_handler,
+            functools.partial(async_handler),
             lambda event, context=None: event,
             lambda event, *rest: event if rest else 7,
             lambda event, text="mine": event if text == "mine" else 7,
@@ -122,7 +122,7 @@ class TestHandlers:
 
     def test_async_beside_a_running_loop(self, signing_key: RSAKey) -> None:
         """An async function also works where the calling thread runs an event loop."""
-        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=later))
+        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=async_handler))
 
         async def app() -> Any:
             return sign_up(pool)

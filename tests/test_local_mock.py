@@ -134,7 +134,7 @@ def bare() -> int:
 
 
 @mock_aws()
-def called() -> int:
+def with_parentheses() -> int:
     """Decorated with parentheses."""
     return count()
 
@@ -180,7 +180,7 @@ def test_decorated_functions() -> None:
     with pytest.raises(StopIteration) as ended:
         coroutine.send(None)
 
-    assert [bare(), bare(), called(), ended.value.value] == [1, 1, 1, 1]
+    assert [bare(), bare(), with_parentheses(), ended.value.value] == [1, 1, 1, 1]
 
 
 @mock_aws

@@ -26,7 +26,7 @@ def sign_in(api: ApiClient, flow: str, username: str, password: str) -> object:
     return initiate(flow, USERNAME=username, PASSWORD=password)
 
 
-def recording(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+def record_calls(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
     """Return the function, which also adds its first argument to `calls`."""
 
     def recorded(*args: Any) -> Any:
@@ -130,7 +130,7 @@ class TestEveryFlow:
         pool.add_user("imported", status="RESET_REQUIRED")
         api, proofs = ApiClient(pool), list[Any]()
         for owner, function in ((PasswordRecord, "matches"), (SrpProof, "is_proved_by")):
-            monkeypatch.setattr(owner, function, recording(getattr(owner, function), proofs))
+            monkeypatch.setattr(owner, function, record_calls(getattr(owner, function), proofs))
         with refused(*WRONG):
             sign_in(api, flow, name, "wrong")
         assert len(proofs) == 1

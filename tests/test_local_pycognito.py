@@ -27,7 +27,7 @@ SECRET = "s3cret-s3cret-s3cret"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def unexpected(*_: object, **__: object) -> None:
+def fail_on_aws_request(*_: object, **__: object) -> None:
     """Fail instead of a request to AWS."""
     pytest.fail("pycognito asked AWS for keys")
 
@@ -55,7 +55,7 @@ def person(
     """Return a user in a pool with optional MFA, whose app client has a secret; no request reaches AWS."""
     settings: dict[str, Any] = {"mfa": "OPTIONAL", "client_secret": SECRET, "key": signing_key}
     if request.param:
-        monkeypatch.setattr(requests, "get", unexpected)
+        monkeypatch.setattr(requests, "get", fail_on_aws_request)
         yield Person(LocalPool(**settings), line=True)
         return
     with mock_cognito() as cognito:

@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from generate_members import folded
+from generate_members import fold_model
 from joserfc.jwk import RSAKey
 
 from authfsm.local import LocalPool, PoolRefusal
@@ -20,7 +20,7 @@ OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_by
 
 def test_the_model_agrees_with_botocore() -> None:
     """Members that both the model and this botocore have are the same."""
-    theirs = folded()
+    theirs = fold_model()
 
     def common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in one.items() if name in other}
@@ -105,15 +105,15 @@ def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
             return max(SAMPLES[kind], known.get("min", 0)) if number else SAMPLES[kind]
 
 
-def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
+def _with_null_member(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield pairs of copies of a value: one member null, at any depth, and the same member absent."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield {**value, name: None}, {n: e for n, e in value.items() if n != name}
-            for null, absent in _nulled(each):
+            for null, absent in _with_null_member(each):
                 yield {**value, name: null}, {**value, name: absent}
     elif isinstance(value, list):
-        for null, absent in _nulled(value[0]):
+        for null, absent in _with_null_member(value[0]):
             yield [null], [absent]
 
 
@@ -130,7 +130,7 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
     full = _sample(OURS["operations"][operation])
 
     assert request_members.read(operation, full) == full
-    for null, absent in _nulled(full):
+    for null, absent in _with_null_member(full):
         assert _outcome(operation, null) == _outcome(operation, absent)
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})
 

@@ -55,7 +55,7 @@ class Page:
         self.entered.append(f"{event.transition.source} -> {self.state}")
 
 
-def embedded(**options: Any) -> tuple[Any, Machine]:
+def page_and_machine(**options: Any) -> tuple[Any, Machine]:
     """A page and its machine."""
     page: Any = Page()
     return page, build(page, **options)
@@ -63,7 +63,7 @@ def embedded(**options: Any) -> tuple[Any, Machine]:
 
 def test_triggers_take_the_state_they_lead_to() -> None:
     """Without a driver a trigger takes the next state, moves there, returns True and calls the callbacks."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     assert page.user_srp_auth(State.PASSWORD_VERIFIER) is True
     assert page.srp_claim(State.SMS_MFA) is True
@@ -75,7 +75,7 @@ def test_triggers_take_the_state_they_lead_to() -> None:
 
 def test_triggers_take_the_reply_itself() -> None:
     """Without a driver a trigger also takes a boto3 reply: challenge, tokens or error."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     page.user_srp_auth(challenge(State.PASSWORD_VERIFIER))
     page.srp_claim(challenge(State.SMS_MFA))
@@ -91,7 +91,7 @@ def test_triggers_take_the_reply_itself() -> None:
 
 def test_a_reply_off_the_table_raises() -> None:
     """For a reply that the table lacks, the machine raises an error and stays."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     with pytest.raises(ProtocolViolation):
         page.user_srp_auth(State.AUTHENTICATED)
@@ -107,7 +107,7 @@ def test_a_reply_off_the_table_raises() -> None:
 
 def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
     """A response that the state does not accept is a MachineError of transitions, as in any machine."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     with pytest.raises(MachineError):
         page.code(State.AUTHENTICATED)
@@ -116,7 +116,7 @@ def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
 
 def test_may_methods_change_no_state() -> None:
     """may_... returns whether the state accepts the response, or whether that outcome is on the table."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     assert page.may_user_srp_auth() is True
     assert page.may_code() is False
@@ -162,7 +162,7 @@ def test_it_has_exactly_the_transitions_of_the_table() -> None:
 
 def test_own_states_and_triggers() -> None:
     """An application's own states and triggers work beside the protocol's, before and after it."""
-    page, machine = embedded(states=["TERMS"])
+    page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition(
         "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.entered.append("yes")
@@ -180,7 +180,7 @@ def test_own_states_and_triggers() -> None:
 def test_own_callbacks_are_kept_beside_the_machines() -> None:
     """prepare_event, after_state_change and transitions that are passed are added to the protocol's."""
     calls: list[str] = []
-    page, _ = embedded(
+    page, _ = page_and_machine(
         prepare_event=lambda event: calls.append("prepare"),
         after_state_change=[lambda event: calls.append("after")],
         transitions=[["give_up", "*", State.FAILED]],
@@ -211,7 +211,7 @@ def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     flow = pool.cognito().sign_in("ada", "Correct-Horse-1")
     key = new_key()
-    page, _ = embedded(driver=flow.carry, initial=flow.state)
+    page, _ = page_and_machine(driver=flow.carry, initial=flow.state)
     pickled = pickle.dumps(page)
     assert b"Correct-Horse" not in pickled
     again = pickle.loads(pickled)  # noqa: S301 - our own
@@ -264,7 +264,7 @@ def test_a_name_of_the_models_own_raises() -> None:
 def test_a_prefix_with_a_driver() -> None:
     """With a prefix the driver gets the trigger's response, with wrapped secrets."""
     driver = Scripted(State.SMS_MFA, TOKENS)
-    page, _ = embedded(driver=driver, prefix="auth_")
+    page, _ = page_and_machine(driver=driver, prefix="auth_")
 
     page.auth_user_password_auth("ada", "a password")
     page.trigger("auth_code", "123456")
@@ -356,7 +356,7 @@ def test_one_machine_drives_many_models() -> None:
 
 def test_a_graph_machine_draws_itself() -> None:
     """GraphMachine works on the table: its picture has every state and trigger, conditions by name."""
-    page, _ = embedded(machine_cls=GraphMachine, graph_engine="mermaid", show_conditions=True)
+    page, _ = page_and_machine(machine_cls=GraphMachine, graph_engine="mermaid", show_conditions=True)
     page.user_srp_auth(State.PASSWORD_VERIFIER)
 
     text = page.get_graph().source
@@ -396,7 +396,7 @@ BUSY = refusal("TooManyRequestsException")
 def test_a_drivers_triggers_send_and_move() -> None:
     """With a driver a trigger sends once, gets the reply, and moves to its state."""
     driver = Scripted(State.PASSWORD_VERIFIER, challenge(State.SMS_MFA), TOKENS)
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
 
     page.user_srp_auth("ada", "a password")
     page.srp_claim()
@@ -413,7 +413,7 @@ def test_a_drivers_triggers_send_and_move() -> None:
 def test_may_never_sends() -> None:
     """With a driver, may_... sends nothing."""
     driver = Scripted()
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
 
     assert page.may_user_srp_auth("ada", "a password") is True
     assert page.may_code("123456") is False
@@ -428,7 +428,7 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
         refused(BUSY, state=State.SMS_MFA),
         refused(LOCKED, state=State.FAILED),
     )
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
     page.user_password_auth("ada", "a password")
     entered = list(page.entered)
 
@@ -448,7 +448,7 @@ def test_an_async_machine_without_a_driver() -> None:
     """AsyncMachine works on the table as Machine does."""
 
     async def walk() -> Page:
-        page, _ = embedded(machine_cls=AsyncMachine)
+        page, _ = page_and_machine(machine_cls=AsyncMachine)
         await page.user_srp_auth(State.PASSWORD_VERIFIER)
         assert await page.may_srp_claim() is True
         await page.srp_claim(State.SMS_MFA)
@@ -475,7 +475,7 @@ def test_an_async_machine_with_an_async_driver() -> None:
         return script(response, *args, **kwargs)
 
     async def walk() -> Page:
-        page, _ = embedded(machine_cls=AsyncMachine, driver=driver)
+        page, _ = page_and_machine(machine_cls=AsyncMachine, driver=driver)
         await page.user_password_auth("ada", "a password")
         with pytest.raises(RefusedUser):
             await page.code("000000")
@@ -516,7 +516,7 @@ def test_trigger_names_are_snake_case_responses() -> None:
 
 def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
     """A throttled, lost or unaccepted request changes neither sign-in nor machine."""
-    page, _ = embedded(
+    page, _ = page_and_machine(
         driver=Scripted(
             State.SMS_MFA,
             refused(BUSY, state=State.SMS_MFA),
@@ -537,7 +537,7 @@ def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
 
 def test_the_protocols_trigger_names_are_free_in_other_states() -> None:
     """An application's state may have a trigger of its own with the protocol's name."""
-    page, machine = embedded(states=["TERMS"])
+    page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition("code", "TERMS", State.AUTHENTICATED)
     page.user_password_auth(State.AUTHENTICATED)

@@ -60,7 +60,7 @@ def peer(talk: Peer) -> Iterator[tuple[str, int]]:
                 each.shutdown(socket.SHUT_RDWR)
 
 
-def dripping(before: bytes, each: bytes) -> Peer:
+def drip(before: bytes, each: bytes) -> Peer:
     """Send a text, then a little more every 20 ms for ever, so that no `recv` times out."""
 
     def talk(talking: socket.socket) -> None:
@@ -75,15 +75,15 @@ def dripping(before: bytes, each: bytes) -> Peer:
 OK = b"HTTP/1.1 200 OK\r\n"
 PEERS: dict[str, Peer] = {
     "says nothing": lambda _: None,
-    "drips its status line": dripping(b"HTTP/1.1 200 ", b"x"),
-    "drips one header": dripping(OK + b"X-Header: ", b"x"),
-    "drips many headers": dripping(OK, b"X: 1\r\n"),
-    "drips its body": dripping(OK + b"Content-Length: 60000\r\n\r\n", b"x"),
-    "drips chunks": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-    "drips a chunk's length": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
-    "drips the body of an error": dripping(b"HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n", b"x"),
-    "drips a redirection": dripping(b"HTTP/1.1 302 Found\r\nLocation: /", b"x"),
-    "asks for patience for ever": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "drips its status line": drip(b"HTTP/1.1 200 ", b"x"),
+    "drips one header": drip(OK + b"X-Header: ", b"x"),
+    "drips many headers": drip(OK, b"X: 1\r\n"),
+    "drips its body": drip(OK + b"Content-Length: 60000\r\n\r\n", b"x"),
+    "drips chunks": drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "drips a chunk's length": drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "drips the body of an error": drip(b"HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n", b"x"),
+    "drips a redirection": drip(b"HTTP/1.1 302 Found\r\nLocation: /", b"x"),
+    "asks for patience for ever": drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
 }
 
 
@@ -160,7 +160,7 @@ def test_a_call_in_time_is_a_plain_call() -> None:
 # ---- forks -------------------------------------------------------------------------------------------
 
 
-def forked(program: str) -> str:
+def run_forking(program: str) -> str:
     """Return the output of a program that forks, within two minutes."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
@@ -200,7 +200,7 @@ def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
             os._exit(7)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 @pytest.mark.parametrize("held_for", [0.2, 600])
@@ -232,7 +232,7 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
         assert time.monotonic() - begun < 20
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 def test_a_fork_releases_its_locks() -> None:
@@ -256,7 +256,7 @@ def test_a_fork_releases_its_locks() -> None:
         assert code == 7
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 def test_a_lock_is_reentrant() -> None:

@@ -30,7 +30,7 @@ def subsets(names: tuple[str, ...]) -> list[tuple[str, ...]]:
     return list(chain.from_iterable(combinations(names, n) for n in range(len(names) + 1)))
 
 
-def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> SignIn:
+def signin_offering(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> SignIn:
     """Return a sign-in in this state, with the names under that parameter, or as AvailableChallenges."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     begin = r.UserAuth("ada") if key is None else r.UserPasswordAuth("ada", "a password")
@@ -44,7 +44,7 @@ def at(state: State, key: str | None = None, names: tuple[str, ...] = ()) -> Sig
     return signin
 
 
-def refused(signin: SignIn, response: Response) -> str:
+def refusal_message(signin: SignIn, response: Response) -> str:
     """Return the message with which a response is refused; check that nothing changes."""
     before = all_data(signin)
     with pytest.raises(WrongResponse) as caught:
@@ -70,7 +70,7 @@ def assert_not_offered(signin: SignIn, name: str, names: tuple[str, ...]) -> Non
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
 def test_the_offered_factors_can_be_set_up(names: tuple[str, ...]) -> None:
     """MFAS_CAN_SETUP with SOFTWARE_TOKEN_MFA offers the app, with EMAIL_OTP the e-mail address."""
-    signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", names)
+    signin = signin_offering(State.MFA_SETUP, "MFAS_CAN_SETUP", names)
     app, mail = (not names or each in names for each in ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
 
     assert signin.accepts == (r.AssociateSoftwareToken,) * app + (r.SetUpEmail,) * mail
@@ -79,14 +79,14 @@ def test_the_offered_factors_can_be_set_up(names: tuple[str, ...]) -> None:
             signin.send(response)
             signin.send_failed()
         else:
-            assert "offers" in refused(signin, response)
+            assert "offers" in refusal_message(signin, response)
 
 
 @pytest.mark.parametrize("key", ["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"])
 @pytest.mark.parametrize("names", subsets(SET_UP), ids=str)
 def test_the_offered_second_factors_can_be_chosen(key: str, names: tuple[str, ...]) -> None:
     """The challenge names the second factors; if it names none, all can be chosen."""
-    signin = at(State.SELECT_MFA_TYPE, key, names)
+    signin = signin_offering(State.SELECT_MFA_TYPE, key, names)
 
     assert signin.accepts == (r.Select,)
     for name in SET_UP:
@@ -100,8 +100,8 @@ def test_the_offered_second_factors_can_be_chosen(key: str, names: tuple[str, ..
 def test_an_emailed_code_has_two_names() -> None:
     """The API reference has EMAIL_MFA where the list of values has EMAIL_OTP: both mean the same."""
     for offered, chosen in (("EMAIL_MFA", "EMAIL_OTP"), ("EMAIL_OTP", "EMAIL_MFA")):
-        at(State.SELECT_MFA_TYPE, "MFAS_CAN_CHOOSE", (offered,)).send(r.Select(chosen))
-    signin = at(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",))
+        signin_offering(State.SELECT_MFA_TYPE, "MFAS_CAN_CHOOSE", (offered,)).send(r.Select(chosen))
+    signin = signin_offering(State.MFA_SETUP, "MFAS_CAN_SETUP", ("EMAIL_MFA",))
     assert signin.challenge is not None
     assert signin.accepts == (r.SetUpEmail,)
     assert [each.response for each in form_for(signin.challenge).prompts] == [r.SetUpEmail]
@@ -111,7 +111,7 @@ def test_an_emailed_code_has_two_names() -> None:
 @pytest.mark.parametrize("names", subsets(FIRST), ids=str)
 def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
     """AvailableChallenges limits the choice of a first factor, with or without its proof, but not the present one."""
-    signin = at(state, names=names)
+    signin = signin_offering(state, names=names)
     not_accepted = {type(each) for name, each in CHOSEN.items() if names and name not in names} - (
         {r.Credential} if state is State.WEB_AUTHN else set()
     )
@@ -125,4 +125,4 @@ def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str,
             assert_not_offered(signin, name, names)
     for each in CHOSEN.values():
         if type(each) in not_accepted:
-            refused(signin, each)
+            refusal_message(signin, each)

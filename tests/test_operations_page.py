@@ -21,7 +21,7 @@ RECORDS_ONLY = {name for name in records.FUNCTIONS if "Group" not in name} | {"D
 
 def page() -> str:
     """Return the page."""
-    rows = [f"| `{name}` | {_served(name)} |" for name in NAMES]
+    rows = [f"| `{name}` | {_is_served(name)} |" for name in NAMES]
     text = (
         f"The API has {len(rows)} operations. `LocalCognito` and `authfsm serve` serve {len(SERVED)} of them:"
         f" {len(RECORDS_ONLY)} only store what they are given, and nothing else reads it. The others reply with"
@@ -32,7 +32,7 @@ def page() -> str:
     return "\n".join([*head, *rows, ""])
 
 
-def _served(name: str) -> str:
+def _is_served(name: str) -> str:
     if name in RECORDS_ONLY:
         return "records only"
     return "yes" if name in SERVED else f"no: {reason_not_served(name)}"

@@ -317,7 +317,7 @@ def flow(signing_key: RSAKey) -> Flow:
     return pool.cognito().start()
 
 
-def at(flow: Flow, challenge: Any, role: Role | None) -> Flow:
+def flow_at(flow: Flow, challenge: Any, role: Role | None) -> Flow:
     """Return the flow in the state of a challenge."""
     flow.signin = signin_in_state(challenge.state, role)
     flow.signin.challenge = challenge
@@ -332,7 +332,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 @by_challenge
 def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
     """Each prompt is a form of the notebook's page, with its fields in order."""
-    shown_forms = {each.trigger: each.to_json() for each in prompts_for(at(flow, challenge, role))}
+    shown_forms = {each.trigger: each.to_json() for each in prompts_for(flow_at(flow, challenge, role))}
     expected = fields_of(form_for(challenge, role))
 
     assert {name: [each["name"] for each in one["fields"]] for name, one in shown_forms.items()} == {
@@ -347,7 +347,7 @@ def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role 
 @by_challenge
 def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
     """Each prompt that the site offers is a form of its page, with its fields and choices."""
-    at(flow, challenge, role)
+    flow_at(flow, challenge, role)
     cognito: Any = flow.cognito
     verifier = Verifier("eu-west-1_AbC", "client")
     web = WebSignIn(cognito=cognito, verifier=verifier, key=new_key(), origin="http://localhost")
@@ -406,7 +406,7 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
     for prompt in form_for(challenge, role).prompts:
         if prompt.response is r.Credential:
             continue  # a terminal has no passkey
-        at(flow, challenge, role)
+        flow_at(flow, challenge, role)
         choices = [name for each in prompt.fields for name, _ in each.choices]
         factor = prompt.factor or next(
             (each for each in choices if each not in {"PASSWORD", "PASSWORD_SRP", "WEB_AUTHN"}), ""
@@ -439,7 +439,7 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
             AnswerPrompter(screen, Typist(""), "Example").answer(
-                at(flow, signin_in_state(state).challenge, None)
+                flow_at(flow, signin_in_state(state).challenge, None)
             )
 
 

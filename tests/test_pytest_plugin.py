@@ -50,7 +50,7 @@ def test_it():
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+def test_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Run both test files of such a project, the one that uses no fixture first."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # that of no folder above
@@ -63,15 +63,15 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-def test_fixtures_without_configuration(ran: subprocess.CompletedProcess[str]) -> None:
+def test_fixtures_without_configuration(test_run: subprocess.CompletedProcess[str]) -> None:
     """The fixtures and the mark work without configuration, with warnings as errors and strict marks."""
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert len(re.findall(r"^test_theirs\.py::\w+ PASSED", ran.stdout, re.MULTILINE)) == 3
+    assert test_run.returncode == 0, test_run.stdout + test_run.stderr
+    assert len(re.findall(r"^test_theirs\.py::\w+ PASSED", test_run.stdout, re.MULTILINE)) == 3
 
 
-def test_pytest_starts_without_the_pool(ran: subprocess.CompletedProcess[str]) -> None:
+def test_pytest_starts_without_the_pool(test_run: subprocess.CompletedProcess[str]) -> None:
     """When pytest starts, neither the pool nor boto3 is loaded."""
-    assert "test_nothing.py::test_it PASSED" in ran.stdout, ran.stdout + ran.stderr
+    assert "test_nothing.py::test_it PASSED" in test_run.stdout, test_run.stdout + test_run.stderr
 
 
 @pytest.mark.cognito(client_id="of_the_function")

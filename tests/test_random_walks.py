@@ -141,7 +141,7 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
     return walker
 
 
-def shortened(seed: int, signing_key: RSAKey) -> Exception:
+def shortest_error(seed: int, signing_key: RSAKey) -> Exception:
     """Return the error of a failing walk without the steps that are not needed for it."""
     steps = list(range(STEPS))
     found: Exception = AssertionError("it does not fail again")
@@ -165,7 +165,7 @@ def walkers(signing_key: RSAKey) -> list[Walker]:
         try:
             walked.append(walk(seed, signing_key, range(STEPS)))
         except Exception:  # noqa: BLE001 - the same error after fewer steps
-            raise shortened(seed, signing_key) from None
+            raise shortest_error(seed, signing_key) from None
 
     walks()
     return walked

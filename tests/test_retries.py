@@ -81,12 +81,12 @@ def wire(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
     pool.add_user("bob", PASSWORD, phone_number="+15555550144")
-    with served(Wire(pool)) as running:
+    with serve(Wire(pool)) as running:
         yield running
 
 
 @contextmanager
-def served(wire: Wire) -> Iterator[Wire]:
+def serve(wire: Wire) -> Iterator[Wire]:
     """Serve the pool."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -26,7 +26,7 @@ PLANTED = "pl4nted-s3cret"
 DIGITS = "913579"  # a code is digits: this one is planted where a code is asked for
 
 
-def shown(thing: object) -> str:
+def printed_forms(thing: object) -> str:
     """Return every printed form of an object."""
     return (
         f"{thing!r} {thing!s} {thing:}"
@@ -77,7 +77,7 @@ def test_revealed_unwraps_only_secrets() -> None:
     }
 
 
-def planted() -> list[r.Response]:
+def planted_responses() -> list[r.Response]:
     """Return every response with a secret, with a planted value."""
     return [
         r.UserPasswordAuth("ada", PLANTED),
@@ -101,7 +101,7 @@ def planted() -> list[r.Response]:
     ]
 
 
-@pytest.mark.parametrize("response", planted(), ids=lambda each: each.trigger)
+@pytest.mark.parametrize("response", planted_responses(), ids=lambda each: each.trigger)
 def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> None:
     """No response and no request shows a secret; only reveal() does."""
     signin = signin_in_state(_takers(type(response))[0])
@@ -111,7 +111,7 @@ def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> No
     request = signin.send(response)
 
     secret = DIGITS if hasattr(response, "code") else PLANTED
-    assert secret not in shown(response) + shown(request) + shown(signin)
+    assert secret not in printed_forms(response) + printed_forms(request) + printed_forms(signin)
     assert secret in str(request.reveal())
 
 
@@ -141,7 +141,9 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     signin.receive({"AuthenticationResult": tokens})
     things += [signin.tokens, signin]
 
-    assert [thing for thing in things if PLANTED in shown(thing) or DIGITS in shown(thing)] == []
+    assert [
+        thing for thing in things if PLANTED in printed_forms(thing) or DIGITS in printed_forms(thing)
+    ] == []
 
 
 def test_an_echoed_secret_is_masked() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from frames_cases import CASES, PLANTED, covered
+from frames_cases import CASES, PLANTED, covered_functions
 from rich.pretty import pretty_repr
 
 import authfsm
@@ -201,7 +201,7 @@ def test_every_public_function_that_takes_a_secret_has_a_case() -> None:
         if name.rpartition(".")[2] not in WRAPPERS
     }
 
-    assert takers == covered()
+    assert takers == covered_functions()
 
 
 # ---- what frames show --------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ def frames(error: BaseException) -> Iterator[types.FrameType]:
                 waiting += value.get_stack()
 
 
-def printed(value: object) -> str:
+def printed_value(value: object) -> str:
     """Return the text that tools print of a local."""
     try:
         return f"{value!r} {pretty_repr(value)}"
@@ -245,11 +245,11 @@ def printed(value: object) -> str:
         return " ".join(repr(getattr(value, each.name, None)) for each in fields)
 
 
-def shown(error: BaseException) -> Iterator[tuple[str, str]]:
+def frames_with_secrets(error: BaseException) -> Iterator[tuple[str, str]]:
     """Return the frames and locals in which a planted secret can be read."""
     for frame in frames(error):
         for name, value in frame.f_locals.items():
-            text = printed(value)
+            text = printed_value(value)
             if any(each in text for each in PLANTED):
                 yield (
                     f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}",
@@ -263,7 +263,7 @@ def test_no_frame_shows_a_secret(case: Any) -> None:
     with pytest.raises(case.raises) as caught:
         case.run()
 
-    assert list(shown(caught.value)) == []
+    assert list(frames_with_secrets(caught.value)) == []
     text = "".join(traceback.format_exception(caught.value, chain=True))
     source_lines = {line for line in text.splitlines() if line.startswith("    ")}
     message = "\n".join(line for line in text.splitlines() if line not in source_lines)

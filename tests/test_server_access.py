@@ -19,9 +19,9 @@ from botocore.config import Config
 from conftest import lacking
 from local_servers import (
     CLIENT_ID,
+    CREDENTIALS,
     PASSWORD,
     POOL_ID,
-    SIGNED,
     TARGET,
     ThreadServer,
     serve_in_process,
@@ -184,7 +184,7 @@ class TestOrigins:
         assert "access-control-allow-origin" not in headers
         for operation, request in (("AdminSetUserPassword", SET_PASSWORD), ("InitiateAuth", SIGN_IN)):
             status, headers, reply = call(
-                web, operation, request, Origin=origin, Content_Type=content_type, **SIGNED
+                web, operation, request, Origin=origin, Content_Type=content_type, **CREDENTIALS
             )
             assert (status, reply["__type"]) == (403, "ForbiddenException")
             assert "access-control-allow-origin" not in headers
@@ -250,7 +250,7 @@ class TestOrigins:
             for origin in (FOREIGN, "null"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == "*"
                 assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
-                assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **SIGNED)[0] == 403
+                assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **CREDENTIALS)[0] == 403
 
     @pytest.mark.parametrize(
         "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
@@ -263,7 +263,7 @@ class TestOrigins:
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_every_operation(self, web: ThreadServer, operation: str) -> None:
         """A page of an allowed origin may call the public operations only."""
-        status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **SIGNED)
+        status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **CREDENTIALS)
 
         assert headers["access-control-allow-origin"] == APP
         if OPERATIONS[operation].public:
@@ -280,7 +280,7 @@ class TestOrigins:
             web,
             "POST",
             "/",
-            [("Host", web.address), ("Origin", APP), *SIGNED.items(), *targets],
+            [("Host", web.address), ("Origin", APP), *CREDENTIALS.items(), *targets],
             json.dumps({"UserPoolId": POOL_ID, **SIGN_IN}).encode(),
         )
 
@@ -315,7 +315,7 @@ class TestCredentials:
                     "__type": "MissingAuthenticationTokenException",
                     "message": "Missing Authentication Token",
                 }
-        _, _, reply = call(web, operation, {"x": "x"}, **SIGNED)
+        _, _, reply = call(web, operation, {"x": "x"}, **CREDENTIALS)
         assert reply["__type"] == "InvalidParameterException"
 
     def test_in_process(self, signing_key: Any) -> None:

@@ -26,12 +26,12 @@ USERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def planted(value: Any) -> set[str]:
+def possible_secrets(value: Any) -> set[str]:
     """Return every text of a reply that is long enough to be a secret."""
     if isinstance(value, str):
         return {value} if len(value) > 20 else set()
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return set().union(*map(planted, parts))
+    return set().union(*map(possible_secrets, parts))
 
 
 def test_no_secret_is_logged(tmp_path: Path) -> None:
@@ -60,9 +60,9 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
             f"Planted-In-The-{part}"
             for part in ("Target", "Body", "Client", "Flow", "Path", "Query", "Header")
         }
-        secrets |= {each for reply in replies for each in planted(reply.get("AuthenticationResult"))}
+        secrets |= {each for reply in replies for each in possible_secrets(reply.get("AuthenticationResult"))}
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
-        secrets |= planted(replies[-1])
+        secrets |= possible_secrets(replies[-1])
         assert web.end() == 0
     written = "".join(web.printed) + "".join(web.log)
 

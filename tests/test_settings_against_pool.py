@@ -78,12 +78,12 @@ def answer_of(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
             min(challenge.available, key=lambda name: name.startswith("PASSWORD"))
         ),
         State.PASSWORD: lambda: r.Password(PASSWORD),
-        State.MFA_SETUP: lambda: enrolled(flow, pool),
+        State.MFA_SETUP: lambda: enrolment_step(flow, pool),
     }
     return answers[flow.state]() if flow.state in answers else None
 
 
-def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
+def enrolment_step(flow: Flow, pool: LocalPool) -> r.Response | None:
     """Return the next step of enrolling an authenticator app."""
     challenge: Any = flow.challenge
     if "SOFTWARE_TOKEN_MFA" not in challenge.choices:

@@ -536,7 +536,7 @@ def test_a_bad_field_is_named(bad: Any) -> None:
 VERIFIER = PARAMETERS[State.PASSWORD_VERIFIER]
 
 
-def broken(**changes: str | None) -> dict[str, Any]:
+def broken_verifiers(**changes: str | None) -> dict[str, Any]:
     """Return PASSWORD_VERIFIER with parameters changed or removed."""
     parameters = {k: v for k, v in {**VERIFIER, **changes}.items() if v is not None}
     return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": parameters}
@@ -572,17 +572,17 @@ MALFORMED: dict[str, Any] = {
     "device of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}},
     "device without key": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": {"a": "b"}}},
     "error without code": {"Error": {"Message": "x"}},
-    "SRP_B not hex": broken(SRP_B="xyz"),
-    "SRP_B negative": broken(SRP_B="-5"),
-    "SRP_B missing": broken(SRP_B=None),
-    "SRP_B zero": broken(SRP_B="0"),
-    "SRP_B is N": broken(SRP_B=srp.to_hex(srp.N)),
-    "SRP_B endless": broken(SRP_B="f" * 100_000),
-    "SALT missing": broken(SALT=None),
-    "SALT not hex": broken(SALT="salt"),
-    "SECRET_BLOCK not base64": broken(SECRET_BLOCK="***"),
-    "SECRET_BLOCK missing": broken(SECRET_BLOCK=None),
-    "no USER_ID_FOR_SRP": broken(USER_ID_FOR_SRP=None),
+    "SRP_B not hex": broken_verifiers(SRP_B="xyz"),
+    "SRP_B negative": broken_verifiers(SRP_B="-5"),
+    "SRP_B missing": broken_verifiers(SRP_B=None),
+    "SRP_B zero": broken_verifiers(SRP_B="0"),
+    "SRP_B is N": broken_verifiers(SRP_B=srp.to_hex(srp.N)),
+    "SRP_B endless": broken_verifiers(SRP_B="f" * 100_000),
+    "SALT missing": broken_verifiers(SALT=None),
+    "SALT not hex": broken_verifiers(SALT="salt"),
+    "SECRET_BLOCK not base64": broken_verifiers(SECRET_BLOCK="***"),
+    "SECRET_BLOCK missing": broken_verifiers(SECRET_BLOCK=None),
+    "no USER_ID_FOR_SRP": broken_verifiers(USER_ID_FOR_SRP=None),
     "MFAS_CAN_CHOOSE not JSON": {
         **challenge(State.SELECT_MFA_TYPE),
         "ChallengeParameters": {"MFAS_CAN_CHOOSE": "[SMS"},

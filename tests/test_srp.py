@@ -286,7 +286,7 @@ def test_pycognito_registers_and_proves_a_device(monkeypatch: pytest.MonkeyPatch
     assert {("v", True), ("v", False), ("salt", True), ("salt", False)} == tops
 
 
-def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes, bytes]:
+def keys_of_both_sides(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes, bytes]:
     """Return A, B and S of one sign-in, and the keys of both sides."""
     salt = rng.getrandbits(rng.choice((128, 127, 120, 4, 1)))
     x = srp.private_key("AbC", USER, password, salt)
@@ -303,7 +303,7 @@ def test_client_and_server_agree() -> None:
     rng = random.Random(1)  # a seed that shows all shapes
     shapes = set()
     for _ in range(200):
-        numbers, clients, servers = both(rng, "pa:ss")
+        numbers, clients, servers = keys_of_both_sides(rng, "pa:ss")
         assert clients == servers
         assert len(clients) == 16
         for name, n in zip("ABS", numbers, strict=True):
@@ -393,12 +393,12 @@ def test_either_back_end_of_srp() -> None:
 @pytest.mark.usefixtures("back_end")
 def test_switches_of_srp_change_nothing() -> None:
     """The global settings of the srp package, changed by another user in the same process, have no effect here."""
-    before = both(random.Random(6), "pa:ss")
+    before = keys_of_both_sides(random.Random(6), "pa:ss")
     for module in BACK_ENDS:
         module.rfc5054_enable(enable=True)
         module.no_username_in_x(enable=True)
     try:
-        assert before == both(random.Random(6), "pa:ss")
+        assert before == keys_of_both_sides(random.Random(6), "pa:ss")
     finally:
         for module in BACK_ENDS:
             module.rfc5054_enable(enable=False)
@@ -408,9 +408,9 @@ def test_switches_of_srp_change_nothing() -> None:
 def test_threads() -> None:
     """Four threads at once compute what one computes alone, and gmpy2's own context stays as it is."""
     context = repr(gmpy2.get_context())
-    alone = [both(random.Random(seed), "pa:ss") for seed in range(40)]
+    alone = [keys_of_both_sides(random.Random(seed), "pa:ss") for seed in range(40)]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda seed: both(random.Random(seed), "pa:ss"), range(40)))
+        together = list(pool.map(lambda seed: keys_of_both_sides(random.Random(seed), "pa:ss"), range(40)))
     assert alone == together
     assert context == repr(gmpy2.get_context())
 
@@ -577,7 +577,7 @@ def test_secrets_are_not_shown() -> None:
 # A device's verifier.
 
 
-def encoded(n: int, length: int) -> str:
+def encode_number(n: int, length: int) -> str:
     """Return a number in base64, in this number of bytes."""
     return base64.b64encode(n.to_bytes(length, "big")).decode()
 
@@ -598,13 +598,13 @@ def test_device_verifier_is_padded() -> None:
     [
         ("*", "AQ==", "PasswordVerifier"),
         ("", "AQ==", "PasswordVerifier"),
-        (encoded(0, 1), "AQ==", "PasswordVerifier"),
-        (encoded(N, 385), "AQ==", "PasswordVerifier"),
-        (encoded(N - 1, 384), "AQ==", "PasswordVerifier"),  # the padding is missing: negative
-        (encoded(2**3072, 385), "AQ==", "PasswordVerifier"),
+        (encode_number(0, 1), "AQ==", "PasswordVerifier"),
+        (encode_number(N, 385), "AQ==", "PasswordVerifier"),
+        (encode_number(N - 1, 384), "AQ==", "PasswordVerifier"),  # the padding is missing: negative
+        (encode_number(2**3072, 385), "AQ==", "PasswordVerifier"),
         ("AQ==", "gA==", "Salt"),  # 0x80: negative
         ("AQ==", "A", "Salt"),
-        ("AQ==", encoded(2**4000, 600), "Salt"),
+        ("AQ==", encode_number(2**4000, 600), "Salt"),
     ],
 )
 def test_invalid_device_verifiers(v: str, salt: str, value: str) -> None:

@@ -36,7 +36,7 @@ DRAWN = cache(render.svg)  # what is the same is drawn once
 
 
 @pytest.fixture(autouse=True)
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def recorded_comms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every widget use a comm that records; close them at the end."""
     monkeypatch.setattr(render, "svg", DRAWN)
     with recording_comms():
@@ -271,8 +271,8 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
     assert PASSWORD not in page.saved
 
 
-def riddle() -> Triggers:
-    """Return Lambda functions with a riddle; one of them can fail."""
+def custom_challenge_triggers() -> Triggers:
+    """Return Lambda functions with a custom challenge; one of them can fail."""
 
     def define(event: Any) -> Any:
         passed = bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
@@ -299,7 +299,7 @@ def riddle() -> Triggers:
 
 def test_a_custom_challenge_question(pools: Any) -> None:
     """The public parameters are shown, and the answer is neither shown nor saved."""
-    pool = pools(triggers=riddle())
+    pool = pools(triggers=custom_challenge_triggers())
     pool.add_user("ada")
     page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
     page.press("run")
@@ -441,12 +441,12 @@ def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
 
 
 def test_play_answers_codes_automatically(pools: Any) -> None:
-    """Play answers codes by itself; at a riddle it waits for a person."""
+    """Play answers codes by itself; at a custom challenge it waits for the user."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
     chosen = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     chosen.add_user("ada", PASSWORD, email="ada@example.com")
-    asking = pools(triggers=riddle())
+    asking = pools(triggers=custom_challenge_triggers())
     asking.add_user("ada")
 
     ends = []
@@ -618,7 +618,7 @@ def test_two_steppers_are_independent(pool: LocalPool) -> None:
 
 def test_memory_is_bounded(pools: Any) -> None:
     """After many wrong codes only the last steps are kept."""
-    pool = pools(triggers=riddle())
+    pool = pools(triggers=custom_challenge_triggers())
     pool.add_user("ada")
     stepper = Stepper(pool, "ada", flow="CUSTOM_AUTH")
     page = Page(stepper)

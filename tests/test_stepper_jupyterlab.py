@@ -68,7 +68,7 @@ def theme(page: Page, name: str) -> None:
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
 
 
-def stands(stepper: Locator, state: str, steps: int) -> None:
+def wait_for_state(stepper: Locator, state: str, steps: int) -> None:
     """Wait until the stepper shows this state after a number of steps, with enabled buttons."""
     expect(stepper).to_have_attribute("data-state", state)
     expect(stepper).to_have_attribute("data-steps", str(steps))
@@ -76,7 +76,7 @@ def stands(stepper: Locator, state: str, steps: int) -> None:
     expect(stepper.locator(".chip")).to_have_text(state)
 
 
-def saved(page: Page, file: Path) -> dict[str, Any]:
+def save_notebook(page: Page, file: Path) -> dict[str, Any]:
     """Save the notebook with the state of its widgets."""
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     for _ in range(100):
@@ -128,7 +128,7 @@ class Visit:
 def begin(visit: Visit) -> None:
     """Sign in from the beginning to the code, and show SRP's values."""
     stepper = visit.stepper
-    stands(stepper, "START", 0)
+    wait_for_state(stepper, "START", 0)
     back = stepper.locator("button.back")
     expect(back).to_have_attribute("aria-disabled", "true")
     expect(back).to_have_attribute("title", "No step was taken yet")
@@ -136,7 +136,7 @@ def begin(visit: Visit) -> None:
     visit.look()
 
     visit.press("step")
-    stands(stepper, "PASSWORD_VERIFIER", 1)
+    wait_for_state(stepper, "PASSWORD_VERIFIER", 1)
     visit.look()
     visit.open("SRP")
     expect(stepper.locator("td var")).to_have_count(0)
@@ -146,7 +146,7 @@ def begin(visit: Visit) -> None:
     visit.planted["x"] = x.inner_text()[:8]
 
     visit.press("run")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 2)
     visit.look()
 
 
@@ -157,7 +157,7 @@ def err_and_go_back(visit: Visit) -> None:
     expect(code).to_be_focused()
     visit.page.keyboard.type("000000")
     visit.page.keyboard.press("Enter")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 3)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 3)
     expect(stepper.get_by_role("alert")).to_contain_text(
         "CodeMismatchException Invalid code received for userAnswer again: the session is still valid."
     )
@@ -169,7 +169,7 @@ def err_and_go_back(visit: Visit) -> None:
     visit.look()
 
     visit.press("back")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 2)
     expect(stepper.get_by_role("alert")).to_be_empty()
 
 
@@ -177,7 +177,7 @@ def end(visit: Visit) -> None:
     """Enter the right code; look at tokens, history, a state and the dark theme."""
     stepper = visit.stepper
     stepper.locator("form[data-trigger=code] button[type=submit]").click()
-    stands(stepper, "AUTHENTICATED", 3)
+    wait_for_state(stepper, "AUTHENTICATED", 3)
     visit.open("History")
     expect(stepper.locator(".panel tbody tr")).to_have_count(3)
     stepper.locator('[data-node="4"]').click()
@@ -192,11 +192,11 @@ def end(visit: Visit) -> None:
 def enrol(visit: Visit) -> None:
     """On another pool, go to the QR code of an authenticator app."""
     stepper = visit.stepper
-    stands(stepper, "START", 0)
+    wait_for_state(stepper, "START", 0)
     visit.press("run")
-    stands(stepper, "MFA_SETUP", 2)
+    wait_for_state(stepper, "MFA_SETUP", 2)
     stepper.locator("form[data-trigger=associate_software_token] button").click()
-    stands(stepper, "MFA_SETUP", 3)
+    wait_for_state(stepper, "MFA_SETUP", 3)
     expect(stepper.locator(".qr svg")).to_be_visible()
     visit.planted["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
     visit.accessible()
@@ -231,14 +231,14 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             code = visit.stepper.locator("input.code")
             expect(code).to_have_value(visit.stepper.locator(".sent").inner_text())
             visit.planted["code"] = code.input_value()
-            half = saved(page, lab.folder / "signin.ipynb")  # typed, and not given
+            half = save_notebook(page, lab.folder / "signin.ipynb")  # typed, and not given
             end(visit)
 
             run_cell(page, 1)
             other = Visit(page, page.locator(".authfsm-stepper").nth(1))
             enrol(other)
-            stands(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
-            whole = saved(page, lab.folder / "signin.ipynb")
+            wait_for_state(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
+            whole = save_notebook(page, lab.folder / "signin.ipynb")
             cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
             messages = list(said)
             lose_the_kernel(visit)

@@ -99,7 +99,7 @@ KINDS = [
 
 
 @pytest.fixture(params=KINDS)
-def opened(request: pytest.FixtureRequest) -> Opened:
+def open_store(request: pytest.FixtureRequest) -> Opened:
     """Open a store of each kind, within the event loop that uses it."""
     kind: str = request.param
     port = request.getfixturevalue("a_redis").port if "redis" in kind else 0
@@ -131,11 +131,11 @@ def opened(request: pytest.FixtureRequest) -> Opened:
     return opening
 
 
-def test_a_text_can_be_taken_once(opened: Opened) -> None:
+def test_a_text_can_be_taken_once(open_store: Opened) -> None:
     """An entry is taken once; others get TAKEN until it is put back or dropped."""
 
     async def conversation() -> list[str | None]:
-        async with opened() as store:
+        async with open_store() as store:
             results = [await store.take("a", 30)]
             await store.put("a", "first", 30)
             results += [await store.take("b", 30), await store.take("a", 30)]
@@ -164,7 +164,7 @@ def test_a_text_can_be_taken_once(opened: Opened) -> None:
     ]  # fmt: skip
 
 
-def test_exactly_one_of_many_takes_succeeds(opened: Opened) -> None:
+def test_exactly_one_of_many_takes_succeeds(open_store: Opened) -> None:
     """Of forty concurrent callers exactly one gets the entry, in five rounds."""
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
@@ -172,17 +172,17 @@ def test_exactly_one_of_many_takes_succeeds(opened: Opened) -> None:
         return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(TAKERS))), key=str)
 
     async def rushes() -> list[list[str | None]]:
-        async with opened() as store:
+        async with open_store() as store:
             return [await rush(store, f"rush {number}") for number in range(5)]
 
     assert asyncio.run(rushes()) == [[*[TAKEN] * (TAKERS - 1), "text"]] * 5
 
 
-def test_texts_and_marks_expire(opened: Opened) -> None:
+def test_texts_and_marks_expire(open_store: Opened) -> None:
     """A text expires, and so does the mark that it is taken."""
 
     async def conversation() -> list[str | None]:
-        async with opened() as store:
+        async with open_store() as store:
             await store.put("short", "text", 1)
             await store.put("long", "text", 60)
             await store.put("turn", "text", 60)

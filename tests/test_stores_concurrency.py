@@ -129,7 +129,7 @@ class Site:
 
     def breaks(self, name: str) -> int:
         """Send the requests of a dead worker again."""
-        lost = [json.loads(each) for each in self.redis.lrange(workers.HELD + name, 0, -1)]
+        lost = [json.loads(each) for each in self.redis.lrange(workers.IN_PROGRESS + name, 0, -1)]
         for each in lost:
             if each["number"] in self.under_way:
                 person, request = self.under_way.pop(each["number"])
@@ -166,7 +166,7 @@ def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
 
     def caught() -> bool:
         running.send_signal(signal.SIGSTOP)
-        if site.redis.llen(workers.HELD + name) > 1:
+        if site.redis.llen(workers.IN_PROGRESS + name) > 1:
             return True
         running.send_signal(signal.SIGCONT)
         return False

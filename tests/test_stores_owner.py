@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from key_value.aio.stores.memory import MemoryStore as TheirMemory
 from key_value.aio.stores.redis import RedisStore as TheirRedis
 from redis_server import RedisServer, redis_server
-from test_no_hangs import PEERS, dripping, peer
+from test_no_hangs import PEERS, drip, peer
 
 from authfsm import Code, Flow, State
 from authfsm.base.secret import Secret
@@ -249,8 +249,8 @@ def test_a_redis_that_is_down(call: str) -> None:
 
 HANGS = {
     "says nothing": PEERS["says nothing"],
-    "drips a reply": dripping(b"$60000\r\n", b"x"),
-    "drips lines": dripping(b"+", b"O"),
+    "drips a reply": drip(b"$60000\r\n", b"x"),
+    "drips lines": drip(b"+", b"O"),
 }
 
 

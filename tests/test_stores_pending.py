@@ -90,7 +90,7 @@ def place(signing_key: RSAKey) -> Place:
     return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
 
 
-def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
+def error_for(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
     """Return the error for a ticket."""
     with pytest.raises((InvalidOperation, SealError)) as caught, pending.turn(ticket):
         pass
@@ -115,7 +115,7 @@ def test_a_sign_in_continues_in_another_worker(place: Place) -> None:
         assert flow.answer(place.code) is State.AUTHENTICATED
 
     assert flow.tokens is not None
-    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+    assert (error_for(place.pending, ticket), len(place.store)) == (GONE, 0)
 
 
 def test_a_concurrent_request_for_a_ticket_gets_wait(place: Place) -> None:
@@ -123,7 +123,7 @@ def test_a_concurrent_request_for_a_ticket_gets_wait(place: Place) -> None:
     ticket = place.pending.put(place.sign_in())
 
     with place.pending.turn(ticket) as flow:
-        assert [refused(place.elsewhere(), ticket) for _ in range(3)] == [WAIT] * 3
+        assert [error_for(place.elsewhere(), ticket) for _ in range(3)] == [WAIT] * 3
     with place.elsewhere().turn(ticket) as flow:
         flow.answer(place.code)
 
@@ -147,12 +147,12 @@ def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
     place.store.take(name_of(ticket), 30)  # and is never heard of again
 
     for _ in range(30):
-        assert refused(place.pending, ticket) == WAIT
+        assert error_for(place.pending, ticket) == WAIT
         place.clock.advance(0.999)
-    assert refused(place.pending, ticket) == WAIT
+    assert error_for(place.pending, ticket) == WAIT
     place.clock.advance(0.03)
 
-    assert refused(place.pending, ticket) == GONE
+    assert error_for(place.pending, ticket) == GONE
     ticket = place.pending.put(place.sign_in())
     with place.pending.turn(ticket) as flow:
         assert flow.answer(place.code) is State.AUTHENTICATED
@@ -170,7 +170,7 @@ def test_a_sign_in_waits_for_the_session_lifetime(place: Place, *, late: bool) -
 
     place.clock.advance(20 if late else 19.999)
     if late:
-        assert refused(place.pending, ticket) == GONE
+        assert error_for(place.pending, ticket) == GONE
     else:
         with place.pending.turn(ticket) as flow:
             assert flow.answer(place.code) is State.AUTHENTICATED
@@ -182,7 +182,7 @@ def test_an_expired_sign_in_is_not_stored(place: Place) -> None:
     ticket = place.pending.put(flow)
     with place.pending.turn(ticket):
         place.clock.advance(180)
-    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+    assert (error_for(place.pending, ticket), len(place.store)) == (GONE, 0)
     with pytest.raises(SealExpired):
         place.pending.put(flow)
     flow.cancel()
@@ -199,7 +199,7 @@ def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
         fourth = place.pending.put(flow.restart(PASSWORD))
     place.pending.drop(third)
 
-    assert [refused(place.pending, each) for each in (first, second, third)] == [GONE] * 3
+    assert [error_for(place.pending, each) for each in (first, second, third)] == [GONE] * 3
     with place.pending.turn(fourth) as flow:
         assert flow.answer(place.code) is State.AUTHENTICATED
 
@@ -208,10 +208,10 @@ def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
 def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
     """Any invalid ticket raises SealNotFound."""
     ticket = place.pending.put(place.sign_in())
-    assert refused(place.pending, sent) == GONE
+    assert error_for(place.pending, sent) == GONE
     place.pending.drop(sent)
-    assert refused(place.pending, ticket[:-1]) == GONE
-    assert refused(place.pending, name_of(ticket)) == GONE
+    assert error_for(place.pending, ticket[:-1]) == GONE
+    assert error_for(place.pending, name_of(ticket)) == GONE
 
     with place.pending.turn(ticket) as flow:
         assert flow.state is State.SMS_MFA
@@ -223,7 +223,7 @@ def test_a_flow_is_put_only_under_a_ticket_that_cannot_be_guessed(place: Place, 
     with pytest.raises(BadField, match=r"^PendingSignIns\.ticket must be one that `put` returned$"):
         place.pending.put(place.sign_in(), ticket)
 
-    assert refused(place.pending, None) == GONE
+    assert error_for(place.pending, None) == GONE
 
 
 def test_the_store_reveals_nothing(place: Place) -> None:
@@ -237,7 +237,7 @@ def test_the_store_reveals_nothing(place: Place) -> None:
     for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
         assert secret not in shown
     for name in place.store._texts:
-        assert refused(place.pending, name) == GONE
+        assert error_for(place.pending, name) == GONE
 
 
 def test_keys_can_be_rotated(place: Place) -> None:
@@ -248,9 +248,9 @@ def test_keys_can_be_rotated(place: Place) -> None:
     for _ in range(2):
         with rotated.turn(ticket) as flow:
             assert flow.state is State.SMS_MFA
-    assert refused(place.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert refused(place.elsewhere(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
+    assert error_for(place.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
+    assert error_for(place.elsewhere(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
+    assert (error_for(rotated, ticket), error_for(place.pending, other)) == (GONE, GONE)
 
 
 def test_invalid_settings_are_refused(place: Place) -> None:
@@ -320,7 +320,7 @@ def test_a_sign_in_that_moved_on_is_not_lost(
     assert isinstance(error, NotStored) is (failures == 100)
     if failures == 100:
         assert isinstance(error.__cause__, StoreUnavailable)
-        assert refused(place.pending, ticket) == WAIT
+        assert error_for(place.pending, ticket) == WAIT
         assert str(error).startswith(
             "the sign-in or its new tokens could not be stored (reset by the peer): "
         )
@@ -330,7 +330,7 @@ def test_a_sign_in_that_moved_on_is_not_lost(
     with place.elsewhere().turn(ticket) as flow:
         assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
         assert flow.answer(place.code) is State.AUTHENTICATED
-    assert refused(place.pending, ticket) == GONE
+    assert error_for(place.pending, ticket) == GONE
 
 
 # ---- on an event loop --------------------------------------------------------------------------------------
@@ -354,12 +354,12 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
 
     async def conversation() -> list[str]:
         pending = over_the_loop(place, AsyncMemoryStore(place.store))
-        ticket = await pending.put(await begun(pending))
+        ticket = await pending.put(await pending_sign_in(pending))
         with pytest.raises(UserError):
             async with pending.turn(ticket) as flow:
                 await flow.answer(Code("000000"))
         async with pending.turn(ticket):
-            assert refused(place.pending, ticket) == WAIT
+            assert error_for(place.pending, ticket) == WAIT
             with pytest.raises(InvalidOperation):
                 async with pending.turn(ticket):
                     pass
@@ -367,12 +367,12 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
             assert len(resumed.history) == 3
         async with pending.turn(ticket) as flow:
             assert await flow.answer(place.code) is State.AUTHENTICATED
-        other = await pending.put(await begun(pending))
+        other = await pending.put(await pending_sign_in(pending))
         await pending.drop(other)
         with pytest.raises(SealNotFound):
             async with pending.turn(other):
                 pass
-        broken = await pending.put(await begun(pending))
+        broken = await pending.put(await pending_sign_in(pending))
         pending._key = wrapped_keys(new_key())
         with pytest.raises(SealBroken):
             async with pending.turn(broken):
@@ -381,11 +381,11 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
 
     tickets = asyncio.run(conversation())
 
-    assert [refused(place.pending, each) for each in tickets] == [GONE] * 3
+    assert [error_for(place.pending, each) for each in tickets] == [GONE] * 3
     assert len(place.store) == 0
 
 
-async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
+async def pending_sign_in(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
     """Return a sign-in that waits for a code."""
     assert isinstance(pending.cognito, AsyncCognito)
     return await pending.cognito.sign_in("ada", PASSWORD)
@@ -405,7 +405,7 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
 
     async def conversation() -> str:
         pending = over_the_loop(place, SlowStore(place.store))
-        ticket = await pending.put(await begun(pending))
+        ticket = await pending.put(await pending_sign_in(pending))
 
         async def request() -> None:
             async with pending.turn(ticket):
@@ -437,7 +437,7 @@ def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
 
     async def conversation() -> str:
         pending = over_the_loop(place, Slow(place.store))
-        ticket = await pending.put(await begun(pending))
+        ticket = await pending.put(await pending_sign_in(pending))
 
         async def request() -> None:
             async with pending.turn(ticket):

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
-from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted, write
+from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted_errors, write
 from conftest import lacking
 from joserfc.jwk import RSAKey
 
@@ -320,7 +320,7 @@ def test_each_planted_error_is_illegal_in_one_event(
     what: str, common: dict[str, Conversation], tmp_path: Path
 ) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""
-    (dialogue,) = (each for each in planted(common) if each.name == what)
+    (dialogue,) = (each for each in planted_errors(common) if each.name == what)
     texts = json.dumps([{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)])
     for slot, value in (
         ("@ADDRESS@", "198.18.0.1"),

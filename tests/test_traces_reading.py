@@ -58,7 +58,7 @@ def as_athena() -> str:
     return out.getvalue()
 
 
-def unloaded() -> str:
+def as_unload() -> str:
     """Return the events as Athena's UNLOAD writes them: names in lower case, JSON as text."""
     return "".join(
         json.dumps({k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}) + "\n"
@@ -77,7 +77,7 @@ FORMS = {
         {"Events": [{"EventId": each["eventID"], "CloudTrailEvent": json.dumps(each)} for each in EVENTS]}, indent=4
     ),
     "Athena's CSV": as_athena(),
-    "Athena's UNLOAD": unloaded(),
+    "Athena's UNLOAD": as_unload(),
     "with a byte order mark": "\ufeff" + json.dumps({"Records": EVENTS}),
 }  # fmt: skip
 

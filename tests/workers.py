@@ -24,7 +24,7 @@ from authfsm import AuthfsmError, Code, Cognito, Flow
 from authfsm.stores import PendingSignIns
 from authfsm.stores.redis import RedisStore
 
-REQUESTS, REPLIES, HELD = "requests", "replies", "held by "
+REQUESTS, REPLIES, IN_PROGRESS = "requests", "replies", "in progress at "
 TURN = timedelta(seconds=1)
 MINUTES = 15  # AuthSessionValidity: nobody is to be late for want of a quicker machine
 
@@ -43,7 +43,7 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
     return PendingSignIns(cognito, RedisStore(client), key, turn_lifetime=TURN)
 
 
-def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
+def answer_page(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
     """Return the text of the page after an answer."""
     try:
         if "ticket" not in request:
@@ -58,21 +58,21 @@ def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[
         return {"outcome": str(error.action), "error": type(error).__name__}
 
 
-def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
+def serve_requests(client: redis.Redis, pending: PendingSignIns[Flow], in_progress: str) -> None:
     """Answer requests one after the other."""
     while True:
-        taken: Any = client.blmove(REQUESTS, held, 1, "LEFT", "RIGHT")
-        if taken is None:
+        item: Any = client.blmove(REQUESTS, in_progress, 1, "LEFT", "RIGHT")
+        if item is None:
             continue
-        request = json.loads(taken)
+        request = json.loads(item)
         try:
-            reply = answered(pending, request)
-        except Exception as error:  # noqa: BLE001 - a page that says that the site is at fault
+            reply = answer_page(pending, request)
+        except Exception as error:  # noqa: BLE001 - the page says that the site is at fault
             reply = {"outcome": "fault", "error": repr(error)}
-        with client.pipeline() as both:
-            both.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
-            both.lrem(held, 1, taken)
-            both.execute()
+        with client.pipeline() as pipeline:
+            pipeline.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
+            pipeline.lrem(in_progress, 1, item)
+            pipeline.execute()
 
 
 def main() -> None:
@@ -80,11 +80,14 @@ def main() -> None:
     name, threads = sys.argv[1], int(sys.argv[2])
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])
-    hands = [threading.Thread(target=work, args=(client, pending, HELD + name)) for _ in range(threads)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
+    workers = [
+        threading.Thread(target=serve_requests, args=(client, pending, IN_PROGRESS + name))
+        for _ in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
 
 
 if __name__ == "__main__":

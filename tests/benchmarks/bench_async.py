@@ -33,7 +33,7 @@ ROUNDS, SIGN_INS = 5, 50
 IDS: dict[str, Any] = {"client_id": CLIENT_ID, "pool_id": POOL_ID}
 
 
-async def watched(work: Awaitable[Any]) -> tuple[float, float]:
+async def longest_block(work: Awaitable[Any]) -> tuple[float, float]:
     """Return a coroutine's duration and the longest time that it blocked the event loop, in seconds."""
     gaps = [0.0]
 
@@ -55,7 +55,7 @@ async def at_once(sign_in: Callable[[], Awaitable[Any]]) -> None:
     await asyncio.gather(*(sign_in() for _ in range(SIGN_INS)))
 
 
-async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
+async def run_round(web: ServerProcess) -> dict[str, tuple[float, float]]:
     """Run each variant once.
 
     Return duration and blocked time. One round runs all, so drift affects all alike.
@@ -75,10 +75,10 @@ async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
         await ours.sign_in("ada", PASSWORD)
         await threads.sign_in("ada", PASSWORD)
         return {
-            "aiobotocore": await watched(at_once(lambda: ours.sign_in("ada", PASSWORD))),
-            "threads": await watched(at_once(lambda: threads.sign_in("ada", PASSWORD))),
-            "in a row": await watched(asyncio.to_thread(one_after_another)),
-            "pycognito": await watched(at_once(lambda: loop.run_in_executor(None, pycognito))),
+            "aiobotocore": await longest_block(at_once(lambda: ours.sign_in("ada", PASSWORD))),
+            "threads": await longest_block(at_once(lambda: threads.sign_in("ada", PASSWORD))),
+            "in a row": await longest_block(asyncio.to_thread(one_after_another)),
+            "pycognito": await longest_block(at_once(lambda: loop.run_in_executor(None, pycognito))),
         }
 
 
@@ -87,8 +87,8 @@ def rows() -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         users = [{"username": "ada", "password": PASSWORD}]
         with serve_in_process(Path(folder), {"users": users}) as web:
-            asyncio.run(round_of(web))  # warm-up
-            rounds = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
+            asyncio.run(run_round(web))  # warm-up
+            rounds = [asyncio.run(run_round(web)) for _ in range(ROUNDS)]
 
     def compared(one: str, other: str, which: int) -> float:
         return statistics.median(each[one][which] / each[other][which] for each in rounds)

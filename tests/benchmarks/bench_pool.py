@@ -66,7 +66,7 @@ def free_port() -> int:
     return port
 
 
-def memory_of(pid: int) -> float:
+def memory_in_mib(pid: int) -> float:
     """Return the resident memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
@@ -90,7 +90,7 @@ def sign_in_status(connection: http.client.HTTPConnection, body: bytes) -> int:
 
 
 @contextmanager
-def running(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
+def running_server(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
     """Start a server; return it once it has answered a sign-in, or with an error if there is no body."""
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -113,7 +113,7 @@ def running(command: list[str], port: int, body: bytes | None, **env: str) -> It
                     raise TimeoutError(command)
                 time.sleep(0.005)  # between two looks: the start is measured
             took = time.perf_counter() - begun
-            yield Served(f"127.0.0.1:{port}", body or b"", took, memory_of(process.pid))
+            yield Served(f"127.0.0.1:{port}", body or b"", took, memory_in_mib(process.pid))
         finally:
             process.terminate()
             process.wait(30)
@@ -135,14 +135,14 @@ def ours(*options: str) -> Iterator[Served]:
         users = [{"username": ADA, "password": PASSWORD}]
         config.write_text(json.dumps({"users": users}), encoding="utf-8")
         command = [sys.executable, "-m", "authfsm", "serve", "--port", str(port), "--config", str(config)]
-        with running([*command, *options], port, request(CLIENT_ID)) as served:
+        with running_server([*command, *options], port, request(CLIENT_ID)) as served:
             yield served
 
 
 @contextmanager
 def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
     """Start a peer, and create a pool, a client and a user through its API."""
-    with running(command, port, None, **env) as served:
+    with running_server(command, port, None, **env) as served:
         boto = boto3.client(
             "cognito-idp", endpoint_url=f"http://{served.address}", region_name="us-east-1",
             aws_access_key_id="a", aws_secret_access_key="a",

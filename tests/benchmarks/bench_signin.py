@@ -94,7 +94,7 @@ def statemachine_made() -> Any:
     return type("Peer", (statemachine.StateMachine,), {**states, **events})
 
 
-def imported(statement: str) -> float:
+def import_milliseconds(statement: str) -> float:
     """Return the milliseconds that an import takes in a fresh interpreter."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     runs = [
@@ -110,15 +110,15 @@ def rows() -> list[Row]:
     making = each(new_sign_in, 2000)
     step = each(three_steps, 300) / 3
     call = each(stubbed_call(), 50)
-    registered = each(lambda: build(object_of_somebody()), 1)
+    registered = each(lambda: build(model_object()), 1)
     tracemalloc.start()
     sign_ins = [new_sign_in() for _ in range(1000)]
     size = tracemalloc.get_traced_memory()[0] / len(sign_ins)
     tracemalloc.stop()
     light, core, boto = (
-        imported("import authfsm"),
-        imported("from authfsm import SignIn"),
-        imported("import boto3"),
+        import_milliseconds("import authfsm"),
+        import_milliseconds("from authfsm import SignIn"),
+        import_milliseconds("import boto3"),
     )
     found = [
         Row("making a SignIn / 1 us", making, "<= 1", making <= 1, f"{making:.1f} us"),
@@ -153,7 +153,7 @@ def rows() -> list[Row]:
     return found
 
 
-def object_of_somebody() -> Any:
+def model_object() -> Any:
     """Return a model object of an application for `build`."""
     return type("Model", (), {})()
 

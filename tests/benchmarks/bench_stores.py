@@ -41,7 +41,7 @@ def each(work: Callable[[], object], number: int, rounds: int = 7) -> float:
     return median(timeit.repeat(work, number=number, repeat=rounds)) / number * 1e6
 
 
-def a_second(work: Callable[[int], object], rounds: int) -> float:
+def operations_per_second(work: Callable[[int], object], rounds: int) -> float:
     """Return the operations a second: the median of several rounds of `WAITING`."""
     times = []
     for done in range(rounds):
@@ -52,14 +52,14 @@ def a_second(work: Callable[[int], object], rounds: int) -> float:
     return 1 / median(times)
 
 
-def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Row]:
+def measure_store(name: str, store: Store, flow: Flow, request: float) -> Iterator[Row]:
     """Measure one store that holds many sign-ins."""
     pending = PendingSignIns(flow.cognito, store, new_key())
     tickets: list[str] = []
-    put = a_second(lambda _: tickets.append(pending.put(flow)), ROUNDS)
+    put = operations_per_second(lambda _: tickets.append(pending.put(flow)), ROUNDS)
     turns = [pending.turn(each) for each in tickets]
-    take = a_second(lambda number: turns[number].__enter__(), ROUNDS)
-    back = a_second(lambda number: turns[number].__exit__(None, None, None), ROUNDS)
+    take = operations_per_second(lambda number: turns[number].__enter__(), ROUNDS)
+    back = operations_per_second(lambda number: turns[number].__exit__(None, None, None), ROUNDS)
     turn = 1e6 / take + 1e6 / back
     yield Row(
         f"{name}: a turn / one request over HTTP",
@@ -82,14 +82,14 @@ def rows() -> list[Row]:
             return cognito.sign_in("ada", local_servers.PASSWORD, flow="USER_PASSWORD_AUTH")
 
         request = each(one_request, 20)
-        found.extend(measured("memory", MemoryStore(), flow, request))
+        found.extend(measure_store("memory", MemoryStore(), flow, request))
         if shutil.which("redis-server"):
             with (
                 TemporaryDirectory() as folder,
                 redis_server(Path(folder)) as server,
                 server.client() as client,
             ):
-                found.extend(measured("Redis", RedisStore(client), flow, request))
+                found.extend(measure_store("Redis", RedisStore(client), flow, request))
     return found
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fuzzing_traces import try_one
+from fuzzing_traces import read_damaged
 
 INPUTS = 100_000
 
@@ -25,7 +25,7 @@ def main() -> int:
     begun, failed = time.monotonic(), 0
     for each in range(seed, seed + inputs):
         try:
-            try_one(each)
+            read_damaged(each)
         except Exception:  # noqa: BLE001 - that is what is looked for
             failed += 1
             sys.stderr.write(f"seed {each}\n{traceback.format_exc(limit=-3)}\n")

@@ -27,7 +27,7 @@ from joserfc.jwk import RSAKey
 from kill_server import Acknowledged, kill_at_work
 from local_servers import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
-from test_server_fuzz import fuzzed
+from test_server_fuzz import fuzz_service
 
 from authfsm.local.server.http_server import App
 
@@ -35,7 +35,7 @@ from authfsm.local.server.http_server import App
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
     """Requests drawn from a seed cause no internal error."""
     log = StringIO()
-    service = fuzzed(RSAKey.generate_key(2048), log)
+    service = fuzz_service(RSAKey.generate_key(2048), log)
     statuses: dict[int, int] = {}
     for part in range(0, number, 10_000):
         got = fuzz(App(service), seed + part, min(10_000, number - part))
