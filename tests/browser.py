@@ -71,11 +71,11 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
             viewport={"width": width, "height": height},
         )
         try:
-            shown = OpenedPage(context.new_page())
-            shown.page.on("console", lambda message: shown.said.append(message.text))
-            shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
-            shown.page.on("request", lambda request: shown.requests.append(request.url))
-            yield shown
+            opened_page = OpenedPage(context.new_page())
+            opened_page.page.on("console", lambda message: opened_page.said.append(message.text))
+            opened_page.page.on("pageerror", lambda error: opened_page.said.append(str(error)))
+            opened_page.page.on("request", lambda request: opened_page.requests.append(request.url))
+            yield opened_page
         finally:
             context.close()
 

@@ -264,10 +264,10 @@ def bodies() -> Target:
 
     def make(rng: Random) -> tuple[int, bytes]:
         _, _, wrong = _reply(rng, in_process=False)
-        said = as_json(wrong).encode("utf-8", "surrogatepass")
+        body_bytes = as_json(wrong).encode("utf-8", "surrogatepass")
         if rng.random() < 0.1:
-            said = said[: rng.randrange(len(said) + 1)] + bytes([rng.randrange(256)])
-        return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), said
+            body_bytes = body_bytes[: rng.randrange(len(body_bytes) + 1)] + bytes([rng.randrange(256)])
+        return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), body_bytes
 
     def give(value: tuple[int, bytes]) -> None:
         body[:] = [value]
@@ -311,8 +311,8 @@ def sealed_texts(key: RSAKey) -> list[Target]:
 
     def form(rng: Random) -> bytes:
         wrong = mutate(rng, rng.choice(forms))
-        said = as_json(wrong).encode("utf-8", "surrogatepass")
-        return lock.encrypt_at_time(said, int(NOW.timestamp()))
+        content = as_json(wrong).encode("utf-8", "surrogatepass")
+        return lock.encrypt_at_time(content, int(NOW.timestamp()))
 
     def text(rng: Random) -> Any:
         right = rng.choice(texts)

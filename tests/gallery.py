@@ -79,9 +79,9 @@ _ACCOUNT: Final = "The life of an account: sign-up, confirmation, forgotten pass
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Yield each picture with the name of its file and a sentence about it."""
     settings = EXAMPLE_POOLS["mfa_required"][0]
-    drawn = diagram(settings=settings, history=_SIGN_IN, theme=AUTO, animated=True)
-    model = evolve(drawn.model, notes=(_SHORT_CAPTION,), omitted=())
-    yield "sign_in", evolve(drawn, model=model), _SIGN_IN_ABOUT
+    animated = diagram(settings=settings, history=_SIGN_IN, theme=AUTO, animated=True)
+    model = evolve(animated.model, notes=(_SHORT_CAPTION,), omitted=())
+    yield "sign_in", evolve(animated, model=model), _SIGN_IN_ABOUT
     about = "The whole protocol at a glance: every flow, from the first request to tokens."
     yield "overview", diagram(overview=True, theme=AUTO), about
     about = "The whole protocol, with the response that each line needs; open it in a tab of its own."

@@ -22,8 +22,8 @@ DESCRIPTIONS = Path(authfsm.settings.__file__).parent / "descriptions.json"
 
 def fold_model() -> dict[str, Any]:
     """Return the operations and their shapes: the members that a request may have, and their types."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     shapes: dict[str, Any] = {}
     operations = {}
     for name in model.operation_names:
@@ -67,8 +67,8 @@ def _fold(shape: Any, shapes: dict[str, Any]) -> None:
 
 def description_members() -> dict[str, Any]:
     """Return the members that a pool's descriptions may have, and their types."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     shapes = {
         "UserPool": ("UserPoolType", "CreateUserPoolRequest"),
         "UserPoolClient": ("UserPoolClientType", "CreateUserPoolClientRequest"),

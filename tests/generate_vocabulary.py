@@ -22,8 +22,8 @@ MEMBERS = Path(authfsm.local.__file__).parent / "config/members.json"
 
 def fold_model() -> dict[str, Any]:
     """Return the operations, errors, members of all structures by type, and the values of enumerations."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     types: dict[str, set[str]] = {}
     values: dict[str, set[str]] = {}
     errors = set()

@@ -44,8 +44,8 @@ class Walker(TokenChecks):
         ephemeral = self._ephemeral()
         start = OpenChallenge(person, client, flow, username, "START", {}, self.clock(), ephemeral=ephemeral)
         parameters, more = self._first_request(choose, start)
-        begun = {"AuthFlow": flow, "AuthParameters": parameters, **more}
-        kind = classify("InitiateAuth", begun) or Response
+        request = {"AuthFlow": flow, "AuthParameters": parameters, **more}
+        kind = classify("InitiateAuth", request) or Response
         if key := self._device_key(choose, person):
             parameters["DEVICE_KEY"], start.device_key_sent = key, True
         outbox = len(self.pool.outbox)
@@ -94,9 +94,9 @@ class Walker(TokenChecks):
         """Return the parameters of USER_AUTH: a preference, a session of ConfirmSignUp, a step-up."""
         person = start.person
         if person is not None and person.sign_up is not None and choose([True, False]):
-            of, session, began = person.sign_up
-            life = timedelta(minutes=of.auth_session_validity)
-            if of is start.client and self.clock() < began + life:
+            client, session, issued_at = person.sign_up
+            life = timedelta(minutes=client.auth_session_validity)
+            if client is start.client and self.clock() < issued_at + life:
                 start.proofs = frozenset({"first", "email_otp"})
             person.sign_up = None
             return {}, {"Session": session}
@@ -264,14 +264,15 @@ class Walker(TokenChecks):
         """Check that this client may answer a challenge under this name now."""
         by_session = request.operation.endswith("software_token")
         life = timedelta(minutes=target.client.auth_session_validity)
-        left = target.chooses_first and target.name in CHOICES and request.challenge in CHOICES
+        changes_factor = target.chooses_first and target.name in CHOICES and request.challenge in CHOICES
         violations = {
             "a session was used twice": target.answered,
             "an expired session was accepted": now >= target.issued_at + life,
             "another app client continued a sign-in": not by_session and request.client is not target.client,
             "another user continued a sign-in": not by_session
             and not self._is_user(target, request.responses["USERNAME"]),
-            "a challenge was answered under another's name": request.challenge != target.name and not left,
+            "a challenge was answered under another's name": request.challenge != target.name
+            and not changes_factor,
             "a challenge without a right answer was answered": target.unanswerable,
         }
         for violation, found in violations.items():
@@ -385,8 +386,10 @@ class Walker(TokenChecks):
         ):
             case "password":
                 password, permanent = choose(PASSWORDS), choose([True, False])
-                done = self._call("admin_set_user_password", **who, Password=password, Permanent=permanent)
-                if done is not None:
+                final_reply = self._call(
+                    "admin_set_user_password", **who, Password=password, Permanent=permanent
+                )
+                if final_reply is not None:
                     person.password, person.temporary = password, not permanent
                     person.status = "CONFIRMED"
             case "preference":
@@ -408,10 +411,10 @@ class Walker(TokenChecks):
             hashed = self._with_secret_hash(client, {"USERNAME": name})
             app["SecretHash"] = hashed["SECRET_HASH"]
         email = f"{name}@example.com"
-        begun = self._call(
+        sign_up_reply = self._call(
             "sign_up", **app, Password=PASSWORDS[0], UserAttributes=[{"Name": "email", "Value": email}]
         )
-        if begun is None:
+        if sign_up_reply is None:
             return
         person = KnownUser(
             name,
@@ -422,15 +425,15 @@ class Walker(TokenChecks):
             never_signed_in=True,
         )
         self.people.append(person)
-        session = {"Session": begun["Session"]} if "Session" in begun else {}
+        session = {"Session": sign_up_reply["Session"]} if "Session" in sign_up_reply else {}
         code = self.pool.outbox[-1].code.reveal()
-        done = self._call("confirm_sign_up", **app, ConfirmationCode=code, **session)
-        if done is not None:
+        final_reply = self._call("confirm_sign_up", **app, ConfirmationCode=code, **session)
+        if final_reply is not None:
             person.status = "CONFIRMED"
             if "email" in self.pool.configuration.aliases:
                 person.sign_in_names = (name, email)
-            if "Session" in done:
-                person.sign_up = client, done["Session"], self.clock()
+            if "Session" in final_reply:
+                person.sign_up = client, final_reply["Session"], self.clock()
 
     def wait(self, choose: Choose[Any]) -> None:
         """Let time pass."""

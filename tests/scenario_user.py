@@ -260,11 +260,11 @@ def signature(scenario_user: ScenarioUser) -> str:
 def sign_up(scenario_user: ScenarioUser) -> None:
     """Sign up a user under the name of `NEW_USER`, and confirm the address."""
     app, client = ({"ClientId": scenario_user.pool.client_id, "Username": NEW_USER}, scenario_user.client)
-    begun = client.sign_up(
+    sign_up_reply = client.sign_up(
         **app, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": f"{NEW_USER}@example.com"}]
     )
     code = scenario_user.pool.outbox[-1].code.reveal()
-    confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=begun["Session"])
+    confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=sign_up_reply["Session"])
     scenario_user.sign_up_session = confirmed["Session"]
 
 

@@ -47,8 +47,8 @@ Model = dict[str, list[str]]
 def model() -> Model:
     """Return the names that botocore knows: members, errors and values, each under what they belong to."""
     loader = botocore.loaders.Loader()
-    read = loader.load_service_model("cognito-idp", "service-2")
-    service = botocore.model.ServiceModel(read)
+    service_model = loader.load_service_model("cognito-idp", "service-2")
+    service = botocore.model.ServiceModel(service_model)
     found: dict[str, set[str]] = {}
     for name in OPERATIONS:
         operation = service.operation_model(name)

@@ -136,9 +136,9 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make_account: MakeA
     assert flow.state is State.AUTHENTICATED
     assert [step.source for step in flow.history] == [State.START]
     assert flow.history[0].response.__name__ == "SignedUp"
-    sent = len(account.pool.outbox)
+    message_count = len(account.pool.outbox)
     assert account.sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP").state is State.EMAIL_OTP
-    assert len(account.pool.outbox) == sent + 1
+    assert len(account.pool.outbox) == message_count + 1
     with pytest.raises(Refused) as used:  # the Session is good for one sign-in
         account.sign_in(confirmed)
     assert used.value.flow is not None
@@ -373,8 +373,8 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
     client = SimpleNamespace(initiate_auth=None, meta=None)
     cognito = Cognito(client, client_id="c")  # type: ignore[arg-type] # no client of botocore's
     for name, method in METHODS.items():
-        sent = method.__name__
-        boto_name = botocore.xform_name(sent)
+        operation = method.__name__
+        boto_name = botocore.xform_name(operation)
         setattr(client, boto_name, lambda **_: reply)
         known = inspect.signature(method).parameters
         present = {key: value for key, value in arguments.items() if key in known}

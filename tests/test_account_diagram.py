@@ -28,15 +28,15 @@ def test_the_picture_shows_every_transition() -> None:
     """
     statements = str(AccountDiagram()).splitlines()
     labels = {line.split(" [")[0].strip(): line for line in statements if " [" in line}
-    drawn = [
+    edge_labels = [
         t for t in ACCOUNT_TRANSITIONS if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES
     ]
 
-    for source, operation, dest in drawn:
+    for source, operation, dest in edge_labels:
         ends = source.name if source is dest else f"{source.name} -> {dest.name}"
         assert operation in labels[ends], (source, operation, dest)
     assert sum(" -> " in each for each in labels) == len(
-        {(t.source, t.dest) for t in drawn if t.source is not t.dest}
+        {(t.source, t.dest) for t in edge_labels if t.source is not t.dest}
     )
     assert "<svg" in AccountDiagram()._repr_mimebundle_()["image/svg+xml"]
 

@@ -148,17 +148,17 @@ class Account:
 
     def new_password(self) -> None:
         """Sign in and replace the temporary password."""
-        begun = self.begin("USER_PASSWORD_AUTH", PASSWORD=self.password)
-        if "ChallengeName" in begun:
-            self.answer(begun, NEW_PASSWORD=NEW)
+        first_reply = self.begin("USER_PASSWORD_AUTH", PASSWORD=self.password)
+        if "ChallengeName" in first_reply:
+            self.answer(first_reply, NEW_PASSWORD=NEW)
             self.password = NEW
 
     def first_factor_code(self) -> None:
         """Sign in with a code by e-mail; a user who was imported has no password."""
         if self.status is U.RESET_REQUIRED:
             self.pool.user("ada").credential = None
-        begun = self.begin("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
-        self.answer(begun, EMAIL_OTP_CODE=self.code())
+        first_reply = self.begin("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
+        self.answer(first_reply, EMAIL_OTP_CODE=self.code())
 
 
 RUN: dict[AccountOperation, Callable[[Account], Any]] = {

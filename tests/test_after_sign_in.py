@@ -221,7 +221,7 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
     pool = pool_of()
     clock: Any = pool.clock
 
-    async def talk() -> None:
+    async def converse() -> None:
         flow = await async_cognito(pool).sign_in("ada", PASSWORD)
         old = flow.tokens
         clock.advance(3600 - 10)
@@ -237,7 +237,7 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
         assert first == flow.tokens
         assert [getattr(each, "action", None) for each in others] == [RecoveryAction.WAIT] * 2
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 # ---- signing out ----------------------------------------------------------------------------------------

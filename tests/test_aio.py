@@ -185,9 +185,9 @@ def srp_a_cpu_time() -> float:
     """Return the CPU time of SRP_A on this machine: the least of several measurements."""
     took = []
     for _ in range(9):
-        begun = time.thread_time()
+        start = time.thread_time()
         srp.ephemeral(b"\x07" * 32)
-        took.append(time.thread_time() - begun)
+        took.append(time.thread_time() - start)
     return min(took)
 
 
@@ -340,7 +340,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
     """A flow that is cancelled at SRP_A, its request or the proof is unchanged, and continues from there."""
     observations: list[Observation] = []
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool, observers=[observations.append])
         flow = cognito.start(PASSWORD)
         assert await cancelled_at(flow.begin("USER_SRP_AUTH", "ada"), nth)
@@ -355,7 +355,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
         assert flow.state is State.SMS_MFA
         assert await flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
     reported = [(each.step.response.trigger, each.lost) for each in observations]
     cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
@@ -374,7 +374,7 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
     """
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool)
         gate = Gate(cognito.client)
         first = await cognito.sign_in("ada", PASSWORD)
@@ -411,14 +411,14 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
             await step()
         assert flow.state is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_an_answer_cancelled_over_http_is_completed(web: ThreadServer, right: bool) -> None:  # noqa: FBT001 - a test's case
     """An answer that is cancelled at any await still gets its reply: the tokens, or the refusal."""
 
-    async def talk() -> int:
+    async def converse() -> int:
         nth = 0
         async with cognito_over_http(web) as cognito:
             while True:
@@ -433,13 +433,13 @@ def test_an_answer_cancelled_over_http_is_completed(web: ThreadServer, right: bo
                 if not right and nth > 1:
                     return nth
 
-    assert asyncio.run(talk()) >= 2
+    assert asyncio.run(converse()) >= 2
 
 
 def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
     """A sign-in cancelled at any await over HTTP is in START, at the proof or after it, and continues from there."""
 
-    async def talk() -> set[State]:
+    async def converse() -> set[State]:
         stood = set()
         async with cognito_over_http(web) as cognito:
             await cognito.sign_in("ada", PASSWORD)
@@ -456,14 +456,14 @@ def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
                 assert flow.state is State.SMS_MFA
         return stood
 
-    assert asyncio.run(talk()) == {*PROOF, State.SMS_MFA}
+    assert asyncio.run(converse()) == {*PROOF, State.SMS_MFA}
 
 
 def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio.wait_for over an answer that takes too long: TimeoutError; when it is lost, the same answer succeeds."""
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         code, before = r.Code(pool.outbox.code_for("ada")), data_of(flow)
@@ -478,13 +478,13 @@ def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool, monkeypatch: pytes
 
         assert await flow.answer(code) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
     """After flow.cancel() during an answer, the reply is ignored, and the flow accepts no answer."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         answer = asyncio.ensure_future(flow.answer(r.Code(pool.outbox.code_for("ada"))))
@@ -497,7 +497,7 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
         with pytest.raises(WrongResponse):
             await flow.answer(r.Code("123456"))
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 # ---- one answer at a time -------------------------------------------------------------------------------
@@ -506,7 +506,7 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     """A second answer at the same time gets WAIT and is not sent; the first one continues."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         right = pool.outbox.code_for("ada")
@@ -519,7 +519,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
         assert (second.action, second.state) == (RecoveryAction.WAIT, State.SMS_MFA)
         assert [step.error for step in flow.history] == [None, None, None]
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
@@ -547,7 +547,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
     """A lost connection over HTTP raises ConnectionLost with WAIT, and the same answer then succeeds."""
     observations: list[Observation] = []
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client(web.url) as client:
             cognito = AsyncCognito(
                 client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
@@ -565,7 +565,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 
             assert await flow.answer(code) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
     assert [(each.step.number, each.lost) for each in observations] == [
         (1, None), (2, None), (3, "ConnectionLost"), (3, None),
@@ -575,7 +575,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 def test_nothing_listens() -> None:
     """If nothing listens at the address, ConnectionLost has the flow to continue with."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client("http://127.0.0.1:9", connect_timeout=2) as client:
             cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
             with pytest.raises(ConnectionLost) as caught:
@@ -583,7 +583,7 @@ def test_nothing_listens() -> None:
         assert caught.value.flow is not None
         assert caught.value.flow.state is State.START
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_refusals_are_the_same(web: ThreadServer) -> None:
@@ -592,7 +592,7 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
     A wrong client id is the caller's or operator's fault.
     """
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with cognito_over_http(web) as cognito:
             with pytest.raises(RefusedUser) as caught:
                 await cognito.sign_in("ada", "Wrong-Horse-1")
@@ -600,13 +600,13 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
             assert caught.value.flow is not None
             assert caught.value.flow.state is State.FAILED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_a_client_that_is_not_one_yet() -> None:
     """The driver tells apart an async client, a sync client and the context manager of create_client."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         not_yet = aio_client("http://127.0.0.1:9")
         with pytest.raises(TypeError, match="async with"):
             AsyncCognito(not_yet, client_id=CLIENT_ID)
@@ -621,7 +621,7 @@ def test_a_client_that_is_not_one_yet() -> None:
                 with pytest.raises(TypeError, match="coroutine function"):
                     work()
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 # ---- the rest of the interface --------------------------------------------------------------------------
@@ -685,7 +685,7 @@ def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
 def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
     """An initial response, or a late password, is prepared off the loop and then sent."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         flow = async_cognito(pool).start(PASSWORD)
         assert await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
 
@@ -694,13 +694,13 @@ def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
         proof = await flow.make_response(r.SrpA, password=PASSWORD)
         assert await flow.answer(proof) is State.SMS_MFA
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
     """If a flow is cancelled during a computation, the result is dropped and nothing is sent."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         flow = async_cognito(pool).start(PASSWORD)
         begins = asyncio.create_task(flow.begin("USER_SRP_AUTH", "ada"))
         await asyncio.sleep(0)
@@ -711,13 +711,13 @@ def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
         assert (flow.state, flow.history) == (State.FAILED, ())
         assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_every_method_of_a_flow(pool: LocalPool) -> None:
     """Each method of an async flow works: next_response, restart, confirm_device, refresh, sign_out."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD, walk=False)
         assert isinstance(await flow.next_response(), r.SrpClaim)
@@ -743,13 +743,13 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
         await known.sign_out()
         assert (known.state, known.tokens) == (State.START, None)
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
     """build(machine_cls=AsyncMachine, driver=flow.carry): the triggers of a transitions machine are awaited."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         flow = async_cognito(pool).start(walk=False)
         machine: Any = build(driver=flow.carry, machine_cls=AsyncMachine)
         await machine.user_srp_auth("ada", PASSWORD)
@@ -760,7 +760,7 @@ def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
         await machine.code(pool.outbox.code_for("ada"))
         assert machine.state is flow.state is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_one_object_serves_many_loops(pool: LocalPool) -> None:
@@ -775,7 +775,7 @@ def test_one_object_serves_many_loops(pool: LocalPool) -> None:
 def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
     """A code that is repeated after a lost reply is refused: "session can only be used once"."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client(web.url) as client:
             cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
             flow = await cognito.sign_in("ada", PASSWORD)
@@ -787,4 +787,4 @@ def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
             with pytest.raises(RefusedCaller, match="only be used once"):
                 await flow.answer(code)
 
-    asyncio.run(talk())
+    asyncio.run(converse())

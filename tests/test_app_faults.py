@@ -34,7 +34,7 @@ def page(v: Visit) -> Page:
 
 def test_reload(v: Visit, page: Page) -> None:
     """Reloading a page shows the same page and sends nothing."""
-    sent = len(v.pool.outbox)
+    message_count = len(v.pool.outbox)
     for _ in range(3):
         page.reload()
         assert title_and_notice(page) == ("Enter the code", None)
@@ -42,7 +42,7 @@ def test_reload(v: Visit, page: Page) -> None:
     page.reload()
     assert title_and_notice(page) == ("Enter the code", None)
     assert v.path() == ["SMS_MFA"]
-    assert len(v.pool.outbox) == sent
+    assert len(v.pool.outbox) == message_count
 
     enter_text(page, "Code", v.code("ada"))
     page.reload()

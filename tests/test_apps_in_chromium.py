@@ -167,7 +167,7 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
 
 def _temporary_password(page: Page, site: RunningSite) -> None:
     """A new password, a code by SMS after a wrong one, and a device that replaces the code the next time."""
-    sent = site.pool.service.pool.outbox
+    outbox = site.pool.service.pool.outbox
     begin(page, "nia")
     assert title_and_notice(page) == ("Choose a new password", None)
     enter_text(page, "New password", NEW_PASSWORD)
@@ -175,15 +175,15 @@ def _temporary_password(page: Page, site: RunningSite) -> None:
     page.goto("/")
     begin(page, "nia", NEW_PASSWORD, remember=True)
     site.shown_by_each_worker(page, "Enter the code")
-    enter_text(page, "Code", "000000" if sent.code_for("nia") != "000000" else "111111")
+    enter_text(page, "Code", "000000" if outbox.code_for("nia") != "000000" else "111111")
     assert title_and_notice(page) == ("Enter the code", "That code is not right. Check it, and try again.")
-    enter_text(page, "Code", sent.code_for("nia"))
+    enter_text(page, "Code", outbox.code_for("nia"))
     assert title_and_notice(page) == ("Welcome, nia", None)
     site.shown_by_each_worker(page, "Welcome, nia")
     press(page, "Sign out")
-    messages = len(sent)
+    messages = len(outbox)
     begin(page, "nia", NEW_PASSWORD)
-    assert (title_and_notice(page), len(sent)) == (("Welcome, nia", None), messages)
+    assert (title_and_notice(page), len(outbox)) == (("Welcome, nia", None), messages)
 
 
 def _authenticator_app(page: Page, _: RunningSite) -> None:
@@ -224,16 +224,16 @@ def _passkey(page: Page, site: RunningSite) -> None:
 
 def _forgotten_password(page: Page, site: RunningSite) -> None:
     """A code by e-mail, once wrong, sets a new password and signs in; the old password is refused."""
-    sent = site.pool.service.pool.outbox
+    outbox = site.pool.service.pool.outbox
     page.get_by_label("User name").fill("eve")
     press(page, "Forgot your password?")
     assert title_and_notice(page) == ("Choose a new password", None)
     assert "by e-mail to e***@e***" in page.inner_text("main")
     for code, text in (
-        (f"{int(sent.code_for('eve')) ^ 1:06d}", "Choose a new password"),
+        (f"{int(outbox.code_for('eve')) ^ 1:06d}", "Choose a new password"),
         ("", "Welcome, eve"),
     ):
-        page.get_by_label("Code", exact=True).fill(code or sent.code_for("eve"))
+        page.get_by_label("Code", exact=True).fill(code or outbox.code_for("eve"))
         enter_text(page, "New password", NEW_PASSWORD)
         assert title_and_notice(page)[0] == text
     press(page, "Sign out")

@@ -58,8 +58,8 @@ def drawn_flows(settings: PoolSettings) -> set[str]:
     """Return the flows that the pool's diagram draws from START to anything but a refusal."""
     every = build_model(settings=settings, unfolded=True).edges
     edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
-    begun = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
-    return {each.auth_flow for each in begun if each.auth_flow}
+    responses = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
+    return {each.auth_flow for each in responses if each.auth_flow}
 
 
 def allowed_by_settings(settings: PoolSettings) -> set[str]:
@@ -96,7 +96,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
         with pytest.raises(NoPaths):
             journeys(plain)
     planned = journeys(plain) if expected - REFRESH else ()
-    begun = {each.path.transitions[0].response.auth_flow: each for each in planned}
+    journeys_by_flow = {each.path.transitions[0].response.auth_flow: each for each in planned}
 
     assert allowed_by_settings(settings) == expected
     assert allowed_by_settings(plain) == expected
@@ -104,8 +104,8 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     assert accepted_by_pool(pool) == expected
     assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
     assert ways == expected - REFRESH
-    assert set(begun) == expected - REFRESH
-    for journey in begun.values():
+    assert set(journeys_by_flow) == expected - REFRESH
+    for journey in journeys_by_flow.values():
         assert journey.run(key=signing_key).tokens is not None
 
 

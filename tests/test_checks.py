@@ -365,8 +365,8 @@ def test_the_exceptions_are_listed() -> None:
 
 def test_without_its_exception_a_passkey_violates_the_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the exception for passkeys, a sign-in with a passkey violates the invariant."""
-    left = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
-    monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", left)
+    exceptions = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
+    monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", exceptions)
 
     (broken,) = check()
 

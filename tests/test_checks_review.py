@@ -41,9 +41,9 @@ def test_the_descriptions_are_those_of_the_example_pools(name: str) -> None:
     """The descriptions match the example pools of the gallery, and add what a review reads."""
     settings = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
-    drawn = EXAMPLE_POOLS[name][0]
-    assert settings.possible() == drawn.possible()
-    assert settings.mfa_configuration == drawn.mfa_configuration
+    expected = EXAMPLE_POOLS[name][0]
+    assert settings.possible() == expected.possible()
+    assert settings.mfa_configuration == expected.mfa_configuration
 
 
 def test_the_example_pools() -> None:

@@ -191,24 +191,24 @@ class TestPoolAgreement:
 def test_recordings_agree(pool: LocalPool) -> None:
     """A recording names the same response as the pool, for every request that boto3 sends."""
     client, out = pool.client(), io.StringIO()
-    sent = []
+    expected = []
     with record(client, out):
         for operation, request in EVERY:
             method = client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
             with suppress(ClientError):
                 method(ClientId=pool.client_id, **request)
             unlock(pool)
-            sent.append(pool._core.response)
+            expected.append(pool._core.response)
     recorded = [json.loads(line)["response"] for line in out.getvalue().splitlines()]
 
-    assert recorded == [kind and kind.trigger for kind in sent]
+    assert recorded == [kind and kind.trigger for kind in expected]
 
 
 def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None:
     """ANSWER=SMS_OTP next to a leftover PASSWORD is a choice: `authfsm trace` accepts the sign-in."""
     client, path = pool.client(), tmp_path / "steps.jsonl"
     with record(client, path):
-        begun = client.initiate_auth(
+        reply = client.initiate_auth(
             ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"}
         )
         for name, parameters in (
@@ -217,18 +217,18 @@ def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None
         ):
             if "SMS_OTP_CODE" in parameters:
                 parameters["SMS_OTP_CODE"] = pool.outbox.code_for("ada")
-            begun = client.respond_to_auth_challenge(
+            reply = client.respond_to_auth_challenge(
                 ClientId=pool.client_id,
                 ChallengeName=name,
-                Session=begun["Session"],
+                Session=reply["Session"],
                 ChallengeResponses={"USERNAME": "ada", **parameters},
             )
     lines = path.read_text(encoding="utf-8").splitlines()
-    done = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    result = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
     assert [json.loads(line)["response"] for line in lines] == ["user_auth", "select", "code"]
-    assert done.exit_code == 0, done.output
-    assert "illegal" not in done.output.replace("0 illegal", "")
+    assert result.exit_code == 0, result.output
+    assert "illegal" not in result.output.replace("0 illegal", "")
 
 
 WRITTEN: Final = [

@@ -75,7 +75,7 @@ def test_an_existing_pool() -> None:
             "--endpoint-url", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
         )
         boto = served.boto()
-        left = boto.list_users(UserPoolId=POOL_ID)["Users"]
+        users = boto.list_users(UserPoolId=POOL_ID)["Users"]
         after = {each["ClientId"] for each in clients(boto)}
     [endpoint] = json.loads(stdout)["endpoints"]
     outcomes = {name: each["outcome"] for name, each in endpoint["verdicts"].items()}
@@ -87,7 +87,7 @@ def test_an_existing_pool() -> None:
     assert endpoint["verdicts"]["password.wrong"]["command"] == (
         f"authfsm conform --endpoint-url {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
     )
-    assert (left, after) == ([], before)
+    assert (users, after) == ([], before)
 
 
 def clients(boto: object) -> list[dict[str, str]]:

@@ -229,8 +229,8 @@ def test_an_unknown_name() -> None:
     assert result.exit_code == 1
     assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean SMS_MFA?\n"
 
-    lost = CliRunner().invoke(app, ["explain", "xyzzy"])
-    assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)
+    unknown = CliRunner().invoke(app, ["explain", "xyzzy"])
+    assert (unknown.exit_code, unknown.stderr.count("\n")) == (1, 1)
     assert json.loads(CliRunner().invoke(app, ["explain", "xyzzy", "--json"]).stdout) == []
     assert "PASSWORD" in similar_names("pasword")
 

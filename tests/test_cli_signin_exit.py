@@ -216,12 +216,12 @@ def test_standard_input_without_an_answer(stdin: Any, why: str, monkeypatch: pyt
 
 def test_a_user_name_that_is_not_text() -> None:
     """A user name of the command line that is not UTF-8 is refused in one line."""
-    seen = run_signin(
+    result = run_signin(
         "--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD
     )
 
-    assert (seen.code, seen.out) == (ExitStatus.REFUSED, "")
-    assert "UTF-8" in seen.err
+    assert (result.code, result.out) == (ExitStatus.REFUSED, "")
+    assert "UTF-8" in result.err
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,8 @@ def test_the_challenge_decides_the_number_of_digits(state: State, length: int) -
     """A code of an app is sent only with six digits; a code of a message with any number."""
     signin = signin_in_state(state)
     if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
-        sent = signin.send(r.Code("7" * length)).reveal()
-        assert "7" * length in sent["ChallengeResponses"].values()
+        request = signin.send(r.Code("7" * length)).reveal()
+        assert "7" * length in request["ChallengeResponses"].values()
         return
     with pytest.raises(InvalidInput) as caught:
         signin.send(r.Code("7" * length))

@@ -204,11 +204,11 @@ def test_pools_that_cannot_be_deleted_are_named() -> None:
         assert (
             provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
         )
-        left = provider.own_pool(provider.api).pool_id
+        pool_id = provider.own_pool(provider.api).pool_id
 
     provider._pool_ids.append("eu-west-1_Other")
     failed = provider.cleanup()
-    assert failed[0].startswith(f"DeleteUserPool {left}: no reply came")
+    assert failed[0].startswith(f"DeleteUserPool {pool_id}: no reply came")
     assert failed[1:] == [
         "DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"
     ]

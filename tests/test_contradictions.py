@@ -114,21 +114,21 @@ def sign_in(api: ApiClient, row: Row, **more: str) -> Any:  # noqa: PLR0911 - on
     if response == "AdminNoSrpAuth":
         return api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **secret)
     if state == "ADMIN_NO_SRP_AUTH":
-        begun = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **more)
+        first_reply = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **more)
         return api.boto.admin_respond_to_auth_challenge(
             UserPoolId=api.pool.pool_id,
             ClientId=api.app.client_id,
             ChallengeName="ADMIN_NO_SRP_AUTH",
-            Session=begun["Session"],
+            Session=first_reply["Session"],
             ChallengeResponses={"USERNAME": "ada", **secret},
         )
     if response == "UserAuthWithPassword":
         return api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", **secret)
     if state == "PASSWORD":
-        begun = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD")
-        return api.answer(begun, "ada", **secret)
-    begun = api.initiate("USER_AUTH", USERNAME="ada")
-    return api.answer(begun, "ada", ANSWER="PASSWORD", **secret)
+        first_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD")
+        return api.answer(first_reply, "ada", **secret)
+    first_reply = api.initiate("USER_AUTH", USERNAME="ada")
+    return api.answer(first_reply, "ada", ANSWER="PASSWORD", **secret)
 
 
 USERS: dict[str, dict[str, Any]] = {
@@ -220,8 +220,8 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
 
     assert reply.get("ChallengeName") == ("CUSTOM_CHALLENGE" if goes else None)
     if goes:
-        done = api.answer(reply, "ada", ANSWER="answer 1")
-        assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+        final_reply = api.answer(reply, "ada", ANSWER="answer 1")
+        assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
 
 # ---- what no transition shows -----------------------------------------------------------------------
@@ -291,9 +291,9 @@ def test_the_old_authenticator_while_a_new_one_is_set_up(signing_key: RSAKey, *,
 @pytest.mark.parametrize("always", [True, False])
 def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, always: bool) -> None:
     """ConfirmSignUp's reply has a Session that signs in once, without a second code."""
-    ways = Contradictions(confirm_sign_up_always_has_session=always)
+    contradictions = Contradictions(confirm_sign_up_always_has_session=always)
     factors = ["EMAIL_OTP", "PASSWORD"]
-    pool = LocalPool(key=signing_key, allowed_first_auth_factors=factors, contradictions=ways)
+    pool = LocalPool(key=signing_key, allowed_first_auth_factors=factors, contradictions=contradictions)
     api = AccountClient(pool)
     api.sign_up("ada", None, email="ada@example.com")
     reply = api.confirm("ada", pool.outbox.code_for("ada"))
@@ -301,7 +301,7 @@ def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, 
     assert ("Session" in reply) is always
     if not always:
         return
-    sent = len(pool.outbox)
+    message_count = len(pool.outbox)
     request = {
         "AuthFlow": "USER_AUTH",
         "ClientId": api.app.client_id,
@@ -309,7 +309,7 @@ def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, 
         "Session": reply["Session"],
     }
     assert "AuthenticationResult" in api.boto.initiate_auth(**request)
-    assert len(pool.outbox) == sent
+    assert len(pool.outbox) == message_count
     with refused(*USED):
         api.boto.initiate_auth(**request)
 
@@ -327,9 +327,9 @@ def test_no_session_without_one_time_passwords(signing_key: RSAKey) -> None:
 def test_the_timestamp_of_a_claim(signing_key: RSAKey, seconds: int, tolerance: timedelta | None) -> None:
     """A TIMESTAMP too far from the pool's time counts as a wrong password, unless there is no tolerance."""
     now = datetime(2026, 5, 5, tzinfo=timezone.utc)
-    ways = Contradictions(timestamp_tolerance=tolerance)
+    contradictions = Contradictions(timestamp_tolerance=tolerance)
     pool = LocalPool(
-        key=signing_key, clock=ManualClock(now), contradictions=ways, device=DeviceConfiguration()
+        key=signing_key, clock=ManualClock(now), contradictions=contradictions, device=DeviceConfiguration()
     )
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
@@ -392,8 +392,10 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     first = api.initiate("CUSTOM_AUTH", USERNAME="ada")
-    begun = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
-    after_password = api.answer(begun, "ada", **api.claim(begun, PASSWORD))
+    first_reply = api.initiate(
+        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
+    )
+    after_password = api.answer(first_reply, "ada", **api.claim(first_reply, PASSWORD))
 
     assert first["ChallengeParameters"] == {"USERNAME": "ada"}
     assert after_password["ChallengeName"] == "CUSTOM_CHALLENGE"
@@ -429,10 +431,10 @@ def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> 
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON")
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
-    begun = api.password("ada", PASSWORD)
+    first_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
         api.boto.associate_software_token(Session="x" * 24)
-    reply = api.boto.associate_software_token(Session=begun["Session"])
+    reply = api.boto.associate_software_token(Session=first_reply["Session"])
     for code in ("12345x", "1234567"):
         with pytest.raises(api.boto.exceptions.InvalidParameterException, match="failed to satisfy"):
             api.boto.verify_software_token(Session=reply["Session"], UserCode=code)

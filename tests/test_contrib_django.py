@@ -62,9 +62,9 @@ class Visitor:
     def send(self, address: str, **values: str) -> Any:
         """Fill in the form of the present page whose hidden fields match, and send it."""
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page))
-        sent = {**hidden, **values}
+        fields = {**hidden, **values}
         headers: Any = {"HTTP_REFERER": f"{ORIGIN}/", "HTTP_ORIGIN": ORIGIN}
-        reply = self.client.post(address, sent, follow=True, secure=True, **headers)
+        reply = self.client.post(address, fields, follow=True, secure=True, **headers)
         return self._shown(reply)
 
     def sign_in(self, name: str, password: str = PASSWORD, **values: str) -> Any:
@@ -230,9 +230,9 @@ def test_a_remembered_device(visit: Visitor) -> None:
     visit.sign_in("tom", remember="on")
     visit.answer("code", code=visit.code("tom"))
     visit.send("/account/sign-out/")
-    sent = len(visit.pool.outbox)
+    message_count = len(visit.pool.outbox)
     visit.sign_in("tom")
-    assert len(visit.pool.outbox) == sent
+    assert len(visit.pool.outbox) == message_count
     assert visit.client.session["_auth_user_id"]
 
 

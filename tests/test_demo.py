@@ -54,9 +54,9 @@ def test_no_secret_is_printed_or_drawn(tmp_path: Path) -> None:
     console = Console(file=StringIO(), width=120)
     play_stories(tmp_path, console=console)
     output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
-    drawn = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    pictures = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
 
-    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in output + drawn] == []
+    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in output + pictures] == []
 
 
 def test_the_exit_status_of_the_command(tmp_path: Path) -> None:

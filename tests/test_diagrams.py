@@ -67,10 +67,10 @@ def test_arrows_between_nodes_are_the_table() -> None:
 def test_drawn_and_omitted_arrows_are_the_table(name: str) -> None:
     """The arrows that a diagram shows, through its junctions, are the table's without those it omits."""
     model = DRAFTS[name]
-    left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
+    omitted = frozenset(arrow for each in model.omitted for arrow in each.arrows)
 
-    assert EVERY - left == model.arrows
-    assert sum(len(each.arrows) for each in model.omitted) == len(left)
+    assert EVERY - omitted == model.arrows
+    assert sum(len(each.arrows) for each in model.omitted) == len(omitted)
 
 
 def test_unfolded_omits_only_refuted_arrows() -> None:
@@ -86,9 +86,9 @@ def test_unfolded_omits_only_refuted_arrows() -> None:
 def test_the_whole_has_every_challenge() -> None:
     """The folded diagram of the whole protocol has every challenge, and at most 60 edges."""
     model = DRAFTS["whole"]
-    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
+    states = {node.state for node in model.nodes if isinstance(node, Node)}
 
-    assert {*CHALLENGES, State.START, State.AUTHENTICATED} == drawn
+    assert {*CHALLENGES, State.START, State.AUTHENTICATED} == states
     # An acknowledgement is written in its state, and is no line.
     assert sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
 
@@ -142,16 +142,16 @@ def test_a_fold_is_exact() -> None:
 
 def test_each_reason_has_its_own_arrows() -> None:
     """Each reason for an omission has the arrows that it describes."""
-    left = omitted_arrows(DRAFTS["whole"])
-    again = {(arrow.source.state, arrow.response) for arrow in left[OmissionReason.ANOTHER_FACTOR]}
+    omitted = omitted_arrows(DRAFTS["whole"])
+    again = {(arrow.source.state, arrow.response) for arrow in omitted[OmissionReason.ANOTHER_FACTOR]}
 
     assert set(OmissionReason) - {
         OmissionReason.OTHER_FLOW,
         OmissionReason.OTHER_STATE,
         OmissionReason.SETTINGS,
-    } == set(left)
+    } == set(omitted)
     assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in FIRST_FACTOR_CHOICE} <= again
-    assert {State.FAILED} == {arrow.dest.state for arrow in left[OmissionReason.FAILURE]}
+    assert {State.FAILED} == {arrow.dest.state for arrow in omitted[OmissionReason.FAILURE]}
 
 
 def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
@@ -170,12 +170,12 @@ def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
 def test_a_flow_begins_with_its_own_responses() -> None:
     """A flow's diagram has only the states that the flow reaches: USER_SRP_AUTH has no choice."""
     model = build_model(flow="USER_SRP_AUTH")
-    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
-    begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
+    states = {node.state for node in model.nodes if isinstance(node, Node)}
+    first_responses = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
 
-    assert {UserSrpAuth} == begun
-    assert not drawn & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
-    assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= drawn
+    assert {UserSrpAuth} == first_responses
+    assert not states & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
+    assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= states
 
 
 def test_custom_challenge_belongs_to_custom_auth() -> None:

@@ -131,6 +131,6 @@ def test_labels_and_lines_do_not_overlap(name: str) -> None:
     svg = SHOWN.get(name) or (
         diagram(history=HISTORY).svg() if name == "a walk" else PROTOCOL.read_text("utf-8")
     )
-    drawn = Picture.read(svg)
-    assert drawn.lines
-    assert list((evolve(drawn, states=()) if name == "protocol.svg" else drawn).faults()) == []
+    picture = Picture.read(svg)
+    assert picture.lines
+    assert list((evolve(picture, states=()) if name == "protocol.svg" else picture).faults()) == []

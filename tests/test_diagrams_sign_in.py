@@ -128,11 +128,11 @@ def test_omitted_arrows_are_drawn_when_followed() -> None:
         (State.START, UserAuth, State.OTHER_CHALLENGE, None, None),
         (State.OTHER_CHALLENGE, RawAnswer, State.FAILED, None, "NotAuthorizedException"),
     )
-    drawn = diagram(history=history)
+    picture = diagram(history=history)
 
-    assert edges_of(drawn.model, 1) == [("START", "OTHER_CHALLENGE")]
-    assert edges_of(drawn.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
-    assert "2 · NotAuthorizedException" in str(drawn)
+    assert edges_of(picture.model, 1) == [("START", "OTHER_CHALLENGE")]
+    assert edges_of(picture.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
+    assert "2 · NotAuthorizedException" in str(picture)
 
 
 @st.composite
@@ -163,14 +163,14 @@ def is_chain(edges: list[Edge]) -> bool:
 @settings(deadline=None)  # a machine may be busy
 def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
     """For any history on the table, each step follows one path of connected edges."""
-    drawn: Diagram = diagram(history=history, unfolded=unfolded)
+    picture: Diagram = diagram(history=history, unfolded=unfolded)
 
     for step in history:
-        way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.steps}]
+        way = [e for e in picture.model.edges if step.number in {mark.number for mark in e.steps}]
         assert is_chain(way)
         assert [step.source] == [e.source.state for e in way if isinstance(e.source, Node)]
         assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Node)]
-    numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(drawn))}
+    numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(picture))}
     assert numbers == {step.number for step in history}
 
 
@@ -185,21 +185,21 @@ def test_any_object_with_the_attributes_of_a_step_can_be_drawn() -> None:
 
 def test_traffic_has_shares_and_one_edge_to_failed() -> None:
     """Each edge has its share of the steps that left its node; failures of several flows are one edge."""
-    began, failed = State.START, State.FAILED
+    start, failed = State.START, State.FAILED
     ways = [
         (r.UserSrpAuth, State.PASSWORD_VERIFIER), (r.UserSrpAuth, State.PASSWORD_VERIFIER),
         (r.UserPasswordAuth, failed), (r.CustomAuth, failed),
     ]  # fmt: skip
-    drawn = diagram(
+    picture = diagram(
         traffic=[
-            [Step(1, began, response, dest, error="x" if dest is failed else None)] for response, dest in ways
+            [Step(1, start, response, dest, error="x" if dest is failed else None)] for response, dest in ways
         ],
         failures=True,
     )
 
-    lines = [(edge.dest, edge.total) for edge in drawn.model.edges if edge.counts]
+    lines = [(edge.dest, edge.total) for edge in picture.model.edges if edge.counts]
     assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Node)) == [
         "FAILED: \u00d72 (50%)",
         "PASSWORD_VERIFIER: \u00d72 (50%)",
     ]
-    assert "\u00d72 (50%)" in drawn.svg()
+    assert "\u00d72 (50%)" in picture.svg()

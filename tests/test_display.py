@@ -37,20 +37,20 @@ def test_a_flow_shows_its_path(pool: LocalPool) -> None:
     """A flow is an SVG with its current state, and its path as text."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
-    shown = ipython_bundle(flow)
+    bundle = ipython_bundle(flow)
 
-    assert set(shown) == {"image/svg+xml", "text/plain"}
-    assert shown["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
-    assert "SMS_MFA" in shown["image/svg+xml"]
-    assert mime_bundle(flow.signin)["image/svg+xml"] == shown["image/svg+xml"]
+    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    assert bundle["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
+    assert "SMS_MFA" in bundle["image/svg+xml"]
+    assert mime_bundle(flow.signin)["image/svg+xml"] == bundle["image/svg+xml"]
 
 
 def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
     """A sign-in without steps is displayed as the whole protocol."""
-    shown = ipython_bundle(pool.cognito().start())
+    bundle = ipython_bundle(pool.cognito().start())
 
-    assert shown["text/plain"] == "<Flow: START after 0 steps>"
-    assert "SELECT_CHALLENGE" in shown["image/svg+xml"]
+    assert bundle["text/plain"] == "<Flow: START after 0 steps>"
+    assert "SELECT_CHALLENGE" in bundle["image/svg+xml"]
 
 
 def _flow(pool: LocalPool) -> Flow:
@@ -62,17 +62,17 @@ def _flow(pool: LocalPool) -> Flow:
 
 def test_a_history_is_a_table(pool: LocalPool) -> None:
     """A history is a table with a row for each step; a refusal has its recovery action."""
-    shown = ipython_bundle(_flow(pool).history)
+    bundle = ipython_bundle(_flow(pool).history)
 
-    assert set(shown) == {"text/html", "text/plain"}
-    assert shown["text/plain"].splitlines() == [
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"].splitlines() == [
         "history",
         "     state              response       led to                            refusal",
         "  1  START              user_srp_auth  PASSWORD_VERIFIER (first factor)",
         "  2  PASSWORD_VERIFIER  srp_claim      SMS_MFA (second factor)",
         "  3  SMS_MFA            code           SMS_MFA (second factor)           CodeMismatchException: TRY_AGAIN",
     ]
-    assert shown["text/html"].count("<tr>") == 4
+    assert bundle["text/html"].count("<tr>") == 4
 
 
 def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
@@ -123,11 +123,11 @@ def test_no_secret_is_shown_and_no_file_is_written(
     monkeypatch.chdir(tmp_path)
     flow = _flow(pool)
     session, code = flow.signin.session, pool.outbox.code_for("ada")
-    shown = [mime_bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)]
+    bundles = [mime_bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)]
     flow.answer(Code(code))
-    shown += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
+    bundles += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
     everything = io.StringIO()
-    for each in shown:
+    for each in bundles:
         everything.writelines(each.values())
 
     assert session is not None

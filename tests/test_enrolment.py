@@ -92,9 +92,9 @@ def rows_of_terminal(text: str, paper_dark: bool, ink_dark: bool) -> list[Row]: 
     """Return the modules that a terminal shows: two in each character, with its own colours by default."""
     rows = []
     for line in text.splitlines():
-        said = re.fullmatch("\x1b\\[38;5;231;48;5;16m(.*)\x1b\\[0m", line)
-        blocks = said[1] if said else line
-        ink, paper = (False, True) if said else (ink_dark, paper_dark)
+        match = re.fullmatch("\x1b\\[38;5;231;48;5;16m(.*)\x1b\\[0m", line)
+        blocks = match[1] if match else line
+        ink, paper = (False, True) if match else (ink_dark, paper_dark)
         rows.append([ink if each in "█▀" else paper for each in blocks])
         rows.append([ink if each in "█▄" else paper for each in blocks])
     return rows
@@ -222,8 +222,8 @@ def test_invalid_fields(fields: Any, field: str) -> None:
         Enrolment(*fields)
 
     assert (caught.value.response, caught.value.field) == (Enrolment, field)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert [text for text in ("n0t-base32", "JBSWY3DP") if text in shown] == []
+    traceback_text = "".join(traceback.format_exception(caught.value))
+    assert [text for text in ("n0t-base32", "JBSWY3DP") if text in traceback_text] == []
     if field == "secret_code":
         assert caught.value.__context__ is None
 

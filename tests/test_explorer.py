@@ -103,16 +103,16 @@ def test_the_page_is_one_file(html: Path) -> None:
 
 def test_lines_and_nodes_are_numbered() -> None:
     """The numbers of the page's lines are those of the model's edges, and every drawn node is a button."""
-    drawn = diagram()
-    svg, edges = page_svg(drawn)
+    picture = diagram()
+    svg, edges = page_svg(picture)
 
-    assert edges == [edge for edge, _ in drawn_edges(drawn.model)]
+    assert edges == [edge for edge, _ in drawn_edges(picture.model)]
     for number, edge in enumerate(edges):
         comment = f"<!-- {edge.source.name}-&gt;{edge.dest.name} -->".replace("-&gt;", "&#45;&gt;")
         before = svg[: svg.index(f'data-line="{number}"')].rpartition("<!--")[2]
         assert comment.startswith(f"<!--{before.split('-->')[0]}")
     for each in NODES:
-        is_drawn = each in drawn.model.nodes
+        is_drawn = each in picture.model.nodes
         assert (f'aria-label="{each.name}: ' in svg) == is_drawn
     assert "<title>" not in svg
     assert "<a " not in svg
@@ -257,8 +257,8 @@ def test_the_page_has_the_settings_confidence(opened_page: OpenedPage) -> None:
         for n, to in enumerate(opened_page.page.evaluate("data.lines.map(line => line.to)"))
         if to and {*tokens} <= {*to} and lines_[n]
     ]
-    drawn = diagram()
-    _, edges = page_svg(drawn)
+    picture = diagram()
+    _, edges = page_svg(picture)
     proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
     assert {*proved} <= {*uncertain}

@@ -145,12 +145,12 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
     """With each set of fonts every text is inside its shape, on no other text, and no letter is missing."""
     characters = sorted({each for text in SCRIPTS.values() for each in text if each.strip()})
     with chromium(tmp_path / "profile") as opened:
-        shown = "".join(f'<div id="{name}">{svg}</div>' for name, svg in drawings().items())
+        html = "".join(f'<div id="{name}">{svg}</div>' for name, svg in drawings().items())
         scripts = f'<p id="scripts" style="font-family:{render._FONTS}">{" ".join(SCRIPTS.values())}</p>'
-        opened.page.set_content(shown + scripts)
+        opened.page.set_content(html + scripts)
         measured = opened.page.evaluate(MEASURE)
         used = fonts_used(opened)
-        box, *drawn = opened.page.evaluate(DRAW, [render._FONTS, [UNASSIGNED, *characters]])
+        box, *boxes = opened.page.evaluate(DRAW, [render._FONTS, [UNASSIGNED, *characters]])
 
     assert {family.split()[0] for family in used} == {font_set, "Noto"}, "the browser uses other fonts"
     assert any("CJK" in family for family in used)
@@ -159,7 +159,7 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
     ]
     assert found == []
     blank = ",".join(["0"] * 40 * 40 * 4)
-    assert [each for each, pixels in zip(characters, drawn, strict=True) if pixels in {box, blank}] == []
+    assert [each for each, pixels in zip(characters, boxes, strict=True) if pixels in {box, blank}] == []
 
 
 def dot(texts: Sequence[str], width: float = 0.5) -> str:
@@ -200,8 +200,8 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
     for (script, text), (output_format, written) in product(SCRIPTS.items(), writers.items()):
         letters = sorted(set(text) - {" "})
         if (script, output_format) in {("Latin", "PNG"), ("Latin", "PDF"), ("Greek", "PNG")}:
-            drawn = cells(Image.open(BytesIO(written(dot([*letters, " "])))), len(letters) + 1)
-            assert len(set(drawn)) == len(letters) + 1, (font_set, script, output_format)
+            pixels = cells(Image.open(BytesIO(written(dot([*letters, " "])))), len(letters) + 1)
+            assert len(set(pixels)) == len(letters) + 1, (font_set, script, output_format)
             continue
         package = "fonts-noto-cjk" if script == "Japanese" else "fonts-noto-core"
         needed = f"this {output_format} do not have {''.join(letters)}: .*{package}"

@@ -200,8 +200,8 @@ class App:
     def _enrols(self, typed: str) -> Any:
         session = {"Session": self.reply["Session"]}
         if typed:
-            done = self.client.verify_software_token(UserCode=typed, **session)
-            return {**done, "verified": True}
+            final_reply = self.client.verify_software_token(UserCode=typed, **session)
+            return {**final_reply, "verified": True}
         if "verified" in self.reply:
             return self._responds("MFA_SETUP", {})
         return self.client.associate_software_token(**session)

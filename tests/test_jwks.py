@@ -334,10 +334,10 @@ class TestForgedTokens:
         )
         signing_key.ensure_kid()
         header = json.dumps({"alg": algorithm, "kid": signing_key.kid}).encode()
-        said = part_of(header) + b"." + part_of(json.dumps(ACCESS).encode())
+        signing_input = part_of(header) + b"." + part_of(json.dumps(ACCESS).encode())
         # By hand: the library refuses to forge with a PEM.
-        forged = hmac.digest(public, said, algorithm.replace("HS", "sha"))
-        token = (said + b"." + part_of(forged)).decode()
+        forged = hmac.digest(public, signing_input, algorithm.replace("HS", "sha"))
+        token = (signing_input + b"." + part_of(forged)).decode()
 
         with pytest.raises(MalformedToken, match="RS256"):
             verifier.verify(token)
@@ -520,8 +520,8 @@ class TestErrors:
                 for frame, _ in traceback.walk_tb(error.__traceback__)
                 if "authfsm" in frame.f_code.co_filename and "test_" not in frame.f_code.co_filename
             ]
-            shown = [repr(error), str(error), *traceback.format_exception(error), *frames]
-            assert [text for text in shown for part in (payload, signature) if part[:40] in text] == []
+            texts = [repr(error), str(error), *traceback.format_exception(error), *frames]
+            assert [text for text in texts for part in (payload, signature) if part[:40] in text] == []
             assert error.__context__ is None
             if isinstance(error, AuthfsmError):
                 again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
@@ -925,10 +925,10 @@ class TestFetching:
                 fetch_https(f"{url}/moved")
             with pytest.raises(ValueError, match="65536 bytes"):
                 fetch_https(f"{url}/large")
-            begun = time.monotonic()
+            start = time.monotonic()
             with pytest.raises(TimeoutError):
                 fetch_https(f"{url}/slow", seconds=0.2)
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - start < 2
         with pytest.raises(OSError, match="refused"):
             fetch_https(f"{url}/good")
 

@@ -164,12 +164,12 @@ def test_the_repository_has_seven_entries() -> None:
 
 def test_a_module_imports_only_from_lower_layers() -> None:
     """A module imports from parts of lower layers only, whether at its top, in a function or for typing."""
-    known = modules()
+    module_trees = modules()
     wrong = [
         (module, name)
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         for name in imports(tree)
-        if (imported := module_of(name, known)) is not None
+        if (imported := module_of(name, module_trees)) is not None
         and (part := layer_entry(imported)) != layer_entry(module)
         and LAYER[part] >= LAYER[layer_entry(module)]
     ]
@@ -179,10 +179,11 @@ def test_a_module_imports_only_from_lower_layers() -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """The graph of all imports, also those for typing, has no cycle."""
-    known = modules()
+    module_trees = modules()
     graph = {
-        module: {found for name in imports(tree) if (found := module_of(name, known)) is not None} - {module}
-        for module, tree in known.items()
+        module: {found for name in imports(tree) if (found := module_of(name, module_trees)) is not None}
+        - {module}
+        for module, tree in module_trees.items()
     }
 
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
@@ -256,13 +257,13 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         "protocol/responses", "protocol/auth_flows", "protocol/api_requests",
         "protocol/nodes", "protocol/validators",
     }  # fmt: skip
-    known = modules()
+    module_trees = modules()
     used = {
         (module, imported)
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         if module.startswith("local/")
         for name in imports(tree)
-        if (imported := module_of(name, known)) is not None
+        if (imported := module_of(name, module_trees)) is not None
         and not imported.startswith("local/")
         and imported not in shared
     }
@@ -270,7 +271,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     assert used <= {("local/api/pool", "drivers/boto"), ("local/server/page", "diagrams/__init__")}
     serving = {
         module
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         for name in imports(tree)
         if name.startswith("authfsm.local.server")
         if not module.startswith("local/server/")
@@ -303,12 +304,12 @@ def test_the_public_names_can_be_imported() -> None:
 
 def layers() -> str:
     """Return the list of layers for the map: each part with the first line of its docstring."""
-    known = modules()
+    module_trees = modules()
     lines = []
     for number, parts in enumerate(LAYERS, 1):
         for part in parts:
-            module = part if part in known else f"{part}/__init__"
-            docstring = ast.get_docstring(known[module]) or ""
+            module = part if part in module_trees else f"{part}/__init__"
+            docstring = ast.get_docstring(module_trees[module]) or ""
             name = f"{part}/" if module != part else f"{part}.py"
             lines.append(f"{number}. `{name}`: {docstring.splitlines()[0]}\n")
     return "".join(lines)

@@ -83,11 +83,11 @@ def test_a_state_and_its_neighbours_can_be_read(state: State) -> None:
 
 def test_every_page_of_the_unfolded_whole_can_be_read() -> None:
     """Each transition is on one page; no label of a page is too small anywhere; links lead to pages that exist."""
-    whole = diagram(unfolded=True)
-    pages = whole.pages("whole", ".svg")
+    full_diagram = diagram(unfolded=True)
+    pages = full_diagram.pages("whole", ".svg")
     arrows = [arrow for page in [*pages.values()][1:] for arrow in page.model.arrows]
     assert len(arrows) == len(set(arrows))
-    assert set(arrows) == whole.model.arrows
+    assert set(arrows) == full_diagram.model.arrows
     targets: set[str] = set()
     for name, page in pages.items():
         svg = page.svg()
@@ -100,17 +100,17 @@ def test_every_page_of_the_unfolded_whole_can_be_read() -> None:
 
 def test_an_unfolded_picture_is_saved_as_pages(tmp_path: Path) -> None:
     """SVG and PNG are a file for each page, PDF is one file with links between its pages, DOT is the whole."""
-    drawn = diagram(unfolded=True, flow="REFRESH_TOKEN", history=HISTORY[:0])
-    names = [*drawn.pages("a b", ".svg")]
-    assert drawn.save(tmp_path / "a b.svg") == tmp_path / "a b.svg"
+    picture = diagram(unfolded=True, flow="REFRESH_TOKEN", history=HISTORY[:0])
+    names = [*picture.pages("a b", ".svg")]
+    assert picture.save(tmp_path / "a b.svg") == tmp_path / "a b.svg"
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(names)
     assert f'href="{names[1].replace(" ", "%20")}"' in (tmp_path / names[0]).read_text("utf-8")
-    pdf = drawn.pdf()
+    pdf = picture.pdf()
     assert len(re.findall(rb"/Type /Page\b", pdf)) == len(names)
     assert pdf.count(b"/Dest [") > len(names)
-    assert "href" not in drawn._repr_mimebundle_()["image/svg+xml"].replace('href="https://', "")
-    dot = drawn.save(tmp_path / "a.dot").read_text("utf-8")
-    assert dot == drawn.dot()
+    assert "href" not in picture._repr_mimebundle_()["image/svg+xml"].replace('href="https://', "")
+    dot = picture.save(tmp_path / "a.dot").read_text("utf-8")
+    assert dot == picture.dot()
     assert sorted(each.name for each in tmp_path.glob("*.dot")) == ["a.dot"]
 
 
@@ -208,10 +208,10 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True)
     )
-    begun = re.sub(
+    css = re.sub(
         r"s -?[\d.]+s infinite", "s 0s infinite", moving
     )  # at once, what comes later is not yet visible
-    for name, text in {"still.svg": still, "moving.svg": begun}.items():
+    for name, text in {"still.svg": still, "moving.svg": css}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
 
     def is_still(page: Page) -> bool:

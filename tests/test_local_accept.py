@@ -199,11 +199,11 @@ def test_the_log_and_the_page_of_the_server() -> None:
         status, _, reply = server.call("CreateUserPool", PoolName="a" * 129)
         server.call("DescribeUserPool", UserPoolId=reply["UserPool"]["Id"])
         lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
-        shown = page_data(server.service)
+        data = page_data(server.service)
 
     assert status == 200
-    assert shown["checks"] == ["invalid-names"]
-    (accepted,) = shown["accepted"]
+    assert data["checks"] == ["invalid-names"]
+    (accepted,) = data["accepted"]
     assert (accepted["operation"], accepted["accepts"]) == ("CreateUserPool", CHECKS["invalid-names"].accepts)
     assert "length less than or equal to 128" in accepted["refusal"]
     assert [each.get("accepted") for each in lines if each["event"] == "request"] == [["invalid-names"], None]

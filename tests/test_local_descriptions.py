@@ -478,10 +478,10 @@ class TestAppClients:
 
 def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
     """Settings for contradictions are arguments, because descriptions do not have them."""
-    ways = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
-    pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=ways)
+    contradictions = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
+    pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=contradictions)
 
-    assert pool.configuration.contradictions is ways
+    assert pool.configuration.contradictions is contradictions
     assert LocalPool(key=signing_key).configuration.contradictions == Contradictions()
 
 

@@ -91,20 +91,20 @@ class TestOrder:
         api = ApiClient(make_pool(signing_key, AFTER))
         device = confirmed_device(api)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
-        done = device.prove(challenge_reply)
+        final_reply = device.prove(challenge_reply)
 
-        assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+        assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
     def test_instead_of_mfa(self, signing_key: RSAKey, by: str) -> None:
         """With ChallengeRequiredOnNewDevice the device replaces the second factor, and no code is sent."""
         pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
         api = ApiClient(pool)
         device = confirmed_device(api)
-        sent = len(pool.outbox)
+        message_count = len(pool.outbox)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
 
         assert "AuthenticationResult" in device.prove(challenge_reply)
-        assert sent == len(pool.outbox)
+        assert message_count == len(pool.outbox)
 
     def test_after_mfa(self, signing_key: RSAKey, by: str) -> None:
         """Without ChallengeRequiredOnNewDevice the device is proved after the second factor."""

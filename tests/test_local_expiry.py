@@ -179,18 +179,18 @@ def test_a_steady_clock() -> None:
     """A steady clock follows its clock, and continues when that is set back, or after a restart."""
     clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
     steady = SteadyClock(clock)
-    begun = steady()
+    start = steady()
     clock.advance(10)
-    assert steady() - begun == timedelta(seconds=10)
+    assert steady() - start == timedelta(seconds=10)
     clock.advance(-100)
-    assert steady() - begun == timedelta(seconds=10)
+    assert steady() - start == timedelta(seconds=10)
     clock.advance(5)
-    assert steady() - begun == timedelta(seconds=15)
+    assert steady() - start == timedelta(seconds=15)
     later = SteadyClock(clock)
-    later.resume(begun + timedelta(days=1))
-    assert later() - begun == timedelta(days=1)
+    later.resume(start + timedelta(days=1))
+    assert later() - start == timedelta(days=1)
     clock.advance(1)
-    assert later() - begun == timedelta(days=1, seconds=1)
+    assert later() - start == timedelta(days=1, seconds=1)
 
 
 # ---- a sign-in ends with the password that it proved ---------------------------------------------------

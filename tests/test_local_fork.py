@@ -102,21 +102,21 @@ class TestForkedProcess:
         """The child does not wait for a lock of a thread that it does not have."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
-        held, done = threading.Event(), threading.Event()
+        locked, release = threading.Event(), threading.Event()
         within = pool._lock if lock == "_lock" else pool._core.token_issuer._key_lock
 
         def hold() -> None:
             with within:
-                held.set()
-                done.wait(60)
+                locked.set()
+                release.wait(60)
 
         thread = threading.Thread(target=hold)
         thread.start()
-        assert held.wait(10)
+        assert locked.wait(10)
         try:
             _ends_well(self.signs_in(pool))
         finally:
-            done.set()
+            release.set()
             thread.join()
         assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 

@@ -532,8 +532,8 @@ class TestPreferences:
         pool.add_user("ada", PASSWORD, totp_secret=SECRET)
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
-        done = api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
-        token = done["AuthenticationResult"]["AccessToken"]
+        final_reply = api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+        token = final_reply["AuthenticationResult"]["AccessToken"]
         api.boto.associate_software_token(AccessToken=token)
         clock.advance(60)
         challenge_reply = api.password("ada", PASSWORD)

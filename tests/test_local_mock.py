@@ -160,11 +160,11 @@ async def async_generator() -> AsyncGenerator[int, None]:
 
 def test_decorated_generators() -> None:
     """The region of a generator ends with it."""
-    begun = generator()
-    assert next(begun) == 1
+    iterator = generator()
+    assert next(iterator) == 1
     with mock_aws():
         assert count() == 1
-    assert [*begun] == [2]
+    assert [*iterator] == [2]
     items = async_generator()
     with pytest.raises(StopIteration) as ended:
         items.__anext__().send(None)

@@ -267,9 +267,9 @@ class TestNewPassword:
                 NEW_PASSWORD=NEW,
                 **{"userAttributes.name": "Ada", "userAttributes.email_verified": "true"},
             )
-        done = api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"})
+        final_reply = api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"})
 
-        assert "AuthenticationResult" in done
+        assert "AuthenticationResult" in final_reply
         assert pool.user("ada").attributes["name"] == "Ada"
         assert "AuthenticationResult" in api.password("ada", NEW)
         with refused(*WRONG):
@@ -430,7 +430,7 @@ class TestAdminNoSrpAuthChallenges:
             "InvalidParameterException", "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers."
         ):
             api.answer(challenge_reply, "ada", PASSWORD=PASSWORD)
-        done = api.boto.admin_respond_to_auth_challenge(
+        final_reply = api.boto.admin_respond_to_auth_challenge(
             UserPoolId=pool.pool_id,
             ClientId=pool.client_id,
             ChallengeName="ADMIN_NO_SRP_AUTH",
@@ -438,7 +438,7 @@ class TestAdminNoSrpAuthChallenges:
             ChallengeResponses={"USERNAME": "ada", "PASSWORD": PASSWORD},
         )
 
-        assert "AuthenticationResult" in done
+        assert "AuthenticationResult" in final_reply
 
 
 def test_a_wrong_challenge_name_is_a_mismatch(pool: LocalPool) -> None:

@@ -113,27 +113,27 @@ EVERYTHING: Final = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) -> None:
     """Moto 5.2.5: MFA_SETUP on a new session issues tokens, and an unknown challenge gets an empty reply."""
-    talk = ApiClient(pool)
-    reply = talk.password("ada", PASSWORD)
+    api = ApiClient(pool)
+    reply = api.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
 
-    with pytest.raises(talk.boto.exceptions.ClientError) as caught:
-        talk.respond(name, reply["Session"], USERNAME="ada", **EVERYTHING)
+    with pytest.raises(api.boto.exceptions.ClientError) as caught:
+        api.respond(name, reply["Session"], USERNAME="ada", **EVERYTHING)
 
     assert caught.value.response["Error"]["Code"] in {"CodeMismatchException", "InvalidParameterException"}
-    assert "AuthenticationResult" in talk.answer(reply, "ada", SMS_MFA_CODE=code)
+    assert "AuthenticationResult" in api.answer(reply, "ada", SMS_MFA_CODE=code)
 
 
 def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
     """Moto 5.2.5: all users have one constant TOTP secret, so each user's code is valid for all."""
     pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
-    talk, secrets = ApiClient(pool), []
+    api, secrets = ApiClient(pool), []
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD)
-        session = talk.password(name, PASSWORD)["Session"]
-        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
-        session = talk.password(name, PASSWORD)["Session"]
-        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
+        session = api.password(name, PASSWORD)["Session"]
+        secrets.append(api.boto.associate_software_token(Session=session)["SecretCode"])
+        session = api.password(name, PASSWORD)["Session"]
+        secrets.append(api.boto.associate_software_token(Session=session)["SecretCode"])
 
     assert len(set(secrets)) == 4
     assert min(len(secret) for secret in secrets) >= 32
@@ -141,15 +141,15 @@ def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
 
 def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
     """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of any user."""
-    talk = ApiClient(pool)
-    block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
+    api = ApiClient(pool)
+    block = api.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
     for name, responses in (
         ("MFA_SETUP", {}),
         ("SMS_MFA", {"SMS_MFA_CODE": "000000"}),
         ("NEW_PASSWORD_REQUIRED", {"NEW_PASSWORD": "Another-Horse-2"}),
     ):
         with refused(*UNKNOWN):
-            talk.respond(name, block, USERNAME="ada", **responses)
+            api.respond(name, block, USERNAME="ada", **responses)
 
 
 FORGED: Final[dict[str, dict[str, Any]]] = {
@@ -195,14 +195,14 @@ def test_a_code_is_valid_once_in_set_up(signing_key: RSAKey) -> None:
     clock = ManualClock()
     pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
-    talk = ApiClient(pool)
-    begun = talk.boto.associate_software_token(Session=talk.password("ada", PASSWORD)["Session"])
-    code = pyotp.TOTP(begun["SecretCode"]).at(clock())
-    verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
+    api = ApiClient(pool)
+    association = api.boto.associate_software_token(Session=api.password("ada", PASSWORD)["Session"])
+    code = pyotp.TOTP(association["SecretCode"]).at(clock())
+    verified = api.boto.verify_software_token(Session=association["Session"], UserCode=code)
 
     # The API lists no ExpiredCodeException for this operation.
     with refused("EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"):
-        talk.boto.verify_software_token(Session=verified["Session"], UserCode=code)
+        api.boto.verify_software_token(Session=verified["Session"], UserCode=code)
 
 
 def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
     pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
-    talk, compared = ApiClient(pool), []
+    api, compared = ApiClient(pool), []
     compare = hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:
@@ -218,20 +218,20 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", spy)
-    reply = talk.password("ada", PASSWORD)
+    reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
-        talk.answer(reply, "ada", SMS_MFA_CODE="a wrong code")
-    reply = talk.password("eve", PASSWORD)
+        api.answer(reply, "ada", SMS_MFA_CODE="a wrong code")
+    reply = api.password("eve", PASSWORD)
     with refused("CodeMismatchException", "Invalid code received for user"):
-        talk.answer(reply, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
-    reply = talk.srp_a("ada")
-    claim = {**talk.claim(reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
+        api.answer(reply, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
+    reply = api.srp_a("ada")
+    claim = {**api.claim(reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
     with refused("NotAuthorizedException", "Incorrect username or password."):
-        talk.answer(reply, "ada", **claim)
-    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
-        talk.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
-    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
-        talk.boto.get_tokens_from_refresh_token(
+        api.answer(reply, "ada", **claim)
+    with pytest.raises(api.boto.exceptions.NotAuthorizedException):
+        api.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
+    with pytest.raises(api.boto.exceptions.NotAuthorizedException):
+        api.boto.get_tokens_from_refresh_token(
             RefreshToken="t", ClientId=pool.client_id, ClientSecret="a wrong secret, long enough"
         )
     parameters = {

@@ -289,8 +289,8 @@ class TestWithoutAccessToken:
         flow = step_up(pool, LOA[3])
         flow.answer(r.Select("WEB_AUTHN"))
         assert isinstance(flow.challenge, WebAuthn)
-        signed = key.get(dict(flow.challenge.request_options))
-        assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+        assertion = key.get(dict(flow.challenge.request_options))
+        assert flow.answer(r.Credential(json.dumps(assertion))) is State.AUTHENTICATED
 
     def test_a_preference(self, pool_of: PoolOf) -> None:
         """PREFERRED_CHALLENGE is used; a password with it is checked at once."""
@@ -412,8 +412,8 @@ class TestWithAccessToken:
         key = register(pool)
         flow = step_up(pool, LOA[3], token=password_token(pool))
         assert isinstance(flow.challenge, WebAuthn)
-        signed = key.get(dict(flow.challenge.request_options))
-        flow.answer(r.Credential(json.dumps(signed)))
+        assertion = key.get(dict(flow.challenge.request_options))
+        flow.answer(r.Credential(json.dumps(assertion)))
         assert claims_of(pool, flow)["amr"] == ["pwd", "swk", "mfa"]
 
         pool = pool_of()

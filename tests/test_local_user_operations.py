@@ -52,8 +52,8 @@ class TestDeleteUserAttributes:
         names = ["nickname", "phone_number", "family_name"]
         api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=names)
 
-        left = {"email", "email_verified", "custom:team", "custom:once"}
-        assert set(api.pool.user("ada").attributes) == left
+        remaining = {"email", "email_verified", "custom:team", "custom:once"}
+        assert set(api.pool.user("ada").attributes) == remaining
 
     def test_as_administrator(self, api: ApiClient) -> None:
         """An administrator can also delete attributes that no app client may write."""
@@ -260,8 +260,8 @@ def define(event: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("named", [False, True])
 def test_define_auth_challenge_names_sms_mfa(signing_key: RSAKey, *, named: bool) -> None:
     """By default the name is refused; with the setting, the code is sent, and tokens follow it."""
-    ways = Contradictions(custom_auth_may_name_mfa=named)
-    pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=ways)
+    contradictions = Contradictions(custom_auth_may_name_mfa=named)
+    pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=contradictions)
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     api = ApiClient(pool)
     challenge = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)

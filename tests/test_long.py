@@ -100,5 +100,5 @@ def test_first_argument_is_the_seed(
         if path.stem == "server":
             assert calls == [(name, 77, 2) for name in ("fuzz", "kill", "slow")]
 
-        said = capsys.readouterr().out
-        assert "77" in said.splitlines()[-1], path.name
+        output = capsys.readouterr().out
+        assert "77" in output.splitlines()[-1], path.name

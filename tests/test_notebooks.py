@@ -90,14 +90,14 @@ def test_it_runs_with_the_committed_outputs(path: Path) -> None:
 
     `python tests/rerun_notebooks.py` writes them anew.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     solutions = SOLUTIONS[path.name[0]]
     cells = [re.sub(r"(?m)^answer = \.\.\..*", f"answer = {each}", exercise(path)) for each in solutions]
     anew = run(path, cells)
     printed = ["".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-len(cells) :]]
     del anew.cells[-len(cells) :]
 
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - start < 60
     assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
     for answer, why, shown in zip(solutions, solutions.values(), printed, strict=True):

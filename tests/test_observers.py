@@ -47,9 +47,9 @@ def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_ke
     for flow in scenario_user.flows:
         own = [each for each in observations if each.sign_in == flow.sign_in_id]
         assert tuple(each.step for each in own if each.lost is None) == flow.history
-        lost = [each for each in own if each.lost is not None]
-        assert {each.lost for each in lost} <= {"MalformedReply"}
-        assert all(each.step not in flow.history for each in lost)
+        unanswered = [each for each in own if each.lost is not None]
+        assert {each.lost for each in unanswered} <= {"MalformedReply"}
+        assert all(each.step not in flow.history for each in unanswered)
         numbers = [each.step.number for each in own]
         assert numbers == sorted(numbers)
     assert len({flow.sign_in_id for flow in scenario_user.flows}) == len(scenario_user.flows)
@@ -185,11 +185,11 @@ def test_no_secret_reaches_an_observer(
     assert len(observations) == 5
     assert len(wire) > 15
     timeless = [attrs.evolve(each, seconds=0.0) for each in observations]  # digits may be anything's
-    shown = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
+    text = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
     for each in observations:  # nor are the digits of an id
-        shown = shown.replace(each.sign_in, "")
+        text = text.replace(each.sign_in, "")
     # The refusal's code is no secret; the wire has it in a header too.
-    assert {each.rstrip(":") for each in wire if each in shown} == {"CodeMismatchException"}
+    assert {each.rstrip(":") for each in wire if each in text} == {"CodeMismatchException"}
 
 
 async def converses(pool: LocalPool, client: Any, observers: list[Any]) -> None:

@@ -351,10 +351,10 @@ def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | No
     cognito: Any = flow.cognito
     verifier = Verifier("eu-west-1_AbC", "client")
     web = WebSignIn(cognito=cognito, verifier=verifier, key=new_key(), origin="http://localhost")
-    shown = web.browser({}).describe(flow)
+    description = web.browser({}).describe(flow)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())
-    html = environment.get_template("challenge.html").render({"notice": {}, **shown})
-    if not shown["form"]["prompts"]:
+    html = environment.get_template("challenge.html").render({"notice": {}, **description})
+    if not description["form"]["prompts"]:
         assert challenge.state in {S.PASSWORD_VERIFIER, *OF_DEVICE}
         return
     expected = fields_of(form_for(challenge, role))

@@ -224,9 +224,9 @@ def test_tokens_are_verified_and_an_app_enrolled(
 
 def test_every_command_exists() -> None:
     """Each `authfsm <command>` in README exists, with the options that README shows."""
-    shown = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
-    assert {name for name, _ in shown} <= set(COMMANDS)
-    for name, words in shown:
+    commands = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
+    assert {name for name, _ in commands} <= set(COMMANDS)
+    for name, words in commands:
         options = {option for each in load_command(name).params for option in each.opts}
         assert set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", words)) <= options
 

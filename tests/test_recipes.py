@@ -105,8 +105,8 @@ def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After one sign-in, the program works through five expiries with a rotating refresh token."""
     monkeypatch.chdir(tmp_path)
-    typed: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
-    monkeypatch.setattr("getpass.getpass", lambda _="": typed.pop(0)())
+    inputs: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
+    monkeypatch.setattr("getpass.getpass", lambda _="": inputs.pop(0)())
     module = recipe("cron_job")
     assert module.cognito().pool_id == pool.pool_id
     monkeypatch.setattr(module, "cognito", pool.cognito)
@@ -176,8 +176,8 @@ def test_the_fastapi_example_of_readme(signing_key: RSAKey, monkeypatch: pytest.
     origin = "https://example.com"
     browser = TestClient(names["app"], base_url=origin, headers={"Origin": origin})
     assert browser.get("/me").status_code == 401
-    begun = browser.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
-    step = {"step": begun.json()["step"]}
+    first_reply = browser.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
+    step = {"step": first_reply.json()["step"]}
     refused = browser.post("/auth/challenge", json={"response": "code", "code": "123456", **step})
     step = {"step": refused.json()["step"]}
     code = pool.outbox.code_for("ada")
@@ -187,11 +187,11 @@ def test_the_fastapi_example_of_readme(signing_key: RSAKey, monkeypatch: pytest.
     (shown,) = re.findall(r"```text\n(POST /auth.*?)```", readme, re.DOTALL)
     replies = re.findall(r"^  (\d+) +(.*)$", shown, re.MULTILINE)
     assert [int(status) for status, _ in replies] == [
-        begun.status_code,
+        first_reply.status_code,
         refused.status_code,
         ended.status_code,
     ]
-    for reply, (_, text) in zip((begun, refused, ended), replies, strict=True):
+    for reply, (_, text) in zip((first_reply, refused, ended), replies, strict=True):
         assert set(re.findall(r'[{ ]"(\w+)": ', text)) - {"title", "prompts"} <= set(reply.json())
         for name in ("state", "signed_in", "detail", "action"):
             assert name not in text or f'"{name}": {json.dumps(reply.json()[name])}' in text

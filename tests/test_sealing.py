@@ -638,8 +638,8 @@ def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: A
         pool.cognito().sign_in("ada", password, flow=flow)
 
     assert caught.value.field == "password"
-    begun = caught.value.flow
-    assert begun is None or (isinstance(begun, Flow) and begun.history == ())
+    flow_at_start = caught.value.flow
+    assert flow_at_start is None or (isinstance(flow_at_start, Flow) and flow_at_start.history == ())
 
 
 def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool) -> None:

@@ -205,24 +205,24 @@ class TestOrigins:
     def test_requests_without_origin(self, web: ThreadServer, path: str, site: str) -> None:
         """Images, scripts and frames of other pages send no Origin header, but Sec-Fetch-Site."""
         for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("navigate", "document")):
-            sent = [
+            headers = [
                 ("Host", web.address),
                 ("Sec-Fetch-Site", site),
                 ("Sec-Fetch-Mode", mode),
                 ("Sec-Fetch-Dest", dest),
             ]
-            assert ask(web, "GET", path, sent)[0] == 403
+            assert ask(web, "GET", path, headers)[0] == 403
 
     @pytest.mark.parametrize("site", ["none", "same-origin", "cross-site"])
     def test_link_to_the_page(self, web: ThreadServer, site: str) -> None:
         """The page opens from the address bar, from itself, and from a link on any page."""
-        sent = [
+        request_headers = [
             ("Host", web.address),
             ("Sec-Fetch-Site", site),
             ("Sec-Fetch-Mode", "navigate"),
             ("Sec-Fetch-Dest", "document"),
         ]
-        status, headers, _ = ask(web, "GET", "/", sent)
+        status, headers, _ = ask(web, "GET", "/", request_headers)
 
         assert status == 200
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -231,8 +231,8 @@ class TestOrigins:
     def test_own_page(self, web: ThreadServer) -> None:
         """The page's own origin is accepted, whichever of the server's names it uses."""
         for host in (web.address, web.address.replace("127.0.0.1", "localhost")):
-            sent = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
-            assert ask(web, "GET", "/outbox", sent)[0] == 200
+            headers = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
+            assert ask(web, "GET", "/outbox", headers)[0] == 200
 
     def test_allowed(self) -> None:
         """`cors` names the allowed origins instead of loopback; default ports are implied."""

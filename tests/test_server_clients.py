@@ -93,46 +93,46 @@ class RemotePool:
 
 class TestBoto3:
     @pytest.fixture
-    def talk(self, web: ServerProcess) -> ApiClient:
+    def client(self, web: ServerProcess) -> ApiClient:
         """A client that sends requests with boto3."""
         remote: Any = RemotePool(web)
         return ApiClient(remote)
 
-    def test_srp(self, talk: ApiClient) -> None:
+    def test_srp(self, client: ApiClient) -> None:
         """The user signs in by SRP."""
-        signed_in(talk.srp("boto3-plain", PASSWORD))
+        signed_in(client.srp("boto3-plain", PASSWORD))
 
-    def test_sms(self, talk: ApiClient, web: ServerProcess) -> None:
+    def test_sms(self, client: ApiClient, web: ServerProcess) -> None:
         """The user signs in with a code by SMS, from the outbox."""
-        reply = talk.srp("boto3-sms", PASSWORD)
+        reply = client.srp("boto3-sms", PASSWORD)
         assert reply["ChallengeName"] == "SMS_MFA"
         code = web.code_for("boto3-sms")
 
-        signed_in(talk.answer(reply, "boto3-sms", SMS_MFA_CODE=code))
+        signed_in(client.answer(reply, "boto3-sms", SMS_MFA_CODE=code))
 
-    def test_totp(self, talk: ApiClient) -> None:
+    def test_totp(self, client: ApiClient) -> None:
         """The user signs in with a code of an authenticator app."""
-        reply = talk.srp("boto3-totp", PASSWORD)
+        reply = client.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
-        signed_in(talk.answer(reply, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
+        signed_in(client.answer(reply, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
-    def test_new_password(self, talk: ApiClient) -> None:
+    def test_new_password(self, client: ApiClient) -> None:
         """A temporary password is replaced."""
-        reply = talk.password("boto3-new", PASSWORD)
+        reply = client.password("boto3-new", PASSWORD)
         assert reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-        signed_in(talk.answer(reply, "boto3-new", NEW_PASSWORD=NEW))
+        signed_in(client.answer(reply, "boto3-new", NEW_PASSWORD=NEW))
 
-        signed_in(talk.srp("boto3-new", NEW))
+        signed_in(client.srp("boto3-new", NEW))
 
-    def test_a_remembered_device(self, talk: ApiClient) -> None:
+    def test_a_remembered_device(self, client: ApiClient) -> None:
         """A device is confirmed, then proved."""
-        key, group, password = confirm_device(talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD)))
-        reply = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
+        key, group, password = confirm_device(client.boto, signed_in(client.srp("boto3-plain", PASSWORD)))
+        reply = client.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
         assert reply["ChallengeName"] == "DEVICE_SRP_AUTH"
-        more = talk.answer(reply, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
+        more = client.answer(reply, "boto3-plain", SRP_A=client.ephemeral.SRP_A, DEVICE_KEY=key)
 
-        signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
+        signed_in(client.answer(more, "boto3-plain", **client.device_claim(more, group, password)))
 
     def test_errors_are_modelled_exceptions(self, web: ServerProcess) -> None:
         """Botocore raises the exception that its model names."""
@@ -334,10 +334,10 @@ class TestAmazonCognitoIdentityJs:
         user = {"UserPoolId": POOL_ID, "Username": "js-plain"}
         web.boto().admin_update_user_attributes(**user, UserAttributes=nickname)
         came = self.sign_in(web, "plain", deleteAttributes=["nickname"])
-        left = web.boto().admin_get_user(**user)["UserAttributes"]
+        attributes = web.boto().admin_get_user(**user)["UserAttributes"]
 
         assert came.get("error") is None
-        assert nickname[0] not in left
+        assert nickname[0] not in attributes
 
     def test_wrong_password(self, web: ServerProcess) -> None:
         """The error has Cognito's code and message."""

@@ -177,24 +177,24 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 def send_and_check(pool: LocalPool, target: str, body: bytes) -> HttpReply:
     """Send one request, and check that the reply arrives in bounded time."""
-    begun = time.monotonic()
+    start = time.monotonic()
     answer = answer_http(pool.answer, target, body, "0" * 36, signed=True)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - start < 10
     return answer
 
 
 def is_cognito_reply(answer: HttpReply) -> bool:
     """Return whether a reply or an error has Cognito's shape."""
-    said = json.loads(answer.body)
+    body = json.loads(answer.body)
     if answer.status == 200:
-        return isinstance(said, dict)
+        return isinstance(body, dict)
     for value in answer.headers.values():
         value.encode("latin-1")
         assert "\n" not in value
     return (
         answer.status == 400
-        and set(said) == {"__type", "message"}
-        and answer.headers["x-amzn-ErrorType"] == f"{said['__type']}:"
+        and set(body) == {"__type", "message"}
+        and answer.headers["x-amzn-ErrorType"] == f"{body['__type']}:"
     )
 
 

@@ -103,13 +103,13 @@ class TestLimits:
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
         sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
-        sent = 0
+        pieces = 0
         try:
-            for sent in range(160):  # noqa: B007 - how far it came is of interest
+            for pieces in range(160):  # noqa: B007 - how far it came is of interest
                 sock.sendall(piece)
         except OSError:  # it is not listened to any more
             pass
-        assert sent >= 15
+        assert pieces >= 15
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
         sock.close()
 
@@ -175,15 +175,15 @@ class TestLimits:
     )
     def test_garbage(self, web: ThreadServer, body: bytes) -> None:
         """A body that is not a JSON object in UTF-8, or is nested too deeply, is refused quickly."""
-        begun = time.monotonic()
+        start = time.monotonic()
         status, _, answered = web.ask("POST", "/", body, X_Amz_Target=f"{TARGET}InitiateAuth")
 
         assert (status, json.loads(answered)["__type"]) == (400, "SerializationException")
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
 
     def test_srp_a_of_a_megabyte(self, web: ThreadServer) -> None:
         """An SRP_A that is too long is refused without computing a power."""
-        begun = time.monotonic()
+        start = time.monotonic()
         status, _, reply = web.call(
             "InitiateAuth",
             ClientId=CLIENT_ID,
@@ -192,7 +192,7 @@ class TestLimits:
         )
 
         assert (status, reply["__type"]) == (400, "InvalidParameterException")
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
 
 
 HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
@@ -313,8 +313,8 @@ class TestPage:
         for path in ("/diagram.svg", f"/sign-ins/{number}.svg"):
             for theme in ("light", "dark"):
                 status, headers, body = web.ask("GET", f"{path}?theme={theme}")
-                drawn = ET.fromstring(body)  # noqa: S314 - our own
-                titles.append({each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")})
+                svg = ET.fromstring(body)  # noqa: S314 - our own
+                titles.append({each.text for each in svg.iter("{http://www.w3.org/2000/svg}title")})
                 assert (status, headers["content-type"]) == (200, "image/svg+xml")
 
         for each in titles:

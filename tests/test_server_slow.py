@@ -65,17 +65,17 @@ def test_sixty_slow_clients(web: ThreadServer) -> None:
 )  # fmt: skip
 def test_endless_headers(web: ThreadServer, begin: bytes, again: bytes) -> None:
     """The server reads headers up to a limit."""
-    sent = 0
+    bytes_sent = 0
     with socket.create_connection(address(web), timeout=10) as sock:
         try:
             sock.sendall(begin)
-            while sent < 300_000_000:
+            while bytes_sent < 300_000_000:
                 sock.sendall(again)
-                sent += len(again)
+                bytes_sent += len(again)
         except OSError:  # it is not listened to any more
             pass
     # What lies in the buffers of both sides was sent, but not read.
-    assert sent < 40 * MAX_HEAD_BYTES + 8_000_000
+    assert bytes_sent < 40 * MAX_HEAD_BYTES + 8_000_000
     assert web.password("ada")[0] == 200
 
 

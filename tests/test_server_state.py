@@ -317,16 +317,16 @@ class TestRestart:
     def test_client_secret(self, tmp_path: Path) -> None:
         """A random secret survives; a configured one is that of the configuration."""
         path = tmp_path / "pool.db"
-        drawn = []
+        numbers = []
         for config in ({"client_secret": True}, {"client_secret": True}, {"client_secret": "named"}):
             stored_pool = StoredPool(path, config)
             secret = stored_pool.service.pool.client_secret
             assert secret is not None
-            drawn.append(secret.reveal())
+            numbers.append(secret.reveal())
             assert stored_pool.file is not None
             stored_pool.file.close()
 
-        assert drawn[0] == drawn[1] != drawn[2] == "named"
+        assert numbers[0] == numbers[1] != numbers[2] == "named"
 
     def test_outbox(self, stored_pool: StoredPool) -> None:
         """The file has the last thousand messages, as the outbox does."""
@@ -830,8 +830,8 @@ def test_kill(tmp_path: Path) -> None:
         running = {each["user"]: each for each in got if "ChallengeName" in each}
         assert running
         for user, each in running.items():
-            tried = [web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]]
-            assert 200 in tried
+            statuses = [web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]]
+            assert 200 in statuses
         # Nobody is locked out by the wrong codes among these: three are tried at most.
         assert web.end() == 0
     assert Path(state).stat().st_size > 0
@@ -896,8 +896,8 @@ class TestFullDisk:
         pending = stored_pool.password("sam")
         before = contents(stored_pool.service.pool)
         assert stored_pool.file is not None
-        whole = stored_pool.file._sql
-        stored_pool.file._sql = FullDisk(whole, at)  # type: ignore[assignment]  # a substitute with the methods that are used
+        connection = stored_pool.file._sql
+        stored_pool.file._sql = FullDisk(connection, at)  # type: ignore[assignment]  # a substitute with the methods that are used
 
         def refused() -> dict[str, Any]:
             if operation == "a wrong password":
@@ -913,7 +913,7 @@ class TestFullDisk:
         assert reply["__type"] == "InternalErrorException"
         assert "disk is full" in reply["message"]
         assert contents(stored_pool.service.pool) == before
-        stored_pool.file._sql = whole
+        stored_pool.file._sql = connection
         stored_pool.call("AdminGetUser", **POOL, Username="new")
         assert contents(stored_pool.service.pool) == before
         assert contents(stored_pool.begin().pool) == before
@@ -929,12 +929,12 @@ class TestFullDisk:
         tokens = stored_pool.password("ada")["AuthenticationResult"]
         pending = stored_pool.password("sam")
         assert stored_pool.file is not None
-        whole = stored_pool.file._sql
-        stored_pool.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+        connection = stored_pool.file._sql
+        stored_pool.file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
         stored_pool.call("AdminDeleteUser", **POOL, Username="eve")
         stored_pool.call("AdminUpdateUserAttributes", **POOL, Username="eve",
                   UserAttributes=[{"Name": "email", "Value": "y@example.com"}])  # fmt: skip
-        stored_pool.file._sql = whole
+        stored_pool.file._sql = connection
 
         assert stored_pool.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
         assert stored_pool.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
@@ -945,11 +945,11 @@ class TestFullDisk:
     def test_failed_write_at_the_start(self, tmp_path: Path) -> None:
         """A server that cannot write its first records does not start."""
         file = StateFile(tmp_path / "pool.db")
-        whole = file._sql
-        file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+        connection = file._sql
+        file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
         with pytest.raises(StateFileError, match="cannot be written: database or disk is full"):
             open_service(parse_config(CONFIG), URL, Log(StringIO()), file)
-        whole.close()
+        connection.close()
 
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")
     def test_file_size_limit(self, tmp_path: Path) -> None:
@@ -1038,11 +1038,11 @@ def test_pools_of_the_api_survive(tmp_path: Path) -> None:
     assert contents(again.pools[pools[7]]) == before[pools[7]]
     assert again.pools[pools[9]].user("ada").groups == ("admins",)
     assert stored_pool.file is not None
-    whole = stored_pool.file._sql
-    stored_pool.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+    connection = stored_pool.file._sql
+    stored_pool.file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
     for operation, members in (("CreateUserPool", {"PoolName": "x"}), ("DeleteUserPool", {"UserPoolId": pools[0]})):  # fmt: skip
         assert stored_pool.call(operation, **members)["__type"] == "InternalErrorException"
-    stored_pool.file._sql = whole
+    stored_pool.file._sql = connection
     assert [*again.pools] == [stored_pool.service.pool.pool_id, *pools[:8], *pools[9:]]
     stored_pool.file.close()
 

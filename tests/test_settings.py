@@ -245,13 +245,13 @@ def test_an_unreachable_state_has_the_blocking_reasons() -> None:
 def test_the_default_of_explicit_auth_flows() -> None:
     """An app client without ExplicitAuthFlows may refresh, and sign in with SRP and CUSTOM_AUTH."""
     pool_settings = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
-    begun = {
+    flows = {
         transition.response
         for transition in pool_settings.possible()
         if transition.source is S.START and transition.dest is not S.FAILED
     }
 
-    assert {each.auth_flow for each in begun} == {
+    assert {each.auth_flow for each in flows} == {
         None, "USER_SRP_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN",
     }  # fmt: skip
 
@@ -267,14 +267,14 @@ def test_the_default_of_explicit_auth_flows() -> None:
 def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set[str]) -> None:
     """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
     pool_settings = settings(flows=[older])
-    begun = {
+    flows = {
         a.response.auth_flow
         for a in pool_settings.possible()
         if a.source is S.START and a.dest is not S.FAILED
     }
 
-    assert stays <= begun
-    assert not goes & begun
+    assert stays <= flows
+    assert not goes & flows
 
 
 def test_rotation_leaves_one_way_to_refresh() -> None:
@@ -398,10 +398,10 @@ OPTIONS = st.builds(
 def test_possible_transitions_leave_reachable_states(pool_settings: PoolSettings) -> None:
     """Possible transitions leave reachable states, forbidden ones have a reason, and any attempt may fail."""
     found = reachability(pool_settings, include_lambda_named=True)
-    left = [each for each, why in found.transitions.items() if why is None]
-    reached = {(transition.dest, roles.dest) for transition, roles in left} | {(S.START, None)}
+    possible = [each for each, why in found.transitions.items() if why is None]
+    reached = {(transition.dest, roles.dest) for transition, roles in possible} | {(S.START, None)}
 
-    assert {(transition.source, roles.source) for transition, roles in left} <= reached
+    assert {(transition.source, roles.source) for transition, roles in possible} <= reached
     assert "" not in {*found.transitions.values(), *found.nodes.values()}
     for transition, _ in TRANSITIONS_IN_ROLES:
         if transition.dest is S.FAILED and transition.source is not S.EMAIL_OTP:

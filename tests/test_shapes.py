@@ -148,8 +148,8 @@ def test_challenge_parameters(state: State) -> None:
 def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly the parameters that a request always has."""
     *_, message = SequenceWriter({}).request(state, kind)
-    shown = request_shape(state, kind)
+    shape = request_shape(state, kind)
 
     assert isinstance(message, SequenceMessage)
-    assert message.text.startswith(shown.operation)
-    assert message.parameters == tuple(shown.always_sent)
+    assert message.text.startswith(shape.operation)
+    assert message.parameters == tuple(shape.always_sent)

@@ -85,8 +85,8 @@ def test_srp_then_sms() -> None:
 
     claim = signin.prove(pair, NOON, "a password")
     assert claim.timestamp == "Thu Nov 5 12:00:00 UTC 2026"
-    sent = signin.send(claim).reveal()
-    assert sent == {
+    parameters = signin.send(claim).reveal()
+    assert parameters == {
         "ClientId": "client",
         "ChallengeName": "PASSWORD_VERIFIER",
         "ChallengeResponses": {
@@ -206,18 +206,18 @@ def test_the_secret_hash_follows_the_username() -> None:
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> None:  # noqa: FBT001 - a test's case
     """SELECT_CHALLENGE can be answered by its own name, or as PASSWORD and PASSWORD_SRP."""
-    sent = []
+    requests = []
     for response in (r.Password("a password", direct=direct), r.SrpA("beef", direct=direct)):
         request = signin_in_state(State.SELECT_CHALLENGE).send(response).reveal()
-        sent.append((request["ChallengeName"], request["ChallengeResponses"]))
+        requests.append((request["ChallengeName"], request["ChallengeResponses"]))
 
     if direct:
-        assert sent == [
+        assert requests == [
             ("PASSWORD", {"USERNAME": "ada", "PASSWORD": "a password"}),
             ("PASSWORD_SRP", {"USERNAME": "ada", "SRP_A": "beef"}),
         ]
     else:
-        assert sent == [
+        assert requests == [
             ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD", "PASSWORD": "a password"}),
             ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD_SRP", "SRP_A": "beef"}),
         ]
@@ -447,8 +447,8 @@ def test_operations_after_the_sign_in() -> None:
     assert signin.tokens.access_token == Secret("a newer access token")
     assert signin.tokens.refresh_token == Secret("a refresh token")
 
-    sent = signin.send(r.RefreshTokenAuth()).reveal()
-    assert sent["AuthParameters"] == {
+    parameters = signin.send(r.RefreshTokenAuth()).reveal()
+    assert parameters["AuthParameters"] == {
         "REFRESH_TOKEN": "a refresh token",
         "SECRET_HASH": srp.secret_hash("ada", "client", "a client secret"),
         "DEVICE_KEY": "device",
@@ -799,9 +799,9 @@ def test_a_refresh_hashes_the_real_name() -> None:
         {"AuthenticationResult": {"AccessToken": f"e30.{payload}.c2ln", "RefreshToken": "a refresh token"}}
     )
 
-    sent = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
+    parameters = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
 
-    assert sent["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
+    assert parameters["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
 
 
 @given(token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x"))
@@ -859,6 +859,6 @@ def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
 
 def test_an_empty_client_secret_is_none() -> None:
     """With an empty client secret there is no SECRET_HASH."""
-    sent = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
+    request = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
 
-    assert "SECRET_HASH" not in sent["AuthParameters"]
+    assert "SECRET_HASH" not in request["AuthParameters"]

@@ -170,10 +170,10 @@ def test_no_secret_is_saved(pools: Any) -> None:
     assert reply["qr_code"].startswith("<svg")
     page.submit("verify_software_token", code="000000", name="")
     page.submit("verify_software_token", code=reply["code"], name="phone")
-    held = stepper.recording.flow.challenge
-    assert held is not None
-    assert held.session is not None
-    session = held.session.reveal()
+    challenge = stepper.recording.flow.challenge
+    assert challenge is not None
+    assert challenge.session is not None
+    session = challenge.session.reveal()
     page.submit("complete_mfa_setup")
     tokens = stepper.recording.flow.tokens
     assert tokens is not None
@@ -590,13 +590,13 @@ def test_stepping_from_code(pool: LocalPool) -> None:
         stepper.answer(UserSrpAuth("ada", "ff"))
     last = stepper.answer(Code(Page(stepper).debug_secrets()["code"]))
     assert len(stepper.history) == len(last.history) == 3
-    shown = last._repr_mimebundle_()
-    assert list(shown) == ["image/svg+xml", "text/plain"]
-    assert shown["text/plain"] == (
+    bundle = last._repr_mimebundle_()
+    assert list(bundle) == ["image/svg+xml", "text/plain"]
+    assert bundle["text/plain"] == (
         "ada by USER_SRP_AUTH: AUTHENTICATED after 3 steps. The sign-in is complete: the tokens have arrived."
     )
-    assert "4a3a00" in shown["image/svg+xml"]
-    assert first._repr_mimebundle_()["image/svg+xml"] != shown["image/svg+xml"]
+    assert "4a3a00" in bundle["image/svg+xml"]
+    assert first._repr_mimebundle_()["image/svg+xml"] != bundle["image/svg+xml"]
     assert stepper.restart().state is State.START
 
 

@@ -221,10 +221,10 @@ def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver
     sealed, cognito = signed_in(pool).seal(key), cognito_of(pool)
     tokens = cognito.resume_tokens(sealed, key).signed_in()
 
-    lost = [True]
+    failures = [True]
 
     def lose(**_: Any) -> Any:
-        if lost.pop() if lost else False:
+        if failures.pop() if failures else False:
             raise ConnectionError
 
     cognito.client.meta.events.register("after-call.*.ConfirmDevice", lose)
@@ -415,20 +415,20 @@ def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None
     pool, log = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=device_settings()), []
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
-    sent, release = threading.Event(), threading.Event()
+    request_sent, release = threading.Event(), threading.Event()
 
     def hold(**_: object) -> None:
-        sent.set()
+        request_sent.set()
         release.wait(10)
 
     cognito.client.meta.events.register("after-call.*", hold)
 
     async def cancelled(work: Coroutine[Any, Any, Any]) -> None:
-        sent.clear()
+        request_sent.clear()
         release.clear()
         task = asyncio.create_task(work)
         for _ in range(1000):  # at most ten seconds
-            if sent.is_set():
+            if request_sent.is_set():
                 break
             await asyncio.sleep(0.01)
         for _ in range(times):
@@ -533,10 +533,10 @@ def test_tokens_that_cannot_be_put_back_are_in_the_error(
         ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
         advance(pool, LIFETIME)
         store.failures, store.takes = failures, takes
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(NotStored, match=r"tokens could not be stored \(ConnectionError\)") as caught:
             await done(one.fresh_tokens(ticket))
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - start < 5
         assert 100 - store.failures < 10 if failures == 100 else store.failures == 0
         error = caught.value
         assert isinstance(error, StoreUnavailable)

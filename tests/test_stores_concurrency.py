@@ -129,13 +129,13 @@ class Site:
 
     def breaks(self, name: str) -> int:
         """Send the requests of a dead worker again."""
-        lost = [json.loads(each) for each in self.redis.lrange(workers.IN_PROGRESS + name, 0, -1)]
-        for each in lost:
+        requests = [json.loads(each) for each in self.redis.lrange(workers.IN_PROGRESS + name, 0, -1)]
+        for each in requests:
             if each["number"] in self.under_way:
                 person, request = self.under_way.pop(each["number"])
                 person.open -= 1
                 self.send(person, request)
-        return len(lost)
+        return len(requests)
 
     @property
     def finished(self) -> int:
@@ -206,19 +206,19 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
         worker("one", server, pool, key) as doomed,
         worker("two", server, pool, key),
     ):
-        site, begun = Site(client, pool, people), time.monotonic()
+        site, start = Site(client, pool, people), time.monotonic()
 
         for person in people:
             site.send(person)
         while site.under_way:
             site.hear()
-            assert time.monotonic() - begun < AT_MOST
+            assert time.monotonic() - start < AT_MOST
         assert site.counts == {"SMS_MFA": number}
         waiting, all_wait = len(client.keys("authfsm:*")), time.monotonic()
         assert waiting == number
 
-        said = json.loads(pool.ask("GET", "/outbox")[2])["messages"]
-        codes = {message["username"]: message["code"] for message in said}
+        messages = json.loads(pool.ask("GET", "/outbox")[2])["messages"]
+        codes = {message["username"]: message["code"] for message in messages}
         for person in people:
             person.code = codes[person.username]
         site.answer_all()
@@ -230,22 +230,22 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
         while site.under_way and time.monotonic() - all_wait < AT_MOST:
             site.hear()  # the second clicks of those who have finished
         ended = time.monotonic()
-        left = [client.get(each) for each in client.keys("authfsm:*")]
+        remaining = [client.get(each) for each in client.keys("authfsm:*")]
         assert pool.end() == 0
         log = [json.loads(line) for line in pool.log]
 
     exchanges = [line for line in log if line["event"] == "request"]
     refusals = Counter(line["error"] for line in exchanges if "error" in line)
     issued = sum(line.get("leads_to") == "AUTHENTICATED" for line in exchanges)
-    unheard = issued - site.finished
+    lost_replies = issued - site.finished
     with capfd.disabled():
         sys.stderr.write(
             f"\n{number} sign-ins, 2 workers, one killed with {lost} requests in its hands:"
             f" {site.finished} finished, {site.counts['people told to start again']} of them told to start again,"
             f" {number - site.finished} hung, {refusals['NotAuthorizedException']} answered twice;"
             f" {site.counts['TRY_AGAIN']} wrong codes, {site.counts['WAIT']} times told to wait,"
-            f" {unheard} tokens lost with the worker;"
-            f" {all_wait - begun:.1f} s to begin, {ended - all_wait:.1f} s to finish\n"
+            f" {lost_replies} tokens lost with the worker;"
+            f" {all_wait - start:.1f} s to begin, {ended - all_wait:.1f} s to finish\n"
         )
 
     assert (site.finished, site.under_way) == (number, {})
@@ -253,9 +253,9 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
     assert len({token for person in people for token in person.tokens}) == number
     # A session that was answered twice is refused with NotAuthorizedException.
     assert set(refusals) == {"CodeMismatchException"}
-    assert 0 <= unheard <= lost
+    assert 0 <= lost_replies <= lost
     assert site.counts["people told to start again"] <= lost
-    assert left == []
+    assert remaining == []
 
 
 __all__ = ["Person", "Site", "run_many_clients"]

@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from key_value.aio.stores.memory import MemoryStore as TheirMemory
 from key_value.aio.stores.redis import RedisStore as TheirRedis
 from redis_server import RedisServer, redis_server
-from test_no_hangs import PEERS, drip, peer
+from test_no_hangs import SLOW_SERVERS, drip, server_with_handler
 
 from authfsm import Code, Flow, State
 from authfsm.base.secret import Secret
@@ -248,7 +248,7 @@ def test_a_redis_that_is_down(call: str) -> None:
 
 
 HANGS = {
-    "says nothing": PEERS["says nothing"],
+    "says nothing": SLOW_SERVERS["says nothing"],
     "drips a reply": drip(b"$60000\r\n", b"x"),
     "drips lines": drip(b"+", b"O"),
 }
@@ -259,12 +259,12 @@ HANGS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> None:
     """A call to a Redis that hangs ends in time; the application's client is unchanged."""
-    with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
+    with server_with_handler(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
         store = RedisStore(client, timeout=SECONDS)
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s|TimeoutError"):
             CALLS[call](store)
-        assert time.monotonic() - begun < SECONDS + SLACK
+        assert time.monotonic() - start < SECONDS + SLACK
         if timeouts:
             assert client.connection_pool.connection_kwargs["socket_timeout"] is None
             assert store.client.connection_pool is not client.connection_pool
@@ -280,7 +280,7 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
     async def on_a_loop(port: int) -> list[float]:
         took = []
         for theirs in (False, True):
-            begun = time.monotonic()
+            start = time.monotonic()
             client = redis.asyncio.Redis(port=port, socket_timeout=None)
             async with TheirRedis(client=client) as inner, client:
                 store: Any = (
@@ -290,10 +290,10 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
                 )
                 with pytest.raises(StoreUnavailable):
                     await CALLS[call](store)
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - start)
         return took
 
-    with peer(HANGS[hangs]) as (_, port):
+    with server_with_handler(HANGS[hangs]) as (_, port):
         assert max(asyncio.run(on_a_loop(port))) < SECONDS + SLACK
 
 

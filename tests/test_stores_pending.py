@@ -81,10 +81,10 @@ def place(signing_key: RSAKey) -> Place:
     clock = ManualClock()
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
-    begun = clock()
+    start = clock()
 
     def seconds() -> float:
-        return (clock() - begun).total_seconds()
+        return (clock() - start).total_seconds()
 
     store = MemoryStore(clock=seconds)
     return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
@@ -232,10 +232,10 @@ def test_the_store_reveals_nothing(place: Place) -> None:
     ticket = place.pending.put(flow)
     content = str(place.store._texts)
     assert isinstance(flow.challenge, PasswordVerifier)
-    shown = content + repr(place.pending) + repr(place.store)
+    text = content + repr(place.pending) + repr(place.store)
 
     for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
-        assert secret not in shown
+        assert secret not in text
     for name in place.store._texts:
         assert error_for(place.pending, name) == GONE
 
@@ -296,11 +296,11 @@ def test_a_sign_in_that_moved_on_is_not_lost(
 ) -> None:
     """If it cannot be put back at once, it is tried again; the last error has it, also beside the block's own error."""
     ticket = place.pending.put(place.sign_in())
-    left, put = [failures], place.store.put
+    remaining_failures, put = [failures], place.store.put
 
     def failing(*args: Any) -> None:
-        if left[0] > 0:
-            left[0] -= 1
+        if remaining_failures[0] > 0:
+            remaining_failures[0] -= 1
             raise StoreUnavailable("reset by the peer")
         put(*args)
 
@@ -324,7 +324,7 @@ def test_a_sign_in_that_moved_on_is_not_lost(
         assert str(error).startswith(
             "the sign-in or its new tokens could not be stored (reset by the peer): "
         )
-        left[0] = 0
+        remaining_failures[0] = 0
         assert place.pending.put(error.flow, ticket) == ticket
 
     with place.elsewhere().turn(ticket) as flow:

@@ -95,8 +95,8 @@ def scanned_app(enrolment: Enrolment) -> pyotp.TOTP:
 
 def factors(pool: LocalPool, token: Secret[str]) -> tuple[list[str], str | None]:
     """Return the active and the preferred factors by GetUser."""
-    said = pool.client().get_user(AccessToken=token.reveal())
-    return said.get("UserMFASettingList", []), said.get("PreferredMfaSetting")
+    user = pool.client().get_user(AccessToken=token.reveal())
+    return user.get("UserMFASettingList", []), user.get("PreferredMfaSetting")
 
 
 def client_with(pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call") -> Any:
@@ -332,8 +332,8 @@ def test_no_secret_is_in_messages_and_frames(pool_of: PoolOf) -> None:
     code = "971843"
 
     def quoting(operation: str, *values: str) -> Any:
-        said = {"Code": "InvalidParameterException", "Message": f"Values {values} are wrong"}
-        return client_with(pool, operation, fixed_reply(400, {"Error": said}))
+        error_fields = {"Code": "InvalidParameterException", "Message": f"Values {values} are wrong"}
+        return client_with(pool, operation, fixed_reply(400, {"Error": error_fields}))
 
     cases: list[tuple[Callable[[], object], type[AuthfsmError]]] = [
         (
@@ -363,10 +363,10 @@ def test_no_secret_is_in_messages_and_frames(pool_of: PoolOf) -> None:
             for frame, _ in traceback.walk_tb(error.__traceback__)
             if frame.f_code.co_filename == totp.__file__
         ]
-        shown = [repr(error), *traceback.format_exception(error), *frames]
+        texts = [repr(error), *traceback.format_exception(error), *frames]
         assert frames
         assert error.__context__ is None
-        for text in shown:
+        for text in texts:
             assert token.reveal() not in text
             assert code not in text
 
@@ -380,8 +380,8 @@ def test_over_http() -> None:
         token = reply["AuthenticationResult"]["AccessToken"]
         app = scanned_app(totp.associate(client, token, issuer="Example"))
         totp.verify(client, token, app.now())
-        said = client.get_user(AccessToken=token)
+        user = client.get_user(AccessToken=token)
         _, _, reply = web.password("ada", PASSWORD)
 
-    assert (said["UserMFASettingList"], said["PreferredMfaSetting"]) == ([TOTP], TOTP)
+    assert (user["UserMFASettingList"], user["PreferredMfaSetting"]) == ([TOTP], TOTP)
     assert reply["ChallengeName"] == TOTP

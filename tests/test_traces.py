@@ -56,9 +56,9 @@ def log(
 ) -> Iterator[Any]:
     """Return a log with every error planted five times, the opened log and its funnel."""
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
-    written = write(path, all_conversations, common, events=EVENTS, plants=PLANTS_EACH)
+    log_file = write(path, all_conversations, common, events=EVENTS, plants=PLANTS_EACH)
     with TraceFiles(path) as files:
-        yield written, files, files.funnel(limit=10_000)
+        yield log_file, files, files.funnel(limit=10_000)
 
 
 # ---- the table as a log sees it ---------------------------------------------------------------------------
@@ -66,24 +66,28 @@ def log(
 
 def test_recorded_steps_show_every_transition() -> None:
     """By responses, the relation has exactly the transitions of the table."""
-    shown = {
+    transitions = {
         (state_of(each.source), kind, state_of(each.dest)) for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
+    }
 
 
 def test_cloudtrail_shows_every_transition() -> None:
     """By names, the relation has exactly the transitions of the table, under a name that the request has."""
-    shown = {
+    transitions = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, kinds in cloudtrail_transitions().items()
         for kind in kinds
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
+    }
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:
@@ -139,17 +143,17 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
     written, files, funnel = log
     steps: Counter[tuple[str, ...]] = Counter()
     wrong: dict[str, CheckedStep] = {}
-    left = 0
+    unfinished = 0
     for each in files.replay():
         steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
-        left += each.unfinished
+        unfinished += each.unfinished
         if each.verdict is Verdict.ILLEGAL:
             wrong[each.id] = each
 
     assert steps == {
         (each.source, each.symbol, each.dest, str(each.verdict)): each.times for each in funnel.transitions
     }
-    assert left == funnel.unfinished
+    assert unfinished == funnel.unfinished
     assert set(wrong) == set(written.planted)
     whys = {written.planted[each.id]: each.why for each in wrong.values()}
     assert whys["the password never proved"] == "PASSWORD_VERIFIER accepts PASSWORD_VERIFIER; not SMS_MFA"
@@ -186,8 +190,8 @@ def test_shares_and_durations(log: Any) -> None:
 def test_traffic_on_the_diagram(log: Any) -> None:
     """The diagram shows how often each edge was taken, and where sign-ins ended."""
     _, _, funnel = log
-    drawn = funnel.diagram()
-    model = drawn.model
+    picture = funnel.diagram()
+    model = picture.model
     times = next(
         each.times
         for each in funnel.transitions
@@ -195,7 +199,7 @@ def test_traffic_on_the_diagram(log: Any) -> None:
     )
 
     assert model.sign_ins == funnel.sign_ins
-    assert f"user_srp_auth \u00d7{times:,}" in str(drawn)
+    assert f"user_srp_auth \u00d7{times:,}" in str(picture)
     assert f"{funnel.illegal_count:,} steps are not allowed by the protocol." in model.notes
     assert model.notes[0].startswith("Where sign-ins ended: AUTHENTICATED ")
 

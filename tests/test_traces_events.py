@@ -308,7 +308,7 @@ REFRESHES: dict[str, Any] = {
 def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: Path) -> None:
     """Refreshes between the steps of another sign-in of the user are steps from AUTHENTICATED, and no sign-ins."""
     other = {"sourceIPAddress": "198.18.0.2", "userAgent": "another"} if browsers == "two browsers" else {}
-    sent, refused = (
+    parameters, refused = (
         REFRESHES[name],
         refusal_members("NotAuthorizedException", "Refresh Token has been revoked"),
     )
@@ -317,13 +317,13 @@ def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: P
         srp_event(0),
         answer_event(1, "PASSWORD_VERIFIER", TOKENS),
         srp_event(3600, **other),
-        refreshes(3601, **sent),
-        refreshes(3602, **sent, **other),
+        refreshes(3601, **parameters),
+        refreshes(3602, **parameters, **other),
         answer_event(3603, "PASSWORD_VERIFIER", challenge_reply("SMS_MFA"), **other),
-        refreshes(3604, **sent, **refused),
-        refreshes(3604, **sent),
+        refreshes(3604, **parameters, **refused),
+        refreshes(3604, **parameters),
         answer_event(3605, "SMS_MFA", TOKENS, **other),
-        *(refreshes(7200 + n, **sent, **(other if n % 2 else {})) for n in range(20)),
+        *(refreshes(7200 + n, **parameters, **(other if n % 2 else {})) for n in range(20)),
         event(9000, "RevokeToken", {"token": TODAY, "clientId": "app"}),
     ]
     path.write_text("".join(f"{json.dumps(each)}\n" for each in reversed(events)), encoding="utf-8")

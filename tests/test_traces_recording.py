@@ -231,8 +231,8 @@ def test_recorded_refreshes_are_no_sign_ins(
     renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
     ends = {"AUTHENTICATED", "FAILED", "START"}
     refreshes = [each for each in lines if each["response"] in renewing and each["to"] in ends]
-    begun = {each["sign_in"] for each in lines if each["from"] == "START"}
-    begun -= {each["sign_in"] for each in refreshes if each["from"] == "START"}
+    sign_ins = {each["sign_in"] for each in lines if each["from"] == "START"}
+    sign_ins -= {each["sign_in"] for each in refreshes if each["from"] == "START"}
     flow = [
         {**each, "sign_in": "resumed", "step": n, "from": "AUTHENTICATED"}
         for n, each in enumerate((each for each in refreshes if each["to"] == "AUTHENTICATED"), 1)
@@ -243,7 +243,7 @@ def test_recorded_refreshes_are_no_sign_ins(
 
     assert len(refreshes) > 10
     assert (funnel.legal, funnel.steps) == (True, len(lines) + len(flow))
-    assert funnel.sign_ins == sum(funnel.ends.values()) == len(begun)
+    assert funnel.sign_ins == sum(funnel.ends.values()) == len(sign_ins)
 
 
 def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:

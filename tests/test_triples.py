@@ -41,7 +41,7 @@ def test_a_response_that_is_not_accepted_changes_nothing(source: State) -> None:
 
 def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
     """A reply that the table lacks is the service's fault, and the sign-in stays usable."""
-    tried = 0
+    count = 0
     for source, answers in PROTOCOL.items():
         for kind in answers:
             if kind in OTHER_REPLIES:
@@ -63,6 +63,6 @@ def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
                 )
                 assert all_data(signin) == before
                 signin.send(RESPONSES[kind])
-                tried += 1
+                count += 1
 
-    assert tried > 200
+    assert count > 200

@@ -64,10 +64,10 @@ class TestVocabulary:
 
     def test_flows(self) -> None:
         """Every flow is started by some response in START, and every such response names one of them."""
-        begun = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
+        flows = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
 
-        assert list(FLOWS) == [*dict.fromkeys(begun)]
-        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == set(begun)
+        assert list(FLOWS) == [*dict.fromkeys(flows)]
+        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == set(flows)
         assert not set(SIGN_IN_FLOWS) & REFRESH_FLOWS
         assert set(SIGN_IN_FLOWS) >= PASSWORD_FLOWS
         assert set(FLOWS_OF) == BEGIN_OPERATIONS
@@ -113,11 +113,13 @@ class TestVocabulary:
 
     def test_sets_of_responses(self) -> None:
         """The responses of CUSTOM_AUTH and of an administrator are those with such a flow."""
-        begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
+        first_responses = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
-        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.CUSTOM_AUTH_RESPONSES
-        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
+        assert {
+            kind for kind in first_responses if kind.auth_flow == "CUSTOM_AUTH"
+        } == r.CUSTOM_AUTH_RESPONSES
+        assert {kind for kind in first_responses if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
 
 @pytest.mark.parametrize(

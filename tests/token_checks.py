@@ -224,12 +224,12 @@ class TokenChecks(ChallengeAnswers):
                        DeviceRememberedStatus=status)  # fmt: skip
 
     def _register_passkey(self, choose: Choose[Any], tokens: IssuedTokens) -> None:
-        begun = self._call("start_web_authn_registration", AccessToken=tokens.access)
-        if not self._check_token_accepted(tokens, begun) or begun is None:
+        registration = self._call("start_web_authn_registration", AccessToken=tokens.access)
+        if not self._check_token_accepted(tokens, registration) or registration is None:
             return
         provider = self.passkeys.setdefault(tokens.family.person.name, Authenticator())
         provider.verifies = True
-        credential = provider.create(begun["CredentialCreationOptions"])
+        credential = provider.create(registration["CredentialCreationOptions"])
         self._call("complete_web_authn_registration", AccessToken=tokens.access, Credential=credential)
         if choose([True, True, False]):
             settings = {"WebAuthnMfaSettings": {"Enabled": True}}

@@ -39,13 +39,13 @@ async def longest_block(work: Awaitable[Any]) -> tuple[float, float]:
 
     async def ticks() -> None:
         while True:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             await asyncio.sleep(0.001)
-            gaps.append(time.perf_counter() - begun - 0.001)
+            gaps.append(time.perf_counter() - start - 0.001)
 
-    ticker, begun = asyncio.ensure_future(ticks()), time.perf_counter()
+    ticker, start = asyncio.ensure_future(ticks()), time.perf_counter()
     await work
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - start
     ticker.cancel()
     return took, max(gaps)
 

@@ -92,7 +92,7 @@ def sign_in_status(connection: http.client.HTTPConnection, body: bytes) -> int:
 @contextmanager
 def running_server(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
     """Start a server; return it once it has answered a sign-in, or with an error if there is no body."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             command,
@@ -109,10 +109,10 @@ def running_server(command: list[str], port: int, body: bytes | None, **env: str
                     connection.close()
                     if body is None or status == 200:
                         break
-                if time.perf_counter() - begun > 30:
+                if time.perf_counter() - start > 30:
                     raise TimeoutError(command)
                 time.sleep(0.005)  # between two looks: the start is measured
-            took = time.perf_counter() - begun
+            took = time.perf_counter() - start
             yield Served(f"127.0.0.1:{port}", body or b"", took, memory_in_mib(process.pid))
         finally:
             process.terminate()
@@ -226,7 +226,7 @@ def srp_sign_in() -> Iterator[Row]:
     spent: list[float] = []
 
     def sign_in() -> None:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         opening = {"ClientId": pool.client_id, "AuthFlow": "USER_SRP_AUTH",
                    "AuthParameters": {"USERNAME": "ada", "SRP_A": mine.SRP_A}}  # fmt: skip
         challenge = pool.answer("InitiateAuth", opening)["ChallengeParameters"]
@@ -243,7 +243,7 @@ def srp_sign_in() -> Iterator[Row]:
         resumed = time.perf_counter()
         if "AuthenticationResult" not in pool.answer("RespondToAuthChallenge", answer):
             raise AssertionError
-        spent.append(time.perf_counter() - resumed + between - begun)
+        spent.append(time.perf_counter() - resumed + between - start)
 
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - for this row alone
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
@@ -281,10 +281,10 @@ def in_process() -> Iterator[Row]:
             idp.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
             sign_in = json.loads(request(app_client["UserPoolClient"]["ClientId"]))
             idp.initiate_auth(**sign_in)
-            begun = time.process_time()
+            start = time.process_time()
             for _ in range(20):
                 idp.initiate_auth(**sign_in)
-            return (time.process_time() - begun) / 20
+            return (time.process_time() - start) / 20
 
     pairs = [(seconds(mock_cognito()), seconds(mock_aws())) for _ in range(12)]
     ours_, theirs = zip(*pairs, strict=True)
@@ -325,11 +325,11 @@ def many_pools() -> Iterator[Row]:
         def start(path: Path, body: bytes = b"", sign_ins: int = 0) -> float:
             with closing(StateFile(path)) as file:
                 service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
-                begun = time.perf_counter()
+                started = time.perf_counter()
                 for _ in range(sign_ins):
                     if service.exchange(f"{TARGET}InitiateAuth", body).status != 200:
                         raise AssertionError(path)
-                return time.perf_counter() - begun
+                return time.perf_counter() - started
 
         one, many = interleaved([partial(start, each[0]) for each in regions], 40)
         first = [[start(*each, 1) for each in regions] for _ in range(40)]

@@ -45,10 +45,10 @@ def operations_per_second(work: Callable[[int], object], rounds: int) -> float:
     """Return the operations a second: the median of several rounds of `WAITING`."""
     times = []
     for done in range(rounds):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         for number in range(WAITING):
             work(done * WAITING + number)
-        times.append((time.perf_counter() - begun) / WAITING)
+        times.append((time.perf_counter() - start) / WAITING)
     return 1 / median(times)
 
 

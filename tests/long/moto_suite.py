@@ -73,7 +73,7 @@ def run(folder: Path, iam: str) -> Results:
     }
     plugins = ["-p", "no:cacheprovider", "-p", "no:randomly", "-n", "2"]
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(folder), *plugins, "-q"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--tb=short", SUITE],
         cwd=folder,
         env=environment,
@@ -81,7 +81,7 @@ def run(folder: Path, iam: str) -> Results:
         text=True,
         check=False,
     )
-    sys.stderr.write(done.stdout + done.stderr)
+    sys.stderr.write(process.stdout + process.stderr)
     found: Results = {}
     for line in report.read_text(encoding="utf-8").splitlines():
         node, when, outcome, entry = json.loads(line)

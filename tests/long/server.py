@@ -109,8 +109,8 @@ def main() -> int:
     numbers = [int(each) for each in arguments] or [1]
     figures: dict[str, Any] = {"seed": numbers[0]}
     for name in names:
-        begun = time.monotonic()
-        figures[name] = {**TRIALS[name](*numbers), "seconds": round(time.monotonic() - begun, 1)}
+        start = time.monotonic()
+        figures[name] = {**TRIALS[name](*numbers), "seconds": round(time.monotonic() - start, 1)}
         sys.stderr.write(f"{name}: {json.dumps(figures[name])}\n")
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0

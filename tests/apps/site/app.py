@@ -61,14 +61,19 @@ def site(
     auth = CognitoAuth(web)
     pages, form_replies = Pages(auth, flows), FormReplies()
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
-    shown = {"/": pages.home, "/sign-in": pages.start, "/challenge": pages.ask, "/passkeys": pages.passkeys}
-    sent = {
+    pages_by_path = {
+        "/": pages.home,
+        "/sign-in": pages.start,
+        "/challenge": pages.ask,
+        "/passkeys": pages.passkeys,
+    }
+    forms_by_path = {
         "/sign-in": pages.begin, "/forgot-password": pages.forgot_password, "/challenge": pages.answer,
         "/passkeys": pages.add_passkey, "/sign-out": pages.sign_out,
     }  # fmt: skip
-    for path, page in shown.items():
+    for path, page in pages_by_path.items():
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
-    for path, form in sent.items():
+    for path, form in forms_by_path.items():
         endpoint = form_replies.handle_once(form)
         app.add_api_route(path, endpoint, methods=["POST"], response_model=None, dependencies=own_forms)
     app.add_api_route("/passkeys.js", lambda: FileResponse(PASSKEYS_JS))

@@ -47,10 +47,12 @@ class Pages:
         """Show the page of the pending challenge."""
         browser = self.auth.browser(request)
         try:
-            shown = browser.describe(browser.pending())
+            description = browser.describe(browser.pending())
         except AuthfsmError as error:
             return self._nothing_to_answer(browser, error)
-        return self._show(browser, request, "challenge" if shown["form"]["prompts"] else "go_on", **shown)
+        return self._show(
+            browser, request, "challenge" if description["form"]["prompts"] else "go_on", **description
+        )
 
     def answer(self, request: Request, values: Values) -> Response:
         """Send the answer, and run until user input is required again."""
