@@ -127,7 +127,7 @@ class Authenticator:
         return self.count
 
     def _named(self, name: bytes, response: dict[str, Any]) -> dict[str, Any]:
-        named: dict[str, Any] = {
+        credential: dict[str, Any] = {
             "id": websafe_encode(name),
             "rawId": websafe_encode(name),
             "type": "public-key",
@@ -135,8 +135,8 @@ class Authenticator:
             "response": response,
         }
         if self.attachment is not None:
-            named["authenticatorAttachment"] = self.attachment
-        return named
+            credential["authenticatorAttachment"] = self.attachment
+        return credential
 
 
 def _signature(key: Key, message: bytes) -> bytes:

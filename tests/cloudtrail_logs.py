@@ -84,13 +84,13 @@ class Conversation:
         name: the name of the scenario.
         events: the events in order, with slots for ids, users, addresses and times.
         at: the time of each, by the pool's clock.
-        planted: the number of the event that is illegal, if an error is planted.
+        illegal_number: the number of the event that is illegal, if an error is planted.
     """
 
     name: str
     events: tuple[Event, ...]
     at: tuple[float, ...]
-    planted: int | None = None
+    illegal_number: int | None = None
 
     @property
     def sign_ins(self) -> int:
@@ -342,7 +342,7 @@ PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
 
 def planted_errors(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
     """Return a conversation for each planted error."""
-    found = []
+    conversations_with_errors = []
     for what, where, how in PLANTS:
         events = [
             copy.deepcopy(each)
@@ -350,8 +350,8 @@ def planted_errors(common: Mapping[str, Conversation]) -> tuple[Conversation, ..
             if not each["eventName"].startswith("AdminSet")
         ]
         number = how(events)
-        found.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
-    return tuple(found)
+        conversations_with_errors.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
+    return tuple(conversations_with_errors)
 
 
 # ---- large logs ----------------------------------------------------------------------------------------
@@ -378,12 +378,12 @@ class EventText:
     def of(cls, event: Event, wait: tuple[float, float]) -> EventText:
         """Return an event as text, split at its slots."""
         text = json.dumps(event, separators=(",", ":"))
-        found = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
+        positions = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
         pieces, begin = [], 0
-        for where, n in found:
+        for where, n in positions:
             pieces.append(text[begin:where])
             begin = where + len(_SLOTS[n])
-        return cls((*pieces, text[begin:]), tuple(n for _, n in found), wait)
+        return cls((*pieces, text[begin:]), tuple(n for _, n in positions), wait)
 
     def filled(self, values: Sequence[str]) -> str:
         """Return the event with these values in its slots."""
@@ -395,14 +395,17 @@ class EventText:
 
 def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
     """Return the events of a conversation as texts: a program's follow at once, a person's later."""
-    found, before = [], 0.0
+    texts, before = [], 0.0
     for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
         wait = (0.05, 0.4) if _is_automatic(each) else (2.5, 40.0)
-        if dialogue.planted is not None and number in {dialogue.planted, dialogue.planted + 1}:
+        if dialogue.illegal_number is not None and number in {
+            dialogue.illegal_number,
+            dialogue.illegal_number + 1,
+        }:
             wait = (2.5, 40.0)  # whole seconds must show the order
-        found.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
-    return tuple(found)
+        texts.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
+    return tuple(texts)
 
 
 def _is_automatic(event: Event) -> bool:
@@ -417,7 +420,7 @@ class WrittenLog:
         path: the file.
         events: the number of lines.
         sign_ins: the number of attempts that begin.
-        planted: the ids of the illegal events, with what is wrong.
+        illegal_ids: the ids of the illegal events, with what is wrong.
         repeated: how many events it has twice.
         others: how many events are not part of a sign-in.
     """
@@ -425,7 +428,7 @@ class WrittenLog:
     path: Path
     events: int
     sign_ins: int
-    planted: Mapping[str, str]
+    illegal_ids: Mapping[str, str]
     repeated: int
     others: int
 
@@ -447,7 +450,7 @@ class _Writer:
     sign_ins: int = 0
     repeated: int = 0
     others: int = 0
-    planted: dict[str, str] = field(factory=dict)
+    illegal_ids: dict[str, str] = field(factory=dict)
 
     def print(self, dialogue: Conversation, events: Sequence[EventText]) -> None:
         """Add the events of a conversation once more."""
@@ -464,8 +467,8 @@ class _Writer:
             if chance.random() < 0.01:
                 self.waiting.append(self.waiting[-1])
                 self.repeated += 1
-            if number == dialogue.planted:
-                self.planted[name] = dialogue.name
+            if number == dialogue.illegal_number:
+                self.illegal_ids[name] = dialogue.name
         if done % 50 == 0:
             other = {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": fresh}
             self.waiting.append(json.dumps(other))
@@ -515,7 +518,9 @@ def write(
             if len(writer.waiting) > 5000:
                 writer.flush(file)
         writer.flush(file)
-    return WrittenLog(path, writer.written, writer.sign_ins, writer.planted, writer.repeated, writer.others)
+    return WrittenLog(
+        path, writer.written, writer.sign_ins, writer.illegal_ids, writer.repeated, writer.others
+    )
 
 
 _DAYS: dict[int, str] = {}

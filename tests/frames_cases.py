@@ -199,12 +199,12 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
 
     Module, prefix of its classes, a description, a factory.
     """
-    named: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
-    yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **named)
-    yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **named)
+    arguments: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
+    yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **arguments)
+    yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **arguments)
     yield SYNC, "", "the pool refuses", lambda: with_wrong_pool_id(pool().cognito())
-    yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **named)
-    yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **named)
+    yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **arguments)
+    yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **arguments)
     yield (
         ASYNC,
         "Async",
@@ -307,11 +307,11 @@ def reply_cases() -> Iterator[Case]:
         vars(sync)["initiate_auth"] = lambda reply=reply, **_: reply
         vars(asynchronous)["initiate_auth"] = initiate_auth
         for cognito, service in ((Cognito, sync), (AsyncCognito, asynchronous)):
-            made: Any = partial(cognito, service, client_id="cid", pool_id=POOL_ID)
+            factory: Any = partial(cognito, service, client_id="cid", pool_id=POOL_ID)
             yield Case(
                 f"{cognito.__name__}.sign_in: {name}",
                 (),
-                lambda made=made: run_call(lambda: made().sign_in("ada", PASSWORD)),
+                lambda factory=factory: run_call(lambda: factory().sign_in("ada", PASSWORD)),
             )
 
 

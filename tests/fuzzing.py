@@ -349,10 +349,10 @@ def tokens(key: RSAKey) -> list[Target]:
     """Tokens for a verifier, and key sets for its keys."""
     pool = LocalPool(key=key)
     pool.add_user("ada", PASSWORD)
-    issued = pool.cognito().sign_in("ada", PASSWORD).tokens
-    assert issued is not None
+    user_tokens = pool.cognito().sign_in("ada", PASSWORD).tokens
+    assert user_tokens is not None
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks())
-    right, published = issued.access_token.reveal(), pool.jwks()
+    right, published = user_tokens.access_token.reveal(), pool.jwks()
 
     def token(rng: Random) -> Any:
         if rng.random() < 0.2:

@@ -104,27 +104,27 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
 def files() -> dict[str, str]:
     """Return the text of every file of the gallery, by its name; raises NoEngine."""
     every = list(pictures())
-    found = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
+    texts = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
     for name, drawn, _ in every:
         if drawn.animated:
-            found |= {
+            texts |= {
                 f"{name}-{look}.svg": evolve(drawn, theme=theme).svg() for look, theme in _LOOKS.items()
             }
-            found[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
-    found["account.svg"] = AccountDiagram(AUTO).svg()
-    found["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
+            texts[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
+    texts["account.svg"] = AccountDiagram(AUTO).svg()
+    texts["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
     for action in RECOVERIES:  # beside each other, the pictures link to each other
         page = f'"{account_link(action)}"'
-        found["failures.svg"] = found["failures.svg"].replace(page, '"account.svg"')
-    found["protocol.dot"] = str(diagram())
-    named = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
-    named.append(
+        texts["failures.svg"] = texts["failures.svg"].replace(page, '"account.svg"')
+    texts["protocol.dot"] = str(diagram())
+    page_entries = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
+    page_entries.append(
         ("sign_in_messages", "The messages of the first picture's sign-in, between person, app and Cognito.")
     )
-    entries = "".join(_entry(*each) for each in named)
+    entries = "".join(_entry(*each) for each in page_entries)
     messages = sequence(flow="USER_SRP_AUTH")
-    found["README.md"] = _README.format(pictures=entries, sequence=messages)
-    return dict(sorted(found.items()))
+    texts["README.md"] = _README.format(pictures=entries, sequence=messages)
+    return dict(sorted(texts.items()))
 
 
 _LOOKS: Final = {"light": LIGHT, "dark": DARK}

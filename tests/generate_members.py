@@ -36,8 +36,8 @@ def fold_model() -> dict[str, Any]:
 
 def known_members() -> dict[str, Any]:
     """Return what the pool knows: the operations and shapes of this botocore and of newer ones."""
-    read: dict[str, Any] = json.loads(FILE.read_bytes())
-    return read
+    members: dict[str, Any] = json.loads(FILE.read_bytes())
+    return members
 
 
 def _fold(shape: Any, shapes: dict[str, Any]) -> None:

@@ -116,12 +116,12 @@ class FuzzRequests:
             return
         if not isinstance(reply, dict):
             return
-        found = {"SessionType": reply.get("Session")}
+        values = {"SessionType": reply.get("Session")}
         result = reply.get("AuthenticationResult") or {}
-        found["TokenModelType"] = result.get("AccessToken")
-        found["refresh"] = result.get("RefreshToken")
-        found["parameters"] = (reply.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
-        for name, value in found.items():
+        values["TokenModelType"] = result.get("AccessToken")
+        values["refresh"] = result.get("RefreshToken")
+        values["parameters"] = (reply.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
+        for name, value in values.items():
             if isinstance(value, str):
                 self._seen.setdefault(name, []).append(value)
                 del self._seen[name][:-20]
@@ -187,8 +187,8 @@ class FuzzRequests:
             case "document":
                 return {self._text(): self._junk(0) for _ in range(self._random.randrange(3))}
             case _:
-                known = self._seen.get(name) or KNOWN.get(name)
-                return self._of(known) if known and self._chance(0.95) else self._text()
+                values = self._seen.get(name) or KNOWN.get(name)
+                return self._of(values) if values and self._chance(0.95) else self._text()
 
     def _text(self) -> str:
         if self._chance(0.15):

@@ -152,19 +152,19 @@ def notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[
     Yields:
         The errors and warnings that the page has on its console.
     """
-    said: list[str] = []
+    console: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
         slow = "to activate." in message.text  # a plugin of JupyterLab, on a busy machine
         if message.type in {"error", "warning"} and not slow:
-            said.append(message.text)
+            console.append(message.text)
 
     page.on("console", hear)
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: console.append(str(error)))
     lab.write(name, cells)
     page.goto(lab.page(name))
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=SOON * 1000)
-    yield said
+    yield console
 
 
 def run_cell(page: Page, number: int) -> None:

@@ -31,10 +31,10 @@ class Acknowledged:
 
     def check(self, web: ServerProcess, chance: random.Random | None = None, most: int = 150) -> None:
         """Assert that everything acknowledged is there, or a sample if `chance` chooses it."""
-        chosen = self.replies
+        sample = self.replies
         if chance is not None:
-            chosen = chance.sample(chosen, min(most, len(chosen)))
-        for operation, members, expected in chosen:
+            sample = chance.sample(sample, min(most, len(sample)))
+        for operation, members, expected in sample:
             status, _, reply = web.call(operation, **members)
             assert status == expected, (operation, members, reply)
 

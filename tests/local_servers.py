@@ -66,8 +66,8 @@ class ServerClient:
         """Send an HTTP request on a new connection; in header names, _ stands for -."""
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT)
         try:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body or None, named)
+            request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body or None, request_headers)
             reply = connection.getresponse()
             return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
         finally:

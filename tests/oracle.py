@@ -182,14 +182,14 @@ def signature(open_challenge: OpenChallenge, realm: str, timestamp: str) -> str 
     """Return the right PASSWORD_CLAIM_SIGNATURE; None if no signature can be right."""
     parameters, device = open_challenge.parameters, open_challenge.device
     of_device = open_challenge.name == "DEVICE_PASSWORD_VERIFIER"
-    known = (device.password if device else None) if of_device else open_challenge.password
-    if open_challenge.ephemeral is None or known is None or "SECRET_BLOCK" not in parameters:
+    secret_password = (device.password if device else None) if of_device else open_challenge.password
+    if open_challenge.ephemeral is None or secret_password is None or "SECRET_BLOCK" not in parameters:
         return None
     return srp.claim_signature(
         open_challenge.ephemeral,
         realm=device.group_key if of_device and device else realm,
         name=parameters["DEVICE_KEY"] if of_device else parameters["USER_ID_FOR_SRP"],
-        password=known,
+        password=secret_password,
         salt=srp.from_hex(parameters["SALT"], "SALT"),
         B=srp.from_hex(parameters["SRP_B"], "SRP_B"),
         secret_block=parameters["SECRET_BLOCK"],

@@ -197,8 +197,10 @@ class RandomPool:
         elif names == ["SRP_A"] and chance < 0.9:
             response["challengeName"] = self.decision = "PASSWORD_VERIFIER"
         elif chance < 0.3:
-            named = self._random_choice([*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE, "SRP_A"])
-            response["challengeName"] = self.decision = named
+            challenge_name = self._random_choice(
+                [*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE, "SRP_A"]
+            )
+            response["challengeName"] = self.decision = challenge_name
         elif session and session[-1]["challengeResult"] and chance < 0.8:
             response["issueTokens"], self.decision = True, "TOKENS"
         else:
@@ -221,14 +223,14 @@ class RandomPool:
         """Return the pool's reply; None if botocore or the pool refuses with an error that the API lists."""
         self.decision, self.refused = None, ("", "")
         self.log.append(f"{operation} {parameters}")
-        name, shape, listed = _operation(operation)
+        name, shape, listed_errors = _operation(operation)
         if ParamValidator().validate(parameters, shape).has_errors():
             return None
         try:
             # As JSON, but without botocore's client, which takes longer than the pool.
             reply: Reply = json.loads(json.dumps(self.pool.answer(name, json.loads(json.dumps(parameters)))))
         except PoolRefusal as refusal:
-            if refusal.code not in listed:
+            if refusal.code not in listed_errors:
                 raise PoolViolation(f"{name} lists no {refusal.code}: {refusal.message}") from refusal
             self.log.append(f"    {refusal.code}: {refusal.message}")
             self.refused = refusal.code, refusal.message

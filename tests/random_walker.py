@@ -138,12 +138,12 @@ class Walker(TokenChecks):
 
     def sign_in(self, choose: Choose[Any]) -> None:
         """Begin a sign-in and answer as far as possible, with mistakes; confirm a device with the tokens."""
-        known, token_count = len(self.open_challenges), len(self.tokens)
+        challenge_count, token_count = len(self.open_challenges), len(self.tokens)
         self.begin_sign_in(choose)
         for _ in range(_LONGEST):
-            if len(self.open_challenges) == known or len(self.tokens) > token_count:
+            if len(self.open_challenges) == challenge_count or len(self.tokens) > token_count:
                 break
-            open_challenge, known = self.open_challenges[-1], len(self.open_challenges)
+            open_challenge, challenge_count = self.open_challenges[-1], len(self.open_challenges)
             if choose([True, False]):
                 self._wrong_answer(choose, open_challenge)
             if open_challenge.person is not None and choose([True, *[False] * 9]):
@@ -275,8 +275,8 @@ class Walker(TokenChecks):
             and not changes_factor,
             "a challenge without a right answer was answered": target.unanswerable,
         }
-        for violation, found in violations.items():
-            if found:
+        for violation, violated in violations.items():
+            if violated:
                 raise self._violation(violation)
         return self._response_class(request)
 

@@ -384,6 +384,8 @@ _OUTCOMES: Final[dict[str, Outcome]] = {}
 def outcome(scenario: Scenario, signing_key: RSAKey) -> Outcome:
     """Return the result of a scenario, which is played once per process for all test files that compare with it."""
     if scenario.name not in _OUTCOMES:
-        played = scenario.play(signing_key)
-        _OUTCOMES[scenario.name] = Outcome(played.flow.state, played.transitions, played.steps, facts(played))
+        scenario_user = scenario.play(signing_key)
+        _OUTCOMES[scenario.name] = Outcome(
+            scenario_user.flow.state, scenario_user.transitions, scenario_user.steps, facts(scenario_user)
+        )
     return _OUTCOMES[scenario.name]

@@ -49,34 +49,34 @@ def model() -> Model:
     loader = botocore.loaders.Loader()
     service_model = loader.load_service_model("cognito-idp", "service-2")
     service = botocore.model.ServiceModel(service_model)
-    found: dict[str, set[str]] = {}
+    names_by_source: dict[str, set[str]] = {}
     for name in OPERATIONS:
         operation = service.operation_model(name)
-        found[f"{name} errors"] = {error.name for error in operation.error_shapes}
+        names_by_source[f"{name} errors"] = {error.name for error in operation.error_shapes}
         for shape in (operation.input_shape, operation.output_shape):
             if shape is not None:
-                _collect(shape, found)
+                _collect(shape, names_by_source)
     for name in DESCRIPTIONS:
-        _collect(service.shape_for(name), found)
-    return {key: sorted(names) for key, names in sorted(found.items())}
+        _collect(service.shape_for(name), names_by_source)
+    return {key: sorted(names) for key, names in sorted(names_by_source.items())}
 
 
-def _collect(shape: Any, found: dict[str, set[str]]) -> None:
+def _collect(shape: Any, names_by_source: dict[str, set[str]]) -> None:
     """Add the members of a structure, or the values of an enumeration, and everything inside them."""
     if shape.type_name == "list":
-        _collect(shape.member, found)
-    elif shape.type_name == "structure" and f"{shape.name} members" not in found:
-        found[f"{shape.name} members"] = set(shape.members)
+        _collect(shape.member, names_by_source)
+    elif shape.type_name == "structure" and f"{shape.name} members" not in names_by_source:
+        names_by_source[f"{shape.name} members"] = set(shape.members)
         for member in shape.members.values():
-            _collect(member, found)
+            _collect(member, names_by_source)
     elif getattr(shape, "enum", None):
-        found[f"{shape.name} values"] = set(shape.enum)
+        names_by_source[f"{shape.name} values"] = set(shape.enum)
 
 
 def committed_copy() -> dict[str, Any]:
     """Return the committed copy: the version of botocore that wrote it, and its model."""
-    read: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return read
+    copy: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return copy
 
 
 def missing_names(current: Model, copy: Model) -> list[str]:

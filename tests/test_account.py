@@ -45,9 +45,9 @@ class BlockingAccount:
     """The methods of one driver's `account` and `sign_in`, called without await."""
 
     def __init__(self, kind: type[Any], pool: LocalPool, **settings: Any) -> None:
-        known: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
+        arguments: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
         self.pool = pool
-        self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **known)
+        self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **arguments)
 
     def sign_in(self, *args: Any, **kwargs: Any) -> Any:
         """Sign in with the driver."""
@@ -67,8 +67,8 @@ class BlockingAccount:
 
 def _run(call: Callable[[], Any]) -> Any:
     async def run() -> Any:
-        found = call()
-        return await found if inspect.isawaitable(found) else found
+        result = call()
+        return await result if inspect.isawaitable(result) else result
 
     return asyncio.run(run())
 
@@ -186,15 +186,15 @@ def test_a_secret_that_is_a_function(make_account: MakeAccount) -> None:
 
     If it fails, nothing is sent.
     """
-    known: list[Any] = []
-    account = make_account(client_secret=True, driver={"client_secret": lambda: known[-1]})
-    known += [account.pool.client_secret]
+    secrets: list[Any] = []
+    account = make_account(client_secret=True, driver={"client_secret": lambda: secrets[-1]})
+    secrets += [account.pool.client_secret]
     account.sign_up("ada", PASSWORD)
-    known += [None]
+    secrets += [None]
 
     with pytest.raises(NotSent, match="returned no secret"):
         account.sign_up("eve", PASSWORD)
-    known += [Secret("wrong")]
+    secrets += [Secret("wrong")]
     assert refusal(lambda: account.forgot_password("ada")).fault is Fault.CALLER
 
 
@@ -376,8 +376,8 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
         operation = method.__name__
         boto_name = botocore.xform_name(operation)
         setattr(client, boto_name, lambda **_: reply)
-        known = inspect.signature(method).parameters
-        present = {key: value for key, value in arguments.items() if key in known}
+        parameters = inspect.signature(method).parameters
+        present = {key: value for key, value in arguments.items() if key in parameters}
         try:
             getattr(cognito.account, name)(**present)
         except MalformedReply:

@@ -60,9 +60,9 @@ def test_explain_shows_its_transitions(subject: UserStatus | AccountOperation) -
 
 def test_an_operation_with_two_meanings_is_found_by_its_own_name() -> None:
     """AdminSetUserPassword names both of its operations, and a trigger its own."""
-    both = {each["name"] for each in find("AdminSetUserPassword")}
+    names = {each["name"] for each in find("AdminSetUserPassword")}
 
-    assert both == {
+    assert names == {
         AccountOperation.ADMIN_SET_PERMANENT_PASSWORD,
         AccountOperation.ADMIN_SET_TEMPORARY_PASSWORD,
     }

@@ -87,10 +87,10 @@ class Account:
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """Answer a request, with the pool's id for an administrator, else with the client's."""
         admin = operation.startswith("Admin")
-        known = {"UserPoolId": self.pool.pool_id} if admin else {}
+        target = {"UserPoolId": self.pool.pool_id} if admin else {}
         if not admin and "AccessToken" not in request:
-            known["ClientId"] = self.pool.client_id
-        return self.pool.answer(operation, {**known, **request})
+            target["ClientId"] = self.pool.client_id
+        return self.pool.answer(operation, {**target, **request})
 
     def begin(self, flow: str, **parameters: str) -> dict[str, Any]:
         """Send InitiateAuth."""
@@ -98,12 +98,12 @@ class Account:
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)
         return reply
 
-    def answer(self, begun: Mapping[str, Any], **responses: str) -> dict[str, Any]:
+    def answer(self, first_reply: Mapping[str, Any], **responses: str) -> dict[str, Any]:
         """Send RespondToAuthChallenge."""
         reply = self.call(
             "RespondToAuthChallenge",
-            ChallengeName=begun["ChallengeName"],
-            Session=begun["Session"],
+            ChallengeName=first_reply["ChallengeName"],
+            Session=first_reply["Session"],
             ChallengeResponses={"USERNAME": "ada", **responses},
         )
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)

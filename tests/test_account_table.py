@@ -94,11 +94,11 @@ def test_every_status_can_end_and_most_can_sign_in() -> None:
 
 def test_recovery_actions_lead_into_the_table() -> None:
     """Recovery actions that name an account operation lead to CONFIRMED along the table."""
-    named = {
+    operation_actions = {
         each for each in RecoveryAction if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
     }
 
-    assert set(RECOVERIES) == named
+    assert set(RECOVERIES) == operation_actions
     for action, (status, operation) in RECOVERIES.items():
         assert operation in ACCOUNT_LIFE[status]
         assert operation.value in action.advice

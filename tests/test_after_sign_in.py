@@ -225,8 +225,8 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
         flow = await async_cognito(pool).sign_in("ada", PASSWORD)
         old = flow.tokens
         clock.advance(3600 - 10)
-        found = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))
-        assert found == [flow.tokens, old, old, old, old]
+        results = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))
+        assert results == [flow.tokens, old, old, old, old]
         assert flow.tokens != old
         assert [step.number for step in flow.history] == [1, 2, 3]
 

@@ -130,9 +130,9 @@ class ExecutorOnTheLoop(ThreadPoolExecutor):
         """Run a computation at once, and anything else in a thread."""
         if not isinstance(args[0], CpuTask):
             return super().submit(fn, *args, **kwargs)
-        done: Future[T] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 async def greatest_gap(work: Awaitable[Any]) -> float:
@@ -732,16 +732,16 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
 
         device = await again.confirm_device("laptop")
         assert again.device is device
-        known = await cognito.sign_in("ada", PASSWORD, device=device)
-        assert [step.response.trigger for step in known.history][2:] == ["srp_a", "srp_claim"]
+        flow_on_device = await cognito.sign_in("ada", PASSWORD, device=device)
+        assert [step.response.trigger for step in flow_on_device.history][2:] == ["srp_a", "srp_claim"]
 
-        assert known.tokens is not None
-        token = known.tokens.refresh_token
+        assert flow_on_device.tokens is not None
+        token = flow_on_device.tokens.refresh_token
         assert token is not None
         fresh = await cognito.refresh(token, device_key=device.device_key)
-        assert fresh.access_token != known.tokens.access_token
-        await known.sign_out()
-        assert (known.state, known.tokens) == (State.START, None)
+        assert fresh.access_token != flow_on_device.tokens.access_token
+        await flow_on_device.sign_out()
+        assert (flow_on_device.state, flow_on_device.tokens) == (State.START, None)
 
     asyncio.run(converse())
 

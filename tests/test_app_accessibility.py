@@ -34,18 +34,18 @@ SITE = Path(__file__).parent / "apps" / "site"
 def accessibility_faults(page: Page) -> list[Any]:
     """Return the accessibility checker's findings on a page, in light and dark, and by how much it is too wide."""
     page.evaluate(axe() + ";window.axe = axe")
-    found = []
+    findings = []
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words
         report = page.evaluate("rules => axe.run(rules)", rules)
-        found += [
+        findings += [
             (scheme, each["id"], [node["html"][:90] for node in each["nodes"]])
             for each in report["violations"] + report["incomplete"]
         ]
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     if (overflow := page.evaluate(wide)) != 0:
-        found.append(("both", "too wide", overflow))
-    return found
+        findings.append(("both", "too wide", overflow))
+    return findings
 
 
 def test_accessibility(visit_of: VisitOf) -> None:
@@ -106,16 +106,16 @@ def test_start_command(unused_port: int) -> None:
     """`python tests/apps/site --local` prints its URL and its users, and serves."""
     command = [sys.executable, str(SITE), "--local", "--port", str(unused_port)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    said: list[str] = []
+    output: list[str] = []
     try:
         assert running.stdout is not None
         for line in running.stdout:
-            said.append(line)
+            output.append(line)
             if "printed below" in line:
                 break
         web = ServerClient(f"http://localhost:{unused_port}")
-        assert f"  {web.url}\n" in said
-        assert f"The password of all is {PASSWORD}; after it comes\n" in said
+        assert f"  {web.url}\n" in output
+        assert f"The password of all is {PASSWORD}; after it comes\n" in output
         wait_until(lambda: is_served(web), "the site")
         form = f"username=ada&password={PASSWORD}&flow=USER_SRP_AUTH".encode()
         kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": web.url}

@@ -151,9 +151,9 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
     with _run_site(command, tmp_path) as site:
         context = browser.new_context(base_url=site.url)
         context.set_default_timeout(30_000)
-        page, said = context.new_page(), []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page, console = context.new_page(), []
+        page.on("console", lambda message: console.append(message.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
         for visit in (_temporary_password, _authenticator_app, _passkey, _forgotten_password):
             page.goto("/")
             visit(page, site)
@@ -161,7 +161,7 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
             assert title_and_notice(page)[0] == "Sign in"
             page.goto("/")
             assert title_and_notice(page) == ("Sign in", None)
-        assert said == []
+        assert console == []
         context.close()
 
 

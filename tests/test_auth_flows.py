@@ -71,7 +71,7 @@ def allowed_by_settings(settings: PoolSettings) -> set[str]:
 
 def accepted_by_pool(pool: LocalPool) -> set[str]:
     """Return the flows that a pool does not refuse as not enabled."""
-    found = set()
+    flows = set()
     for flow in REQUIRED_VALUE:
         by_admin = flow in ADMIN
         operation = "AdminInitiateAuth" if by_admin else "InitiateAuth"
@@ -80,8 +80,8 @@ def accepted_by_pool(pool: LocalPool) -> set[str]:
         with pytest.raises(PoolRefusal) as refused:
             pool.answer(operation, {**request, **more})
         if "not enabled" not in refused.value.message:
-            found.add(flow)
-    return found
+            flows.add(flow)
+    return flows
 
 
 @pytest.mark.parametrize("values", EQUIVALENT, ids=values_id)
@@ -91,7 +91,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
     expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
     plain = PoolSettings(explicit_auth_flows=values, **_SETTINGS)
-    ways = {way.transitions[0].response.auth_flow for way in SignInPaths(plain)}
+    flows = {path.transitions[0].response.auth_flow for path in SignInPaths(plain)}
     if expected <= REFRESH:  # no sign-in can begin, which is an error and not an empty plan
         with pytest.raises(NoPaths):
             journeys(plain)
@@ -103,7 +103,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
     assert drawn_flows(settings) == expected
     assert accepted_by_pool(pool) == expected
     assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
-    assert ways == expected - REFRESH
+    assert flows == expected - REFRESH
     assert set(journeys_by_flow) == expected - REFRESH
     for journey in journeys_by_flow.values():
         assert journey.run(key=signing_key).tokens is not None

@@ -468,23 +468,23 @@ def test_a_rotated_client_secret(pool_of: PoolOf) -> None:
 def test_a_client_secret_that_is_not_found(pool_of: PoolOf) -> None:
     """Nothing is sent if the function raises or returns no secret, and the answer can be given again."""
     pool = pool_of(client_secret="one")
-    found: list[Any] = [None]
+    secrets: list[Any] = [None]
 
     def client_secret() -> Any:
-        return found[0] if found else found[1]
+        return secrets[0] if secrets else secrets[1]
 
     cognito = pool.cognito(client_secret=client_secret)
     for value in (None, "", 7, Secret("")):
-        found[0] = value
+        secrets[0] = value
         with pytest.raises(NotSent, match="returned no secret") as caught:
             cognito.sign_in("ada", PASSWORD)
-    found.clear()
+    secrets.clear()
     with pytest.raises(NotSent, match="client_secret raised IndexError") as caught:
         cognito.sign_in("ada", PASSWORD)
     flow: Any = caught.value.flow
     assert flow.state is State.START
     assert isinstance(caught.value.__cause__, IndexError)
-    found.append("one")
+    secrets.append("one")
     flow.begin("USER_SRP_AUTH", "ada")
     assert flow.done
 
@@ -548,12 +548,12 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
     """WrongResponse and InvalidInput are raised before any request."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    sent: list[Any] = []
-    client.meta.events.register("before-call.*", lambda **named: sent.append(named["model"].name))
+    requests: list[Any] = []
+    client.meta.events.register("before-call.*", lambda **named: requests.append(named["model"].name))
     flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
         "ada", PASSWORD
     )
-    sent.clear()
+    requests.clear()
 
     with pytest.raises(WrongResponse) as caught:
         flow.answer(r.NewPassword("Another-Horse-2"))
@@ -561,7 +561,7 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
         flow.answer(r.Code(""))
 
     assert caught.value.accepts == flow.accepts == (r.Code,)
-    assert sent == []
+    assert requests == []
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
@@ -805,13 +805,13 @@ def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
 @pytest.mark.parametrize("flow_name", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH"])
 def test_a_password_proof_needs_the_pool_id_before_anything_is_sent(pool_of: PoolOf, flow_name: str) -> None:
     """Every flow that proves a password by SRP names the missing pool id, and sends nothing."""
-    sent: list[Any] = []
+    requests: list[Any] = []
     client = pool_of().client()
-    client.meta.events.register("before-parameter-build.*.*", lambda params, **_: sent.append(params))
+    client.meta.events.register("before-parameter-build.*.*", lambda params, **_: requests.append(params))
 
     with pytest.raises(ValueError, match=f"{flow_name} needs the pool_id"):
         Cognito(client, client_id="client").sign_in("ada", PASSWORD, flow=flow_name)
-    assert sent == []
+    assert requests == []
 
 
 STARTS: dict[str, Callable[[Flow], object]] = {
@@ -826,17 +826,17 @@ STARTS: dict[str, Callable[[Flow], object]] = {
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_the_first_request_has_the_flows_metadata(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
     """`client_metadata` of `start` is in the first request, however it is made, and not in place of the caller's own."""
-    sent: list[Any] = []
+    requests: list[Any] = []
     cognito = pool_of().cognito()
     cognito.client.meta.events.register(
-        "before-parameter-build.*.InitiateAuth", lambda params, **_: sent.append(params["ClientMetadata"])
+        "before-parameter-build.*.InitiateAuth", lambda params, **_: requests.append(params["ClientMetadata"])
     )
 
     start(cognito.start(PASSWORD, client_metadata={"locale": "la"}))
     own = cognito.start(PASSWORD, client_metadata={"locale": "la"})
     own.carry(r.UserPasswordAuth, "ada", PASSWORD, client_metadata={"locale": "en"})
 
-    assert sent == [{"locale": "la"}, {"locale": "en"}]
+    assert requests == [{"locale": "la"}, {"locale": "en"}]
 
 
 def test_a_lost_automatic_step_is_repeated_by_step(pool_of: PoolOf) -> None:
@@ -895,11 +895,11 @@ def test_a_lost_first_request_is_repeated_by_step(pool_of: PoolOf) -> None:
 )
 def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
     """However the first request was sent, `step` sends that one again, and not that of an earlier attempt."""
-    pool, sent = pool_of(), list[Any]()
+    pool, requests = pool_of(), list[Any]()
     client = pool.client(ONE_TRY)
     flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).start(PASSWORD)
     client.meta.events.register(
-        "before-parameter-build.*.*", lambda params, **_: sent.append(dict(params["AuthParameters"]))
+        "before-parameter-build.*.*", lambda params, **_: requests.append(dict(params["AuthParameters"]))
     )
 
     def lost(**_: object) -> None:
@@ -913,7 +913,7 @@ def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable
     client.meta.events.unregister("before-send.*.InitiateAuth", lost)
     assert flow.step() is not State.START
 
-    assert sent[1] == sent[2] != sent[0]
+    assert requests[1] == requests[2] != requests[0]
     assert flow._unanswered is None
 
 
@@ -1010,19 +1010,19 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
             cognito.sign_out(None, everywhere)
     with pytest.raises(ValueError, match="preferred_challenge is for USER_AUTH, not for USER_SRP_AUTH"):
         cognito.sign_in("ada", PASSWORD, preferred_challenge="WEB_AUTHN")
-    given: dict[str, Any] = {"client_id": pool.client_id}
+    arguments: dict[str, Any] = {"client_id": pool.client_id}
     for name, wrong in (("client_id", None), ("device", "x")):
         with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
-            Cognito(cognito.client, **{**given, name: wrong})
+            Cognito(cognito.client, **{**arguments, name: wrong})
     lifetimes: Any = {TypeError: (5, None), ValueError: (timedelta(0), timedelta(-1))}
     for error, values in lifetimes.items():
         for each in values:
             with pytest.raises(error, match=r"session_lifetime must be (more than 0|of type timedelta), not"):
-                Cognito(cognito.client, **given, session_lifetime=each)
+                Cognito(cognito.client, **arguments, session_lifetime=each)
     ids: Any = (123, "x", b"eu-west-1_A", ["eu-west-1_A"])
     for each in ids:
         with pytest.raises(ValueError, match="a pool id looks like eu-west-1_AbCdEfGhI"):
-            Cognito(cognito.client, **given, pool_id=each)
+            Cognito(cognito.client, **arguments, pool_id=each)
     with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
         send_request(
             cognito.client.admin_update_user_attributes,

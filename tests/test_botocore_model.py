@@ -26,11 +26,11 @@ def version(text: str) -> tuple[int, ...]:
 
 def test_the_copy_has_every_name_of_botocore() -> None:
     """Every operation's members and errors, and every value, are in the committed copy."""
-    found = missing_names(model(), committed_copy()["model"])
-    if found and not MUST_KNOW and version(botocore.__version__) > version(committed_copy()["botocore"]):
-        pytest.skip("; ".join(found))
+    names = missing_names(model(), committed_copy()["model"])
+    if names and not MUST_KNOW and version(botocore.__version__) > version(committed_copy()["botocore"]):
+        pytest.skip("; ".join(names))
 
-    assert found == []
+    assert names == []
 
 
 @pytest.mark.parametrize(

@@ -41,10 +41,10 @@ class Plants:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - test data
-        self.planted: list[str] = []
+        self.secrets: list[str] = []
 
     def _plant(self, *secrets: str) -> str:
-        self.planted += secrets
+        self.secrets += secrets
         return secrets[0]
 
     def text(self, length: int, alphabet: str = ALNUM) -> str:
@@ -390,67 +390,67 @@ DOCUMENTS = [reply, tokens, request, error, events, http, log, har, description,
 def spellings(secret: str) -> set[str]:
     """The forms in which a secret can still be read: plain, escaped, percent-encoded, hexadecimal, base64."""
     data = secret.encode()
-    found = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
+    encodings = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
     for before in range(3):
         # What is left of it wherever in a text in base64 it stands.
-        whole = base64.b64encode(b"\0" * before + data).decode()
-        part = whole[[0, 2, 3][before] : len(whole) - (4 if whole.endswith("=") else 0)]
-        found |= {part, part.translate(str.maketrans("+/", "-_"))}
-    return {each.casefold() for each in found if len(each) >= 5}
+        encoded = base64.b64encode(b"\0" * before + data).decode()
+        part = encoded[[0, 2, 3][before] : len(encoded) - (4 if encoded.endswith("=") else 0)]
+        encodings |= {part, part.translate(str.maketrans("+/", "-_"))}
+    return {each.casefold() for each in encodings if len(each) >= 5}
 
 
 def decoded_texts(text: str, depth: int = 4) -> list[str]:
     """Return a text and the texts that are encoded in it: JSON strings, base64, percent-encoding."""
-    found = [text]
+    texts = [text]
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
             try:
                 data = base64.urlsafe_b64decode(
                     each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
                 )
-                found += decoded_texts(data.decode("utf-8"), depth - 1) if data.isascii() else []
+                texts += decoded_texts(data.decode("utf-8"), depth - 1) if data.isascii() else []
             except ValueError:
                 continue
-    return [*found, unquote(text), text.replace("\\", "")]
+    return [*texts, unquote(text), text.replace("\\", "")]
 
 
 def remaining_secrets(secrets: list[str], text: str) -> set[str]:
     """Return the secrets that a text still contains."""
     haystack = "\n".join(decoded_texts(text)).casefold()
-    found = set()
+    remaining = set()
     for secret in secrets:
         for each in spellings(secret):
             short = each.isdigit() and len(each) < 8
             if each in haystack and (not short or re.search(rf"(?<!\w){each}(?!\w)", haystack)):
-                found.add(secret)
-    return found
+                remaining.add(secret)
+    return remaining
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
 def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
     """Each kind of text has at least 100 secrets; none is left, plain or encoded, in upper or lower case."""
-    planted = 0
+    secret_count = 0
     for seed in SEEDS:
         plants = Plants(seed)
         text = document(plants)
-        assert remaining_secrets(plants.planted, text), "the search finds what is there"
+        assert remaining_secrets(plants.secrets, text), "the search finds what is there"
         anonymised = anonymise(text)
-        assert remaining_secrets(plants.planted, anonymised.text) == set()
-        planted += len(plants.planted)
-    assert planted >= 100
+        assert remaining_secrets(plants.secrets, anonymised.text) == set()
+        secret_count += len(plants.secrets)
+    assert secret_count >= 100
 
 
 def test_a_file_with_a_thousand_secrets() -> None:
     """None of a thousand secrets in one file is left, and equal values stay equal."""
     plants = Plants(7)
     lines = []
-    while len(plants.planted) < 1000:
+    while len(plants.secrets) < 1000:
         lines.append(
             json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants)))
         )
     lines += lines[:5]
     anonymised = anonymise("\n".join(lines)).text
-    assert remaining_secrets(plants.planted, anonymised) == set()
+    assert remaining_secrets(plants.secrets, anonymised) == set()
     rows = anonymised.split("\n")
     assert rows[-5:] == rows[:5]
 
@@ -570,12 +570,16 @@ def test_tokens_keep_their_parts() -> None:
     token = ".".join([*parts, "c2ln" * 20])
     anonymised = anonymised_tree({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
     head, body, signature = anonymised["AccessToken"].split(".")
-    header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
+    jwt_header, jwt_claims = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
     assert [len(each) for each in (head, body, signature)] == [len(each) for each in token.split(".")]
-    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == ("RS256", "access", 3600)
-    assert found["username"] == anonymised["USERNAME"] != "ada"
-    assert found["iat"] == 1577836800
+    assert (jwt_header["alg"], jwt_claims["token_use"], jwt_claims["exp"] - jwt_claims["iat"]) == (
+        "RS256",
+        "access",
+        3600,
+    )
+    assert jwt_claims["username"] == anonymised["USERNAME"] != "ada"
+    assert jwt_claims["iat"] == 1577836800
     assert anonymised["Session"].startswith("AYABe")
 
 
@@ -789,14 +793,14 @@ def test_the_command(tmp_path: Path) -> None:
     file, out = tmp_path / "reply.json", tmp_path / "neutral.json"
     file.write_text(text, encoding="utf-8")
 
-    shown, written, piped = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
+    to_stdout, to_file, from_stdin = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
 
-    assert (shown.exit_code, written.exit_code, piped.exit_code) == (0, 0, 0)
-    assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
-    assert written.stdout == ""
-    assert "Secret" not in shown.output
-    assert "Number of distinct values replaced: 1 sessions." in written.stderr
-    assert "Read the result before you publish it." in written.stderr
+    assert (to_stdout.exit_code, to_file.exit_code, from_stdin.exit_code) == (0, 0, 0)
+    assert to_stdout.stdout == from_stdin.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
+    assert to_file.stdout == ""
+    assert "Secret" not in to_stdout.output
+    assert "Number of distinct values replaced: 1 sessions." in to_file.stderr
+    assert "Read the result before you publish it." in to_file.stderr
 
 
 def test_compressed_and_in_utf_16(tmp_path: Path) -> None:

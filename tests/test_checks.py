@@ -317,10 +317,10 @@ def test_a_violation_is_printed_and_drawn() -> None:
 
 def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
     """Every exception explains some path, except those that no transition of the table leads to."""
-    found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
+    result = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
         next(each.name for each in SECOND_FACTOR_EXCEPTIONS if each.holds(move.to.proved, move.transition))
-        for here, move in found.along()
+        for here, move in result.along()
         if move.to.state is S.AUTHENTICATED is not here.state
         if Factor.SECOND not in move.to.proved.factors
     }

@@ -182,12 +182,12 @@ def test_findings_that_a_missing_reply_hides_are_named(reply: str) -> None:
     for name, descriptions in WRONG.items():
         fewer = {part: each for part, each in descriptions.items() if part != reply}
         hidden |= finding_paths(descriptions).keys() - finding_paths(fewer).keys()
-        (said,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
-        named = set(said.partition("in part: ")[2].split(", "))
+        (statement,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
+        names = set(statement.partition("in part: ")[2].split(", "))
         # AllowedFirstAuthFactors, which may have SMS_OTP, is in UserPool.
-        assert named & finding_paths(fewer).keys() <= {"text-messages"}, name
+        assert names & finding_paths(fewer).keys() <= {"text-messages"}, name
         assert not_reviewed(descriptions) == ()
-    assert hidden == named == {each.id for each in RULES if each.needs == reply}
+    assert hidden == names == {each.id for each in RULES if each.needs == reply}
 
 
 def test_adaptive_authentication_is_only_a_note() -> None:
@@ -297,7 +297,7 @@ def test_lifetimes_have_units() -> None:
 def test_one_phone_for_recovery_and_mfa_is_found() -> None:
     """By default, one phone number resets the password and is the second factor: the review reports it."""
     descriptions = pool_descriptions("ON", "USER_SRP_AUTH", SMS)
-    both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
+    recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
     descriptions["UserPool"].pop("AccountRecoverySetting", None)
 
     (phone,) = (each for each in review(descriptions) if each.id == "recovery-by-mfa-phone")
@@ -307,7 +307,7 @@ def test_one_phone_for_recovery_and_mfa_is_found() -> None:
     )
     assert "recovery-by-mfa-phone" not in finding_paths(with_remediation(descriptions, phone.remediations[0]))
     for otherwise in (
-        pool_descriptions("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
+        pool_descriptions("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": recovery}),
         pool_descriptions("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
         pool_descriptions("OFF", "USER_SRP_AUTH", SMS),
     ):

@@ -250,15 +250,15 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
         response_class = evolve(response_class, direct=True)
     sign_in: SignIn = signin_in_state(state)
     sign_in._admin = admin
-    written = write(state, response_class, sign_in)
-    request = written.reveal()
-    name = request.get("AuthFlow") or request.get("ChallengeName") or written.operation
+    written_request = write(state, response_class, sign_in)
+    request = written_request.reveal()
+    name = request.get("AuthFlow") or request.get("ChallengeName") or written_request.operation
     if state is State.OTHER_CHALLENGE:
         name = state.value
 
-    assert classify(written.operation, request) is kind
+    assert classify(written_request.operation, request) is kind
     assert name in names_for(state, kind)
-    assert written.operation in SIGN_IN_OPERATIONS
+    assert written_request.operation in SIGN_IN_OPERATIONS
 
 
 class TestMissingParameters:

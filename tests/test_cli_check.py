@@ -255,14 +255,14 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path, saved_descriptions
     """A missing, invalid or unwritable file is reported in one line."""
     none = run("check", "--settings", tmp_path / "none.json")
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
-    odd = tmp_path / "odd.json"
-    odd.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
-    assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", odd).stderr
+    invalid_file = tmp_path / "odd.json"
+    invalid_file.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
+    assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", invalid_file).stderr
     nowhere = tmp_path / "no" / "where"
     assert (
         "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "-o", nowhere).stderr
     )
-    assert "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "--diagram", odd / "x").stderr  # fmt: skip
+    assert "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "--diagram", invalid_file / "x").stderr  # fmt: skip
 
 
 # ---- paths ------------------------------------------------------------------------------------------------

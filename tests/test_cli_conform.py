@@ -92,9 +92,9 @@ def test_an_existing_pool() -> None:
 
 def clients(boto: object) -> list[dict[str, str]]:
     """Return the app clients of the pool."""
-    listed = boto.list_user_pool_clients(UserPoolId=POOL_ID)  # type: ignore[attr-defined]  # a boto3 client
-    found: list[dict[str, str]] = listed["UserPoolClients"]
-    return found
+    reply = boto.list_user_pool_clients(UserPoolId=POOL_ID)  # type: ignore[attr-defined]  # a boto3 client
+    app_clients: list[dict[str, str]] = reply["UserPoolClients"]
+    return app_clients
 
 
 def test_an_existing_app_client() -> None:

@@ -35,8 +35,8 @@ def facts(name: str) -> list[dict[str, Any]]:
     """Return the explanation as JSON."""
     result = CliRunner().invoke(app, ["explain", name, "--json"])
     assert result.exit_code == 0
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
+    explanations: list[dict[str, Any]] = json.loads(result.stdout)
+    return explanations
 
 
 # ---- everything that has a name ----------------------------------------------------------------------------
@@ -128,8 +128,8 @@ def test_every_transition_is_explained_with_its_evidence() -> None:
 
     assert set(said) == set(map(tuple, TRANSITIONS))
     for transition in TRANSITIONS:
-        known = {(e.confidence, e.when, e.source) for e in evidence(transition)}
-        assert said[transition.source, transition.response, transition.dest, transition.kind] == known
+        expected = {(e.confidence, e.when, e.source) for e in evidence(transition)}
+        assert said[transition.source, transition.response, transition.dest, transition.kind] == expected
 
 
 def test_challenge_parameters_are_those_of_the_parser() -> None:
@@ -187,12 +187,12 @@ def test_settings_that_rule_out_a_subject() -> None:
 def test_the_errors_of_an_operation_are_aws_own() -> None:
     """The errors of an operation are those of botocore's model that have a rule."""
     model = botocore.session.get_session().get_service_model("cognito-idp")
-    listed: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for operation in SIGN_IN_OPERATIONS:
         for error in model.operation_model(operation).error_shapes:
-            listed.setdefault(error.name, set()).add(operation)
+            names.setdefault(error.name, set()).add(operation)
 
-    assert {code: set(operations) for code, operations in LISTED_OPERATIONS.items()} == listed
+    assert {code: set(operations) for code, operations in LISTED_OPERATIONS.items()} == names
     assert set(LISTED_OPERATIONS) <= set(ERROR_POLICY)
 
 

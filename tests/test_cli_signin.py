@@ -73,8 +73,8 @@ class TerminalSession:
     def reads(self, pattern: str) -> str:
         """Wait for a line of output."""
         self.child.expect(pattern)
-        found: str = self.child.match.group(1)
-        return found
+        text: str = self.child.match.group(1)
+        return text
 
     def ends(self) -> int:
         """Return the exit status once the command has ended; the echo must be on again."""

@@ -70,14 +70,23 @@ def run_signin(*options: str, lines: str = "", **environment: str) -> CommandRes
 
 def pool_options(url: str, *options: str) -> list[str]:
     """Return the options for a served pool and its user ada, with answers on standard input."""
-    named = ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
-    return [*named, "--no-remember", "--password-stdin", *options]
+    pool_arguments = [
+        "--endpoint-url",
+        url,
+        "--client-id",
+        CLIENT_ID,
+        "--pool-id",
+        POOL_ID,
+        "--username",
+        "ada",
+    ]
+    return [*pool_arguments, "--no-remember", "--password-stdin", *options]
 
 
 def printed_tokens(out: str) -> dict[str, Any]:
     """Return the tokens that were printed."""
-    found: dict[str, Any] = json.loads(out)
-    return found
+    tokens: dict[str, Any] = json.loads(out)
+    return tokens
 
 
 # ---- answers by standard input -----------------------------------------------------------------------------
@@ -480,12 +489,12 @@ def test_a_chosen_password_can_be_wrong_three_times() -> None:
     """A password that was chosen at SELECT_CHALLENGE has three attempts, as one that is asked for at the start."""
     pool = LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    asked: list[str] = []
+    questions: list[str] = []
 
     class Person(PipedInput):
         def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
-            asked.append(question)
-            assert len(asked) < 9
+            questions.append(question)
+            assert len(questions) < 9
             return Secret("wrong")
 
         def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
@@ -495,7 +504,7 @@ def test_a_chosen_password_can_be_wrong_three_times() -> None:
     person.is_interactive = True
     code, output = walk(pool, person, SignInStart(flow="USER_AUTH", username="ada"))
 
-    assert (code, len(asked)) == (ExitStatus.REFUSED, 3), output
+    assert (code, len(questions)) == (ExitStatus.REFUSED, 3), output
     assert "All 3 attempts failed." in output
 
 

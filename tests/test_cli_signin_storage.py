@@ -66,8 +66,8 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run_sign_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> CommandResult:
     """Sign ada in to a served pool."""
-    named = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
-    return run_signin(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
+    pool_arguments = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
+    return run_signin(*pool_arguments, "--username", "ada", "--password-stdin", *options, lines=lines)
 
 
 # ---- files -------------------------------------------------------------------------------------------------

@@ -113,13 +113,13 @@ def test_standard_input(legal: Path, illegal: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("events.jsonl", text)
-    whole = json.dumps({"Records": [json.loads(BEGUN), json.loads(LEGAL)]}, indent=2).encode("utf-16")
+    content = json.dumps({"Records": [json.loads(BEGUN), json.loads(LEGAL)]}, indent=2).encode("utf-16")
 
-    for each in (text, gzip.compress(text), archive.getvalue(), whole):
+    for each in (text, gzip.compress(text), archive.getvalue(), content):
         result = run("-", "--json", stdin=each)
         assert (result.exit_code, json.loads(result.stdout)["steps"]) == (0, 2), result.output
-    both = run("-", str(illegal), "-", "--json", stdin=text)
-    assert json.loads(both.stdout)["read"]["files"] == 2
+    both_inputs = run("-", str(illegal), "-", "--json", stdin=text)
+    assert json.loads(both_inputs.stdout)["read"]["files"] == 2
 
 
 def test_standard_input_that_cannot_be_read(legal: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,8 +142,8 @@ def test_an_app_is_enrolled_with_six_digits(length: int) -> None:
 @pytest.mark.parametrize("rule_", [TOTP_CODE, MESSAGE_CODE])
 def test_the_html_pattern_accepts_the_same_codes(rule_: Any) -> None:
     """The pattern accepts exactly the codes that fit once they are normalized, with the usual separators."""
-    for typed in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
-        assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalize_code(typed)), typed
+    for text in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
+        assert bool(re.fullmatch(rule_.pattern, text)) is rule_.fits(normalize_code(text)), text
 
 
 # ---- what else a person types -------------------------------------------------------------------------------

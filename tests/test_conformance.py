@@ -80,8 +80,8 @@ def running_command(command: list[str], port: int, **env: str) -> Iterator[str]:
 
 def moto_server_command() -> str:
     """Return the path of moto_server; skip the test if it is not installed."""
-    found = shutil.which("moto_server", path=str(Path(sys.executable).parent))
-    return found or lacking("moto_server (moto[server])")
+    path = shutil.which("moto_server", path=str(Path(sys.executable).parent))
+    return path or lacking("moto_server (moto[server])")
 
 
 def cognito_local_command() -> str:
@@ -134,9 +134,9 @@ def test_the_report_is_up_to_date() -> None:
         own_pool, *others = results.endpoints
 
         assert report.splitlines()[2].startswith(f"{names}; tested on 20")
-        found, committed = verdict_lines(as_markdown(results)), verdict_lines(report)
-        assert sorted(set(found) ^ set(committed)) == []  # so that a failure shows the lines that differ
-        assert found == committed
+        current, committed = verdict_lines(as_markdown(results)), verdict_lines(report)
+        assert sorted(set(current) ^ set(committed)) == []  # so that a failure shows the lines that differ
+        assert current == committed
         assert own_pool.count(Outcome.PASSED) == len(RULES)
         for result, url in zip(others, urls, strict=True):
             check_commands(result, url)

@@ -82,9 +82,9 @@ def setting_of(row: Row) -> str:
 @pytest.mark.parametrize("row", ROWS, ids="-".join)
 def test_each_row_has_a_setting_or_a_reason(row: Row) -> None:
     """Each contradictory or refuted row matches one key."""
-    found = [key for key in (*SETTINGS, *UNREACHABLE) if matches(row, key)]
+    matching_keys = [key for key in (*SETTINGS, *UNREACHABLE) if matches(row, key)]
 
-    assert len(found) == 1
+    assert len(matching_keys) == 1
 
 
 def test_each_key_has_a_row() -> None:
@@ -419,10 +419,10 @@ def test_user_not_found_in_events(signing_key: RSAKey, existence: str) -> None:
     api = ApiClient(pool)
     api.password("ada", PASSWORD)
     api.answer(api.initiate("CUSTOM_AUTH", USERNAME="ada"), "ada", ANSWER="x")
-    found = ["userNotFound" in event["request"] for event in (*events, *custom_auth.events)]
+    flags = ["userNotFound" in event["request"] for event in (*events, *custom_auth.events)]
 
-    assert set(found) == {existence == "ENABLED"}
-    assert len(found) > 3
+    assert set(flags) == {existence == "ENABLED"}
+    assert len(flags) > 3
 
 
 def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> None:

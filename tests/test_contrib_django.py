@@ -83,14 +83,14 @@ class Visitor:
     @property
     def heading(self) -> str:
         """Return the heading of the page."""
-        found = re.search(r"<h1>(.*?)</h1>", self.page)
-        return found.group(1) if found else ""
+        match = re.search(r"<h1>(.*?)</h1>", self.page)
+        return match.group(1) if match else ""
 
     @property
     def alert(self) -> str | None:
         """Return the message of the page about the last request."""
-        found = re.search(r'<p role="alert">(.*?)</p>', self.page)
-        return found and found.group(1)
+        match = re.search(r'<p role="alert">(.*?)</p>', self.page)
+        return match and match.group(1)
 
     def _shown(self, reply: Any) -> Any:
         self.page = reply.content.decode()
@@ -362,14 +362,14 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:9229")
     with override_settings(AUTHFSM=full):
         assert conf.site().verifier.issuer == "http://127.0.0.1:9229/eu-west-1_AbC"
-    for wrong, named in (
+    for wrong, name in (
         ({**full, "POOL": 1}, "unknown keys: POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
         ({**full, "ORIGIN": "a.example"}, "origin must be like"),
         (None, "dictionary"),
     ):
         conf.site.cache_clear()
-        with override_settings(AUTHFSM=wrong), pytest.raises(ImproperlyConfigured, match=named):
+        with override_settings(AUTHFSM=wrong), pytest.raises(ImproperlyConfigured, match=name):
             conf.site()
     conf.site.cache_clear()
     assert apps.get_app_config("authfsm").verbose_name == "Amazon Cognito"

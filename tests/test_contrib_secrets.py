@@ -36,7 +36,7 @@ class Broken:
     """
 
     def __init__(self, visitor: type[Visitor], key: RSAKey) -> None:
-        self.fails, self.planted = False, [PASSWORD, CODE]
+        self.fails, self.secrets = False, [PASSWORD, CODE]
         self.clock = ManualClock()
         pool = LocalPool(mfa="OPTIONAL", key=key, clock=self.clock)
         pool.add_user("ada", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
@@ -69,13 +69,13 @@ def _code(broken: Broken) -> Callable[[], Any]:
 
 def _forgotten(broken: Broken) -> Callable[[], Any]:
     broken.site.send(broken.site.FORGOT_PASSWORD, username="eve")
-    typed = {"response": "confirm_forgot_password", "code": CODE, "password": PASSWORD}
-    return lambda: broken.site.send(broken.site.CHALLENGE, **typed)
+    fields = {"response": "confirm_forgot_password", "code": CODE, "password": PASSWORD}
+    return lambda: broken.site.send(broken.site.CHALLENGE, **fields)
 
 
 def _refresh(broken: Broken) -> Callable[[], Any]:
     broken.sign_in("eve")
-    broken.planted += [token.reveal() for token in _tokens_of(broken)]
+    broken.secrets += [token.reveal() for token in _tokens_of(broken)]
     broken.clock.advance(timedelta(hours=2).total_seconds())
     return lambda: broken.site.get("/")
 
@@ -110,11 +110,11 @@ def test_no_frame_log_or_page_shows_user_input(
     assert len(own) > 3
     for frame in own:
         for name, value in frame.f_locals.items():
-            assert [name for each in broken.planted if each in printed_value(value)] == [], frame
+            assert [name for each in broken.secrets if each in printed_value(value)] == [], frame
     broken.site.debug(error_page=True)
     page = act()
     assert "BugError" in page
-    assert [each for each in broken.planted if each in page or each in caplog.text] == []
+    assert [each for each in broken.secrets if each in page or each in caplog.text] == []
 
 
 def test_a_refused_bearer_token(signing_key: RSAKey) -> None:

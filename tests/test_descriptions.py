@@ -196,8 +196,8 @@ def test_impossible_values_are_errors() -> None:
 
 def run_command(command: str, file: Path) -> list[str]:
     """Return a command that reads a pool's settings, and writes files next to them."""
-    written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
-    return [command, "--settings", str(file), *written]
+    output_options = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
+    return [command, "--settings", str(file), *output_options]
 
 
 # ---- what tools write ---------------------------------------------------------------------------------------
@@ -304,10 +304,10 @@ def test_encodings_of_files(encoding: str, tmp_path: Path) -> None:
 
 def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     """Settings, pool and commands name them at every depth; they change nothing else."""
-    whole = copy.deepcopy(TOTP_ONLY)
-    whole["Tomorrow"] = 1
-    whole["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
-    whole["MfaConfig"]["PigeonMfaConfiguration"] = {}
+    descriptions = copy.deepcopy(TOTP_ONLY)
+    descriptions["Tomorrow"] = 1
+    descriptions["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
+    descriptions["MfaConfig"]["PigeonMfaConfiguration"] = {}
     names = (
         "UserPool.Tomorrows",
         "UserPool.Policies.NextPolicy",
@@ -315,12 +315,12 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
         "Tomorrow",
     )
     file = tmp_path / "pool.json"
-    file.write_text(json.dumps(whole))
-    settings = PoolSettings.from_descriptions(whole)
+    file.write_text(json.dumps(descriptions))
+    settings = PoolSettings.from_descriptions(descriptions)
 
     assert sorted(settings.unknown_members) == sorted(names)
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
-    pool = LocalPool.like(whole, key=signing_key)
+    pool = LocalPool.like(descriptions, key=signing_key)
     for name in names:
         assert any(
             message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings
@@ -344,12 +344,12 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
 
 def test_the_client_secret_is_wrapped() -> None:
     """The client secret is wrapped at once; neither repr nor errors show it."""
-    read = Descriptions.parse({}, {"ClientSecret": "s3cret-of-the-client"})
-    client: Mapping[str, Any] = read.user_pool_client or {}
+    descriptions = Descriptions.parse({}, {"ClientSecret": "s3cret-of-the-client"})
+    client: Mapping[str, Any] = descriptions.user_pool_client or {}
 
     assert isinstance(client["ClientSecret"], Secret)
-    assert "s3cret" not in repr(read)
-    assert Descriptions.parse(read.parts()) == read
+    assert "s3cret" not in repr(descriptions)
+    assert Descriptions.parse(descriptions.parts()) == descriptions
     with pytest.raises(BadField) as caught:
         Descriptions.parse({}, {"ClientSecret": ["s3cret-of-the-client"]})
     assert "s3cret" not in str(caught.value)

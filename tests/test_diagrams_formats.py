@@ -110,17 +110,17 @@ def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
         events[name] = {"module": module.as_uri(), "events": []}
     (tmp_path / "node_modules").symlink_to(JS / "node_modules")
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_xstate.mjs", "xstate", events)
+    states = run_in_node("run_xstate.mjs", "xstate", events)
 
-    assert visited["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
-    assert visited["unfolded"] == [
+    assert states["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
+    assert states["unfolded"] == [
         "PASSWORD_VERIFIER",
         SECOND_FACTOR,
         SECOND_FACTOR,
         "AUTHENTICATED",
         "active",
     ]
-    assert visited.keys() == PICTURES.keys()
+    assert states.keys() == PICTURES.keys()
 
 
 def test_scxml_runs_every_diagram() -> None:
@@ -129,11 +129,11 @@ def test_scxml_runs_every_diagram() -> None:
         name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
     }
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
+    states = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
 
-    way = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
-    assert visited["whole"] == visited["unfolded"] == way
-    assert visited.keys() == PICTURES.keys()
+    expected = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
+    assert states["whole"] == states["unfolded"] == expected
+    assert states.keys() == PICTURES.keys()
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -209,10 +209,10 @@ def test_mermaid_marks_effects_steps_and_counts() -> None:
 
 def test_mermaid_ends_where_sign_ins_end() -> None:
     """Where an edge leads to START, it is a node of its own, since Mermaid's dot would look like an end."""
-    whole, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
+    unfolded, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
 
-    assert "    [*] --> START\n" in whole
-    assert "AUTHENTICATED --> START : " in whole
+    assert "    [*] --> START\n" in unfolded
+    assert "AUTHENTICATED --> START : " in unfolded
     assert "--> [*]" in srp.replace("FAILED", "")
     assert "    [*] --> PASSWORD_VERIFIER : user_srp_auth\n" in srp
 
@@ -338,10 +338,12 @@ def test_plantuml_accepts_diagrams() -> None:
     jar, java = Path("/usr/share/plantuml/plantuml.jar"), shutil.which("java") or lacking("java")
     if not jar.is_file():
         lacking("plantuml")
-    odd = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
+    special_characters = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
     some = ("whole", "a walk", "traffic", "difference", "no way in", "USER_AUTH", "SMS_MFA")
-    labelled = sequence(history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), odd))
-    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD, odd))]
+    labelled = sequence(
+        history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), special_characters)
+    )
+    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD, special_characters))]
 
     def run(option: str, *texts: str) -> str:
         program = [java, "-Djava.awt.headless=true", "-jar", str(jar), option, "-pipe"]
@@ -352,12 +354,12 @@ def test_plantuml_accepts_diagrams() -> None:
 
     sequences = [sequence(flow="USER_SRP_AUTH"), labelled]
     wrong = "@startuml\n[*] --> A\nno such line\n@enduml\n"
-    found = run("-syntax", *(format(drawn, "plantuml") for drawn in (*states, *sequences)), wrong)
-    assert re.findall("^[A-Z]+$", found, re.MULTILINE) == [*["STATE"] * 8, "SEQUENCE", "SEQUENCE", "ERROR"]
-    assert found.count("(3 participants)") == 2
+    output = run("-syntax", *(format(drawn, "plantuml") for drawn in (*states, *sequences)), wrong)
+    assert re.findall("^[A-Z]+$", output, re.MULTILINE) == [*["STATE"] * 8, "SEQUENCE", "SEQUENCE", "ERROR"]
+    assert output.count("(3 participants)") == 2
     svg = ET.fromstring(run("-tsvg", format(labelled, "plantuml")))  # noqa: S314 - PlantUML's
     words = [(each.text or "").replace("\xa0", " ") for each in svg.iter("{http://www.w3.org/2000/svg}text")]
-    assert words.count(odd) >= 3
+    assert words.count(special_characters) >= 3
 
 
 @pytest.mark.parametrize("form", ["mermaid", "plantuml"])

@@ -16,7 +16,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def test_the_rows_are_the_table() -> None:
     """The rows, read back, are every arrow except those that the text says are left out."""
-    read = {
+    transitions = {
         transition_between(row.source, row.response, dest)
         for row in rows()
         for dest in {*row.dests, *(each for named in row.sets for each in named.members)}
@@ -24,7 +24,7 @@ def test_the_rows_are_the_table() -> None:
     unsaid = {State.FAILED, State.OTHER_CHALLENGE}
 
     expected = {a for a in TRANSITIONS if a.dest not in unsaid or (a.kind and a.dest is a.source)}
-    assert expected == read
+    assert expected == transitions
 
 
 def test_one_row_for_each_response() -> None:

@@ -121,10 +121,10 @@ def test_a_faded_node_has_its_reason() -> None:
 
 def test_fading_moves_nothing() -> None:
     """A faded diagram has the nodes and edges of the whole protocol, in its order."""
-    faded, whole = diagram(settings=OFF, faded=True).model, diagram().model
+    faded, full = diagram(settings=OFF, faded=True).model, diagram().model
 
-    assert faded.nodes == whole.nodes
-    assert [(e.source, e.dest) for e in faded.edges] == [(e.source, e.dest) for e in whole.edges]
+    assert faded.nodes == full.nodes
+    assert [(e.source, e.dest) for e in faded.edges] == [(e.source, e.dest) for e in full.edges]
 
 
 def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:

@@ -138,17 +138,17 @@ def test_omitted_arrows_are_drawn_when_followed() -> None:
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
     """Generate any history on the table."""
-    here, walked = State.START, list[Step]()
+    state, steps = State.START, list[Step]()
     for number in range(1, draw(st.integers(1, 12)) + 1):
-        onward = [arrow for arrow in TRANSITIONS if arrow.source is here]
+        onward = [arrow for arrow in TRANSITIONS if arrow.source is state]
         if not onward:
             break
         arrow: Transition = draw(st.sampled_from(onward))
         role = draw(st.sampled_from(Role)) if arrow.dest is State.EMAIL_OTP else None
-        error = draw(st.sampled_from([None, WRONG])) if arrow.dest is here else None
-        walked.append(Step(number, arrow.source, arrow.response, arrow.dest, role, None, error))
-        here = arrow.dest
-    return walked
+        error = draw(st.sampled_from([None, WRONG])) if arrow.dest is state else None
+        steps.append(Step(number, arrow.source, arrow.response, arrow.dest, role, None, error))
+        state = arrow.dest
+    return steps
 
 
 def is_chain(edges: list[Edge]) -> bool:

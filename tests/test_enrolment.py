@@ -61,11 +61,11 @@ def decode_qr_code(rows: Iterable[Row], invert: bool = False) -> str | None:  # 
     """
     lines = [bytes(0 if dark else 255 for dark in row for _ in range(4)) for row in rows for _ in range(4)]
     picture = memoryview(b"".join(lines)).cast("B", (len(lines), len(lines[0])))
-    found = zxingcpp.read_barcode(picture, try_invert=invert)
-    if found is None:
+    barcodes = zxingcpp.read_barcode(picture, try_invert=invert)
+    if barcodes is None:
         return None
-    assert found.format == zxingcpp.BarcodeFormat.QRCode
-    text: str = found.text
+    assert barcodes.format == zxingcpp.BarcodeFormat.QRCode
+    text: str = barcodes.text
     return text
 
 

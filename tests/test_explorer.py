@@ -56,7 +56,7 @@ def opened_page(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     """Open the page; at the end, the console must be empty and nothing else requested."""
     browser.page.goto(html.as_uri())
     yield browser
-    assert browser.said == []
+    assert browser.console == []
     assert [url for url in browser.requests if url not in {"about:blank", "data:,"}] == [html.as_uri()]
 
 
@@ -165,12 +165,14 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
         settings = settings_of(
             {each.key: each.values[n] for each, n in zip(SWITCHES, positions, strict=True)}
         )
-        known = reachability(settings, include_lambda_named=False)
+        expected = reachability(settings, include_lambda_named=False)
         by_lambda = reachability(settings, include_lambda_named=True).nodes
         assert [answer(each["ruledOut"], positions) for each in data["arrows"]] == [
-            known.transitions[each] for each in TRANSITIONS_IN_ROLES
+            expected.transitions[each] for each in TRANSITIONS_IN_ROLES
         ]
-        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [known.nodes.get(n) for n in NODES]
+        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [
+            expected.nodes.get(n) for n in NODES
+        ]
         assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [
             n not in by_lambda for n in NODES
         ]
@@ -185,12 +187,12 @@ def test_the_page_has_the_effects_of_the_settings(opened_page: OpenedPage) -> No
         "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
     )
 
-    for values, said in zip(pools, answers, strict=True):
-        known = reachability(settings_of(values), include_lambda_named=False)
+    for values, answer in zip(pools, answers, strict=True):
+        expected = reachability(settings_of(values), include_lambda_named=False)
         by_lambda = reachability(settings_of(values), include_lambda_named=True).nodes
-        assert said["arrows"] == [known.transitions[each] for each in TRANSITIONS_IN_ROLES]
-        assert said["nodes"] == [known.nodes.get(each) for each in NODES]
-        assert said["lambda"] == [each not in by_lambda for each in NODES]
+        assert answer["arrows"] == [expected.transitions[each] for each in TRANSITIONS_IN_ROLES]
+        assert answer["nodes"] == [expected.nodes.get(each) for each in NODES]
+        assert answer["lambda"] == [each not in by_lambda for each in NODES]
 
 
 @pytest.mark.parametrize(
@@ -235,18 +237,18 @@ def test_the_page_has_the_settings_confidence(opened_page: OpenedPage) -> None:
     answers = opened_page.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })", pools
     )
-    for values, said in zip(pools, answers, strict=True):
+    for values, answer in zip(pools, answers, strict=True):
         settings = settings_of(values)
-        assert said == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
+        assert answer == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
 
     opened_page.page.evaluate("values => explorer.set(values)", {})
     set_switch(opened_page.page, "mfa_configuration", "ON")
     set_switch(opened_page.page, "device_configuration", value=False)
     node_element(opened_page.page, "PASSWORD_VERIFIER").click()
-    ways = opened_page.page.locator(
+    arrows = opened_page.page.locator(
         "#details li", has=opened_page.page.locator("button:text-is('AUTHENTICATED')")
     )
-    assert "refuted" in ways.first.inner_text()
+    assert "refuted" in arrows.first.inner_text()
     lines_ = opened_page.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
     uncertain = opened_page.page.locator("[data-line].uncertain").evaluate_all(
@@ -459,13 +461,13 @@ def test_search(opened_page: OpenedPage) -> None:
         ("passkey", "WEB_AUTHN", "WEB_AUTHN"),
     ):
         opened_page.page.fill("#search", words)
-        found = opened_page.page.locator("#found button")
+        results = opened_page.page.locator("#found button")
         if name is None:
             assert "Nothing has this name" in opened_page.page.inner_text("#found")
             continue
-        assert name in found.first.inner_text()
+        assert name in results.first.inner_text()
         if opens:
-            found.first.click()
+            results.first.click()
             assert opened_page.page.inner_text("#details h2") == opens
             assert opened_page.page.input_value("#search") == ""
 
@@ -663,9 +665,9 @@ def test_settings_are_saved_and_loaded(opened_page: OpenedPage, tmp_path: Path) 
             continue
         opened_page.page.evaluate("values => explorer.set(values)", values)
         file.write_text(json.dumps(opened_page.page.evaluate("explorer.description()")), encoding="utf-8")
-        read = PoolSettings.from_descriptions(json.loads(file.read_text(encoding="utf-8")))
-        assert read == settings_of(values)
-        assert read.unknown_members == ()
+        settings = PoolSettings.from_descriptions(json.loads(file.read_text(encoding="utf-8")))
+        assert settings == settings_of(values)
+        assert settings.unknown_members == ()
         opened_page.page.evaluate("explorer.set({})")
         with opened_page.page.expect_file_chooser() as chooser:
             opened_page.page.click("#load")

@@ -96,12 +96,12 @@ def drawings() -> dict[str, str]:
     labels = dict(zip(("SMS_MFA", "code", "factors proved"), SCRIPTS.values(), strict=True))
     others = dict(zip(("SMS_MFA", "code", "factors proved"), reversed(SCRIPTS.values()), strict=True))
     kinds = ("sign_in", "protocol", "pool_mfa_off_to_required", "failures")
-    found = {name: drawn.svg() for name, drawn, _ in pictures() if name in kinds}
-    found["labels"] = diagram(state="SMS_MFA", labels=labels).svg()
-    found["other labels"] = diagram(flow="USER_SRP_AUTH", labels=others).svg()
-    found["account"] = AccountDiagram().svg()
-    found["messages"] = sequence(flow="USER_SRP_AUTH").svg()
-    return {name: svg[svg.index("<svg") :] for name, svg in found.items()}
+    texts = {name: drawn.svg() for name, drawn, _ in pictures() if name in kinds}
+    texts["labels"] = diagram(state="SMS_MFA", labels=labels).svg()
+    texts["other labels"] = diagram(flow="USER_SRP_AUTH", labels=others).svg()
+    texts["account"] = AccountDiagram().svg()
+    texts["messages"] = sequence(flow="USER_SRP_AUTH").svg()
+    return {name: svg[svg.index("<svg") :] for name, svg in texts.items()}
 
 
 def inside(box: list[float], outer: list[float]) -> bool:
@@ -121,13 +121,15 @@ def faults_of(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the faults of a picture: texts outside it or their shape, and texts that overlap."""
     texts = picture["texts"]
     assert len(texts) > 10
-    found = [(name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])]
+    faults = [
+        (name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])
+    ]
     shaped = [each for each in texts if each["shape"]]
-    found += [
+    faults += [
         (name, "off its shape", each["text"]) for each in shaped if not inside(each["box"], each["shape"])
     ]
     pairs = combinations(texts, 2)
-    return found + [(name, a["text"], b["text"]) for a, b in pairs if overlap(a["box"], b["box"])]
+    return faults + [(name, a["text"], b["text"]) for a, b in pairs if overlap(a["box"], b["box"])]
 
 
 def fonts_used(opened: OpenedPage) -> set[str]:
@@ -154,10 +156,10 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
 
     assert {family.split()[0] for family in used} == {font_set, "Noto"}, "the browser uses other fonts"
     assert any("CJK" in family for family in used)
-    found = [
+    faults = [
         each for name, picture in zip(drawings(), measured, strict=True) for each in faults_of(name, picture)
     ]
-    assert found == []
+    assert faults == []
     blank = ",".join(["0"] * 40 * 40 * 4)
     assert [each for each, pixels in zip(characters, boxes, strict=True) if pixels in {box, blank}] == []
 

@@ -112,10 +112,10 @@ OF_THE_PATH: Final = (
 @pytest.fixture(scope="module")
 def path(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
     """Return the transitions of many walkers, each in its own pool; all pools have Lambda functions, few have no devices."""
-    found = []
+    transitions = []
     for seed in range(WALKS):
-        found += walk(seed, signing_key, range(STEPS)).path
-    return found
+        transitions += walk(seed, signing_key, range(STEPS)).path
+    return transitions
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)

@@ -75,8 +75,8 @@ def test_this_packages_driver_follows_every_journey(journey: Journey, signing_ke
     _passkeys()
     flow = journey.run(key=signing_key)
 
-    walked = tuple(Transition(step.source, step.response, step.dest, step.kind) for step in flow.history)
-    assert walked == journey.path.transitions
+    transitions = tuple(Transition(step.source, step.response, step.dest, step.kind) for step in flow.history)
+    assert transitions == journey.path.transitions
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None
 
@@ -95,13 +95,19 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
 
 def test_the_number_of_journeys() -> None:
     """For every path there is a journey or a reason why not; journeys and their transitions are counted."""
-    ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
+    path_counts = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js)
         for name, js in WITH.items()
     }
 
-    assert ways == {"mfa_off": 2, "mfa_optional": 52, "mfa_required": 4, "passwordless": 328, "custom": 7}
+    assert path_counts == {
+        "mfa_off": 2,
+        "mfa_optional": 52,
+        "mfa_required": 4,
+        "passwordless": 328,
+        "custom": 7,
+    }
     assert again == {
         "mfa_off": 1,
         "mfa_optional": 8,  # a device key that is not known, at each of its DEVICE_DROPPED rows
@@ -183,9 +189,9 @@ class App:
 
     def submit(self, next_input: NextInput) -> None:
         """Send the input that a user types or clicks."""
-        typed = next_input.value.reveal() if next_input.value is not None else ""
+        text = next_input.value.reveal() if next_input.value is not None else ""
         try:
-            self.reply |= self._sent(typed)
+            self.reply |= self._sent(text)
         except ClientError:
             if self.skips_retry or not next_input.wrong:
                 raise
@@ -349,7 +355,7 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
     """Without a relying party there are no passkeys, and without e-mailed codes no sign-up."""
     _passkeys()
     description = GALLERY["passwordless"]
-    whole = {
+    descriptions = {
         **description,
         "UserPool": {**description["UserPool"], "AutoVerifiedAttributes": ["email"]},
         "MfaConfig": {**description["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
@@ -360,7 +366,7 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
         "WebAuthnConfiguration has no RelyingPartyId",
         "users of this pool do not sign up with a code by e-mail",
     } <= reasons
-    every = journeys(whole, cover="transitions")
+    every = journeys(descriptions, cover="transitions")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
     for journey in every:
         journey.run(key=signing_key)
@@ -422,8 +428,8 @@ def test_journeys_are_a_sequence() -> None:
 
     assert isinstance(every, Journeys)
     assert list(every[:2]) == [every[0], every[1]]
-    ways = [each for each in every if "(" not in each.id]
-    assert [len(each.path) for each in ways] == sorted(len(each.path) for each in ways)
+    plain_journeys = [each for each in every if "(" not in each.id]
+    assert [len(each.path) for each in plain_journeys] == sorted(len(each.path) for each in plain_journeys)
 
 
 def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:

@@ -81,15 +81,15 @@ def test_the_site_follows_the_journey(journey: Journey, visitor: type[Visitor], 
     browser = visitor(stage.cognito(), verifier)
     browser.get(browser.SIGN_IN)
     while (next_input := stage.next_input()) is not None:
-        walked, response = len(stage.transitions), next_input.response
+        step_count, response = len(stage.transitions), next_input.response
         if next_input.state is S.START:
             password = stage.password.reveal()
             flow = str(response.auth_flow)
             browser.send(browser.SIGN_IN, username=stage.username, password=password, flow=flow)
         else:
             value = next_input.value
-            typed = {} if value is None else {str(next_input.field): value.reveal()}
-            browser.send(browser.CHALLENGE, response=response.trigger, **typed)
-        assert len(stage.transitions) > walked, browser.page
+            fields = {} if value is None else {str(next_input.field): value.reveal()}
+            browser.send(browser.CHALLENGE, response=response.trigger, **fields)
+        assert len(stage.transitions) > step_count, browser.page
     stage.check()
     assert "Sign out" in browser.page

@@ -69,9 +69,9 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 @pytest.fixture
 def tokens(pool: LocalPool) -> Tokens:
     """The tokens of ada's sign-in."""
-    found = pool.cognito().sign_in("ada", PASSWORD).tokens
-    assert found is not None
-    return found
+    user_tokens = pool.cognito().sign_in("ada", PASSWORD).tokens
+    assert user_tokens is not None
+    return user_tokens
 
 
 @pytest.fixture
@@ -83,8 +83,8 @@ def verifier(pool: LocalPool, clock: ManualClock) -> Verifier:
 def claims_of(token: str) -> dict[str, Any]:
     """Return the claims of a token, without verifying it."""
     payload = token.split(".")[1]
-    found: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return found
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
 def make_token(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
@@ -106,11 +106,11 @@ def part_of(octets: bytes) -> bytes:
 
 def key_set(*keys: RSAKey) -> bytes:
     """Return a key set as a pool publishes it."""
-    listed = []
+    public_keys = []
     for key in keys:
         key.ensure_kid()
-        listed.append({**key.as_dict(private=False), "alg": "RS256", "use": "sig"})
-    return json.dumps({"keys": listed}).encode()
+        public_keys.append({**key.as_dict(private=False), "alg": "RS256", "use": "sig"})
+    return json.dumps({"keys": public_keys}).encode()
 
 
 ACCESS = {
@@ -220,9 +220,9 @@ class TestValidTokens:
         claims = {**ACCESS, "sub": CLIENT, "scope": "orders/read"}
         del claims["username"]
 
-        found = verifier.verify(make_token(signing_key, claims))
+        verified = verifier.verify(make_token(signing_key, claims))
 
-        assert (found.subject, found.username, found.scopes) == (CLIENT, None, ("orders/read",))
+        assert (verified.subject, verified.username, verified.scopes) == (CLIENT, None, ("orders/read",))
 
     def test_a_token_bound_to_a_resource(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """An access token's `aud` is the resource it is bound to, and not its client."""
@@ -674,8 +674,8 @@ class TestKeys:
         ]
         token = make_token(signing_key, ACCESS)
         for each in others:
-            listed = [each, json.loads(key_set(other_key))["keys"][0]]
-            verifier = verifier_with(FakeFetch(json.dumps({"keys": listed}).encode()), Ticks(), clock)
+            keys = [each, json.loads(key_set(other_key))["keys"][0]]
+            verifier = verifier_with(FakeFetch(json.dumps({"keys": keys}).encode()), Ticks(), clock)
             with pytest.raises(BadSignature) as caught:
                 verifier.verify(token)
             assert caught.value.known is False
@@ -700,9 +700,9 @@ class TestKeys:
                 return "refused"
 
         with ThreadPoolExecutor(16) as threads:
-            found = list(threads.map(one, range(16)))
+            results = list(threads.map(one, range(16)))
 
-        assert found == ["ada", "refused"] * 8
+        assert results == ["ada", "refused"] * 8
         assert len(fetch.urls) == 1
 
     def test_a_known_key_is_used_at_once(
@@ -742,10 +742,10 @@ class TestAsync:
                     tasks[0].cancel()
             return await asyncio.gather(*tasks, return_exceptions=True), beats
 
-        found, beats = asyncio.run(main())
+        results, beats = asyncio.run(main())
 
-        assert isinstance(found[0], asyncio.CancelledError)
-        assert [each.username for each in found[1:]] == ["ada"] * 49
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert [each.username for each in results[1:]] == ["ada"] * 49
         assert len(fetch.urls) == 1
         assert beats > 5
 
@@ -883,8 +883,8 @@ class Site(BaseHTTPRequestHandler):
             self.send_header("Location", "/good")
             self.end_headers()
             return
-        found = {"/good": b"good", "/large": b"x" * 65_537, "/most": b"x" * 65_536}.get(self.path)
-        self.send_response(404 if found is None and self.path != "/slow" else 200)
+        document = {"/good": b"good", "/large": b"x" * 65_537, "/most": b"x" * 65_536}.get(self.path)
+        self.send_response(404 if document is None and self.path != "/slow" else 200)
         self.end_headers()
         if self.path == "/slow":
             try:
@@ -893,7 +893,7 @@ class Site(BaseHTTPRequestHandler):
                     time.sleep(0.05)
             except OSError:
                 return
-        self.wfile.write(found or b"none")
+        self.wfile.write(document or b"none")
 
     def log_message(self, *_: Any) -> None:
         """Log nothing."""

@@ -197,12 +197,12 @@ def test_no_class_name_is_defined_twice() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(module)
 
-    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
 def test_dynamic_imports_are_declared() -> None:
     """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or exports lazily what is its own."""
-    found = {
+    imports_by_module = {
         (module, call.args[0].value)
         for module, tree in modules().items()
         for call in ast.walk(tree)
@@ -212,7 +212,7 @@ def test_dynamic_imports_are_declared() -> None:
         and isinstance(call.args[0], ast.Constant)
     }
 
-    assert {each for each in found if str(each[1]).startswith("authfsm")} == DYNAMIC_IMPORTS
+    assert {each for each in imports_by_module if str(each[1]).startswith("authfsm")} == DYNAMIC_IMPORTS
 
 
 def test_libraries_are_imported_in_few_places() -> None:
@@ -293,9 +293,11 @@ def test_an_import_is_light(module: str) -> None:
 def test_the_public_names_can_be_imported() -> None:
     """Every public name can be imported and is typed; an unknown name is an AttributeError."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
-    typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
+    imported_names = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
-    assert typed - {"Stepper"} == set(authfsm.__all__)  # it needs an extra, which a star import must not
+    assert imported_names - {"Stepper"} == set(
+        authfsm.__all__
+    )  # it needs an extra, which a star import must not
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", authfsm.__version__)
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):

@@ -56,15 +56,15 @@ SHOWN = {name: smallest(svg) for name, svg in gallery.published_pictures()}
 @pytest.mark.parametrize("name", SHOWN)
 def test_labels_of_published_pictures_can_be_read(name: str) -> None:
     """No label of a published picture is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
-    found = SHOWN[name]
-    assert {place: size for place, size in found.items() if size < SMALLEST[place]} == {}
+    sizes = SHOWN[name]
+    assert {place: size for place, size in sizes.items() if size < SMALLEST[place]} == {}
 
 
 def table() -> str:
     """Return the smallest label of each picture in each place, as a table: `python tests/test_legibility.py`."""
     rows = [
-        f"| {name} | {' | '.join(f'{size:.1f}' for size in found.values())} |"
-        for name, found in SHOWN.items()
+        f"| {name} | {' | '.join(f'{size:.1f}' for size in sizes.values())} |"
+        for name, sizes in SHOWN.items()
     ]
     return "\n".join(("| picture | README, px | A4, pt | slide, px |", "|---|---|---|---|", *rows))
 
@@ -159,12 +159,12 @@ def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
 def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
     """The title is in the caption; title and description are what a screen reader reads."""
     svg = drawn.svg()
-    whole = f"Amazon Cognito sign-in: {title}"
+    full_title = f"Amazon Cognito sign-in: {title}"
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
-    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", whole)
-    assert [root.findtext(f"{SVG}title"), whole in str(drawn)] == [whole, True]
+    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", full_title)
+    assert [root.findtext(f"{SVG}title"), full_title in str(drawn)] == [full_title, True]
     assert "Not drawn" in (root.findtext(f"{SVG}desc") or "")
-    assert f"accTitle: {whole}".replace(":", "#58;").replace("accTitle#58;", "accTitle:") in format(
+    assert f"accTitle: {full_title}".replace(":", "#58;").replace("accTitle#58;", "accTitle:") in format(
         drawn, "mermaid"
     )
 
@@ -175,14 +175,14 @@ def test_an_unknown_label_is_an_error() -> None:
         UnknownLabel, match=r"'SMS_MAF', so there is nothing to replace; the closest is 'SMS_MFA'"
     ):
         diagram(labels={"SMS_MAF": "Code"})
-    known = [
+    known_labels = [
         "SMS_MFA",
         "code",
         "factors proved",
         "second factor",
         "Not drawn: arrows that replies of real pools refute.",
     ]
-    assert diagram(labels=dict.fromkeys(known, "x")).labels.keys() == set(known)
+    assert diagram(labels=dict.fromkeys(known_labels, "x")).labels.keys() == set(known_labels)
 
 
 def test_an_animated_sign_in() -> None:

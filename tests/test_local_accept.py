@@ -118,12 +118,14 @@ def test_each_check(check: str, signing_key: RSAKey) -> None:
             CASES[check](lenient)
     else:
         CASES[check](lenient)
-    found = lenient.cognito.accepted[-1]
+    acceptance = lenient.cognito.accepted[-1]
 
     assert strict.cognito.accepted == ()
-    assert found.check == check
-    assert found.refusal.split(":")[0] == caught.value.code or check == "code-123456"
-    assert not CHECKS[check].errors or found.refusal.split(":")[0] in {e.code for e in CHECKS[check].errors}
+    assert acceptance.check == check
+    assert acceptance.refusal.split(":")[0] == caught.value.code or check == "code-123456"
+    assert not CHECKS[check].errors or acceptance.refusal.split(":")[0] in {
+        e.code for e in CHECKS[check].errors
+    }
 
 
 def test_the_second_factor_follows(signing_key: RSAKey) -> None:

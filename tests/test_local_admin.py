@@ -20,9 +20,9 @@ class AdminClient(ApiClient):
 
     def do(self, operation: str, username: str | None = "ada", **more: Any) -> Any:
         """Send an Admin* operation on a user."""
-        named = {} if username is None else {"Username": username}
+        target = {} if username is None else {"Username": username}
         call = getattr(self.boto, operation)
-        return call(UserPoolId=self.pool.pool_id, **named, **more)
+        return call(UserPoolId=self.pool.pool_id, **target, **more)
 
     def create(self, username: str = "ada", **more: Any) -> Any:
         """Send AdminCreateUser."""
@@ -219,8 +219,8 @@ class TestListUsers:
 
     def names(self, client: AdminClient, **members: Any) -> list[str]:
         """The names of the users that ListUsers returns."""
-        found = client.do("list_users", None, **members)["Users"]
-        return [each["Username"] for each in found]
+        users = client.do("list_users", None, **members)["Users"]
+        return [each["Username"] for each in users]
 
     def test_pages(self, client: AdminClient) -> None:
         """ListUsers returns one page at a time."""

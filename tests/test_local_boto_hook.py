@@ -109,7 +109,7 @@ class TestClient:
 
     def test_threads(self, pool: LocalPool) -> None:
         """Eight threads sign in at the same time."""
-        client, done = pool.client(), []
+        client, results = pool.client(), []
 
         def sign_in() -> None:
             reply = client.initiate_auth(
@@ -117,7 +117,7 @@ class TestClient:
                 ClientId=pool.client_id,
                 AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
             )
-            done.append("AuthenticationResult" in reply)
+            results.append("AuthenticationResult" in reply)
 
         threads = [threading.Thread(target=sign_in) for _ in range(8)]
         for thread in threads:
@@ -125,7 +125,7 @@ class TestClient:
         for thread in threads:
             thread.join()
 
-        assert done == [True] * 8
+        assert results == [True] * 8
 
 
 class TestRawRequests:
@@ -177,9 +177,9 @@ class TestGate:
 
     def test_first_reply(self) -> None:
         """The first reply has a transition from START by the flow's response."""
-        found = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
+        transition = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
-        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
+        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == transition
 
     def test_every_reply_is_checked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every reply of a sign-in is checked."""
@@ -279,8 +279,8 @@ class TestSecrets:
         final_reply = api.answer(reply, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
         proof_leg = api.srp_a("ada")
         block = proof_leg["ChallengeParameters"]["SECRET_BLOCK"]
-        opened = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
-        texts += [repr(opened), repr(opened.expected_answer)]
+        session = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
+        texts += [repr(session), repr(session.expected_answer)]
         texts += [repr(family) for family in pool._core.token_issuer._families.values()]
         texts += [caplog.text, *capsys.readouterr()]
         everything = "\n".join(texts)
@@ -291,7 +291,7 @@ class TestSecrets:
             self.TOTP,
             code,
             reply["Session"],
-            opened.session,
+            session.session,
             block,
             final_reply["RefreshToken"],
             final_reply["AccessToken"],
@@ -320,16 +320,16 @@ class TestModules:
 
         No module imports `random` or the client's machine.
         """
-        found = set()
+        names = set()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.split(".")[0])
+                names.add(node.module.split(".")[0])
             elif isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                names |= {alias.name.split(".")[0] for alias in node.names}
         measures = path.parent.name == "server" or path.stem == "lambda_functions"
         allowed = {"time"} if measures else set()
 
-        assert found & {"random", "time", "transitions"} <= allowed
+        assert names & {"random", "time", "transitions"} <= allowed
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
     def test_module_size(self, path: Path) -> None:

@@ -101,10 +101,10 @@ def test_a_passkey_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     pool = {**EVERY_FIRST_FACTOR, "webauthn": multi, "mfa": "ON"}
     scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})
-    both = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
+    preferences = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
     for move in (
         register_passkey,
-        admin_call("set_user_mfa_preference", **both),
+        admin_call("set_user_mfa_preference", **preferences),
         begin_with(r.UserAuth, USER),
         admin_call("set_user_mfa_preference", WebAuthnMfaSettings={"Enabled": False}),
         respond_with(r.Select, "WEB_AUTHN"),

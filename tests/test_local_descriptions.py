@@ -456,9 +456,9 @@ class TestAppClients:
         """ListUserPoolClients returns one page at a time."""
         pool.add_client(client_name="second")
         pages = pool.client().get_paginator("list_user_pool_clients")
-        found = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
+        page_iterator = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
 
-        assert [[each["ClientName"] for each in page["UserPoolClients"]] for page in found] == [
+        assert [[each["ClientName"] for each in page["UserPoolClients"]] for page in page_iterator] == [
             ["local"],
             ["second"],
         ]

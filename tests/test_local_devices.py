@@ -314,9 +314,9 @@ class TestDeviceStatus:
 
 def test_a_pool_without_devices_ignores_them(signing_key: RSAKey) -> None:
     """Without DeviceConfiguration there is no NewDeviceMetadata, and DEVICE_KEY is ignored."""
-    done = ApiClient(make_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
+    final_reply = ApiClient(make_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
 
-    assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+    assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
 
 def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
@@ -407,11 +407,11 @@ class TestContradictions:
         pool = make_pool(
             signing_key, AFTER, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked)
         )
-        done = ApiClient(pool).initiate_as_admin(
+        final_reply = ApiClient(pool).initiate_as_admin(
             "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
         )
 
-        assert tracked == ("NewDeviceMetadata" in done["AuthenticationResult"])
+        assert tracked == ("NewDeviceMetadata" in final_reply["AuthenticationResult"])
 
 
 @pytest.mark.parametrize("device_configuration", [AFTER, INSTEAD])
@@ -420,7 +420,7 @@ def test_pycognito(signing_key: RSAKey, device_configuration: DeviceConfiguratio
     pool = LocalPool(key=signing_key, device=device_configuration)
     pool.add_user("ada", PASSWORD)
     device = confirmed_device(ApiClient(pool))
-    done = AWSSRP(
+    final_reply = AWSSRP(
         "ada",
         PASSWORD,
         pool.pool_id,
@@ -431,4 +431,4 @@ def test_pycognito(signing_key: RSAKey, device_configuration: DeviceConfiguratio
         device_password=device.password,
     ).authenticate_user()
 
-    assert "AuthenticationResult" in done
+    assert "AuthenticationResult" in final_reply

@@ -186,11 +186,11 @@ def test_a_steady_clock() -> None:
     assert steady() - start == timedelta(seconds=10)
     clock.advance(5)
     assert steady() - start == timedelta(seconds=15)
-    later = SteadyClock(clock)
-    later.resume(start + timedelta(days=1))
-    assert later() - start == timedelta(days=1)
+    restarted_clock = SteadyClock(clock)
+    restarted_clock.resume(start + timedelta(days=1))
+    assert restarted_clock() - start == timedelta(days=1)
     clock.advance(1)
-    assert later() - start == timedelta(days=1, seconds=1)
+    assert restarted_clock() - start == timedelta(days=1, seconds=1)
 
 
 # ---- a sign-in ends with the password that it proved ---------------------------------------------------

@@ -559,8 +559,11 @@ class TestPreferences:
         """At most one factor can be preferred."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
-        both = {"Enabled": True, "PreferredMfa": True}
+        preference = {"Enabled": True, "PreferredMfa": True}
         with refused("InvalidParameterException", "Only one MFA method can be preferred."):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
-                UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings=both, EmailMfaSettings=both
+                UserPoolId=pool.pool_id,
+                Username="ada",
+                SMSMfaSettings=preference,
+                EmailMfaSettings=preference,
             )

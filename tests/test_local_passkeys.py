@@ -76,10 +76,10 @@ def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
 
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
     """Return the claims of a reply's access token."""
-    read: dict[str, Any] = jwt.decode(
+    token_claims: dict[str, Any] = jwt.decode(
         reply["AuthenticationResult"]["AccessToken"], pool._core.token_issuer.key.jwk
     ).claims
-    return read
+    return token_claims
 
 
 class TestRegistration:

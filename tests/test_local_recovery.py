@@ -195,10 +195,10 @@ class TestUserExistence:
 
     def test_legacy(self, legacy: RecoveryClient) -> None:
         """With LEGACY the error names the reason."""
-        nobody = ("UserNotFoundException", "Username/client id combination not found.")
-        with refused(*nobody):
+        unknown_user = ("UserNotFoundException", "Username/client id combination not found.")
+        with refused(*unknown_user):
             legacy.forgot("nobody")
-        with refused(*nobody):
+        with refused(*unknown_user):
             legacy.reset("123456", username="nobody")
         with refused(*NO_WAY_BACK):
             legacy.forgot()
@@ -371,7 +371,7 @@ class TestWithoutTheCode:
         email = [{"Name": "email", "Value": "eve@example.com"}]
         client.boto.sign_up(ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email)
         clock.advance(24 * 3600 + 1)
-        said: dict[str, list[Any]] = {}
+        replies_by_user: dict[str, list[Any]] = {}
         for name in ("eve", "nobody"):
             for _ in range(16):
                 try:
@@ -379,9 +379,9 @@ class TestWithoutTheCode:
                         ClientId=pool.client_id, Username=name, ConfirmationCode="123456"
                     )
                 except ClientError as error:
-                    said.setdefault(name, []).append(error.response["Error"])
+                    replies_by_user.setdefault(name, []).append(error.response["Error"])
 
-        assert said["eve"] == said["nobody"]
+        assert replies_by_user["eve"] == replies_by_user["nobody"]
 
     def test_quotas(self, client: RecoveryClient) -> None:
         """Calls are counted for unknown names, too."""

@@ -76,11 +76,11 @@ def test_invalid_members(operation: str, request_: dict[str, Any], code: str, me
 
 def test_unknown_members_are_ignored() -> None:
     """An unknown or null member counts as absent."""
-    read = request_members.read(
+    members = request_members.read(
         "InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}}
     )
 
-    assert read == {"ClientId": "c", "AuthFlow": "f"}
+    assert members == {"ClientId": "c", "AuthFlow": "f"}
 
 
 SAMPLES: dict[str, Any] = {
@@ -90,19 +90,22 @@ SAMPLES: dict[str, Any] = {
 
 def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
     """Return a value of a shape with every member that it may have."""
-    known = OURS["shapes"][shape]
-    match known["type"]:
+    shape_members = OURS["shapes"][shape]
+    match shape_members["type"]:
         case "structure":
             if shape in above:
                 return {}
-            return {name: _sample(each, above | {shape}) for name, each in known["members"].items()}
+            return {name: _sample(each, above | {shape}) for name, each in shape_members["members"].items()}
         case "list":
-            return [_sample(known["member"], above)]
+            return [_sample(shape_members["member"], above)]
         case "map":
-            return {"key": _sample(known["value"], above), "other": _sample(known["value"], above)}
+            return {
+                "key": _sample(shape_members["value"], above),
+                "other": _sample(shape_members["value"], above),
+            }
         case kind:
             number = kind in {"integer", "long"}
-            return max(SAMPLES[kind], known.get("min", 0)) if number else SAMPLES[kind]
+            return max(SAMPLES[kind], shape_members.get("min", 0)) if number else SAMPLES[kind]
 
 
 def _with_null_member(value: Any) -> Iterator[tuple[Any, Any]]:

@@ -82,8 +82,8 @@ ELSEWHERE: Final = (
 def _tests(name: str) -> frozenset[str]:
     """Return the names of the tests in a file."""
     source = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
-    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
-    return frozenset(node.name for node in found)
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in functions)
 
 
 @pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)

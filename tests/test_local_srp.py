@@ -230,10 +230,10 @@ class TestUsernameInAnswers:
         """The internal name and the alias are accepted, with a SECRET_HASH over the one that is sent."""
         api = ApiClient(pool)
         challenge_reply = api.srp_a("ada@example.com")
-        named = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
+        names = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
 
         assert "AuthenticationResult" in api.answer(
-            challenge_reply, named, **api.claim(challenge_reply, PASSWORD)
+            challenge_reply, names, **api.claim(challenge_reply, PASSWORD)
         )
 
     def test_the_internal_name_is_the_sub(self, pool: LocalPool) -> None:

@@ -64,8 +64,8 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 def claims_of(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
     """Return the claims of a sign-in's token."""
     token = getattr(flow.tokens, which)
-    read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key.jwk).claims
-    return read
+    claims: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key.jwk).claims
+    return claims
 
 
 def password_token(pool: LocalPool) -> str:

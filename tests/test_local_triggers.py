@@ -449,10 +449,10 @@ class TestUserMigration:
     @staticmethod
     def other_directory(event: Event) -> Event:
         """Return a UserMigration function that knows one user, by one password."""
-        known = event["userName"] == "bea"
+        accepted = event["userName"] == "bea"
         if event["triggerSource"] == "UserMigration_Authentication":
-            known = known and event["request"]["password"] == "old"
-        if known:
+            accepted = accepted and event["request"]["password"] == "old"
+        if accepted:
             event["response"]["userAttributes"] = {"email": "bea@example.com", "email_verified": "true"}
         return event
 

@@ -35,8 +35,8 @@ def api(signing_key: RSAKey) -> ApiClient:
 
 def token(api: ApiClient) -> str:
     """Sign ada in."""
-    found: str = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
-    return found
+    access_token: str = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    return access_token
 
 
 def admin(api: ApiClient, operation: str, **members: Any) -> Any:
@@ -251,8 +251,8 @@ def test_no_code() -> None:
 
 def define(event: dict[str, Any]) -> dict[str, Any]:
     """Name PASSWORD_VERIFIER, then SMS_MFA, then issue tokens."""
-    done = [each["challengeName"] for each in event["request"]["session"]]
-    following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(done[-1])
+    challenge_names = [each["challengeName"] for each in event["request"]["session"]]
+    following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(challenge_names[-1])
     event["response"].update(challengeName=following, issueTokens=following is None)
     return event
 

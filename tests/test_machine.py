@@ -48,11 +48,11 @@ class Page:
     state: State | str
 
     def __init__(self) -> None:
-        self.entered: list[str] = []
+        self.moves: list[str] = []
 
     def on_enter_SMS_MFA(self, event: Any) -> None:  # noqa: N802 - the name transitions wants
         """Record that a code is required."""
-        self.entered.append(f"{event.transition.source} -> {self.state}")
+        self.moves.append(f"{event.transition.source} -> {self.state}")
 
 
 def page_and_machine(**options: Any) -> tuple[Any, Machine]:
@@ -70,7 +70,7 @@ def test_triggers_take_the_state_they_lead_to() -> None:
     assert page.code(State.AUTHENTICATED) is True
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+    assert page.moves == ["PASSWORD_VERIFIER -> SMS_MFA"]
 
 
 def test_triggers_take_the_reply_itself() -> None:
@@ -165,7 +165,7 @@ def test_own_states_and_triggers() -> None:
     page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition(
-        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.entered.append("yes")
+        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.moves.append("yes")
     )
 
     page.user_password_auth(State.AUTHENTICATED)
@@ -174,7 +174,7 @@ def test_own_states_and_triggers() -> None:
     page.accept()
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["yes"]
+    assert page.moves == ["yes"]
 
 
 def test_own_callbacks_are_kept_beside_the_machines() -> None:
@@ -290,11 +290,11 @@ def test_the_error_for_a_slotted_model_names_two_solutions() -> None:
         build(slotted)
     slotted.state = State.SMS_MFA
     build(None).events["code"].trigger(slotted, State.AUTHENTICATED)
-    opened: Any = Open()
-    build(opened)
-    opened.user_auth(State.EMAIL_OTP)
+    open_model: Any = Open()
+    build(open_model)
+    open_model.user_auth(State.EMAIL_OTP)
 
-    assert (slotted.state, opened.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
+    assert (slotted.state, open_model.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
 
 
 class Pair(NamedTuple):
@@ -430,7 +430,7 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
     )
     page, _ = page_and_machine(driver=driver)
     page.user_password_auth("ada", "a password")
-    entered = list(page.entered)
+    moves = list(page.moves)
 
     with pytest.raises(RefusedUser):
         page.code("000000")
@@ -441,7 +441,7 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
     with pytest.raises(RefusedForNow):
         page.code("000000")
     assert page.state is State.FAILED
-    assert entered == ["START -> SMS_MFA"]
+    assert moves == ["START -> SMS_MFA"]
 
 
 def test_an_async_machine_without_a_driver() -> None:
@@ -455,13 +455,13 @@ def test_an_async_machine_without_a_driver() -> None:
         with pytest.raises(ProtocolViolation):
             await page.code(State.START)
         await page.code(TOKENS)
-        done: Page = page
-        return done
+        driven_page: Page = page
+        return driven_page
 
     page = asyncio.run(walk())
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+    assert page.moves == ["PASSWORD_VERIFIER -> SMS_MFA"]
 
 
 def test_an_async_machine_with_an_async_driver() -> None:
@@ -482,8 +482,8 @@ def test_an_async_machine_with_an_async_driver() -> None:
         assert page.state is State.SMS_MFA
         with pytest.raises(RefusedForNow):
             await page.code("000000")
-        done: Page = page
-        return done
+        driven_page: Page = page
+        return driven_page
 
     assert asyncio.run(walk()).state is State.FAILED
 
@@ -529,10 +529,10 @@ def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
     for expected in (RefusedForNow, ConnectionLost):
         with pytest.raises(expected):
             page.code("123456")
-        assert page.entered == ["START -> SMS_MFA"]
+        assert page.moves == ["START -> SMS_MFA"]
     with pytest.raises(RefusedUser):
         page.code("000000")
-    assert page.entered == ["START -> SMS_MFA"]
+    assert page.moves == ["START -> SMS_MFA"]
 
 
 def test_the_protocols_trigger_names_are_free_in_other_states() -> None:
@@ -554,29 +554,29 @@ def test_a_hierarchical_machine_is_refused() -> None:
         build(machine_cls=HierarchicalMachine)
 
 
-class Entering:
-    """A model that counts how often each state is entered and left, and how often a callback runs."""
+class TransitionCounter:
+    """A model that records each state that is entered or exited, and each move."""
 
     state: State | str
 
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def entered(self, _: Any) -> None:
-        """Count a state that was entered."""
+    def count_enter(self, _: Any) -> None:
+        """Record an entered state."""
         self.events.append(f"in {self.state}")
 
-    def left(self, _: Any) -> None:
-        """Count a state that was left."""
+    def count_exit(self, _: Any) -> None:
+        """Record an exited state."""
         self.events.append(f"out {self.state}")
 
-    def after(self, _: Any) -> None:
-        """Count a move."""
+    def count_move(self, _: Any) -> None:
+        """Record a move."""
         self.events.append("moved")
 
 
 @pytest.mark.parametrize(
-    ("state", "trigger", "outcome", "entered"),
+    ("state", "trigger", "outcome", "events"),
     [
         (State.SMS_MFA, "code", LoopKind.RETRY, ["moved"]),
         (State.SMS_MFA, "code", LoopKind.DEVICE_DROPPED, ["moved"]),
@@ -589,23 +589,23 @@ class Entering:
     ],
 )
 def test_only_a_new_challenge_enters_its_state_again(
-    state: State, trigger: str, outcome: Any, entered: list[str]
+    state: State, trigger: str, outcome: Any, events: list[str]
 ) -> None:
     """A retry, an acknowledgement and a dropped device are internal transitions; a new challenge is reflexive."""
-    page: Any = Entering()
-    machine = build(page, initial=state, after_state_change="after")
-    getattr(machine, f"on_enter_{state}")("entered")
-    getattr(machine, f"on_exit_{state}")("left")
+    page: Any = TransitionCounter()
+    machine = build(page, initial=state, after_state_change="count_move")
+    getattr(machine, f"on_enter_{state}")("count_enter")
+    getattr(machine, f"on_exit_{state}")("count_exit")
 
     getattr(page, trigger)(outcome)
 
     assert page.state is state
-    assert [each.split()[0] for each in page.events] == entered
+    assert [each.split()[0] for each in page.events] == events
 
 
 def test_a_self_loop_that_the_row_lacks_is_a_violation() -> None:
     """A second PASSWORD_VERIFIER after a proof is a protocol violation of the service."""
-    page: Any = Entering()
+    page: Any = TransitionCounter()
     build(page, initial=State.PASSWORD_VERIFIER)
 
     for outcome in (LoopKind.NEW_CHALLENGE, LoopKind.RETRY, challenge(State.PASSWORD_VERIFIER)):

@@ -220,10 +220,10 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
     again.receive(challenge_reply(state, 2), at=NOON)
     with pytest.raises(ProofRefused):
         prove(again)
-    later = SignIn("c", pool_id=POOL, device=DEVICE)
-    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, signin=later)
+    other_signin = SignIn("c", pool_id=POOL, device=DEVICE)
+    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, signin=other_signin)
     with pytest.raises(ProofRefused):
-        prove(later)
+        prove(other_signin)
 
 
 def longest() -> int:

@@ -32,11 +32,11 @@ ConnectionHandler = Callable[[socket.socket], None]
 def server_with_handler(handle: ConnectionHandler) -> Iterator[tuple[str, int]]:
     """Run a server that answers each connection with `handle`; yield its URL without the path, and its port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
+    stopped = threading.Event()
     open_: list[socket.socket] = []
 
     def serve() -> None:
-        while not ended.is_set():
+        while not stopped.is_set():
             with suppress(OSError):
                 connection, _ = listening.accept()
                 open_.append(connection)
@@ -46,14 +46,14 @@ def server_with_handler(handle: ConnectionHandler) -> Iterator[tuple[str, int]]:
         with suppress(OSError), connection:
             connection.recv(65_536)
             handle(connection)
-            ended.wait(30)
+            stopped.wait(30)
 
     threading.Thread(target=serve, daemon=True).start()
     port = listening.getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}", port
     finally:
-        ended.set()
+        stopped.set()
         listening.close()
         for each in open_:
             with suppress(OSError):
@@ -226,13 +226,13 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
                 time.sleep({held_for})
         threading.Thread(target=hold, daemon=True).start()
         locked.wait()
-        begun = time.monotonic()
+        start = time.monotonic()
         child = os.fork()
         if child == 0:
             assert pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
             assert store.take("a", 30) == "text"
             os._exit(7)
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     assert run_forking(program) == "7\n"

@@ -101,9 +101,9 @@ def test_a_span_for_each_step(
     else:
         sign_in = asyncio.run(converse_awaited(pool, provider, tracer))
 
-    ended = exporter.get_finished_spans()
-    requests = {span.name: span for span in ended if not span.name.startswith("sign_in")}
-    steps = [span for span in ended if span.name.startswith("sign_in")]
+    spans = exporter.get_finished_spans()
+    requests = {span.name: span for span in spans if not span.name.startswith("sign_in")}
+    steps = [span for span in spans if span.name.startswith("sign_in")]
     common = {"authfsm.sign_in.id": sign_in, "authfsm.flow": "USER_SRP_AUTH"}
     assert [summary(span) for span in steps] == [
         (

@@ -80,13 +80,13 @@ def test_the_whole_protocol_is_counted_without_listing_it() -> None:
 def test_the_count_equals_the_list(name: str) -> None:
     """The counts by length equal the list, which has each path once and no repeated position."""
     paths = SignInPaths(EXAMPLE_POOLS[name][0])
-    listed = list(paths)
+    path_list = list(paths)
 
-    assert len(listed) == len(set(listed)) == paths.count()
-    assert [len(path) for path in listed] == [
+    assert len(path_list) == len(set(path_list)) == paths.count()
+    assert [len(path) for path in path_list] == [
         steps for steps, count in paths.by_length.items() for _ in range(count)
     ]
-    for path in listed:
+    for path in path_list:
         places = [place(move.to) for move in path]
         assert len(places) == len(set(places)), path
         assert path.end.state is S.AUTHENTICATED
@@ -168,13 +168,13 @@ def test_counts_and_differences_agree_for_any_settings(
         lambda_config={"DefineAuthChallenge"},
     )
     paths, before = SignInPaths(settings), SignInPaths(OPTIONAL)
-    listed, old = list(paths), list(before)
+    path_list, old = list(paths), list(before)
 
-    assert len(listed) == paths.count()
-    assert {path.transitions[0].response.auth_flow for path in listed} <= {*flows}
+    assert len(path_list) == paths.count()
+    assert {path.transitions[0].response.auth_flow for path in path_list} <= {*flows}
     change = Change(before, paths)
     added, removed = list(change.added()), list(change.removed())
-    assert len(old) + len(added) - len(removed) == len(listed)
+    assert len(old) + len(added) - len(removed) == len(path_list)
 
 
 def test_listing_is_lazy() -> None:

@@ -91,10 +91,10 @@ def test_every_response_of_a_user_can_be_made() -> None:
     """The prompts make exactly the responses of a user that the state accepts in this role."""
     responses: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
     for _, challenge, role in EVERY:
-        found = responses.setdefault((challenge.state, role), set())
-        found |= {each.response for each in form_for(challenge, role).prompts}
+        response_classes = responses.setdefault((challenge.state, role), set())
+        response_classes |= {each.response for each in form_for(challenge, role).prompts}
 
-    for (state, role), found in responses.items():
+    for (state, role), response_classes in responses.items():
         takes = {
             each
             for each in PROTOCOL[state]
@@ -105,7 +105,7 @@ def test_every_response_of_a_user_can_be_made() -> None:
             takes = set()  # the device's own proof
         if state is not S.WEB_AUTHN:
             takes -= {r.Credential}  # only WEB_AUTHN brings what the browser signs
-        assert found == takes, (state, role)
+        assert response_classes == takes, (state, role)
 
 
 @by_challenge
@@ -148,12 +148,12 @@ def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
 def test_a_form_is_data(challenge: Any, role: Role | None) -> None:
     """`challenge.form()` is JSON with the prompts of the specification, and has no secret of the challenge."""
     form = challenge.form(role and role.value)
-    written = json.dumps(form)
+    text = json.dumps(form)
     asks = form_for(challenge, role)
 
-    assert json.loads(written) == form
-    assert SECRET not in written
-    assert challenge.session is None or challenge.session.reveal() not in written
+    assert json.loads(text) == form
+    assert SECRET not in text
+    assert challenge.session is None or challenge.session.reveal() not in text
     assert (form["challenge"], form["title"]) == (challenge.state.value, asks.title)
     assert {each["response"]: [one["name"] for one in each["fields"]] for each in form["prompts"]} == {
         trigger: [each.name for each in fields] for trigger, fields in fields_of(asks).items()
@@ -179,22 +179,22 @@ def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) 
     Errors name a missing or unknown field.
     """
     for prompt in form_for(challenge, role).prompts:
-        typed = values(prompt)
-        assert authfsm.response(prompt.trigger, **typed) == prompt.answer(typed)
+        inputs = values(prompt)
+        assert authfsm.response(prompt.trigger, **inputs) == prompt.answer(inputs)
         for each in prompt.fields:
             for empty in ("", None):
                 if each.required and not (each.within and empty is None):
                     with pytest.raises(InvalidInput) as caught:
-                        authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+                        authfsm.response(prompt.trigger, **{**inputs, each.name: empty})
                     assert (caught.value.field, caught.value.http_status) == (each.name, 422)
                 else:
-                    authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+                    authfsm.response(prompt.trigger, **{**inputs, each.name: empty})
             with pytest.raises(InvalidInput, match="must be text, not int") as caught:
-                authfsm.response(prompt.trigger, **{**typed, each.name: 5})  # type: ignore[arg-type]
+                authfsm.response(prompt.trigger, **{**inputs, each.name: 5})  # type: ignore[arg-type]
             assert caught.value.field == each.name
         if prompt.response is not r.NewPassword:
             with pytest.raises(InvalidInput, match="is not a field of") as caught:
-                authfsm.response(prompt.trigger, **typed, direct="x")
+                authfsm.response(prompt.trigger, **inputs, direct="x")
             assert caught.value.field == "direct"
 
 
@@ -378,8 +378,8 @@ class Typist:
 
     def __init__(self, factor: str) -> None:
         self.factor = factor
-        self.lines: list[str] = []
-        self.hid: list[str] = []
+        self.questions: list[str] = []
+        self.hidden_questions: list[str] = []
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Enter a line: a chosen factor, an address or a code."""
@@ -388,14 +388,14 @@ class Typist:
             return self.factor
         if question == "Another field":
             return ""
-        self.lines.append(question)
+        self.questions.append(question)
         good = {"E-mail": "ada@example.com", "Code": "123456"}
         return next((text for start, text in good.items() if question.startswith(start)), default or "text")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """Enter a hidden value."""
         del hint
-        self.hid.append(question)
+        self.hidden_questions.append(question)
         return Secret("Another-Horse-2")
 
 
@@ -428,9 +428,9 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
         if prompt.response is r.RawAnswer:
             continue
         asked_for = [each for each in prompt.fields if each.required and each.kind != "choice"]
-        assert typist.lines == [each.question or each.label for each in asked_for if not each.secret]
-        hid = [each.question or each.label for each in asked_for if each.secret]
-        assert [each for each in typist.hid if each != "Repeat it"] == hid
+        assert typist.questions == [each.question or each.label for each in asked_for if not each.secret]
+        hidden_questions = [each.question or each.label for each in asked_for if each.secret]
+        assert [each for each in typist.hidden_questions if each != "Repeat it"] == hidden_questions
 
 
 def test_the_command_stops_at_a_device(flow: Flow) -> None:

@@ -192,11 +192,11 @@ def test_json_in_strings_is_parsed(row: dict[str, Any]) -> None:
     }.items():  # fmt: skip
         if name not in parameters:
             continue
-        found, expected = getattr(reply, field), json.loads(parameters[name])
+        actual, expected = getattr(reply, field), json.loads(parameters[name])
         if isinstance(expected, dict):
-            assert dict(found) == expected
+            assert dict(actual) == expected
         else:
-            assert list(found) == [each.removeprefix("userAttributes.") for each in expected]
+            assert list(actual) == [each.removeprefix("userAttributes.") for each in expected]
 
 
 # ---- errors -----------------------------------------------------------------------------------------

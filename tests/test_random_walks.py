@@ -144,31 +144,31 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
 def shortest_error(seed: int, signing_key: RSAKey) -> Exception:
     """Return the error of a failing walk without the steps that are not needed for it."""
     steps = list(range(STEPS))
-    found: Exception = AssertionError("it does not fail again")
+    failure: Exception = AssertionError("it does not fail again")
     for step in [None, *reversed(range(STEPS))]:
         fewer = [each for each in steps if each != step]
         try:
             walk(seed, signing_key, fewer)
         except Exception as error:  # noqa: BLE001 - any error is to be reported
-            steps, found = fewer, error
-    return found
+            steps, failure = fewer, error
+    return failure
 
 
 @pytest.fixture(scope="module")
 def walkers(signing_key: RSAKey) -> list[Walker]:
     """Return the walkers after their walks."""
-    walked: list[Walker] = []
+    finished: list[Walker] = []
 
     @WALKS
     @given(seed=st.integers(0, 2**64 - 1))
     def walks(seed: int) -> None:
         try:
-            walked.append(walk(seed, signing_key, range(STEPS)))
+            finished.append(walk(seed, signing_key, range(STEPS)))
         except Exception:  # noqa: BLE001 - the same error after fewer steps
             raise shortest_error(seed, signing_key) from None
 
     walks()
-    return walked
+    return finished
 
 
 def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:

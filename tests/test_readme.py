@@ -34,10 +34,10 @@ def test_the_first_example_signs_in(
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", password=password, phone_number="+15555550143", temporary=True)
-    typed = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
+    inputs = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
 
     def answer(prompt: str) -> str:
-        line = next(typed)
+        line = next(inputs)
         assert prompt
         return str(pool.outbox.code_for("ada")) if line is None else line
 
@@ -53,7 +53,7 @@ def test_the_first_example_signs_in(
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
     assert printed[-1] == "That code is not right. Check it, and try again."
-    assert next(typed, "all were read") == "all were read"
+    assert next(inputs, "all were read") == "all were read"
 
 
 def code_with(*words: str) -> str:
@@ -260,8 +260,8 @@ def licences(name: str) -> set[str]:
     if expression := fields.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
     classifiers = [each for each in fields.get_all("Classifier") or [] if each.startswith("License ::")]
-    named = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
-    return named or {str(fields.get("License"))}
+    licence_names = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
+    return licence_names or {str(fields.get("License"))}
 
 
 def test_the_licences_of_the_base_install_are_named() -> None:
@@ -273,12 +273,15 @@ def test_the_licences_of_the_base_install_are_named() -> None:
     names = re.findall(r'^  "([A-Za-z0-9_-]+)', base, re.MULTILINE)
     assert len(names) > 10
     others = {name: licences(name) - PERMISSIVE for name in names}
-    others = {name: found for name, found in others.items() if found}
+    others = {name: each for name, each in others.items() if each}
 
     assert set(others) == {"gmpy2", "graphviz-pure"}
-    for name, found in others.items():
+    for name, licence_names in others.items():
         line = next(each for each in README.splitlines() if each.startswith(f"- `{name}`"))
-        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (name, found)
+        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in licence_names), (
+            name,
+            licence_names,
+        )
 
 
 def test_a_local_pool_has_one_name() -> None:

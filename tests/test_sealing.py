@@ -277,10 +277,10 @@ def test_a_newer_version_is_named(pool: LocalPool) -> None:
     """A seal of a newer version raises SealTooNew."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    later = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
+    newer_form = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
 
     with pytest.raises(SealTooNew):
-        flow.cognito.resume(Fernet(key.reveal()).encrypt(later), key)
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(newer_form), key)
 
 
 @pytest.mark.parametrize(
@@ -312,17 +312,17 @@ ODD: list[Any] = [
 def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
     """Yield forms with one odd value in each place: at the top, in the challenge, and in a step."""
     every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
-    odd: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
-    odd += [{key: value for key, value in members.items() if key != name} for name in members]
+    odd_forms: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
+    odd_forms += [{key: value for key, value in members.items() if key != name} for name in members]
     challenge = members.get("asked", {})
     inner = [*challenge, "SecretCode", "Verified"]
-    odd += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD]
+    odd_forms += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD]
     for place in range(7):
         for value in ODD:
             row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
             row[place] = value
-            odd.append({**members, "steps": [row]})
-    return odd
+            odd_forms.append({**members, "steps": [row]})
+    return odd_forms
 
 
 @pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
@@ -350,10 +350,10 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
 
 def test_a_lone_surrogate_survives_sealing(pool: LocalPool) -> None:
     """A character that UTF-8 cannot encode is sealed, and shown in no error."""
-    odd = {"page": "\ud83d", "\udc00": "日本\0"}
-    key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=odd)
+    metadata = {"page": "\ud83d", "\udc00": "日本\0"}
+    key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=metadata)
 
-    assert resume_elsewhere(pool, flow.seal(key), key)._client_metadata == odd
+    assert resume_elsewhere(pool, flow.seal(key), key)._client_metadata == metadata
 
 
 def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:

@@ -177,7 +177,7 @@ def test_a_short_secret_is_masked_as_a_whole_word(secret: str, message: str, sho
 
 def errors() -> list[AuthfsmError]:
     """Return one of each error that may contain a secret."""
-    found: list[AuthfsmError] = []
+    error_list: list[AuthfsmError] = []
     for run in (
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
         lambda: r.UserSrpAuth("ada", PLANTED),
@@ -187,27 +187,27 @@ def errors() -> list[AuthfsmError]:
         try:
             run()
         except AuthfsmError as error:
-            found.append(error)
+            error_list.append(error)
     for raw in ({"ChallengeName": PLANTED}, {"Session": PLANTED, "ChallengeName": 5}, {PLANTED: PLANTED}):
         signin = signin_in_state(State.SMS_MFA)
         signin.send(r.Code(DIGITS))
         try:
             signin.receive(raw)
         except AuthfsmError as error:
-            found.append(error)
-    return found
+            error_list.append(error)
+    return error_list
 
 
 def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """Text, repr, pickle, traceback and log of each error have no secret."""
     caplog.set_level(logging.DEBUG)
-    found = errors()
+    all_errors = errors()
     text = "".join(
-        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}" for error in found
+        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}" for error in all_errors
     )
 
-    assert [type(error) for error in found[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
-    assert len(found) == 7
+    assert [type(error) for error in all_errors[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
+    assert len(all_errors) == 7
     # The lines of this file are in the tracebacks: what they quote is the name, not the value.
     assert PLANTED not in text
     assert PLANTED not in caplog.text

@@ -151,8 +151,8 @@ def plain_fields() -> Iterator[str]:
                 continue
             for field in node.body:
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    named = field.target.id in SECRET_NAMES
-                    if named and ast.unparse(field.annotation).strip("'\"") in _PLAIN:
+                    has_secret_name = field.target.id in SECRET_NAMES
+                    if has_secret_name and ast.unparse(field.annotation).strip("'\"") in _PLAIN:
                         yield f"{module}.{node.name}({field.target.id})"
 
 
@@ -161,7 +161,7 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
 
     Those that hold no secret are listed, each with what it holds.
     """
-    found = {
+    fields = {
         f"{name}({parameter})"
         for name, function, _ in functions()
         if public(name)
@@ -169,7 +169,7 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
         if parameter in SECRET_NAMES and annotation in _PLAIN
     }
 
-    assert found | set(plain_fields()) == set(NOT_SECRET)
+    assert fields | set(plain_fields()) == set(NOT_SECRET)
 
 
 def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:

@@ -66,8 +66,8 @@ def ask(
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         reply = connection.getresponse()
-        read = reply.read(1) if path == "/events" and reply.status == 200 else reply.read()
-        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, read
+        content = reply.read(1) if path == "/events" and reply.status == 200 else reply.read()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, content
     finally:
         connection.close()
 
@@ -76,9 +76,12 @@ def call(
     web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
 ) -> tuple[int, dict[str, str], Any]:
     """Call an operation without credentials, unless the headers have them."""
-    named = {"Host": web.address, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    named["X-Amz-Target"] = TARGET + operation
-    status, got, body = ask(web, "POST", "/", list(named.items()), json.dumps(request).encode())
+    request_headers = {
+        "Host": web.address,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    request_headers["X-Amz-Target"] = TARGET + operation
+    status, got, body = ask(web, "POST", "/", list(request_headers.items()), json.dumps(request).encode())
     return status, got, json.loads(body)
 
 

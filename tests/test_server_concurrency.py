@@ -18,8 +18,8 @@ ROUNDS = 3
 def claims(token: str) -> dict[str, Any]:
     """Return a token's claims without verifying it."""
     body = token.split(".")[1]
-    said: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return said
+    token_claims: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return token_claims
 
 
 def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:

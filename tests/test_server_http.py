@@ -58,12 +58,12 @@ class TestProtocol:
         """The issuer is the pool's URL; the documents below it verify the tokens."""
         _, _, reply = web.password("ada")
         _, _, discovered = web.ask("GET", f"/{POOL_ID}/.well-known/openid-configuration")
-        found = json.loads(discovered)
-        path = found["jwks_uri"].removeprefix(web.url)
+        document = json.loads(discovered)
+        path = document["jwks_uri"].removeprefix(web.url)
         _, _, keys = web.ask("GET", path)
         token = jwt.decode(reply["AuthenticationResult"]["IdToken"], KeySet.import_key_set(json.loads(keys)))
 
-        assert found["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
+        assert document["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
         assert path == f"/{POOL_ID}/.well-known/jwks.json"
 
     def test_health(self, web: ThreadServer) -> None:
@@ -281,7 +281,7 @@ class TestPage:
         _, _, reply = web.password("sam")
         event = self.news(web)[0]
         web.answer(reply, USERNAME="sam", SMS_MFA_CODE=web.code_for("sam"))
-        ended = self.news(web)[0]
+        last_event = self.news(web)[0]
 
         def newest(news: dict[str, object]) -> object:
             signs: list[dict[str, object]] = news["signIns"]  # type: ignore[assignment]
@@ -289,7 +289,7 @@ class TestPage:
             return (sign_in["username"], sign_in["node"], sign_in["steps"])
 
         assert newest(event) == ("sam", "SMS_MFA", 1)
-        assert newest(ended) == ("sam", "AUTHENTICATED", 2)
+        assert newest(last_event) == ("sam", "AUTHENTICATED", 2)
         assert event["userCount"] == len(USERS)
 
     def test_events_follow_operations(self, web: ThreadServer) -> None:

@@ -64,10 +64,10 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
         secrets |= possible_secrets(replies[-1])
         assert web.end() == 0
-    written = "".join(web.printed) + "".join(web.log)
+    output = "".join(web.printed) + "".join(web.log)
 
     assert len(secrets) > 25
-    assert {each for each in secrets if each in written and "LocalPool" not in each} == set()
+    assert {each for each in secrets if each in output and "LocalPool" not in each} == set()
     events = Counter(json.loads(line)["event"] for line in web.log)
     assert events["request"] >= 14
     assert events["server stopped"] == 1
@@ -93,7 +93,7 @@ def test_line_of_a_request(tmp_path: Path) -> None:
 def test_end_by_signal(tmp_path: Path, how: signal.Signals) -> None:
     """A signal ends the server with status 0, even with an open page and an idle connection."""
     with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
-        opened, ended = threading.Event(), threading.Event()
+        page_open, page_closed = threading.Event(), threading.Event()
 
         def watch() -> None:
             import http.client  # noqa: PLC0415 - for this thread alone
@@ -102,18 +102,18 @@ def test_end_by_signal(tmp_path: Path, how: signal.Signals) -> None:
             connection.request("GET", "/events")
             reply = connection.getresponse()
             reply.readline()
-            opened.set()
+            page_open.set()
             reply.read()
             connection.close()
-            ended.set()
+            page_closed.set()
 
         thread = threading.Thread(target=watch)
         thread.start()
-        assert opened.wait(30)
+        assert page_open.wait(30)
         assert web.end(how) == 0
         thread.join(30)
 
-    assert ended.is_set()
+    assert page_closed.is_set()
     assert [json.loads(line)["event"] for line in web.log] == ["server stopped"]
 
 

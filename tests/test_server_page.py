@@ -39,7 +39,7 @@ def server_page(web: ThreadServer, browser: OpenedPage) -> Iterator[OpenedPage]:
     browser.page.wait_for_selector("#status.live")
     browser.page.wait_for_selector("#picture svg")
     yield browser
-    assert browser.said == []
+    assert browser.console == []
     assert [url for url in browser.requests if not url.startswith((web.url, "data:"))] == []
     browser.page.goto("about:blank")  # before the server ends, which the page would report
 

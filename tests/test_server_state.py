@@ -175,11 +175,11 @@ class TestRestart:
             TokenSession={"MaxPerUser": 2},
         )
         tokens = [stored_pool.password("ada")["AuthenticationResult"] for _ in range(2)]
-        listed = stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
+        sessions = stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
         stored_pool.begin()
 
-        assert stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"]) == listed
-        assert len(listed["Sessions"]) == 2
+        assert stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"]) == sessions
+        assert len(sessions["Sessions"]) == 2
         stored_pool.password("ada")
         assert len(stored_pool.call("AdminListUserSessions", **pool, Username="ada")["Sessions"]) == 2
 
@@ -216,7 +216,7 @@ class TestRestart:
             secret_block=parameters["SECRET_BLOCK"],
             timestamp=timestamp,
         )
-        ended = stored_pool.answer(
+        final_reply = stored_pool.answer(
             reply,
             USERNAME="ada",
             PASSWORD_CLAIM_SECRET_BLOCK=parameters["SECRET_BLOCK"],
@@ -224,7 +224,7 @@ class TestRestart:
             TIMESTAMP=timestamp,
         )
 
-        assert "AuthenticationResult" in ended
+        assert "AuthenticationResult" in final_reply
 
     def test_tokens(self, stored_pool: StoredPool) -> None:
         """After a restart tokens are as valid as before, and the keys are the same."""
@@ -300,8 +300,8 @@ class TestRestart:
         stored_pool.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
         stored_pool.begin()
 
-        found = stored_pool.call("AdminGetUser", UserPoolId=pool, Username="gone")
-        assert found["__type"] == "UserNotFoundException"
+        reply = stored_pool.call("AdminGetUser", UserPoolId=pool, Username="gone")
+        assert reply["__type"] == "UserNotFoundException"
 
     def test_simulated_salt(self, stored_pool: StoredPool) -> None:
         """The simulated salt of an unknown name survives, since a change would reveal it."""
@@ -457,12 +457,12 @@ def test_every_attribute_is_accounted_for() -> None:
         "_unknown_name_accounts",
     }  # what the process accepted; random; within one operation; a lock; calls for unknown names
 
-    found = {
+    classes = {
         name
         for part in (core, core.users, core.sessions, core.token_issuer, core.outbox)
         for name in vars(part)
     }
-    assert found == stored_pool | made_of_them | settings_ | of_the_process | of_no_account
+    assert classes == stored_pool | made_of_them | settings_ | of_the_process | of_no_account
 
 
 class TestRefusedFiles:
@@ -584,8 +584,8 @@ class TestRefusedFiles:
             assert reply["__type"] == "InternalErrorException"
             assert f"User 1 of the pool {bad} cannot be read; restore the file" in reply["message"]
         assert stored_pool.call("AdminCreateUser", UserPoolId=good, **user)["User"]["Username"] == "ada"
-        listed = stored_pool.call("ListUserPools", MaxResults=60)["UserPools"]
-        assert [each["Id"] for each in listed] == [stored_pool.service.pool.pool_id, good]
+        pools = stored_pool.call("ListUserPools", MaxResults=60)["UserPools"]
+        assert [each["Id"] for each in pools] == [stored_pool.service.pool.pool_id, good]
         assert (page_data(stored_pool.service)["unreadable"], outbox_data(stored_pool.service, "ada")) == (
             1,
             [],
@@ -613,10 +613,10 @@ def test_change_of_the_app_client_survives(stored_pool: StoredPool) -> None:
     stored_pool.config = {**stored_pool.config, "auth_session_validity": 9}
     stored_pool.begin()
     configured = stored_pool.service.pool.app_client.auth_session_validity
-    found = stored_pool.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
+    clients = stored_pool.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
 
     assert (changed, configured) == (15, 9)
-    assert {each["ClientId"] for each in found} == {CLIENT_ID, other["UserPoolClient"]["ClientId"]}
+    assert {each["ClientId"] for each in clients} == {CLIENT_ID, other["UserPoolClient"]["ClientId"]}
 
 
 def test_described_pool() -> None:
@@ -735,8 +735,8 @@ def test_errors_of_a_configuration_name_the_field(config: dict[str, Any], why: s
     """Each wrong value is a ConfigError that says which field it is and what it must be."""
 
     def serve() -> None:
-        read = parse_config(config)
-        read.add_users(read.pool())
+        parsed_config = parse_config(config)
+        parsed_config.add_users(parsed_config.pool())
 
     with pytest.raises(ConfigError, match=re.escape(why)):
         serve()
@@ -751,21 +751,21 @@ def test_the_printed_configuration(tmp_path: Path) -> None:
     printed, usual = read_config(file).pool(), ServerConfig().pool()
     assert (printed.configuration, printed.app_client) == (usual.configuration, usual.app_client)
 
-    whole = re.sub(r"^# (\[+\w+\]+|\w+ = (?!\.\.\.).*)$", r"\1", text, flags=re.MULTILINE)
-    file.write_text(whole.partition("[webauthn]")[0], encoding="utf-8")
+    full_text = re.sub(r"^# (\[+\w+\]+|\w+ = (?!\.\.\.).*)$", r"\1", text, flags=re.MULTILINE)
+    file.write_text(full_text.partition("[webauthn]")[0], encoding="utf-8")
     tables = {"device", "password_policy", "refresh_token_rotation", "contradictions", "triggers"}
-    found = read_config(file).settings
-    assert {name: found[name] for name in tables} == {name: type(found[name])() for name in tables}
+    settings = read_config(file).settings
+    assert {name: settings[name] for name in tables} == {name: type(settings[name])() for name in tables}
 
     assert re.findall(r"^(?:# )?\w+ \([^)]*\)$", text, re.MULTILINE) == []  # a setting without its meaning
-    named = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
-    kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(found[name]) for name in tables)]
+    documented = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
+    kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(settings[name]) for name in tables)]
     parts = {each.name for kind in kinds for each in fields(kind)}
     arguments = inspect.signature(LocalPool.add_user).parameters.keys() - {"self"}
     with pytest.raises(ConfigError, match="no setting nothing") as caught:
         parse_config({"nothing": 1})
-    known = set(str(caught.value).partition("settings are ")[2].split(", "))
-    assert (known | parts | arguments) - named == {"region"}
+    settings_in_message = set(str(caught.value).partition("settings are ")[2].split(", "))
+    assert (settings_in_message | parts | arguments) - documented == {"region"}
 
 
 def _sign_in_repeatedly(
@@ -812,8 +812,8 @@ def test_kill(tmp_path: Path) -> None:
         )
 
     with serve_in_process(tmp_path, config, "--state", state) as web:
-        found = web.call("AdminGetUser", **admin, Username="made")[2]
-        assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+        created_user = web.call("AdminGetUser", **admin, Username="made")[2]
+        assert created_user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
         acknowledged.check(web)
         assert web.password("u0", DEVICE_KEY=key)[2]["ChallengeName"] == "DEVICE_SRP_AUTH"
         codes: dict[str, list[str]] = {}
@@ -1072,9 +1072,9 @@ def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
     """A request for the keys of a pool that is deleted meanwhile writes nothing."""
     stored_pool = StoredPool(tmp_path / "pool.db", {})
     pool_id = stored_pool.call("CreateUserPool", PoolName="short")["UserPool"]["Id"]
-    found = stored_pool.service.cognito.pools[pool_id]
+    pool = stored_pool.service.cognito.pools[pool_id]
     stored_pool.call("DeleteUserPool", UserPoolId=pool_id)
-    assert stored_pool.service.jwks(found)["keys"]
+    assert stored_pool.service.jwks(pool)["keys"]
 
     stored_pool.begin()
     assert stored_pool.file is not None

@@ -74,7 +74,7 @@ def settings(
 ) -> PoolSettings:
     """Return the settings of a pool that allows everything, except for the arguments."""
     policy = {"AllowedFirstAuthFactors": ALL_FACTORS if factors is None else factors}
-    whole = {
+    full_settings = {
         "MfaConfiguration": mfa,
         "Policies": {"SignInPolicy": policy},
         "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True},
@@ -85,7 +85,7 @@ def settings(
     client = {"ExplicitAuthFlows": ALL_FLOWS if flows is None else flows}
     mfa_members = EVERY_MFA if methods is None else methods
     return PoolSettings.from_descriptions(
-        {"UserPool": {**whole, **(pool or {})}},
+        {"UserPool": {**full_settings, **(pool or {})}},
         {"UserPoolClient": client},
         {"MfaConfiguration": mfa, **mfa_members},
     )
@@ -185,13 +185,13 @@ def test_an_emailed_code_has_two_roles() -> None:
     """Under ON an e-mailed code is only a second factor, under OFF only a first factor."""
     required, off = settings("ON", pool=PLAIN), settings("OFF", pool=PLAIN)
     first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
-    done = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
+    transition = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
 
-    assert required.ruled_out(done, first) == "MfaConfiguration is ON"
-    assert required.ruled_out(done, second) is None
-    assert off.ruled_out(done, first) is None
-    assert off.ruled_out(done, second) == "MfaConfiguration is OFF"
-    assert required.ruled_out(done) is off.ruled_out(done) is None
+    assert required.ruled_out(transition, first) == "MfaConfiguration is ON"
+    assert required.ruled_out(transition, second) is None
+    assert off.ruled_out(transition, first) is None
+    assert off.ruled_out(transition, second) == "MfaConfiguration is OFF"
+    assert required.ruled_out(transition) is off.ruled_out(transition) is None
     assert (required.unreachable(S.EMAIL_OTP, first), off.unreachable(S.EMAIL_OTP, second)) == (
         "MfaConfiguration is ON",
         "MfaConfiguration is OFF",
@@ -397,12 +397,12 @@ OPTIONS = st.builds(
 @given(OPTIONS)
 def test_possible_transitions_leave_reachable_states(pool_settings: PoolSettings) -> None:
     """Possible transitions leave reachable states, forbidden ones have a reason, and any attempt may fail."""
-    found = reachability(pool_settings, include_lambda_named=True)
-    possible = [each for each, why in found.transitions.items() if why is None]
+    reachable = reachability(pool_settings, include_lambda_named=True)
+    possible = [each for each, why in reachable.transitions.items() if why is None]
     reached = {(transition.dest, roles.dest) for transition, roles in possible} | {(S.START, None)}
 
     assert {(transition.source, roles.source) for transition, roles in possible} <= reached
-    assert "" not in {*found.transitions.values(), *found.nodes.values()}
+    assert "" not in {*reachable.transitions.values(), *reachable.nodes.values()}
     for transition, _ in TRANSITIONS_IN_ROLES:
         if transition.dest is S.FAILED and transition.source is not S.EMAIL_OTP:
             assert pool_settings.ruled_out(transition) == pool_settings.unreachable(transition.source)

@@ -34,8 +34,10 @@ FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUS
 def define(event: Any) -> Any:
     """Issue one custom challenge, then tokens."""
     session = event["request"]["session"]
-    done = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
-    event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
+    challenge_answered = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
+    event["response"] |= (
+        {"issueTokens": True} if challenge_answered else {"challengeName": "CUSTOM_CHALLENGE"}
+    )
     return event
 
 

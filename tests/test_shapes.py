@@ -82,14 +82,14 @@ def has_client_metadata(state: State, kind: type[Response]) -> bool:
 
 def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Return the names of a request's parameters, each with its map."""
-    found: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
     for name, value in request.items():
         if isinstance(value, Mapping) and name != "ClientMetadata":
             inner = ("userAttributes.<name>" if each.startswith("userA") else each for each in value)
-            found |= {(name, each) for each in inner}
+            pairs |= {(name, each) for each in inner}
         else:
-            found.add(("", name))
-    return found
+            pairs.add(("", name))
+    return pairs
 
 
 def is_present(each: Parameter, facts: set[str], response_sent: Response) -> bool:
@@ -103,29 +103,29 @@ def is_present(each: Parameter, facts: set[str], response_sent: Response) -> boo
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> None:
     """For each response in each state, in every situation: the shape is what is written."""
-    shown: RequestShape = request_shape(state, kind, admin=admin)
+    shape: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
         facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
         response_sent = response(state, kind, facts)
         request = write(state, response_sent, SituationSender(state, facts, admin=admin))
         expected = {
-            (each.within, each.name) for each in shown.parameters if is_present(each, facts, response_sent)
+            (each.within, each.name) for each in shape.parameters if is_present(each, facts, response_sent)
         }
         if raw:
             expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
 
-        assert request.operation == shown.operation
+        assert request.operation == shape.operation
         assert names(request.reveal()) == expected
-        if shown.flow_or_challenge:
-            assert shown.flow_or_challenge in {
+        if shape.flow_or_challenge:
+            assert shape.flow_or_challenge in {
                 request.parameters.get("AuthFlow"),
                 request.parameters.get("ChallengeName"),
             }
     plain = names(
         write(state, response(state, kind, set()), SituationSender(state, set(), admin=admin)).reveal()
     )
-    always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always_sent}
+    always = {"ANSWER" if raw and name == "<fields>" else name for name in shape.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 
 

@@ -32,13 +32,13 @@ PASSWORD = {PASSWORD!r}
 CELLS = (
     """\
 from time import perf_counter
-begun = perf_counter()
+start = perf_counter()
 from authfsm.notebook import Stepper
 from planted import PASSWORD, bare, pool
 
 stepper = Stepper(pool, "ada", PASSWORD)
 display(stepper)
-print(f"COLD {perf_counter() - begun:.3f}")""",
+print(f"COLD {perf_counter() - start:.3f}")""",
     'other = Stepper(bare, "bob", PASSWORD)\nother',
 )
 
@@ -95,13 +95,13 @@ class Visit:
         page: the page.
         stepper: the stepper.
         pictures: the diagram at each moment.
-        planted: what must be in no file.
+        secrets: what must be in no file.
     """
 
     page: Page
     stepper: Locator
     pictures: list[str] = field(factory=list)
-    planted: dict[str, str] = field(factory=dict)
+    secrets: dict[str, str] = field(factory=dict)
 
     def look(self) -> None:
         """Store the picture, and check accessibility in both palettes and the picture's size."""
@@ -143,7 +143,7 @@ def begin(visit: Visit) -> None:
     stepper.locator(".switch input").check()
     expect(stepper.locator("td var")).to_have_text(["a", "A", "s", "B", "x", "u", "S", "K"])
     x = stepper.locator("tr", has=visit.page.locator("var", has_text="x")).locator("code")
-    visit.planted["x"] = x.inner_text()[:8]
+    visit.secrets["x"] = x.inner_text()[:8]
 
     visit.press("run")
     wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 2)
@@ -198,7 +198,7 @@ def enrol(visit: Visit) -> None:
     stepper.locator("form[data-trigger=associate_software_token] button").click()
     wait_for_state(stepper, "MFA_SETUP", 3)
     expect(stepper.locator(".qr svg")).to_be_visible()
-    visit.planted["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
+    visit.secrets["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
     visit.accessible()
 
 
@@ -230,7 +230,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             visit.stepper.get_by_role("button", name="Fill it in").click()
             code = visit.stepper.locator("input.code")
             expect(code).to_have_value(visit.stepper.locator(".sent").inner_text())
-            visit.planted["code"] = code.input_value()
+            visit.secrets["code"] = code.input_value()
             half = save_notebook(page, lab.folder / "signin.ipynb")  # typed, and not given
             end(visit)
 
@@ -238,7 +238,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             other = Visit(page, page.locator(".authfsm-stepper").nth(1))
             enrol(other)
             wait_for_state(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
-            whole = save_notebook(page, lab.folder / "signin.ipynb")
+            saved_text = save_notebook(page, lab.folder / "signin.ipynb")
             cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
             messages = list(said)
             lose_the_kernel(visit)
@@ -246,14 +246,14 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
     assert len(set(visit.pictures)) == len(visit.pictures) == 5
     assert messages == []
     assert [each for each in shown.requests if not each.startswith(OURS)] == []
-    planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
-    assert len(planted["new key"]) >= 32
-    assert '"username": "bob"' in json.dumps(whole)
-    for text in (json.dumps(half, ensure_ascii=False), json.dumps(whole, ensure_ascii=False)):
+    secrets = {**visit.secrets, **other.secrets, "password": PASSWORD, "key": TOTP}
+    assert len(secrets["new key"]) >= 32
+    assert '"username": "bob"' in json.dumps(saved_text)
+    for text in (json.dumps(half, ensure_ascii=False), json.dumps(saved_text, ensure_ascii=False)):
         assert "SOFTWARE_TOKEN_MFA" in text
-        assert [name for name, secret in planted.items() if secret in text] == []
+        assert [name for name, secret in secrets.items() if secret in text] == []
     # Whoever looks at the file where no kernel is has the picture of the last step.
-    shown_data = (each.get("data", {}) for each in whole["cells"][0]["outputs"])
+    shown_data = (each.get("data", {}) for each in saved_text["cells"][0]["outputs"])
     (still,) = (data for data in shown_data if "image/svg+xml" in data)
     assert "AUTHENTICATED" in "".join(still["text/plain"])
     assert float(cold.partition("COLD ")[2]) < 10, "the bar is measured where nothing else runs"

@@ -68,8 +68,12 @@ def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool
         return loop.run_until_complete(value) if inspect.isawaitable(value) else value
 
     def awaited(pool: LocalPool) -> Any:
-        named: dict[str, Any] = {"client_id": pool.client_id, "pool_id": pool.pool_id, "clock": pool.clock}
-        return AsyncCognito(pool.client(), client_secret=pool.client_secret, **named)
+        arguments: dict[str, Any] = {
+            "client_id": pool.client_id,
+            "pool_id": pool.pool_id,
+            "clock": pool.clock,
+        }
+        return AsyncCognito(pool.client(), client_secret=pool.client_secret, **arguments)
 
     yield (awaited if request.param == "async" else LocalPool.cognito), do
     loop.close()
@@ -374,8 +378,8 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
     with ThreadPoolExecutor(len(workers)) as threads:
         for expiry in range(1, 4):
             advance(pool, LIFETIME)
-            found = list(threads.map(lambda each: each.fresh_tokens(ticket), workers))
-            assert len({each.access_token for each in found}) == 1
+            results = list(threads.map(lambda each: each.fresh_tokens(ticket), workers))
+            assert len({each.access_token for each in results}) == 1
             assert len(refreshes) == expiry
 
     with workers[0].turn(ticket) as flow:
@@ -395,8 +399,8 @@ def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
         ticket = await shared.put(flow)
         for _ in range(3):
             advance(pool, LIFETIME)
-            found = await asyncio.gather(*(shared.fresh_tokens(ticket) for _ in range(10)))
-            assert len({each.access_token for each in found}) == 1
+            results = await asyncio.gather(*(shared.fresh_tokens(ticket) for _ in range(10)))
+            assert len({each.access_token for each in results}) == 1
         async with shared.turn(ticket) as flow:
             assert len(flow.history) == 0
             await flow.sign_out()
@@ -506,10 +510,10 @@ def test_a_store_that_fails_for_a_moment_loses_no_token(pool_of: PoolOf, kind: s
         ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
         advance(pool, LIFETIME)
         store.failures = failures
-        found = await done(one.fresh_tokens(ticket))
+        result = await done(one.fresh_tokens(ticket))
         assert store.failures == 0
-        assert found.refresh_token != first.signed_in().refresh_token
-        assert await done(other.fresh_tokens(ticket)) == found
+        assert result.refresh_token != first.signed_in().refresh_token
+        assert await done(other.fresh_tokens(ticket)) == result
 
     asyncio.run(run())
 

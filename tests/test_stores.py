@@ -53,8 +53,8 @@ class InThreads:
 
     async def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        taken: str | None = await self._run(self.store.take, name, seconds)
-        return taken
+        text: str | None = await self._run(self.store.take, name, seconds)
+        return text
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
@@ -330,8 +330,8 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
                 name = f"u{number}"
                 flow = await cognito.sign_in(name, PASSWORD)
                 ticket = await workers[0].put(flow)
-                both = [answered(each, name, ticket) for each in workers]
-                results.append(sorted(await asyncio.gather(*both)))
+                outcomes = [answered(each, name, ticket) for each in workers]
+                results.append(sorted(await asyncio.gather(*outcomes)))
             return results
 
     results = asyncio.run(conversation())

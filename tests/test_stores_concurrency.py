@@ -222,14 +222,14 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
         for person in people:
             person.code = codes[person.username]
         site.answer_all()
-        lost = 0
+        lost_requests = 0
         while site.finished < number and time.monotonic() - all_wait < AT_MOST:
             site.hear()
-            if not lost and site.finished >= number * 0.3:
-                lost = kill_in_the_middle(site, "one", doomed)
+            if not lost_requests and site.finished >= number * 0.3:
+                lost_requests = kill_in_the_middle(site, "one", doomed)
         while site.under_way and time.monotonic() - all_wait < AT_MOST:
             site.hear()  # the second clicks of those who have finished
-        ended = time.monotonic()
+        end = time.monotonic()
         remaining = [client.get(each) for each in client.keys("authfsm:*")]
         assert pool.end() == 0
         log = [json.loads(line) for line in pool.log]
@@ -240,12 +240,12 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
     lost_replies = issued - site.finished
     with capfd.disabled():
         sys.stderr.write(
-            f"\n{number} sign-ins, 2 workers, one killed with {lost} requests in its hands:"
+            f"\n{number} sign-ins, 2 workers, one killed with {lost_requests} requests in its hands:"
             f" {site.finished} finished, {site.counts['people told to start again']} of them told to start again,"
             f" {number - site.finished} hung, {refusals['NotAuthorizedException']} answered twice;"
             f" {site.counts['TRY_AGAIN']} wrong codes, {site.counts['WAIT']} times told to wait,"
             f" {lost_replies} tokens lost with the worker;"
-            f" {all_wait - start:.1f} s to begin, {ended - all_wait:.1f} s to finish\n"
+            f" {all_wait - start:.1f} s to begin, {end - all_wait:.1f} s to finish\n"
         )
 
     assert (site.finished, site.under_way) == (number, {})
@@ -253,8 +253,8 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
     assert len({token for person in people for token in person.tokens}) == number
     # A session that was answered twice is refused with NotAuthorizedException.
     assert set(refusals) == {"CodeMismatchException"}
-    assert 0 <= lost_replies <= lost
-    assert site.counts["people told to start again"] <= lost
+    assert 0 <= lost_replies <= lost_requests
+    assert site.counts["people told to start again"] <= lost_requests
     assert remaining == []
 
 

@@ -129,8 +129,8 @@ def test_every_planted_error_is_found_and_nothing_else(log: Any) -> None:
     """The illegal steps are exactly the planted ones, and no verdict is unknown or ambiguous."""
     written, files, funnel = log
 
-    assert {each.id for each in funnel.illegal} == set(written.planted)
-    assert funnel.illegal_count == len(written.planted) == PLANTS_EACH * len(PLANTS)
+    assert {each.id for each in funnel.illegal} == set(written.illegal_ids)
+    assert funnel.illegal_count == len(written.illegal_ids) == PLANTS_EACH * len(PLANTS)
     assert (funnel.count(Verdict.UNKNOWN), funnel.count(Verdict.AMBIGUOUS)) == (0, 0)
     assert funnel.sign_ins == sum(funnel.ends.values()) == written.sign_ins
     assert files.load().complete
@@ -154,8 +154,8 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
         (each.source, each.symbol, each.dest, str(each.verdict)): each.times for each in funnel.transitions
     }
     assert unfinished == funnel.unfinished
-    assert set(wrong) == set(written.planted)
-    whys = {written.planted[each.id]: each.why for each in wrong.values()}
+    assert set(wrong) == set(written.illegal_ids)
+    whys = {written.illegal_ids[each.id]: each.why for each in wrong.values()}
     assert whys["the password never proved"] == "PASSWORD_VERIFIER accepts PASSWORD_VERIFIER; not SMS_MFA"
     assert (
         whys["a second factor left for a first"]
@@ -170,7 +170,7 @@ def test_the_replay_can_be_limited_to_verdicts(log: Any) -> None:
     """`replay` with verdicts yields only steps with one of them."""
     written, files, _ = log
 
-    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.planted)
+    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.illegal_ids)
     assert list(files.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
 
 
@@ -289,9 +289,9 @@ def test_times(zone: str) -> None:
     """Offsets are applied, epochs and Athena's format are read, other text is no time, whatever DuckDB's time zone is."""
     with duckdb.connect() as connection:
         connection.execute(f"SET TimeZone = '{zone}'")
-        found = connection.execute(TIME_QUERY).fetchall()
+        rows = connection.execute(TIME_QUERY).fetchall()
 
-    assert dict(zip(TIMES, (each for (each,) in found), strict=True)) == TIMES
+    assert dict(zip(TIMES, (each for (each,) in rows), strict=True)) == TIMES
 
 
 # ---- the query for others -----------------------------------------------------------------------------------
@@ -300,14 +300,14 @@ def test_times(zone: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
     """The query parses in its dialect, reads the named table, and is short enough for Athena."""
-    written = sql(dialect, "logs.cloudtrail_logs")
-    statements = sqlglot.parse(written, read=dialect)
+    query = sql(dialect, "logs.cloudtrail_logs")
+    statements = sqlglot.parse(query, read=dialect)
     tables = {each.sql() for each in statements[0].find_all(sqlglot.exp.Table)}  # type: ignore[union-attr]  # there is one
 
     assert len(statements) == 1
     assert "logs.cloudtrail_logs" in tables
     # "The maximum allowed query string length is 262144 bytes" -- Athena user guide, Service Quotas
-    assert len(written.encode()) < 262_144
+    assert len(query.encode()) < 262_144
 
 
 def test_an_unknown_dialect_is_an_error() -> None:
@@ -342,7 +342,7 @@ def test_each_planted_error_is_illegal_in_one_event(
         verdicts = {each.id: each.verdict for each in files.replay()}
 
     assert [name for name, verdict in verdicts.items() if verdict is not Verdict.LEGAL] == [
-        f"id-{dialogue.planted}"
+        f"id-{dialogue.illegal_number}"
     ]
 
 

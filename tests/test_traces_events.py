@@ -160,10 +160,10 @@ def test_a_redacted_result_counts_as_tokens(tmp_path: Path) -> None:
 
 def test_missing_keys(tmp_path: Path) -> None:
     """A missing member raises no error and makes no step illegal."""
-    whole = [srp_event(0), answer_event(3, "PASSWORD_VERIFIER", TOKENS)]
+    events = [srp_event(0), answer_event(3, "PASSWORD_VERIFIER", TOKENS)]
     for key in ("eventID", "eventTime", "eventSource", "sourceIPAddress", "userAgent", "requestParameters",
                 "responseElements", "additionalEventData"):  # fmt: skip
-        less = [{name: value for name, value in each.items() if name != key} for each in whole]
+        less = [{name: value for name, value in each.items() if name != key} for each in events]
         verdicts = {verdict for *_, verdict in replay(tmp_path, *less)}
 
         assert verdicts <= {"legal", "unknown"}, key
@@ -172,8 +172,8 @@ def test_missing_keys(tmp_path: Path) -> None:
 def test_an_event_whose_time_cannot_be_read_is_counted(tmp_path: Path) -> None:
     """The funnel is not legal, and says how many events have no time that could be read."""
     path = tmp_path / "log.jsonl"
-    later = {**answer_event(3, "PASSWORD_VERIFIER", TOKENS), "eventTime": "10/09/2025 07:57:29"}
-    path.write_text("".join(json.dumps(each) + "\n" for each in (srp_event(0), later)))
+    later_event = {**answer_event(3, "PASSWORD_VERIFIER", TOKENS), "eventTime": "10/09/2025 07:57:29"}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (srp_event(0), later_event)))
     with TraceFiles(path) as files:
         funnel = files.funnel()
 
@@ -290,10 +290,10 @@ RENEWED = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
 
 def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event of InitiateAuth with a refresh flow, or of GetTokensFromRefreshToken."""
-    named, name = {"clientId": "app", "refreshToken": TODAY}, "GetTokensFromRefreshToken"
+    parameters, name = {"clientId": "app", "refreshToken": TODAY}, "GetTokensFromRefreshToken"
     if flow is not None:
-        named, name = {"clientId": "app", "authFlow": flow, "authParameters": TODAY}, "InitiateAuth"
-    return event(second, name, named, None if "errorCode" in more else reply or RENEWED, **more)
+        parameters, name = {"clientId": "app", "authFlow": flow, "authParameters": TODAY}, "InitiateAuth"
+    return event(second, name, parameters, None if "errorCode" in more else reply or RENEWED, **more)
 
 
 REFRESHES: dict[str, Any] = {

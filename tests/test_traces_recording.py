@@ -173,15 +173,15 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
 @pytest.fixture(scope="module")
 def recordings(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
     """Return every scenario, recorded in two ways: the driver's history, and the lines of hooks on its client."""
-    played = []
+    scenario_users = []
     for scenario in SCENARIOS:
         scenario_user, out = ScenarioUser(signing_key, scenario.pool, scenario.user), io.StringIO()
         with record(scenario_user.cognito.client, out, clock=scenario_user.clock):
             for move in scenario.moves:
                 move(scenario_user)
         own = "".join(history_to_json(flow.history) for flow in scenario_user.flows)
-        played.append((scenario, scenario_user, own, out.getvalue()))
-    return played
+        scenario_users.append((scenario, scenario_user, own, out.getvalue()))
+    return scenario_users
 
 
 def test_hooks_record_the_steps_of_the_driver(
@@ -263,8 +263,8 @@ def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
 
-    known = "sign_in step from response challenge_name to role error action at seconds"
-    assert names | {"challenge_name"} == {*known.split()}
+    member_names = "sign_in step from response challenge_name to role error action at seconds"
+    assert names | {"challenge_name"} == {*member_names.split()}
     assert [each for each in (*tokens, PASSWORD, PHONE) if each in text] == []
     assert codes & values == set()
 

@@ -27,9 +27,9 @@ Transitions = frozenset[Transition]
 
 def transitions_of(scenario: Scenario, signing_key: RSAKey) -> Transitions:
     """Return the transitions of a scenario, which ends where it says."""
-    went = outcome(scenario, signing_key)
-    assert went.state is scenario.ends, scenario
-    return went.transitions
+    result = outcome(scenario, signing_key)
+    assert result.state is scenario.ends, scenario
+    return result.transitions
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -47,11 +47,11 @@ def produced_transitions(signing_key: RSAKey) -> Transitions:
 @cache
 def unreachable_reasons() -> Mapping[Transition, tuple[str, ...]]:
     """Return the reasons of each transition that has one."""
-    found = {
+    reasons_by_transition = {
         transition: tuple(rule.reason for rule in UNREACHABLE if rule.applies_to(transition))
         for transition in TRANSITIONS
     }
-    return {transition: reasons for transition, reasons in found.items() if reasons}
+    return {transition: reasons for transition, reasons in reasons_by_transition.items() if reasons}
 
 
 def names_of(transitions: Transitions) -> list[str]:

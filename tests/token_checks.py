@@ -96,8 +96,8 @@ class TokenChecks(ChallengeAnswers):
             "tokens below the level": _level(proofs) < before.target,
             "methods that were not proved": not set(claims.get("amr", ())) <= proofs | {"mfa", "hwk"},
         }
-        for violation, found in violations.items():
-            if found:
+        for violation, violated in violations.items():
+            if violated:
                 raise self._violation(f"{violation}: {sorted(proofs)}")
         person.never_signed_in = False
         new, device = result.get("NewDeviceMetadata"), before.device
@@ -110,9 +110,9 @@ class TokenChecks(ChallengeAnswers):
         )
 
     def _has_exception(self, before: OpenChallenge) -> bool:
-        found = [each.name for each in self.mfa_exceptions if each.applies(self, before)]
-        self.used_exceptions.update(found[:1])
-        return bool(found)
+        exceptions = [each.name for each in self.mfa_exceptions if each.applies(self, before)]
+        self.used_exceptions.update(exceptions[:1])
+        return bool(exceptions)
 
     @staticmethod
     def _claims(token: str) -> dict[str, Any]:
@@ -164,8 +164,8 @@ class TokenChecks(ChallengeAnswers):
             and replaced is not None
             and now - replaced > timedelta(seconds=rotation.retry_grace_period_seconds),
         }  # fmt: skip
-        for violation, found in violations.items():
-            if found:
+        for violation, violated in violations.items():
+            if violated:
                 raise self._violation(violation)
         start = OpenChallenge(family.person, client, method, "", "START", {}, now)
         self._check_transition(start, REFRESHES[method], State.AUTHENTICATED)

@@ -52,8 +52,8 @@ class Visitor:
     @property
     def heading(self) -> str:
         """The heading of the present page."""
-        found = re.search(r"<h1>(.*?)</h1>", self.page)
-        return found.group(1) if found else ""
+        match = re.search(r"<h1>(.*?)</h1>", self.page)
+        return match.group(1) if match else ""
 
     @abstractmethod
     def _open(self, cognito: Cognito, verifier: Verifier) -> None: ...

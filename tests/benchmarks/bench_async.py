@@ -97,16 +97,18 @@ def rows() -> list[Row]:
         a, b = (statistics.median(each[name][which] for each in rounds) * 1e3 for name in (one, other))
         return f"{a:.0f} ms beside {b:.0f} ms"
 
-    found = []
-    for way in ("aiobotocore", "threads"):
+    results = []
+    for variant in ("aiobotocore", "threads"):
         for other, bar, which, what in (
             ("in a row", 1.0, 0, "50 sign-ins at once / one after another"),
             ("pycognito", 0.5, 0, "50 sign-ins at once / pycognito in an executor"),
             ("pycognito", 0.5, 1, "longest hold-up of the loop / pycognito in an executor"),
         ):
-            ratio = compared(way, other, which)
-            found.append(Row(f"{way}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(way, other, which)))
-    return found
+            ratio = compared(variant, other, which)
+            results.append(
+                Row(f"{variant}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(variant, other, which))
+            )
+    return results
 
 
 def main() -> None:

@@ -158,16 +158,16 @@ def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
 
 def peers() -> dict[str, Callable[[], Any]]:
     """The peers that are installed."""
-    found: dict[str, Callable[[], Any]] = {}
+    servers: dict[str, Callable[[], Any]] = {}
     moto = shutil.which("moto_server", path=str(Path(sys.executable).parent))
     if moto:
         port = free_port()
-        found["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
+        servers["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
     local = str(LOCAL) if LOCAL.exists() else shutil.which("cognito-local")
     if local:
         other = free_port()
-        found["cognito-local"] = lambda: peer([local], other, PORT=str(other), HOST="127.0.0.1")
-    return found
+        servers["cognito-local"] = lambda: peer([local], other, PORT=str(other), HOST="127.0.0.1")
+    return servers
 
 
 def sign_ins(served: Served) -> Callable[[], None]:
@@ -198,8 +198,8 @@ def over_http() -> Iterator[Row]:
         others = [name for name in servers if not name.startswith("authfsm")]
         if others:
             best = max(others, key=rates.__getitem__)
-            over = ratio(times[best], times["authfsm"])
-            yield Row(f"sign-ins/s over {best}", over, ">= 2.7", over >= 2.7, figures)
+            quotient = ratio(times[best], times["authfsm"])
+            yield Row(f"sign-ins/s over {best}", quotient, ">= 2.7", quotient >= 2.7, figures)
             # The peers write their state too late or not at all: no bar.
             stored = ratio(times[best], times["authfsm --state"])
             yield Row("the same, every sign-in committed to a file", stored, "none", met=True, figures="")
@@ -223,7 +223,7 @@ def srp_sign_in() -> Iterator[Row]:
     assert credential is not None
     v, a_public = credential.verifier.reveal(), int(mine.SRP_A, 16)
     key: Any = pool._core.token_issuer.key
-    spent: list[float] = []
+    durations: list[float] = []
 
     def sign_in() -> None:
         start = time.perf_counter()
@@ -243,7 +243,7 @@ def srp_sign_in() -> Iterator[Row]:
         resumed = time.perf_counter()
         if "AuthenticationResult" not in pool.answer("RespondToAuthChallenge", answer):
             raise AssertionError
-        spent.append(time.perf_counter() - resumed + between - start)
+        durations.append(time.perf_counter() - resumed + between - start)
 
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - for this row alone
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
@@ -256,11 +256,11 @@ def srp_sign_in() -> Iterator[Row]:
             key.private_key.sign(b"x" * 700, padding.PKCS1v15(), hashes.SHA256())
 
     _, bare = interleaved([sign_in, arithmetic], 120)
-    whole = spent[1:]
-    times = ratio(whole, bare)
+    total = durations[1:]
+    times = ratio(total, bare)
     yield Row(
         "SRP sign-in over 3 powers + 2 signatures", times, "<= 1.2", times <= 1.2,
-        f"{milliseconds(whole)} over {milliseconds(bare)}",
+        f"{milliseconds(total)} over {milliseconds(bare)}",
     )  # fmt: skip
 
 
@@ -333,11 +333,11 @@ def many_pools() -> Iterator[Row]:
 
         one, many = interleaved([partial(start, each[0]) for each in regions], 40)
         first = [[start(*each, 1) for each in regions] for _ in range(40)]
-        later = [[start(*each, 100) for each in regions] for _ in range(8)]
+        measurements = [[start(*each, 100) for each in regions] for _ in range(8)]
     for what, pairs in (
         ("start", [*zip(one, many, strict=True)]),
         ("first sign-in", first),
-        ("100 sign-ins", later),
+        ("100 sign-ins", measurements),
     ):
         few, lots = zip(*pairs, strict=True)
         times = ratio(lots, few)

@@ -120,7 +120,7 @@ def rows() -> list[Row]:
         import_milliseconds("from authfsm import SignIn"),
         import_milliseconds("import boto3"),
     )
-    found = [
+    results = [
         Row("making a SignIn / 1 us", making, "<= 1", making <= 1, f"{making:.1f} us"),
         Row("its memory / 2 KiB", size / 2048, "<= 1", size <= 2048, f"{size:.0f} bytes"),
         Row("one step / 30 us", step / 30, "<= 1", step <= 30, f"{step:.0f} us"),
@@ -149,8 +149,8 @@ def rows() -> list[Row]:
     ]
     if (peer := statemachine_made()) is not None:
         other = each(peer, 20)
-        found.append(Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us"))
-    return found
+        results.append(Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us"))
+    return results
 
 
 def model_object() -> Any:

@@ -73,7 +73,7 @@ def measure_store(name: str, store: Store, flow: Flow, request: float) -> Iterat
 
 def rows() -> list[Row]:
     """Every measure."""
-    found: list[Row] = []
+    results: list[Row] = []
     with local_servers.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
         cognito = Cognito(web.boto(), client_id=local_servers.CLIENT_ID, pool_id=local_servers.POOL_ID)
         flow = cognito.sign_in("ada", local_servers.PASSWORD)
@@ -82,15 +82,15 @@ def rows() -> list[Row]:
             return cognito.sign_in("ada", local_servers.PASSWORD, flow="USER_PASSWORD_AUTH")
 
         request = each(one_request, 20)
-        found.extend(measure_store("memory", MemoryStore(), flow, request))
+        results.extend(measure_store("memory", MemoryStore(), flow, request))
         if shutil.which("redis-server"):
             with (
                 TemporaryDirectory() as folder,
                 redis_server(Path(folder)) as server,
                 server.client() as client,
             ):
-                found.extend(measure_store("Redis", RedisStore(client), flow, request))
-    return found
+                results.extend(measure_store("Redis", RedisStore(client), flow, request))
+    return results
 
 
 def main() -> None:

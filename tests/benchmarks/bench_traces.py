@@ -91,8 +91,8 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
         output = run(TRACE, str(trail.path), "550MB")
         plain = output["plain"]
         assert isinstance(plain, dict)
-        found = {each["id"] for each in plain["illegal"]}
-        planted = set(trail.planted)
+        illegal_ids = {each["id"] for each in plain["illegal"]}
+        planted_ids = set(trail.illegal_ids)
         took, cpu, read, memory = (float(str(output[name])) for name in ("took", "cpu", "read", "memory"))
         figures = (
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
@@ -109,13 +109,13 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             memory <= MEMORY,
             f"DuckDB's limit 550MB, the file {size:,.0f} MiB",
         )
-        share = len(found & planted) / len(planted)
+        share = len(illegal_ids & planted_ids) / len(planted_ids)
         yield Row(
             "planted errors found",
             share,
             "1",
-            found == planted,
-            f"{len(found):,} found, {len(planted):,} planted",
+            illegal_ids == planted_ids,
+            f"{len(illegal_ids):,} found, {len(planted_ids):,} planted",
         )
         if spark:
             theirs = run(SPARK, str(trail.path))

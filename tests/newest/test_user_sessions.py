@@ -63,15 +63,15 @@ class Ada:
 
     def sessions(self, tokens: dict[str, str]) -> list[dict[str, Any]]:
         """Return what ListUserSessions lists for an access token."""
-        found: list[dict[str, Any]] = self.client.list_user_sessions(AccessToken=tokens["AccessToken"])[
-            "Sessions"
-        ]
-        return found
+        session_list: list[dict[str, Any]] = self.client.list_user_sessions(
+            AccessToken=tokens["AccessToken"]
+        )["Sessions"]
+        return session_list
 
     def current(self, tokens: dict[str, str]) -> str:
         """Return the id of the session of an access token."""
-        (found,) = [each for each in self.sessions(tokens) if each["IsCurrentSession"]]
-        return str(found["SessionId"])
+        (session,) = [each for each in self.sessions(tokens) if each["IsCurrentSession"]]
+        return str(session["SessionId"])
 
 
 def test_sessions_are_listed(signing_key: RSAKey) -> None:
