@@ -280,7 +280,7 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "applies_to", "written"),
+    ("options", "applies_to", "formats"),
     [
         ("--theme dark --format json", "svg, png, pdf, dot, mermaid, plantuml", "json"),
         ("--theme dark -o a.MD -o a.json", "svg, png, pdf, dot, mermaid, plantuml", "json, markdown"),
@@ -299,11 +299,11 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
     ],
 )
 def test_an_option_without_effect_in_the_format(
-    options: str, applies_to: str, written: str, steps: str
+    options: str, applies_to: str, formats: str, steps: str
 ) -> None:
     """An option without effect in every written format is a usage error that lists its formats; nothing is written."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
-    words = (f"applies to {applies_to}, not to {written}: omit it, or choose another format",)
+    words = (f"applies to {applies_to}, not to {formats}: omit it, or choose another format",)
     one_line(draw(*options.split()), 2, options.split()[options.count("--html") * 2], *words)
     assert [each.name for each in Path().iterdir()] == ["one.jsonl"]
 
@@ -341,10 +341,10 @@ def test_saved_settings() -> None:
     assert "MfaConfiguration is OFF" in Path("faded.svg").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("whole", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
-def test_a_bare_reply_is_accepted(whole: dict[str, Any]) -> None:
+@pytest.mark.parametrize("description", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
+def test_a_bare_reply_is_accepted(description: dict[str, Any]) -> None:
     """The output of `aws cognito-idp describe-user-pool`, or only the pool in it, is accepted."""
-    Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
+    Path("a.json").write_text(json.dumps(description), encoding="utf-8")
 
     assert draw("--settings", "a.json").exit_code == 0
 

@@ -373,18 +373,18 @@ def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> No
 QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SMS", ""), ("What now", "")]
 
 
-@pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
-@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
-def test_leaving_at_any_prompt(at: int, how: str) -> None:
+@pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_leaving_at_any_prompt(number: int, key: str) -> None:
     """Leaving at any prompt ends with 130, restores the terminal, and shows no token or traceback."""
     with start_session("--local") as person:
         before = termios.tcgetattr(person.child.child_fd)
-        for question, answer in QUESTIONS[:at]:
+        for question, answer in QUESTIONS[:number]:
             (person.hides if answer else person.types)(question, answer)
-        person.expects(QUESTIONS[at][0])
-        if QUESTIONS[at][1]:  # what is typed before the echo is off, getpass throws away
+        person.expects(QUESTIONS[number][0])
+        if QUESTIONS[number][1]:  # what is typed before the echo is off, getpass throws away
             assert person.child.waitnoecho(30)
-        press = person.child.sendintr if how == "Ctrl-C" else person.child.sendeof
+        press = person.child.sendintr if key == "Ctrl-C" else person.child.sendeof
         press()
         if person.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=1):
             press()  # a signal just before getpass reads waits for the next key

@@ -32,7 +32,7 @@ PLANTED = "pl4nted"
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         "123456",
         " 123456\n",
@@ -57,21 +57,21 @@ PLANTED = "pl4nted"
         "\u0661\u0662\u0663 \u0664\u0665\u0666",  # Arabic-Indic digits
     ],
 )
-def test_separators_are_removed(typed: str) -> None:
+def test_separators_are_removed(text: str) -> None:
     """Spaces, hyphens and invisible characters are removed, and every decimal digit becomes ASCII."""
-    assert normalize_code(typed) == "123456"
-    assert r.Code(typed).code == r.VerifySoftwareToken(Secret(typed)).code == Secret("123456")
+    assert normalize_code(text) == "123456"
+    assert r.Code(text).code == r.VerifySoftwareToken(Secret(text)).code == Secret("123456")
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     ["", " ", "-", "abc", "12345a", "12.456", "123,456", "+123456", "\u00b2", "\u2460", "1\x1b[A", "\ud800"],
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> None:
+def test_a_code_without_digits_is_the_users_error(response: Any, text: str) -> None:
     """A code without digits is refused when the response is created."""
     with pytest.raises(InvalidInput) as caught:
-        response(typed)
+        response(text)
 
     error = caught.value
     assert isinstance(error, UserError)
@@ -82,15 +82,15 @@ def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> 
     form = (
         "A code has only digits." if response is r.Code else "A code of the authenticator app is six digits."
     )
-    assert error.advice == (form if typed.strip(" -") else "The code must not be empty.")
+    assert error.advice == (form if text.strip(" -") else "The code must not be empty.")
 
 
-@pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])
+@pytest.mark.parametrize("value", [b"123456", 123456, None, ["123456"]])
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_a_code_that_is_not_text_is_the_programs_error(response: Any, typed: Any) -> None:
+def test_a_code_that_is_not_text_is_the_programs_error(response: Any, value: Any) -> None:
     """A number as a code is a mistake in the program: asking the user again would not help."""
     with pytest.raises(BadField) as caught:
-        response(typed)
+        response(value)
 
     assert not isinstance(caught.value, InvalidInput)
     assert caught.value.fault is Fault.CALLER

@@ -175,30 +175,30 @@ PASSWORD_ROWS = [
 ]
 
 
-@pytest.mark.parametrize("goes", [True, False])
+@pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("row", PASSWORD_ROWS, ids="-".join)
-def test_the_pool_follows_the_setting(signing_key: RSAKey, row: Row, *, goes: bool) -> None:
+def test_the_pool_follows_the_setting(signing_key: RSAKey, row: Row, *, enabled: bool) -> None:
     """After the password, the setting leads to the row's destination, and without it elsewhere."""
     name = setting_of(row)
-    setting: dict[str, Any] = {name: goes}
+    setting: dict[str, Any] = {name: enabled}
     pool = pool_for(row, Contradictions(**setting), signing_key)
     api, more = ApiClient(pool), {}
     if row[2] == "DEVICE_SRP_AUTH":
         device = UserDevice(api, api.srp("ada", PASSWORD))
         device.confirm()
         more = {"DEVICE_KEY": device.key}
-    if not goes and name == "admin_no_srp_auth_challenges":
+    if not enabled and name == "admin_no_srp_auth_challenges":
         with refused("InvalidParameterException", "Missing required parameter PASSWORD"):
             sign_in(api, row, **more)
         return
     reply = sign_in(api, row, **more)
     reached = reply.get("ChallengeName", "AUTHENTICATED")
 
-    assert (reached == row[2]) is goes
+    assert (reached == row[2]) is enabled
 
 
-@pytest.mark.parametrize("goes", [True, False])
-def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -> None:
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, enabled: bool) -> None:
     """DefineAuthChallenge runs again after the device, and sees it."""
 
     def define(session: list[dict[str, Any]]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
         key=signing_key,
         device=DeviceConfiguration(),
         triggers=CustomAuth(define).triggers,
-        contradictions=Contradictions(custom_challenge_after_device=goes),
+        contradictions=Contradictions(custom_challenge_after_device=enabled),
     )
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
@@ -218,8 +218,8 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
     device.confirm()
     reply = device.prove(api.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY=device.key))
 
-    assert reply.get("ChallengeName") == ("CUSTOM_CHALLENGE" if goes else None)
-    if goes:
+    assert reply.get("ChallengeName") == ("CUSTOM_CHALLENGE" if enabled else None)
+    if enabled:
         final_reply = api.answer(reply, "ada", ANSWER="answer 1")
         assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 

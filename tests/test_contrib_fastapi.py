@@ -253,15 +253,15 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         WebSignIn(**{**settings, name: value})
 
 
-@pytest.mark.parametrize("sent", ["false", "", False])
-def test_false_disables_remember_and_everywhere(site_of: SiteOf, sent: Any) -> None:
+@pytest.mark.parametrize("value", ["false", "", False])
+def test_false_disables_remember_and_everywhere(site_of: SiteOf, value: Any) -> None:
     """`remember` and `everywhere` that are false remember no device, and end no other session."""
     site = site_of(device=DeviceConfiguration())
     site.sign_in("eve")
     other, site.browser = site.browser, site.another()
-    site.sign_in("eve", remember=sent)
+    site.sign_in("eve", remember=value)
     assert not [each for each in site.browser.cookies if "device" in each]
-    assert site.post("/sign-out", everywhere=sent)[0] == 200
+    assert site.post("/sign-out", everywhere=value)[0] == 200
     assert other.post("/auth/refresh").status_code == 200
 
 

@@ -96,23 +96,23 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(each, (*path, number))
 
 
-def without_member(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
+def without_member(descriptions: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
     """Return a copy in which one member is null, or absent."""
-    copy_of_whole = copy.deepcopy(whole)
-    at: Any = copy_of_whole
+    changed = copy.deepcopy(descriptions)
+    container: Any = changed
     for name in path[:-1]:
-        at = at[name]
+        container = container[name]
     if absent:
-        del at[path[-1]]
+        del container[path[-1]]
     else:
-        at[path[-1]] = None
-    return copy_of_whole
+        container[path[-1]] = None
+    return changed
 
 
-def outcome(whole: Shape, key: RSAKey) -> Any:
+def outcome(descriptions: Shape, key: RSAKey) -> Any:
     """Return the results of settings, review and pool for descriptions, or their errors."""
 
-    def tried(make: Any) -> Any:
+    def result_of(make: Any) -> Any:
         try:
             return make()
         except ValueError as error:
@@ -120,7 +120,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
 
     def pool() -> Any:
         accept = "contradictory-settings"  # every member at once
-        built = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c", accept=accept)
+        built = LocalPool.like(descriptions, key=key, pool_id="eu-west-1_A", client_id="c", accept=accept)
         secret = built.client_secret
         app_client = repr(built.app_client), secret is None or secret.reveal() == "s"
         replies = [
@@ -130,17 +130,20 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
         return built.configuration, app_client, built.unsupported_settings, replies
 
     built = (PoolSettings, PoolDescription)
-    return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in built), tried(pool)]
+    return [
+        *(result_of(lambda kind=kind: kind.from_descriptions(descriptions)) for kind in built),
+        result_of(pool),
+    ]
 
 
-@pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
-def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -> None:
+@pytest.mark.parametrize("descriptions", [FULL, REAL], ids=["every member", "a real pool"])
+def test_one_null_member_equals_its_absence(descriptions: Shape, signing_key: RSAKey) -> None:
     """A null member, at every depth, counts as absent in settings, review and pool."""
-    usual = outcome(whole, signing_key)
+    usual = outcome(descriptions, signing_key)
     assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
-    for path in places(whole):
-        null = outcome(without_member(whole, path, absent=False), signing_key)
-        assert null == outcome(without_member(whole, path, absent=True), signing_key), path
+    for path in places(descriptions):
+        null = outcome(without_member(descriptions, path, absent=False), signing_key)
+        assert null == outcome(without_member(descriptions, path, absent=True), signing_key), path
 
 
 @pytest.mark.parametrize("part", list(MODEL))
@@ -228,27 +231,29 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
+    ("with_null", "without_null"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
 )
 def test_commands_treat_null_as_absent(
-    written: Shape, meant: Shape, tmp_path: Path, signing_key: RSAKey
+    with_null: Shape, without_null: Shape, tmp_path: Path, signing_key: RSAKey
 ) -> None:
     """Commands read a pool as the SDK for Go prints it, and one with null factors."""
-    one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
+    settings_with_null, settings_without_null = (
+        PoolSettings.from_descriptions(each) for each in (with_null, without_null)
+    )
     file = tmp_path / "pool.json"
-    file.write_text(json.dumps(written))
+    file.write_text(json.dumps(with_null))
     served = config.read_config(file).pool(key=signing_key)
 
-    assert one == other
-    assert str(diagram(settings=one)) == str(diagram(settings=other))
-    assert [(f.id, f.why) for f in review(written)] == [(f.id, f.why) for f in review(meant)]
-    assert list(SignInPaths(one)) == list(SignInPaths(other))
-    planned, others = journeys(written), journeys(meant)
+    assert settings_with_null == settings_without_null
+    assert str(diagram(settings=settings_with_null)) == str(diagram(settings=settings_without_null))
+    assert [(f.id, f.why) for f in review(with_null)] == [(f.id, f.why) for f in review(without_null)]
+    assert list(SignInPaths(settings_with_null)) == list(SignInPaths(settings_without_null))
+    planned, others = journeys(with_null), journeys(without_null)
     assert [str(each) for each in planned] == [str(each) for each in others]
     for journey in planned:
         assert journey.run(key=signing_key).tokens is not None
-    assert served.configuration.mfa == one.mfa_configuration
-    if one.software_token_mfa is not None:
+    assert served.configuration.mfa == settings_with_null.mfa_configuration
+    if settings_with_null.software_token_mfa is not None:
         assert served.configuration.mfa_methods == ("SOFTWARE_TOKEN_MFA",)
     for command in ("draw", "check", "paths"):
         ran = CliRunner().invoke(app, run_command(command, file))
@@ -261,7 +266,7 @@ MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
 
 
 @pytest.mark.parametrize(
-    "whole",
+    "descriptions",
     [
         MERGED,
         {**MERGED, "ResponseMetadata": {"HTTPStatusCode": 200}, "$metadata": {}},
@@ -270,10 +275,10 @@ MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
     ],
     ids=["merged", "with metadata", "with the pool's own mode", "under its longer name"],
 )
-def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
+def test_all_three_in_one_mapping(descriptions: Shape, signing_key: RSAKey) -> None:
     """GetUserPoolMfaConfig's members may stand next to UserPool, in one merged file."""
-    settings = PoolSettings.from_descriptions(whole)
-    pool = LocalPool.like(whole, key=signing_key)
+    settings = PoolSettings.from_descriptions(descriptions)
+    pool = LocalPool.like(descriptions, key=signing_key)
 
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
     assert settings.unknown_members == ()

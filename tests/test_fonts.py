@@ -187,10 +187,10 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
     if not shutil.which("pdftoppm"):
         lacking("pdftoppm (of poppler-utils)")
 
-    def read(program: str, written: bytes, *options: str) -> bytes:
+    def read(program: str, write: bytes, *options: str) -> bytes:
         """Return the text that a PDF reader without fonts of its own finds in a file."""
         file = tmp_path / "written.pdf"
-        file.write_bytes(written)
+        file.write_bytes(write)
         return subprocess.run([program, file, *options], capture_output=True, check=True).stdout
 
     writers: dict[str, Callable[[str], bytes]] = {
@@ -199,16 +199,16 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
             "pdftoppm", render.pdf({"": (source, "")}), "-r", "72", "-png", "-singlefile"
         ),
     }
-    for (script, text), (output_format, written) in product(SCRIPTS.items(), writers.items()):
+    for (script, text), (output_format, write) in product(SCRIPTS.items(), writers.items()):
         letters = sorted(set(text) - {" "})
         if (script, output_format) in {("Latin", "PNG"), ("Latin", "PDF"), ("Greek", "PNG")}:
-            pixels = cells(Image.open(BytesIO(written(dot([*letters, " "])))), len(letters) + 1)
+            pixels = cells(Image.open(BytesIO(write(dot([*letters, " "])))), len(letters) + 1)
             assert len(set(pixels)) == len(letters) + 1, (font_set, script, output_format)
             continue
         package = "fonts-noto-cjk" if script == "Japanese" else "fonts-noto-core"
-        needed = f"this {output_format} do not have {''.join(letters)}: .*{package}"
-        with pytest.raises(MissingFont, match=needed):
-            written(dot([text], 4))
+        message = f"this {output_format} do not have {''.join(letters)}: .*{package}"
+        with pytest.raises(MissingFont, match=message):
+            write(dot([text], 4))
     words = read("pdftotext", render.pdf({"": (dot([SCRIPTS["Latin"]], 4), "")}), "-").decode()
     assert SCRIPTS["Latin"] in words
 

@@ -196,17 +196,17 @@ class App:
             if self.skips_retry or not next_input.wrong:
                 raise
 
-    def _sent(self, typed: str) -> Any:
+    def _sent(self, text: str) -> Any:
         name = self.reply["ChallengeName"]
         if name == "MFA_SETUP":
-            return self._enrols(typed)
+            return self._enrols(text)
         key = {"SELECT_MFA_TYPE": "ANSWER", "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD"}.get(name, f"{name}_CODE")
-        return self._responds(name, {key: typed})
+        return self._responds(name, {key: text})
 
-    def _enrols(self, typed: str) -> Any:
+    def _enrols(self, code: str) -> Any:
         session = {"Session": self.reply["Session"]}
-        if typed:
-            final_reply = self.client.verify_software_token(UserCode=typed, **session)
+        if code:
+            final_reply = self.client.verify_software_token(UserCode=code, **session)
             return {**final_reply, "verified": True}
         if "verified" in self.reply:
             return self._responds("MFA_SETUP", {})

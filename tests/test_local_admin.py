@@ -229,7 +229,7 @@ class TestListUsers:
         assert [len(page["Users"]) for page in pages] == [2, 1]
 
     @pytest.mark.parametrize(
-        ("filter_", "found"),
+        ("filter_", "expected"),
         [
             ('email = "bea@example.com"', ["bea"]),
             ('email ^= "c"', ["cleo"]),
@@ -239,9 +239,9 @@ class TestListUsers:
             ('name = "Ada"', []),
         ],
     )
-    def test_filters(self, client: AdminClient, filter_: str, found: list[str]) -> None:
+    def test_filters(self, client: AdminClient, filter_: str, expected: list[str]) -> None:
         """A Filter selects users."""
-        assert self.names(client, Filter=filter_) == found
+        assert self.names(client, Filter=filter_) == expected
 
     def test_invalid_filter(self, client: AdminClient) -> None:
         """An invalid Filter is refused."""

@@ -394,10 +394,10 @@ class TestCodes:
     """EMAIL_OTP and SMS_OTP as first factor."""
 
     @pytest.mark.parametrize(
-        ("factor", "medium", "shown", "to"),
+        ("factor", "medium", "masked", "address"),
         [("EMAIL_OTP", "EMAIL", "a***@e***", EMAIL), ("SMS_OTP", "SMS", "+*******0143", PHONE)],
     )
-    def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, shown: str, to: str) -> None:
+    def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, masked: str, address: str) -> None:
         """A code of eight digits goes to the address.
 
         The challenge lists the other factors, and names no user.
@@ -410,10 +410,10 @@ class TestCodes:
         assert challenge_reply["ChallengeName"] == factor
         assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-            "CODE_DELIVERY_DESTINATION": shown,
+            "CODE_DELIVERY_DESTINATION": masked,
         }
         assert challenge_reply["AvailableChallenges"] == EVERY_OTP
-        assert (message.to, len(message.code.reveal())) == (to, 8)
+        assert (message.to, len(message.code.reveal())) == (address, 8)
         assert has_tokens(api.answer(challenge_reply, "ada", **{f"{factor}_CODE": message.code.reveal()}))
 
     def test_six_digits(self, pool_of: PoolOf) -> None:

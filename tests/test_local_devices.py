@@ -23,8 +23,8 @@ class UserDevice:
     """A device that is confirmed with the tokens of a sign-in.
 
     Args:
-        talk: the conversation.
-        done: the reply with the tokens.
+        api: the client of the pool.
+        final_reply: the reply with the tokens.
     """
 
     def __init__(self, api: ApiClient, done: Any) -> None:

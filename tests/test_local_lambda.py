@@ -43,7 +43,7 @@ class Handler:
 async def async_handler(event: Event, context: Any) -> Event:
     """Run as an async function that awaits something."""
     await asyncio.sleep(0)
-    event["response"]["autoConfirmUser"] = context.function_name == "later"
+    event["response"]["autoConfirmUser"] = context.function_name == "async_handler"
     return event
 
 
@@ -74,7 +74,7 @@ class TestHandlers:
             lambda event, *rest: event if rest else 7,
             lambda event, text="mine": event if text == "mine" else 7,
             Mock(side_effect=lambda event, context: event),
-            "test_local_lambda:later",
+            "test_local_lambda:async_handler",
         ],
         ids=[
             *("function", "object", "method", "async", "partial", "optional context", "rest"),

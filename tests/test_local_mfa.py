@@ -137,14 +137,14 @@ class TestSentCodes:
     """SMS_MFA and EMAIL_OTP."""
 
     @pytest.mark.parametrize(
-        ("method", "medium", "to", "shown"),
+        ("method", "medium", "address", "masked"),
         [
             ("SMS_MFA", "SMS", "+15550001111", "+*******1111"),
             ("EMAIL_OTP", "EMAIL", "ada@example.com", "a***@e***"),
         ],
     )
     def test_the_code_goes_to_the_address_in_the_challenge(
-        self, signing_key: RSAKey, method: str, medium: str, to: str, shown: str
+        self, signing_key: RSAKey, method: str, medium: str, address: str, masked: str
     ) -> None:
         """Six digits are in the outbox; the challenge shows the address masked."""
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[method])
@@ -156,12 +156,17 @@ class TestSentCodes:
         assert method == challenge_reply["ChallengeName"]
         assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-            "CODE_DELIVERY_DESTINATION": shown,
+            "CODE_DELIVERY_DESTINATION": masked,
             "USER_ID_FOR_SRP": "ada",
         }
-        assert (message.username, message.to, message.medium, message.purpose) == ("ada", to, medium, method)
+        assert (message.username, message.to, message.medium, message.purpose) == (
+            "ada",
+            address,
+            medium,
+            method,
+        )
         assert len(message.code.reveal()) == 6
-        assert pool.outbox.code_for(to) == message.code.reveal()
+        assert pool.outbox.code_for(address) == message.code.reveal()
         assert "AuthenticationResult" in api.answer(
             challenge_reply, "ada", **{f"{method}_CODE": message.code.reveal()}
         )

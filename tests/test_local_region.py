@@ -182,8 +182,10 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "key", "members", "changed", "listed"), RECORDS)
-def test_records(kind: str, key: str, members: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
+@pytest.mark.parametrize(("kind", "key", "members", "changes", "list_member"), RECORDS)
+def test_records(
+    kind: str, key: str, members: dict[str, Any], changes: dict[str, Any], list_member: str
+) -> None:
     """A record is created once, found, listed one page at a time, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
@@ -193,14 +195,14 @@ def test_records(kind: str, key: str, members: dict[str, Any], changed: dict[str
         cognito.answer(f"Create{kind}", {**pool, key: name, **members})
     with pytest.raises(PoolRefusal, match="exists"):
         cognito.answer(f"Create{kind}", {**pool, key: "one", **members})
-    cognito.answer(f"Update{kind}", {**pool, key: "two", **changed})
+    cognito.answer(f"Update{kind}", {**pool, key: "two", **changes})
     description = cognito.answer(find, {**pool, key: "two"})[kind]
     first = cognito.answer(f"List{kind}s", {**pool, **size})
     last = cognito.answer(f"List{kind}s", {**pool, **size, "NextToken": first["NextToken"]})
     cognito.answer(f"Delete{kind}", {**pool, key: "one"})
 
-    assert description.items() >= {**pool, key: "two", **members, **changed}.items()
-    names = [each[key] for each in (*first[listed], *last[listed])]
+    assert description.items() >= {**pool, key: "two", **members, **changes}.items()
+    names = [each[key] for each in (*first[list_member], *last[list_member])]
     assert names == ["one", "two", "three"]
     assert "NextToken" not in last
     for operation in (find, f"Delete{kind}"):

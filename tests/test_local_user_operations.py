@@ -131,14 +131,14 @@ class TestListUsers:
     """ListUsers."""
 
     @pytest.fixture
-    def crowd(self, api: ApiClient) -> ApiClient:
+    def users_api(self, api: ApiClient) -> ApiClient:
         """Add users u0 to u4 beside ada."""
         for number in range(5):
             api.pool.add_user(f"u{number}", email=f"u{number}@example.org")
         return api
 
     @pytest.mark.parametrize(
-        ("text", "found"),
+        ("text", "expected"),
         [
             ('username = "ada"', ["ada"]),
             ('username="ADA"', []),
@@ -151,13 +151,13 @@ class TestListUsers:
             ("", ["ada", "u0", "u1", "u2", "u3", "u4"]),
         ],
     )
-    def test_filters(self, crowd: ApiClient, text: str, found: list[str]) -> None:
+    def test_filters(self, users_api: ApiClient, text: str, expected: list[str]) -> None:
         """An exact value or a prefix, over all pages of two."""
-        pages = crowd.boto.get_paginator("list_users").paginate(
-            UserPoolId=crowd.pool.pool_id, Filter=text, PaginationConfig={"PageSize": 2}
+        pages = users_api.boto.get_paginator("list_users").paginate(
+            UserPoolId=users_api.pool.pool_id, Filter=text, PaginationConfig={"PageSize": 2}
         )
 
-        assert [user["Username"] for page in pages for user in page["Users"]] == found
+        assert [user["Username"] for page in pages for user in page["Users"]] == expected
 
     @pytest.mark.parametrize(
         ("members", "message"),

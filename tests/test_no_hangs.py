@@ -103,7 +103,7 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("reply", "error"),
     [
         (OK + b"X-Large: " + b"x" * 70_000 + b"\r\n\r\n", OSError),
         (OK + b"X: 1\r\n" * 200 + b"\r\n", OSError),
@@ -113,11 +113,11 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     ],
     ids=["a huge header", "many headers", "a huge body", "a huge chunk", "no HTTP"],
 )
-def test_a_document_that_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
+def test_a_document_that_is_too_large_is_refused(reply: bytes, error: type[Exception]) -> None:
     """A document that is too large is refused at once."""
     start = time.monotonic()
     with (
-        server_with_handler(lambda connection: connection.sendall(said)) as (url, _),
+        server_with_handler(lambda connection: connection.sendall(reply)) as (url, _),
         pytest.raises(error) as caught,
     ):
         fetch_https(f"{url}/jwks.json", seconds=60)

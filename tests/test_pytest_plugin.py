@@ -89,10 +89,10 @@ class TestFixturesOfThisRun:
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("settings", "message"),
     [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")],
 )
-def test_a_wrong_setting(settings: dict[str, Any], named: str) -> None:
+def test_a_wrong_setting(settings: dict[str, Any], message: str) -> None:
     """A setting that does not exist, or has the wrong type, is refused by name."""
-    with pytest.raises(TypeError, match=named):
+    with pytest.raises(TypeError, match=message):
         LocalPool(**settings)

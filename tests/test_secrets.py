@@ -26,12 +26,12 @@ PLANTED = "pl4nted-s3cret"
 DIGITS = "913579"  # a code is digits: this one is planted where a code is asked for
 
 
-def printed_forms(thing: object) -> str:
+def printed_forms(value: object) -> str:
     """Return every printed form of an object."""
     return (
-        f"{thing!r} {thing!s} {thing:}"
-        if type(thing).__format__ is object.__format__
-        else f"{thing!r} {thing!s} {thing}"
+        f"{value!r} {value!s} {value:}"
+        if type(value).__format__ is object.__format__
+        else f"{value!r} {value!s} {value}"
     )
 
 
@@ -161,18 +161,18 @@ def test_an_echoed_secret_is_masked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("secret", "message", "shown"),
+    ("secret", "message", "masked"),
     [
         ("e", "Invalid code e received.", f"Invalid code {MASK} received."),
         ("!", "Invalid code (!)", f"Invalid code ({MASK})"),
         ("abcd", "xabcdx", f"x{MASK}x"),
     ],
 )
-def test_a_short_secret_is_masked_as_a_whole_word(secret: str, message: str, shown: str) -> None:
+def test_a_short_secret_is_masked_as_a_whole_word(secret: str, message: str, masked: str) -> None:
     """A secret of less than four characters is masked only as a whole word."""
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
-    assert refusal.message == shown
+    assert refusal.message == masked
 
 
 def errors() -> list[AuthfsmError]:

@@ -205,7 +205,7 @@ class TestParsing:
     """The statuses of the replies to what a client sends, and whether its connection stays open (RFC 9112)."""
 
     @pytest.mark.parametrize(
-        ("sent", "statuses", "is_open"),
+        ("raw", "statuses", "is_open"),
         [
             pytest.param(GET + b"\r\n" + NEXT, [200, 404], True, id="pipelined"),
             pytest.param(b"\r\n\r\n" + GET + b"\r\n", [200], True, id="empty lines first"),
@@ -234,11 +234,11 @@ class TestParsing:
             pytest.param(GET + b"X: a\0b\r\n\r\n", [400], False, id="NUL in a header"),
         ],
     )  # fmt: skip
-    def test_requests(self, web: ThreadServer, sent: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
+    def test_requests(self, web: ThreadServer, raw: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
         """A request that llhttp refuses gets 400 and closes the connection, after the earlier replies."""
         received = data = b"-"
         with socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10) as sock:
-            sock.sendall(sent)
+            sock.sendall(raw)
             while received.count(b"HTTP/1.1 ") < len(statuses) or not (is_open or data == b""):
                 received += (data := sock.recv(65536))
                 assert data or not is_open

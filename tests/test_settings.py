@@ -257,14 +257,14 @@ def test_the_default_of_explicit_auth_flows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("older", "stays", "goes"),
+    ("older", "remaining", "removed"),
     [
         ("USER_PASSWORD_AUTH", {"USER_SRP_AUTH", "USER_PASSWORD_AUTH"}, {"ADMIN_NO_SRP_AUTH", "USER_AUTH"}),
         ("ADMIN_NO_SRP_AUTH", {"USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"}, {"USER_PASSWORD_AUTH"}),
         ("CUSTOM_AUTH_FLOW_ONLY", {"CUSTOM_AUTH", "REFRESH_TOKEN_AUTH"}, {"USER_SRP_AUTH"}),
     ],
 )
-def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set[str]) -> None:
+def test_legacy_values_add_to_the_default(older: str, remaining: set[str], removed: set[str]) -> None:
     """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
     pool_settings = settings(flows=[older])
     flows = {
@@ -273,8 +273,8 @@ def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set
         if a.source is S.START and a.dest is not S.FAILED
     }
 
-    assert stays <= flows
-    assert not goes & flows
+    assert remaining <= flows
+    assert not removed & flows
 
 
 def test_rotation_leaves_one_way_to_refresh() -> None:

@@ -281,7 +281,7 @@ class ForeignStore:
 
 
 @pytest.mark.parametrize(
-    ("factory", "named"),
+    ("factory", "class_name"),
     [
         (NullStore, "key_value.aio.stores.null.store.NullStore"),
         (ForeignStore, "test_stores.ForeignStore"),
@@ -290,12 +290,12 @@ class ForeignStore:
         (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),
     ],
 )  # fmt: skip
-def test_a_store_that_is_not_in_the_list_is_refused(factory: Callable[[], Any], named: str) -> None:
+def test_a_store_that_is_not_in_the_list_is_refused(factory: Callable[[], Any], class_name: str) -> None:
     """A store that is not listed is refused, also inside a wrapper, unless takes_once=True."""
     with pytest.raises(UnsupportedStore) as caught:
         KeyValueStore(factory())
 
-    assert str(caught.value).startswith(f"{named} is not known to let exactly one of several deletes")
+    assert str(caught.value).startswith(f"{class_name} is not known to let exactly one of several deletes")
     assert KeyValueStore(factory(), takes_once=True).collection == "authfsm"
 
 

@@ -203,13 +203,13 @@ def test_keys_for_a_ticket() -> None:
             keys_for(wrong, one)  # type: ignore[arg-type]  # that is the point
 
 
-@pytest.mark.parametrize("sent", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
-def test_a_ticket_that_is_no_text(place: Place, sent: Any) -> None:
+@pytest.mark.parametrize("ticket", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
+def test_a_ticket_that_is_no_text(place: Place, ticket: Any) -> None:
     """A ticket that is not text is an error that names the type."""
     pending = place.over(MemoryStore())
     with pytest.raises(BadField, match=r"PendingSignIns.ticket must be text or None, not "):
-        pending.drop(sent)
-    with pytest.raises(BadField) as caught, pending.turn(sent):
+        pending.drop(ticket)
+    with pytest.raises(BadField) as caught, pending.turn(ticket):
         pass
     assert caught.value.field == "ticket"
 

@@ -135,7 +135,7 @@ def test_an_enrolled_app_is_required_at_the_next_sign_in(pool_of: PoolOf, clock:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "account", "shown"),
+    ("attributes", "account", "expected"),
     [
         ({"email": "ada@example.com"}, None, "ada@example.com"),
         ({}, None, "ada"),
@@ -143,14 +143,14 @@ def test_an_enrolled_app_is_required_at_the_next_sign_in(pool_of: PoolOf, clock:
     ],
 )
 def test_the_account_name(
-    pool_of: PoolOf, attributes: dict[str, str], account: str | None, shown: str
+    pool_of: PoolOf, attributes: dict[str, str], account: str | None, expected: str
 ) -> None:
     """The app shows the account that was passed, else the e-mail address, else the user name."""
     pool = pool_of(**attributes)
 
     enrolment = totp.associate(pool.client(), signed_in(pool), issuer="Example", account=account)
 
-    assert enrolment.account == shown
+    assert enrolment.account == expected
 
 
 def test_an_app_in_use_is_not_replaced_silently(pool_of: PoolOf, clock: ManualClock) -> None:
