@@ -38,8 +38,8 @@ from authfsm.protocol.states import State
 
 Event = dict[str, Any]
 
-TODAY: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-ONCE: Final = "HIDDEN_FOR_SECURITY_REASONS"
+REDACTED: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+REDACTED_IN_2023: Final = "HIDDEN_FOR_SECURITY_REASONS"
 AGENTS: Final = (
     "Boto3/1.37.1 md/Botocore#1.37.1 ua/2.1 os/linux md/arch#x86_64 lang/python#3.12.3",
     "aws-amplify/6.15.5 auth/4 framework/1",
@@ -164,7 +164,7 @@ def _as_logged(members: Mapping[str, Any]) -> Event:
     for name, value in members.items():
         key = _lower(name)
         if key in _SECRET:
-            dialogue[key] = TODAY
+            dialogue[key] = REDACTED
         elif isinstance(value, Mapping):
             dialogue[key] = _as_logged(value)
         elif not isinstance(value, (bytes, datetime)):
@@ -205,7 +205,7 @@ def _response(exchange: Exchange) -> Event | None:
     return dialogue or None
 
 
-# ---- what most people do -----------------------------------------------------------------------------------
+# ---- the most frequent scenarios ---------------------------------------------------------------------------
 
 _WITH: Final = {"pool": {"mfa": "OPTIONAL"}, "user": FACTORS}
 _SRP: Final = (begin_with(r.UserSrpAuth, USER), complete_sign_in)
@@ -242,9 +242,9 @@ def _issues_challenge(event: Event) -> str | None:
 
 
 TOKENS: Final = {
-    "challengeParameters": TODAY,
+    "challengeParameters": REDACTED,
     "authenticationResult": {
-        "accessToken": TODAY, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": TODAY, "idToken": TODAY,
+        "accessToken": REDACTED, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": REDACTED, "idToken": REDACTED,
     },
 }  # fmt: skip
 
@@ -290,8 +290,8 @@ def _off_the_table(events: list[Event]) -> int:
     """NEW_PASSWORD_REQUIRED comes after the second factor."""
     events[-1]["responseElements"] = {
         "challengeName": "NEW_PASSWORD_REQUIRED",
-        "session": TODAY,
-        "challengeParameters": TODAY,
+        "session": REDACTED,
+        "challengeParameters": REDACTED,
     }
     return len(events) - 1
 
@@ -385,7 +385,7 @@ class EventText:
             begin = where + len(_SLOTS[n])
         return cls((*pieces, text[begin:]), tuple(n for _, n in positions), wait)
 
-    def filled(self, values: Sequence[str]) -> str:
+    def fill(self, values: Sequence[str]) -> str:
         """Return the event with these values in its slots."""
         parts = [self.pieces[0]]
         for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
@@ -462,8 +462,8 @@ class _Writer:
             now += chance.uniform(*each.wait)
             name = f"{done:08x}-{number:04x}-4000-8000-000000000001"
             values = (_time(now), address, AGENTS[done % len(AGENTS)], name[::-1], name, fresh)
-            line = each.filled(values)
-            self.waiting.append(line.replace(TODAY, ONCE) if done % 5 == 0 else line)
+            line = each.fill(values)
+            self.waiting.append(line.replace(REDACTED, REDACTED_IN_2023) if done % 5 == 0 else line)
             if chance.random() < 0.01:
                 self.waiting.append(self.waiting[-1])
                 self.repeated += 1

@@ -315,7 +315,7 @@ def reply_cases() -> Iterator[Case]:
             )
 
 
-# ---- everything else that takes a secret ---------------------------------------------------------------
+# ---- other functions that take a secret ----------------------------------------------------------------
 
 
 def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:

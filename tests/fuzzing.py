@@ -297,7 +297,7 @@ def _flows(key: RSAKey) -> list[Any]:
 
 
 def sealed_texts(key: RSAKey) -> list[Target]:
-    """Sealed texts that somebody has changed, and contents that only an owner of the key can have sealed."""
+    """Return the target of seals: altered texts, and invalid contents that are sealed with the right key."""
     flows, secret = _flows(key), new_key()
     forms = [json.loads(snapshot_to_json(each._snapshot(), NOW).reveal()) for each in flows]
     texts = [each.seal(secret) for each in flows]

@@ -16,7 +16,7 @@ Replies = list[tuple[str, dict[str, Any], int]]
 
 
 @define
-class Acknowledged:
+class AcknowledgedRequests:
     """The requests that a server has acknowledged: they must have a reply of this status after any restart.
 
     Args:
@@ -97,7 +97,7 @@ class Acknowledged:
                 self.replies.append(("DescribeUserPool", {"UserPoolId": new_id}, 400))
 
 
-def kill_at_work(
+def kill_under_load(
     web: ServerProcess, work: Iterable[Callable[[ServerProcess, str, threading.Event], None]], name: str,
     enough: Callable[[], bool],
 ) -> None:  # fmt: skip

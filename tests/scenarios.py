@@ -216,7 +216,7 @@ def second_factors() -> Iterator[Scenario]:
     )
 
 
-# ---- the device -------------------------------------------------------------------------------------------
+# ---- devices ----------------------------------------------------------------------------------------------
 
 _DEVICE_SRP_A: Final = respond_with(r.SrpA)
 _DEVICE_CLAIM: Final = respond_with(r.SrpClaim)

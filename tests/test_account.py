@@ -269,7 +269,7 @@ def test_errors_say_what_to_do(
 def test_the_user_of_a_token_was_deleted(
     make_account: MakeAccount, rotation: RefreshTokenRotation | None
 ) -> None:
-    """The session of a deleted user has ended: nobody typed a name that could be wrong."""
+    """The session of a deleted user has ended, and the error does not blame a wrong user name."""
     account = make_account(refresh_token_rotation=rotation)
     account.pool.add_user("ada", PASSWORD, email=EMAIL)
     tokens = account.sign_in("ada", PASSWORD).tokens

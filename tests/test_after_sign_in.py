@@ -97,7 +97,7 @@ def record_requests(flow: Flow) -> list[dict[str, Any]]:
     return requests
 
 
-# ---- refreshing -----------------------------------------------------------------------------------------
+# ---- refreshing tokens ----------------------------------------------------------------------------------
 
 
 def test_tokens_are_refreshed_in_place(pool_of: PoolOf, sign_in: SignsIn) -> None:
@@ -189,7 +189,7 @@ def test_a_refresh_needs_tokens(pool_of: PoolOf) -> None:
     assert flow.history == ()
 
 
-# ---- kept fresh -----------------------------------------------------------------------------------------
+# ---- fresh_tokens ---------------------------------------------------------------------------------------
 
 
 def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, sign_in: SignsIn) -> None:
@@ -290,7 +290,7 @@ def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, sign_in: SignsIn) -> N
     ]  # fmt: skip
 
 
-# ---- a device whose confirmation was lost ---------------------------------------------------------------
+# ---- lost replies to ConfirmDevice ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("received", [True, False])
@@ -349,7 +349,7 @@ def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, sign
     assert (tokens_of(resumed).new_device, resumed.refresh().device_key) == (None, device.device_key)
 
 
-# ---- how long to wait -----------------------------------------------------------------------------------
+# ---- delays ---------------------------------------------------------------------------------------------
 
 
 class Raw(BytesIO):

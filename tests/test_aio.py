@@ -152,7 +152,7 @@ async def greatest_gap(work: Awaitable[Any]) -> float:
 
     ticker = asyncio.ensure_future(ticks())
     await asyncio.sleep(0)
-    gc.disable()  # a collection is nobody's arithmetic
+    gc.disable()  # a garbage collection is no computation
     try:
         await work
     finally:
@@ -253,7 +253,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
     assert names == {"the request"}
 
 
-# ---- breaking off ---------------------------------------------------------------------------------------
+# ---- cancellation ---------------------------------------------------------------------------------------
 
 
 class CancelledAwait:
@@ -500,7 +500,7 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
     asyncio.run(converse())
 
 
-# ---- one answer at a time -------------------------------------------------------------------------------
+# ---- concurrent answers ---------------------------------------------------------------------------------
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
@@ -540,7 +540,7 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
     assert asyncio.run(all_of_them()) == [f"u{n}" for n in range(200)]
 
 
-# ---- what goes wrong ------------------------------------------------------------------------------------
+# ---- errors ---------------------------------------------------------------------------------------------
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:

@@ -29,7 +29,7 @@ def page(v: Visit) -> Page:
     return page
 
 
-# ---- what people do --------------------------------------------------------------------------------------
+# ---- actions of users ------------------------------------------------------------------------------------
 
 
 def test_reload(v: Visit, page: Page) -> None:
@@ -152,7 +152,7 @@ def test_empty_fields(v: Visit) -> None:
     assert v.wire.received == ["InitiateAuth", "RespondToAuthChallenge"]
 
 
-# ---- time ------------------------------------------------------------------------------------------------
+# ---- expiry ----------------------------------------------------------------------------------------------
 
 
 def test_expired_session(v: Visit, page: Page) -> None:
@@ -195,7 +195,7 @@ def test_lock_out(v: Visit) -> None:
     assert title_and_notice(page) == ("Welcome, zoe", None)
 
 
-# ---- the wire --------------------------------------------------------------------------------------------
+# ---- connection faults -----------------------------------------------------------------------------------
 
 
 def test_throttling(v: Visit, page: Page) -> None:

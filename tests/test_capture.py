@@ -33,7 +33,7 @@ LETTERS = string.ascii_letters
 ALNUM = LETTERS + string.digits
 
 
-# ---- planting ---------------------------------------------------------------------------------------
+# ---- documents with planted secrets -----------------------------------------------------------------
 
 
 class Plants:
@@ -384,7 +384,7 @@ def javascript(p: Plants) -> str:
 DOCUMENTS = [reply, tokens, request, error, events, http, log, har, description, steps, athena, javascript]
 
 
-# ---- looking ----------------------------------------------------------------------------------------
+# ---- search for secrets -----------------------------------------------------------------------------
 
 
 def spellings(secret: str) -> set[str]:
@@ -511,7 +511,7 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
     assert shape_of(json.loads(anonymised.text)) == shape_of(tree)
 
 
-# ---- the shape stays ------------------------------------------------------------------------------------
+# ---- structure of the output ----------------------------------------------------------------------------
 
 
 def anonymised_tree(tree: Any) -> Any:

@@ -35,7 +35,7 @@ PASSWORD: Final = "Correct-Horse-1"
 WRONG: Final = "Wrong-Horse-2"
 SRP_A: Final = "beef"
 LEVEL: Final = "urn:cognito:loa:1"
-SESSION: Final = "a session that nobody was ever given"
+SESSION: Final = "a session that was never issued"
 BEGIN: Final = "InitiateAuth"
 ANSWER: Final = "RespondToAuthChallenge"
 

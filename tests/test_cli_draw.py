@@ -60,7 +60,7 @@ def one_line(result: Result, code: int, *words: str) -> None:
     assert "Traceback" not in result.output
 
 
-# ---- what is drawn --------------------------------------------------------------------------------------------
+# ---- pictures -------------------------------------------------------------------------------------------------
 
 
 def test_with_no_option_the_whole_protocol() -> None:
@@ -167,7 +167,7 @@ def test_to_standard_output(form: str) -> None:
     assert result.stderr == b""
 
 
-# ---- a sign-in's walk -----------------------------------------------------------------------------------------
+# ---- recorded sign-ins ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -315,7 +315,7 @@ def test_an_option_with_effect_in_one_of_the_formats() -> None:
     assert draw(*engine, "--flow", "REFRESH_TOKEN").exit_code == 0
 
 
-# ---- a pool of yours --------------------------------------------------------------------------------------------
+# ---- a pool's settings ------------------------------------------------------------------------------------------
 
 POOL: dict[str, Any] = {
     "UserPool": {"Id": "eu-west-1_x", "MfaConfiguration": "OFF"},
@@ -489,7 +489,7 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     one_line(draw("--pool-id", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
 
 
-# ---- the page -----------------------------------------------------------------------------------------------------
+# ---- the HTML page ------------------------------------------------------------------------------------------------
 
 
 def test_the_page_to_explore() -> None:
@@ -505,7 +505,7 @@ def test_the_page_to_explore() -> None:
     assert sorted(path.name for path in Path().glob("*.svg")) == ["x.svg"]
 
 
-# ---- called wrongly ---------------------------------------------------------------------------------------------------
+# ---- usage errors -----------------------------------------------------------------------------------------------------
 
 
 def test_the_default_name_follows_the_format() -> None:

@@ -39,7 +39,7 @@ def facts(name: str) -> list[dict[str, Any]]:
     return explanations
 
 
-# ---- everything that has a name ----------------------------------------------------------------------------
+# ---- subjects ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", State)
@@ -112,7 +112,7 @@ def test_each_message_part_is_understood() -> None:
     assert CliRunner().invoke(app, ["explain", "Invalid nothing at all."]).exit_code == 1
 
 
-# ---- what is said is what the tables say --------------------------------------------------------------------------
+# ---- agreement with the tables ------------------------------------------------------------------------------------
 
 
 def test_every_transition_is_explained_with_its_evidence() -> None:

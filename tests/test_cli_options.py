@@ -444,7 +444,7 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [each.name for each in tmp_path.iterdir()] == ["reply.json"]
 
 
-# ---- values that no server can use ---------------------------------------------------------------------------
+# ---- invalid values of `serve` -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

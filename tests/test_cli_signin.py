@@ -300,7 +300,7 @@ def test_a_challenge_of_an_unknown_name() -> None:
         assert person.ends() == ExitStatus.MISCONFIGURED
 
 
-# ---- what is refused ---------------------------------------------------------------------------------------
+# ---- refusals ----------------------------------------------------------------------------------------------
 
 
 def test_a_wrong_password_can_be_typed_three_times() -> None:
@@ -367,7 +367,7 @@ def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> No
         assert person.ends() == ExitStatus.SIGNED_IN
 
 
-# ---- Ctrl-C and its like -----------------------------------------------------------------------------------
+# ---- signals -----------------------------------------------------------------------------------------------
 
 
 QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SMS", ""), ("What now", "")]
@@ -431,7 +431,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             assert person.output.getvalue().rindex(SHOW_CURSOR) > person.output.getvalue().rindex(HIDE_CURSOR)
 
 
-# ---- where tokens go ---------------------------------------------------------------------------------------
+# ---- output of tokens --------------------------------------------------------------------------------------
 
 
 def test_tokens_are_shown_only_on_request() -> None:
@@ -466,7 +466,7 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
         assert "The tokens were printed as JSON" in person.screen
 
 
-# ---- how it looks ------------------------------------------------------------------------------------------
+# ---- terminals ---------------------------------------------------------------------------------------------
 
 
 def test_no_colour_if_it_is_switched_off() -> None:

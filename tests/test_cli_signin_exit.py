@@ -89,7 +89,7 @@ def printed_tokens(out: str) -> dict[str, Any]:
     return tokens
 
 
-# ---- answers by standard input -----------------------------------------------------------------------------
+# ---- answers from standard input ---------------------------------------------------------------------------
 
 
 def test_a_password_and_a_code_by_standard_input() -> None:
@@ -172,7 +172,7 @@ def test_an_administrator(flow: str) -> None:
     assert "credentials" in bad.err
 
 
-# ---- called wrongly ----------------------------------------------------------------------------------------
+# ---- usage errors ------------------------------------------------------------------------------------------
 
 
 def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
@@ -256,7 +256,7 @@ def test_called_wrongly(options: list[str], message: str) -> None:
     assert message in result.err
 
 
-# ---- how it ends -------------------------------------------------------------------------------------------
+# ---- exit status -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -394,7 +394,7 @@ def test_the_exit_code_of_an_error_without_an_action() -> None:
     assert exit_status(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
 
-# ---- time, and what a pool may say -------------------------------------------------------------------------
+# ---- expiry, and texts of the pool -------------------------------------------------------------------------
 
 
 def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[ExitStatus, str]:

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from authfsm.cli import app, command
 from authfsm.traces import sql
 
-TODAY = "HIDDEN_DUE_TO_SECURITY_REASONS"
-ASKED = {"challengeName": "SMS_MFA", "challengeParameters": TODAY, "session": TODAY}
-TOKENS = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
+ASKED = {"challengeName": "SMS_MFA", "challengeParameters": REDACTED, "session": REDACTED}
+TOKENS = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 
 
 def run(*args: str, stdin: bytes | None = None) -> Any:

@@ -146,7 +146,7 @@ def test_the_html_pattern_accepts_the_same_codes(rule_: Any) -> None:
         assert bool(re.fullmatch(rule_.pattern, text)) is rule_.fits(normalize_code(text)), text
 
 
-# ---- what else a person types -------------------------------------------------------------------------------
+# ---- other inputs -------------------------------------------------------------------------------------------
 
 
 TYPED: list[tuple[str, Callable[[], Any]]] = [
@@ -218,7 +218,7 @@ def test_an_empty_password_at_the_start(signing_key: RSAKey) -> None:
         assert caught.value.field == "password"
 
 
-# ---- nothing is shown ------------------------------------------------------------------------------------
+# ---- secrets ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -249,7 +249,7 @@ def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
     assert error.__context__ is error.__cause__ is None
 
 
-# ---- at a pool -------------------------------------------------------------------------------------------
+# ---- at a local pool -------------------------------------------------------------------------------------
 
 
 def test_the_loop_of_the_readme(signing_key: RSAKey) -> None:

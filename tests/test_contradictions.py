@@ -96,7 +96,7 @@ def test_each_key_has_a_row() -> None:
     assert set(SETTINGS.values()) <= set(fields)
 
 
-# ---- the pool takes them ----------------------------------------------------------------------------
+# ---- transitions of the pool ------------------------------------------------------------------------
 
 
 def sign_in(api: ApiClient, row: Row, **more: str) -> Any:  # noqa: PLR0911 - one line a way
@@ -224,7 +224,7 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, enabled: bool
         assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
 
-# ---- what no transition shows -----------------------------------------------------------------------
+# ---- settings without a transition ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -361,7 +361,7 @@ def test_a_configuration_file_has_seconds() -> None:
     assert settings["contradictions"].timestamp_tolerance == timedelta(minutes=5)
 
 
-# ---- facts beside the transitions -------------------------------------------------------------------
+# ---- other contradictions ---------------------------------------------------------------------------
 
 
 def test_srp_a_may_be_missing_where_a_custom_challenge_follows(signing_key: RSAKey) -> None:

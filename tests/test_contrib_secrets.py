@@ -24,7 +24,7 @@ OURS: Final = str(authfsm.__path__[0])
 
 
 class BugError(Exception):
-    """An error that nobody handles."""
+    """An error that is not handled."""
 
 
 class Broken:

@@ -203,7 +203,7 @@ def run_command(command: str, file: Path) -> list[str]:
     return [command, "--settings", str(file), *output_options]
 
 
-# ---- what tools write ---------------------------------------------------------------------------------------
+# ---- output of SDKs and tools -------------------------------------------------------------------------------
 
 GO: Shape = {
     "UserPool": {**dict.fromkeys(MODEL["UserPool"]), "Id": "us-east-1_1a2b3c4d5", "MfaConfiguration": "OFF",

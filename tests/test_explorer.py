@@ -86,7 +86,7 @@ def set_switch(page_: Page, key: str, value: SwitchValue) -> None:
         page_.select_option(f'[name="{key}"]', value)
 
 
-# ---- one file, drawn here ---------------------------------------------------------------------------------
+# ---- one file ---------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_one_file(html: Path) -> None:
@@ -119,7 +119,7 @@ def test_lines_and_nodes_are_numbered() -> None:
     assert "#0a0b" not in svg
 
 
-# ---- what settings rule out ---------------------------------------------------------------------------------
+# ---- effects of settings ------------------------------------------------------------------------------------
 
 
 def random_values(seed: int) -> dict[str, SwitchValue]:
@@ -379,7 +379,7 @@ def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path
     assert not browser.page.is_visible("#difference")
 
 
-# ---- places ---------------------------------------------------------------------------------------------------
+# ---- positions ------------------------------------------------------------------------------------------------
 
 
 def test_details_of_each_state(opened_page: OpenedPage) -> None:
@@ -538,7 +538,7 @@ def test_the_picture_grows_and_shrinks(opened_page: OpenedPage) -> None:
     assert width() < first
 
 
-# ---- looks --------------------------------------------------------------------------------------------------------
+# ---- appearance ---------------------------------------------------------------------------------------------------
 
 
 def background(page_: Page) -> str:

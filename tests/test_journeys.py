@@ -64,7 +64,7 @@ def _passkeys() -> None:
         lacking("fido2, which verifies passkeys")
 
 
-# ---- our own driver -----------------------------------------------------------------------------------------
+# ---- this package's driver ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_an_id_lists_the_steps() -> None:
     ]  # fmt: skip
 
 
-# ---- somebody else's app --------------------------------------------------------------------------------------
+# ---- apps with plain boto3 ------------------------------------------------------------------------------------
 
 
 class App:
@@ -335,7 +335,7 @@ def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
         stage.next_input()
 
 
-# ---- how they are made ------------------------------------------------------------------------------------------
+# ---- creation of journeys ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", GALLERY)

@@ -445,7 +445,7 @@ class TestAppClients:
         assert "AuthenticationResult" in ApiClient(pool).srp("ada", PASSWORD)
 
     def test_delete(self, pool: LocalPool) -> None:
-        """After DeleteUserPoolClient nobody can sign in with the client."""
+        """After DeleteUserPoolClient no user can sign in with the client."""
         other = pool.add_client()
         pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
 
@@ -579,6 +579,6 @@ def test_the_arguments_of_a_user_are_checked(arguments: dict[str, Any], why: str
 
 @pytest.mark.parametrize("name", ["", None, 5])
 def test_a_user_needs_a_name(name: Any) -> None:
-    """The error says what is missing, where an empty name would be a user whom nobody can name."""
+    """A user without a name is refused, and the error says what is missing."""
     with pytest.raises(ValueError, match="username must be text that is not empty"):
         LocalPool().add_user(name)

@@ -139,7 +139,7 @@ class TestOrder:
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **claim)
 
     def test_a_wrong_password_comes_first(self, signing_key: RSAKey, by: str) -> None:
-        """Without the password nobody learns which devices exist."""
+        """Without the password, replies do not reveal which devices exist."""
         api = ApiClient(make_pool(signing_key, AFTER))
         with refused(*WRONG):
             getattr(api, by)("ada", "wrong", DEVICE_KEY="eu-west-1_stale")

@@ -72,7 +72,7 @@ def test_changes_are_separate(signing_key: RSAKey) -> None:
     )
 
 
-# ---- a process that is forked ----------------------------------------------------------------------
+# ---- forked processes ------------------------------------------------------------------------------
 
 
 def _ends_well(child: Any) -> None:

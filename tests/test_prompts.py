@@ -70,7 +70,7 @@ def values(prompt: Prompt) -> dict[str, str]:
     }
 
 
-# ---- complete by the table ----------------------------------------------------------------------------------
+# ---- completeness -------------------------------------------------------------------------------------------
 
 
 @by_challenge
@@ -306,7 +306,7 @@ def test_public_parameters_are_facts() -> None:
     assert form_for(challenge).facts == {"question": "Up?"}
 
 
-# ---- what each front end shows ---------------------------------------------------------------------------------
+# ---- user interfaces -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -399,7 +399,7 @@ def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> Non
         assert step["to"] == event["responseElements"]["challengeName"]
 
 
-# ---- captures can be given on -----------------------------------------------------------------------
+# ---- anonymised captures ----------------------------------------------------------------------------
 
 
 def test_anonymised_captures_keep_their_meaning() -> None:

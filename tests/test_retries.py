@@ -175,7 +175,7 @@ def test_every_retry_of_botocore_is_known() -> None:
     assert {each for each in statuses if each < 500} <= {400, 429}
 
 
-# ---- a reply that is lost ------------------------------------------------------------------------------
+# ---- lost replies --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["drop", 500, 502, 503, 504, 429, 400])

@@ -446,7 +446,7 @@ def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
     assert resumed.tokens.new_device is None
 
 
-# ---- one at a time, giving up, starting again ------------------------------------------------------------
+# ---- concurrency, cancellation and restart ---------------------------------------------------------------
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:

@@ -204,7 +204,7 @@ def test_every_public_function_that_takes_a_secret_has_a_case() -> None:
     assert takers == covered_functions()
 
 
-# ---- what frames show --------------------------------------------------------------------------------
+# ---- contents of frames ------------------------------------------------------------------------------
 
 
 def frames(error: BaseException) -> Iterator[types.FrameType]:

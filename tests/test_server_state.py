@@ -27,7 +27,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from kill_server import Acknowledged, kill_at_work
+from kill_server import AcknowledgedRequests, kill_under_load
 from local_servers import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
 
 from authfsm import srp
@@ -789,7 +789,7 @@ def test_kill(tmp_path: Path) -> None:
     config = {"mfa": "OPTIONAL", "device": {}, "users": users}
     state = str(tmp_path / "pool.db")
     got: list[dict[str, Any]] = []
-    acknowledged = Acknowledged()
+    acknowledged = AcknowledgedRequests()
     with serve_in_process(tmp_path, config, "--state", state) as web:
         admin = {"UserPoolId": "eu-west-1_LocalPool"}
         web.call("AdminCreateUser", **admin, Username="made", TemporaryPassword=PASSWORD)
@@ -804,7 +804,7 @@ def test_kill(tmp_path: Path) -> None:
         for _ in range(3):
             acknowledged.add_pool(web)
         workers = [partial(_sign_in_repeatedly, user["username"], got) for user in users]
-        kill_at_work(
+        kill_under_load(
             web,
             [*workers, *[acknowledged.work] * 4],
             "",
@@ -837,7 +837,7 @@ def test_kill(tmp_path: Path) -> None:
     assert Path(state).stat().st_size > 0
 
 
-# ---- a disk that is full -------------------------------------------------------------------------------
+# ---- full disk -----------------------------------------------------------------------------------------
 
 
 class FullDisk:

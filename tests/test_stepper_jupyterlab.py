@@ -203,7 +203,7 @@ def enrol(visit: Visit) -> None:
 
 
 def lose_the_kernel(visit: Visit) -> None:
-    """Without its kernel the page shows the last state, and says that nobody answers."""
+    """Without its kernel the page shows the last state, and says that there is no answer."""
     visit.page.evaluate("window.jupyterapp.commands.execute('kernelmenu:shutdown')")
     visit.page.get_by_text("No Kernel | ").or_(visit.page.get_by_text("| Unknown")).first.wait_for()
     visit.press("restart")

@@ -193,7 +193,7 @@ def test_texts_and_marks_expire(open_store: Opened) -> None:
     assert asyncio.run(conversation()) == ["text", None, "text", None]
 
 
-# ---- memory --------------------------------------------------------------------------------------------
+# ---- MemoryStore ---------------------------------------------------------------------------------------
 
 
 def test_memory_is_bounded() -> None:

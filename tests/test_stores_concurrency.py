@@ -21,37 +21,37 @@ from redis_server import RedisServer, redis_server
 
 from authfsm.core.encryption import new_key
 
-PEOPLE = 100  # `.ci/full` has a thousand
+USERS = 100  # `.ci/full` has a thousand
 THREADS = 8
-WRONG_FIRST = 5  # every fifth person mistypes the first code
-TWO_CLICKS = 7  # every seventh clicks twice
-AT_MOST = 240.0  # seconds, before whoever has not finished is said to hang
+WRONG_CODE_EVERY = 5  # every fifth user enters a wrong code first
+DOUBLE_CLICK_EVERY = 7  # every seventh user clicks twice
+TIME_LIMIT = 240.0  # seconds, after which unfinished sign-ins count as hanging
 
 
 @define
-class Person:
-    """A person at a browser.
+class User:
+    """A user with a browser.
 
     Args:
-        username: their name.
-        mistypes: is the next code they give a wrong one?
-        two_clicks: do they click twice on the right one?
+        username: the user name.
+        wrong_code: whether the next code is wrong.
+        double_click: whether the right code is sent twice.
     """
 
     username: str
-    mistypes: bool
-    two_clicks: bool
+    wrong_code: bool
+    double_click: bool
     ticket: str | None = None
     code: str = ""
     tokens: list[str] = field(factory=list)
     outcomes: list[str] = field(factory=list)
-    open: int = 0
+    open_requests: int = 0
 
     def request(self) -> dict[str, Any]:
-        """Return the next request of a person."""
+        """Return the next request of the user."""
         if self.ticket is None:
             return {"username": self.username, "password": PASSWORD}
-        code = f"{(int(self.code) + 1) % 10**6:06}" if self.mistypes else self.code
+        code = f"{(int(self.code) + 1) % 10**6:06}" if self.wrong_code else self.code
         return {"ticket": self.ticket, "code": code}
 
 
@@ -66,137 +66,138 @@ class Site:
 
     redis: Any
     pool: ServerProcess
-    people: list[Person]
+    users: list[User]
     counts: Counter[str] = field(factory=Counter)
-    under_way: dict[int, tuple[Person, dict[str, Any]]] = field(factory=dict)
-    _later: list[tuple[float, Person]] = field(factory=list)
+    in_progress: dict[int, tuple[User, dict[str, Any]]] = field(factory=dict)
+    _retries: list[tuple[float, User]] = field(factory=list)
     _number: int = 0
 
-    def send(self, person: Person, request: dict[str, Any] | None = None) -> None:
-        """Send a request of a person."""
-        request = request or person.request()
+    def send(self, user: User, request: dict[str, Any] | None = None) -> None:
+        """Send a request of a user."""
+        request = request or user.request()
         self._number += 1
-        person.open += 1
-        self.under_way[self._number] = person, request
+        user.open_requests += 1
+        self.in_progress[self._number] = user, request
         self.redis.rpush(workers.REQUESTS, json.dumps({"number": self._number, **request}))
 
-    def hear(self) -> None:
-        """Receive replies, and react to them."""
+    def receive_replies(self) -> None:
+        """Receive a reply, and send the next request of its user."""
         now = time.monotonic()
-        due = [person for when, person in self._later if when <= now]
-        self._later = [(when, person) for when, person in self._later if when > now]
-        for person in due:
-            self.send(person)
+        due = [user for when, user in self._retries if when <= now]
+        self._retries = [(when, user) for when, user in self._retries if when > now]
+        for user in due:
+            self.send(user)
         popped = self.redis.blpop([workers.REPLIES], 0.05)
         if popped is None:
             return
         reply = json.loads(popped[1])
-        person, _ = self.under_way.pop(reply["number"])
-        person.open -= 1
-        person.outcomes.append(reply["outcome"])
+        user, _ = self.in_progress.pop(reply["number"])
+        user.open_requests -= 1
+        user.outcomes.append(reply["outcome"])
         self.counts[reply["outcome"]] += 1
         assert reply["outcome"] != "fault", reply
-        person.ticket = reply.get("ticket", person.ticket)
+        user.ticket = reply.get("ticket", user.ticket)
         if "token" in reply:
-            person.tokens.append(reply["token"])
-        if person.open == 0:
-            self.decide(person)
+            user.tokens.append(reply["token"])
+        if user.open_requests == 0:
+            self.continue_sign_in(user)
 
-    def decide(self, person: Person) -> None:
-        """React to a reply."""
-        outcomes, person.outcomes = person.outcomes, []
-        if person.tokens:
+    def continue_sign_in(self, user: User) -> None:
+        """Send the next request of a user after a reply."""
+        outcomes, user.outcomes = user.outcomes, []
+        if user.tokens:
             return
         if "TRY_AGAIN" in outcomes:
-            person.mistypes = False
-            self.send(person)
+            user.wrong_code = False
+            self.send(user)
         elif "START_AGAIN" in outcomes:
-            self.counts["people told to start again"] += 1
-            person.ticket = None
-            self.send(person)
+            self.counts["users who start again"] += 1
+            user.ticket = None
+            self.send(user)
         elif "WAIT" in outcomes:
-            self._later.append((time.monotonic() + 0.25, person))
-        elif "SMS_MFA" in outcomes and person.code:  # started again, in the middle of it all
-            person.code = self.pool.code_for(person.username)
-            self.send(person)
+            self._retries.append((time.monotonic() + 0.25, user))
+        elif "SMS_MFA" in outcomes and user.code:  # a sign-in that was started again
+            user.code = self.pool.code_for(user.username)
+            self.send(user)
 
     def answer_all(self) -> None:
-        """Let everybody send their code, some of them twice."""
-        for person in self.people:
-            self.send(person)
-            if person.two_clicks and not person.mistypes:
-                self.send(person)
+        """Send every user's code, some of them twice."""
+        for user in self.users:
+            self.send(user)
+            if user.double_click and not user.wrong_code:
+                self.send(user)
 
-    def breaks(self, name: str) -> int:
+    def resend_requests_of(self, name: str) -> int:
         """Send the requests of a dead worker again."""
         requests = [json.loads(each) for each in self.redis.lrange(workers.IN_PROGRESS + name, 0, -1)]
         for each in requests:
-            if each["number"] in self.under_way:
-                person, request = self.under_way.pop(each["number"])
-                person.open -= 1
-                self.send(person, request)
+            if each["number"] in self.in_progress:
+                user, request = self.in_progress.pop(each["number"])
+                user.open_requests -= 1
+                self.send(user, request)
         return len(requests)
 
     @property
     def finished(self) -> int:
         """Return how many have their tokens."""
-        return sum(bool(person.tokens) for person in self.people)
+        return sum(bool(user.tokens) for user in self.users)
 
 
 @contextmanager
 def worker(name: str, server: RedisServer, pool: ServerProcess, key: str) -> Iterator[Any]:
     """Run a worker until the end of the block."""
-    running = subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, workers.__file__, name, str(THREADS)],
         env={**os.environ, "SITE_REDIS": str(server.port), "SITE_COGNITO": pool.url, "SITE_KEY": key},
     )
     try:
-        yield running
+        yield process
     finally:
-        running.kill()
-        running.wait(TIMEOUT)
+        process.kill()
+        process.wait(TIMEOUT)
 
 
-def kill_in_the_middle(site: Site, name: str, running: Any) -> int:
+def kill_with_requests(site: Site, name: str, process: Any) -> int:
     """Kill a worker that has pending requests.
 
     Returns:
         How many it had.
     """
 
-    def caught() -> bool:
-        running.send_signal(signal.SIGSTOP)
+    def stopped_with_requests() -> bool:
+        process.send_signal(signal.SIGSTOP)
         if site.redis.llen(workers.IN_PROGRESS + name) > 1:
             return True
-        running.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGCONT)
         return False
 
-    wait_until(caught, "a worker with its hands full")
-    running.send_signal(signal.SIGKILL)
-    assert running.wait(TIMEOUT) == -signal.SIGKILL
-    return site.breaks(name)
+    wait_until(stopped_with_requests, "a worker with requests")
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(TIMEOUT) == -signal.SIGKILL
+    return site.resend_requests_of(name)
 
 
 def test_many_sign_ins_and_a_dead_worker(tmp_path: Path, capfd: Any) -> None:
-    """All sign-ins finish once, though a fifth mistype, some click twice, and a worker dies."""
-    run_many_clients(tmp_path, capfd, PEOPLE)
+    """All sign-ins finish once, although a fifth enter a wrong code, some click twice, and a worker is killed."""
+    run_many_clients(tmp_path, capfd, USERS)
 
 
 def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
-    """Let a number of people sign in at once, with mistakes, double clicks and a dead worker."""
-    people = [
-        Person(f"u{n}", mistypes=n % WRONG_FIRST == 0, two_clicks=n % TWO_CLICKS == 0) for n in range(number)
-    ]
+    """Sign in a number of users at once, with wrong codes, double clicks and a worker that is killed."""
     users = [
+        User(f"u{n}", wrong_code=n % WRONG_CODE_EVERY == 0, double_click=n % DOUBLE_CLICK_EVERY == 0)
+        for n in range(number)
+    ]
+    accounts = [
         {"username": each.username, "password": PASSWORD, "phone_number": f"+1555{n:07}",
          "preferred_mfa": "SMS_MFA"}
-        for n, each in enumerate(people)
+        for n, each in enumerate(users)
     ]  # fmt: skip
     config = {
         "mfa": "OPTIONAL",
         "mfa_methods": ["SMS_MFA"],
         "auth_session_validity": workers.MINUTES,
-        "users": users,
+        "users": accounts,
     }
     key = new_key().reveal()
     with (
@@ -206,29 +207,29 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
         worker("one", server, pool, key) as doomed,
         worker("two", server, pool, key),
     ):
-        site, start = Site(client, pool, people), time.monotonic()
+        site, start = Site(client, pool, users), time.monotonic()
 
-        for person in people:
-            site.send(person)
-        while site.under_way:
-            site.hear()
-            assert time.monotonic() - start < AT_MOST
+        for user in users:
+            site.send(user)
+        while site.in_progress:
+            site.receive_replies()
+            assert time.monotonic() - start < TIME_LIMIT
         assert site.counts == {"SMS_MFA": number}
-        waiting, all_wait = len(client.keys("authfsm:*")), time.monotonic()
+        waiting, all_waiting_at = len(client.keys("authfsm:*")), time.monotonic()
         assert waiting == number
 
         messages = json.loads(pool.ask("GET", "/outbox")[2])["messages"]
         codes = {message["username"]: message["code"] for message in messages}
-        for person in people:
-            person.code = codes[person.username]
+        for user in users:
+            user.code = codes[user.username]
         site.answer_all()
         lost_requests = 0
-        while site.finished < number and time.monotonic() - all_wait < AT_MOST:
-            site.hear()
+        while site.finished < number and time.monotonic() - all_waiting_at < TIME_LIMIT:
+            site.receive_replies()
             if not lost_requests and site.finished >= number * 0.3:
-                lost_requests = kill_in_the_middle(site, "one", doomed)
-        while site.under_way and time.monotonic() - all_wait < AT_MOST:
-            site.hear()  # the second clicks of those who have finished
+                lost_requests = kill_with_requests(site, "one", doomed)
+        while site.in_progress and time.monotonic() - all_waiting_at < TIME_LIMIT:
+            site.receive_replies()  # the second requests of users who have finished
         end = time.monotonic()
         remaining = [client.get(each) for each in client.keys("authfsm:*")]
         assert pool.end() == 0
@@ -240,22 +241,22 @@ def run_many_clients(tmp_path: Path, capfd: Any, number: int) -> None:
     lost_replies = issued - site.finished
     with capfd.disabled():
         sys.stderr.write(
-            f"\n{number} sign-ins, 2 workers, one killed with {lost_requests} requests in its hands:"
-            f" {site.finished} finished, {site.counts['people told to start again']} of them told to start again,"
+            f"\n{number} sign-ins, 2 workers, one killed during {lost_requests} requests:"
+            f" {site.finished} finished, {site.counts['users who start again']} of them after a new start,"
             f" {number - site.finished} hung, {refusals['NotAuthorizedException']} answered twice;"
-            f" {site.counts['TRY_AGAIN']} wrong codes, {site.counts['WAIT']} times told to wait,"
+            f" {site.counts['TRY_AGAIN']} wrong codes, {site.counts['WAIT']} times WAIT,"
             f" {lost_replies} tokens lost with the worker;"
-            f" {all_wait - start:.1f} s to begin, {end - all_wait:.1f} s to finish\n"
+            f" {all_waiting_at - start:.1f} s to begin, {end - all_waiting_at:.1f} s to finish\n"
         )
 
-    assert (site.finished, site.under_way) == (number, {})
-    assert {len(person.tokens) for person in people} == {1}
-    assert len({token for person in people for token in person.tokens}) == number
+    assert (site.finished, site.in_progress) == (number, {})
+    assert {len(user.tokens) for user in users} == {1}
+    assert len({token for user in users for token in user.tokens}) == number
     # A session that was answered twice is refused with NotAuthorizedException.
     assert set(refusals) == {"CodeMismatchException"}
     assert 0 <= lost_replies <= lost_requests
-    assert site.counts["people told to start again"] <= lost_requests
+    assert site.counts["users who start again"] <= lost_requests
     assert remaining == []
 
 
-__all__ = ["Person", "Site", "run_many_clients"]
+__all__ = ["Site", "User", "run_many_clients"]

@@ -114,7 +114,7 @@ def test_any_threads_at_once(programs: list[list[str]]) -> None:
                     store.drop(NAME)
                 elif text := store.take(NAME, 60):
                     had.append(text)
-        except BaseException as error:  # noqa: BLE001 - told below, by the main thread
+        except BaseException as error:  # noqa: BLE001 - raised below, by the main thread
             failed.append(error)
 
     threads = [

@@ -77,7 +77,7 @@ def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield running
 
 
-# ---- a text is bound to its ticket -------------------------------------------------------------------
+# ---- texts are bound to tickets ----------------------------------------------------------------------
 
 
 def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) -> None:
@@ -214,7 +214,7 @@ def test_a_ticket_that_is_no_text(place: Place, ticket: Any) -> None:
     assert caught.value.field == "ticket"
 
 
-# ---- a store that fails -------------------------------------------------------------------------------
+# ---- failing stores -----------------------------------------------------------------------------------
 
 
 Call = Callable[[Any], Any]

@@ -243,7 +243,7 @@ def test_out_of_order(pool_of: PoolOf) -> None:
 
 
 def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
-    """An expired token is nobody's fault, an invented one is the caller's."""
+    """An expired token is refused for now (Fault.TIME), an invented one is the caller's fault."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
 

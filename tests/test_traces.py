@@ -61,7 +61,7 @@ def log(
         yield log_file, files, files.funnel(limit=10_000)
 
 
-# ---- the table as a log sees it ---------------------------------------------------------------------------
+# ---- the table as a relation ------------------------------------------------------------------------------
 
 
 def test_recorded_steps_show_every_transition() -> None:
@@ -122,7 +122,7 @@ def test_transitions_with_unknown_parts_are_known() -> None:
     )
 
 
-# ---- every planted error, and nothing else ------------------------------------------------------------------
+# ---- planted errors -----------------------------------------------------------------------------------------
 
 
 def test_every_planted_error_is_found_and_nothing_else(log: Any) -> None:
@@ -294,7 +294,7 @@ def test_times(zone: str) -> None:
     assert dict(zip(TIMES, (each for (each,) in rows), strict=True)) == TIMES
 
 
-# ---- the query for others -----------------------------------------------------------------------------------
+# ---- the query for other databases --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -316,7 +316,7 @@ def test_an_unknown_dialect_is_an_error() -> None:
         sql("oracle")
 
 
-# ---- conversation by conversation --------------------------------------------------------------------------
+# ---- single conversations ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])

@@ -8,15 +8,18 @@ from typing import Any
 
 import duckdb
 import pytest
-from cloudtrail_logs import TODAY
+from cloudtrail_logs import REDACTED
 
 from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import NOT_LOGGED
 from authfsm.traces.query import query
 
-SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
-TOKENS = {"challengeParameters": TODAY, "authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": REDACTED, "clientId": "app"}
+TOKENS = {
+    "challengeParameters": REDACTED,
+    "authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600},
+}
 NUMBER = iter(range(10**6))
 
 
@@ -44,13 +47,18 @@ def srp_event(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
 
 def answer_event(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event that answers a challenge."""
-    parameters = {"challengeName": name, "clientId": "app", "session": TODAY, "challengeResponses": TODAY}
+    parameters = {
+        "challengeName": name,
+        "clientId": "app",
+        "session": REDACTED,
+        "challengeResponses": REDACTED,
+    }
     return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
 def challenge_reply(name: str) -> dict[str, Any]:
     """Return a reply with a challenge."""
-    return {"challengeName": name, "challengeParameters": TODAY, "session": TODAY}
+    return {"challengeName": name, "challengeParameters": REDACTED, "session": REDACTED}
 
 
 def refusal_members(code: str, message: str) -> dict[str, str]:
@@ -151,7 +159,7 @@ def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
 
 def test_a_redacted_result_counts_as_tokens(tmp_path: Path) -> None:
     """An AuthenticationResult counts as tokens even if all its values are redacted."""
-    result = {"authenticationResult": {"accessToken": TODAY}}
+    result = {"authenticationResult": {"accessToken": REDACTED}}
 
     assert replay(tmp_path, srp_event(0), answer_event(1, "PASSWORD_VERIFIER", result))[1] == (
         "PASSWORD_VERIFIER", "PASSWORD_VERIFIER", "AUTHENTICATED", "legal",
@@ -234,8 +242,8 @@ def test_events_without_a_user(tmp_path: Path) -> None:
 
 
 def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
-    """If an unknown user at this address verified an app, nobody is reported to have skipped that."""
-    parameters = {"session": TODAY}
+    """If an unknown user at this address verified an app, no skipped verification is reported."""
+    parameters = {"session": REDACTED}
     steps = replay(
         tmp_path,
         event(
@@ -244,8 +252,10 @@ def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
             {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
             challenge_reply("MFA_SETUP"),
         ),
-        event(3, "AssociateSoftwareToken", parameters, {"session": TODAY, "secretCode": TODAY}, sub=None),
-        event(20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None),
+        event(
+            3, "AssociateSoftwareToken", parameters, {"session": REDACTED, "secretCode": REDACTED}, sub=None
+        ),
+        event(20, "VerifySoftwareToken", parameters, {"session": REDACTED, "status": "SUCCESS"}, sub=None),
         answer_event(25, "MFA_SETUP", TOKENS),
     )
 
@@ -259,7 +269,7 @@ def test_setting_up_an_app_with_a_token_is_not_a_step(tmp_path: Path) -> None:
         tmp_path,
         srp_event(0),
         answer_event(1, "PASSWORD_VERIFIER", TOKENS),
-        event(30, "AssociateSoftwareToken", {"accessToken": TODAY}, {"secretCode": TODAY}),
+        event(30, "AssociateSoftwareToken", {"accessToken": REDACTED}, {"secretCode": REDACTED}),
     )
 
     assert len(steps) == 2
@@ -277,7 +287,7 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
         event(
             70,
             "ConfirmDevice",
-            {"accessToken": TODAY, "deviceKey": "key"},
+            {"accessToken": REDACTED, "deviceKey": "key"},
             {"userConfirmationNecessary": False},
         ),
     )
@@ -285,14 +295,14 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
 
 
-RENEWED = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+RENEWED = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 
 
 def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event of InitiateAuth with a refresh flow, or of GetTokensFromRefreshToken."""
-    parameters, name = {"clientId": "app", "refreshToken": TODAY}, "GetTokensFromRefreshToken"
+    parameters, name = {"clientId": "app", "refreshToken": REDACTED}, "GetTokensFromRefreshToken"
     if flow is not None:
-        parameters, name = {"clientId": "app", "authFlow": flow, "authParameters": TODAY}, "InitiateAuth"
+        parameters, name = {"clientId": "app", "authFlow": flow, "authParameters": REDACTED}, "InitiateAuth"
     return event(second, name, parameters, None if "errorCode" in more else reply or RENEWED, **more)
 
 
@@ -324,7 +334,7 @@ def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: P
         refreshes(3604, **parameters),
         answer_event(3605, "SMS_MFA", TOKENS, **other),
         *(refreshes(7200 + n, **parameters, **(other if n % 2 else {})) for n in range(20)),
-        event(9000, "RevokeToken", {"token": TODAY, "clientId": "app"}),
+        event(9000, "RevokeToken", {"token": REDACTED, "clientId": "app"}),
     ]
     path.write_text("".join(f"{json.dumps(each)}\n" for each in reversed(events)), encoding="utf-8")
     with TraceFiles(path) as files:

@@ -334,7 +334,7 @@ def test_reading_can_be_stopped(tmp_path: Path) -> None:
     assert isinstance(error, duckdb.InterruptException)
 
 
-# ---- anything at all --------------------------------------------------------------------------------------
+# ---- arbitrary content ------------------------------------------------------------------------------------
 
 _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eventVersion":"1"', b"eventname,eventtime\n",
                           b"\x1f\x8b", b'{"sign_in": "a"', LINES.encode()[:200], b"\xef\xbb\xbf["])  # fmt: skip

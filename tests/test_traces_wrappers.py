@@ -61,7 +61,7 @@ def run(*args: str) -> Any:
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "300", "NO_COLOR": "1"})
 
 
-# ---- what wraps events ----------------------------------------------------------------------------------
+# ---- wrappers -------------------------------------------------------------------------------------------
 
 
 def as_eventbridge(each: Event) -> Event:
@@ -205,7 +205,7 @@ WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
     "lookup-events --output table": as_table,
     "lookup-events --output yaml": as_yaml,
     "lookup-events --output yaml-stream": as_yaml_double,
-    "somebody's own wrapper": lambda events: json.dumps({"a": [{"b": {"c": list(events)}}]}),
+    "a custom wrapper": lambda events: json.dumps({"a": [{"b": {"c": list(events)}}]}),
 }  # fmt: skip
 
 PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
@@ -357,7 +357,7 @@ def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
     assert steps[0] == steps[1]
 
 
-# ---- what cannot be read --------------------------------------------------------------------------------
+# ---- unreadable input -----------------------------------------------------------------------------------
 
 LINES: Final = lines([ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)])
 MANY: Final = lines(

@@ -1,7 +1,7 @@
-"""A worker of a site that signs people in, as a program: `python workers.py NAME THREADS`.
+"""A worker process of a site with sign-in: `python workers.py NAME THREADS`.
 
-A load balancer hands out requests in a Redis list; the worker holds each in a list of its own until it is
-answered, so that what was in the hands of a worker that died can be told, as by a connection that breaks.
+Requests arrive in a Redis list. The worker keeps each in a list of its own until it is answered, so that the
+requests of a worker that was killed are known, as a load balancer knows them by the broken connection.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from authfsm.stores.redis import RedisStore
 
 REQUESTS, REPLIES, IN_PROGRESS = "requests", "replies", "in progress at "
 TURN = timedelta(seconds=1)
-MINUTES = 15  # AuthSessionValidity: nobody is to be late for want of a quicker machine
+MINUTES = 15  # AuthSessionValidity: long enough for a slow machine
 
 
 def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
-from kill_server import Acknowledged, kill_at_work
+from kill_server import AcknowledgedRequests, kill_under_load
 from local_servers import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
 from test_server_fuzz import fuzz_service
@@ -50,7 +50,7 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
 def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
     """Kill the server of a hundred pools under load, repeatedly, on one state file: all it acknowledged is there."""
     chance = random.Random(seed)  # noqa: S311 - the same moments for the same seed
-    acknowledged = Acknowledged()
+    acknowledged = AcknowledgedRequests()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state = ("--state", str(folder / "pool.db"))
@@ -61,7 +61,7 @@ def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
                 acknowledged.check(web, chance)
                 least, until = acknowledged.sign_ins + 40, time.monotonic() + chance.random()
                 enough = lambda: acknowledged.sign_ins >= least and time.monotonic() > until  # noqa: B023, E731 - called here only
-                kill_at_work(web, [acknowledged.work] * 8, f"s{seed}r{round_}", enough)
+                kill_under_load(web, [acknowledged.work] * 8, f"s{seed}r{round_}", enough)
         with serve_in_process(folder, {}, *state) as web:
             acknowledged.check(web)
             assert web.end() == 0
