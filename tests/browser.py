@@ -40,7 +40,7 @@ class OpenedPage:
     requests: list[str] = field(factory=list)
 
     def reset(self) -> None:
-        """Undo what an earlier test did to the page: its size, its media and colours, what it recorded."""
+        """Reset the page's size, media and colours, and its recorded messages and requests."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         self.page.emulate_media(media="screen", color_scheme="light", reduced_motion="no-preference")

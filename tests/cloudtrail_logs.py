@@ -311,7 +311,7 @@ def _device_without_srp(events: list[Event]) -> int:
 
 
 def _after_failure(events: list[Event]) -> int:
-    """The attempt failed, but goes on to tokens."""
+    """The attempt failed, but continues to tokens."""
     events.append(copy.deepcopy(events[-1]))
     wrong = events[-2]
     wrong["responseElements"] = None
@@ -327,7 +327,7 @@ def _changed_second_factor(events: list[Event]) -> int:
 
 
 PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
-    # what is wrong, the scenario it is planted in, how
+    # the error, the scenario in which it is planted, the function that plants it
     ("MFA_SETUP jumped", "TOTP set up", _skipped_setup),
     ("a challenge answered that was never asked", "SMS", _unissued_challenge),
     ("tokens without a factor", "SRP", _no_second_factor),

@@ -164,7 +164,7 @@ def responses() -> Iterator[Case]:
     for kind, (before, plain) in arguments.items():
         for name, bad in BAD_TEXT.items():
             if kind is r.RawAnswer and name == "a mapping":
-                continue  # that is what it takes
+                continue  # the constructor takes this value
             yield Case(
                 f"{kind.__name__}: {name}",
                 (),

@@ -203,7 +203,7 @@ def run(targets: list[Target], inputs: int, seed: int) -> Outcome:
             target.give(value)
         except target.typed:
             outcome.refused[target.name] += 1
-        except Exception as error:  # noqa: BLE001 - this is what is looked for
+        except Exception as error:  # noqa: BLE001 - the search is for such errors
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{target.name}: {type(error).__name__} at {frame.filename.rpartition('authfsm')[2]}:{frame.lineno}"
             count, first = outcome.escaped.get(where, (0, f"{error!s:.200} of {_as_text(value)}"))

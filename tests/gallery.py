@@ -1,4 +1,4 @@
-"""Draws what the repository keeps: the pictures of the gallery and README's table, by `python tests/gallery.py`.
+"""Writes the pictures of the gallery and README's table: `python tests/gallery.py`.
 
 The pictures have the same bytes on every machine; tests fail when they, or the table, are not up to date.
 

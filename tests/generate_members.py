@@ -35,7 +35,7 @@ def fold_model() -> dict[str, Any]:
 
 
 def known_members() -> dict[str, Any]:
-    """Return what the pool knows: the operations and shapes of this botocore and of newer ones."""
+    """Return the committed members: the operations and shapes of this botocore and of newer ones."""
     members: dict[str, Any] = json.loads(FILE.read_bytes())
     return members
 

@@ -1,4 +1,4 @@
-"""Clients that work at a region of pools until its server is killed, and record what it acknowledged."""
+"""Clients that use a region of pools until its server is killed, and record the acknowledged requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Replies = list[tuple[str, dict[str, Any], int]]
 
 @define
 class AcknowledgedRequests:
-    """The requests that a server has acknowledged: they must have a reply of this status after any restart.
+    """The requests that a server has acknowledged: after any restart each must have the same status.
 
     Args:
         replies: operation, members, status.
@@ -30,7 +30,7 @@ class AcknowledgedRequests:
     sign_ins: int = 0
 
     def check(self, web: ServerProcess, chance: random.Random | None = None, most: int = 150) -> None:
-        """Assert that everything acknowledged is there, or a sample if `chance` chooses it."""
+        """Send the acknowledged requests, or a random sample of them, and check their statuses."""
         sample = self.replies
         if chance is not None:
             sample = chance.sample(sample, min(most, len(sample)))
@@ -57,7 +57,7 @@ class AcknowledgedRequests:
         return pool_id
 
     def work(self, web: ServerProcess, name: str, stop: threading.Event) -> None:
-        """Sign in, create and delete users, groups and pools under own names, until the server is killed."""
+        """Sign in, create and delete users, groups and pools under the client's own names, until the server is killed."""
         chance = random.Random(name)  # noqa: S311 - the same work for the same name
         count = 0
         try:
@@ -101,7 +101,7 @@ def kill_under_load(
     web: ServerProcess, work: Iterable[Callable[[ServerProcess, str, threading.Event], None]], name: str,
     enough: Callable[[], bool],
 ) -> None:  # fmt: skip
-    """Let clients work in threads, and kill the server as soon as they have done enough."""
+    """Run clients in threads, and kill the server as soon as `enough` returns true."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=each, args=(web, f"{name}t{number}", stop))

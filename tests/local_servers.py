@@ -32,7 +32,7 @@ CREDENTIALS = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeader
 TIMEOUT = 60.0
 _SESSION = boto3.session.Session(
     aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
-)  # one for all clients: it reads the model of the service once
+)  # one for all clients, because it reads the service's model once
 Answer = tuple[int, Mapping[str, str], Any]
 
 
@@ -41,7 +41,7 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)  # before the next check
 
 
 @define
@@ -49,7 +49,7 @@ class ServerClient:
     """A client of a server.
 
     Args:
-        url: where it is.
+        url: the server's URL.
     """
 
     url: str

@@ -20,8 +20,8 @@ class RedisServer:
     """A running Redis server.
 
     Args:
-        port: where, on this machine.
-        process: it.
+        port: its port on this machine.
+        process: its process.
     """
 
     port: int
@@ -46,7 +46,7 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
     """Run a Redis server until the end of the block.
 
     Args:
-        folder: where it runs.
+        folder: its working directory.
     """
     program = shutil.which("redis-server")
     if program is None:

@@ -45,7 +45,7 @@ Model = dict[str, list[str]]
 
 
 def model() -> Model:
-    """Return the names that botocore knows: members, errors and values, each under what they belong to."""
+    """Return botocore's names by shape or operation: members, errors and values."""
     loader = botocore.loaders.Loader()
     service_model = loader.load_service_model("cognito-idp", "service-2")
     service = botocore.model.ServiceModel(service_model)

@@ -60,7 +60,7 @@ def sign_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
 
         def awaited(pool: LocalPool, **more: Any) -> Flow:
             flow: Any = BlockingFlow(run(async_cognito(pool).sign_in("ada", PASSWORD, **more)), run)
-            return flow  # type: ignore[no-any-return]  # it does what a Flow does
+            return flow  # type: ignore[no-any-return]  # it has the methods of a Flow
 
         yield awaited
 

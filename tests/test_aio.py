@@ -199,7 +199,7 @@ def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) ->
 
     async def gap(executor: Executor | None) -> float:
         cognito = async_cognito(without_mfa)
-        await cognito.sign_in("u0", PASSWORD)  # what is imported and cached at first is so
+        await cognito.sign_in("u0", PASSWORD)  # imports and caches happen at the first sign-in
         cognito._threads = executor or cognito._threads
         return await greatest_gap(sign_in_many(cognito))
 

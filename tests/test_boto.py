@@ -122,7 +122,7 @@ def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
 
 
 def test_step_by_step(pool_of: PoolOf) -> None:
-    """With walk=False each step is taken by a call of its own, and its response can be inspected before."""
+    """With walk=False each step is taken by a separate call, and its response can be inspected before."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD, walk=False)
     assert flow.state is State.PASSWORD_VERIFIER
     assert isinstance(flow.next_response(), r.SrpClaim)
@@ -191,7 +191,7 @@ def test_email_is_enrolled_during_sign_in(pool_of: PoolOf) -> None:
 
 
 def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
-    """SELECT_MFA_TYPE offers what the user has; the choice leads there."""
+    """SELECT_MFA_TYPE offers the user's factors; the choice leads to the chosen factor."""
     pool = pool_of(
         mfa="ON",
         user={

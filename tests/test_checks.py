@@ -407,7 +407,7 @@ def test_a_missing_rule_of_the_settings_is_found(
 
 
 def test_settings_of_another_type() -> None:
-    """Settings as a dictionary are an error that says what they must be."""
+    """Settings as a dictionary raise an error that names the required type."""
     with pytest.raises(BadField, match=r"Model.settings must be of type PoolSettings, not dict"):
         check(settings={})  # type: ignore[arg-type]  # that is tested
 

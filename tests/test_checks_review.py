@@ -38,7 +38,7 @@ def finding_paths(descriptions: Descriptions) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_descriptions_are_those_of_the_example_pools(name: str) -> None:
-    """The descriptions match the example pools of the gallery, and add what a review reads."""
+    """The descriptions match the example pools of the gallery, and add the members that a review reads."""
     settings = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
     expected = EXAMPLE_POOLS[name][0]

@@ -131,7 +131,7 @@ def reply_of(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str
     """Return the challenge with which the pool replies, or its refusal."""
     try:
         reply = pool.answer(operation, {"ClientId": pool.client_id, **request})
-    except Exception as refusal:  # noqa: BLE001 - whatever it is, its text is compared
+    except Exception as refusal:  # noqa: BLE001 - the text of any error is compared
         return str(refusal)
     finally:
         unlock(pool)
@@ -139,7 +139,7 @@ def reply_of(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str
 
 
 class TestPoolAgreement:
-    """The response class of a request agrees with what the pool does."""
+    """The response class of a request agrees with the pool's behaviour."""
 
     @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
     def test_user_auth(self, pool: LocalPool, fields: dict[str, str]) -> None:

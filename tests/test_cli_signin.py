@@ -382,7 +382,7 @@ def test_leaving_at_any_prompt(number: int, key: str) -> None:
         for question, answer in QUESTIONS[:number]:
             (person.hides if answer else person.types)(question, answer)
         person.expects(QUESTIONS[number][0])
-        if QUESTIONS[number][1]:  # what is typed before the echo is off, getpass throws away
+        if QUESTIONS[number][1]:  # getpass discards input that arrives before the echo is off
             assert person.child.waitnoecho(30)
         press = person.child.sendintr if key == "Ctrl-C" else person.child.sendeof
         press()

@@ -282,7 +282,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
     challenge: Any = flow.challenge
     client, session = pool.client(), challenge.session.reveal()
     right = pyotp.TOTP(challenge.secret_code.reveal()).at(clock())
-    for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses what is shorter
+    for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses shorter codes
         with pytest.raises(ClientError) as caught:
             client.verify_software_token(Session=session, UserCode=wrong)
         error = caught.value.response["Error"]

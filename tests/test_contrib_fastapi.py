@@ -508,7 +508,7 @@ def test_forms_of_other_sites(site: Site, origin: str | None) -> None:
 
 
 def test_invalid_bodies(site: Site) -> None:
-    """A body that is too large, not JSON or without the fields is refused, and what was typed is not repeated."""
+    """A body that is too large, not JSON or without the fields is refused, and the reply does not repeat the user's input."""
     secret = "Hunter2-Hunter2"
     rows: list[tuple[int, bytes]] = [
         (413, b"x" * (LARGEST + 1)), (422, b"{"), (422, b"[]"), (422, b'{"password": {"a": "Hunter2-Hunter2"}}'),

@@ -74,7 +74,7 @@ def test_drawn_and_omitted_arrows_are_the_table(name: str) -> None:
 
 
 def test_unfolded_omits_only_refuted_arrows() -> None:
-    """Unfolded, a diagram has every arrow of the table that is not refuted as an edge of its own."""
+    """Unfolded, a diagram has a separate edge for every transition of the table that is not refuted."""
     model = DRAFTS["unfolded"]
     refuted = {arrow for arrow in TRANSITIONS if confidence(arrow) is Confidence.REFUTED}
 

@@ -292,4 +292,4 @@ def test_drawing_is_fast() -> None:
     render.svg(source)
 
     assert dot_time - start < 0.1
-    assert time.perf_counter() - started < 10  # in a process of its own
+    assert time.perf_counter() - started < 10  # in a separate process

@@ -97,7 +97,7 @@ def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
 
 
 def test_a_refused_password_is_a_loop() -> None:
-    """A refused new password has a loop of its own, and does not reach the junction."""
+    """A refused new password has a separate loop, and does not reach the junction."""
     history = steps(
         (State.START, UserPasswordAuth, State.NEW_PASSWORD_REQUIRED, None, None),
         (State.NEW_PASSWORD_REQUIRED, NewPassword, State.NEW_PASSWORD_REQUIRED, None, "Invalid"),

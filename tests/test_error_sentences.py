@@ -81,7 +81,7 @@ def test_every_error_has_a_sentence_and_a_status() -> None:
 
 
 def test_statuses_follow_action_and_fault() -> None:
-    """The status alone says what a client should do next."""
+    """The HTTP status determines what a client should do next."""
     expected = {
         ("CodeMismatchException", ""): 422,
         ("NotAuthorizedException", "Incorrect username or password"): 401,

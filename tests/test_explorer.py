@@ -497,7 +497,7 @@ def test_a_focused_state_opens_by_key(opened_page: OpenedPage, key: str) -> None
 
 
 def test_everything_can_be_done_by_keys(opened_page: OpenedPage) -> None:
-    """Tab reaches the search, every switch and every node; / begins a search, arrows move in what is found."""
+    """Tab reaches the search, every switch and every node; / begins a search, arrow keys move in the results."""
     count = opened_page.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
     met = set()
     for _ in range(count + 40):

@@ -578,7 +578,7 @@ class TestKeys:
 
         fetch.document = key_set(other_key)
         ticks.now += 24 * 3600
-        verifier.verify(new)  # known: it waits for nothing, and begins what is due
+        verifier.verify(new)  # a known key: verified at once, and a fetch that is due begins
         until(lambda: len(fetch.urls) == 3 and verifier.keys._pending is None)
         with pytest.raises(BadSignature) as caught:
             verifier.verify(old)

@@ -201,7 +201,7 @@ def test_no_class_name_is_defined_twice() -> None:
 
 
 def test_dynamic_imports_are_declared() -> None:
-    """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or exports lazily what is its own."""
+    """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or lazily exports its own names."""
     imports_by_module = {
         (module, call.args[0].value)
         for module, tree in modules().items()

@@ -157,7 +157,7 @@ def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
-    """The title is in the caption; title and description are what a screen reader reads."""
+    """The title is in the caption; a screen reader reads the title and the description."""
     svg = drawn.svg()
     full_title = f"Amazon Cognito sign-in: {title}"
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
@@ -237,7 +237,7 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             page.wait_for_function(
                 "name => document.images[0].currentSrc.endsWith(`sign_in-${name}.svg`)", arg=name
             )
-    # The preference of the system: what is emulated for a page does not reach its images.
+    # The preference of the system, because emulation for a page does not reach its images.
     monkeypatch.setattr(browser, "ARGUMENTS", (*browser.ARGUMENTS, "--force-prefers-reduced-motion"))
     with chromium(tmp_path / "other profile") as opened:
         assert is_still(opened.page)
@@ -255,4 +255,4 @@ def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201 - what it is for
+    print(table())  # noqa: T201 - the output of the script

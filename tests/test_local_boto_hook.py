@@ -309,7 +309,7 @@ class TestSecrets:
 
 
 class TestModules:
-    """The modules of `authfsm.local`; tests/test_layers.py says what they may import of this package."""
+    """The modules of `authfsm.local`; tests/test_layers.py checks their imports."""
 
     FOLDER: ClassVar = Path(authfsm.local.__file__).parent
     MODULES: ClassVar = sorted(FOLDER.rglob("*.py"))

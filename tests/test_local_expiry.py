@@ -50,7 +50,7 @@ def error_of(do: Callable[[], Any]) -> str | None:
     return None
 
 
-# What begins, what may then be done while it lasts, and how many seconds it lasts.
+# What begins, an action that succeeds until it ends, and its length in seconds.
 def lock_out(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """After ten wrong passwords a user is locked out for 32 seconds."""
     for _ in range(10):
@@ -160,7 +160,7 @@ LENGTHS: dict[Callable[[PoolWithClock], tuple[Callable[[], Any], float]], dict[s
 @pytest.mark.parametrize("back", [0, 60, DAY, 400 * DAY], ids=lambda each: f"{each}s back")
 def test_a_clock_set_back_changes_no_expiry(signing_key: RSAKey, length: Any, back: int) -> None:
     """A clock that is set back changes no expiry."""
-    from authfsm.local import PasswordPolicy  # noqa: PLC0415 - made of what the table says
+    from authfsm.local import PasswordPolicy  # noqa: PLC0415 - only here
 
     settings = dict(LENGTHS[length])
     if "password_policy" in settings:

@@ -235,7 +235,7 @@ _WRITE_ONLY = {"response"}  # its properties are tried by `respond`, which sets 
 
 
 def read_all(value: Any) -> None:
-    """Read each property of an event and of what is in it; one that is missing raises."""
+    """Read each property of an event and of its parts; a missing one raises."""
     for part in value if isinstance(value, list) else [value]:
         for name in dir(type(part)) if isinstance(part, DictWrapper) else ():
             if isinstance(getattr(type(part), name), property) and name not in _WRITE_ONLY:

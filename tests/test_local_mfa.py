@@ -61,7 +61,7 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
     [
         # 1. Off.
         ({"mfa": "OFF"}, {**EVERYTHING, "on": [SMS], "prefers": SMS}, None),
-        # 2. Optional: what was not switched on is not asked for.
+        # 2. Optional: factors that are not active are not required.
         ({"mfa": "OPTIONAL"}, EVERYTHING, None),
         ({"mfa": "OPTIONAL"}, {}, None),
         ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [TOTP]}, RequiredMfa(TOTP)),

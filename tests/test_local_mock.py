@@ -1,4 +1,4 @@
-"""`mock_cognito` puts a local region in the place of AWS, for suites as people write them for moto."""
+"""`mock_cognito` replaces AWS by a local region, for test suites in the style of moto."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ class TestLambda:
 
 
 def apply(idp: Any, state: dict[str, str]) -> dict[str, str]:
-    """Create what is missing, and update what is there: a pool, its MFA, an app client."""
+    """Create or update a pool, its MFA and an app client."""
     settings: dict[str, Any] = {
         "Policies": {"PasswordPolicy": {"MinimumLength": 12}},
         "AutoVerifiedAttributes": ["email"],

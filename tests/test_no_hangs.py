@@ -1,4 +1,4 @@
-"""Nothing hangs: whatever a peer does, a call ends in time, and no lock stays locked after a fork."""
+"""No call hangs: each ends in time however slowly a server sends, and no lock stays locked after a fork."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def server_with_handler(handle: ConnectionHandler) -> Iterator[tuple[str, int]]:
 
 
 def drip(before: bytes, each: bytes) -> ConnectionHandler:
-    """Send a text, then a little more every 20 ms for ever, so that no `recv` times out."""
+    """Return a handler that sends a text, then a little more every 20 ms without end, so that no `recv` times out."""
 
     def handle(connection: socket.socket) -> None:
         connection.sendall(before)

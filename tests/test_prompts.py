@@ -104,7 +104,7 @@ def test_every_response_of_a_user_can_be_made() -> None:
         if state in OF_DEVICE:
             takes = set()  # the device's own proof
         if state is not S.WEB_AUTHN:
-            takes -= {r.Credential}  # only WEB_AUTHN brings what the browser signs
+            takes -= {r.Credential}  # only WEB_AUTHN has options for the browser to sign
         assert response_classes == takes, (state, role)
 
 

@@ -67,7 +67,7 @@ def all_data(flow: Flow) -> tuple[Any, ...]:
         flow.sign_in_id, flow.state, flow.challenge, flow.history, flow.device, flow.accepts,
         flow._password, flow._ephemeral, flow.preferred_challenge, dict(flow._client_metadata), flow.walk,
         inner.username, inner.flow, inner.role, inner.password_proved, inner.admin,
-        inner.session_received_at or flow._clock(),  # what has not begun is as old as its seal
+        inner.session_received_at or flow._clock(),  # a sign-in that has not begun is as old as its seal
     )  # fmt: skip
 
 
@@ -341,7 +341,7 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
         jsonschema.validate(form(resumed), SCHEMA)
         resumed.cognito.resume(resumed.seal(key), key)
         repr(resumed)
-        resumed.accepts  # noqa: B018 - reads what was taken up
+        resumed.accepts  # noqa: B018 - reads the resumed state
         with suppress(authfsm.AuthfsmError):
             resumed.next_response()
 

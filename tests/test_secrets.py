@@ -23,7 +23,7 @@ from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, Wr
 from authfsm.protocol.states import State
 
 PLANTED = "pl4nted-s3cret"
-DIGITS = "913579"  # a code is digits: this one is planted where a code is asked for
+DIGITS = "913579"  # planted where a code is required, because a code has digits only
 
 
 def printed_forms(value: object) -> str:
@@ -208,7 +208,7 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
 
     assert [type(error) for error in all_errors[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
     assert len(all_errors) == 7
-    # The lines of this file are in the tracebacks: what they quote is the name, not the value.
+    # The lines of this file are in the tracebacks: they have the secret's name, not its value.
     assert PLANTED not in text
     assert PLANTED not in caplog.text
 

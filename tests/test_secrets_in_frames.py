@@ -225,7 +225,7 @@ def frames(error: BaseException) -> Iterator[types.FrameType]:
             continue
         visited.add(id(frame))
         if frame.f_code.co_filename == __file__ or "frames_cases" in frame.f_code.co_filename:
-            continue  # the tests' own, which hold what they plant
+            continue  # the tests' own frames, which have the planted secrets
         yield frame
         for value in frame.f_locals.values():
             if inspect.isgenerator(value):

@@ -35,7 +35,7 @@ JS = Path(__file__).parent / "js"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NEW = "Another-Horse-2"
 
-# Each client has users of its own, so that no two tests spend one TOTP.
+# Each client has its own users, so that no two tests use the same TOTP.
 WHO = ("boto3", "driver", "pycognito", "warrant", "js")
 USERS = [
     user

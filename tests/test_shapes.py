@@ -102,7 +102,7 @@ def is_present(each: Parameter, facts: set[str], response_sent: Response) -> boo
 @pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> None:
-    """For each response in each state, in every situation: the shape is what is written."""
+    """For each response in each state and situation, the shape has the parameters that are written."""
     shape: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):

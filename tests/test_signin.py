@@ -732,7 +732,7 @@ def test_a_missing_value_is_named() -> None:
 
 def test_samples_have_every_other_reply() -> None:
     """The samples have each operation whose reply is neither challenge nor tokens."""
-    from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - what the samples must match
+    from authfsm.core.wire_replies import _OTHER_READERS  # noqa: PLC0415 - only here
 
     assert set(OTHER_REPLIES) == set(_OTHER_READERS)
 

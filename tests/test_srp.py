@@ -648,7 +648,7 @@ def test_timestamp_does_not_pad_the_day() -> None:
 def test_naive_datetimes_are_refused() -> None:
     """A datetime without a time zone is refused."""
     with pytest.raises(ValueError, match="time zone"):
-        srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - what is refused
+        srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - the argument that is refused
 
 
 @pytest.fixture

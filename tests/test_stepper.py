@@ -1,4 +1,4 @@
-"""The stepper without a browser: its page in every challenge, and what a notebook never saves."""
+"""The stepper without a browser: its page in every challenge, and no secret in a saved notebook."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PHONE = "+15555550143"
 STEPPER_JS = Path(stepper_module.__file__).with_name("stepper.js")
 
 
-DRAWN = cache(render.svg)  # what is the same is drawn once
+DRAWN = cache(render.svg)  # the same picture is drawn once
 
 
 @pytest.fixture(autouse=True)
@@ -554,7 +554,7 @@ def test_any_exception_is_shown_on_the_page(pool: LocalPool) -> None:
 
 
 def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
-    """An interrupt passes through, and the page does not wait for ever."""
+    """An interrupt passes through, and the page does not wait without end."""
     cognito = pool.cognito()
     page = Page(Stepper(cognito, "ada", PASSWORD))
 

@@ -237,7 +237,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             run_cell(page, 1)
             other = Visit(page, page.locator(".authfsm-stepper").nth(1))
             enrol(other)
-            wait_for_state(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
+            wait_for_state(visit.stepper, "AUTHENTICATED", 3)  # this stepper is not affected by the other one
             saved_text = save_notebook(page, lab.folder / "signin.ipynb")
             cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
             messages = list(said)

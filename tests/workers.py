@@ -30,7 +30,7 @@ MINUTES = 15  # AuthSessionValidity: long enough for a slow machine
 
 
 def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
-    """Return the pending sign-ins, as every worker of the site has them."""
+    """Return the `PendingSignIns` of the site, which is the same in every worker."""
     there = boto3.session.Session(
         aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
     ).client(
@@ -44,7 +44,7 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
 
 
 def answer_page(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the text of the page after an answer."""
+    """Return the outcome of a request: the next state, a token or an error."""
     try:
         if "ticket" not in request:
             flow = pending.cognito.sign_in(request["username"], request["password"])  # type: ignore[attr-defined]  # a Cognito
@@ -76,7 +76,7 @@ def serve_requests(client: redis.Redis, pending: PendingSignIns[Flow], in_progre
 
 
 def main() -> None:
-    """Work until the process is ended."""
+    """Serve requests until the process is ended."""
     name, threads = sys.argv[1], int(sys.argv[2])
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # what the tests share
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the support modules of the tests
 
 from browser import chromium
 from jupyter import Lab, jupyterlab, notebook, run_cell

@@ -26,7 +26,7 @@ def main() -> int:
     for each in range(seed, seed + inputs):
         try:
             read_damaged(each)
-        except Exception:  # noqa: BLE001 - that is what is looked for
+        except Exception:  # noqa: BLE001 - the search is for such errors
             failed += 1
             sys.stderr.write(f"seed {each}\n{traceback.format_exc(limit=-3)}\n")
     seconds = time.monotonic() - start

@@ -98,7 +98,7 @@ def run(folder: Path, iam: str) -> Results:
 
 
 def compare(results: Results) -> list[str]:
-    """Return what the list of exceptions and the results say differently."""
+    """Return the differences between the list of exceptions and the results."""
     exceptions_by_test = {each["test"]: each for each in rows() if each["kind"] != "other"}
     problems = [
         f"{test}: listed, but the suite has no such test"

@@ -185,7 +185,7 @@ def test_without_session_tracking(signing_key: RSAKey) -> None:
 
 
 def test_configurations(signing_key: RSAKey) -> None:
-    """The defaults, what was set, and what is refused; a client's configuration goes with the client."""
+    """Configurations have defaults, can be set, and are validated; a client's is deleted with the client."""
     ada = Ada(signing_key, most=None)
     client, ids = ada.client, {**ada.ids, "ClientId": ada.pool.add_client().client_id}
 
