@@ -83,7 +83,7 @@ async def run_round(web: ServerProcess) -> dict[str, tuple[float, float]]:
 
 
 def rows() -> list[Row]:
-    """Every measure."""
+    """Return the measurements of this file."""
     with tempfile.TemporaryDirectory() as folder:
         users = [{"username": "ada", "password": PASSWORD}]
         with serve_in_process(Path(folder), {"users": users}) as web:
@@ -112,7 +112,7 @@ def rows() -> list[Row]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 

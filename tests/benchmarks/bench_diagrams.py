@@ -18,7 +18,7 @@ DOT_BAR, SVG_BAR, POOL_BAR = 3e-3, 30e-3, 60e-3
 
 
 def rows() -> list[Row]:
-    """The measures."""
+    """Return the measurements of this file."""
     full_diagram = diagram()
 
     def of_a_pool() -> str:

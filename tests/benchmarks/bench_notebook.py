@@ -42,7 +42,7 @@ CLICK = """(button) => new Promise((resolve) => {
 
 
 def rows() -> list[Row]:
-    """The measures."""
+    """Return the measurements of this file."""
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab") as lab:
         starts: list[float] = []
         steps: list[float] = []

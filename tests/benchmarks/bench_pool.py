@@ -368,7 +368,7 @@ def _region_file(folder: Path, number: int) -> tuple[Path, bytes]:
 
 
 def rows() -> Iterator[Row]:
-    """Every row."""
+    """Return the measurements of this file."""
     yield from over_http()
     yield from in_process()
     yield from srp_sign_in()

@@ -105,7 +105,7 @@ def import_milliseconds(statement: str) -> float:
 
 
 def rows() -> list[Row]:
-    """Every measure."""
+    """Return the measurements of this file."""
     three_steps()
     making = each(new_sign_in, 2000)
     step = each(three_steps, 300) / 3
@@ -159,7 +159,7 @@ def model_object() -> Any:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 

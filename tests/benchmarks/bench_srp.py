@@ -174,7 +174,7 @@ def rows() -> list[Row]:
 
 
 def main() -> None:
-    """Measure, and show."""
+    """Print the measurements."""
     show(rows())
 
 

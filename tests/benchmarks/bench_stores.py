@@ -72,7 +72,7 @@ def measure_store(name: str, store: Store, flow: Flow, request: float) -> Iterat
 
 
 def rows() -> list[Row]:
-    """Every measure."""
+    """Return the measurements of this file."""
     results: list[Row] = []
     with local_servers.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
         cognito = Cognito(web.boto(), client_id=local_servers.CLIENT_ID, pool_id=local_servers.POOL_ID)
@@ -94,7 +94,7 @@ def rows() -> list[Row]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 
