@@ -14,9 +14,9 @@ from playwright.sync_api import Page
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
 EXPIRED = "The sign-in has taken too long. Start again."
-SPENT = "This sign-in cannot be continued. Start again."
-EARLIER = "This sign-in is at another step by now. Continue there."
-LOST = "The service does not respond at the moment. Wait a little, then try again."
+CANNOT_CONTINUE = "This sign-in cannot be continued. Start again."
+OTHER_STEP = "This sign-in is at another step by now. Continue there."
+NO_RESPONSE = "The service does not respond at the moment. Wait a little, then try again."
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_two_tabs_with_one_sign_in(v: Visit, page: Page) -> None:
     assert title(page) == "Enter the code"
 
     enter_text(other, "Code", v.code("ada"))
-    assert title_and_notice(other) == ("Enter the code", EARLIER)
+    assert title_and_notice(other) == ("Enter the code", OTHER_STEP)
     assert v.path() == ["SMS_MFA"]
     enter_text(other, "Code", v.code("ada"))
     assert title_and_notice(other) == ("Welcome, ada", None)
@@ -93,7 +93,7 @@ def test_two_tabs_with_two_sign_ins(v: Visit, page: Page) -> None:
     v.path()
 
     enter_text(page, "Code", v.code("ada"))
-    assert title_and_notice(page) == ("Choose how to sign in", EARLIER)
+    assert title_and_notice(page) == ("Choose how to sign in", OTHER_STEP)
     assert "Signing in as sol" in page.inner_text("main")
     assert v.path() == []
 
@@ -214,7 +214,7 @@ def test_request_not_sent(v: Visit, page: Page) -> None:
     """The same answer is accepted after a request that was not sent."""
     v.wire.faults = ["unsent"]
     enter_text(page, "Code", v.code("ada"))
-    assert title_and_notice(page) == ("Enter the code", LOST)
+    assert title_and_notice(page) == ("Enter the code", NO_RESPONSE)
     enter_text(page, "Code", v.code("ada"))
     assert title_and_notice(page) == ("Welcome, ada", None)
 
@@ -223,9 +223,9 @@ def test_lost_reply(v: Visit, page: Page) -> None:
     """After a reply that was lost the session is spent, and the user starts again."""
     v.wire.faults = ["reply_lost"]
     enter_text(page, "Code", v.code("ada"))
-    assert title_and_notice(page) == ("Enter the code", LOST)
+    assert title_and_notice(page) == ("Enter the code", NO_RESPONSE)
     enter_text(page, "Code", v.code("ada"))
-    assert title_and_notice(page) == ("Sign in", SPENT)
+    assert title_and_notice(page) == ("Sign in", CANNOT_CONTINUE)
     begin(page, "ada")
     enter_text(page, "Code", v.code("ada"))
     assert title_and_notice(page) == ("Welcome, ada", None)
@@ -236,10 +236,10 @@ def test_connection_lost_between_steps(v: Visit) -> None:
     page = v.open_page()
     v.wire.faults = ["", "unsent"]
     begin(page, "zoe")
-    assert title_and_notice(page) == ("One moment", LOST)
+    assert title_and_notice(page) == ("One moment", NO_RESPONSE)
     v.wire.faults = ["unsent"]
     press(page, "Continue")
-    assert title_and_notice(page) == ("One moment", LOST)
+    assert title_and_notice(page) == ("One moment", NO_RESPONSE)
     press(page, "Continue")
     assert title_and_notice(page) == ("Welcome, zoe", None)
 
@@ -249,7 +249,7 @@ def test_no_connection(v: Visit) -> None:
     page = v.open_page()
     v.wire.faults = ["unsent"]
     begin(page, "zoe")
-    assert title_and_notice(page) == ("Sign in", LOST)
+    assert title_and_notice(page) == ("Sign in", NO_RESPONSE)
     assert page.get_by_label("User name").input_value() == "zoe"
 
 

@@ -583,7 +583,7 @@ def test_tokens_keep_their_parts() -> None:
     assert anonymised["Session"].startswith("AYABe")
 
 
-KEPT = [
+UNCHANGED = [
     {"ChallengeName": "SELECT_CHALLENGE", "AvailableChallenges": ["PASSWORD_SRP", "WEB_AUTHN"], "ChallengeParameters": {}},
     {"ChallengeParameters": {"MFAS_CAN_SETUP": '["SMS_MFA", "SOFTWARE_TOKEN_MFA"]', "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS"}},
     {"__type": "CodeMismatchException", "message": "Invalid code or auth state for the user."},
@@ -597,7 +597,7 @@ KEPT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
+@pytest.mark.parametrize("tree", UNCHANGED, ids=lambda each: next(iter(each)))
 def test_names_of_the_api_are_kept(tree: dict[str, Any]) -> None:
     """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
     assert anonymised_tree(tree) == tree

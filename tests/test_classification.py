@@ -76,7 +76,7 @@ def answer(challenge: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return {"ChallengeName": challenge, "ChallengeResponses": responses, "Session": SESSION}
 
 
-EVERY: Final[list[tuple[str, dict[str, Any]]]] = [
+ALL_REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     *((BEGIN, begin("USER_AUTH", each)) for each in USER_AUTH),
     *((ANSWER, answer("SELECT_CHALLENGE", each)) for each in SELECT_CHALLENGE),
     *(
@@ -181,7 +181,7 @@ class TestPoolAgreement:
             return calls[-1]
 
         monkeypatch.setattr(operations, "classify", counting)
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             calls.clear()
             reply_of(pool, operation, request)
 
@@ -193,7 +193,7 @@ def test_recordings_agree(pool: LocalPool) -> None:
     client, out = pool.client(), io.StringIO()
     expected = []
     with record(client, out):
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             method = client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
             with suppress(ClientError):
                 method(ClientId=pool.client_id, **request)
@@ -231,7 +231,7 @@ def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None
     assert "illegal" not in result.output.replace("0 illegal", "")
 
 
-WRITTEN: Final = [
+WRITTEN_RESPONSES: Final = [
     (state, kind, direct)
     for state, kind in WRITERS
     for direct in ((False, True) if hasattr(kind, "direct") and "SELECT_CHALLENGE" in names_for(state, kind) else (False,))
@@ -240,7 +240,7 @@ WRITTEN: Final = [
 
 @pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize(
-    ("state", "kind", "direct"), WRITTEN, ids=lambda each: getattr(each, "__name__", str(each))
+    ("state", "kind", "direct"), WRITTEN_RESPONSES, ids=lambda each: getattr(each, "__name__", str(each))
 )
 def test_request_writers_agree(state: State, kind: type[Response], *, direct: bool, admin: bool) -> None:
     """The request of a response is classified as that response, and has one of its names."""
@@ -267,7 +267,7 @@ class TestMissingParameters:
     @pytest.mark.parametrize("nothing", [None, ""])
     def test_absent_null_and_empty_are_equal(self, nothing: str | None) -> None:
         """A parameter that is null or empty counts as missing."""
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
             for name in (*request[where], "PASSWORD", "SRP_A", "TARGET_ACR_VALUES", "ACCESS_TOKEN"):
                 without = {key: each for key, each in request[where].items() if key != name}

@@ -32,7 +32,7 @@ if sys.platform != "win32":
     import termios
 
 WRONG = "Wrong-Horse-9"
-SERVED = "Served-Horse-7"
+SERVED_PASSWORD = "Served-Horse-7"
 NEW = "Analytical-Engine-1843"
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
@@ -337,24 +337,28 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     So are the pool and the client, where no option names them.
     """
     with (
-        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
+        serve_in_thread(
+            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
+        ) as pool,
         start_session("--endpoint-url", pool.url) as session,
     ):
         session.answer("User pool id", POOL_ID)
         session.answer("App client id", CLIENT_ID)
         session.answer("User name", "ada")
-        session.answer_hidden("Password of ada", SERVED)
+        session.answer_hidden("Password of ada", SERVED_PASSWORD)
         session.answer_hidden("Client secret", "s" * 51)
 
         assert session.wait_for_exit() == ExitStatus.SIGNED_IN
         assert "s" * 51 not in session.text
-        assert SERVED not in session.text
+        assert SERVED_PASSWORD not in session.text
 
 
 def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> None:
     """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
     with (
-        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
+        serve_in_thread(
+            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
+        ) as pool,
         start_session(
             "--endpoint-url", pool.url, "--pool-id", POOL_ID, "--client-id", CLIENT_ID, "--username", "ada"
         ) as session,
@@ -362,7 +366,7 @@ def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> No
         session.answer_hidden("Password of ada", WRONG)
         session.answer_hidden("Client secret", "s" * 51)
         session.answer_hidden("Password of ada", WRONG)
-        session.answer_hidden("Password of ada", SERVED)
+        session.answer_hidden("Password of ada", SERVED_PASSWORD)
 
         assert session.wait_for_exit() == ExitStatus.SIGNED_IN
 
@@ -418,7 +422,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with start_session(*at_pool(url, "--username", "ada")) as session:
             before = termios.tcgetattr(session.child.child_fd)
-            session.answer_hidden("Password of ada", SERVED)
+            session.answer_hidden("Password of ada", SERVED_PASSWORD)
             session.child.expect("asking Cognito")
             assert session.child.waitnoecho(30)
             session.child.send("Typed-Too-Early")

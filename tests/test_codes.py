@@ -28,7 +28,7 @@ from authfsm.protocol.table import PROTOCOL
 from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, normalize_code
 
 PASSWORD = "Correct-Horse-1"
-PLANTED = "pl4nted"
+SECRET_CODE = "pl4nted"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_the_html_pattern_accepts_the_same_codes(rule_: Any) -> None:
 # ---- other inputs -------------------------------------------------------------------------------------------
 
 
-TYPED: list[tuple[str, Callable[[], Any]]] = [
+CALLS: list[tuple[str, Callable[[], Any]]] = [
     ("username", lambda: r.UserSrpAuth("", "beef")),
     ("username", lambda: r.UserAuth("  ")),
     ("password", lambda: r.UserPasswordAuth("ada", "")),
@@ -170,7 +170,7 @@ TYPED: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "make"), TYPED)
+@pytest.mark.parametrize(("field", "make"), CALLS)
 def test_empty_input_is_the_users_error(field: str, make: Callable[[], Any]) -> None:
     """Input that is empty, cannot be encoded or is not an address raises UserError."""
     with pytest.raises(InvalidInput) as caught:
@@ -224,11 +224,11 @@ def test_an_empty_password_at_the_start(signing_key: RSAKey) -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: r.Code(f"12-{PLANTED}"),
-        lambda: r.VerifySoftwareToken(code=f"12{PLANTED}"),
-        lambda: r.Password(f"{PLANTED}\ud800"),
-        lambda: r.NewPassword(f"{PLANTED}\ud800"),
-        lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
+        lambda: r.Code(f"12-{SECRET_CODE}"),
+        lambda: r.VerifySoftwareToken(code=f"12{SECRET_CODE}"),
+        lambda: r.Password(f"{SECRET_CODE}\ud800"),
+        lambda: r.NewPassword(f"{SECRET_CODE}\ud800"),
+        lambda: r.Code(SECRET_CODE.encode()),  # type: ignore[arg-type]
     ],
 )
 def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
@@ -245,7 +245,7 @@ def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
         if frame.f_code.co_filename != __file__
     ]
     assert frames
-    assert PLANTED not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"
+    assert SECRET_CODE not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"
     assert error.__context__ is error.__cause__ is None
 
 

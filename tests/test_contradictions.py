@@ -12,7 +12,7 @@ from api_client import UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
 from test_local_accounts import AccountClient
 from test_local_custom import CustomAuth
-from test_local_devices import INSTEAD, UserDevice
+from test_local_devices import INSTEAD_OF_MFA, UserDevice
 from test_local_mfa import totp
 
 from authfsm import srp
@@ -234,7 +234,7 @@ def test_a_device_older_than_the_users_mfa(signing_key: RSAKey, *, at_once: bool
         key=signing_key,
         mfa="OPTIONAL",
         mfa_methods=["SMS_MFA"],
-        device=INSTEAD,
+        device=INSTEAD_OF_MFA,
         contradictions=Contradictions(device_replaces_mfa_enabled_later=at_once),
     )
     pool.add_user("ada", PASSWORD, phone_number="+15550001111", mfa=[])

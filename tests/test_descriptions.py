@@ -80,9 +80,11 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
             return name != "EnableTokenRevocation"
 
 
-FULL = {name: sample(part, name) for name, part in MODEL.items()}
-REAL = copy.deepcopy({"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG})
-REAL["MfaConfig"].pop("ResponseMetadata")
+EVERY_MEMBER = {name: sample(part, name) for name, part in MODEL.items()}
+REAL_POOL = copy.deepcopy(
+    {"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG}
+)
+REAL_POOL["MfaConfig"].pop("ResponseMetadata")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -136,7 +138,7 @@ def outcome(descriptions: Shape, key: RSAKey) -> Any:
     ]
 
 
-@pytest.mark.parametrize("descriptions", [FULL, REAL], ids=["every member", "a real pool"])
+@pytest.mark.parametrize("descriptions", [EVERY_MEMBER, REAL_POOL], ids=["every member", "a real pool"])
 def test_one_null_member_equals_its_absence(descriptions: Shape, signing_key: RSAKey) -> None:
     """A null member, at every depth, counts as absent in settings, review and pool."""
     usual = outcome(descriptions, signing_key)
@@ -149,11 +151,11 @@ def test_one_null_member_equals_its_absence(descriptions: Shape, signing_key: RS
 @pytest.mark.parametrize("part", list(MODEL))
 def test_only_null_members_equal_no_members(part: str, signing_key: RSAKey) -> None:
     """A description whose members are all null equals one without members."""
-    null = {**FULL, part: dict.fromkeys(FULL[part])}
+    null = {**EVERY_MEMBER, part: dict.fromkeys(EVERY_MEMBER[part])}
 
-    assert outcome(null, signing_key) == outcome({**FULL, part: {}}, signing_key)
-    every = {name: dict.fromkeys(FULL[name]) for name in FULL}
-    assert outcome(every, signing_key) == outcome({n: {} for n in FULL}, signing_key)
+    assert outcome(null, signing_key) == outcome({**EVERY_MEMBER, part: {}}, signing_key)
+    every = {name: dict.fromkeys(EVERY_MEMBER[name]) for name in EVERY_MEMBER}
+    assert outcome(every, signing_key) == outcome({n: {} for n in EVERY_MEMBER}, signing_key)
 
 
 def test_the_model_is_that_of_botocore() -> None:
@@ -163,8 +165,8 @@ def test_the_model_is_that_of_botocore() -> None:
 
 def test_each_wrong_type_names_the_member() -> None:
     """A member of another type raises a BadField with its name, and without its value."""
-    for path in places(FULL):
-        changed_copy = copy.deepcopy(FULL)
+    for path in places(EVERY_MEMBER):
+        changed_copy = copy.deepcopy(EVERY_MEMBER)
         at: Any = changed_copy
         for name in path[:-1]:
             at = at[name]
@@ -205,13 +207,13 @@ def run_command(command: str, file: Path) -> list[str]:
 
 # ---- output of SDKs and tools -------------------------------------------------------------------------------
 
-GO: Shape = {
+GO_SDK: Shape = {
     "UserPool": {**dict.fromkeys(MODEL["UserPool"]), "Id": "us-east-1_1a2b3c4d5", "MfaConfiguration": "OFF",
                  "LambdaConfig": dict.fromkeys(MODEL["UserPool"]["LambdaConfig"]), "UserPoolTier": "ESSENTIALS",
                  "Policies": {"PasswordPolicy": {"MinimumLength": 8, "PasswordHistorySize": None}, "SignInPolicy": None}},
     "ResultMetadata": {},
 }  # fmt: skip
-OFF: Shape = {
+MFA_OFF: Shape = {
     "UserPool": {
         "Id": "us-east-1_1a2b3c4d5",
         "MfaConfiguration": "OFF",
@@ -231,7 +233,9 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 
 
 @pytest.mark.parametrize(
-    ("with_null", "without_null"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
+    ("with_null", "without_null"),
+    [(GO_SDK, MFA_OFF), (NULL_FACTORS, TOTP_ONLY)],
+    ids=["MFA off", "TOTP only"],
 )
 def test_commands_treat_null_as_absent(
     with_null: Shape, without_null: Shape, tmp_path: Path, signing_key: RSAKey

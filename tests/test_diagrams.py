@@ -28,7 +28,7 @@ from authfsm.protocol.responses import (
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
 
-EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
+ALL_ARROWS = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 DRAFTS = {
     "whole": build_model(),
     "unfolded": build_model(unfolded=True),
@@ -60,7 +60,7 @@ def omitted_arrows(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]
 
 def test_arrows_between_nodes_are_the_table() -> None:
     """The arrows between nodes are the table's; EMAIL_OTP has a node for each of its roles."""
-    assert set(TRANSITIONS) == {arrow.transition for arrow in EVERY}
+    assert set(TRANSITIONS) == {arrow.transition for arrow in ALL_ARROWS}
 
 
 @pytest.mark.parametrize("name", DRAFTS)
@@ -69,7 +69,7 @@ def test_drawn_and_omitted_arrows_are_the_table(name: str) -> None:
     model = DRAFTS[name]
     omitted = frozenset(arrow for each in model.omitted for arrow in each.arrows)
 
-    assert EVERY - omitted == model.arrows
+    assert ALL_ARROWS - omitted == model.arrows
     assert sum(len(each.arrows) for each in model.omitted) == len(omitted)
 
 
@@ -116,7 +116,7 @@ def test_a_second_factor_is_not_chosen_again() -> None:
     """EMAIL_OTP as a second factor accepts only the code, and no choice of another first factor."""
     second = Node(State.EMAIL_OTP, Role.SECOND_FACTOR)
 
-    assert {Code} == {arrow.response for arrow in EVERY if arrow.source == second}
+    assert {Code} == {arrow.response for arrow in ALL_ARROWS if arrow.source == second}
 
 
 def test_junctions_are_sets_of_the_table() -> None:

@@ -49,13 +49,13 @@ WALK = (
     Step(3, S.EMAIL_OTP, Code, S.EMAIL_OTP, Role.SECOND_FACTOR, error="CodeMismatchException"),
     Step(4, S.EMAIL_OTP, Code, S.AUTHENTICATED),
 )
-ODD = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
+ODD_LABELS = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
 OFF, REQUIRED = EXAMPLE_POOLS["mfa_off"][0], EXAMPLE_POOLS["mfa_required"][0]
 PICTURES: dict[str, Diagram] = {
     "whole": diagram(),
     "unfolded": diagram(unfolded=True),
     "actions": diagram(actions=True),
-    "odd labels": diagram(labels=ODD),
+    "odd labels": diagram(labels=ODD_LABELS),
     "a walk": diagram(history=WALK),
     "traffic": diagram(traffic=[WALK] * 3),
     "faded": diagram(settings=OFF, faded=True),
@@ -88,7 +88,7 @@ def test_mermaid_accepts_every_diagram() -> None:
     """Mermaid's own parser accepts each state diagram and each sequence, odd labels included."""
     texts = {name: format(drawn, "mermaid") for name, drawn in PICTURES.items()}
     texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in FLOWS}
-    texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
+    texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD_LABELS | {"Person": "A; B"}))
 
     assert {
         name: error for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items() if error
@@ -343,7 +343,10 @@ def test_plantuml_accepts_diagrams() -> None:
     labelled = sequence(
         history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), special_characters)
     )
-    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD, special_characters))]
+    states = [
+        *(PICTURES[name] for name in some),
+        diagram(labels=dict.fromkeys(ODD_LABELS, special_characters)),
+    ]
 
     def run(option: str, *texts: str) -> str:
         program = [java, "-Djava.awt.headless=true", "-jar", str(jar), option, "-pipe"]

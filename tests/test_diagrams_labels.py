@@ -118,17 +118,17 @@ def label(text: ET.Element) -> Box:
     return Box(words.strip(), left + begin * size * SPACE, y - size * HIGH, right, y + size * LOW)
 
 
-SHOWN = dict(gallery.published_pictures())
+PUBLISHED = dict(gallery.published_pictures())
 PROTOCOL = Path(__file__).parents[1] / "diagrams" / "protocol.svg"
 
 
-@pytest.mark.parametrize("name", [*SHOWN, "protocol.svg", "a walk"])
+@pytest.mark.parametrize("name", [*PUBLISHED, "protocol.svg", "a walk"])
 def test_labels_and_lines_do_not_overlap(name: str) -> None:
     """In each picture of README, gallery and notebooks no label lies on a label or line, and no line along a state.
 
     In the whole protocol with all names, which no page shows, lines are close to states.
     """
-    svg = SHOWN.get(name) or (
+    svg = PUBLISHED.get(name) or (
         diagram(history=HISTORY).svg() if name == "a walk" else PROTOCOL.read_text("utf-8")
     )
     picture = Picture.read(svg)

@@ -35,7 +35,7 @@ from authfsm.settings.reach import reachability
 
 S = State
 OFF, REQUIRED, CUSTOM = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
-EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
+ALL_ARROWS = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 
 
 def node_names(model: DiagramModel) -> set[str]:
@@ -46,7 +46,7 @@ def node_names(model: DiagramModel) -> set[str]:
 def is_complete(model: DiagramModel) -> bool:
     """Return whether drawn and omitted arrows are together the whole table."""
     omitted = frozenset(arrow for each in model.omitted for arrow in each.arrows)
-    return model.arrows == EVERY - omitted
+    return model.arrows == ALL_ARROWS - omitted
 
 
 @given(OPTIONS)
@@ -228,12 +228,19 @@ def test_failed_says_what_to_do() -> None:
     assert codes(RecoveryAction.CONFIRM_USER) == ("UserNotConfirmedException",)
 
 
-BEGUN = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
+START_TIME = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
 RIGHT = (
-    Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=BEGUN),
-    Step(2, S.PASSWORD_VERIFIER, SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=BEGUN + timedelta(seconds=1.25)),
-    Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=BEGUN + timedelta(seconds=40)),
-    Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=BEGUN + timedelta(seconds=75)),
+    Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=START_TIME),
+    Step(
+        2,
+        S.PASSWORD_VERIFIER,
+        SrpClaim,
+        S.SMS_MFA,
+        Role.SECOND_FACTOR,
+        at=START_TIME + timedelta(seconds=1.25),
+    ),
+    Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=START_TIME + timedelta(seconds=40)),
+    Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=START_TIME + timedelta(seconds=75)),
 )
 NEW = (
     RIGHT[0],

@@ -36,7 +36,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 
 S = State
-WITH: Final = {name: journeys(pool) for name, (pool, _) in EXAMPLE_POOLS.items()}
+JOURNEYS: Final = {name: journeys(pool) for name, (pool, _) in EXAMPLE_POOLS.items()}
 EVERY_FLOW: Final = {
     f"ALLOW_{flow}"
     for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
@@ -68,7 +68,7 @@ def _passkeys() -> None:
 
 
 @pytest.mark.parametrize(
-    "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
+    "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in JOURNEYS.items() for each in js]
 )
 def test_this_packages_driver_follows_every_journey(journey: Journey, signing_key: RSAKey) -> None:
     """This package's driver follows every journey of the example pools exactly."""
@@ -98,7 +98,7 @@ def test_the_number_of_journeys() -> None:
     path_counts = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js)
-        for name, js in WITH.items()
+        for name, js in JOURNEYS.items()
     }
 
     assert path_counts == {
@@ -115,14 +115,14 @@ def test_the_number_of_journeys() -> None:
         "passwordless": 2,
         "custom": 2,
     }
-    assert {name: len(js) - again[name] for name, js in WITH.items()} == {
+    assert {name: len(js) - again[name] for name, js in JOURNEYS.items()} == {
         "mfa_off": 2,
         "mfa_optional": 28,
         "mfa_required": 4,
         "passwordless": 102,  # choosing the passkey again is a new challenge, and no refusal
         "custom": 7,
     }
-    assert {name: len(js.transitions) for name, js in WITH.items()} == {
+    assert {name: len(js.transitions) for name, js in JOURNEYS.items()} == {
         "mfa_off": 5,
         "mfa_optional": 31,
         "mfa_required": 13,
@@ -134,11 +134,11 @@ def test_the_number_of_journeys() -> None:
 def test_an_omitted_path_has_a_reason() -> None:
     """A path that no pool can follow is omitted, with the reason; no path is omitted silently."""
     for name, (pool, _) in EXAMPLE_POOLS.items():
-        journeys_made, left_out = WITH[name], WITH[name].omitted
+        journeys_made, left_out = JOURNEYS[name], JOURNEYS[name].omitted
         gone = {each.path for each in journeys_made} | {each.path for each in left_out}
         assert {*SignInPaths(pool)} <= gone
         assert all(each.reason for each in left_out)
-    assert {each.reason for each in WITH["mfa_optional"].omitted} == {
+    assert {each.reason for each in JOURNEYS["mfa_optional"].omitted} == {
         "users set up a second factor only where MFA is required",
         "Cognito does not ask again for a second factor that was proved",
     }
@@ -146,7 +146,7 @@ def test_an_omitted_path_has_a_reason() -> None:
 
 def test_an_id_lists_the_steps() -> None:
     """An id lists the responses, the states they lead to, and the refusals."""
-    assert [str(each) for each in WITH["mfa_required"]] == [
+    assert [str(each) for each in JOURNEYS["mfa_required"]] == [
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code",
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password-SOFTWARE_TOKEN_MFA-code",
         ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-MFA_SETUP-associate_software_token-MFA_SETUP"
@@ -277,7 +277,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
 
 def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
     """A client that begins with another flow raises an error with the expected and the actual transitions."""
-    stage = WITH["passwordless"][0].begin(key=signing_key)
+    stage = JOURNEYS["passwordless"][0].begin(key=signing_key)
 
     flow = stage.cognito().start(walk=False)
     flow.carry(r.UserAuth, stage.username)
@@ -291,10 +291,10 @@ def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(WITH))
+@pytest.mark.parametrize("name", sorted(JOURNEYS))
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
     """If the app does nothing, the third call for the same input raises an error without the secret."""
-    stage = WITH[name][0].begin(key=signing_key)
+    stage = JOURNEYS[name][0].begin(key=signing_key)
     inputs = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
         stage.next_input()
@@ -308,7 +308,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
 
 def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
     """An app that stops at a later step is detected too; any request allows the input to be read again."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     flow = stage.cognito().start(stage.password, walk=False)
     assert stage.next_input()
     flow.carry(r.UserSrpAuth, stage.username)
@@ -325,7 +325,7 @@ def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
 
 def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
     """After a hundred requests that are no step of the sign-in, an error says so."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     client = stage.client()
     for _ in range(101):
         stage.next_input()
@@ -399,7 +399,7 @@ def test_too_many_paths_are_refused() -> None:
 
 def test_few_journeys_cover_all_transitions() -> None:
     """With cover="transitions", fewer journeys cover the same transitions."""
-    all_of_them = WITH["passwordless"]
+    all_of_them = JOURNEYS["passwordless"]
     few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="transitions")
 
     assert few.transitions == all_of_them.transitions
@@ -408,7 +408,7 @@ def test_few_journeys_cover_all_transitions() -> None:
 
 def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
     """The value of an input is a Secret; the same step returns the same input, and no repr shows the value."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     first, second = stage.next_input(), stage.next_input()
 
     assert first == second
@@ -424,7 +424,7 @@ def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
 
 def test_journeys_are_a_sequence() -> None:
     """Journeys can be counted, sliced and iterated over, the shortest first."""
-    every = WITH["mfa_required"]
+    every = JOURNEYS["mfa_required"]
 
     assert isinstance(every, Journeys)
     assert list(every[:2]) == [every[0], every[1]]

@@ -50,13 +50,13 @@ def smallest(svg: str) -> dict[str, float]:
     }
 
 
-SHOWN = {name: smallest(svg) for name, svg in gallery.published_pictures()}
+SMALLEST_LABELS = {name: smallest(svg) for name, svg in gallery.published_pictures()}
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", SMALLEST_LABELS)
 def test_labels_of_published_pictures_can_be_read(name: str) -> None:
     """No label of a published picture is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
-    sizes = SHOWN[name]
+    sizes = SMALLEST_LABELS[name]
     assert {place: size for place, size in sizes.items() if size < SMALLEST[place]} == {}
 
 
@@ -64,14 +64,16 @@ def table() -> str:
     """Return the smallest label of each picture in each place, as a table: `python tests/test_legibility.py`."""
     rows = [
         f"| {name} | {' | '.join(f'{size:.1f}' for size in sizes.values())} |"
-        for name, sizes in SHOWN.items()
+        for name, sizes in SMALLEST_LABELS.items()
     ]
     return "\n".join(("| picture | README, px | A4, pt | slide, px |", "|---|---|---|---|", *rows))
 
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
     """The gallery shows every picture; the whole protocol with all names is a link."""
-    assert {name for name in gallery.files() if name.endswith(".svg")} - SHOWN.keys() == {"protocol.svg"}
+    assert {name for name in gallery.files() if name.endswith(".svg")} - SMALLEST_LABELS.keys() == {
+        "protocol.svg"
+    }
     assert gallery.moving_picture("diagrams/") in (ROOT / "README.md").read_text("utf-8")
 
 

@@ -146,7 +146,7 @@ def test_the_second_factor_follows(signing_key: RSAKey) -> None:
     assert checks == ["disabled-mfa", "mfa-without-address", "code-123456"]
 
 
-REFUSED: dict[str, Callable[[Region], Any]] = {
+ALWAYS_REFUSED: dict[str, Callable[[Region], Any]] = {
     "a wrong password": lambda r: (r.set_password(), r.sign_in(PASSWORD="Wrong-Horse-1")),
     "a wrong code": lambda r: (
         r.ask("SignUp", ClientId=r.public, Username="bob", Password=PASSWORD),
@@ -172,11 +172,11 @@ REFUSED: dict[str, Callable[[Region], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", ALWAYS_REFUSED)
 def test_never_accepted(what: str, signing_key: RSAKey) -> None:
     """Passwords, proofs, codes and tokens are verified whatever `accept` says."""
     with pytest.raises(PoolRefusal) as caught:
-        REFUSED[what](Region(signing_key, "all"))
+        ALWAYS_REFUSED[what](Region(signing_key, "all"))
 
     assert caught.value.code in {
         "NotAuthorizedException", "CodeMismatchException", "EnableSoftwareTokenMFAException",

@@ -49,7 +49,7 @@ def error_of(scenario_user: ScenarioUser, move: Move) -> str:
 
 
 OPTIONAL: Final[Settings] = {"mfa": "OPTIONAL"}
-PROVED: Final = (
+PASSWORD_PROOFS: Final = (
     Scenario("SMS_MFA", (FACTOR_ACTIVATIONS[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
     Scenario("TOTP", (FACTOR_ACTIVATIONS[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
     Scenario("EMAIL_OTP", (FACTOR_ACTIVATIONS[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
@@ -66,7 +66,7 @@ PROVED: Final = (
 """Sign-ins in which the password is proved and one more proof is due."""
 
 
-@pytest.mark.parametrize("proved", PROVED, ids=lambda proved: proved.name)
+@pytest.mark.parametrize("proved", PASSWORD_PROOFS, ids=lambda proved: proved.name)
 @pytest.mark.parametrize(
     ("happens", "code"),
     [(temporary_password, "NotAuthorizedException"), (RESET, "PasswordResetRequiredException")],

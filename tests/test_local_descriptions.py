@@ -25,7 +25,7 @@ from authfsm.local import (
 )
 
 PASSWORD = "Correct-h0rse"
-MADE = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
+CREATED = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
 
 USER_POOL: dict[str, Any] = {
     "Id": "eu-central-1_AbCdEfGhI",
@@ -52,8 +52,8 @@ USER_POOL: dict[str, Any] = {
         },
         "CustomMessage": "arn:aws:lambda:eu-central-1:123456789012:function:message",
     },
-    "LastModifiedDate": MADE,
-    "CreationDate": MADE,
+    "LastModifiedDate": CREATED,
+    "CreationDate": CREATED,
     "SchemaAttributes": [
         {
             "Name": "email",
@@ -98,8 +98,8 @@ USER_POOL_CLIENT: dict[str, Any] = {
     "ClientName": "web",
     "ClientId": "1example23456789",
     "ClientSecret": "s3cret-of-the-client",
-    "LastModifiedDate": MADE,
-    "CreationDate": MADE,
+    "LastModifiedDate": CREATED,
+    "CreationDate": CREATED,
     "RefreshTokenValidity": 90,
     "AccessTokenValidity": 30,
     "IdTokenValidity": 2,

@@ -26,7 +26,7 @@ from authfsm.local import mock_cognito as mock_aws  # the import that changes: `
 
 PASSWORD = "Correct-Horse-1"
 REGION = "us-east-1"
-BEFORE = boto3.client("cognito-idp", region_name=REGION)
+CLIENT_BEFORE = boto3.client("cognito-idp", region_name=REGION)
 """A client that a module of an application creates before any test."""
 
 
@@ -53,7 +53,7 @@ def test_clients_made_inside_and_before() -> None:
     """Clients created before and within `with` reach the region, without credentials."""
     with mock_aws() as cognito:
         inside = boto3.client("cognito-idp", region_name="eu-central-1")
-        pools = [make_pool(inside), make_pool(BEFORE)]
+        pools = [make_pool(inside), make_pool(CLIENT_BEFORE)]
         unsigned = boto3.client("cognito-idp", REGION, config=Config(signature_version=UNSIGNED))
         with pytest.raises(ClientError, match="MissingAuthenticationToken"):
             make_pool(unsigned)
@@ -92,7 +92,7 @@ def test_moto_beside_the_local_region(inner: Any) -> None:
         boto3.client("sqs", REGION).create_queue(QueueName="jobs")
         pool_id = make_pool(boto3.client("cognito-idp", REGION))
         with pytest.raises(ClientError, match="UserNotFound"):
-            BEFORE.admin_get_user(UserPoolId=pool_id, Username="none")
+            CLIENT_BEFORE.admin_get_user(UserPoolId=pool_id, Username="none")
         url = f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}/.well-known/jwks.json"
         keys = requests.get(url, timeout=1).json()
         assert keys == httpx.get(url).json()
@@ -105,11 +105,13 @@ def test_uses_are_separate_and_nest() -> None:
     with pytest.raises(RuntimeError, match="not in use"):
         _ = mock.cognito
     with mock as outer:
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
         with mock as inner:
             assert mock.cognito is inner
-            assert BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
-        assert [each["Id"] for each in BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [*outer.pools]
+            assert CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
+        assert [each["Id"] for each in CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [
+            *outer.pools
+        ]
 
 
 def test_an_unknown_setting() -> None:
@@ -123,8 +125,8 @@ def test_an_unknown_setting() -> None:
 
 def count() -> int:
     """Create a pool, and return the number of pools."""
-    make_pool(BEFORE)
-    return len(BEFORE.list_user_pools(MaxResults=60)["UserPools"])
+    make_pool(CLIENT_BEFORE)
+    return len(CLIENT_BEFORE.list_user_pools(MaxResults=60)["UserPools"])
 
 
 @mock_aws
@@ -189,7 +191,7 @@ class TestWithSetupMethod:
 
     def setup_method(self) -> None:
         """Create a pool."""
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
 
     @pytest.mark.parametrize("_", range(2))
     def test_one_region_for_set_up_and_test(self, _: int) -> None:
@@ -203,7 +205,7 @@ class TestCaseOfUnittest(unittest.TestCase):
 
     def setUp(self) -> None:
         """Create a pool."""
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
 
     def test_one_region_for_set_up_and_test(self) -> None:
         """The pool of setUp is there."""

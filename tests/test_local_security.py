@@ -1,7 +1,7 @@
 """Security holes of other local Cognito servers: each has a test, here or in another file.
 
 They were found in moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack, or reported in the
-cited issues. `ELSEWHERE` names the tests in other files.
+cited issues. `TESTS_IN_OTHER_FILES` names the tests in other files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
-ELSEWHERE: Final = (
+TESTS_IN_OTHER_FILES: Final = (
     # (whose, the hole, the file, the test)
     ("moto", 'SRP_A "00" is accepted', "local_srp", "test_dangerous_srp_a_is_refused"),
     ("moto", 'a signature "garbage" is accepted', "local_srp", "test_invalid_signatures"),
@@ -86,7 +86,7 @@ def _tests(name: str) -> frozenset[str]:
     return frozenset(node.name for node in functions)
 
 
-@pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
+@pytest.mark.parametrize(("whose", "hole", "file", "test"), TESTS_IN_OTHER_FILES)
 def test_every_security_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
     """Each hole listed for another file has its test there."""
     assert test in _tests(file), f"{whose}: {hole}"
@@ -152,7 +152,7 @@ def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
             api.respond(name, block, USERNAME="ada", **responses)
 
 
-FORGED: Final[dict[str, dict[str, Any]]] = {
+FORGED_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "get_user": {},
     "associate_software_token": {},
     "verify_software_token": {"UserCode": "000000"},
@@ -165,7 +165,7 @@ FORGED: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("operation", FORGED)
+@pytest.mark.parametrize("operation", FORGED_ARGUMENTS)
 def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -> None:
     """cognito-local 5.3.0: access tokens are decoded without verifying the signature."""
     pool = LocalPool(key=signing_key, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
@@ -175,7 +175,7 @@ def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -
     forged = ApiClient(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
 
     with refused("NotAuthorizedException", "Invalid Access Token"):
-        getattr(pool.client(), operation)(AccessToken=forged, **FORGED[operation])
+        getattr(pool.client(), operation)(AccessToken=forged, **FORGED_ARGUMENTS[operation])
 
 
 @pytest.mark.parametrize("status", ["UNCONFIRMED", "RESET_REQUIRED"])

@@ -37,8 +37,8 @@ EMAIL = "ada@example.com"
 TOTP = pyotp.random_base32()
 LOA = [f"urn:cognito:loa:{number}" for number in range(5)]
 
-MET = ("InvalidParameterException", "The access token already meets the requested level.")
-BEYOND = ("InvalidParameterException", "The user has no factors for the requested levels.")
+LEVEL_ALREADY_MET = ("InvalidParameterException", "The access token already meets the requested level.")
+NO_FACTORS_FOR_LEVEL = ("InvalidParameterException", "The user has no factors for the requested levels.")
 
 PoolOf = Callable[..., LocalPool]
 
@@ -327,7 +327,7 @@ class TestWithoutAccessToken:
     def test_out_of_reach(self, pool_of: PoolOf, settings: dict[str, Any], target: int) -> None:
         """If no factors reach a target, the request is refused."""
         pool = pool_of(**settings)
-        with refused(*BEYOND):
+        with refused(*NO_FACTORS_FOR_LEVEL):
             ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[target])
 
     def test_a_higher_level_is_enough(self, pool_of: PoolOf) -> None:
@@ -454,11 +454,11 @@ class TestWithAccessToken:
         pool = pool_of(mfa="OFF")
         for target in ([1], [4, 1]):
             names = " ".join(LOA[number] for number in target)
-            with refused(*MET):
+            with refused(*LEVEL_ALREADY_MET):
                 ApiClient(pool).initiate(
                     "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=names, ACCESS_TOKEN=password_token(pool)
                 )
-        with refused(*MET):
+        with refused(*LEVEL_ALREADY_MET):
             ApiClient(pool).initiate(
                 "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], ACCESS_TOKEN=code_token(pool)
             )

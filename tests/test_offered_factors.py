@@ -18,7 +18,7 @@ from authfsm.protocol.table import PROTOCOL
 
 SET_UP = ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
 FIRST = ("PASSWORD", "PASSWORD_SRP", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN")
-CHOSEN: dict[str, Response] = {
+RESPONSES: dict[str, Response] = {
     "PASSWORD": r.Password("a password"),
     "PASSWORD_SRP": r.SrpA("beef"),
     "WEB_AUTHN": r.Credential("{}"),
@@ -112,7 +112,7 @@ def test_an_emailed_code_has_two_names() -> None:
 def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str, ...]) -> None:
     """AvailableChallenges limits the choice of a first factor, with or without its proof, but not the present one."""
     signin = signin_offering(state, names=names)
-    not_accepted = {type(each) for name, each in CHOSEN.items() if names and name not in names} - (
+    not_accepted = {type(each) for name, each in RESPONSES.items() if names and name not in names} - (
         {r.Credential} if state is State.WEB_AUTHN else set()
     )
 
@@ -123,6 +123,6 @@ def test_the_offered_first_factors_can_be_chosen(state: State, names: tuple[str,
             signin.send_failed()
         else:
             assert_not_offered(signin, name, names)
-    for each in CHOSEN.values():
+    for each in RESPONSES.values():
         if type(each) in not_accepted:
             refusal_message(signin, each)

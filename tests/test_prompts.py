@@ -56,9 +56,11 @@ def challenges() -> Iterator[tuple[str, Any, Role | None]]:
             yield str(state), challenge, None
 
 
-EVERY = list(challenges())
-NAMES = [name for name, _, _ in EVERY]
-by_challenge = pytest.mark.parametrize(("challenge", "role"), [each[1:] for each in EVERY], ids=NAMES)
+ALL_CHALLENGES = list(challenges())
+NAMES = [name for name, _, _ in ALL_CHALLENGES]
+by_challenge = pytest.mark.parametrize(
+    ("challenge", "role"), [each[1:] for each in ALL_CHALLENGES], ids=NAMES
+)
 
 
 def values(prompt: Prompt) -> dict[str, str]:
@@ -90,7 +92,7 @@ def test_every_challenge_has_prompts(challenge: Any, role: Role | None) -> None:
 def test_every_response_of_a_user_can_be_made() -> None:
     """The prompts make exactly the responses of a user that the state accepts in this role."""
     responses: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
-    for _, challenge, role in EVERY:
+    for _, challenge, role in ALL_CHALLENGES:
         response_classes = responses.setdefault((challenge.state, role), set())
         response_classes |= {each.response for each in form_for(challenge, role).prompts}
 

@@ -11,7 +11,7 @@ import pytest
 
 from authfsm.local import LocalPool
 
-THEIRS = """
+TEST_FILE = """
 import pytest
 
 pytestmark = pytest.mark.cognito(client_id="ours")
@@ -38,7 +38,7 @@ def test_another(cognito_pool):
         cognito_pool.user("ada")
 """
 
-NOTHING = """
+TEST_FILE_WITHOUT_FIXTURES = """
 import sys
 
 LOADED = {"authfsm.local", "boto3", "joserfc", "gmpy2", "transitions"} & set(sys.modules)
@@ -54,8 +54,8 @@ def test_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedPr
     """Run both test files of such a project, the one that uses no fixture first."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # that of no folder above
-    (folder / "test_nothing.py").write_text(NOTHING, encoding="utf-8")
-    (folder / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
+    (folder / "test_nothing.py").write_text(TEST_FILE_WITHOUT_FIXTURES, encoding="utf-8")
+    (folder / "test_theirs.py").write_text(TEST_FILE, encoding="utf-8")
     plain = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider")
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plain, "-W", "error", "--strict-markers", "-v"],

@@ -190,7 +190,7 @@ _PASSKEY_FOR_MFA: Final = admin_call(
     "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
 )
 _MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
-REAL: Final = (
+EXCEPTION_SCENARIOS: Final = (
     Scenario(
         MFA_EXCEPTIONS[0].name,
         (remember_device, _SIGNS_IN, respond_with(r.SrpA), respond_with(r.SrpClaim)),
@@ -239,10 +239,12 @@ REAL: Final = (
 
 def test_every_exception_has_a_scenario() -> None:
     """Each exception has a sign-in that needs it."""
-    assert [scenario.name for scenario in REAL] == [exception.name for exception in MFA_EXCEPTIONS]
+    assert [scenario.name for scenario in EXCEPTION_SCENARIOS] == [
+        exception.name for exception in MFA_EXCEPTIONS
+    ]
 
 
-@pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize("scenario", EXCEPTION_SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_pool_makes_the_exception(scenario: Scenario, signing_key: RSAKey) -> None:
     """In a known exception the pool issues tokens without a second factor."""
     scenario_user = scenario.play(signing_key)

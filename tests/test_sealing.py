@@ -127,12 +127,12 @@ def _required(pool: LocalPool) -> LocalPool:
     return local_pool
 
 
-STANDS: list[Callable[[LocalPool], Flow]] = [
+STATES: list[Callable[[LocalPool], Flow]] = [
     _at_the_verifier, _at_a_choice, _at_the_code, _at_a_new_password, _at_the_set_up, _at_the_start,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+@pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
 def test_nothing_is_lost_and_the_json_fits_its_schema(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
@@ -168,7 +168,7 @@ def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) ->
 def test_a_sign_in_that_waits_for_a_user_fits_a_cookie(pool: LocalPool) -> None:
     """With a Session of 1,000 characters, as Cognito's are; a proof that is due does not fit."""
     key, sizes = new_key(), {}
-    for stand in STANDS:
+    for stand in STATES:
         flow = stand(pool)
         challenge = flow.signin.challenge
         if challenge is not None and challenge.session is not None:
@@ -302,7 +302,7 @@ def test_a_valid_seal_of_nonsense_is_broken(pool: LocalPool, change: dict[str, A
         flow.cognito.resume(Fernet(key.reveal()).encrypt(nonsense), key)
 
 
-ODD: list[Any] = [
+ODD_VALUES: list[Any] = [
     None, True, -1, 0, 7, 1e400, "", "x", "-5", "0", "f" * 65, "\ud800", "9999", "2026-01-01T00:00:00",
     [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"device_key": "k", "device_group_key": "g", "password": 7},
 ]  # fmt: skip
@@ -312,20 +312,20 @@ ODD: list[Any] = [
 def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
     """Yield forms with one odd value in each place: at the top, in the challenge, and in a step."""
     every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
-    odd_forms: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
+    odd_forms: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD_VALUES]
     odd_forms += [{key: value for key, value in members.items() if key != name} for name in members]
     challenge = members.get("asked", {})
     inner = [*challenge, "SecretCode", "Verified"]
-    odd_forms += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD]
+    odd_forms += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD_VALUES]
     for place in range(7):
-        for value in ODD:
+        for value in ODD_VALUES:
             row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
             row[place] = value
             odd_forms.append({**members, "steps": [row]})
     return odd_forms
 
 
-@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+@pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
 def test_a_valid_seal_of_odd_values_is_broken_or_works(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:

@@ -36,10 +36,10 @@ TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NEW = "Another-Horse-2"
 
 # Each client has its own users, so that no two tests use the same TOTP.
-WHO = ("boto3", "driver", "pycognito", "warrant", "js")
+CLIENT_NAMES = ("boto3", "driver", "pycognito", "warrant", "js")
 USERS = [
     user
-    for who in WHO
+    for who in CLIENT_NAMES
     for user in (
         {"username": f"{who}-plain", "password": PASSWORD, "email": f"{who}@example.com"},
         {"username": f"{who}-sms", "password": PASSWORD, "phone_number": f"+1555555{ord(who[0]):04}", "preferred_mfa": "SMS_MFA"},

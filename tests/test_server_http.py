@@ -23,7 +23,7 @@ USERS = [
     {"username": "sam", "password": PASSWORD, "phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
     {"username": "<b>ev'\"il", "password": PASSWORD, "email": "eve@example.com", "preferred_mfa": "EMAIL_OTP"},
 ]  # fmt: skip
-SMALL = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH"}
+REQUEST = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH"}
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,10 @@ class TestProtocol:
         """Connections are kept alive, after refusals too."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         statuses = []
-        for body in ("{", json.dumps({**SMALL, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}})):
+        for body in (
+            "{",
+            json.dumps({**REQUEST, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}),
+        ):
             connection.request("POST", "/", body, {"X-Amz-Target": f"{TARGET}InitiateAuth"})
             reply = connection.getresponse()
             reply.read()

@@ -14,7 +14,7 @@ USERS: list[dict[str, Any]] = [
     {"username": "sam", "password": PASSWORD, "phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
     {"username": "<img src=x onerror=alert(1)>", "password": PASSWORD, "temporary": True},
 ]  # fmt: skip
-EVIL = USERS[2]["username"]
+MARKUP_NAME = USERS[2]["username"]
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ def test_path_of_a_sign_in(web: ThreadServer, server_page: OpenedPage) -> None:
 
 def test_names_are_text(web: ThreadServer, server_page: OpenedPage) -> None:
     """A username that looks like markup is shown as text."""
-    web.password(EVIL)
+    web.password(MARKUP_NAME)
     row = server_page.page.locator("#signins button.who").first
     row.wait_for()
 
-    assert row.inner_text() == EVIL
+    assert row.inner_text() == MARKUP_NAME
     assert server_page.page.locator("img").count() == 0
 
 

@@ -53,14 +53,18 @@ def verify(event: Any) -> Any:
     return event
 
 
-LEADS = Triggers(define=define, create=create, verify=verify)
+CUSTOM_AUTH_TRIGGERS = Triggers(define=define, create=create, verify=verify)
 POOLS: dict[str, dict[str, Any]] = {
     "off": {"mfa": "OFF"},
-    "off, with devices and a Lambda": {"mfa": "OFF", "device": DeviceConfiguration(), "triggers": LEADS},
+    "off, with devices and a Lambda": {
+        "mfa": "OFF",
+        "device": DeviceConfiguration(),
+        "triggers": CUSTOM_AUTH_TRIGGERS,
+    },
     "optional": {"mfa": "OPTIONAL", "device": DeviceConfiguration()},
     "required, by app": {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]},
     "required, by SMS": {"mfa": "ON", "mfa_methods": ["SMS_MFA"]},
-    "required, with a Lambda": {"mfa": "ON", "triggers": LEADS},
+    "required, with a Lambda": {"mfa": "ON", "triggers": CUSTOM_AUTH_TRIGGERS},
     "passwordless": {"mfa": "OFF", "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]},
 }
 

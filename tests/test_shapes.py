@@ -33,7 +33,7 @@ PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in k
 SECRET: Final = "if the app client has a secret"
 DEVICE: Final = "on a remembered device"
 SESSION: Final = "if the challenge had one"
-GIVEN: Final = "optional"
+OPTIONAL_MARK: Final = "optional"
 MAPS: Final = ("client_metadata", "attributes")
 OPTIONAL: Final[Mapping[str, Any]] = {
     "client_metadata": {"a": "b"},
@@ -68,7 +68,7 @@ def response(state: State, kind: type[Response], facts: set[str]) -> Response:
         arguments["refresh_token"] = "a refresh token"
     if kind in {r.ConfirmDevice, r.UpdateDeviceStatus}:
         arguments["device_key"] = "device"
-    if GIVEN in facts:
+    if OPTIONAL_MARK in facts:
         arguments |= {name: OPTIONAL.get(name, "0abc") for name in optional}
     if not has_client_metadata(state, kind):
         arguments["client_metadata"] = {}
@@ -106,7 +106,9 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     shape: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
-        facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
+        facts = {
+            fact for fact, true in zip((SECRET, DEVICE, SESSION, OPTIONAL_MARK), chosen, strict=True) if true
+        }
         response_sent = response(state, kind, facts)
         request = write(state, response_sent, SituationSender(state, facts, admin=admin))
         expected = {

@@ -32,13 +32,13 @@ PHONE = "+15555550143"
 STEPPER_JS = Path(stepper_module.__file__).with_name("stepper.js")
 
 
-DRAWN = cache(render.svg)  # the same picture is drawn once
+DRAW_CACHED = cache(render.svg)  # the same picture is drawn once
 
 
 @pytest.fixture(autouse=True)
 def recorded_comms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every widget use a comm that records; close them at the end."""
-    monkeypatch.setattr(render, "svg", DRAWN)
+    monkeypatch.setattr(render, "svg", DRAW_CACHED)
     with recording_comms():
         yield
         StepperWidget.close_all()

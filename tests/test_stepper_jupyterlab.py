@@ -20,7 +20,7 @@ TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"
 
 # What is planted stands beside the notebook, so that it would be in there only if the stepper put it there.
-PLANTED = f"""
+SETUP_MODULE = f"""
 from authfsm.local import LocalPool
 
 pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
@@ -220,7 +220,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
         jupyterlab(tmp_path / "lab") as lab,
         chromium(tmp_path / "profile", width=1200, height=1400) as shown,
     ):
-        (lab.folder / "planted.py").write_text(PLANTED, encoding="utf-8")
+        (lab.folder / "planted.py").write_text(SETUP_MODULE, encoding="utf-8")
         page = shown.page
         with notebook(lab, page, "signin.ipynb", CELLS) as said:
             run_cell(page, 0)

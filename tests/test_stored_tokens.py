@@ -326,7 +326,7 @@ def test_a_pool_with_an_issuer_of_its_own(pool_of: PoolOf, driver: Driver, issue
         cognito_of(other).resume_tokens(sealed, key)
 
 
-ODD: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
+ODD_VALUES: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
 
 
 def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
@@ -337,8 +337,8 @@ def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
     device = json.loads(Fernet(key).decrypt(cognito.confirm_device(tokens).seal(key)))
     wrong = 0
     for whole, member, unseal in ((form, "tokens", cognito.resume_tokens), (device, "device", Device.unseal)):
-        forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD]
-        for each in (*forms, *({**whole, member: value} for value in ODD), {}, [], 7):
+        forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD_VALUES]
+        for each in (*forms, *({**whole, member: value} for value in ODD_VALUES), {}, [], 7):
             try:
                 unseal(Fernet(key).encrypt(json.dumps(each).encode()), key)
             except SealBroken:

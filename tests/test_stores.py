@@ -33,7 +33,7 @@ from authfsm.stores.key_value import TAKES_ONCE, KeyValueStore, UnsupportedStore
 from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
 Opened = Callable[[], AbstractAsyncContextManager[AsyncStore]]
-TAKERS = 40
+CONCURRENT_TAKES = 40
 PASSWORD = "Correct-Horse-1"
 
 # py-key-value-aio says of each store whose form on disk may change, DynamoDB's among them, that it may.
@@ -124,7 +124,7 @@ def open_store(request: pytest.FixtureRequest) -> Opened:
             decode = kind.endswith("decodes")
             with (
                 redis.Redis(port=port, decode_responses=decode) as client,
-                ThreadPoolExecutor(TAKERS) as threads,
+                ThreadPoolExecutor(CONCURRENT_TAKES) as threads,
             ):
                 yield InThreads(MemoryStore() if kind == "memory" else RedisStore(client), threads)
 
@@ -169,13 +169,13 @@ def test_exactly_one_of_many_takes_succeeds(open_store: Opened) -> None:
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
         await store.put(name, "text", 30)
-        return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(TAKERS))), key=str)
+        return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(CONCURRENT_TAKES))), key=str)
 
     async def rushes() -> list[list[str | None]]:
         async with open_store() as store:
             return [await rush(store, f"rush {number}") for number in range(5)]
 
-    assert asyncio.run(rushes()) == [[*[TAKEN] * (TAKERS - 1), "text"]] * 5
+    assert asyncio.run(rushes()) == [[*[TAKEN] * (CONCURRENT_TAKES - 1), "text"]] * 5
 
 
 def test_texts_and_marks_expire(open_store: Opened) -> None:

@@ -97,7 +97,7 @@ def error_for(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, 
     return type(caught.value), caught.value.action
 
 
-GONE = (SealNotFound, RecoveryAction.START_AGAIN)
+NOT_FOUND = (SealNotFound, RecoveryAction.START_AGAIN)
 WAIT = (InvalidOperation, RecoveryAction.WAIT)
 
 
@@ -115,7 +115,7 @@ def test_a_sign_in_continues_in_another_worker(backend: Backend) -> None:
         assert flow.answer(backend.code) is State.AUTHENTICATED
 
     assert flow.tokens is not None
-    assert (error_for(backend.pending, ticket), len(backend.store)) == (GONE, 0)
+    assert (error_for(backend.pending, ticket), len(backend.store)) == (NOT_FOUND, 0)
 
 
 def test_a_concurrent_request_for_a_ticket_gets_wait(backend: Backend) -> None:
@@ -152,7 +152,7 @@ def test_a_worker_that_dies_in_its_turn(backend: Backend) -> None:
     assert error_for(backend.pending, ticket) == WAIT
     backend.clock.advance(0.03)
 
-    assert error_for(backend.pending, ticket) == GONE
+    assert error_for(backend.pending, ticket) == NOT_FOUND
     ticket = backend.pending.put(backend.sign_in())
     with backend.pending.turn(ticket) as flow:
         assert flow.answer(backend.code) is State.AUTHENTICATED
@@ -170,7 +170,7 @@ def test_a_sign_in_waits_for_the_session_lifetime(backend: Backend, *, late: boo
 
     backend.clock.advance(20 if late else 19.999)
     if late:
-        assert error_for(backend.pending, ticket) == GONE
+        assert error_for(backend.pending, ticket) == NOT_FOUND
     else:
         with backend.pending.turn(ticket) as flow:
             assert flow.answer(backend.code) is State.AUTHENTICATED
@@ -182,7 +182,7 @@ def test_an_expired_sign_in_is_not_stored(backend: Backend) -> None:
     ticket = backend.pending.put(flow)
     with backend.pending.turn(ticket):
         backend.clock.advance(180)
-    assert (error_for(backend.pending, ticket), len(backend.store)) == (GONE, 0)
+    assert (error_for(backend.pending, ticket), len(backend.store)) == (NOT_FOUND, 0)
     with pytest.raises(SealExpired):
         backend.pending.put(flow)
     flow.cancel()
@@ -199,7 +199,7 @@ def test_a_sign_in_that_has_ended_is_not_put_back(backend: Backend) -> None:
         fourth = backend.pending.put(flow.restart(PASSWORD))
     backend.pending.drop(third)
 
-    assert [error_for(backend.pending, each) for each in (first, second, third)] == [GONE] * 3
+    assert [error_for(backend.pending, each) for each in (first, second, third)] == [NOT_FOUND] * 3
     with backend.pending.turn(fourth) as flow:
         assert flow.answer(backend.code) is State.AUTHENTICATED
 
@@ -208,10 +208,10 @@ def test_a_sign_in_that_has_ended_is_not_put_back(backend: Backend) -> None:
 def test_an_invalid_ticket_is_not_found(backend: Backend, sent: str | None) -> None:
     """Any invalid ticket raises SealNotFound."""
     ticket = backend.pending.put(backend.sign_in())
-    assert error_for(backend.pending, sent) == GONE
+    assert error_for(backend.pending, sent) == NOT_FOUND
     backend.pending.drop(sent)
-    assert error_for(backend.pending, ticket[:-1]) == GONE
-    assert error_for(backend.pending, name_of(ticket)) == GONE
+    assert error_for(backend.pending, ticket[:-1]) == NOT_FOUND
+    assert error_for(backend.pending, name_of(ticket)) == NOT_FOUND
 
     with backend.pending.turn(ticket) as flow:
         assert flow.state is State.SMS_MFA
@@ -223,7 +223,7 @@ def test_a_flow_is_put_only_under_a_ticket_that_cannot_be_guessed(backend: Backe
     with pytest.raises(BadField, match=r"^PendingSignIns\.ticket must be one that `put` returned$"):
         backend.pending.put(backend.sign_in(), ticket)
 
-    assert error_for(backend.pending, None) == GONE
+    assert error_for(backend.pending, None) == NOT_FOUND
 
 
 def test_the_store_reveals_nothing(backend: Backend) -> None:
@@ -237,7 +237,7 @@ def test_the_store_reveals_nothing(backend: Backend) -> None:
     for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
         assert secret not in text
     for name in backend.store._texts:
-        assert error_for(backend.pending, name) == GONE
+        assert error_for(backend.pending, name) == NOT_FOUND
 
 
 def test_keys_can_be_rotated(backend: Backend) -> None:
@@ -250,7 +250,7 @@ def test_keys_can_be_rotated(backend: Backend) -> None:
             assert flow.state is State.SMS_MFA
     assert error_for(backend.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
     assert error_for(backend.other_worker(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert (error_for(rotated, ticket), error_for(backend.pending, other)) == (GONE, GONE)
+    assert (error_for(rotated, ticket), error_for(backend.pending, other)) == (NOT_FOUND, NOT_FOUND)
 
 
 def test_invalid_settings_are_refused(backend: Backend) -> None:
@@ -330,7 +330,7 @@ def test_a_sign_in_that_moved_on_is_not_lost(
     with backend.other_worker().turn(ticket) as flow:
         assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
         assert flow.answer(backend.code) is State.AUTHENTICATED
-    assert error_for(backend.pending, ticket) == GONE
+    assert error_for(backend.pending, ticket) == NOT_FOUND
 
 
 # ---- on an event loop --------------------------------------------------------------------------------------
@@ -381,7 +381,7 @@ def test_the_same_on_an_event_loop(backend: Backend) -> None:
 
     tickets = asyncio.run(conversation())
 
-    assert [error_for(backend.pending, each) for each in tickets] == [GONE] * 3
+    assert [error_for(backend.pending, each) for each in tickets] == [NOT_FOUND] * 3
     assert len(backend.store) == 0
 
 

@@ -295,7 +295,7 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
 
 
-RENEWED = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
+NEW_TOKENS = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 
 
 def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: Any) -> dict[str, Any]:
@@ -303,7 +303,7 @@ def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: A
     parameters, name = {"clientId": "app", "refreshToken": REDACTED}, "GetTokensFromRefreshToken"
     if flow is not None:
         parameters, name = {"clientId": "app", "authFlow": flow, "authParameters": REDACTED}, "InitiateAuth"
-    return event(second, name, parameters, None if "errorCode" in more else reply or RENEWED, **more)
+    return event(second, name, parameters, None if "errorCode" in more else reply or NEW_TOKENS, **more)
 
 
 REFRESHES: dict[str, Any] = {

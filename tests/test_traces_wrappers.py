@@ -27,7 +27,7 @@ from authfsm.traces.text_scanner import ScanCounts, scan
 
 Event = dict[str, Any]
 
-ASKED: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
+SMS_CHALLENGE: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
 TOKENS: Final = {"authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}}
 
 
@@ -50,7 +50,7 @@ def event(number: int, name: str, parameters: Any, reply: Any, **more: Any) -> E
 
 
 ILLEGAL: Final = (
-    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED),
+    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, SMS_CHALLENGE),
     event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS),
 )
 """SMS_MFA is answered with SOFTWARE_TOKEN_MFA: event-1 is illegal."""
@@ -328,7 +328,14 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
 def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
     """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
-        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED, errorCode="", errorMessage=""),
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH"},
+            SMS_CHALLENGE,
+            errorCode="",
+            errorMessage="",
+        ),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
     path = tmp_path / "log"

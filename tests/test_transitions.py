@@ -19,7 +19,7 @@ from unreachable import UNREACHABLE, Unreachable
 
 from authfsm.protocol.table import TRANSITIONS, Transition
 
-NOT_YET: Final[frozenset[Transition]] = frozenset()
+MISSING: Final[frozenset[Transition]] = frozenset()
 """Transitions that the pool should produce and does not."""
 
 Transitions = frozenset[Transition]
@@ -61,7 +61,7 @@ def names_of(transitions: Transitions) -> list[str]:
 
 def test_every_transition_is_produced_or_unreachable(produced_transitions: Transitions) -> None:
     """Each transition of the table is taken by a pool, or a fact about Cognito says why none can."""
-    missing = frozenset(TRANSITIONS) - produced_transitions - frozenset(unreachable_reasons()) - NOT_YET
+    missing = frozenset(TRANSITIONS) - produced_transitions - frozenset(unreachable_reasons()) - MISSING
 
     assert names_of(missing) == []
 
@@ -82,7 +82,7 @@ def test_every_reason_applies_to_a_transition(rule: Unreachable) -> None:
 
 def test_no_transition_is_missing_in_the_pool(produced_transitions: Transitions) -> None:
     """No transition is listed as missing in the pool."""
-    assert names_of(NOT_YET - produced_transitions - frozenset(unreachable_reasons())) == []
+    assert names_of(MISSING - produced_transitions - frozenset(unreachable_reasons())) == []
 
 
 def test_scenario_names_are_unique() -> None:

@@ -39,7 +39,7 @@ from authfsm.protocol.states import (
 from authfsm.protocol.table import FIRST_FACTOR, OTHER, PROTOCOL, SECOND_FACTOR
 
 ANSWER: Final = "RespondToAuthChallenge"
-HOUSE: Final = Path(authfsm.__file__).parent
+PACKAGE: Final = Path(authfsm.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def pool(signing_key: RSAKey) -> LocalPool:
 def test_links_are_written_once() -> None:
     """Only one module has addresses of AWS's documentation."""
     holding = {
-        path.relative_to(HOUSE).as_posix()
-        for path in HOUSE.rglob("*.py")
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
         if "docs.aws.amazon.com" in path.read_text(encoding="utf-8")
     }
 
