@@ -94,7 +94,7 @@ class Authenticator:
         auth_data = AuthenticatorData.create(
             hashlib.sha256(rp_id.encode()).digest(), self._flags(), self._next()
         )
-        signature = _signed(key, auth_data + client_data.hash)
+        signature = _signature(key, auth_data + client_data.hash)
         return self._named(
             websafe_decode(name),
             {
@@ -127,7 +127,7 @@ class Authenticator:
         return self.count
 
     def _named(self, name: bytes, response: dict[str, Any]) -> dict[str, Any]:
-        named: dict[str, Any] = {
+        credential: dict[str, Any] = {
             "id": websafe_encode(name),
             "rawId": websafe_encode(name),
             "type": "public-key",
@@ -135,11 +135,11 @@ class Authenticator:
             "response": response,
         }
         if self.attachment is not None:
-            named["authenticatorAttachment"] = self.attachment
-        return named
+            credential["authenticatorAttachment"] = self.attachment
+        return credential
 
 
-def _signed(key: Key, message: bytes) -> bytes:
+def _signature(key: Key, message: bytes) -> bytes:
     if isinstance(key, ec.EllipticCurvePrivateKey):
         return key.sign(message, ec.ECDSA(hashes.SHA256()))
     if isinstance(key, rsa.RSAPrivateKey):

@@ -31,20 +31,20 @@ class OpenedPage:
 
     Args:
         page: the page, as playwright has it.
-        said: its console messages and errors.
+        console: its console messages and errors.
         requests: the URLs that it requested from other hosts or the disk.
     """
 
     page: Page
-    said: list[str] = field(factory=list)
+    console: list[str] = field(factory=list)
     requests: list[str] = field(factory=list)
 
     def reset(self) -> None:
-        """Undo what an earlier test did to the page: its size, its media and colours, what it recorded."""
+        """Reset the page's size, media and colours, and its recorded messages and requests."""
         self.page.goto("about:blank")
         self.page.set_viewport_size({"width": 1440, "height": 900})
         self.page.emulate_media(media="screen", color_scheme="light", reduced_motion="no-preference")
-        self.said.clear()
+        self.console.clear()
         self.requests.clear()
 
 
@@ -71,11 +71,11 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
             viewport={"width": width, "height": height},
         )
         try:
-            shown = OpenedPage(context.new_page())
-            shown.page.on("console", lambda message: shown.said.append(message.text))
-            shown.page.on("pageerror", lambda error: shown.said.append(str(error)))
-            shown.page.on("request", lambda request: shown.requests.append(request.url))
-            yield shown
+            opened_page = OpenedPage(context.new_page())
+            opened_page.page.on("console", lambda message: opened_page.console.append(message.text))
+            opened_page.page.on("pageerror", lambda error: opened_page.console.append(str(error)))
+            opened_page.page.on("request", lambda request: opened_page.requests.append(request.url))
+            yield opened_page
         finally:
             context.close()
 
@@ -98,16 +98,16 @@ def violations(
         schemes: the colour schemes in which it is checked; the page keeps the last one.
     """
     page.evaluate(axe() + ";window.axe = axe")
-    found: list[tuple[str, str, list[str]]] = []
+    findings: list[tuple[str, str, list[str]]] = []
     for number, scheme in enumerate(schemes):
         page.emulate_media(color_scheme=scheme)
         # A scheme changes colours alone.
         rules = {"runOnly": ["color-contrast"]} if number else {}
         options = {"resultTypes": ["violations"], **rules}
         report = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
-        found += [
+        findings += [
             (scheme, each["id"], [node["html"][:120] for node in each["nodes"]])
             for each in report["violations"]
         ]
         assert len(report["passes"]) > (0 if number else 5), "nothing was checked"
-    return found
+    return findings

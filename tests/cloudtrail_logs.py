@@ -18,9 +18,18 @@ from uuid import UUID
 
 from attrs import define, field, frozen
 from joserfc.jwk import RSAKey
-from scenario_user import PASSWORD, USER, Scenario, ScenarioUser, begins, goes_on, refused, remembers
+from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, TOTP_ONLY, WRONG_PASSWORD
+from scenario_user import (
+    PASSWORD,
+    USER,
+    Scenario,
+    ScenarioUser,
+    begin_with,
+    complete_sign_in,
+    expect_refusal,
+    remember_device,
+)
 from scenarios import SCENARIOS
-from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, WRONG
 
 from authfsm.local import DeviceConfiguration
 from authfsm.local.config.error_templates import PoolRefusal
@@ -29,14 +38,14 @@ from authfsm.protocol.states import State
 
 Event = dict[str, Any]
 
-TODAY: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
-ONCE: Final = "HIDDEN_FOR_SECURITY_REASONS"
+REDACTED: Final = "HIDDEN_DUE_TO_SECURITY_REASONS"
+REDACTED_IN_2023: Final = "HIDDEN_FOR_SECURITY_REASONS"
 AGENTS: Final = (
     "Boto3/1.37.1 md/Botocore#1.37.1 ua/2.1 os/linux md/arch#x86_64 lang/python#3.12.3",
     "aws-amplify/6.15.5 auth/4 framework/1",
     "amplify-swift/2.45.0 lang/swift OS/iOS/18.1",
 )
-_BY_A_PROGRAM: Final = frozenset(
+_AUTOMATIC: Final = frozenset(
     {"PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "MFA_SETUP", "PASSWORD_SRP"}
 )  # fmt: skip
 _SECRET: Final = {
@@ -75,20 +84,23 @@ class Conversation:
         name: the name of the scenario.
         events: the events in order, with slots for ids, users, addresses and times.
         at: the time of each, by the pool's clock.
-        planted: the number of the event that is illegal, if an error is planted.
+        illegal_number: the number of the event that is illegal, if an error is planted.
     """
 
     name: str
     events: tuple[Event, ...]
     at: tuple[float, ...]
-    planted: int | None = None
+    illegal_number: int | None = None
 
     @property
     def sign_ins(self) -> int:
         """The number of attempts that begin. A refresh begins one only if the reply is a challenge."""
-        begins = (each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"})
+        begin_with = (
+            each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"}
+        )
         return sum(
-            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_asks(each)) for each in begins
+            "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_issues_challenge(each))
+            for each in begin_with
         )
 
 
@@ -105,17 +117,17 @@ def record_exchanges(scenario_user: ScenarioUser) -> list[Exchange]:
         try:
             reply = answer(operation, request)
         except PoolRefusal as refusal:
-            code, known = (refusal.code, refusal.message), _known(scenario_user, name)
+            code, known = (refusal.code, refusal.message), _known_value(scenario_user, name)
             exchanges.append(Exchange(operation, request, None, code, known, at))
             raise
-        exchanges.append(Exchange(operation, request, reply, None, _known(scenario_user, name), at))
+        exchanges.append(Exchange(operation, request, reply, None, _known_value(scenario_user, name), at))
         return reply
 
     pool.answer = recording_answer  # type: ignore[method-assign]  # the pool answers as before
     return exchanges
 
 
-def _known(scenario_user: ScenarioUser, name: str) -> bool:
+def _known_value(scenario_user: ScenarioUser, name: str) -> bool:
     try:
         scenario_user.pool.user(name)
     except LookupError:
@@ -146,15 +158,15 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _logged(members: Mapping[str, Any]) -> Event:
+def _as_logged(members: Mapping[str, Any]) -> Event:
     """Return members as CloudTrail names them, with secrets redacted: each value of a result, whole maps elsewhere."""
     dialogue: Event = {}
     for name, value in members.items():
         key = _lower(name)
         if key in _SECRET:
-            dialogue[key] = TODAY
+            dialogue[key] = REDACTED
         elif isinstance(value, Mapping):
-            dialogue[key] = _logged(value)
+            dialogue[key] = _as_logged(value)
         elif not isinstance(value, (bytes, datetime)):
             dialogue[key] = value
     return dialogue
@@ -171,7 +183,7 @@ def event(exchange: Exchange) -> Event:
         "awsRegion": "eu-west-1",
         "sourceIPAddress": "@ADDRESS@",
         "userAgent": "@AGENT@",
-        "requestParameters": _logged(exchange.request),
+        "requestParameters": _as_logged(exchange.request),
         "responseElements": None if exchange.reply is None else _response(exchange),
         "requestID": "@REQUEST@",
         "eventID": "@ID@",
@@ -189,27 +201,27 @@ def event(exchange: Exchange) -> Event:
 
 
 def _response(exchange: Exchange) -> Event | None:
-    dialogue = _logged({k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"})
+    dialogue = _as_logged({k: v for k, v in (exchange.reply or {}).items() if k != "AvailableChallenges"})
     return dialogue or None
 
 
-# ---- what most people do -----------------------------------------------------------------------------------
+# ---- the most frequent scenarios ---------------------------------------------------------------------------
 
 _WITH: Final = {"pool": {"mfa": "OPTIONAL"}, "user": FACTORS}
-_SRP: Final = (begins(r.UserSrpAuth, USER), goes_on)
+_SRP: Final = (begin_with(r.UserSrpAuth, USER), complete_sign_in)
 COMMON: Final[Mapping[str, tuple[int, Scenario]]] = {
     # name: how many in a hundred, and what happens
     each.name: (share, each)
     for share, each in (
         (30, Scenario("SRP", _SRP, State.AUTHENTICATED)),
-        (24, Scenario("PASSWORD", (begins(r.UserPasswordAuth, USER, PASSWORD),), State.AUTHENTICATED)),
-        (12, Scenario("SMS", (SWITCHED_ON[State.SMS_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
-        (8, Scenario("TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
-        (4, Scenario("EMAIL", (SWITCHED_ON[State.EMAIL_OTP], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (24, Scenario("PASSWORD", (begin_with(r.UserPasswordAuth, USER, PASSWORD),), State.AUTHENTICATED)),
+        (12, Scenario("SMS", (FACTOR_ACTIVATIONS[State.SMS_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (8, Scenario("TOTP", (FACTOR_ACTIVATIONS[State.SOFTWARE_TOKEN_MFA], *_SRP), State.AUTHENTICATED, **_WITH)),
+        (4, Scenario("EMAIL", (FACTOR_ACTIVATIONS[State.EMAIL_OTP], *_SRP), State.AUTHENTICATED, **_WITH)),
         (2, Scenario("TOTP set up", _SRP, State.AUTHENTICATED, TOTP_ONLY)),
-        (2, Scenario("DEVICE", (remembers, *_SRP), State.AUTHENTICATED, {"device": DeviceConfiguration()})),
-        (4, Scenario("FAILED", (refused(begins(r.UserPasswordAuth, USER, WRONG)),), State.FAILED)),
-        (4, Scenario("LEFT", (SWITCHED_ON[State.SMS_MFA], begins(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
+        (2, Scenario("DEVICE", (remember_device, *_SRP), State.AUTHENTICATED, {"device": DeviceConfiguration()})),
+        (4, Scenario("FAILED", (expect_refusal(begin_with(r.UserPasswordAuth, USER, WRONG_PASSWORD)),), State.FAILED)),
+        (4, Scenario("LEFT", (FACTOR_ACTIVATIONS[State.SMS_MFA], begin_with(r.UserPasswordAuth, USER, PASSWORD)), State.SMS_MFA, **_WITH)),
     )
 }  # fmt: skip
 """The everyday scenarios and their share in percent.
@@ -221,54 +233,54 @@ The rest is every scenario of `tests/scenarios.py` in turn.
 # ---- planted errors ---------------------------------------------------------------------------------------
 
 
-def _named(event: Event) -> str | None:
+def _challenge_name(event: Event) -> str | None:
     return (event["requestParameters"] or {}).get("challengeName")
 
 
-def _asks(event: Event) -> str | None:
+def _issues_challenge(event: Event) -> str | None:
     return (event["responseElements"] or {}).get("challengeName")
 
 
 TOKENS: Final = {
-    "challengeParameters": TODAY,
+    "challengeParameters": REDACTED,
     "authenticationResult": {
-        "accessToken": TODAY, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": TODAY, "idToken": TODAY,
+        "accessToken": REDACTED, "expiresIn": 3600, "tokenType": "Bearer", "refreshToken": REDACTED, "idToken": REDACTED,
     },
 }  # fmt: skip
 
 
-def _with_tokens(event: Event) -> None:
+def _has_tokens(event: Event) -> None:
     event["responseElements"] = copy.deepcopy(TOKENS)
     for each in ("errorCode", "errorMessage"):
         event.pop(each, None)
 
 
-def _at(events: Sequence[Event], asks: str) -> int:
+def _position_of(events: Sequence[Event], asks: str) -> int:
     """Return the position of the event with this challenge."""
-    return next(n for n, each in enumerate(events) if _asks(each) == asks)
+    return next(n for n, each in enumerate(events) if _issues_challenge(each) == asks)
 
 
-def _jumped(events: list[Event]) -> int:
+def _skipped_setup(events: list[Event]) -> int:
     """MFA_SETUP is answered although no app was associated or verified."""
     events[:] = [each for each in events if "SoftwareToken" not in each["eventName"]]
-    return _at(events, "MFA_SETUP") + 1
+    return _position_of(events, "MFA_SETUP") + 1
 
 
-def _not_asked(events: list[Event]) -> int:
+def _unissued_challenge(events: list[Event]) -> int:
     """The challenge is SOFTWARE_TOKEN_MFA, but SMS_MFA is answered."""
-    number = _at(events, "SMS_MFA")
+    number = _position_of(events, "SMS_MFA")
     events[number]["responseElements"]["challengeName"] = "SOFTWARE_TOKEN_MFA"
     return number + 1
 
 
-def _no_factor(events: list[Event]) -> int:
+def _no_second_factor(events: list[Event]) -> int:
     """USER_SRP_AUTH is answered with tokens."""
     del events[1:]
-    _with_tokens(events[0])
+    _has_tokens(events[0])
     return 0
 
 
-def _again(events: list[Event]) -> int:
+def _repeated_answer(events: list[Event]) -> int:
     """The last answer is sent again with its used session."""
     events.append(copy.deepcopy(events[-1]))
     return len(events) - 1
@@ -278,28 +290,28 @@ def _off_the_table(events: list[Event]) -> int:
     """NEW_PASSWORD_REQUIRED comes after the second factor."""
     events[-1]["responseElements"] = {
         "challengeName": "NEW_PASSWORD_REQUIRED",
-        "session": TODAY,
-        "challengeParameters": TODAY,
+        "session": REDACTED,
+        "challengeParameters": REDACTED,
     }
     return len(events) - 1
 
 
 def _no_proof(events: list[Event]) -> int:
     """The challenge is PASSWORD_VERIFIER, but the second factor is answered."""
-    number = next(n for n, each in enumerate(events) if _named(each) == "PASSWORD_VERIFIER")
+    number = next(n for n, each in enumerate(events) if _challenge_name(each) == "PASSWORD_VERIFIER")
     del events[number]
     return number
 
 
-def _half_a_device(events: list[Event]) -> int:
+def _device_without_srp(events: list[Event]) -> int:
     """DEVICE_PASSWORD_VERIFIER is answered without DEVICE_SRP_AUTH."""
-    number = next(n for n, each in enumerate(events) if _named(each) == "DEVICE_SRP_AUTH")
+    number = next(n for n, each in enumerate(events) if _challenge_name(each) == "DEVICE_SRP_AUTH")
     del events[number]
     return number
 
 
-def _after_the_end(events: list[Event]) -> int:
-    """The attempt failed, but goes on to tokens."""
+def _after_failure(events: list[Event]) -> int:
+    """The attempt failed, but continues to tokens."""
     events.append(copy.deepcopy(events[-1]))
     wrong = events[-2]
     wrong["responseElements"] = None
@@ -308,29 +320,29 @@ def _after_the_end(events: list[Event]) -> int:
     return len(events) - 1
 
 
-def _left_second(events: list[Event]) -> int:
+def _changed_second_factor(events: list[Event]) -> int:
     """SELECT_CHALLENGE is sent at EMAIL_OTP as a second factor."""
     events[-1]["requestParameters"]["challengeName"] = "SELECT_CHALLENGE"
     return len(events) - 1
 
 
 PLANTS: Final[tuple[tuple[str, str, Callable[[list[Event]], int]], ...]] = (
-    # what is wrong, the scenario it is planted in, how
-    ("MFA_SETUP jumped", "TOTP set up", _jumped),
-    ("a challenge answered that was never asked", "SMS", _not_asked),
-    ("tokens without a factor", "SRP", _no_factor),
-    ("a session used again", "SMS", _again),
+    # the error, the scenario in which it is planted, the function that plants it
+    ("MFA_SETUP jumped", "TOTP set up", _skipped_setup),
+    ("a challenge answered that was never asked", "SMS", _unissued_challenge),
+    ("tokens without a factor", "SRP", _no_second_factor),
+    ("a session used again", "SMS", _repeated_answer),
     ("a new password after the second factor", "SMS", _off_the_table),
     ("the password never proved", "SMS", _no_proof),
-    ("half a proof of the device", "DEVICE", _half_a_device),
-    ("on after the end", "SRP", _after_the_end),
-    ("a second factor left for a first", "EMAIL", _left_second),
+    ("half a proof of the device", "DEVICE", _device_without_srp),
+    ("on after the end", "SRP", _after_failure),
+    ("a second factor left for a first", "EMAIL", _changed_second_factor),
 )
 
 
-def planted(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
+def planted_errors(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
     """Return a conversation for each planted error."""
-    found = []
+    conversations_with_errors = []
     for what, where, how in PLANTS:
         events = [
             copy.deepcopy(each)
@@ -338,8 +350,8 @@ def planted(common: Mapping[str, Conversation]) -> tuple[Conversation, ...]:
             if not each["eventName"].startswith("AdminSet")
         ]
         number = how(events)
-        found.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
-    return tuple(found)
+        conversations_with_errors.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
+    return tuple(conversations_with_errors)
 
 
 # ---- large logs ----------------------------------------------------------------------------------------
@@ -366,14 +378,14 @@ class EventText:
     def of(cls, event: Event, wait: tuple[float, float]) -> EventText:
         """Return an event as text, split at its slots."""
         text = json.dumps(event, separators=(",", ":"))
-        found = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
+        positions = sorted((text.index(slot), n) for n, slot in enumerate(_SLOTS) if slot in text)
         pieces, begin = [], 0
-        for where, n in found:
+        for where, n in positions:
             pieces.append(text[begin:where])
             begin = where + len(_SLOTS[n])
-        return cls((*pieces, text[begin:]), tuple(n for _, n in found), wait)
+        return cls((*pieces, text[begin:]), tuple(n for _, n in positions), wait)
 
-    def filled(self, values: Sequence[str]) -> str:
+    def fill(self, values: Sequence[str]) -> str:
         """Return the event with these values in its slots."""
         parts = [self.pieces[0]]
         for slot, piece in zip(self.slots, self.pieces[1:], strict=True):
@@ -383,18 +395,21 @@ class EventText:
 
 def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
     """Return the events of a conversation as texts: a program's follow at once, a person's later."""
-    found, before = [], 0.0
+    texts, before = [], 0.0
     for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
-        wait = (0.05, 0.4) if _by_a_program(each) else (2.5, 40.0)
-        if dialogue.planted is not None and number in {dialogue.planted, dialogue.planted + 1}:
+        wait = (0.05, 0.4) if _is_automatic(each) else (2.5, 40.0)
+        if dialogue.illegal_number is not None and number in {
+            dialogue.illegal_number,
+            dialogue.illegal_number + 1,
+        }:
             wait = (2.5, 40.0)  # whole seconds must show the order
-        found.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
-    return tuple(found)
+        texts.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
+    return tuple(texts)
 
 
-def _by_a_program(event: Event) -> bool:
-    return _named(event) in _BY_A_PROGRAM or event["eventName"] == "AssociateSoftwareToken"
+def _is_automatic(event: Event) -> bool:
+    return _challenge_name(event) in _AUTOMATIC or event["eventName"] == "AssociateSoftwareToken"
 
 
 @frozen
@@ -405,7 +420,7 @@ class WrittenLog:
         path: the file.
         events: the number of lines.
         sign_ins: the number of attempts that begin.
-        planted: the ids of the illegal events, with what is wrong.
+        illegal_ids: the ids of the illegal events, with what is wrong.
         repeated: how many events it has twice.
         others: how many events are not part of a sign-in.
     """
@@ -413,7 +428,7 @@ class WrittenLog:
     path: Path
     events: int
     sign_ins: int
-    planted: Mapping[str, str]
+    illegal_ids: Mapping[str, str]
     repeated: int
     others: int
 
@@ -435,7 +450,7 @@ class _Writer:
     sign_ins: int = 0
     repeated: int = 0
     others: int = 0
-    planted: dict[str, str] = field(factory=dict)
+    illegal_ids: dict[str, str] = field(factory=dict)
 
     def print(self, dialogue: Conversation, events: Sequence[EventText]) -> None:
         """Add the events of a conversation once more."""
@@ -447,13 +462,13 @@ class _Writer:
             now += chance.uniform(*each.wait)
             name = f"{done:08x}-{number:04x}-4000-8000-000000000001"
             values = (_time(now), address, AGENTS[done % len(AGENTS)], name[::-1], name, fresh)
-            line = each.filled(values)
-            self.waiting.append(line.replace(TODAY, ONCE) if done % 5 == 0 else line)
+            line = each.fill(values)
+            self.waiting.append(line.replace(REDACTED, REDACTED_IN_2023) if done % 5 == 0 else line)
             if chance.random() < 0.01:
                 self.waiting.append(self.waiting[-1])
                 self.repeated += 1
-            if number == dialogue.planted:
-                self.planted[name] = dialogue.name
+            if number == dialogue.illegal_number:
+                self.illegal_ids[name] = dialogue.name
         if done % 50 == 0:
             other = {"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": fresh}
             self.waiting.append(json.dumps(other))
@@ -490,7 +505,7 @@ def write(
     everything = [(each, event_texts(each)) for each in dialogues]
     kinds = [(each, event_texts(each)) for each in common.values()]
     shares = [COMMON[name][0] for name in common]
-    wrong = [(each, event_texts(each)) for each in planted(common)] * plants
+    wrong = [(each, event_texts(each)) for each in planted_errors(common)] * plants
     every = max(events // 2 // max(len(wrong), 1), 1)
     with path.open("w", encoding="utf-8") as file:
         while wrong or writer.written + len(writer.waiting) < events:
@@ -503,7 +518,9 @@ def write(
             if len(writer.waiting) > 5000:
                 writer.flush(file)
         writer.flush(file)
-    return WrittenLog(path, writer.written, writer.sign_ins, writer.planted, writer.repeated, writer.others)
+    return WrittenLog(
+        path, writer.written, writer.sign_ins, writer.illegal_ids, writer.repeated, writer.others
+    )
 
 
 _DAYS: dict[int, str] = {}

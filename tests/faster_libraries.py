@@ -1,4 +1,4 @@
-"""Libraries that work out the same again for each of ten thousand tests: here they do so once in a process."""
+"""Caches in botocore, which otherwise parses the same model again for each of ten thousand tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _classes: Final[dict[Any, type]] = {}
 
 
 def _model_loaded_once(self: Any, service_name: str, api_version: str | None = None) -> Any:
-    """Return the model of cognito-idp, whose shapes and operations botocore makes anew for each client."""
+    """Return the model of cognito-idp, whose shapes and operations botocore creates again for each client."""
     if service_name != "cognito-idp":
         return _load_service_model(self, service_name, api_version)
     key = self._loader, api_version
@@ -31,7 +31,7 @@ def _model_loaded_once(self: Any, service_name: str, api_version: str | None = N
 
 
 def _class_made_once(self: Any, service_name: str, service_model: Any) -> Any:
-    """Return the class of cognito-idp's clients, which botocore makes anew for each client."""
+    """Return the class of cognito-idp's clients, which botocore creates again for each client."""
     if service_name != "cognito-idp":
         return _create_client_class(self, service_name, service_model)
     if service_model not in _classes:
@@ -40,7 +40,7 @@ def _class_made_once(self: Any, service_name: str, service_model: Any) -> Any:
 
 
 def _copy_with_names(self: Any) -> Any:
-    """Copy a client's events together with the names that were worked out for them."""
+    """Copy a client's events together with the cache of their names."""
     copied = _copy(self)
     copied._alias_name_cache = self._alias_name_cache
     return copied
@@ -49,9 +49,9 @@ def _copy_with_names(self: Any) -> Any:
 def make_libraries_faster() -> None:
     """Change botocore and jsonschema in this process."""
     sessions: Any = botocore.session
-    sessions.create_loader = cache(create_loader)  # the files that one session has read serve the next one
+    sessions.create_loader = cache(create_loader)  # all sessions share the files that one has read
     _CREATOR._load_service_model = _model_loaded_once
     _CREATOR._create_client_class = _class_made_once
     _ALIASER.__copy__ = _copy_with_names
     # jsonschema builds forty grammars of IRIs when it is imported, if it can; no schema here has an IRI.
-    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # Python's way to say that there is no such module
+    sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # None makes the import fail

@@ -40,7 +40,7 @@ POOL_ID: Final = "eu-west-1_AbCdEfGhI"
 PLANTED: Final = [PASSWORD, CODE, TOKEN, KEY]
 """The values that tests search for; cases add the sessions and keys that they receive."""
 
-DEAD: Final = "http://127.0.0.1:9"
+UNREACHABLE: Final = "http://127.0.0.1:9"
 """An endpoint that refuses every connection."""
 
 
@@ -64,7 +64,7 @@ class Case:
         return self.name
 
 
-def planted(value: str) -> str:
+def plant(value: str) -> str:
     """Record a value as one that must not be shown, and return it."""
     PLANTED.append(value)
     return value
@@ -76,7 +76,7 @@ def client(*, dead: bool = False) -> Any:
     return boto3.client(
         "cognito-idp",
         region_name="eu-west-1",
-        endpoint_url=DEAD if dead else None,
+        endpoint_url=UNREACHABLE if dead else None,
         aws_access_key_id="x",
         aws_secret_access_key="y",
         config=config,
@@ -113,18 +113,18 @@ def pool(**options: Any) -> LocalPool:
     return local_pool
 
 
-def waiting() -> Any:
+def flow_at_sms() -> Any:
     """A flow that waits for a code by SMS; its session is planted."""
     flow = pool(mfa="ON", mfa_methods=["SMS_MFA"]).cognito().sign_in("ada", PASSWORD)
-    planted(flow.signin.session.reveal())
+    plant(flow.signin.session.reveal())
     return flow
 
 
-def proving() -> Any:
+def flow_at_proof() -> Any:
     """A flow whose SRP proof is due: it holds the password and the exponent."""
     flow = pool().cognito().sign_in("ada", PASSWORD, walk=False)
-    planted(f"{flow._exponent.reveal():x}")
-    planted(f"{flow._exponent.reveal()}")
+    plant(f"{flow._exponent.reveal():x}")
+    plant(f"{flow._exponent.reveal()}")
     return flow
 
 
@@ -164,7 +164,7 @@ def responses() -> Iterator[Case]:
     for kind, (before, plain) in arguments.items():
         for name, bad in BAD_TEXT.items():
             if kind is r.RawAnswer and name == "a mapping":
-                continue  # that is what it takes
+                continue  # the constructor takes this value
             yield Case(
                 f"{kind.__name__}: {name}",
                 (),
@@ -184,7 +184,7 @@ SYNC, ASYNC = "authfsm.drivers.boto", "authfsm.drivers.aio"
 BASE = "authfsm.drivers.base_flow.BaseCognito"
 
 
-def awaited(call: Callable[[], Any]) -> Any:
+def run_call(call: Callable[[], Any]) -> Any:
     """Return the result of a call; a coroutine is run as a task in a new event loop."""
 
     async def run() -> Any:
@@ -199,12 +199,12 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
 
     Module, prefix of its classes, a description, a factory.
     """
-    named: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
-    yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **named)
-    yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **named)
-    yield SYNC, "", "the pool refuses", lambda: refusing(pool().cognito())
-    yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **named)
-    yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **named)
+    arguments: dict[str, Any] = {"client_id": "cid", "pool_id": POOL_ID}
+    yield SYNC, "", "nothing listens", lambda: Cognito(client(dead=True), **arguments)
+    yield SYNC, "", "the client raises", lambda: Cognito(Broken(), **arguments)
+    yield SYNC, "", "the pool refuses", lambda: with_wrong_pool_id(pool().cognito())
+    yield ASYNC, "Async", "nothing listens", lambda: AsyncCognito(client(dead=True), **arguments)
+    yield ASYNC, "Async", "the client raises", lambda: AsyncCognito(BrokenAsync(), **arguments)
     yield (
         ASYNC,
         "Async",
@@ -215,7 +215,7 @@ def cognitos() -> Iterator[tuple[str, str, str, Callable[[], Any]]]:
     )
 
 
-def refusing(cognito: Any) -> Any:
+def with_wrong_pool_id(cognito: Any) -> Any:
     """Return the same pool under another pool's id, so that it refuses SRP proofs."""
     return Cognito(cognito.client, client_id=cognito.client_id, pool_id="eu-west-1_Other")
 
@@ -240,7 +240,7 @@ def drivers() -> Iterator[Case]:
             "resume": ((f"{BASE}.resume",), lambda c: c.resume(None, KEY)),
             "resume, broken": (
                 (f"{BASE}.resume",),
-                lambda c: c.resume("gAAAA" * 9, planted(new_key().reveal())),
+                lambda c: c.resume("gAAAA" * 9, plant(new_key().reveal())),
             ),
             "resume_tokens": ((f"{BASE}.resume_tokens",), lambda c: c.resume_tokens(None, KEY)),
             "sign_out": (
@@ -273,13 +273,13 @@ def drivers() -> Iterator[Case]:
             yield Case(
                 f"{prefix}{name}: {what}",
                 functions,
-                lambda factory=factory, run=run: awaited(lambda: run(factory())),
+                lambda factory=factory, run=run: run_call(lambda: run(factory())),
             )
         for name, bad in BAD_TEXT.items():
             yield Case(
                 f"{prefix}sign_in: {name}, {what}",
                 (),
-                lambda factory=factory, bad=bad: awaited(lambda: factory().sign_in("ada", bad(PASSWORD))),
+                lambda factory=factory, bad=bad: run_call(lambda: factory().sign_in("ada", bad(PASSWORD))),
             )
 
 
@@ -296,7 +296,7 @@ REPLIES: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def received() -> Iterator[Case]:
+def reply_cases() -> Iterator[Case]:
     """Both drivers after a reply with a token or a session: the reply, or the request after it, is an error."""
     for name, reply in REPLIES.items():
 
@@ -307,15 +307,15 @@ def received() -> Iterator[Case]:
         vars(sync)["initiate_auth"] = lambda reply=reply, **_: reply
         vars(asynchronous)["initiate_auth"] = initiate_auth
         for cognito, service in ((Cognito, sync), (AsyncCognito, asynchronous)):
-            made: Any = partial(cognito, service, client_id="cid", pool_id=POOL_ID)
+            factory: Any = partial(cognito, service, client_id="cid", pool_id=POOL_ID)
             yield Case(
                 f"{cognito.__name__}.sign_in: {name}",
                 (),
-                lambda made=made: awaited(lambda: made().sign_in("ada", PASSWORD)),
+                lambda factory=factory: run_call(lambda: factory().sign_in("ada", PASSWORD)),
             )
 
 
-# ---- everything else that takes a secret ---------------------------------------------------------------
+# ---- other functions that take a secret ----------------------------------------------------------------
 
 
 def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
@@ -327,8 +327,8 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: SignIn("c", client_secret=KEY, nothing=1),
     )
     yield (f"{core}.prove", "no proof is asked for", lambda: SignIn("c").prove(ephemeral(), NOW, PASSWORD))
-    yield f"{core}.prove", "a lone surrogate", lambda: unprovable(PASSWORD + "\ud800")
-    yield "authfsm.core.sealing.seal", "no key", lambda: seal(waiting()._snapshot(), KEY, NOW)
+    yield f"{core}.prove", "a lone surrogate", lambda: make_unencodable_proof(PASSWORD + "\ud800")
+    yield "authfsm.core.sealing.seal", "no key", lambda: seal(flow_at_sms()._snapshot(), KEY, NOW)
     yield ("authfsm.core.sealing.unseal", "no key", lambda: unseal("gAAAA", KEY, NOW, signin=SignIn("c")))
     yield (
         "authfsm.core.sealing.unseal",
@@ -336,11 +336,11 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: unseal("gAAAA", [new_key(), KEY], NOW, signin=SignIn("c")),
     )
     resume = "authfsm.drivers.base_flow.BaseCognito.resume"
-    yield resume, "another client's", resumed_elsewhere
-    yield resume, "expired", lambda: resumed_elsewhere(late=True)
-    yield "authfsm.drivers.base_flow.BaseFlow.seal", "no key", lambda: waiting().seal(KEY)
-    yield "authfsm.drivers.base_flow.BaseFlow.seal", "a proof is due", lambda: proving().seal(KEY)
-    yield ("authfsm.drivers.base_flow.BaseFlow.seal", "an iterator", lambda: waiting().seal(iter([KEY])))
+    yield resume, "another client's", resume_elsewhere
+    yield resume, "expired", lambda: resume_elsewhere(late=True)
+    yield "authfsm.drivers.base_flow.BaseFlow.seal", "no key", lambda: flow_at_sms().seal(KEY)
+    yield "authfsm.drivers.base_flow.BaseFlow.seal", "a proof is due", lambda: flow_at_proof().seal(KEY)
+    yield ("authfsm.drivers.base_flow.BaseFlow.seal", "an iterator", lambda: flow_at_sms().seal(iter([KEY])))
     for name, store in (("", MemoryStore), ("Async", AsyncMemoryStore)):
         factory: Any = AsyncPendingSignIns if name else PendingSignIns
         yield (
@@ -354,28 +354,28 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         yield (
             f"authfsm.stores.pending.{name}SharedTokens.fresh_tokens",
             "nothing is stored",
-            lambda shared=shared, store=store: awaited(
+            lambda shared=shared, store=store: run_call(
                 lambda: shared(pool().cognito(), store(), new_key()).fresh_tokens(TOKEN)
             ),
         )
         yield (
             f"{stores}.{name}PendingSignIns.put",
             "the sign-in has ended",
-            lambda factory=factory, store=store: awaited(
-                lambda: factory(pool().cognito(), store(), new_key()).put(ended(), TOKEN)
+            lambda factory=factory, store=store: run_call(
+                lambda: factory(pool().cognito(), store(), new_key()).put(cancelled_flow(), TOKEN)
             ),
         )
         for method in ("turn", "drop"):
             yield (
                 f"{stores}.{name}PendingSignIns.{method}",
                 "bytes for a ticket",
-                partial(awaited, partial(entered, factory, store, method)),
+                partial(run_call, partial(enter_pending, factory, store, method)),
             )
         yield (
             f"{stores}.StoredFlows.__init__",
             f"no key, in put of {factory.__name__}",
-            lambda factory=factory, store=store: awaited(
-                lambda: factory(pool().cognito(), store(), KEY).put(waiting())
+            lambda factory=factory, store=store: run_call(
+                lambda: factory(pool().cognito(), store(), KEY).put(flow_at_sms())
             ),
         )
     yield f"{stores}.name_of", "bytes", lambda: name_of(Secret(KEY.encode()))
@@ -396,7 +396,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
                 yield (
                     f"authfsm.drivers.totp.{name}{suffix}",
                     how,
-                    partial(awaited, partial(tried, call, factory, more, function)),
+                    partial(run_call, partial(call_totp, call, factory, more, function)),
                 )
     verifier = Verifier(POOL_ID, "cid", fetch=lambda *_: b"{}")
     for token in (TOKEN, f"{TOKEN}.{TOKEN}.{TOKEN}", 5, TOKEN.encode()):
@@ -405,7 +405,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         yield (
             "authfsm.jwks.verifier.Verifier.verify_async",
             kind,
-            lambda token=token: awaited(lambda: verifier.verify_async(token)),
+            lambda token=token: run_call(lambda: verifier.verify_async(token)),
         )
     yield (
         "authfsm.local.api.pool.LocalPool.__init__",
@@ -460,7 +460,7 @@ def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         f"{device}.unseal": lambda key: Device.unseal(device_value.seal(new_key()), key),
     }
     for name, call in calls.items():
-        for how, key in (("no key", KEY), ("another key", planted(new_key().reveal()))):
+        for how, key in (("no key", KEY), ("another key", plant(new_key().reveal()))):
             if how == "no key" or not name.endswith("encrypt"):
                 yield name, how, partial(call, key)
     yield f"{device}.seal", "no key", lambda: device_value.seal(KEY)
@@ -474,14 +474,14 @@ def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         lambda: srp.private_key("Pool", "ada", PASSWORD + "\ud800", 1),
     )
     x = srp.private_key("Pool", "ada", PASSWORD, 1)
-    planted(str(x))
-    planted(f"{x:x}")
+    plant(str(x))
+    plant(f"{x:x}")
     yield "authfsm.srp.verifier", "no number", lambda: srp.verifier(Secret(PASSWORD))
     for name in ("shared_secret", "client_key"):
         yield (f"authfsm.srp.{name}", "B is 0", lambda name=name: getattr(srp, name)(ephemeral(), 0, x))
-    yield "authfsm.srp.claim_signature", "B is 0", lambda: claimed(B=0)
-    yield "authfsm.srp.claim_signature", "a bad timestamp", lambda: claimed(timestamp="\ud800")
-    yield "authfsm.srp.claim_signature", "a bad block", lambda: claimed(secret_block="?")
+    yield "authfsm.srp.claim_signature", "B is 0", lambda: make_claim(B=0)
+    yield "authfsm.srp.claim_signature", "a bad timestamp", lambda: make_claim(timestamp="\ud800")
+    yield "authfsm.srp.claim_signature", "a bad block", lambda: make_claim(secret_block="?")
     yield (
         "authfsm.srp.sign",
         "a bad timestamp",
@@ -509,7 +509,7 @@ def ephemeral() -> srp.Ephemeral:
     return srp.ephemeral(b"1" * 32)
 
 
-def claimed(**changes: Any) -> str:
+def make_claim(**changes: Any) -> str:
     """Make a proof of the planted password with one wrong argument."""
     right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
     return srp.claim_signature(
@@ -517,15 +517,15 @@ def claimed(**changes: Any) -> str:
     )
 
 
-def tried(call: Any, factory: Callable[[], Any], more: str, function: Any) -> Any:
+def call_totp(call: Any, factory: Callable[[], Any], more: str, function: Any) -> Any:
     """Call a function of `drivers.totp` with a new client."""
     return call(factory(), more, function)
 
 
-def resumed_elsewhere(*, late: bool = False) -> Any:
+def resume_elsewhere(*, late: bool = False) -> Any:
     """Resume a valid sealed sign-in at another app client, or too late."""
-    flow, key = waiting(), new_key()
-    planted(key.reveal())
+    flow, key = flow_at_sms(), new_key()
+    plant(key.reveal())
     there = Cognito(
         client(),
         client_id=flow.cognito.client_id if late else "another",
@@ -535,14 +535,14 @@ def resumed_elsewhere(*, late: bool = False) -> Any:
     return there.resume(flow.seal(key), key)
 
 
-def ended() -> Any:
+def cancelled_flow() -> Any:
     """Return a flow that was cancelled."""
-    flow = waiting()
+    flow = flow_at_sms()
     flow.cancel()
     return flow
 
 
-async def entered(factory: Any, store: Any, method: str) -> Any:
+async def enter_pending(factory: Any, store: Any, method: str) -> Any:
     """Call a method of a new PendingSignIns with bytes as the ticket; enter or await the result."""
     turn = getattr(factory(pool().cognito(), store(), new_key()), method)(KEY.encode())
     if asyncio.iscoroutine(turn):
@@ -554,9 +554,9 @@ async def entered(factory: Any, store: Any, method: str) -> Any:
         return flow
 
 
-def unprovable(password: str) -> Any:
+def make_unencodable_proof(password: str) -> Any:
     """Make a due proof of a password that UTF-8 cannot encode."""
-    flow = proving()
+    flow = flow_at_proof()
     return flow.signin.prove(flow._pair, NOW, password)
 
 
@@ -567,7 +567,7 @@ def notebook(name: str) -> Any:
     return getattr(authfsm.notebook, name)
 
 
-def others() -> Iterator[Case]:
+def other_cases() -> Iterator[Case]:
     """Return the rows as cases, and the triggers of a machine that a driver carries."""
     for function, how, run in (*rows(), *seal_rows(), *srp_rows()):
         yield Case(f"{function.rpartition('.')[2]}: {how} ({function})", (function,), run)
@@ -641,12 +641,12 @@ def proving_base(module: str, name: str) -> Any:
 CASES: list[Case] = [
     *responses(),
     *drivers(),
-    *received(),
-    *others(),
+    *reply_cases(),
+    *other_cases(),
     *(Case(f"{name.rpartition('.')[0]}: a base", (name,), run) for name, run in BASES.items()),
 ]
 
 
-def covered() -> set[str]:
+def covered_functions() -> set[str]:
     """Return the functions that the cases call."""
     return {name for case in CASES for name in case.functions}

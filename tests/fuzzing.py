@@ -26,8 +26,8 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from cryptography.fernet import Fernet
+from example_descriptions import GALLERY
 from joserfc.jwk import RSAKey
-from reviewed import GALLERY
 
 from authfsm import Cognito, PoolSettings, Verifier
 from authfsm.checks import PoolDescription
@@ -57,7 +57,7 @@ def deep(kind: type[Any], levels: int) -> Any:
     return value
 
 
-ODD: Final[tuple[Any, ...]] = (
+ODD_VALUES: Final[tuple[Any, ...]] = (
     None, True, False, 0, 1, -1, 3, 10**13, -(10**13), 2**63, 10**400, 0.0, 1.5, -0.5, 1e308,
     float("nan"), float("inf"), float("-inf"), "", "x", " ", "\x00", "\ud800", "0", "-1", "1e999", "null",
     "[", "{}", "x" * 5000, "9" * 5000, "é", "2026-13-40T99:99:99", "9999-12-31T23:59:59+00:00",
@@ -82,39 +82,39 @@ IN_PROCESS: Final[tuple[Any, ...]] = (
 """Values that only a program can pass."""  # fmt: skip
 
 
-def odd(rng: Random, *, in_process: bool = False) -> Any:
+def odd_value(rng: Random, *, in_process: bool = False) -> Any:
     """Return a value that is seldom valid."""
     if rng.random() < 0.02:
         return deep(rng.choice((list, dict)), rng.choice((10, 200, 3000)))
     # A copy: the next mutation may change it.
-    return copy.deepcopy(rng.choice(ODD + IN_PROCESS if in_process else ODD))
+    return copy.deepcopy(rng.choice(ODD_VALUES + IN_PROCESS if in_process else ODD_VALUES))
 
 
-def mutated(rng: Random, right: Any, *, in_process: bool = False) -> Any:
+def mutate(rng: Random, right: Any, *, in_process: bool = False) -> Any:
     """Return a copy of a valid value with one to three errors."""
     wrong = copy.deepcopy(right)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         places = list(_places(wrong))
         if not places or rng.random() < 0.02:
-            return odd(rng, in_process=in_process)
+            return odd_value(rng, in_process=in_process)
         holder, at = rng.choice(places)
         what = rng.random()
         if what < 0.12:
             del holder[at]
         elif what < 0.2 and isinstance(holder, dict):
-            holder[rng.choice(("x", "", *_NAMES))] = odd(rng, in_process=in_process)
+            holder[rng.choice(("x", "", *_NAMES))] = odd_value(rng, in_process=in_process)
         elif what < 0.35 and isinstance(holder[at], str) and holder[at]:
-            holder[at] = _misspelt(rng, holder[at])
+            holder[at] = _misspell(rng, holder[at])
         elif what < 0.45:
             holder[at] = [holder[at]]
         elif what < 0.5:
-            holder[at] = written(holder[at], default=str)
+            holder[at] = as_json(holder[at], default=str)
         else:
-            holder[at] = odd(rng, in_process=in_process)
+            holder[at] = odd_value(rng, in_process=in_process)
     return wrong
 
 
-def written(value: Any, **how: Any) -> str:
+def as_json(value: Any, **how: Any) -> str:
     """Return a value as JSON.
 
     If Python cannot write it (too deep, too long), JSON that is too deep to read.
@@ -133,7 +133,7 @@ def _places(value: Any, levels: int = 12) -> Iterator[tuple[Any, Any]]:
         yield from _places(each, levels - 1)
 
 
-def _misspelt(rng: Random, text: str) -> str:
+def _misspell(rng: Random, text: str) -> str:
     at = rng.randrange(len(text))
     return rng.choice(
         (text[:at], text[:at] + chr(rng.choice((0, 34, 92, 0x660, 0xD800, 65))) + text[at + 1 :],
@@ -203,15 +203,15 @@ def run(targets: list[Target], inputs: int, seed: int) -> Outcome:
             target.give(value)
         except target.typed:
             outcome.refused[target.name] += 1
-        except Exception as error:  # noqa: BLE001 - this is what is looked for
+        except Exception as error:  # noqa: BLE001 - the search is for such errors
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{target.name}: {type(error).__name__} at {frame.filename.rpartition('authfsm')[2]}:{frame.lineno}"
-            count, first = outcome.escaped.get(where, (0, f"{error!s:.200} of {_shown(value)}"))
+            count, first = outcome.escaped.get(where, (0, f"{error!s:.200} of {_as_text(value)}"))
             outcome.escaped[where] = count + 1, first
     return outcome
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     try:
         return f"{value!r:.600}"
     except (RecursionError, ValueError):
@@ -229,7 +229,7 @@ _REPLIES: Final = [
 
 def _reply(rng: Random, *, in_process: bool) -> tuple[Any, Any, Any]:
     state, kind, right = rng.choice(_REPLIES)
-    return state, kind, mutated(rng, right, in_process=in_process)
+    return state, kind, mutate(rng, right, in_process=in_process)
 
 
 def _read(value: tuple[Any, Any, Any]) -> None:
@@ -264,10 +264,10 @@ def bodies() -> Target:
 
     def make(rng: Random) -> tuple[int, bytes]:
         _, _, wrong = _reply(rng, in_process=False)
-        said = written(wrong).encode("utf-8", "surrogatepass")
+        body_bytes = as_json(wrong).encode("utf-8", "surrogatepass")
         if rng.random() < 0.1:
-            said = said[: rng.randrange(len(said) + 1)] + bytes([rng.randrange(256)])
-        return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), said
+            body_bytes = body_bytes[: rng.randrange(len(body_bytes) + 1)] + bytes([rng.randrange(256)])
+        return rng.choice((200, 200, 200, 400, 403, 500, 302, 299)), body_bytes
 
     def give(value: tuple[int, bytes]) -> None:
         body[:] = [value]
@@ -296,8 +296,8 @@ def _flows(key: RSAKey) -> list[Any]:
     ]
 
 
-def sealed(key: RSAKey) -> list[Target]:
-    """Sealed texts that somebody has changed, and contents that only an owner of the key can have sealed."""
+def sealed_texts(key: RSAKey) -> list[Target]:
+    """Return the target of seals: altered texts, and invalid contents that are sealed with the right key."""
     flows, secret = _flows(key), new_key()
     forms = [json.loads(snapshot_to_json(each._snapshot(), NOW).reveal()) for each in flows]
     texts = [each.seal(secret) for each in flows]
@@ -310,13 +310,13 @@ def sealed(key: RSAKey) -> list[Target]:
         repr(into.history)
 
     def form(rng: Random) -> bytes:
-        wrong = mutated(rng, rng.choice(forms))
-        said = written(wrong).encode("utf-8", "surrogatepass")
-        return lock.encrypt_at_time(said, int(NOW.timestamp()))
+        wrong = mutate(rng, rng.choice(forms))
+        content = as_json(wrong).encode("utf-8", "surrogatepass")
+        return lock.encrypt_at_time(content, int(NOW.timestamp()))
 
     def text(rng: Random) -> Any:
         right = rng.choice(texts)
-        return mutated(rng, [right], in_process=True) if rng.random() < 0.2 else _misspelt(rng, right)
+        return mutate(rng, [right], in_process=True) if rng.random() < 0.2 else _misspell(rng, right)
 
     return [
         Target("sealed forms", form, taken_up, (SealError,), 4),
@@ -337,7 +337,7 @@ def tickets(key: RSAKey) -> Target:
             pass
 
     def make(rng: Random) -> Any:
-        return _misspelt(rng, right) if rng.random() < 0.5 else odd(rng, in_process=True)
+        return _misspell(rng, right) if rng.random() < 0.5 else odd_value(rng, in_process=True)
 
     return Target("tickets", make, give, (SealError, InvalidOperation, BadField), 1)
 
@@ -349,23 +349,23 @@ def tokens(key: RSAKey) -> list[Target]:
     """Tokens for a verifier, and key sets for its keys."""
     pool = LocalPool(key=key)
     pool.add_user("ada", PASSWORD)
-    issued = pool.cognito().sign_in("ada", PASSWORD).tokens
-    assert issued is not None
+    user_tokens = pool.cognito().sign_in("ada", PASSWORD).tokens
+    assert user_tokens is not None
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks())
-    right, published = issued.access_token.reveal(), pool.jwks()
+    right, published = user_tokens.access_token.reveal(), pool.jwks()
 
     def token(rng: Random) -> Any:
         if rng.random() < 0.2:
-            return odd(rng, in_process=True)
+            return odd_value(rng, in_process=True)
         parts = right.split(".")
         at = rng.randrange(3)
-        parts[at] = _misspelt(rng, parts[at])
+        parts[at] = _misspell(rng, parts[at])
         return ".".join(parts)
 
     return [
         Target("tokens", token, verifier.verify, (TokenRefused,), 1),
         Target(
-            "key sets", lambda rng: mutated(rng, published, in_process=True), Keys.pinned, (ValueError,), 1
+            "key sets", lambda rng: mutate(rng, published, in_process=True), Keys.pinned, (ValueError,), 1
         ),
     ]
 
@@ -378,7 +378,7 @@ def settings(key: RSAKey) -> list[Target]:
     described = list(GALLERY.values())
 
     def make(rng: Random) -> Any:
-        return mutated(rng, rng.choice(described), in_process=True)
+        return mutate(rng, rng.choice(described), in_process=True)
 
     def three(value: Any) -> tuple[Any, Any, Any]:
         if not isinstance(value, Mapping):
@@ -414,7 +414,7 @@ def values() -> Target:
         response = rng.choice(list(samples.RESPONSES.values()))
         fields = {each.alias: getattr(response, each.name) for each in attrs.fields(type(response))}
         name = rng.choice(sorted(fields) or [""])
-        return type(response), {**fields, **({name: odd(rng, in_process=True)} if name else {})}
+        return type(response), {**fields, **({name: odd_value(rng, in_process=True)} if name else {})}
 
     def give(value: Any) -> None:
         kind, fields = value
@@ -425,11 +425,11 @@ def values() -> Target:
 
 def core(key: RSAKey) -> list[Target]:
     """Return every target of the core except the settings."""
-    return [replies(), bodies(), *sealed(key), tickets(key), *tokens(key), values()]
+    return [replies(), bodies(), *sealed_texts(key), tickets(key), *tokens(key), values()]
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def without_retry_delays() -> Iterator[None]:
     """Disable botocore's pauses between attempts."""
     import botocore.retryhandler as legacy  # noqa: PLC0415 - only here
 

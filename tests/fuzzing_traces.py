@@ -14,7 +14,7 @@ from authfsm.core.history import histories_from_json, history_from_json
 from authfsm.protocol.errors import AuthfsmError
 from authfsm.traces.text_scanner import ScanCounts, scan
 
-ODD: tuple[Any, ...] = (
+ODD_VALUES: tuple[Any, ...] = (
     None, True, 0, -1, 10**13, 10**30, 1e308, "", "\x00", "\ud800", "{", '{"eventName": "', "H4sIAAAA", "eyJhIjox",
     [], {}, [[]], {"": None}, "HIDDEN_DUE_TO_SECURITY_REASONS", "x" * 5000, "2026-03-01T10:00:00Z", "\n", "'", '"',
 )  # fmt: skip
@@ -23,22 +23,22 @@ STEP = {"sign_in": "a", "step": 1, "from": "START", "response": "user_srp_auth",
         "action": "TRY_AGAIN", "seconds": 0.1}  # fmt: skip
 
 
-def damaged(value: Any, chance: random.Random) -> Any:
+def damage(value: Any, chance: random.Random) -> Any:
     """Return a value with a member at some depth left out, repeated or replaced."""
     if isinstance(value, dict) and value and chance.random() < 0.8:
         name = chance.choice(list(value))
         if chance.random() < 0.2:
             return {key: each for key, each in value.items() if key != name}
-        return {**value, name: damaged(value[name], chance)}
+        return {**value, name: damage(value[name], chance)}
     if isinstance(value, list | tuple) and value and chance.random() < 0.8:
         n = chance.randrange(len(value))
-        return [*value[:n], damaged(value[n], chance), *value[n + chance.randrange(2) :]]
+        return [*value[:n], damage(value[n], chance), *value[n + chance.randrange(2) :]]
     if chance.random() < 0.1:
-        return wrapped(value, chance)
-    return chance.choice(ODD)
+        return wrap(value, chance)
+    return chance.choice(ODD_VALUES)
 
 
-def wrapped(value: Any, chance: random.Random) -> Any:
+def wrap(value: Any, chance: random.Random) -> Any:
     """Return a value in a wrapper."""
     text = json.dumps(value)
     packed = base64.b64encode(gzip.compress(text.encode(), 1)).decode()
@@ -49,7 +49,7 @@ def wrapped(value: Any, chance: random.Random) -> Any:
     )  # fmt: skip
 
 
-def cut(text: str, chance: random.Random) -> str:
+def cut_text(text: str, chance: random.Random) -> str:
     """Return a text with a piece left out, doubled or replaced."""
     for _ in range(chance.randrange(3)):
         a, b = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
@@ -62,23 +62,23 @@ def cut(text: str, chance: random.Random) -> str:
 
 def log_text(chance: random.Random) -> str:
     """Return the text of a damaged log."""
-    events = tuple(damaged(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
+    events = tuple(damage(each, chance) if chance.random() < 0.7 else each for each in ILLEGAL)
     try:
         text = chance.choice(list(WRAPPERS.values()))(events)
     except (AttributeError, TypeError, KeyError, ValueError):
-        text = json.dumps([wrapped(each, chance) for each in events])
-    return cut(text, chance)
+        text = json.dumps([wrap(each, chance) for each in events])
+    return cut_text(text, chance)
 
 
 def history_text(chance: random.Random) -> str:
     """Return the text of a damaged history."""
     count = chance.randrange(1, 4)
     steps = [{**STEP, "step": n + 1} for n in range(count)]
-    steps = [damaged(each, chance) if chance.random() < 0.5 else each for each in steps]
-    return cut("".join(f"{json.dumps(each)}\n" for each in steps), chance)
+    steps = [damage(each, chance) if chance.random() < 0.5 else each for each in steps]
+    return cut_text("".join(f"{json.dumps(each)}\n" for each in steps), chance)
 
 
-def try_one(seed: int) -> None:
+def read_damaged(seed: int) -> None:
     """Read a log and a history made from a seed, and raise any error that is not one of this package's.
 
     Args:

@@ -1,4 +1,4 @@
-"""Draws what the repository keeps: the pictures of the gallery and README's table, by `python tests/gallery.py`.
+"""Writes the pictures of the gallery and README's table: `python tests/gallery.py`.
 
 The pictures have the same bytes on every machine; tests fail when they, or the table, are not up to date.
 
@@ -79,9 +79,9 @@ _ACCOUNT: Final = "The life of an account: sign-up, confirmation, forgotten pass
 def pictures() -> Iterator[tuple[str, Diagram, str]]:
     """Yield each picture with the name of its file and a sentence about it."""
     settings = EXAMPLE_POOLS["mfa_required"][0]
-    drawn = diagram(settings=settings, history=_SIGN_IN, theme=AUTO, animated=True)
-    model = evolve(drawn.model, notes=(_SHORT_CAPTION,), omitted=())
-    yield "sign_in", evolve(drawn, model=model), _SIGN_IN_ABOUT
+    animated = diagram(settings=settings, history=_SIGN_IN, theme=AUTO, animated=True)
+    model = evolve(animated.model, notes=(_SHORT_CAPTION,), omitted=())
+    yield "sign_in", evolve(animated, model=model), _SIGN_IN_ABOUT
     about = "The whole protocol at a glance: every flow, from the first request to tokens."
     yield "overview", diagram(overview=True, theme=AUTO), about
     about = "The whole protocol, with the response that each line needs; open it in a tab of its own."
@@ -104,27 +104,27 @@ def pictures() -> Iterator[tuple[str, Diagram, str]]:
 def files() -> dict[str, str]:
     """Return the text of every file of the gallery, by its name; raises NoEngine."""
     every = list(pictures())
-    found = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
+    texts = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
     for name, drawn, _ in every:
         if drawn.animated:
-            found |= {
+            texts |= {
                 f"{name}-{look}.svg": evolve(drawn, theme=theme).svg() for look, theme in _LOOKS.items()
             }
-            found[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
-    found["account.svg"] = AccountDiagram(AUTO).svg()
-    found["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
+            texts[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
+    texts["account.svg"] = AccountDiagram(AUTO).svg()
+    texts["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()
     for action in RECOVERIES:  # beside each other, the pictures link to each other
         page = f'"{account_link(action)}"'
-        found["failures.svg"] = found["failures.svg"].replace(page, '"account.svg"')
-    found["protocol.dot"] = str(diagram())
-    named = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
-    named.append(
+        texts["failures.svg"] = texts["failures.svg"].replace(page, '"account.svg"')
+    texts["protocol.dot"] = str(diagram())
+    page_entries = [*((name, about) for name, _, about in every), ("account", _ACCOUNT)]
+    page_entries.append(
         ("sign_in_messages", "The messages of the first picture's sign-in, between person, app and Cognito.")
     )
-    entries = "".join(_entry(*each) for each in named)
+    entries = "".join(_entry(*each) for each in page_entries)
     messages = sequence(flow="USER_SRP_AUTH")
-    found["README.md"] = _README.format(pictures=entries, sequence=messages)
-    return dict(sorted(found.items()))
+    texts["README.md"] = _README.format(pictures=entries, sequence=messages)
+    return dict(sorted(texts.items()))
 
 
 _LOOKS: Final = {"light": LIGHT, "dark": DARK}
@@ -149,8 +149,8 @@ def _entry(name: str, about: str) -> str:
     if name == "sign_in":
         return f"\n## {name}\n\n{about}\n\n{moving_picture()}"
     # At the width of that page, the whole protocol cannot be read.
-    shown = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
-    return f"\n## {name}\n\n{about}\n\n[{shown}]({name}.svg)\n"
+    target = f"{name}.svg" if name == "protocol" else f"![{about.replace('`', '')}]({name}.svg)"
+    return f"\n## {name}\n\n{about}\n\n[{target}]({name}.svg)\n"
 
 
 def moving_picture(folder: str = "") -> str:
@@ -159,7 +159,7 @@ def moving_picture(folder: str = "") -> str:
     return picture_tag(title=_SIGN_IN_ABOUT, **files)
 
 
-def shown() -> Iterator[tuple[str, str]]:
+def published_pictures() -> Iterator[tuple[str, str]]:
     """Yield the pictures that README, the gallery and the notebooks show, each with its name, as SVG."""
     root = Path(__file__).parents[1]
     for page in ("README.md", "diagrams/README.md"):

@@ -20,10 +20,10 @@ FILE = Path(authfsm.local.__file__).parent / "config/members.json"
 DESCRIPTIONS = Path(authfsm.settings.__file__).parent / "descriptions.json"
 
 
-def folded() -> dict[str, Any]:
+def fold_model() -> dict[str, Any]:
     """Return the operations and their shapes: the members that a request may have, and their types."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     shapes: dict[str, Any] = {}
     operations = {}
     for name in model.operation_names:
@@ -34,10 +34,10 @@ def folded() -> dict[str, Any]:
     return {"operations": operations, "shapes": dict(sorted(shapes.items()))}
 
 
-def known() -> dict[str, Any]:
-    """Return what the pool knows: the operations and shapes of this botocore and of newer ones."""
-    read: dict[str, Any] = json.loads(FILE.read_bytes())
-    return read
+def known_members() -> dict[str, Any]:
+    """Return the committed members: the operations and shapes of this botocore and of newer ones."""
+    members: dict[str, Any] = json.loads(FILE.read_bytes())
+    return members
 
 
 def _fold(shape: Any, shapes: dict[str, Any]) -> None:
@@ -65,42 +65,42 @@ def _fold(shape: Any, shapes: dict[str, Any]) -> None:
         _fold(each, shapes)
 
 
-def described() -> dict[str, Any]:
+def description_members() -> dict[str, Any]:
     """Return the members that a pool's descriptions may have, and their types."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     shapes = {
         "UserPool": ("UserPoolType", "CreateUserPoolRequest"),
         "UserPoolClient": ("UserPoolClientType", "CreateUserPoolClientRequest"),
         "MfaConfig": ("GetUserPoolMfaConfigResponse",),
     }
     return {
-        name: {n: each for of in every for n, each in _nested(model.shape_for(of)).items()}
+        name: {n: each for of in every for n, each in _nest(model.shape_for(of)).items()}
         for name, every in shapes.items()
     }
 
 
-def merged(known: Any, new: Any) -> Any:
+def merge(old: Any, new: Any) -> Any:
     """Return both; an older botocore removes nothing that a newer one has added."""
-    if isinstance(known, list) and isinstance(new, list) and len(known) == len(new) == 1:
-        return [merged(known[0], new[0])]
-    if isinstance(known, str) and isinstance(new, str) and new.startswith("string: "):
-        values = (each for text in (known, new) for each in text.partition(": ")[2].split(", ") if each)
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new) == 1:
+        return [merge(old[0], new[0])]
+    if isinstance(old, str) and isinstance(new, str) and new.startswith("string: "):
+        values = (each for text in (old, new) for each in text.partition(": ")[2].split(", ") if each)
         return f"string: {', '.join(dict.fromkeys(values))}"
-    if not isinstance(known, dict) or not isinstance(new, dict):
+    if not isinstance(old, dict) or not isinstance(new, dict):
         return new
-    names = dict.fromkeys((*known, *new))
-    return {n: merged(known.get(n, new.get(n)), new.get(n, known.get(n))) for n in names}
+    names = dict.fromkeys((*old, *new))
+    return {n: merge(old.get(n, new.get(n)), new.get(n, old.get(n))) for n in names}
 
 
-def _nested(shape: Any) -> Any:
+def _nest(shape: Any) -> Any:
     match shape.type_name:
         case "structure":
-            return {name: _nested(each) for name, each in shape.members.items()}
+            return {name: _nest(each) for name, each in shape.members.items()}
         case "list":
-            return [_nested(shape.member)]
+            return [_nest(shape.member)]
         case "map":
-            return {"*": _nested(shape.value)}
+            return {"*": _nest(shape.value)}
         case "string" if shape.enum:
             return f"string: {', '.join(shape.enum)}"
         case "integer" if {"min", "max"} <= shape.metadata.keys():
@@ -111,8 +111,8 @@ def _nested(shape: Any) -> Any:
 
 if __name__ == "__main__":
     old = json.loads(DESCRIPTIONS.read_text(encoding="utf-8"))
-    DESCRIPTIONS.write_text(json.dumps(merged(old, described()), indent=1) + "\n", encoding="utf-8")
-    every = merged(known(), folded())
+    DESCRIPTIONS.write_text(json.dumps(merge(old, description_members()), indent=1) + "\n", encoding="utf-8")
+    every = merge(known_members(), fold_model())
     requests = {part: dict(sorted(content.items())) for part, content in every.items()}
     text = json.dumps(requests, separators=(",", ":"))
     FILE.write_text(text.replace('},"', '},\n"') + "\n", encoding="utf-8")

@@ -20,10 +20,10 @@ FILE = Path(authfsm.traces.__file__).parent / "anonymiser" / "vocabulary.json"
 MEMBERS = Path(authfsm.local.__file__).parent / "config/members.json"
 
 
-def folded() -> dict[str, Any]:
+def fold_model() -> dict[str, Any]:
     """Return the operations, errors, members of all structures by type, and the values of enumerations."""
-    read = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
-    model = botocore.model.ServiceModel(read)
+    service_model = botocore.loaders.Loader().load_service_model("cognito-idp", "service-2")
+    model = botocore.model.ServiceModel(service_model)
     types: dict[str, set[str]] = {}
     values: dict[str, set[str]] = {}
     errors = set()
@@ -46,9 +46,9 @@ def folded() -> dict[str, Any]:
     }
 
 
-def merged() -> dict[str, Any]:
+def merge() -> dict[str, Any]:
     """Return the names of botocore, and those that the two files have besides."""
-    new = folded()
+    new = fold_model()
     requests = json.loads(MEMBERS.read_bytes())
     old = json.loads(FILE.read_bytes()) if FILE.exists() else {}
     new["operations"] = sorted({*new["operations"], *requests["operations"], *old.get("operations", ())})
@@ -66,5 +66,5 @@ def merged() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    text = json.dumps(merged(), separators=(",", ":"))
+    text = json.dumps(merge(), separators=(",", ":"))
     FILE.write_text(text.replace("],", "],\n") + "\n", encoding="utf-8")

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 from attrs import field, frozen
-from generate_members import known
-from serving import CLIENT_ID, PASSWORD, POOL_ID, SIGNED, TARGET
+from generate_members import known_members
+from local_servers import CLIENT_ID, CREDENTIALS, PASSWORD, POOL_ID, TARGET
 
 from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.http_connection import HttpRequest, RequestRefused, StreamedReply
@@ -22,7 +22,7 @@ from authfsm.local.server.http_server import App
 
 T = TypeVar("T")
 
-MODEL: Final = known()
+MODEL: Final = known_members()
 KEYS: Final = (
     "USERNAME", "PASSWORD", "SRP_A", "SECRET_HASH", "DEVICE_KEY", "REFRESH_TOKEN", "CHALLENGE_NAME", "ANSWER",
     "SMS_MFA_CODE", "EMAIL_OTP_CODE", "SOFTWARE_TOKEN_MFA_CODE", "NEW_PASSWORD", "TIMESTAMP", "CREDENTIAL",
@@ -72,7 +72,7 @@ HEADERS: Final[dict[bytes, Sequence[bytes]]] = {
     b"access-control-request-method": (b"POST", b"GET", b"", b"\xff"),
     b"access-control-request-headers": (b"x-amz-target", b"\xff", b"a" * 5000, b""),
     b"access-control-request-private-network": (b"true", b"x"),
-    b"authorization": (SIGNED["Authorization"].encode(), b"", b"\xff", b"Bearer x"),
+    b"authorization": (CREDENTIALS["Authorization"].encode(), b"", b"\xff", b"Bearer x"),
     b"connection": (b"close", b"upgrade", b"\xff"),
     b"upgrade": (b"websocket", b"h2c"),
 }  # fmt: skip
@@ -116,12 +116,12 @@ class FuzzRequests:
             return
         if not isinstance(reply, dict):
             return
-        found = {"SessionType": reply.get("Session")}
+        values = {"SessionType": reply.get("Session")}
         result = reply.get("AuthenticationResult") or {}
-        found["TokenModelType"] = result.get("AccessToken")
-        found["refresh"] = result.get("RefreshToken")
-        found["parameters"] = (reply.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
-        for name, value in found.items():
+        values["TokenModelType"] = result.get("AccessToken")
+        values["refresh"] = result.get("RefreshToken")
+        values["parameters"] = (reply.get("ChallengeParameters") or {}).get("SECRET_BLOCK")
+        for name, value in values.items():
             if isinstance(value, str):
                 self._seen.setdefault(name, []).append(value)
                 del self._seen[name][:-20]
@@ -138,7 +138,7 @@ class FuzzRequests:
             if name != b"host" and self._chance(0.06):
                 headers.extend((name, self._of(values)) for _ in range(self._of((1, 1, 1, 2))))
         if likely:
-            headers.append((b"authorization", SIGNED["Authorization"].encode()))
+            headers.append((b"authorization", CREDENTIALS["Authorization"].encode()))
         operation = self._of(tuple(OPERATIONS))
         if self._chance(0.95):
             target = TARGET + (operation if self._chance(0.95) else self._text())
@@ -187,8 +187,8 @@ class FuzzRequests:
             case "document":
                 return {self._text(): self._junk(0) for _ in range(self._random.randrange(3))}
             case _:
-                known = self._seen.get(name) or KNOWN.get(name)
-                return self._of(known) if known and self._chance(0.95) else self._text()
+                values = self._seen.get(name) or KNOWN.get(name)
+                return self._of(values) if values and self._chance(0.95) else self._text()
 
     def _text(self) -> str:
         if self._chance(0.15):

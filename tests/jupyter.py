@@ -19,10 +19,10 @@ from typing import Final
 from attrs import frozen
 from playwright.sync_api import ConsoleMessage, Page
 
-SOON: Final = 60.0
+TIMEOUT_SECONDS: Final = 60.0
 """The seconds within which JupyterLab must answer on a slow machine."""
 
-QUIET: Final = {
+QUIET_SETTINGS: Final = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
     "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
@@ -96,7 +96,7 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
     lab.folder.mkdir(parents=True)
     settings = folder / "settings"
     themed = {"@jupyterlab/apputils-extension:themes": {"theme": theme}}
-    for name, values in {**QUIET, **themed}.items():
+    for name, values in {**QUIET_SETTINGS, **themed}.items():
         file = settings / f"{name.replace(':', '/')}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values), encoding="utf-8")
@@ -129,7 +129,7 @@ def jupyterlab(folder: Path, theme: str = "JupyterLab Light") -> Iterator[Lab]:
 
 
 def _answers(lab: Lab, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + SOON
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{lab.port}/api?token={lab.token}"):
@@ -152,19 +152,19 @@ def notebook(lab: Lab, page: Page, name: str, cells: Sequence[str]) -> Iterator[
     Yields:
         The errors and warnings that the page has on its console.
     """
-    said: list[str] = []
+    console: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
         slow = "to activate." in message.text  # a plugin of JupyterLab, on a busy machine
         if message.type in {"error", "warning"} and not slow:
-            said.append(message.text)
+            console.append(message.text)
 
     page.on("console", hear)
-    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("pageerror", lambda error: console.append(str(error)))
     lab.write(name, cells)
     page.goto(lab.page(name))
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=SOON * 1000)
-    yield said
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=TIMEOUT_SECONDS * 1000)
+    yield console
 
 
 def run_cell(page: Page, number: int) -> None:

@@ -1,6 +1,6 @@
-"""The oracle of the random walks: facts about a pool's users, known without asking the pool.
+"""The oracle of the random walks: facts about a pool's users, derived without calling the pool.
 
-`proofs_of` says what an answer to a challenge really proves: it compares passwords, the code that was sent with that
+`proofs_of` returns what an answer to a challenge proves: it compares passwords, the code that was sent with that
 very challenge, and signatures with the right ones.
 """
 
@@ -34,7 +34,7 @@ NEEDS_PROOF: Final = frozenset(
         "WEB_AUTHN",
     }
 )
-"""The challenges in which only the right answer leads on."""
+"""The challenges which only the right answer completes."""
 CHOICES: Final = frozenset(
     {"SELECT_CHALLENGE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "PASSWORD", "PASSWORD_SRP"}
 )
@@ -56,28 +56,28 @@ class KnownUser:
 
     Args:
         name: the internal user name.
-        typed: all names that the user can sign in with.
+        sign_in_names: all names that the user can sign in with.
         password: the current password; None for a user without one.
         temporary: whether the password must be changed.
         status: the UserStatus, if the fields above do not imply it.
-        has: what the second factors of the user need: email, phone_number, totp.
-        switched_on: the second factors that the user has activated.
-        newcomer: whether the user signed up and never had tokens.
+        factor_attributes: what the second factors of the user need: email, phone_number, totp.
+        active_factors: the second factors that the user has activated.
+        never_signed_in: whether the user signed up and never had tokens.
         passkeys_for_mfa: WebAuthnMfaSettings.
     """
 
     name: str
-    typed: tuple[str, ...]
+    sign_in_names: tuple[str, ...]
     password: str | None
     temporary: bool = False
     status: str = "CONFIRMED"
     enabled: bool = True
-    has: set[str] = field(factory=set)
-    switched_on: set[str] = field(factory=set)
+    factor_attributes: set[str] = field(factory=set)
+    active_factors: set[str] = field(factory=set)
     totp: str | None = None
-    totp_spent: set[tuple[str, int]] = field(factory=set)
+    used_totp_steps: set[tuple[str, int]] = field(factory=set)
     devices: list[Device] = field(factory=list)
-    newcomer: bool = False
+    never_signed_in: bool = False
     passkeys_for_mfa: bool = False
     sign_up: tuple[AppClient, str, datetime] | None = None
 
@@ -88,7 +88,7 @@ class KnownUser:
         return {
             step
             for step in (present - 1, present, present + 1)
-            if app.generate_otp(step) == code and (secret, step) not in self.totp_spent
+            if app.generate_otp(step) == code and (secret, step) not in self.used_totp_steps
         }
 
 
@@ -100,41 +100,41 @@ class OpenChallenge:
         person: the user; None if there is no such user.
         client: the app client.
         flow: the AuthFlow.
-        typed: the USERNAME of the first request.
+        username: the USERNAME of the first request.
         name: the ChallengeName.
         reply: the reply with the challenge.
-        opened: the time of the reply.
-        proved: what was really proved before.
+        issued_at: the time of the reply.
+        proofs: what was proved before.
         target: the lowest level that a step-up must reach; 0 without a step-up.
         ephemeral: the key pair that SRP_A belongs to.
         password: the password at the time of the reply.
         device: the device that must be proved.
         code: the code that was sent with the challenge.
         secret: the software token that was associated in the challenge.
-        signed: what passkeys signed for the challenge, and whether they verified their user.
-        keyed: whether DEVICE_KEY was sent before.
-        dead: whether a Lambda function named the challenge, so that no answer leads on.
-        spent: whether an answer has led on.
+        credentials: the credentials that passkeys signed for the challenge, and whether each verified its user.
+        device_key_sent: whether DEVICE_KEY was sent before.
+        unanswerable: whether a Lambda function named the challenge, so that Cognito accepts no answer.
+        answered: whether an answer was accepted.
     """
 
     person: KnownUser | None
     client: AppClient
     flow: str
-    typed: str
+    username: str
     name: str
     reply: Reply
-    opened: datetime
-    proved: Proofs = NO_PROOF
+    issued_at: datetime
+    proofs: Proofs = NO_PROOF
     target: int = 0
     ephemeral: srp.Ephemeral | None = None
     password: str | None = None
     device: Device | None = None
     code: str | None = None
     secret: str | None = None
-    signed: dict[str, bool] = field(factory=dict)
-    keyed: bool = False
-    dead: bool = False
-    spent: bool = False
+    credentials: dict[str, bool] = field(factory=dict)
+    device_key_sent: bool = False
+    unanswerable: bool = False
+    answered: bool = False
 
     @property
     def session(self) -> str | None:
@@ -160,21 +160,21 @@ class TokenFamily:
 
     person: KnownUser
     client: AppClient
-    began: datetime
-    proved: Proofs
+    started: datetime
+    proofs: Proofs
     device_key: str | None
-    over: bool = False
+    revoked: bool = False
     replaced: dict[str, datetime] = field(factory=dict)
 
 
 @define(eq=False)
-class HeldTokens:
-    """Tokens that the walk holds."""
+class IssuedTokens:
+    """Tokens that the pool has issued in the walk, and the time."""
 
     family: TokenFamily
     access: str
     refresh: str
-    at: datetime
+    issued_at: datetime
     new_device: Mapping[str, str] | None = None
 
 
@@ -182,14 +182,14 @@ def signature(open_challenge: OpenChallenge, realm: str, timestamp: str) -> str 
     """Return the right PASSWORD_CLAIM_SIGNATURE; None if no signature can be right."""
     parameters, device = open_challenge.parameters, open_challenge.device
     of_device = open_challenge.name == "DEVICE_PASSWORD_VERIFIER"
-    known = (device.password if device else None) if of_device else open_challenge.password
-    if open_challenge.ephemeral is None or known is None or "SECRET_BLOCK" not in parameters:
+    secret_password = (device.password if device else None) if of_device else open_challenge.password
+    if open_challenge.ephemeral is None or secret_password is None or "SECRET_BLOCK" not in parameters:
         return None
     return srp.claim_signature(
         open_challenge.ephemeral,
         realm=device.group_key if of_device and device else realm,
         name=parameters["DEVICE_KEY"] if of_device else parameters["USER_ID_FOR_SRP"],
-        password=known,
+        password=secret_password,
         salt=srp.from_hex(parameters["SALT"], "SALT"),
         B=srp.from_hex(parameters["SRP_B"], "SRP_B"),
         secret_block=parameters["SECRET_BLOCK"],
@@ -255,8 +255,8 @@ def _by_srp(answer: Answer) -> Result:
     return frozenset({"pwd"} if open_challenge.name == "PASSWORD_VERIFIER" else {"device"})
 
 
-def _passkey(answer: Answer) -> Result:
-    verified = answer.open_challenge.signed.get(answer["CREDENTIAL"])
+def _webauthn(answer: Answer) -> Result:
+    verified = answer.open_challenge.credentials.get(answer["CREDENTIAL"])
     if verified is None:
         return None
     return frozenset({"swk", "first"} | ({"verified"} if verified else set()))
@@ -267,14 +267,14 @@ def _choice(answer: Answer) -> Result:
     if answer["ANSWER"] == "PASSWORD" and answer["PASSWORD"]:
         return _password(answer)
     if answer["ANSWER"] == "WEB_AUTHN" and answer["CREDENTIAL"]:
-        return _passkey(answer)
+        return _webauthn(answer)
     return NO_PROOF
 
 
 def _set_up(answer: Answer) -> Result:
     if answer["EMAIL"] or answer["email"]:
         return NO_PROOF
-    return NO_PROOF if "enrolled" in answer.open_challenge.proved else None
+    return NO_PROOF if "enrolled" in answer.open_challenge.proofs else None
 
 
 def _new_password(_: Answer) -> Result:
@@ -292,7 +292,7 @@ CHECKS: Final[Mapping[str, Callable[[Answer], Result]]] = {
     "ADMIN_NO_SRP_AUTH": _password,
     "PASSWORD_VERIFIER": _by_srp,
     "DEVICE_PASSWORD_VERIFIER": _by_srp,
-    "WEB_AUTHN": _passkey,
+    "WEB_AUTHN": _webauthn,
     "SELECT_CHALLENGE": _choice,
     "MFA_SETUP": _set_up,
     "NEW_PASSWORD_REQUIRED": _new_password,
@@ -302,7 +302,7 @@ CHECKS: Final[Mapping[str, Callable[[Answer], Result]]] = {
 def proofs_of(
     open_challenge: OpenChallenge, challenge: str, responses: Mapping[str, str], realm: str, now: datetime
 ) -> Result:
-    """Return what an answer really proves; None if it is wrong.
+    """Return what an answer proves; None if it is wrong.
 
     Args:
         open_challenge: the challenge.

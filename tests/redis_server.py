@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 from attrs import frozen
 from conftest import lacking
-from serving import TIMEOUT, wait_until
+from local_servers import TIMEOUT, wait_until
 
 
 @frozen
@@ -20,8 +20,8 @@ class RedisServer:
     """A running Redis server.
 
     Args:
-        port: where, on this machine.
-        process: it.
+        port: its port on this machine.
+        process: its process.
     """
 
     port: int
@@ -46,19 +46,19 @@ def redis_server(folder: Path) -> Iterator[RedisServer]:
     """Run a Redis server until the end of the block.
 
     Args:
-        folder: where it runs.
+        folder: its working directory.
     """
     program = shutil.which("redis-server")
     if program is None:
         lacking("redis-server")
-    running = begun(program, folder)
+    running = start_redis(program, folder)
     try:
         yield running
     finally:
         running.end()
 
 
-def begun(program: str, folder: Path) -> RedisServer:
+def start_redis(program: str, folder: Path) -> RedisServer:
     """Start a Redis server, and return it once it answers.
 
     Try other ports if another program takes the port first.
@@ -72,13 +72,13 @@ def begun(program: str, folder: Path) -> RedisServer:
             [program, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         running = RedisServer(port, process)
-        wait_until(lambda: process.poll() is not None or answers(running), "Redis")  # noqa: B023 - called at once
+        wait_until(lambda: process.poll() is not None or is_answering(running), "Redis")  # noqa: B023 - called at once
         if process.poll() is None:
             return running
     raise AssertionError("redis-server ends at once")
 
 
-def answers(running: RedisServer) -> bool:
+def is_answering(running: RedisServer) -> bool:
     """Return whether the server answers, and is the one that was started."""
     with running.client() as client:
         try:

@@ -36,21 +36,21 @@ def run(path: Path, more: Iterable[str] = ()) -> Any:
     client = NotebookClient(
         notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )  # fmt: skip
-    return normalised(client.execute())
+    return normalise(client.execute())
 
 
-def normalised(notebook: Any) -> Any:
+def normalise(notebook: Any) -> Any:
     """Return a notebook without the parts that differ from run to run."""
     notebook.metadata = {"kernelspec": _KERNEL, "language_info": {"name": "python"}}
     for number, cell in enumerate(notebook.cells, start=1):
         cell["id"], cell.metadata = f"cell-{number:02d}", {}
         if cell.cell_type == "code":
             cell.execution_count = None
-            cell.outputs = [_kept(each) for each in _joined(cell.outputs)]
+            cell.outputs = [_keep_output(each) for each in _join_printed(cell.outputs)]
     return notebook
 
 
-def _joined(outputs: list[Any]) -> list[Any]:
+def _join_printed(outputs: list[Any]) -> list[Any]:
     """Return the outputs, with a text that was printed in pieces joined."""
     joined: list[Any] = []
     for each in outputs:
@@ -61,7 +61,7 @@ def _joined(outputs: list[Any]) -> list[Any]:
     return joined
 
 
-def _kept(output: Any) -> Any:
+def _keep_output(output: Any) -> Any:
     if "execution_count" in output:
         output.execution_count = None
     data = output.get("data", {})

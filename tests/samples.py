@@ -102,7 +102,7 @@ def error(code: str, message: str = "") -> dict[str, Any]:
     return {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"RequestId": "r-1"}}
 
 
-BESIDE: dict[type[r.Response], dict[str, Any]] = {
+OTHER_REPLIES: dict[type[r.Response], dict[str, Any]] = {
     r.AssociateSoftwareToken: {"SecretCode": "JBSWY3DPEHPK3PXP", "Session": SESSION + "2"},
     r.VerifySoftwareToken: {"Status": "SUCCESS", "Session": SESSION + "3"},
     r.ConfirmDevice: {"UserConfirmationNecessary": False},
@@ -127,8 +127,8 @@ def reply(
     """
     if kind in REFUSALS:
         return REFUSALS[kind]
-    if response in BESIDE and dest in destinations(source, response):
-        return BESIDE[response]
+    if response in OTHER_REPLIES and dest in destinations(source, response):
+        return OTHER_REPLIES[response]
     if dest is State.AUTHENTICATED:
         return TOKENS
     if dest is State.FAILED:
@@ -136,7 +136,7 @@ def reply(
     return challenge(dest)
 
 
-def standing(state: State, role: Role | None = None) -> SignIn:
+def signin_in_state(state: State, role: Role | None = None) -> SignIn:
     """Return a sign-in in this state, with all its prerequisites met."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
     signin._state = state
@@ -149,18 +149,18 @@ def standing(state: State, role: Role | None = None) -> SignIn:
         return signin
     parsed = read(challenge(state), r.Code)
     if state is State.MFA_SETUP:
-        parsed = read(BESIDE[r.AssociateSoftwareToken], r.AssociateSoftwareToken, challenge=parsed)  # type: ignore[arg-type]
-        parsed = read(BESIDE[r.VerifySoftwareToken], r.VerifySoftwareToken, challenge=parsed)  # type: ignore[arg-type]
+        parsed = read(OTHER_REPLIES[r.AssociateSoftwareToken], r.AssociateSoftwareToken, challenge=parsed)  # type: ignore[arg-type]
+        parsed = read(OTHER_REPLIES[r.VerifySoftwareToken], r.VerifySoftwareToken, challenge=parsed)  # type: ignore[arg-type]
     signin.challenge = parsed  # type: ignore[assignment]  # it is a challenge
     return signin
 
 
-def whole(signin: SignIn) -> tuple[Any, ...]:
+def all_data(signin: SignIn) -> tuple[Any, ...]:
     """Return all data of a sign-in, to compare it before and after."""
     names = [name for name in SignIn.__slots__ if name != "_steps"]
     return (*(getattr(signin, name) for name in names), signin.history)
 
 
-def named(transition: Transition) -> str:
+def transition_id(transition: Transition) -> str:
     """Return a transition's name, for a test's id."""
     return f"{transition.source}-{transition.response.trigger}-{transition.dest}"

@@ -1,7 +1,7 @@
-"""One user at one local pool: sign-ins through our driver and a real boto3 client, move by move.
+"""One user at one local pool: sign-ins through this package's driver and a real boto3 client, move by move.
 
-A move does one thing to a scenario_user; `tests/scenarios.py` is made of them. Nothing here reaches into the
-pool: what a person would read (codes, an authenticator app) is read where a person would.
+A move is one action of a scenario user or an administrator; `tests/scenarios.py` has sequences of moves. The user
+reads codes from the pool's outbox and an authenticator app, not from the pool's internal state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 
 USER = "ada"
-NEWCOMER = "bea"
+NEW_USER = "bea"
 PASSWORD = "Correct-Horse-1"
 NEW_PASSWORD = "Another-Horse-2"
 PHONE = "+15555550143"
@@ -38,7 +38,7 @@ STALE = Device("eu-west-1_00000000-0000-4000-8000-000000000000", "-stale", "no s
 
 
 class ScenarioUser:
-    """A pool with a clock that stands still, its user ada, and her sign-ins one after another.
+    """A pool with a clock that stands still, its user ada, and ada's sign-ins one after another.
 
     Args:
         signing_key: the pool's key.
@@ -51,7 +51,7 @@ class ScenarioUser:
         self.pool = LocalPool(clock=self.clock, key=signing_key, **pool)
         self.pool.add_user(USER, **{"password": PASSWORD, **user})
         self.client = self.pool.client()
-        self.cognito = self.pool.cognito(client=self.client)  # making one takes longer than most scenarios
+        self.cognito = self.pool.cognito(client=self.client)  # creating one takes longer than most scenarios
         self.password = PASSWORD
         self.device: Device | None = None
         self.totp_secret = TOTP_SECRET
@@ -95,21 +95,21 @@ class ScenarioUser:
         return self.pool.outbox[-1].code.reveal()
 
     def wrong_code(self) -> str:
-        """A code that is not the right one."""
+        """A wrong code."""
         right = self.code()
         return f"{(int(right) + 1) % 10 ** len(right):0{len(right)}d}"
 
 
 Move = Callable[[ScenarioUser], None]
-"""One event of a scenario."""
+"""One action of a scenario."""
 
 
 def _now(scenario_user: ScenarioUser, value: Any) -> Any:
     return value(scenario_user) if callable(value) else value
 
 
-def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
-    """Give a response; an argument that can be called is called at that moment for its value."""
+def respond_with(response: type[Response], *args: Any, **kwargs: Any) -> Move:
+    """Return a move that sends a response; an argument that is callable is called during the move for its value."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.flow.carry(
@@ -121,9 +121,9 @@ def gives(response: type[Response], *args: Any, **kwargs: Any) -> Move:
     return move
 
 
-def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
-    """Begin a new sign-in with this response."""
-    response_move = gives(response, *args, **kwargs)
+def begin_with(response: type[Response], *args: Any, **kwargs: Any) -> Move:
+    """Return a move that begins a new sign-in with this response."""
+    response_move = respond_with(response, *args, **kwargs)
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.begin()
@@ -132,7 +132,7 @@ def begins(response: type[Response], *args: Any, **kwargs: Any) -> Move:
     return move
 
 
-def refused(inner: Move) -> Move:
+def expect_refusal(inner: Move) -> Move:
     """Return a move that Cognito refuses."""
 
     def move(scenario_user: ScenarioUser) -> None:
@@ -142,7 +142,7 @@ def refused(inner: Move) -> Move:
     return move
 
 
-def unreadable(inner: Move) -> Move:
+def expect_malformed_reply(inner: Move) -> Move:
     """Return a move whose reply lacks a member that the client requires."""
 
     def move(scenario_user: ScenarioUser) -> None:
@@ -152,8 +152,8 @@ def unreadable(inner: Move) -> Move:
     return move
 
 
-def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
-    """Wrap a move: a boto3 handler adds parameters for which the response has no field.
+def with_parameters(operation: str, **parameters: Any) -> Callable[[Move], Move]:
+    """Return a function that wraps a move: a boto3 handler adds parameters for which the response has no field.
 
     Args:
         operation: as `InitiateAuth`.
@@ -178,8 +178,8 @@ def beside(operation: str, **parameters: Any) -> Callable[[Move], Move]:
     return wrapped
 
 
-def later(seconds: float) -> Move:
-    """Let time pass."""
+def wait(seconds: float) -> Move:
+    """Return a move that advances the clock."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.clock.advance(seconds)
@@ -187,12 +187,12 @@ def later(seconds: float) -> Move:
     return move
 
 
-too_late = later(16 * 60)
-"""Let more time pass than any session is valid."""
+wait_past_expiry = wait(16 * 60)
+"""A move that advances the clock by more time than any session is valid."""
 
 
-def administrator(operation: str, **parameters: Any) -> Move:
-    """Call an operation of an administrator on ada's account."""
+def admin_call(operation: str, **parameters: Any) -> Move:
+    """Return a move that calls an administrator's operation on ada's account."""
 
     def move(scenario_user: ScenarioUser) -> None:
         call = getattr(scenario_user.client, f"admin_{operation}")
@@ -201,11 +201,11 @@ def administrator(operation: str, **parameters: Any) -> Move:
     return move
 
 
-temporary_password = administrator("set_user_password", Password=PASSWORD, Permanent=False)
+temporary_password = admin_call("set_user_password", Password=PASSWORD, Permanent=False)
 
 
-def on(device: Device) -> Move:
-    """From now on, ada signs in on this device."""
+def use_device(device: Device) -> Move:
+    """Return a move after which ada signs in on this device."""
 
     def move(scenario_user: ScenarioUser) -> None:
         scenario_user.device = device
@@ -213,14 +213,14 @@ def on(device: Device) -> Move:
     return move
 
 
-def goes_on(scenario_user: ScenarioUser) -> None:
+def complete_sign_in(scenario_user: ScenarioUser) -> None:
     """Answer each challenge correctly until the tokens are issued."""
     while scenario_user.flow.state is not State.AUTHENTICATED:
-        scenario_user.clock.advance(30)  # an authenticator app's code serves once
-        answered(scenario_user)
+        scenario_user.clock.advance(30)  # a code of an authenticator app is accepted once
+        answer_challenge(scenario_user)
 
 
-def answered(scenario_user: ScenarioUser) -> None:
+def answer_challenge(scenario_user: ScenarioUser) -> None:
     """Answer one challenge correctly."""
     flow = scenario_user.flow
     match flow.state:
@@ -234,15 +234,15 @@ def answered(scenario_user: ScenarioUser) -> None:
             flow.carry(r.NewPassword, NEW_PASSWORD)
             scenario_user.password = NEW_PASSWORD
         case State.MFA_SETUP:
-            enrols(scenario_user)
+            enrol_totp(scenario_user)
             flow.carry(r.CompleteMfaSetup)
         case _:
             flow.step()
 
 
-def registers_passkey(scenario_user: ScenarioUser) -> None:
-    """Let ada sign in and register a passkey."""
-    has_tokens(scenario_user)
+def register_passkey(scenario_user: ScenarioUser) -> None:
+    """Sign ada in, and register a passkey."""
+    sign_in(scenario_user)
     token = access_token(scenario_user)
     started = scenario_user.client.start_web_authn_registration(AccessToken=token)
     scenario_user.client.complete_web_authn_registration(
@@ -257,18 +257,18 @@ def signature(scenario_user: ScenarioUser) -> str:
     return json.dumps(scenario_user.passkeys.get(challenge.parameters["CREDENTIAL_REQUEST_OPTIONS"]))
 
 
-def signs_up(scenario_user: ScenarioUser) -> None:
-    """Sign up a user under the name of `NEWCOMER`, and confirm the address."""
-    app, client = ({"ClientId": scenario_user.pool.client_id, "Username": NEWCOMER}, scenario_user.client)
-    begun = client.sign_up(
-        **app, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": f"{NEWCOMER}@example.com"}]
+def sign_up(scenario_user: ScenarioUser) -> None:
+    """Sign up a user under the name of `NEW_USER`, and confirm the address."""
+    app, client = ({"ClientId": scenario_user.pool.client_id, "Username": NEW_USER}, scenario_user.client)
+    sign_up_reply = client.sign_up(
+        **app, Password=PASSWORD, UserAttributes=[{"Name": "email", "Value": f"{NEW_USER}@example.com"}]
     )
     code = scenario_user.pool.outbox[-1].code.reveal()
-    confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=begun["Session"])
+    confirmed = client.confirm_sign_up(**app, ConfirmationCode=code, Session=sign_up_reply["Session"])
     scenario_user.sign_up_session = confirmed["Session"]
 
 
-def associates(scenario_user: ScenarioUser) -> None:
+def associate_software_token(scenario_user: ScenarioUser) -> None:
     """Call AssociateSoftwareToken, and give the secret to the authenticator app."""
     scenario_user.flow.carry(r.AssociateSoftwareToken)
     challenge = scenario_user.flow.challenge
@@ -277,34 +277,34 @@ def associates(scenario_user: ScenarioUser) -> None:
     scenario_user.totp_secret = challenge.secret_code.reveal()
 
 
-def enrols(scenario_user: ScenarioUser) -> None:
+def enrol_totp(scenario_user: ScenarioUser) -> None:
     """Associate and verify an authenticator app."""
-    associates(scenario_user)
+    associate_software_token(scenario_user)
     scenario_user.flow.carry(r.VerifySoftwareToken, scenario_user.code())
     scenario_user.clock.advance(30)
 
 
-def keeps_device(scenario_user: ScenarioUser) -> None:
-    """Let the pool remember the device that came with the tokens."""
+def confirm_device(scenario_user: ScenarioUser) -> None:
+    """Confirm the device whose key came with the tokens."""
     scenario_user.device = scenario_user.flow.confirm_device("laptop")
 
 
-def remembers(scenario_user: ScenarioUser) -> None:
-    """Let ada sign in on a new device, which the pool then remembers."""
-    begins(r.UserSrpAuth, USER)(scenario_user)
-    goes_on(scenario_user)
-    keeps_device(scenario_user)
+def remember_device(scenario_user: ScenarioUser) -> None:
+    """Sign ada in on a new device, and confirm it."""
+    begin_with(r.UserSrpAuth, USER)(scenario_user)
+    complete_sign_in(scenario_user)
+    confirm_device(scenario_user)
 
 
-def on_forgotten(scenario_user: ScenarioUser) -> None:
-    """From now on the sign-in has the key of a device that the pool does not know, or no longer knows."""
+def use_forgotten_device(scenario_user: ScenarioUser) -> None:
+    """Replace the sign-in's device by one that the pool does not know."""
     scenario_user.flow.signin.device = STALE
 
 
-def has_tokens(scenario_user: ScenarioUser) -> None:
-    """Let ada sign in."""
-    begins(r.UserPasswordAuth, USER, lambda s: s.password)(scenario_user)
-    goes_on(scenario_user)
+def sign_in(scenario_user: ScenarioUser) -> None:
+    """Sign ada in."""
+    begin_with(r.UserPasswordAuth, USER, lambda s: s.password)(scenario_user)
+    complete_sign_in(scenario_user)
 
 
 def _tokens(scenario_user: ScenarioUser) -> Tokens:
@@ -318,14 +318,14 @@ def access_token(scenario_user: ScenarioUser) -> str:
 
 def refresh_token(scenario_user: ScenarioUser) -> str:
     """The last refresh token."""
-    held = _tokens(scenario_user).refresh_token
-    assert held is not None
-    return held.reveal()
+    token = _tokens(scenario_user).refresh_token
+    assert token is not None
+    return token.reveal()
 
 
 @frozen
 class Scenario:
-    """One conversation with a pool.
+    """A sequence of moves at one pool.
 
     Args:
         name: its name.
@@ -363,13 +363,13 @@ def facts(scenario_user: ScenarioUser) -> list[Any]:
 
 @frozen
 class Outcome:
-    """How a scenario goes with the sync driver.
+    """The result of a scenario with the sync driver.
 
     Args:
-        state: where the last sign-in stands.
-        transitions: every transition that a sign-in went along.
-        steps: the steps of each sign-in, and when each was taken.
-        facts: what each sign-in says of itself.
+        state: the state of the last sign-in.
+        transitions: every transition that a sign-in took.
+        steps: the steps of each sign-in, with their times.
+        facts: the state and data of each sign-in.
     """
 
     state: State
@@ -382,8 +382,10 @@ _OUTCOMES: Final[dict[str, Outcome]] = {}
 
 
 def outcome(scenario: Scenario, signing_key: RSAKey) -> Outcome:
-    """Return how a scenario goes; it is played once in a process, for all files that compare with it."""
+    """Return the result of a scenario, which is played once per process for all test files that compare with it."""
     if scenario.name not in _OUTCOMES:
-        played = scenario.play(signing_key)
-        _OUTCOMES[scenario.name] = Outcome(played.flow.state, played.transitions, played.steps, facts(played))
+        scenario_user = scenario.play(signing_key)
+        _OUTCOMES[scenario.name] = Outcome(
+            scenario_user.flow.state, scenario_user.transitions, scenario_user.steps, facts(scenario_user)
+        )
     return _OUTCOMES[scenario.name]

@@ -1,6 +1,6 @@
 """Scenario users whose sign-ins use the async driver, on an event loop in a thread of its own.
 
-The moves of `tests/scenario_user.py` are those of a program that waits; `BlockingFlow` lets it wait for a flow that
+The moves of `tests/scenario_user.py` are those of a program that blocking; `BlockingFlow` lets it wait for a flow that
 is awaited. Everything between is the async driver itself, over threads or over HTTP.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, cast
 from aiobotocore.config import AioConfig
 from aiobotocore.session import get_session
 from joserfc.jwk import RSAKey
+from local_servers import TIMEOUT
 from scenario_user import Scenario, ScenarioUser
-from serving import TIMEOUT
 
 from authfsm.drivers.aio import AsyncCognito, AsyncFlow
 from authfsm.drivers.boto import Cognito, Flow
@@ -27,46 +27,46 @@ from authfsm.local.server.config import parse_config
 from authfsm.local.server.http_server import listen, serve_in_thread
 from authfsm.local.server.service import Log, Service, open_service
 
-_SESSION = get_session()  # one for all clients: it reads the model of the service once
+_SESSION = get_session()  # one for all clients, because it reads the model of the service only once
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
 @contextmanager
-def a_loop() -> Iterator[Run]:
+def event_loop_thread() -> Iterator[Run]:
     """Run an event loop in a thread until the end of the block.
 
     Yield a function that runs a coroutine in it.
     """
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, name="the loop", daemon=True)
+    thread = threading.Thread(target=loop.run_forever, name="event loop", daemon=True)
     thread.start()
     try:
-        yield lambda awaited: asyncio.run_coroutine_threadsafe(awaited, loop).result(TIMEOUT)
+        yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result(TIMEOUT)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(TIMEOUT)
         loop.close()
 
 
-class Stage(Service):
-    """Serves the pool of the present scenario."""
+class PoolServer(Service):
+    """Serves the pool of the current scenario."""
 
-    playing: LocalPool
+    current_pool: LocalPool
 
     def exchange(self, target: str, body: bytes, authorization: str = "") -> HttpReply:
         """Answer a request."""
-        request_id = self.playing.request_id()
-        return answer_http(self.playing.answer, target, body, request_id, signed=bool(authorization))
+        request_id = self.current_pool.request_id()
+        return answer_http(self.current_pool.answer, target, body, request_id, signed=bool(authorization))
 
 
 @contextmanager
-def a_stage() -> Iterator[tuple[Stage, str]]:
-    """A server for pools of this process, one after another, and its address."""
+def pool_server() -> Iterator[tuple[PoolServer, str]]:
+    """Yield a server for one pool of this process after another, and its address."""
     sock, url = listen("127.0.0.1", 0)
     bare = open_service(parse_config({}), url, Log(StringIO()))
-    stage = Stage(bare.pool, bare.log)
-    with serve_in_thread(stage, sock):
-        yield stage, url
+    server = PoolServer(bare.pool, bare.log)
+    with serve_in_thread(server, sock):
+        yield server, url
 
 
 def aio_client(url: str, **config: Any) -> Any:
@@ -123,7 +123,7 @@ class AsyncScenarioUser(ScenarioUser):
         pool: the pool's settings.
         user: ada's attributes and factors.
         run: runs a coroutine on the loop.
-        stage: serves the pool to `client`; without it, calls of the pool's own boto3 client run in threads.
+        server: serves the pool to `client`; without it, calls of the pool's own boto3 client run in threads.
         client: an aiobotocore client.
         **more: arguments of `AsyncCognito`.
     """
@@ -135,18 +135,18 @@ class AsyncScenarioUser(ScenarioUser):
         user: Mapping[str, Any],
         *,
         run: Run,
-        stage: Stage | None = None,
+        server: PoolServer | None = None,
         client: Any = None,
         **more: Any,
     ) -> None:
         super().__init__(signing_key, pool, user)
-        if stage is not None:
-            stage.playing = self.pool
-        waits = BlockingCognito(on(self.pool, client or self.cognito.client, **more), run)
-        self.cognito = cast("Cognito", waits)
+        if server is not None:
+            server.current_pool = self.pool
+        blocking = BlockingCognito(async_cognito(self.pool, client or self.cognito.client, **more), run)
+        self.cognito = cast("Cognito", blocking)
 
 
-def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
+def async_cognito(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
     """Return the async driver for a pool, with this client or with the pool's own client in threads."""
     return AsyncCognito(
         client or pool.client(),
@@ -158,7 +158,7 @@ def on(pool: LocalPool, client: Any = None, **more: Any) -> AsyncCognito:
     )
 
 
-def played(scenario: Scenario, scenario_user: ScenarioUser) -> ScenarioUser:
+def play(scenario: Scenario, scenario_user: ScenarioUser) -> ScenarioUser:
     """Play a scenario with this user."""
     for move in scenario.moves:
         move(scenario_user)

@@ -45,41 +45,41 @@ Model = dict[str, list[str]]
 
 
 def model() -> Model:
-    """Return the names that botocore knows: members, errors and values, each under what they belong to."""
+    """Return botocore's names by shape or operation: members, errors and values."""
     loader = botocore.loaders.Loader()
-    read = loader.load_service_model("cognito-idp", "service-2")
-    service = botocore.model.ServiceModel(read)
-    found: dict[str, set[str]] = {}
+    service_model = loader.load_service_model("cognito-idp", "service-2")
+    service = botocore.model.ServiceModel(service_model)
+    names_by_source: dict[str, set[str]] = {}
     for name in OPERATIONS:
         operation = service.operation_model(name)
-        found[f"{name} errors"] = {error.name for error in operation.error_shapes}
+        names_by_source[f"{name} errors"] = {error.name for error in operation.error_shapes}
         for shape in (operation.input_shape, operation.output_shape):
             if shape is not None:
-                _collect(shape, found)
+                _collect(shape, names_by_source)
     for name in DESCRIPTIONS:
-        _collect(service.shape_for(name), found)
-    return {key: sorted(names) for key, names in sorted(found.items())}
+        _collect(service.shape_for(name), names_by_source)
+    return {key: sorted(names) for key, names in sorted(names_by_source.items())}
 
 
-def _collect(shape: Any, found: dict[str, set[str]]) -> None:
+def _collect(shape: Any, names_by_source: dict[str, set[str]]) -> None:
     """Add the members of a structure, or the values of an enumeration, and everything inside them."""
     if shape.type_name == "list":
-        _collect(shape.member, found)
-    elif shape.type_name == "structure" and f"{shape.name} members" not in found:
-        found[f"{shape.name} members"] = set(shape.members)
+        _collect(shape.member, names_by_source)
+    elif shape.type_name == "structure" and f"{shape.name} members" not in names_by_source:
+        names_by_source[f"{shape.name} members"] = set(shape.members)
         for member in shape.members.values():
-            _collect(member, found)
+            _collect(member, names_by_source)
     elif getattr(shape, "enum", None):
-        found[f"{shape.name} values"] = set(shape.enum)
+        names_by_source[f"{shape.name} values"] = set(shape.enum)
 
 
-def known() -> dict[str, Any]:
+def committed_copy() -> dict[str, Any]:
     """Return the committed copy: the version of botocore that wrote it, and its model."""
-    read: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-    return read
+    copy: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return copy
 
 
-def news(current: Model, copy: Model) -> list[str]:
+def missing_names(current: Model, copy: Model) -> list[str]:
     """Return a sentence for each name that botocore knows and the copy does not."""
     return [
         f"{key}: {name} is new at AWS"
@@ -90,7 +90,7 @@ def news(current: Model, copy: Model) -> list[str]:
 
 
 if __name__ == "__main__":
-    old = known()["model"] if FILE.exists() else {}
+    old = committed_copy()["model"] if FILE.exists() else {}
     new = model()
     merged = {k: sorted({*old.get(k, []), *new.get(k, [])}) for k in sorted({*old, *new})}
     content = {"botocore": botocore.__version__, "model": merged}

@@ -39,13 +39,13 @@ def send_slowly(address: tuple[str, int], name: str, pause: float, most: float) 
         most: seconds after which the client closes the connection itself.
     """
     begin, again = SLOW_REQUESTS[name]
-    begun = time.monotonic()
+    start = time.monotonic()
     with socket.create_connection(address, timeout=10) as sock:
         sock.settimeout(pause)
         with contextlib.suppress(OSError):
             sock.sendall(begin)
         for byte in _endless(again):
-            if time.monotonic() - begun > most:
+            if time.monotonic() - start > most:
                 break
             try:
                 if byte:
@@ -57,7 +57,7 @@ def send_slowly(address: tuple[str, int], name: str, pause: float, most: float) 
                 continue
             except OSError:  # the server closed the connection
                 break
-    return time.monotonic() - begun
+    return time.monotonic() - start
 
 
 def _endless(again: bytes) -> Iterator[bytes]:
@@ -91,8 +91,8 @@ def run_slow_clients(
         thread.start()
     took = []
     while any(thread.is_alive() for thread in threads):
-        begun = time.monotonic()
+        start = time.monotonic()
         serve()
-        took.append(time.monotonic() - begun)
+        took.append(time.monotonic() - start)
         time.sleep(0.05)  # between two looks; each slow client ends within its own bound
     return durations, took

@@ -46,17 +46,17 @@ EMAIL = "ada@example.com"
 METHODS = {name: getattr(CognitoAccount, name) for name in dir(CognitoAccount) if not name.startswith("_")}
 
 
-class Driven:
+class BlockingAccount:
     """The methods of one driver's `account` and `sign_in`, called without await."""
 
     def __init__(self, kind: type[Any], pool: LocalPool, **settings: Any) -> None:
-        known: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
+        arguments: dict[str, Any] = {"client_secret": pool.client_secret, **settings}
         self.pool = pool
-        self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **known)
+        self.cognito = kind(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, **arguments)
 
     def sign_in(self, *args: Any, **kwargs: Any) -> Any:
         """Sign in with the driver."""
-        return _waited(lambda: self.cognito.sign_in(*args, **kwargs))
+        return _run(lambda: self.cognito.sign_in(*args, **kwargs))
 
     def token(self, *args: Any) -> Any:
         """Return the access token of a sign-in."""
@@ -67,29 +67,29 @@ class Driven:
         return str(self.pool.outbox[-1].code.reveal())
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: _waited(lambda: getattr(self.cognito.account, name)(*args, **kwargs))
+        return lambda *args, **kwargs: _run(lambda: getattr(self.cognito.account, name)(*args, **kwargs))
 
 
-def _waited(call: Callable[[], Any]) -> Any:
+def _run(call: Callable[[], Any]) -> Any:
     async def run() -> Any:
-        found = call()
-        return await found if inspect.isawaitable(found) else found
+        result = call()
+        return await result if inspect.isawaitable(result) else result
 
     return asyncio.run(run())
 
 
-Make = Callable[..., Driven]
+MakeAccount = Callable[..., BlockingAccount]
 
 
 @pytest.fixture(params=[Cognito, AsyncCognito], ids=["sync", "async"])
-def make(request: pytest.FixtureRequest, signing_key: RSAKey) -> Make:
+def make_account(request: pytest.FixtureRequest, signing_key: RSAKey) -> MakeAccount:
     """Make one driver of each kind, with a pool of these settings."""
 
-    def make_one(driver: Any = None, **settings: Any) -> Driven:
+    def make_for_pool(driver: Any = None, **settings: Any) -> BlockingAccount:
         pool = LocalPool(key=signing_key, auto_verified_attributes=["email"], **settings)
-        return Driven(request.param, pool, **(driver or {}))
+        return BlockingAccount(request.param, pool, **(driver or {}))
 
-    return make_one
+    return make_for_pool
 
 
 def refusal(call: Callable[[], Any]) -> Refused:
@@ -101,9 +101,9 @@ def refusal(call: Callable[[], Any]) -> Refused:
     return raised.value
 
 
-def test_from_sign_up_to_deletion(make: Make) -> None:
+def test_from_sign_up_to_deletion(make_account: MakeAccount) -> None:
     """A new account is sent another code, confirmed after a wrong code, used, changed and deleted."""
-    account = make(client_secret=True)
+    account = make_account(client_secret=True)
     new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
     assert (new.confirmed, new.session) == (False, None)
     assert (new.delivery.medium, new.delivery.attribute) == ("EMAIL", "email")
@@ -130,9 +130,9 @@ def test_from_sign_up_to_deletion(make: Make) -> None:
         account.sign_in("ada", NEW)
 
 
-def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None:
+def test_confirmation_leads_to_a_sign_in_without_a_challenge(make_account: MakeAccount) -> None:
     """If codes are first factors, the Session of ConfirmSignUp leads to tokens without password or code."""
-    account = make(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
+    account = make_account(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     new = account.sign_up("ada", attributes={"email": EMAIL})
     confirmed = account.confirm_sign_up(new.username, account.code(), session=new.session)
 
@@ -141,9 +141,9 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None
     assert flow.state is State.AUTHENTICATED
     assert [step.source for step in flow.history] == [State.START]
     assert flow.history[0].response.__name__ == "SignedUp"
-    sent = len(account.pool.outbox)
+    message_count = len(account.pool.outbox)
     assert account.sign_in("ada", flow="USER_AUTH", preferred_challenge="EMAIL_OTP").state is State.EMAIL_OTP
-    assert len(account.pool.outbox) == sent + 1
+    assert len(account.pool.outbox) == message_count + 1
     with pytest.raises(Refused) as used:  # the Session is good for one sign-in
         account.sign_in(confirmed)
     assert used.value.flow is not None
@@ -164,10 +164,10 @@ def test_confirmation_leads_to_a_sign_in_without_a_challenge(make: Make) -> None
     ],
 )
 def test_the_session_of_a_confirmation_replaces_nothing_that_is_passed(
-    make: Make, password: str | None, options: dict[str, str], first: str, state: State
+    make_account: MakeAccount, password: str | None, options: dict[str, str], first: str, state: State
 ) -> None:
     """A password, a flow or a preferred challenge that is passed with a `Confirmed` is used, not the Session."""
-    account = make(
+    account = make_account(
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], explicit_auth_flows=CURRENT_FLOW_VALUES
     )
     new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
@@ -182,10 +182,12 @@ def test_the_session_of_a_confirmation_replaces_nothing_that_is_passed(
     assert (flow.history[0].response.__name__, flow.state) == (first, state)
 
 
-def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(make: Make) -> None:
+def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(
+    make_account: MakeAccount,
+) -> None:
     """A right password is verified although the Session has expired; a flow that needs a password still requires it."""
     clock = ManualClock()
-    account = make(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], clock=clock)
+    account = make_account(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], clock=clock)
     new = account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
     confirmed = account.confirm_sign_up("ada", account.code(), session=new.session)
     clock.advance(timedelta(minutes=5))
@@ -195,9 +197,9 @@ def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(m
         account.sign_in(confirmed, flow="USER_PASSWORD_AUTH")
 
 
-def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:
+def test_a_forgotten_password_and_then_the_sign_in(make_account: MakeAccount) -> None:
     """A sign-in with the action RESET_PASSWORD continues with ForgotPassword, and then with a sign-in."""
-    account = make()
+    account = make_account()
     account.pool.add_user("ada", PASSWORD, email=EMAIL, status="RESET_REQUIRED")
     with pytest.raises(Refused) as required:
         account.sign_in("ada", PASSWORD)
@@ -214,9 +216,9 @@ def test_a_forgotten_password_and_then_the_sign_in(make: Make) -> None:
         account.sign_in(confirmed)
 
 
-def test_attributes_and_their_verification(make: Make) -> None:
+def test_attributes_and_their_verification(make_account: MakeAccount) -> None:
     """A new address is stored; its code comes automatically or by request, and verifies it."""
-    account = make()
+    account = make_account()
     account.pool.add_user("ada", PASSWORD, email=EMAIL, attributes={"name": "Ada"})
     token = account.token("ada", PASSWORD)
 
@@ -232,20 +234,20 @@ def test_attributes_and_their_verification(make: Make) -> None:
     assert account.get_user(token).attributes["email_verified"] == "true"
 
 
-def test_a_secret_that_is_a_function(make: Make) -> None:
+def test_a_secret_that_is_a_function(make_account: MakeAccount) -> None:
     """A function that returns the client secret is called before each request.
 
     If it fails, nothing is sent.
     """
-    known: list[Any] = []
-    account = make(client_secret=True, driver={"client_secret": lambda: known[-1]})
-    known += [account.pool.client_secret]
+    secrets: list[Any] = []
+    account = make_account(client_secret=True, driver={"client_secret": lambda: secrets[-1]})
+    secrets += [account.pool.client_secret]
     account.sign_up("ada", PASSWORD)
-    known += [None]
+    secrets += [None]
 
     with pytest.raises(NotSent, match="returned no secret"):
         account.sign_up("eve", PASSWORD)
-    known += [Secret("wrong")]
+    secrets += [Secret("wrong")]
     assert refusal(lambda: account.forgot_password("ada")).fault is Fault.CALLER
 
 
@@ -257,21 +259,23 @@ def test_a_secret_that_is_a_function(make: Make) -> None:
         ("pre_token_generation", lambda driven: driven.sign_in("ada", PASSWORD)),
     ],
 )
-def test_a_lambda_function_denies_a_user(make: Make, trigger: str, call: Callable[..., Any]) -> None:
+def test_a_lambda_function_denies_a_user(
+    make_account: MakeAccount, trigger: str, call: Callable[..., Any]
+) -> None:
     """A function that raises denies the sign-up or the sign-in: OperatorError, status 403, with the function's text."""
 
     def denying(_: Any) -> Any:
         raise PermissionError("only company addresses")
 
     functions: dict[str, Any] = {trigger: denying}
-    driven = make(triggers=Triggers(**functions))
+    driven = make_account(triggers=Triggers(**functions))
     driven.pool.add_user("ada", PASSWORD)
     with pytest.raises(OperatorError, match="failed with error only company addresses") as caught:
         call(driven)
     assert caught.value.http_status == 403
 
 
-def test_triggers_confirm_and_get_metadata(make: Make) -> None:
+def test_triggers_confirm_and_get_metadata(make_account: MakeAccount) -> None:
     """A PreSignUp function can confirm an account; it receives ClientMetadata and ValidationData."""
     events: list[Any] = []
 
@@ -280,7 +284,7 @@ def test_triggers_confirm_and_get_metadata(make: Make) -> None:
         event["response"]["autoConfirmUser"] = True
         return event
 
-    account = make(triggers=Triggers(pre_sign_up=pre_sign_up))
+    account = make_account(triggers=Triggers(pre_sign_up=pre_sign_up))
     new = account.sign_up("ada", PASSWORD, validation_data={"a": "1"}, client_metadata={"b": "2"})
 
     assert (new.confirmed, new.delivery) == (True, None)
@@ -303,10 +307,10 @@ def test_triggers_confirm_and_get_metadata(make: Make) -> None:
     ],
 )  # fmt: skip
 def test_errors_say_what_to_do(
-    make: Make, prepare: Any, call: Callable[[Any], Any], action: str, fault: Fault
+    make_account: MakeAccount, prepare: Any, call: Callable[[Any], Any], action: str, fault: Fault
 ) -> None:
     """Each refusal has an action that helps with an account, and says whose fault it is."""
-    account = make(prevent_user_existence_errors="LEGACY")
+    account = make_account(prevent_user_existence_errors="LEGACY")
     account.pool.add_user("ada", PASSWORD, email=EMAIL, **prepare)
 
     error = refusal(lambda: call(account))
@@ -315,15 +319,17 @@ def test_errors_say_what_to_do(
 
 
 @pytest.mark.parametrize("rotation", [None, RefreshTokenRotation()])
-def test_the_user_of_a_token_was_deleted(make: Make, rotation: RefreshTokenRotation | None) -> None:
-    """The session of a deleted user has ended: nobody typed a name that could be wrong."""
-    account = make(refresh_token_rotation=rotation)
+def test_the_user_of_a_token_was_deleted(
+    make_account: MakeAccount, rotation: RefreshTokenRotation | None
+) -> None:
+    """The session of a deleted user has ended, and the error does not blame a wrong user name."""
+    account = make_account(refresh_token_rotation=rotation)
     account.pool.add_user("ada", PASSWORD, email=EMAIL)
     tokens = account.sign_in("ada", PASSWORD).tokens
     account.pool.client().admin_delete_user(UserPoolId=account.pool.pool_id, Username="ada")
     calls: tuple[Callable[[], Any], ...] = (
         lambda: account.get_user(tokens.access_token),
-        lambda: _waited(lambda: account.cognito.refresh(tokens.refresh_token)),
+        lambda: _run(lambda: account.cognito.refresh(tokens.refresh_token)),
     )
 
     for call in calls:
@@ -333,9 +339,9 @@ def test_the_user_of_a_token_was_deleted(make: Make, rotation: RefreshTokenRotat
         assert raised.value.for_person() == "Your session has ended. Sign in again."
 
 
-def test_an_hourly_quota(make: Make) -> None:
+def test_an_hourly_quota(make_account: MakeAccount) -> None:
     """Too many requests for codes: the sentence does not promise that 15 minutes suffice, as after wrong passwords."""
-    account = make()
+    account = make_account()
     account.sign_up("ada", PASSWORD, attributes={"email": EMAIL})
     for _ in range(4):
         account.resend_confirmation_code("ada")
@@ -354,7 +360,7 @@ def requests(base: type[AccountRequest[Any]]) -> Iterator[type[AccountRequest[An
 BY_NAME = {kind.__name__: kind for kind in requests(AccountRequest)}
 
 
-def test_the_methods_are_the_requests() -> None:
+def test_every_request_has_a_method() -> None:
     """Both twins have a method for each request, with its arguments and its documentation."""
     assert {each.__name__ for each in METHODS.values()} == set(BY_NAME)
     assert METHODS.keys() == {name for name in dir(AsyncCognitoAccount) if not name.startswith("_")}
@@ -394,10 +400,10 @@ def test_every_error_and_member_is_known(name: str) -> None:
     ],
 )  # fmt: skip
 def test_bad_input_is_not_sent(
-    make: Make, call: Callable[[Any], Any], error: type[BadField], field: str
+    make_account: MakeAccount, call: Callable[[Any], Any], error: type[BadField], field: str
 ) -> None:
     """Input that cannot be valid raises a typed error that names the field, and no request is sent."""
-    account = make()
+    account = make_account()
     account.cognito.client = None
 
     with pytest.raises(error) as raised:
@@ -422,11 +428,11 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
     client = SimpleNamespace(initiate_auth=None, meta=None)
     cognito = Cognito(client, client_id="c")  # type: ignore[arg-type] # no client of botocore's
     for name, method in METHODS.items():
-        sent = method.__name__
-        boto_name = botocore.xform_name(sent)
+        operation = method.__name__
+        boto_name = botocore.xform_name(operation)
         setattr(client, boto_name, lambda **_: reply)
-        known = inspect.signature(method).parameters
-        present = {key: value for key, value in arguments.items() if key in known}
+        parameters = inspect.signature(method).parameters
+        present = {key: value for key, value in arguments.items() if key in parameters}
         try:
             getattr(cognito.account, name)(**present)
         except MalformedReply:

@@ -87,10 +87,10 @@ class Account:
     def call(self, operation: str, **request: Any) -> dict[str, Any]:
         """Answer a request, with the pool's id for an administrator, else with the client's."""
         admin = operation.startswith("Admin")
-        known = {"UserPoolId": self.pool.pool_id} if admin else {}
+        target = {"UserPoolId": self.pool.pool_id} if admin else {}
         if not admin and "AccessToken" not in request:
-            known["ClientId"] = self.pool.client_id
-        return self.pool.answer(operation, {**known, **request})
+            target["ClientId"] = self.pool.client_id
+        return self.pool.answer(operation, {**target, **request})
 
     def begin(self, flow: str, **parameters: str) -> dict[str, Any]:
         """Send InitiateAuth."""
@@ -98,12 +98,12 @@ class Account:
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)
         return reply
 
-    def answer(self, begun: Mapping[str, Any], **responses: str) -> dict[str, Any]:
+    def answer(self, first_reply: Mapping[str, Any], **responses: str) -> dict[str, Any]:
         """Send RespondToAuthChallenge."""
         reply = self.call(
             "RespondToAuthChallenge",
-            ChallengeName=begun["ChallengeName"],
-            Session=begun["Session"],
+            ChallengeName=first_reply["ChallengeName"],
+            Session=first_reply["Session"],
             ChallengeResponses={"USERNAME": "ada", **responses},
         )
         self.token = reply.get("AuthenticationResult", {}).get("AccessToken", self.token)
@@ -148,17 +148,17 @@ class Account:
 
     def new_password(self) -> None:
         """Sign in and replace the temporary password."""
-        begun = self.begin("USER_PASSWORD_AUTH", PASSWORD=self.password)
-        if "ChallengeName" in begun:
-            self.answer(begun, NEW_PASSWORD=NEW)
+        first_reply = self.begin("USER_PASSWORD_AUTH", PASSWORD=self.password)
+        if "ChallengeName" in first_reply:
+            self.answer(first_reply, NEW_PASSWORD=NEW)
             self.password = NEW
 
     def first_factor_code(self) -> None:
         """Sign in with a code by e-mail; a user who was imported has no password."""
         if self.status is U.RESET_REQUIRED:
             self.pool.user("ada").credential = None
-        begun = self.begin("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
-        self.answer(begun, EMAIL_OTP_CODE=self.code())
+        first_reply = self.begin("USER_AUTH", PREFERRED_CHALLENGE="EMAIL_OTP")
+        self.answer(first_reply, EMAIL_OTP_CODE=self.code())
 
 
 RUN: dict[AccountOperation, Callable[[Account], Any]] = {

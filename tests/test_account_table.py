@@ -34,13 +34,13 @@ COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 U, O = UserStatus, AccountOperation  # noqa: E741 - as in the table
 
 
-def test_the_statuses_are_cognitos() -> None:
+def test_statuses_are_those_of_the_api() -> None:
     """The statuses are the UserStatus values that AWS lists, and one for no account."""
     assert set(COGNITO.shape_for("UserStatusType").enum) == set(UserStatus) - {U.NO_ACCOUNT}
     assert set(ACCOUNT_LIFE) == set(UserStatus)
 
 
-def test_the_operations_are_cognitos() -> None:
+def test_operations_exist_in_the_api() -> None:
     """Each operation has an operation of the API and a status that accepts it.
 
     AWS's admin operations are the admin's.
@@ -80,7 +80,7 @@ def test_evidence_is_complete() -> None:
     assert all(found.source for each in ACCOUNT_TRANSITIONS for found in account_evidence(each))
 
 
-def test_the_common_ways_are_certain() -> None:
+def test_statuses_in_use_have_certain_transitions() -> None:
     """Each status in use has a certain transition that leads to it, and one that leaves it."""
     sure = [t for t in ACCOUNT_TRANSITIONS if not account_evidence(t)[0].confidence.is_uncertain]
 
@@ -97,11 +97,11 @@ def test_every_status_can_end_and_most_can_sign_in() -> None:
 
 def test_recovery_actions_lead_into_the_table() -> None:
     """Recovery actions that name an account operation lead to CONFIRMED along the table."""
-    named = {
+    operation_actions = {
         each for each in RecoveryAction if "ForgotPassword" in each.advice or "ConfirmSignUp" in each.advice
     }
 
-    assert set(RECOVERIES) == named
+    assert set(RECOVERIES) == operation_actions
     for action, (status, operation) in RECOVERIES.items():
         assert operation in ACCOUNT_LIFE[status]
         assert operation.value in action.advice

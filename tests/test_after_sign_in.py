@@ -16,7 +16,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from scenario_user_async import BlockingFlow, a_loop, on
+from scenario_user_async import BlockingFlow, async_cognito, event_loop_thread
 
 from authfsm import State, new_key
 from authfsm.drivers.boto import Flow
@@ -47,7 +47,7 @@ class SignsIn(Protocol):
 
 
 @pytest.fixture(params=["sync", "async"])
-def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
+def sign_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
     """Return a function that signs in with the sync driver, or with the async one."""
 
     def sync(pool: LocalPool, **more: Any) -> Flow:
@@ -56,11 +56,11 @@ def signs_in(request: pytest.FixtureRequest) -> Iterator[SignsIn]:
     if request.param == "sync":
         yield sync
         return
-    with a_loop() as run:
+    with event_loop_thread() as run:
 
         def awaited(pool: LocalPool, **more: Any) -> Flow:
-            flow: Any = BlockingFlow(run(on(pool).sign_in("ada", PASSWORD, **more)), run)
-            return flow  # type: ignore[no-any-return]  # it does what a Flow does
+            flow: Any = BlockingFlow(run(async_cognito(pool).sign_in("ada", PASSWORD, **more)), run)
+            return flow  # type: ignore[no-any-return]  # it has the methods of a Flow
 
         yield awaited
 
@@ -80,13 +80,13 @@ def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
 PoolOf = Callable[..., LocalPool]
 
 
-def held(flow: Flow) -> Tokens:
+def tokens_of(flow: Flow) -> Tokens:
     """Return the tokens of a flow."""
     assert flow.tokens is not None
     return flow.tokens
 
 
-def sent(flow: Flow) -> list[dict[str, Any]]:
+def record_requests(flow: Flow) -> list[dict[str, Any]]:
     """Return a list to which each request from now on is added, with its operation."""
     requests: list[dict[str, Any]] = []
 
@@ -97,14 +97,14 @@ def sent(flow: Flow) -> list[dict[str, Any]]:
     return requests
 
 
-# ---- refreshing -----------------------------------------------------------------------------------------
+# ---- refreshing tokens ----------------------------------------------------------------------------------
 
 
-def test_tokens_are_refreshed_in_place(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_tokens_are_refreshed_in_place(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """A refresh gives new access and ID tokens, keeps the refresh token, and is one more step."""
     pool = pool_of()
-    flow = signs_in(pool)
-    old, requests = held(flow), sent(flow)
+    flow = sign_in(pool)
+    old, requests = tokens_of(flow), record_requests(flow)
 
     new = flow.refresh()
 
@@ -117,30 +117,30 @@ def test_tokens_are_refreshed_in_place(pool_of: PoolOf, signs_in: SignsIn) -> No
     assert [each["operation"] for each in requests] == ["GetTokensFromRefreshToken"]
 
 
-def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_rotation_brings_a_new_refresh_token_each_time(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """With RefreshTokenRotation each refresh returns a new refresh token and ends the old one.
 
     The flow has the newest.
     """
-    flow = signs_in(pool_of(refresh_token_rotation=RefreshTokenRotation()))
-    refresh_tokens = [held(flow).refresh_token]
+    flow = sign_in(pool_of(refresh_token_rotation=RefreshTokenRotation()))
+    refresh_tokens = [tokens_of(flow).refresh_token]
     refresh_tokens += [flow.refresh().refresh_token for _ in range(3)]
 
     assert len(set(refresh_tokens)) == 4
     with pytest.raises(RefusedCaller, match="reuse") as caught:
         flow.refresh(refresh_tokens[0])
     assert caught.value.action is RecoveryAction.START_AGAIN
-    assert (flow.state, held(flow).refresh_token) == (State.AUTHENTICATED, refresh_tokens[-1])
+    assert (flow.state, tokens_of(flow).refresh_token) == (State.AUTHENTICATED, refresh_tokens[-1])
     assert flow.refresh().refresh_token not in refresh_tokens
 
 
-def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """REFRESH_TOKEN_AUTH sends DEVICE_KEY, and a SECRET_HASH of the real name instead of the alias."""
     pool = pool_of(client_secret=True, aliases=["email"], device=DeviceConfiguration())
     pool.add_user("grace", PASSWORD, email="grace@example.com")
-    flow = signs_in(pool)
+    flow = sign_in(pool)
     device = flow.confirm_device()
-    requests = sent(flow)
+    requests = record_requests(flow)
     flow.refresh(rotating=False)
 
     assert [each["AuthFlow"] for each in requests] == ["REFRESH_TOKEN_AUTH"]
@@ -155,20 +155,20 @@ def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
     pool.add_user("grace", PASSWORD, email="grace@example.com")
     for flow_name in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH"):
         flow = pool.cognito().sign_in("grace@example.com", PASSWORD, flow=flow_name)
-        before = held(flow).access_token
+        before = tokens_of(flow).access_token
 
         assert flow.refresh(rotating=False).access_token != before
         assert flow.signin.username == "grace"
 
 
-def test_a_refused_refresh_keeps_the_tokens(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_a_refused_refresh_keeps_the_tokens(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """A revoked refresh token is refused with START_AGAIN and no fault of anybody.
 
     The flow keeps its tokens.
     """
     pool = pool_of()
-    flow = signs_in(pool)
-    tokens = held(flow)
+    flow = sign_in(pool)
+    tokens = tokens_of(flow)
     pool.client().admin_user_global_sign_out(UserPoolId=pool.pool_id, Username="ada")
 
     with pytest.raises(RefusedForNow) as caught:
@@ -189,18 +189,18 @@ def test_a_refresh_needs_tokens(pool_of: PoolOf) -> None:
     assert flow.history == ()
 
 
-# ---- kept fresh -----------------------------------------------------------------------------------------
+# ---- fresh_tokens ---------------------------------------------------------------------------------------
 
 
-def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_tokens_are_refreshed_before_they_expire(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """fresh_tokens() sends nothing until one minute before the tokens expire."""
     pool = pool_of()
     clock: Any = pool.clock
-    flow = signs_in(pool)
-    tokens = held(flow)
+    flow = sign_in(pool)
+    tokens = tokens_of(flow)
     assert tokens.expires_in == 3600
     assert tokens.expires_at == clock() + timedelta(hours=1)
-    requests = sent(flow)
+    requests = record_requests(flow)
 
     clock.advance(3600 - 61)
     assert flow.fresh_tokens() is flow.tokens
@@ -221,12 +221,12 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
     pool = pool_of()
     clock: Any = pool.clock
 
-    async def talk() -> None:
-        flow = await on(pool).sign_in("ada", PASSWORD)
+    async def converse() -> None:
+        flow = await async_cognito(pool).sign_in("ada", PASSWORD)
         old = flow.tokens
         clock.advance(3600 - 10)
-        found = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))
-        assert found == [flow.tokens, old, old, old, old]
+        results = await asyncio.gather(*(flow.fresh_tokens() for _ in range(5)))
+        assert results == [flow.tokens, old, old, old, old]
         assert flow.tokens != old
         assert [step.number for step in flow.history] == [1, 2, 3]
 
@@ -237,18 +237,18 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
         assert first == flow.tokens
         assert [getattr(each, "action", None) for each in others] == [RecoveryAction.WAIT] * 2
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 # ---- signing out ----------------------------------------------------------------------------------------
 
 
-def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """RevokeToken ends this session only; the flow is in START and has no tokens."""
     pool = pool_of(client_secret=True)
-    here, there = signs_in(pool), signs_in(pool)
-    token = held(here).refresh_token
-    requests = sent(here)
+    here, there = sign_in(pool), sign_in(pool)
+    token = tokens_of(here).refresh_token
+    requests = record_requests(here)
 
     here.sign_out()
 
@@ -262,11 +262,11 @@ def test_signing_out_here_leaves_other_sessions(pool_of: PoolOf, signs_in: Signs
     assert caught.value.state is State.START
 
 
-def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_signing_out_everywhere(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """GlobalSignOut ends every session of the user, and their access tokens are refused."""
     pool = pool_of()
-    here, there = signs_in(pool), signs_in(pool)
-    requests = sent(here)
+    here, there = sign_in(pool), sign_in(pool)
+    requests = record_requests(here)
 
     here.sign_out(everywhere=True)
 
@@ -278,9 +278,9 @@ def test_signing_out_everywhere(pool_of: PoolOf, signs_in: SignsIn) -> None:
     assert there.state is State.AUTHENTICATED
 
 
-def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """After signing out the flow accepts START's responses, and its history continues."""
-    flow = signs_in(pool_of())
+    flow = sign_in(pool_of())
     flow.sign_out()
 
     flow.answer(r.UserPasswordAuth("ada", PASSWORD))
@@ -290,18 +290,18 @@ def test_the_same_flow_can_sign_in_again(pool_of: PoolOf, signs_in: SignsIn) -> 
     ]  # fmt: skip
 
 
-# ---- a device whose confirmation was lost ---------------------------------------------------------------
+# ---- lost replies to ConfirmDevice ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("received", [True, False])
 def test_a_lost_confirmation_can_be_repeated(
     pool_of: PoolOf,
-    signs_in: SignsIn,
+    sign_in: SignsIn,
     received: bool,  # noqa: FBT001 - a test's case
 ) -> None:
     """If the reply to ConfirmDevice is lost, repeating it confirms the same device, also after it was throttled."""
     pool = pool_of(device=DeviceConfiguration(device_only_remembered_on_user_prompt=True))
-    flow = signs_in(pool)
+    flow = sign_in(pool)
     events: Any = flow.cognito.client.meta.events
     event = f"{'needs-retry' if received else 'before-call'}.cognito-identity-provider.ConfirmDevice"
 
@@ -327,14 +327,14 @@ def test_a_lost_confirmation_can_be_repeated(
     ]  # fmt: skip
 
 
-def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, signs_in: SignsIn) -> None:
+def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, sign_in: SignsIn) -> None:
     """Confirmed tokens have no new device; without a lost reply, "already exists" is an error each time.
 
     The other tab has the tokens from before the confirmation.
     """
     pool, key = pool_of(device=DeviceConfiguration()), new_key()
-    flow = signs_in(pool)
-    other = pool.cognito().resume_tokens(held(flow).seal(key), key)
+    flow = sign_in(pool)
+    other = pool.cognito().resume_tokens(tokens_of(flow).seal(key), key)
     device = flow.confirm_device()
 
     for _ in range(2):
@@ -343,13 +343,13 @@ def test_a_device_that_is_confirmed_is_not_confirmed_twice(pool_of: PoolOf, sign
         with pytest.raises(RefusedCaller, match="DeviceKeyExists"):
             other.confirm_device()
         flow.refresh()
-    assert (held(flow).new_device, held(flow).device_key) == (None, device.device_key)
+    assert (tokens_of(flow).new_device, tokens_of(flow).device_key) == (None, device.device_key)
     assert (flow.device, other.device) == (device, None)
-    resumed = pool.cognito().resume_tokens(held(flow).seal(key), key)
-    assert (held(resumed).new_device, resumed.refresh().device_key) == (None, device.device_key)
+    resumed = pool.cognito().resume_tokens(tokens_of(flow).seal(key), key)
+    assert (tokens_of(resumed).new_device, resumed.refresh().device_key) == (None, device.device_key)
 
 
-# ---- how long to wait -----------------------------------------------------------------------------------
+# ---- delays ---------------------------------------------------------------------------------------------
 
 
 class Raw(BytesIO):
@@ -360,7 +360,7 @@ class Raw(BytesIO):
         yield self.read()
 
 
-def throttled(headers: dict[str, str], status: int = 400) -> Any:
+def throttle(headers: dict[str, str], status: int = 400) -> Any:
     """Return a handler of boto3's that answers like Cognito after too many requests."""
     body = json.dumps({"__type": "TooManyRequestsException", "message": "Rate exceeded"}).encode()
     fields: Any = HTTPHeaders.from_pairs(list(headers.items()))
@@ -380,15 +380,15 @@ def throttled(headers: dict[str, str], status: int = 400) -> Any:
     ],
 )
 def test_throttling_says_how_long(
-    pool_of: PoolOf, signs_in: SignsIn, headers: dict[str, str], seconds: float
+    pool_of: PoolOf, sign_in: SignsIn, headers: dict[str, str], seconds: float
 ) -> None:
     """A throttled request has the delay of Retry-After, or one second without a valid one.
 
     Then the answer succeeds.
     """
     pool = pool_of()
-    flow = signs_in(pool)
-    answers, events = throttled(headers), flow.cognito.client.meta.events
+    flow = sign_in(pool)
+    answers, events = throttle(headers), flow.cognito.client.meta.events
     events.register_first("before-send.*", answers)
     retries = "needs-retry.cognito-identity-provider"
     events.unregister(retries, unique_id="retry-config-cognito-identity-provider")

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from scenario_user_async import aio_client, on
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ThreadServer, serve_in_thread
+from scenario_user_async import aio_client, async_cognito
 from transitions.extensions.asyncio import AsyncMachine
 
 from authfsm import State, srp
@@ -46,7 +46,7 @@ from authfsm.protocol.errors import (
 
 T = TypeVar("T")
 PHONE = "+15555550143"
-CROWD = 50
+CONCURRENT_USERS = 50
 PROOF = [State.START, State.PASSWORD_VERIFIER]
 
 
@@ -76,7 +76,7 @@ def web() -> Iterator[ThreadServer]:
 
 
 @asynccontextmanager
-async def reached(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognito]:
+async def cognito_over_http(web: ThreadServer, **config: Any) -> AsyncIterator[AsyncCognito]:
     """The async driver over HTTP."""
     async with aio_client(web.url, **config) as client:
         yield AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
@@ -130,9 +130,9 @@ class ExecutorOnTheLoop(ThreadPoolExecutor):
         """Run a computation at once, and anything else in a thread."""
         if not isinstance(args[0], CpuTask):
             return super().submit(fn, *args, **kwargs)
-        done: Future[T] = Future()
-        done.set_result(fn(*args, **kwargs))
-        return done
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 async def greatest_gap(work: Awaitable[Any]) -> float:
@@ -152,7 +152,7 @@ async def greatest_gap(work: Awaitable[Any]) -> float:
 
     ticker = asyncio.ensure_future(ticks())
     await asyncio.sleep(0)
-    gc.disable()  # a collection is nobody's arithmetic
+    gc.disable()  # a garbage collection is no computation
     try:
         await work
     finally:
@@ -161,7 +161,7 @@ async def greatest_gap(work: Awaitable[Any]) -> float:
     return max(gaps)
 
 
-async def crowd(cognito: AsyncCognito) -> None:
+async def sign_in_many(cognito: AsyncCognito) -> None:
     """Sign in many users at once by SRP, and confirm the device of each."""
 
     async def one(number: int) -> None:
@@ -169,25 +169,25 @@ async def crowd(cognito: AsyncCognito) -> None:
         assert flow.state is State.AUTHENTICATED
         await flow.confirm_device()
 
-    await asyncio.gather(*(one(number) for number in range(CROWD)))
+    await asyncio.gather(*(one(number) for number in range(CONCURRENT_USERS)))
 
 
 @pytest.fixture
 def without_mfa(signing_key: RSAKey) -> LocalPool:
     """A pool in which a password suffices."""
     local_pool = LocalPool(key=signing_key, device=DeviceConfiguration())
-    for number in range(CROWD):
+    for number in range(CONCURRENT_USERS):
         local_pool.add_user(f"u{number}", PASSWORD)
     return local_pool
 
 
-def one_power() -> float:
+def srp_a_cpu_time() -> float:
     """Return the CPU time of SRP_A on this machine: the least of several measurements."""
     took = []
     for _ in range(9):
-        begun = time.thread_time()
+        start = time.thread_time()
         srp.ephemeral(b"\x07" * 32)
-        took.append(time.thread_time() - begun)
+        took.append(time.thread_time() - start)
     return min(took)
 
 
@@ -198,12 +198,12 @@ def test_computations_and_calls_do_not_block_the_loop(without_mfa: LocalPool) ->
     """
 
     async def gap(executor: Executor | None) -> float:
-        cognito = on(without_mfa)
-        await cognito.sign_in("u0", PASSWORD)  # what is imported and cached at first is so
+        cognito = async_cognito(without_mfa)
+        await cognito.sign_in("u0", PASSWORD)  # imports and caches happen at the first sign-in
         cognito._threads = executor or cognito._threads
-        return await greatest_gap(crowd(cognito))
+        return await greatest_gap(sign_in_many(cognito))
 
-    bound = CROWD * one_power() / 2
+    bound = CONCURRENT_USERS * srp_a_cpu_time() / 2
 
     assert asyncio.run(gap(ExecutorOnTheLoop())) > bound
     assert asyncio.run(gap(None)) < bound
@@ -216,7 +216,7 @@ def test_computations_do_not_block_the_loop_over_http(web: ThreadServer) -> None
 
     async def signs_in() -> None:
         loops.add(threading.current_thread().name)
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             reckons = cognito._in_thread
 
             async def noted(function: Callable[..., T], *args: Any) -> T:
@@ -241,7 +241,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
     """boto3 hooks that trace or log see the context of the request."""
     request: ContextVar[str] = ContextVar("request", default="none")
     names: set[str] = set()
-    cognito = on(pool)
+    cognito = async_cognito(pool)
     cognito.client.meta.events.register("before-call.*", lambda **_: names.add(request.get()))
 
     async def signs_in() -> None:
@@ -253,7 +253,7 @@ def test_threads_run_in_the_callers_context(pool: LocalPool) -> None:
     assert names == {"the request"}
 
 
-# ---- breaking off ---------------------------------------------------------------------------------------
+# ---- cancellation ---------------------------------------------------------------------------------------
 
 
 class CancelledAwait:
@@ -288,7 +288,7 @@ class CancelledAwait:
                 resume = partial(inner.throw, error)
 
 
-async def broken_off(work: Coroutine[Any, Any, Any], nth: int) -> bool:
+async def cancelled_at(work: Coroutine[Any, Any, Any], nth: int) -> bool:
     """Return whether the coroutine was cancelled at its nth await; False if it ended before."""
 
     async def whole() -> None:
@@ -321,13 +321,13 @@ class Gate:
         self._end.set()
 
 
-async def ended() -> None:
+async def wait_for_background_tasks() -> None:
     """Wait until no task is in the background."""
     while RUNNING:
         await asyncio.wait(RUNNING)
 
 
-def facts(flow: AsyncFlow) -> tuple[Any, ...]:
+def data_of(flow: AsyncFlow) -> tuple[Any, ...]:
     """Return the state of a flow, and everything with which it can continue."""
     return (
         flow.state, flow.challenge, flow.history, flow.accepts, flow.device, flow.tokens, flow.signin.session,
@@ -340,10 +340,10 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
     """A flow that is cancelled at SRP_A, its request or the proof is unchanged, and continues from there."""
     observations: list[Observation] = []
 
-    async def talk() -> None:
-        cognito = on(pool, observers=[observations.append])
+    async def converse() -> None:
+        cognito = async_cognito(pool, observers=[observations.append])
         flow = cognito.start(PASSWORD)
-        assert await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth)
+        assert await cancelled_at(flow.begin("USER_SRP_AUTH", "ada"), nth)
 
         stood = PROOF[nth > 2]
         assert (flow.state, flow.signin.awaiting) == (stood, None)
@@ -355,7 +355,7 @@ def test_a_sign_in_cancelled_at_any_await_can_continue(pool: LocalPool, nth: int
         assert flow.state is State.SMS_MFA
         assert await flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
     reported = [(each.step.response.trigger, each.lost) for each in observations]
     cut = [("user_srp_auth", "CancelledError")] if nth == 2 else []
@@ -374,8 +374,8 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
     """
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
-    async def talk() -> None:
-        cognito = on(pool)
+    async def converse() -> None:
+        cognito = async_cognito(pool)
         gate = Gate(cognito.client)
         first = await cognito.sign_in("ada", PASSWORD)
         await first.answer(r.Code(pool.outbox.code_for("ada")))
@@ -395,57 +395,57 @@ def test_the_result_of_a_cancelled_thread_changes_nothing(
 
         while len(flow.history) < min(steps, 3) or (steps == 4 and not flow.done):
             await step()
-        before = facts(flow)
+        before = data_of(flow)
         gate.open = waited == "the arithmetic"
-        assert await broken_off(step(), 1 if waited == "the arithmetic" else 2)
+        assert await cancelled_at(step(), 1 if waited == "the arithmetic" else 2)
         assert flow.busy == (waited == "the reply" and steps > 0)  # USER_SRP_AUTH may be repeated
         if flow.busy:
             with pytest.raises(InvalidOperation, match="in progress"):
                 await step()
         gate.end()
-        await ended()
-        assert facts(flow) == before
+        await wait_for_background_tasks()
+        assert data_of(flow) == before
 
         gate.open = True
         while not flow.done or (steps == 4 and flow.device is None):
             await step()
         assert flow.state is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_an_answer_cancelled_over_http_is_completed(web: ThreadServer, right: bool) -> None:  # noqa: FBT001 - a test's case
     """An answer that is cancelled at any await still gets its reply: the tokens, or the refusal."""
 
-    async def talk() -> int:
+    async def converse() -> int:
         nth = 0
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             while True:
                 nth += 1
                 flow = await cognito.sign_in("ada", PASSWORD)
                 code = r.Code(web.code_for("ada"))
                 with suppress(RefusedUser):
-                    if not await broken_off(flow.answer(code if right else wrong(code.code.reveal())), nth):
+                    if not await cancelled_at(flow.answer(code if right else wrong(code.code.reveal())), nth):
                         return nth
                 assert (flow.state, flow.busy) == (State.AUTHENTICATED if right else State.SMS_MFA, False)
                 assert (flow.tokens is not None, flow.refusal is None) == (right, right)
                 if not right and nth > 1:
                     return nth
 
-    assert asyncio.run(talk()) >= 2
+    assert asyncio.run(converse()) >= 2
 
 
 def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
     """A sign-in cancelled at any await over HTTP is in START, at the proof or after it, and continues from there."""
 
-    async def talk() -> set[State]:
+    async def converse() -> set[State]:
         stood = set()
-        async with reached(web) as cognito:
+        async with cognito_over_http(web) as cognito:
             await cognito.sign_in("ada", PASSWORD)
             for nth in range(1, 100):
                 flow = cognito.start(PASSWORD)
-                if not await broken_off(flow.begin("USER_SRP_AUTH", "ada"), nth):
+                if not await cancelled_at(flow.begin("USER_SRP_AUTH", "ada"), nth):
                     break
                 stood.add(flow.state)
                 assert (flow.signin.awaiting, flow.busy) == (None, False)
@@ -456,36 +456,36 @@ def test_a_proof_cancelled_over_http(web: ThreadServer) -> None:
                 assert flow.state is State.SMS_MFA
         return stood
 
-    assert asyncio.run(talk()) == {*PROOF, State.SMS_MFA}
+    assert asyncio.run(converse()) == {*PROOF, State.SMS_MFA}
 
 
 def test_a_timeout_leaves_the_sign_in_usable(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio.wait_for over an answer that takes too long: TimeoutError; when it is lost, the same answer succeeds."""
     monkeypatch.setattr(aio, "CANCELLATION_DELAY", 0.01)
 
-    async def talk() -> None:
-        cognito = on(pool)
+    async def converse() -> None:
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
-        code, before = r.Code(pool.outbox.code_for("ada")), facts(flow)
+        code, before = r.Code(pool.outbox.code_for("ada")), data_of(flow)
         gate = Gate(cognito.client)
         gate.open = False
         with pytest.raises(asyncio.TimeoutError):
             await asyncio.wait_for(flow.answer(code), 0.05)
         gate.end()
-        await ended()
-        assert facts(flow) == before
+        await wait_for_background_tasks()
+        assert data_of(flow) == before
         gate.open = True
 
         assert await flow.answer(code) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
     """After flow.cancel() during an answer, the reply is ignored, and the flow accepts no answer."""
 
-    async def talk() -> None:
-        cognito = on(pool)
+    async def converse() -> None:
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         answer = asyncio.ensure_future(flow.answer(r.Code(pool.outbox.code_for("ada"))))
         await asyncio.sleep(0)
@@ -497,17 +497,17 @@ def test_cancel_while_a_reply_is_awaited(pool: LocalPool) -> None:
         with pytest.raises(WrongResponse):
             await flow.answer(r.Code("123456"))
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
-# ---- one answer at a time -------------------------------------------------------------------------------
+# ---- concurrent answers ---------------------------------------------------------------------------------
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     """A second answer at the same time gets WAIT and is not sent; the first one continues."""
 
-    async def talk() -> None:
-        cognito = on(pool)
+    async def converse() -> None:
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD)
         right = pool.outbox.code_for("ada")
         first, second = await asyncio.gather(
@@ -519,7 +519,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
         assert (second.action, second.state) == (RecoveryAction.WAIT, State.SMS_MFA)
         assert [step.error for step in flow.history] == [None, None, None]
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
@@ -534,26 +534,26 @@ def test_two_hundred_sign_ins_at_once(web: ThreadServer) -> None:
         return flow.tokens.username
 
     async def all_of_them() -> list[str | None]:
-        async with reached(web, max_pool_connections=20) as cognito:
+        async with cognito_over_http(web, max_pool_connections=20) as cognito:
             return list(await asyncio.gather(*(one(cognito, f"u{n}") for n in range(200))))
 
     assert asyncio.run(all_of_them()) == [f"u{n}" for n in range(200)]
 
 
-# ---- what goes wrong ------------------------------------------------------------------------------------
+# ---- errors ---------------------------------------------------------------------------------------------
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
     """A lost connection over HTTP raises ConnectionLost with WAIT, and the same answer then succeeds."""
     observations: list[Observation] = []
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client(web.url) as client:
             cognito = AsyncCognito(
                 client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
             )
             flow = await cognito.sign_in("ada", PASSWORD)
-            code, before = r.Code(web.code_for("ada")), facts(flow)
+            code, before = r.Code(web.code_for("ada")), data_of(flow)
 
             client.meta.events.register_first("before-send.*", lost)
             with pytest.raises(ConnectionLost) as caught:
@@ -561,11 +561,11 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
             client.meta.events.unregister("before-send.*", lost)
             assert (caught.value.action, caught.value.state) == (RecoveryAction.WAIT, State.SMS_MFA)
             assert caught.value.__context__ is None
-            assert facts(flow) == before
+            assert data_of(flow) == before
 
             assert await flow.answer(code) is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
     assert [(each.step.number, each.lost) for each in observations] == [
         (1, None), (2, None), (3, "ConnectionLost"), (3, None),
@@ -575,7 +575,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 def test_nothing_listens() -> None:
     """If nothing listens at the address, ConnectionLost has the flow to continue with."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client("http://127.0.0.1:9", connect_timeout=2) as client:
             cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
             with pytest.raises(ConnectionLost) as caught:
@@ -583,7 +583,7 @@ def test_nothing_listens() -> None:
         assert caught.value.flow is not None
         assert caught.value.flow.state is State.START
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_refusals_are_the_same(web: ThreadServer) -> None:
@@ -592,21 +592,21 @@ def test_refusals_are_the_same(web: ThreadServer) -> None:
     A wrong client id is the caller's or operator's fault.
     """
 
-    async def talk() -> None:
-        async with reached(web) as cognito:
+    async def converse() -> None:
+        async with cognito_over_http(web) as cognito:
             with pytest.raises(RefusedUser) as caught:
                 await cognito.sign_in("ada", "Wrong-Horse-1")
             assert (caught.value.survives, caught.value.refusal.code) == (False, "NotAuthorizedException")
             assert caught.value.flow is not None
             assert caught.value.flow.state is State.FAILED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_a_client_that_is_not_one_yet() -> None:
     """The driver tells apart an async client, a sync client and the context manager of create_client."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         not_yet = aio_client("http://127.0.0.1:9")
         with pytest.raises(TypeError, match="async with"):
             AsyncCognito(not_yet, client_id=CLIENT_ID)
@@ -621,7 +621,7 @@ def test_a_client_that_is_not_one_yet() -> None:
                 with pytest.raises(TypeError, match="coroutine function"):
                     work()
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 # ---- the rest of the interface --------------------------------------------------------------------------
@@ -632,7 +632,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
     key = new_key()
 
     async def begins() -> str:
-        flow = await on(pool).sign_in("ada", PASSWORD, walk=False)
+        flow = await async_cognito(pool).sign_in("ada", PASSWORD, walk=False)
         assert flow.state is State.PASSWORD_VERIFIER
         return flow.seal(key)
 
@@ -644,7 +644,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
         return flow.seal(key)
 
     async def ends(sealed: str) -> AsyncFlow:
-        flow = on(pool).resume(sealed, key)
+        flow = async_cognito(pool).resume(sealed, key)
         await flow.answer(r.Code(pool.outbox.code_for("ada")))
         return flow
 
@@ -658,7 +658,7 @@ def test_a_sealed_sign_in_moves_between_the_drivers(pool: LocalPool) -> None:
     ]
 
     async def resumed_at_the_proof() -> State:
-        flow = on(pool).resume(await begins(), key)
+        flow = async_cognito(pool).resume(await begins(), key)
         assert flow._pair is None
         return await flow.step()
 
@@ -685,23 +685,23 @@ def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
 def test_prepared_responses_can_be_sent(pool: LocalPool) -> None:
     """An initial response, or a late password, is prepared off the loop and then sent."""
 
-    async def talk() -> None:
-        flow = on(pool).start(PASSWORD)
+    async def converse() -> None:
+        flow = async_cognito(pool).start(PASSWORD)
         assert await flow.answer(await flow.initial_response("USER_SRP_AUTH", "ada")) is State.SMS_MFA
 
-        flow = await on(pool).sign_in("ada", flow="USER_AUTH")
+        flow = await async_cognito(pool).sign_in("ada", flow="USER_AUTH")
         assert flow.state is State.SELECT_CHALLENGE
         proof = await flow.make_response(r.SrpA, password=PASSWORD)
         assert await flow.answer(proof) is State.SMS_MFA
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
     """If a flow is cancelled during a computation, the result is dropped and nothing is sent."""
 
-    async def talk() -> None:
-        flow = on(pool).start(PASSWORD)
+    async def converse() -> None:
+        flow = async_cognito(pool).start(PASSWORD)
         begins = asyncio.create_task(flow.begin("USER_SRP_AUTH", "ada"))
         await asyncio.sleep(0)
         flow.cancel()
@@ -711,14 +711,14 @@ def test_cancel_during_a_computation_keeps_nothing(pool: LocalPool) -> None:
         assert (flow.state, flow.history) == (State.FAILED, ())
         assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_every_method_of_a_flow(pool: LocalPool) -> None:
     """Each method of an async flow works: next_response, restart, confirm_device, refresh, sign_out."""
 
-    async def talk() -> None:
-        cognito = on(pool)
+    async def converse() -> None:
+        cognito = async_cognito(pool)
         flow = await cognito.sign_in("ada", PASSWORD, walk=False)
         assert isinstance(await flow.next_response(), r.SrpClaim)
         assert await flow.step() is State.SMS_MFA
@@ -732,25 +732,25 @@ def test_every_method_of_a_flow(pool: LocalPool) -> None:
 
         device = await again.confirm_device("laptop")
         assert again.device is device
-        known = await cognito.sign_in("ada", PASSWORD, device=device)
-        assert [step.response.trigger for step in known.history][2:] == ["srp_a", "srp_claim"]
+        flow_on_device = await cognito.sign_in("ada", PASSWORD, device=device)
+        assert [step.response.trigger for step in flow_on_device.history][2:] == ["srp_a", "srp_claim"]
 
-        assert known.tokens is not None
-        token = known.tokens.refresh_token
+        assert flow_on_device.tokens is not None
+        token = flow_on_device.tokens.refresh_token
         assert token is not None
         fresh = await cognito.refresh(token, device_key=device.device_key)
-        assert fresh.access_token != known.tokens.access_token
-        await known.sign_out()
-        assert (known.state, known.tokens) == (State.START, None)
+        assert fresh.access_token != flow_on_device.tokens.access_token
+        await flow_on_device.sign_out()
+        assert (flow_on_device.state, flow_on_device.tokens) == (State.START, None)
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
     """build(machine_cls=AsyncMachine, driver=flow.carry): the triggers of a transitions machine are awaited."""
 
-    async def talk() -> None:
-        flow = on(pool).start(walk=False)
+    async def converse() -> None:
+        flow = async_cognito(pool).start(walk=False)
         machine: Any = build(driver=flow.carry, machine_cls=AsyncMachine)
         await machine.user_srp_auth("ada", PASSWORD)
         await machine.srp_claim()
@@ -760,12 +760,12 @@ def test_an_async_machine_with_a_driver(pool: LocalPool) -> None:
         await machine.code(pool.outbox.code_for("ada"))
         assert machine.state is flow.state is State.AUTHENTICATED
 
-    asyncio.run(talk())
+    asyncio.run(converse())
 
 
 def test_one_object_serves_many_loops(pool: LocalPool) -> None:
     """An AsyncCognito over a boto3 client can be used in one asyncio.run after another."""
-    cognito = on(pool)
+    cognito = async_cognito(pool)
 
     states = [asyncio.run(cognito.sign_in("ada", PASSWORD)).state for _ in range(3)]
 
@@ -775,7 +775,7 @@ def test_one_object_serves_many_loops(pool: LocalPool) -> None:
 def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
     """A code that is repeated after a lost reply is refused: "session can only be used once"."""
 
-    async def talk() -> None:
+    async def converse() -> None:
         async with aio_client(web.url) as client:
             cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID)
             flow = await cognito.sign_in("ada", PASSWORD)
@@ -787,4 +787,4 @@ def test_a_repeated_answer_is_refused_as_used(web: ThreadServer) -> None:
             with pytest.raises(RefusedCaller, match="only be used once"):
                 await flow.answer(code)
 
-    asyncio.run(talk())
+    asyncio.run(converse())

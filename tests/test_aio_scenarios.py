@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from joserfc.jwk import RSAKey
 from scenario_user import Scenario, outcome
-from scenario_user_async import AsyncScenarioUser, Run, a_loop, a_stage, aio_client, played
+from scenario_user_async import AsyncScenarioUser, Run, aio_client, event_loop_thread, play, pool_server
 from scenarios import SCENARIOS
 
 from authfsm.observers import Observation
@@ -19,7 +19,7 @@ from authfsm.observers import Observation
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
     """A function that runs a coroutine on an event loop of the module."""
-    with a_loop() as run:
+    with event_loop_thread() as run:
         yield run
 
 
@@ -27,16 +27,16 @@ def run() -> Iterator[Run]:
 def over_http(run: Run) -> Iterator[dict[str, Any]]:
     """A served pool, and an aiobotocore client for it."""
     with ExitStack() as stack:
-        stage, url = stack.enter_context(a_stage())
+        server, url = stack.enter_context(pool_server())
         context = aio_client(url)
         client = run(context.__aenter__())
         stack.callback(lambda: run(context.__aexit__(None, None, None)))
-        yield {"stage": stage, "client": client}
+        yield {"server": server, "client": client}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 @pytest.mark.parametrize("way", ["threads", "HTTP"])
-def test_every_scenario_goes_the_same_way(
+def test_every_scenario_takes_the_same_steps(
     scenario: Scenario, way: str, signing_key: RSAKey, run: Run, request: pytest.FixtureRequest
 ) -> None:
     """State, history, actions and observations are those of the sync driver."""
@@ -51,7 +51,7 @@ def test_every_scenario_goes_the_same_way(
     scenario_user = AsyncScenarioUser(
         signing_key, scenario.pool, scenario.user, run=run, observers=[observer], **more
     )
-    played(scenario, scenario_user)
+    play(scenario, scenario_user)
 
     assert scenario_user.flow.state is scenario.ends
     assert [each.walk for each in scenario_user.flows] == [False] * len(scenario_user.flows)
@@ -59,4 +59,4 @@ def test_every_scenario_goes_the_same_way(
     assert [each.step for each in observations if each.lost is None] == [
         step for flow in scenario_user.flows for step in flow.history
     ]
-    assert threads <= {"the loop"}
+    assert threads <= {"event loop"}

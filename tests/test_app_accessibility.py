@@ -12,48 +12,57 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.visiting import Visit, authenticator, begin, begin_without, give, notice, press, title
+from apps.site_visits import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without_password,
+    enter_text,
+    notice,
+    press,
+    title,
+)
 from browser import axe
+from local_servers import ServerClient, wait_until
 from playwright.sync_api import Page
-from serving import ServerClient, wait_until
 
 pytest_plugins = ["apps.fixtures"]
 VisitOf = Callable[..., Visit]
 SITE = Path(__file__).parent / "apps" / "site"
 
 
-def faults(page: Page) -> list[Any]:
+def accessibility_faults(page: Page) -> list[Any]:
     """Return the accessibility checker's findings on a page, in light and dark, and by how much it is too wide."""
     page.evaluate(axe() + ";window.axe = axe")
-    found = []
+    findings = []
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its two words
         report = page.evaluate("rules => axe.run(rules)", rules)
-        found += [
+        findings += [
             (scheme, each["id"], [node["html"][:90] for node in each["nodes"]])
             for each in report["violations"] + report["incomplete"]
         ]
     wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     if (overflow := page.evaluate(wide)) != 0:
-        found.append(("both", "too wide", overflow))
-    return found
+        findings.append(("both", "too wide", overflow))
+    return findings
 
 
 def test_accessibility(visit_of: VisitOf) -> None:
     """All pages pass the accessibility checker in light and dark, and fit a telephone."""
     v, findings = visit_of(), []
-    page = v.person(viewport={"width": 320, "height": 700})
+    page = v.open_page(viewport={"width": 320, "height": 700})
 
     def look() -> None:
         findings.append(title(page))
-        assert (findings[-1], faults(page)) == (findings[-1], [])
+        assert (findings[-1], accessibility_faults(page)) == (findings[-1], [])
 
     begin(page, "ada", "wrong")
     assert notice(page) is not None
     look()
     begin(page, "ada")
     look()
-    give(page, "Code", v.code("ada"))
+    enter_text(page, "Code", v.code("ada"))
     look()
     page.goto("/passkeys")
     look()
@@ -68,7 +77,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     page.goto("/passkeys")
     press(page, "Add a passkey")
     page.goto("/sign-in")
-    begin_without(page, "eve")
+    begin_without_password(page, "eve")
     look()
     press(page, "A passkey")
     look()
@@ -78,7 +87,7 @@ def test_accessibility(visit_of: VisitOf) -> None:
     look()
 
     strict = visit_of(mfa="ON", mfa_methods=["EMAIL_OTP", "SOFTWARE_TOKEN_MFA"])
-    page = strict.person(viewport={"width": 320, "height": 700})
+    page = strict.open_page(viewport={"width": 320, "height": 700})
     begin(page, "zoe")
     look()
     press(page, "Use an authenticator app")
@@ -97,17 +106,17 @@ def test_start_command(unused_port: int) -> None:
     """`python tests/apps/site --local` prints its URL and its users, and serves."""
     command = [sys.executable, str(SITE), "--local", "--port", str(unused_port)]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    said: list[str] = []
+    output: list[str] = []
     try:
         assert running.stdout is not None
         for line in running.stdout:
-            said.append(line)
+            output.append(line)
             if "printed below" in line:
                 break
         web = ServerClient(f"http://localhost:{unused_port}")
-        assert f"  {web.url}\n" in said
-        assert f"The password of all is {PASSWORD}; after it comes\n" in said
-        wait_until(lambda: served(web), "the site")
+        assert f"  {web.url}\n" in output
+        assert f"The password of all is {PASSWORD}; after it comes\n" in output
+        wait_until(lambda: is_served(web), "the site")
         form = f"username=ada&password={PASSWORD}&flow=USER_SRP_AUTH".encode()
         kind = {"Content_Type": "application/x-www-form-urlencoded", "Origin": web.url}
         _, headers, _ = web.ask("POST", "/sign-in", form, **kind)
@@ -120,7 +129,7 @@ def test_start_command(unused_port: int) -> None:
             running.stdout.close()
 
 
-def served(web: ServerClient) -> bool:
+def is_served(web: ServerClient) -> bool:
     """Return whether the first page is served."""
     try:
         return web.ask("GET", "/sign-in")[0] == 200

@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.visiting import Visit, authenticator, begin, begin_without, give, here, press
+from apps.site_visits import (
+    Visit,
+    authenticator,
+    begin,
+    begin_without_password,
+    enter_text,
+    press,
+    title_and_notice,
+)
+from local_servers import ServerClient
 from playwright.sync_api import Page
-from serving import ServerClient
 from starlette.responses import Response
 
 from authfsm import new_key
@@ -26,9 +34,9 @@ MISSING = "You are not signed in. Sign in, then try again."
 @pytest.fixture
 def page(v: Visit) -> Page:
     """A page that asks ada for the code she was sent."""
-    page = v.person()
+    page = v.open_page()
     begin(page, "ada")
-    assert here(page) == ("Enter the code", None)
+    assert title_and_notice(page) == ("Enter the code", None)
     v.path()
     return page
 
@@ -43,7 +51,7 @@ def test_foreign_cookie(visit_of: VisitOf, v: Visit, page: Page, how: str) -> No
     value = cookie["value"]
     if how == "another site's":
         other = visit_of()
-        stranger = other.person()
+        stranger = other.open_page()
         begin(stranger, "ada")
         (theirs,) = [e for e in stranger.context.cookies() if e["name"] == "signin-0"]
         value = theirs["value"]
@@ -52,9 +60,9 @@ def test_foreign_cookie(visit_of: VisitOf, v: Visit, page: Page, how: str) -> No
         middle = value[:500] + ("A" if value[500] != "A" else "B") + value[501:]
         value_kept = value if how == "another site's" else middle
         page.context.add_cookies([{"name": "signin-0", "value": value_kept, "url": v.url}])
-    give(page, "Code", v.code("ada"))
+    enter_text(page, "Code", v.code("ada"))
 
-    assert here(page) == ("Sign in", MISSING if how == "gone" else FAILED)
+    assert title_and_notice(page) == ("Sign in", MISSING if how == "gone" else FAILED)
     assert v.path() == []
 
 
@@ -68,12 +76,12 @@ def test_swapped_cookies(v: Visit, page: Page, over: str) -> None:
     for path, heading in (("/", "Sign in"), ("/challenge", "Enter the code")):
         reply = page.goto(v.url + path)
         assert reply is not None
-        assert (reply.status, here(page)) == (200, (heading, None))
+        assert (reply.status, title_and_notice(page)) == (200, (heading, None))
 
 
 def test_long_seal(visit_of: VisitOf) -> None:
     """A seal that is too long for one cookie is split into several; a shorter one after it is read alone."""
-    riddle = {"question": "What do you see?", "picture": "x" * 6_000}
+    question = {"question": "What do you see?", "picture": "x" * 6_000}
 
     def define(event: Any, _: Any = None) -> Any:
         rounds = len(event["request"]["session"])
@@ -83,7 +91,7 @@ def test_long_seal(visit_of: VisitOf) -> None:
 
     def create(event: Any, _: Any = None) -> Any:
         first = not event["request"]["session"]
-        event["response"]["publicChallengeParameters"] = riddle if first else {"question": "And now?"}
+        event["response"]["publicChallengeParameters"] = question if first else {"question": "And now?"}
         return event
 
     def verify(event: Any, _: Any = None) -> Any:
@@ -91,17 +99,17 @@ def test_long_seal(visit_of: VisitOf) -> None:
         return event
 
     v = visit_of(triggers=Triggers(define=define, create=create, verify=verify))
-    page = v.person()
+    page = v.open_page()
     page.get_by_label("User name").fill("eve")
     press(page, "Answer a question")
     cookies = [each for each in page.context.cookies() if each["name"].startswith("signin-")]
     assert sorted(each["name"] for each in cookies) == ["signin-0", "signin-1", "signin-2"]
     assert all(len(each["name"]) + len(each["value"]) < 4_000 for each in cookies)
 
-    give(page, "What do you see?", "a horse")
+    enter_text(page, "What do you see?", "a horse")
     assert "signin-1" not in {each["name"] for each in page.context.cookies()}
-    give(page, "And now?", "a battery")
-    assert here(page) == ("Welcome, eve", None)
+    enter_text(page, "And now?", "a battery")
+    assert title_and_notice(page) == ("Welcome, eve", None)
 
 
 def test_cookie_attributes(v: Visit, page: Page) -> None:
@@ -173,33 +181,33 @@ def test_names_are_text(v: Visit) -> None:
     """A name that looks like markup is shown as text."""
     name = "<img src=x onerror=alert(1)>\"'"
     v.pool.add_user(name, PASSWORD, email="x@example.com")
-    page = v.person()
-    begin_without(page, name)
+    page = v.open_page()
+    begin_without_password(page, name)
     assert f"Signing in as {name}" in page.inner_text("main")
-    give(page, "Password", PASSWORD)
+    enter_text(page, "Password", PASSWORD)
 
-    assert here(page) == (f"Welcome, {name}", None)
+    assert title_and_notice(page) == (f"Welcome, {name}", None)
     assert page.locator("main img").count() == 0
 
 
 def test_invalid_passkey_answer(v: Visit) -> None:
     """An answer that the page's script would never send ends the attempt, but not the site."""
     v.pool.user("eve").attributes.pop("email")
-    page = v.person()
+    page = v.open_page()
     authenticator(page)
     begin(page, "eve")
     page.goto("/passkeys")
     forge = "form = document.forms[0]; form.elements.credential.value = '{\"id\": 1}'; form.submit()"
     with page.expect_navigation():
         page.evaluate(forge)
-    assert here(page) == ("Your passkeys", "That passkey could not be added. Please try again.")
+    assert title_and_notice(page) == ("Your passkeys", "That passkey could not be added. Please try again.")
     press(page, "Add a passkey")
     page.goto("/sign-in")
-    begin_without(page, "eve")
+    begin_without_password(page, "eve")
     press(page, "A passkey")
     with page.expect_navigation():
         page.evaluate(forge)
-    assert here(page) == ("Sign in", FAILED)
+    assert title_and_notice(page) == ("Sign in", FAILED)
 
 
 def test_unknown_challenge(visit_of: VisitOf) -> None:
@@ -211,9 +219,9 @@ def test_unknown_challenge(visit_of: VisitOf) -> None:
         return event
 
     v = visit_of(triggers=Triggers(define=define))
-    page = v.person()
+    page = v.open_page()
     page.get_by_label("User name").fill("eve")
     press(page, "Answer a question")
-    assert here(page) == ("Unknown challenge", None)
+    assert title_and_notice(page) == ("Unknown challenge", None)
     page.get_by_role("link", name="Start again").click()
-    assert here(page) == ("Sign in", None)
+    assert title_and_notice(page) == ("Sign in", None)

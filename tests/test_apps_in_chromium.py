@@ -18,11 +18,20 @@ from typing import Any, Final
 import pyotp
 import pytest
 import zxingcpp
-from apps.visiting import PASSWORD, authenticator, begin, begin_without, give, here, press, started
+from apps.site_visits import (
+    PASSWORD,
+    authenticator,
+    begin,
+    begin_without_password,
+    enter_text,
+    launched_chromium,
+    press,
+    title_and_notice,
+)
 from attrs import frozen
+from local_servers import ServerClient, ThreadServer, serve_in_thread, wait_until
 from PIL import Image
 from playwright.sync_api import Browser, Page
-from serving import ServerClient, ThreadServer, serve_in_thread, wait_until
 
 from authfsm import new_key
 
@@ -54,7 +63,7 @@ WORKER_LOG: Final = {
 
 
 @frozen
-class Running:
+class RunningSite:
     """A site in processes of its own, and its pool.
 
     Args:
@@ -95,7 +104,7 @@ def _django(port: int, _: Path) -> list[str]:
 
 
 @contextmanager
-def _running(command: Callable[[int, Path], list[str]], folder: Path) -> Iterator[Running]:
+def _run_site(command: Callable[[int, Path], list[str]], folder: Path) -> Iterator[RunningSite]:
     with serve_in_thread(**POOL) as pool, socket.create_server(("127.0.0.1", 0)) as taken:
         port = int(taken.getsockname()[1])
         taken.close()
@@ -114,15 +123,15 @@ def _running(command: Callable[[int, Path], list[str]], folder: Path) -> Iterato
                 [sys.executable, *command(port, folder)], env=environment, stdout=out, stderr=out
             )
         try:
-            wait_until(lambda: site.poll() is not None or _answers(f"127.0.0.1:{port}"), "the site")
+            wait_until(lambda: site.poll() is not None or _is_answering(f"127.0.0.1:{port}"), "the site")
             assert site.poll() is None, log.read_text()
-            yield Running(url, pool, log)
+            yield RunningSite(url, pool, log)
         finally:
             site.terminate()
             site.wait(30)
 
 
-def _answers(address: str) -> bool:
+def _is_answering(address: str) -> bool:
     try:
         return ServerClient(f"http://{address}").ask("GET", "/", Host=address)[0] > 0
     except OSError:
@@ -132,66 +141,66 @@ def _answers(address: str) -> bool:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser program."""
-    with started() as program:
+    with launched_chromium() as program:
         yield program
 
 
 @pytest.mark.parametrize("command", [_fastapi, _django], ids=["fastapi", "django"])
 def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) -> None:
     """Every way into the site, from a temporary password to a forgotten one, and out again."""
-    with _running(command, tmp_path) as site:
+    with _run_site(command, tmp_path) as site:
         context = browser.new_context(base_url=site.url)
         context.set_default_timeout(30_000)
-        page, said = context.new_page(), []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
+        page, console = context.new_page(), []
+        page.on("console", lambda message: console.append(message.text))
+        page.on("pageerror", lambda error: console.append(str(error)))
         for visit in (_temporary_password, _authenticator_app, _passkey, _forgotten_password):
             page.goto("/")
             visit(page, site)
             press(page, "Sign out")
-            assert here(page)[0] == "Sign in"
+            assert title_and_notice(page)[0] == "Sign in"
             page.goto("/")
-            assert here(page) == ("Sign in", None)
-        assert said == []
+            assert title_and_notice(page) == ("Sign in", None)
+        assert console == []
         context.close()
 
 
-def _temporary_password(page: Page, site: Running) -> None:
+def _temporary_password(page: Page, site: RunningSite) -> None:
     """A new password, a code by SMS after a wrong one, and a device that replaces the code the next time."""
-    sent = site.pool.service.pool.outbox
+    outbox = site.pool.service.pool.outbox
     begin(page, "nia")
-    assert here(page) == ("Choose a new password", None)
-    give(page, "New password", NEW_PASSWORD)
-    assert here(page) == ("Enter the code", None)
+    assert title_and_notice(page) == ("Choose a new password", None)
+    enter_text(page, "New password", NEW_PASSWORD)
+    assert title_and_notice(page) == ("Enter the code", None)
     page.goto("/")
     begin(page, "nia", NEW_PASSWORD, remember=True)
     site.shown_by_each_worker(page, "Enter the code")
-    give(page, "Code", "000000" if sent.code_for("nia") != "000000" else "111111")
-    assert here(page) == ("Enter the code", "That code is not right. Check it, and try again.")
-    give(page, "Code", sent.code_for("nia"))
-    assert here(page) == ("Welcome, nia", None)
+    enter_text(page, "Code", "000000" if outbox.code_for("nia") != "000000" else "111111")
+    assert title_and_notice(page) == ("Enter the code", "That code is not right. Check it, and try again.")
+    enter_text(page, "Code", outbox.code_for("nia"))
+    assert title_and_notice(page) == ("Welcome, nia", None)
     site.shown_by_each_worker(page, "Welcome, nia")
     press(page, "Sign out")
-    messages = len(sent)
+    messages = len(outbox)
     begin(page, "nia", NEW_PASSWORD)
-    assert (here(page), len(sent)) == (("Welcome, nia", None), messages)
+    assert (title_and_notice(page), len(outbox)) == (("Welcome, nia", None), messages)
 
 
-def _authenticator_app(page: Page, _: Running) -> None:
+def _authenticator_app(page: Page, _: RunningSite) -> None:
     """The QR code on the page is all that the app needs."""
     begin(page, "zoe")
-    assert here(page) == ("Add a second step", None)
+    assert title_and_notice(page) == ("Add a second step", None)
     press(page, "Use an authenticator app")
-    assert here(page) == ("Add your authenticator app", None)
+    assert title_and_notice(page) == ("Add your authenticator app", None)
     (code,) = zxingcpp.read_barcodes(Image.open(io.BytesIO(page.screenshot(full_page=True))))
     app = pyotp.parse_uri(code.text)
     assert isinstance(app, pyotp.TOTP)
     assert (app.issuer, app.name) == ("Example", "zoe")
-    give(page, "Code", app.now())
-    assert here(page) == ("Welcome, zoe", None)
+    enter_text(page, "Code", app.now())
+    assert title_and_notice(page) == ("Welcome, zoe", None)
 
 
-def _passkey(page: Page, site: Running) -> None:
+def _passkey(page: Page, site: RunningSite) -> None:
     """A passkey is made, and then replaces the password."""
     site.pool.boto().set_user_pool_mfa_config(
         UserPoolId=site.pool.service.pool.pool_id,
@@ -206,29 +215,29 @@ def _passkey(page: Page, site: Running) -> None:
     assert page.locator("li").count() == 1
     page.goto("/")
     press(page, "Sign out")
-    begin_without(page, "eve")
+    begin_without_password(page, "eve")
     press(page, "A passkey")
-    assert here(page) == ("Use your passkey", None)
+    assert title_and_notice(page) == ("Use your passkey", None)
     press(page, "Use the passkey")
-    assert here(page) == ("Welcome, eve", None)
+    assert title_and_notice(page) == ("Welcome, eve", None)
 
 
-def _forgotten_password(page: Page, site: Running) -> None:
+def _forgotten_password(page: Page, site: RunningSite) -> None:
     """A code by e-mail, once wrong, sets a new password and signs in; the old password is refused."""
-    sent = site.pool.service.pool.outbox
+    outbox = site.pool.service.pool.outbox
     page.get_by_label("User name").fill("eve")
     press(page, "Forgot your password?")
-    assert here(page) == ("Choose a new password", None)
+    assert title_and_notice(page) == ("Choose a new password", None)
     assert "by e-mail to e***@e***" in page.inner_text("main")
     for code, text in (
-        (f"{int(sent.code_for('eve')) ^ 1:06d}", "Choose a new password"),
+        (f"{int(outbox.code_for('eve')) ^ 1:06d}", "Choose a new password"),
         ("", "Welcome, eve"),
     ):
-        page.get_by_label("Code", exact=True).fill(code or sent.code_for("eve"))
-        give(page, "New password", NEW_PASSWORD)
-        assert here(page)[0] == text
+        page.get_by_label("Code", exact=True).fill(code or outbox.code_for("eve"))
+        enter_text(page, "New password", NEW_PASSWORD)
+        assert title_and_notice(page)[0] == text
     press(page, "Sign out")
     begin(page, "eve")
-    assert here(page) == ("Sign in", "The user name or the password is wrong.")
+    assert title_and_notice(page) == ("Sign in", "The user name or the password is wrong.")
     begin(page, "eve", NEW_PASSWORD)
-    assert here(page) == ("Welcome, eve", None)
+    assert title_and_notice(page) == ("Welcome, eve", None)

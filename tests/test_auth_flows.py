@@ -40,7 +40,7 @@ def subsets(values: Iterable[str]) -> Iterator[Values]:
         yield from combinations(every, length)
 
 
-ALIKE = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
+EQUIVALENT = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
 MIXED = [
     (*older, *current)
     for older in subsets(LEGACY_VALUES)
@@ -49,17 +49,17 @@ MIXED = [
 ]
 
 
-def named(values: Values) -> str:
+def values_id(values: Values) -> str:
     """Return an id for pytest."""
     return "+".join(values) or "unset"
 
 
-def drawn(settings: PoolSettings) -> set[str]:
+def drawn_flows(settings: PoolSettings) -> set[str]:
     """Return the flows that the pool's diagram draws from START to anything but a refusal."""
     every = build_model(settings=settings, unfolded=True).edges
     edges = [edge for edge in every if edge.dest.name not in {S.START, S.FAILED}]
-    begun = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
-    return {each.auth_flow for each in begun if each.auth_flow}
+    responses = (each for edge in edges if edge.source.name == S.START for each in edge.responses)
+    return {each.auth_flow for each in responses if each.auth_flow}
 
 
 def allowed_by_settings(settings: PoolSettings) -> set[str]:
@@ -71,7 +71,7 @@ def allowed_by_settings(settings: PoolSettings) -> set[str]:
 
 def accepted_by_pool(pool: LocalPool) -> set[str]:
     """Return the flows that a pool does not refuse as not enabled."""
-    found = set()
+    flows = set()
     for flow in REQUIRED_VALUE:
         by_admin = flow in ADMIN
         operation = "AdminInitiateAuth" if by_admin else "InitiateAuth"
@@ -80,32 +80,32 @@ def accepted_by_pool(pool: LocalPool) -> set[str]:
         with pytest.raises(PoolRefusal) as refused:
             pool.answer(operation, {**request, **more})
         if "not enabled" not in refused.value.message:
-            found.add(flow)
-    return found
+            flows.add(flow)
+    return flows
 
 
-@pytest.mark.parametrize("values", ALIKE, ids=named)
+@pytest.mark.parametrize("values", EQUIVALENT, ids=values_id)
 def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -> None:
     """For every ExplicitAuthFlows, five parts of the package allow the same flows."""
     settings = PoolSettings.from_descriptions(TRIGGERED, {"ExplicitAuthFlows": list(values)})
     pool = LocalPool.like({}, {"ExplicitAuthFlows": list(values)}, {}, key=signing_key)
     expected = {flow for flow, value in REQUIRED_VALUE.items() if value in current_values(values)}
     plain = PoolSettings(explicit_auth_flows=values, **_SETTINGS)
-    ways = {way.transitions[0].response.auth_flow for way in SignInPaths(plain)}
+    flows = {path.transitions[0].response.auth_flow for path in SignInPaths(plain)}
     if expected <= REFRESH:  # no sign-in can begin, which is an error and not an empty plan
         with pytest.raises(NoPaths):
             journeys(plain)
     planned = journeys(plain) if expected - REFRESH else ()
-    begun = {each.path.transitions[0].response.auth_flow: each for each in planned}
+    journeys_by_flow = {each.path.transitions[0].response.auth_flow: each for each in planned}
 
     assert allowed_by_settings(settings) == expected
     assert allowed_by_settings(plain) == expected
-    assert drawn(settings) == expected
+    assert drawn_flows(settings) == expected
     assert accepted_by_pool(pool) == expected
     assert {flow for flow in REQUIRED_VALUE if pool.app_client.allows(flow)} == expected
-    assert ways == expected - REFRESH
-    assert set(begun) == expected - REFRESH
-    for journey in begun.values():
+    assert flows == expected - REFRESH
+    assert set(journeys_by_flow) == expected - REFRESH
+    for journey in journeys_by_flow.values():
         assert journey.run(key=signing_key).tokens is not None
 
 

@@ -80,7 +80,7 @@ def pool_of(signing_key: RSAKey) -> Callable[..., LocalPool]:
 PoolOf = Callable[..., LocalPool]
 
 
-def walked(flow: Flow) -> list[str]:
+def path_of(flow: Flow) -> list[str]:
     """Return the path of a sign-in: each trigger, and the state to which it led."""
     return [f"{step.response.trigger} -> {step.dest}" for step in flow.history]
 
@@ -90,7 +90,7 @@ def test_srp_sign_in_needs_no_further_input(pool_of: PoolOf) -> None:
     flow = pool_of().cognito().sign_in("ada", PASSWORD)
 
     assert flow.done
-    assert walked(flow) == ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
+    assert path_of(flow) == ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
     assert flow.tokens is not None
     assert flow.tokens.access_token.reveal().count(".") == 2
 
@@ -128,7 +128,7 @@ def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
 
 
 def test_step_by_step(pool_of: PoolOf) -> None:
-    """With walk=False each step is taken by a call of its own, and its response can be inspected before."""
+    """With walk=False each step is taken by a separate call, and its response can be inspected before."""
     flow = pool_of().cognito().sign_in("ada", PASSWORD, walk=False)
     assert flow.state is State.PASSWORD_VERIFIER
     assert isinstance(flow.next_response(), r.SrpClaim)
@@ -197,7 +197,7 @@ def test_email_is_enrolled_during_sign_in(pool_of: PoolOf) -> None:
 
 
 def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
-    """SELECT_MFA_TYPE offers what the user has; the choice leads there."""
+    """SELECT_MFA_TYPE offers the user's factors; the choice leads to the chosen factor."""
     pool = pool_of(
         mfa="ON",
         user={
@@ -213,7 +213,7 @@ def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
     flow.answer(r.Select("SMS_MFA"))
     flow.answer(r.Code(pool.outbox.code_for("ada")))
 
-    assert walked(flow)[2:] == ["select -> SMS_MFA", "code -> AUTHENTICATED"]
+    assert path_of(flow)[2:] == ["select -> SMS_MFA", "code -> AUTHENTICATED"]
 
 
 def test_a_new_password_comes_before_the_second_factor(pool_of: PoolOf) -> None:
@@ -253,11 +253,11 @@ def test_a_device_replaces_the_code_or_follows_it(pool_of: PoolOf, instead: bool
     flow = pool.cognito().sign_in("ada", PASSWORD, device=device)
     proof = ["srp_a -> DEVICE_PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
     if instead:
-        assert walked(flow)[1:] == ["srp_claim -> DEVICE_SRP_AUTH", *proof]
+        assert path_of(flow)[1:] == ["srp_claim -> DEVICE_SRP_AUTH", *proof]
     else:
         assert flow.state is State.SMS_MFA
         flow.answer(r.Code(pool.outbox.code_for("ada")))
-        assert walked(flow)[2:] == ["code -> DEVICE_SRP_AUTH", *proof]
+        assert path_of(flow)[2:] == ["code -> DEVICE_SRP_AUTH", *proof]
     assert flow.state is State.AUTHENTICATED
 
 
@@ -268,7 +268,7 @@ def test_a_device_without_any_mfa(pool_of: PoolOf) -> None:
 
     flow = pool.cognito(device=device).sign_in("ada", PASSWORD)
 
-    assert walked(flow)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+    assert path_of(flow)[1] == "srp_claim -> DEVICE_SRP_AUTH"
     assert flow.state is State.AUTHENTICATED
     assert flow.tokens is not None
     assert flow.tokens.refresh_token is not None
@@ -306,12 +306,12 @@ def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
     ):
         flow = pool.cognito(device=stranger).sign_in("ada", PASSWORD, flow=flow_name)
 
-        assert walked(flow) == path
+        assert path_of(flow) == path
         assert flow.history[-2].action is RecoveryAction.DROP_DEVICE
         assert flow.device is None
 
 
-def riddles(*, tries: int = 3) -> Triggers:
+def custom_auth_triggers(*, tries: int = 3) -> Triggers:
     """Lambda functions whose custom challenge has the answer "age"."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
@@ -342,7 +342,7 @@ def riddles(*, tries: int = 3) -> Triggers:
 
 def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
     """CUSTOM_AUTH: a wrong answer brings a new challenge and no error; with a password SRP comes first."""
-    cognito = pool_of(triggers=riddles()).cognito()
+    cognito = pool_of(triggers=custom_auth_triggers()).cognito()
 
     flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
     assert flow.challenge is not None
@@ -354,7 +354,7 @@ def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
 
     flow = cognito.sign_in("ada", PASSWORD, flow="CUSTOM_AUTH")
     flow.answer(r.Answer("age"))
-    assert walked(flow) == [
+    assert path_of(flow) == [
         "custom_srp_auth -> PASSWORD_VERIFIER",
         "srp_claim -> CUSTOM_CHALLENGE",
         "answer -> AUTHENTICATED",
@@ -363,7 +363,7 @@ def test_a_custom_challenge_with_and_without_srp_first(pool_of: PoolOf) -> None:
 
 def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> None:
     """FailAuthentication ends the attempt."""
-    flow = pool_of(triggers=riddles(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
+    flow = pool_of(triggers=custom_auth_triggers(tries=1)).cognito().sign_in("ada", flow="CUSTOM_AUTH")
 
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Answer("a balloon"))
@@ -374,7 +374,7 @@ def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> No
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
     """A challenge name that only the Lambda function knows becomes OTHER_CHALLENGE, answered raw."""
     names = iter(["PLEASE_WAIT", "CUSTOM_CHALLENGE"])
-    triggers = riddles()
+    triggers = custom_auth_triggers()
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         event["response"].update(challengeName=next(names), issueTokens=False, failAuthentication=False)
@@ -393,7 +393,7 @@ def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
 
 def test_a_raw_answer_is_repeated_without_a_forgotten_device(pool_of: PoolOf) -> None:
     """If Cognito does not know the DEVICE_KEY among the fields of a RawAnswer, the second request has none."""
-    triggers = riddles()
+    triggers = custom_auth_triggers()
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         event["response"].update(challengeName="PLEASE_WAIT", issueTokens=False, failAuthentication=False)
@@ -532,24 +532,24 @@ def test_a_plain_answer_is_in_no_frame(pool_of: PoolOf, typed: Any) -> None:
 def test_a_client_secret_that_is_not_found(pool_of: PoolOf) -> None:
     """Nothing is sent if the function raises or returns no secret, and the answer can be given again."""
     pool = pool_of(client_secret="one")
-    found: list[Any] = [None]
+    secrets: list[Any] = [None]
 
     def client_secret() -> Any:
-        return found[0] if found else found[1]
+        return secrets[0] if secrets else secrets[1]
 
     cognito = pool.cognito(client_secret=client_secret)
     for value in (None, "", 7, Secret(""), b"planted", {"SecretString": "planted"}, Secret(b"planted")):
-        found[0] = value
+        secrets[0] = value
         with pytest.raises(NotSent, match="returned no secret: it must ") as caught:
             cognito.sign_in("ada", PASSWORD)
         assert "planted" not in package_locals(caught.value)
-    found.clear()
+    secrets.clear()
     with pytest.raises(NotSent, match="client_secret raised IndexError") as caught:
         cognito.sign_in("ada", PASSWORD)
     flow: Any = caught.value.flow
     assert flow.state is State.START
     assert isinstance(caught.value.__cause__, IndexError)
-    found.append("one")
+    secrets.append("one")
     flow.begin("USER_SRP_AUTH", "ada")
     assert flow.done
 
@@ -613,12 +613,12 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
     """WrongResponse and InvalidInput are raised before any request."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    sent: list[Any] = []
-    client.meta.events.register("before-call.*", lambda **named: sent.append(named["model"].name))
+    requests: list[Any] = []
+    client.meta.events.register("before-call.*", lambda **named: requests.append(named["model"].name))
     flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
         "ada", PASSWORD
     )
-    sent.clear()
+    requests.clear()
 
     with pytest.raises(WrongResponse) as caught:
         flow.answer(r.NewPassword("Another-Horse-2"))
@@ -626,7 +626,7 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
         flow.answer(r.Code(""))
 
     assert caught.value.accepts == flow.accepts == (r.Code,)
-    assert sent == []
+    assert requests == []
 
 
 def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
@@ -736,7 +736,7 @@ def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     assert flow.answer(code) is State.AUTHENTICATED
 
 
-def test_any_boto3_client_will_do() -> None:
+def test_any_boto3_client_is_accepted() -> None:
     """Unsigned, with its own endpoint and without credentials: unreachable is ConnectionLost; Admin* needs credentials."""
     session = boto3.Session()
     unsigned = session.client(
@@ -758,7 +758,7 @@ def test_any_boto3_client_will_do() -> None:
         Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in("ada", PASSWORD)
 
 
-def attached(error: BaseException | None) -> str:
+def objects_of(error: BaseException | None) -> str:
     """Return everything that an error refers to.
 
     Its attributes, and the locals of all frames but the test's.
@@ -784,7 +784,7 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
         flow.answer(r.AssociateSoftwareToken())
 
     assert caught.value.__context__ is None
-    assert "77777" not in attached(caught.value)
+    assert "77777" not in objects_of(caught.value)
     assert flow.state is State.MFA_SETUP
 
 
@@ -802,7 +802,7 @@ def test_a_lost_connection_keeps_no_secret(pool_of: PoolOf) -> None:
         cognito.sign_in("ada", "pl4nted-s3cret", flow="USER_PASSWORD_AUTH")
 
     assert caught.value.__context__ is None
-    assert "pl4nted-s3cret" not in attached(caught.value)
+    assert "pl4nted-s3cret" not in objects_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -840,7 +840,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
         flow.answer(code)
     flow.cognito.client = client
 
-    assert "pl4nted-s3cret" not in attached(caught.value)
+    assert "pl4nted-s3cret" not in objects_of(caught.value)
     assert caught.value.state is flow.state is State.SMS_MFA
     assert flow.answer(code) is State.AUTHENTICATED
 
@@ -871,7 +871,7 @@ def test_a_device_is_kept_if_only_remembering_it_fails(pool_of: PoolOf) -> None:
     assert flow.device is not None
     flow.answer(r.UpdateDeviceStatus())
     again = pool.cognito(device=flow.device).sign_in("ada", PASSWORD)
-    assert walked(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
+    assert path_of(again)[1] == "srp_claim -> DEVICE_SRP_AUTH"
 
 
 def test_an_error_in_the_middle_of_sign_in_has_the_flow(pool_of: PoolOf) -> None:
@@ -927,13 +927,13 @@ def test_a_pool_id_is_checked_before_anything_is_sent(pool_of: PoolOf) -> None:
 @pytest.mark.parametrize("flow_name", ["USER_SRP_AUTH", "USER_AUTH", "CUSTOM_AUTH"])
 def test_a_password_proof_needs_the_pool_id_before_anything_is_sent(pool_of: PoolOf, flow_name: str) -> None:
     """Every flow that proves a password by SRP names the missing pool id, and sends nothing."""
-    sent: list[Any] = []
+    requests: list[Any] = []
     client = pool_of().client()
-    client.meta.events.register("before-parameter-build.*.*", lambda params, **_: sent.append(params))
+    client.meta.events.register("before-parameter-build.*.*", lambda params, **_: requests.append(params))
 
     with pytest.raises(ValueError, match=f"{flow_name} needs the pool_id"):
         Cognito(client, client_id="client").sign_in("ada", PASSWORD, flow=flow_name)
-    assert sent == []
+    assert requests == []
 
 
 STARTS: dict[str, Callable[[Flow], object]] = {
@@ -948,17 +948,17 @@ STARTS: dict[str, Callable[[Flow], object]] = {
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 def test_the_first_request_has_the_flows_metadata(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
     """`client_metadata` of `start` is in the first request, however it is made, and not in place of the caller's own."""
-    sent: list[Any] = []
+    requests: list[Any] = []
     cognito = pool_of().cognito()
     cognito.client.meta.events.register(
-        "before-parameter-build.*.InitiateAuth", lambda params, **_: sent.append(params["ClientMetadata"])
+        "before-parameter-build.*.InitiateAuth", lambda params, **_: requests.append(params["ClientMetadata"])
     )
 
     start(cognito.start(PASSWORD, client_metadata={"locale": "la"}))
     own = cognito.start(PASSWORD, client_metadata={"locale": "la"})
     own.carry(r.UserPasswordAuth, "ada", PASSWORD, client_metadata={"locale": "en"})
 
-    assert sent == [{"locale": "la"}, {"locale": "en"}]
+    assert requests == [{"locale": "la"}, {"locale": "en"}]
 
 
 def test_a_lost_automatic_step_is_repeated_by_step(pool_of: PoolOf) -> None:
@@ -1017,11 +1017,11 @@ def test_a_lost_first_request_is_repeated_by_step(pool_of: PoolOf) -> None:
 )
 def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable[[Flow], object]) -> None:
     """However the first request was sent, `step` sends that one again, and not that of an earlier attempt."""
-    pool, sent = pool_of(), list[Any]()
+    pool, requests = pool_of(), list[Any]()
     client = pool.client(ONE_TRY)
     flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).start(PASSWORD)
     client.meta.events.register(
-        "before-parameter-build.*.*", lambda params, **_: sent.append(dict(params["AuthParameters"]))
+        "before-parameter-build.*.*", lambda params, **_: requests.append(dict(params["AuthParameters"]))
     )
 
     def lost(**_: object) -> None:
@@ -1035,7 +1035,7 @@ def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable
     client.meta.events.unregister("before-send.*.InitiateAuth", lost)
     assert flow.step() is not State.START
 
-    assert sent[1] == sent[2] != sent[0]
+    assert requests[1] == requests[2] != requests[0]
     assert flow._unanswered is None
 
 
@@ -1132,17 +1132,17 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
             cognito.sign_out(None, everywhere)
     with pytest.raises(ValueError, match="preferred_challenge is for USER_AUTH, not for USER_SRP_AUTH"):
         cognito.sign_in("ada", PASSWORD, preferred_challenge="WEB_AUTHN")
-    given: dict[str, Any] = {"client_id": pool.client_id}
+    arguments: dict[str, Any] = {"client_id": pool.client_id}
     for name, wrong in (("client_id", None), ("device", "x")):
         with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
-            Cognito(cognito.client, **{**given, name: wrong})
+            Cognito(cognito.client, **{**arguments, name: wrong})
     wrongs: list[tuple[str, Any]] = [
         ("client_secret", 123), ("client_secret", b"secret"), ("client_secret", True), ("observers", 5), ("observers", [1]),
         ("observers", print), ("entropy", 5), ("entropy", None),
     ]  # fmt: skip
     for name, wrong in wrongs:
         with pytest.raises(TypeError, match=f"{name} must be ") as caught:
-            Cognito(cognito.client, **{**given, name: wrong})
+            Cognito(cognito.client, **{**arguments, name: wrong})
         assert "123" not in str(caught.value)
     entropies: list[Any] = [
         lambda _: b"",
@@ -1152,16 +1152,16 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     ]
     for each in entropies:
         with pytest.raises(TypeError, match="entropy must return 8 bytes if it is called with 8"):
-            Cognito(cognito.client, **given, entropy=each).start()
+            Cognito(cognito.client, **arguments, entropy=each).start()
     lifetimes: Any = {TypeError: (5, None), ValueError: (timedelta(0), timedelta(-1))}
     for error, values in lifetimes.items():
         for each in values:
             with pytest.raises(error, match=r"session_lifetime must be (more than 0|of type timedelta), not"):
-                Cognito(cognito.client, **given, session_lifetime=each)
+                Cognito(cognito.client, **arguments, session_lifetime=each)
     ids: Any = (123, "x", b"eu-west-1_A", ["eu-west-1_A"])
     for each in ids:
         with pytest.raises(ValueError, match="a pool id looks like eu-west-1_AbCdEfGhI"):
-            Cognito(cognito.client, **given, pool_id=each)
+            Cognito(cognito.client, **arguments, pool_id=each)
     with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
         send_request(
             cognito.client,

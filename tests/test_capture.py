@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 from click.testing import CliRunner
-from generate_vocabulary import folded
+from generate_vocabulary import fold_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,7 +33,7 @@ LETTERS = string.ascii_letters
 ALNUM = LETTERS + string.digits
 
 
-# ---- planting ---------------------------------------------------------------------------------------
+# ---- documents with planted secrets -----------------------------------------------------------------
 
 
 class Plants:
@@ -41,10 +41,10 @@ class Plants:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)  # noqa: S311 - test data
-        self.planted: list[str] = []
+        self.secrets: list[str] = []
 
     def _plant(self, *secrets: str) -> str:
-        self.planted += secrets
+        self.secrets += secrets
         return secrets[0]
 
     def text(self, length: int, alphabet: str = ALNUM) -> str:
@@ -384,73 +384,73 @@ def javascript(p: Plants) -> str:
 DOCUMENTS = [reply, tokens, request, error, events, http, log, har, description, steps, athena, javascript]
 
 
-# ---- looking ----------------------------------------------------------------------------------------
+# ---- search for secrets -----------------------------------------------------------------------------
 
 
 def spellings(secret: str) -> set[str]:
     """The forms in which a secret can still be read: plain, escaped, percent-encoded, hexadecimal, base64."""
     data = secret.encode()
-    found = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
+    encodings = {secret, json.dumps(secret)[1:-1], quote(secret, safe=""), data.hex()}
     for before in range(3):
         # What is left of it wherever in a text in base64 it stands.
-        whole = base64.b64encode(b"\0" * before + data).decode()
-        part = whole[[0, 2, 3][before] : len(whole) - (4 if whole.endswith("=") else 0)]
-        found |= {part, part.translate(str.maketrans("+/", "-_"))}
-    return {each.casefold() for each in found if len(each) >= 5}
+        encoded = base64.b64encode(b"\0" * before + data).decode()
+        part = encoded[[0, 2, 3][before] : len(encoded) - (4 if encoded.endswith("=") else 0)]
+        encodings |= {part, part.translate(str.maketrans("+/", "-_"))}
+    return {each.casefold() for each in encodings if len(each) >= 5}
 
 
-def opened(text: str, depth: int = 4) -> list[str]:
+def decoded_texts(text: str, depth: int = 4) -> list[str]:
     """Return a text and the texts that are encoded in it: JSON strings, base64, percent-encoding."""
-    found = [text]
+    texts = [text]
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
             try:
                 data = base64.urlsafe_b64decode(
                     each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
                 )
-                found += opened(data.decode("utf-8"), depth - 1) if data.isascii() else []
+                texts += decoded_texts(data.decode("utf-8"), depth - 1) if data.isascii() else []
             except ValueError:
                 continue
-    return [*found, unquote(text), text.replace("\\", "")]
+    return [*texts, unquote(text), text.replace("\\", "")]
 
 
-def left(secrets: list[str], text: str) -> set[str]:
+def remaining_secrets(secrets: list[str], text: str) -> set[str]:
     """Return the secrets that a text still contains."""
-    haystack = "\n".join(opened(text)).casefold()
-    found = set()
+    haystack = "\n".join(decoded_texts(text)).casefold()
+    remaining = set()
     for secret in secrets:
         for each in spellings(secret):
             short = each.isdigit() and len(each) < 8
             if each in haystack and (not short or re.search(rf"(?<!\w){each}(?!\w)", haystack)):
-                found.add(secret)
-    return found
+                remaining.add(secret)
+    return remaining
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda each: each.__name__)
 def test_no_secret_is_left(document: Callable[[Plants], str]) -> None:
     """Each kind of text has at least 100 secrets; none is left, plain or encoded, in upper or lower case."""
-    planted = 0
+    secret_count = 0
     for seed in SEEDS:
         plants = Plants(seed)
         text = document(plants)
-        assert left(plants.planted, text), "the search finds what is there"
+        assert remaining_secrets(plants.secrets, text), "the search finds what is there"
         anonymised = anonymise(text)
-        assert left(plants.planted, anonymised.text) == set()
-        planted += len(plants.planted)
-    assert planted >= 100
+        assert remaining_secrets(plants.secrets, anonymised.text) == set()
+        secret_count += len(plants.secrets)
+    assert secret_count >= 100
 
 
 def test_a_file_with_a_thousand_secrets() -> None:
     """None of a thousand secrets in one file is left, and equal values stay equal."""
     plants = Plants(7)
     lines = []
-    while len(plants.planted) < 1000:
+    while len(plants.secrets) < 1000:
         lines.append(
             json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants)))
         )
     lines += lines[:5]
     anonymised = anonymise("\n".join(lines)).text
-    assert left(plants.planted, anonymised) == set()
+    assert remaining_secrets(plants.secrets, anonymised) == set()
     rows = anonymised.split("\n")
     assert rows[-5:] == rows[:5]
 
@@ -511,7 +511,7 @@ def test_any_json(tree: Any, indent: int | None, *, ascii_: bool) -> None:
     assert shape_of(json.loads(anonymised.text)) == shape_of(tree)
 
 
-# ---- the shape stays ------------------------------------------------------------------------------------
+# ---- structure of the output ----------------------------------------------------------------------------
 
 
 def anonymised_tree(tree: Any) -> Any:
@@ -570,16 +570,20 @@ def test_tokens_keep_their_parts() -> None:
     token = ".".join([*parts, "c2ln" * 20])
     anonymised = anonymised_tree({"AccessToken": token, "USERNAME": "ada", "Session": "AYABe" + "b1C" * 20})
     head, body, signature = anonymised["AccessToken"].split(".")
-    header, found = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
+    jwt_header, jwt_claims = (json.loads(base64.urlsafe_b64decode(each + "==")) for each in (head, body))
 
     assert [len(each) for each in (head, body, signature)] == [len(each) for each in token.split(".")]
-    assert (header["alg"], found["token_use"], found["exp"] - found["iat"]) == ("RS256", "access", 3600)
-    assert found["username"] == anonymised["USERNAME"] != "ada"
-    assert found["iat"] == 1577836800
+    assert (jwt_header["alg"], jwt_claims["token_use"], jwt_claims["exp"] - jwt_claims["iat"]) == (
+        "RS256",
+        "access",
+        3600,
+    )
+    assert jwt_claims["username"] == anonymised["USERNAME"] != "ada"
+    assert jwt_claims["iat"] == 1577836800
     assert anonymised["Session"].startswith("AYABe")
 
 
-KEPT = [
+UNCHANGED = [
     {"ChallengeName": "SELECT_CHALLENGE", "AvailableChallenges": ["PASSWORD_SRP", "WEB_AUTHN"], "ChallengeParameters": {}},
     {"ChallengeParameters": {"MFAS_CAN_SETUP": '["SMS_MFA", "SOFTWARE_TOKEN_MFA"]', "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS"}},
     {"__type": "CodeMismatchException", "message": "Invalid code or auth state for the user."},
@@ -593,8 +597,8 @@ KEPT = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("tree", KEPT, ids=lambda each: next(iter(each)))
-def test_the_words_of_the_api_stay(tree: dict[str, Any]) -> None:
+@pytest.mark.parametrize("tree", UNCHANGED, ids=lambda each: next(iter(each)))
+def test_names_of_the_api_are_kept(tree: dict[str, Any]) -> None:
     """Challenges, flows, operations, error codes, known messages, settings and members stay as they are."""
     assert anonymised_tree(tree) == tree
 
@@ -620,7 +624,7 @@ def test_a_user_named_like_a_word_of_the_api() -> None:
     assert not {"SMS_MFA", "PASSWORD"} & set(anonymised["AuthParameters"].values())
 
 
-def test_no_value_stays_in_a_map_of_the_customers_own() -> None:
+def test_values_in_custom_maps_are_replaced() -> None:
     """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
     own = {
         "Status": "CONFIRMED",
@@ -648,7 +652,7 @@ def leaves(tree: Any) -> list[Any]:
     return [tree]
 
 
-def test_white_space_and_order_stay() -> None:
+def test_white_space_and_order_are_kept() -> None:
     """Only values change; the text between them stays."""
     text = '{ "Session" :\t"abc",\n\n"ExpiresIn":3600 , "Session":"abc"}\n'
     assert anonymise(text).text == text.replace("abc", json.loads(anonymise(text).text)["Session"])
@@ -753,7 +757,7 @@ def test_unreadable_texts(text: str, why: str) -> None:
 )
 def test_the_time_it_takes_is_bounded(piece: str) -> None:
     """Any piece repeated 3,000 times, unclosed quotes and brackets too, takes less than five seconds."""
-    begun = time.process_time()
+    start = time.process_time()
     for text in (
         f"ChallengeName: {piece * 3000}x",
         f'{{"Session": "abc"}} {piece * 3000}x',
@@ -761,12 +765,12 @@ def test_the_time_it_takes_is_bounded(piece: str) -> None:
     ):
         with contextlib.suppress(UnreadableDocument):
             anonymise(text)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - start < 5
 
 
 def test_the_vocabulary_has_what_botocore_has() -> None:
     """Every operation, error, member and value of the installed botocore's model is in the vocabulary."""
-    theirs = folded()
+    theirs = fold_model()
     ours = json.loads((Path(v.__file__).parent / "vocabulary.json").read_bytes())
     assert set(theirs["operations"]) <= set(ours["operations"])
     assert set(theirs["errors"]) <= set(ours["errors"])
@@ -789,14 +793,14 @@ def test_the_command(tmp_path: Path) -> None:
     file, out = tmp_path / "reply.json", tmp_path / "neutral.json"
     file.write_text(text, encoding="utf-8")
 
-    shown, written, piped = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
+    to_stdout, to_file, from_stdin = run(str(file)), run(str(file), "-o", str(out)), run("-", text=text)
 
-    assert (shown.exit_code, written.exit_code, piped.exit_code) == (0, 0, 0)
-    assert shown.stdout == piped.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
-    assert written.stdout == ""
-    assert "Secret" not in shown.output
-    assert "Number of distinct values replaced: 1 sessions." in written.stderr
-    assert "Read the result before you publish it." in written.stderr
+    assert (to_stdout.exit_code, to_file.exit_code, from_stdin.exit_code) == (0, 0, 0)
+    assert to_stdout.stdout == from_stdin.stdout == out.read_text(encoding="utf-8") == anonymise(text).text
+    assert to_file.stdout == ""
+    assert "Secret" not in to_stdout.output
+    assert "Number of distinct values replaced: 1 sessions." in to_file.stderr
+    assert "Read the result before you publish it." in to_file.stderr
 
 
 def test_compressed_and_in_utf_16(tmp_path: Path) -> None:

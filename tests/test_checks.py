@@ -72,20 +72,20 @@ def _only_by(table: Table, dest: State, responses: set[type[Response]]) -> Table
 
 
 BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
-    # what is wrong: how, the invariant meant for it, what it says, its path
+    # the error: how it is made, the invariant that it violates, the message, its path
     "a transition from START to AUTHENTICATED": (
         lambda t: with_transition(t, S.START, r.UserSrpAuth, S.AUTHENTICATED),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> AUTHENTICATED",
     ),
-    "a response of one's own that proves nothing": (
+    "a custom response that proves nothing": (
         one_tap,
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -one_tap-> AUTHENTICATED",
     ),
-    # cognito-local asked for the new password before it looked at the old one.
+    # cognito-local required the new password before it verified the old one.
     "the new password before the old one is proved": (
         lambda t: with_transition(t, S.START, r.UserAuth, S.NEW_PASSWORD_REQUIRED),
         "first-factor",
@@ -105,7 +105,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> SELECT_MFA_TYPE -select-> AUTHENTICATED",
     ),
-    "a second factor left for a new choice of the first": (
+    "a new choice of the first factor at a second factor": (
         lambda t: without_need(t, S.EMAIL_OTP, r.Password),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
@@ -131,7 +131,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "no response to EMAIL_OTP (second factor) leads to a known challenge or to tokens",
         "START -user_password_auth-> EMAIL_OTP (second factor)",
     ),
-    "a state that nothing leads to": (
+    "a state without a path to it": (
         lambda t: evolve(
             t,
             rows={
@@ -143,7 +143,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "no path leads to SMS_OTP, except through a Lambda function or an unknown challenge",
         "START",
     ),
-    "a second factor that can be chosen again and again": (
+    "a second factor that can be chosen without limit": (
         lambda t: with_transition(t, S.SMS_MFA, r.Select, S.SELECT_MFA_TYPE),
         "bounded",
         "SELECT_MFA_TYPE can be repeated without end",
@@ -155,7 +155,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "EMAIL_OTP (second factor) can be repeated without end",
         "START -user_password_auth-> EMAIL_OTP (second factor) -code-> EMAIL_OTP (second factor)",
     ),
-    "a lock-out that is ruled to be tried again": (
+    "a lock-out with the action TRY_AGAIN": (
         lambda t: with_action(
             t,
             "NotAuthorizedException",
@@ -166,26 +166,26 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START can be repeated without end",
         "START -user_password_auth-> AUTHENTICATED -revoke_token-> START",
     ),
-    "a device's proof asked of whoever has none": (
+    "a device's proof for a user without a device": (
         lambda t: with_transition(t, S.PASSWORD_VERIFIER, r.SrpClaim, S.DEVICE_PASSWORD_VERIFIER),
         "device",
         "DEVICE_PASSWORD_VERIFIER is asked for without a device",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
-    # What a function may name, what a refresh is feared to ask, and what nobody knows, is no way to a state.
-    "a state that only a function's whim leads to": (
+    # A challenge that a function may name, one after a refresh, and an unknown one do not count as a path to a state.
+    "a state that only a function may name": (
         lambda t: _only_by(t, S.WEB_AUTHN, {r.CustomAuth, r.Answer, r.RefreshToken, r.RawAnswer}),
         "reachable",
         "no path leads to WEB_AUTHN, except through a Lambda function or an unknown challenge",
         "START",
     ),
-    "a need that nothing can ever meet": (
+    "a prerequisite that can never be met": (
         lambda t: evolve(t, needs={**t.needs, (S.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.VERIFIED}),
         "reachable",
         "MFA_SETUP never accepts verify_software_token",
         "START -user_password_auth-> MFA_SETUP",
     ),
-    "a code that leads only to what nobody knows": (
+    "a code that leads only to an unknown challenge": (
         lambda t: without_transition(
             t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
         ),
@@ -193,13 +193,13 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
-    "a code that leads only to a device, for whoever has none": (
+    "a code that leads only to a device's proof, without a device": (
         lambda t: without_transition(t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.CUSTOM_CHALLENGE),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
     ),
-    "a code that leads only back to the beginning": (
+    "a code that leads only to START": (
         lambda t: with_transition(
             without_transition(
                 t, S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
@@ -212,13 +212,13 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "from SOFTWARE_TOKEN_MFA no answer leads to tokens",
         "START -user_password_auth-> SOFTWARE_TOKEN_MFA",
     ),
-    "a custom challenge where no function leads": (
+    "a custom challenge without CUSTOM_AUTH": (
         lambda t: with_transition(t, S.START, r.UserSrpAuth, S.CUSTOM_CHALLENGE),
         "first-factor",
         "tokens are issued, and no first factor was proved",
         "START -user_srp_auth-> CUSTOM_CHALLENGE -answer-> AUTHENTICATED",
     ),
-    "a passkey in place of the second factor that was asked for": (
+    "a passkey instead of the required second factor": (
         lambda t: without_need(t, S.EMAIL_OTP, r.Credential),
         "second-factor",
         "MFA is required: tokens are issued, and no second factor was proved",
@@ -236,7 +236,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "MFA is required: tokens are issued, and no second factor was proved",
         "START -user_password_auth-> MFA_SETUP -associate_software_token-> AUTHENTICATED",
     ),
-    "passwords that can be guessed again and again": (
+    "passwords that can be guessed without limit": (
         lambda t: with_transition(t, S.SMS_OTP, r.Password, S.SMS_OTP),
         "bounded",
         "SMS_OTP can be repeated without end",
@@ -260,7 +260,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "DEVICE_PASSWORD_VERIFIER can be repeated without new input from the caller",
         "START -custom_auth-> DEVICE_PASSWORD_VERIFIER -srp_claim-> DEVICE_PASSWORD_VERIFIER",
     ),
-    "a proof that begins anew by itself": (
+    "a proof that starts again automatically": (
         lambda t: with_transition(t, S.PASSWORD_VERIFIER, r.SrpClaim, S.PASSWORD_SRP),
         "unattended",
         "PASSWORD_SRP can be repeated without new input from the caller",
@@ -317,10 +317,10 @@ def test_a_violation_is_printed_and_drawn() -> None:
 
 def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
     """Every exception explains some path, except those that no transition of the table leads to."""
-    found = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
+    result = explore(Model(settings=PoolSettings(mfa_configuration="ON")))
     reasons = {
         next(each.name for each in SECOND_FACTOR_EXCEPTIONS if each.holds(move.to.proved, move.transition))
-        for here, move in found.along()
+        for here, move in result.along()
         if move.to.state is S.AUTHENTICATED is not here.state
         if Factor.SECOND not in move.to.proved.factors
     }
@@ -365,8 +365,8 @@ def test_the_exceptions_are_listed() -> None:
 
 def test_without_its_exception_a_passkey_violates_the_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the exception for passkeys, a sign-in with a passkey violates the invariant."""
-    left = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
-    monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", left)
+    exceptions = tuple(each for each in SECOND_FACTOR_EXCEPTIONS if each.name != "passkey")
+    monkeypatch.setattr("authfsm.checks.invariants.SECOND_FACTOR_EXCEPTIONS", exceptions)
 
     (broken,) = check()
 
@@ -374,7 +374,7 @@ def test_without_its_exception_a_passkey_violates_the_invariant(monkeypatch: pyt
 
 
 RULED_OUT = [
-    # a rule of the settings that is struck out, the pool that needs it, and what comes of it
+    # a rule of the settings that is removed, a pool that needs it, and the invariant that is violated
     (
         (S.EMAIL_OTP, Role.FIRST_FACTOR),
         PoolSettings(mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_AUTH"}),
@@ -407,7 +407,7 @@ def test_a_missing_rule_of_the_settings_is_found(
 
 
 def test_settings_of_another_type() -> None:
-    """Settings as a dictionary are an error that says what they must be."""
+    """Settings as a dictionary raise an error that names the required type."""
     with pytest.raises(BadField, match=r"Model.settings must be of type PoolSettings, not dict"):
         check(settings={})  # type: ignore[arg-type]  # that is tested
 

@@ -12,7 +12,16 @@ from typing import Any
 import attrs
 import pytest
 from conftest import lacking
-from reviewed import EVERYTHING_WRONG, GALLERY, SMS, TOTP, TRIGGERS, Descriptions, described, remediated
+from example_descriptions import (
+    EVERYTHING_WRONG,
+    GALLERY,
+    SMS,
+    TOTP,
+    TRIGGERS,
+    Descriptions,
+    pool_descriptions,
+    with_remediation,
+)
 
 from authfsm import PoolSettings
 from authfsm.checks import RULES, PoolDescription, Severity, not_reviewed, review
@@ -22,26 +31,26 @@ from authfsm.local import LocalCognito, LocalPool
 from authfsm.protocol.errors import BadField
 
 
-def found(descriptions: Descriptions) -> dict[str, str]:
+def finding_paths(descriptions: Descriptions) -> dict[str, str]:
     """Return the ids of the findings with their paths."""
     return {each.id: str(each.path) for each in review(descriptions)}
 
 
 @pytest.mark.parametrize("name", GALLERY)
 def test_the_descriptions_are_those_of_the_example_pools(name: str) -> None:
-    """The descriptions match the example pools of the gallery, and add what a review reads."""
+    """The descriptions match the example pools of the gallery, and add the members that a review reads."""
     settings = PoolDescription.from_descriptions(*GALLERY[name].values()).settings
 
-    drawn = EXAMPLE_POOLS[name][0]
-    assert settings.possible() == drawn.possible()
-    assert settings.mfa_configuration == drawn.mfa_configuration
+    expected = EXAMPLE_POOLS[name][0]
+    assert settings.possible() == expected.possible()
+    assert settings.mfa_configuration == expected.mfa_configuration
 
 
 def test_the_example_pools() -> None:
     """Each example pool has the expected findings; the strict one has none."""
     srp = "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim->"
 
-    assert {name: found(descriptions) for name, descriptions in GALLERY.items()} == {
+    assert {name: finding_paths(descriptions) for name, descriptions in GALLERY.items()} == {
         "mfa_off": {"mfa-off": f"{srp} AUTHENTICATED"},
         "mfa_optional": {
             "mfa-unenforced": f"{srp} AUTHENTICATED",
@@ -83,11 +92,11 @@ def test_a_pool_with_everything_wrong() -> None:
 WRONG = {
     **{name: descriptions for name, descriptions in GALLERY.items() if name != "mfa_required"},
     "everything": EVERYTHING_WRONG,
-    "one phone for all": described("ON", "USER_SRP_AUTH", SMS),
-    "by risk": described(
+    "one phone for all": pool_descriptions("ON", "USER_SRP_AUTH", SMS),
+    "by risk": pool_descriptions(
         "OPTIONAL", "USER_SRP_AUTH", TOTP, {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
     ),
-    "one-time passwords by SMS": described(
+    "one-time passwords by SMS": pool_descriptions(
         "OFF",
         "USER_AUTH",
         pool={"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SMS_OTP"]}}},
@@ -101,27 +110,30 @@ def test_each_remediation_fixes_its_finding(name: str) -> None:
     descriptions = WRONG[name]
     for each in review(descriptions):
         for remediation in each.remediations:
-            assert each.id not in found(remediated(descriptions, remediation)), (each.id, str(remediation))
+            assert each.id not in finding_paths(with_remediation(descriptions, remediation)), (
+                each.id,
+                str(remediation),
+            )
     strict = descriptions
     while todo := review(strict):
         assert todo[0].remediations, todo[0]
-        strict = remediated(strict, todo[0].remediations[0])
-    assert found(strict) == {}
+        strict = with_remediation(strict, todo[0].remediations[0])
+    assert finding_paths(strict) == {}
 
 
 def test_every_rule_but_one_finds_something() -> None:
     """Each rule finds something in one of these pools, except that no pool violates an invariant."""
-    met = {name for descriptions in WRONG.values() for name in found(descriptions)}
+    met = {name for descriptions in WRONG.values() for name in finding_paths(descriptions)}
 
     assert {each.id for each in RULES} - met == {"invariant"}
     assert all(each.source.startswith("https://") for each in RULES)
 
 
-def test_what_is_not_known_is_no_finding() -> None:
+def test_missing_descriptions_cause_no_findings() -> None:
     """Without the app client's description there are no findings about it; without any description there are none."""
     assert review(PoolDescription()) == ()
     pool_alone = {"UserPool": EVERYTHING_WRONG["UserPool"], "MfaConfig": EVERYTHING_WRONG["MfaConfig"]}
-    assert set(found(pool_alone)) == {
+    assert set(finding_paths(pool_alone)) == {
         "recovery-same-as-mfa",
         "nothing-to-enrol",
         "short-passwords",
@@ -141,8 +153,8 @@ def test_what_is_not_known_is_no_finding() -> None:
 )
 def test_the_implicit_flow(settings: Descriptions, expected: set[str]) -> None:
     """The implicit flow is found where the app client uses OAuth, although no path of the API shows it."""
-    descriptions = described("ON", "USER_SRP_AUTH", TOTP, **settings)
-    assert set(found(descriptions)) == expected
+    descriptions = pool_descriptions("ON", "USER_SRP_AUTH", TOTP, **settings)
+    assert set(finding_paths(descriptions)) == expected
     if expected:
         (finding,) = review(descriptions)
         assert finding.why == "AllowedOAuthFlows has implicit"
@@ -162,8 +174,8 @@ def test_the_implicit_flow(settings: Descriptions, expected: set[str]) -> None:
 def test_short_passwords(length: int | None, flow: str, *, short: bool) -> None:
     """A minimum of fewer than eight characters is found if users sign in with passwords; the default is unknown."""
     policy = {"Policies": {"PasswordPolicy": {"MinimumLength": length}}}
-    descriptions = described("ON", flow, TOTP, policy)
-    assert ("short-passwords" in found(descriptions)) is (short and flow == "USER_SRP_AUTH")
+    descriptions = pool_descriptions("ON", flow, TOTP, policy)
+    assert ("short-passwords" in finding_paths(descriptions)) is (short and flow == "USER_SRP_AUTH")
 
 
 @pytest.mark.parametrize("reply", ["UserPoolClient", "MfaConfig"])
@@ -172,20 +184,20 @@ def test_findings_that_a_missing_reply_hides_are_named(reply: str) -> None:
     hidden: set[str] = set()
     for name, descriptions in WRONG.items():
         fewer = {part: each for part, each in descriptions.items() if part != reply}
-        hidden |= found(descriptions).keys() - found(fewer).keys()
-        (said,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
-        named = set(said.partition("in part: ")[2].split(", "))
+        hidden |= finding_paths(descriptions).keys() - finding_paths(fewer).keys()
+        (statement,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
+        names = set(statement.partition("in part: ")[2].split(", "))
         # AllowedFirstAuthFactors, which may have SMS_OTP, is in UserPool.
-        assert named & found(fewer).keys() <= {"text-messages"}, name
+        assert names & finding_paths(fewer).keys() <= {"text-messages"}, name
         assert not_reviewed(descriptions) == ()
-    assert hidden == named == {each.id for each in RULES if each.needs == reply}
+    assert hidden == names == {each.id for each in RULES if each.needs == reply}
 
 
 def test_adaptive_authentication_is_only_a_note() -> None:
     """If threat protection may require MFA, the review only notes that it does not read the risk configuration."""
     adaptive = {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
 
-    descriptions = described("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
+    descriptions = pool_descriptions("OPTIONAL", "USER_SRP_AUTH", TOTP, adaptive)
     assert [(each.id, str(each.severity)) for each in review(descriptions)] == [("mfa-by-risk", "note")]
 
 
@@ -193,9 +205,9 @@ def test_custom_auth_without_mfa_needs_functions_and_mfa() -> None:
     """The finding requires Lambda functions, CUSTOM_AUTH, and MFA."""
     pool = {"LambdaConfig": TRIGGERS}
 
-    assert "custom-auth-without-mfa" in found(described("ON", "CUSTOM_AUTH", TOTP, pool))
-    assert found(described("ON", "CUSTOM_AUTH", TOTP)) == {}
-    assert "custom-auth-without-mfa" not in found(described("OFF", "CUSTOM_AUTH", TOTP, pool))
+    assert "custom-auth-without-mfa" in finding_paths(pool_descriptions("ON", "CUSTOM_AUTH", TOTP, pool))
+    assert finding_paths(pool_descriptions("ON", "CUSTOM_AUTH", TOTP)) == {}
+    assert "custom-auth-without-mfa" not in finding_paths(pool_descriptions("OFF", "CUSTOM_AUTH", TOTP, pool))
 
 
 def test_unknown_functions_are_not_named_as_a_reason() -> None:
@@ -216,7 +228,7 @@ def test_unknown_functions_are_not_named_as_a_reason() -> None:
 def test_a_long_validity_is_written_exactly(validity: timedelta, text: str) -> None:
     """The reason of `long-refresh` has the exact validity, in whatever unit it was set."""
     pool = attrs.evolve(
-        PoolDescription.from_descriptions(*described("OFF", "USER_SRP_AUTH", TOTP).values()),
+        PoolDescription.from_descriptions(*pool_descriptions("OFF", "USER_SRP_AUTH", TOTP).values()),
         refresh_token_validity=validity,
     )
 
@@ -233,10 +245,10 @@ def test_a_long_validity_is_written_exactly(validity: timedelta, text: str) -> N
         ("admin_only", SMS, False),
     ],
 )
-def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_reported_lock_out_occurs(primary: str, mfa: Descriptions, locked_out: bool) -> None:  # noqa: FBT001 - a parameter
     """Where the review reports that users are locked out, the local pool locks them out, and only there."""
     recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": primary}]}
-    descriptions = described(
+    descriptions = pool_descriptions(
         "ON", "USER_PASSWORD_AUTH", mfa, {"AccountRecoverySetting": recovery}, AuthSessionValidity=3
     )
     pool = LocalPool.like(*descriptions.values())
@@ -249,7 +261,7 @@ def test_a_reported_lock_out_happens(primary: str, mfa: Descriptions, locked_out
             AuthParameters={"USERNAME": "ada", "PASSWORD": "Correct-Horse-1"},
         )
 
-    assert ("recovery-same-as-mfa" in found(descriptions)) is locked_out
+    assert ("recovery-same-as-mfa" in finding_paths(descriptions)) is locked_out
     if locked_out:
         with pytest.raises(pool.client().exceptions.ClientError):
             signs_in()
@@ -287,8 +299,8 @@ def test_lifetimes_have_units() -> None:
 
 def test_one_phone_for_recovery_and_mfa_is_found() -> None:
     """By default, one phone number resets the password and is the second factor: the review reports it."""
-    descriptions = described("ON", "USER_SRP_AUTH", SMS)
-    both = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
+    descriptions = pool_descriptions("ON", "USER_SRP_AUTH", SMS)
+    recovery = {"RecoveryMechanisms": [{"Priority": 1, "Name": "verified_email"}]}
     descriptions["UserPool"].pop("AccountRecoverySetting", None)
 
     (phone,) = (each for each in review(descriptions) if each.id == "recovery-by-mfa-phone")
@@ -296,13 +308,13 @@ def test_one_phone_for_recovery_and_mfa_is_found() -> None:
         "high",
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
     )
-    assert "recovery-by-mfa-phone" not in found(remediated(descriptions, phone.remediations[0]))
+    assert "recovery-by-mfa-phone" not in finding_paths(with_remediation(descriptions, phone.remediations[0]))
     for otherwise in (
-        described("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": both}),
-        described("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
-        described("OFF", "USER_SRP_AUTH", SMS),
+        pool_descriptions("ON", "USER_SRP_AUTH", SMS, {"AccountRecoverySetting": recovery}),
+        pool_descriptions("ON", "USER_SRP_AUTH", {**SMS, **TOTP}),
+        pool_descriptions("OFF", "USER_SRP_AUTH", SMS),
     ):
-        assert "recovery-by-mfa-phone" not in found(otherwise)
+        assert "recovery-by-mfa-phone" not in finding_paths(otherwise)
 
 
 # ---- SARIF ------------------------------------------------------------------------------------------------
@@ -414,8 +426,8 @@ def test_a_complete_remediation_can_be_sent_as_it_is(mode: str, app: bool) -> No
                     request |= {} if value is None else {top: {member: value} if member else value}
                 after = described_pool(**request)
                 tried += 1
-                assert each.id not in found(after), str(remediation)
-                assert found(after).keys() <= found(before).keys()
+                assert each.id not in finding_paths(after), str(remediation)
+                assert finding_paths(after).keys() <= finding_paths(before).keys()
                 assert (
                     after["MfaConfig"]["WebAuthnConfiguration"]
                     == before["MfaConfig"]["WebAuthnConfiguration"]

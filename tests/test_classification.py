@@ -17,7 +17,7 @@ from authenticator import Authenticator
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from joserfc.jwk import RSAKey
-from samples import RESPONSES, standing
+from samples import RESPONSES, signin_in_state
 
 from authfsm.cli import app
 from authfsm.core.signin import SignIn
@@ -35,7 +35,7 @@ PASSWORD: Final = "Correct-Horse-1"
 WRONG: Final = "Wrong-Horse-2"
 SRP_A: Final = "beef"
 LEVEL: Final = "urn:cognito:loa:1"
-SESSION: Final = "a session that nobody was ever given"
+SESSION: Final = "a session that was never issued"
 BEGIN: Final = "InitiateAuth"
 ANSWER: Final = "RespondToAuthChallenge"
 
@@ -76,7 +76,7 @@ def answer(challenge: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return {"ChallengeName": challenge, "ChallengeResponses": responses, "Session": SESSION}
 
 
-EVERY: Final[list[tuple[str, dict[str, Any]]]] = [
+ALL_REQUESTS: Final[list[tuple[str, dict[str, Any]]]] = [
     *((BEGIN, begin("USER_AUTH", each)) for each in USER_AUTH),
     *((ANSWER, answer("SELECT_CHALLENGE", each)) for each in SELECT_CHALLENGE),
     *(
@@ -131,15 +131,15 @@ def reply_of(pool: LocalPool, operation: str, request: Mapping[str, Any]) -> str
     """Return the challenge with which the pool replies, or its refusal."""
     try:
         reply = pool.answer(operation, {"ClientId": pool.client_id, **request})
-    except Exception as refusal:  # noqa: BLE001 - whatever it is, its text is compared
+    except Exception as refusal:  # noqa: BLE001 - the text of any error is compared
         return str(refusal)
     finally:
         unlock(pool)
     return str(reply.get("ChallengeName", "tokens"))
 
 
-class TestAsThePool:
-    """The response class of a request agrees with what the pool does."""
+class TestPoolAgreement:
+    """The response class of a request agrees with the pool's behaviour."""
 
     @pytest.mark.parametrize("fields", USER_AUTH, ids=str)
     def test_user_auth(self, pool: LocalPool, fields: dict[str, str]) -> None:
@@ -181,7 +181,7 @@ class TestAsThePool:
             return calls[-1]
 
         monkeypatch.setattr(operations, "classify", counting)
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             calls.clear()
             reply_of(pool, operation, request)
 
@@ -191,24 +191,24 @@ class TestAsThePool:
 def test_recordings_agree(pool: LocalPool) -> None:
     """A recording names the same response as the pool, for every request that boto3 sends."""
     client, out = pool.client(), io.StringIO()
-    sent = []
+    expected = []
     with record(client, out):
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             method = client.initiate_auth if operation == BEGIN else client.respond_to_auth_challenge
             with suppress(ClientError):
                 method(ClientId=pool.client_id, **request)
             unlock(pool)
-            sent.append(pool._core.response)
+            expected.append(pool._core.response)
     recorded = [json.loads(line)["response"] for line in out.getvalue().splitlines()]
 
-    assert recorded == [kind and kind.trigger for kind in sent]
+    assert recorded == [kind and kind.trigger for kind in expected]
 
 
-def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) -> None:
+def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None:
     """ANSWER=SMS_OTP next to a leftover PASSWORD is a choice: `authfsm trace` accepts the sign-in."""
     client, path = pool.client(), tmp_path / "steps.jsonl"
     with record(client, path):
-        begun = client.initiate_auth(
+        reply = client.initiate_auth(
             ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"}
         )
         for name, parameters in (
@@ -217,21 +217,21 @@ def test_a_password_left_over_is_no_password(pool: LocalPool, tmp_path: Path) ->
         ):
             if "SMS_OTP_CODE" in parameters:
                 parameters["SMS_OTP_CODE"] = pool.outbox.code_for("ada")
-            begun = client.respond_to_auth_challenge(
+            reply = client.respond_to_auth_challenge(
                 ClientId=pool.client_id,
                 ChallengeName=name,
-                Session=begun["Session"],
+                Session=reply["Session"],
                 ChallengeResponses={"USERNAME": "ada", **parameters},
             )
     lines = path.read_text(encoding="utf-8").splitlines()
-    done = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    result = CliRunner().invoke(app, ["trace", str(path)], env={"COLUMNS": "200", "NO_COLOR": "1"})
 
     assert [json.loads(line)["response"] for line in lines] == ["user_auth", "select", "code"]
-    assert done.exit_code == 0, done.output
-    assert "illegal" not in done.output.replace("0 illegal", "")
+    assert result.exit_code == 0, result.output
+    assert "illegal" not in result.output.replace("0 illegal", "")
 
 
-WRITTEN: Final = [
+WRITTEN_RESPONSES: Final = [
     (state, kind, direct)
     for state, kind in WRITERS
     for direct in ((False, True) if hasattr(kind, "direct") and "SELECT_CHALLENGE" in names_for(state, kind) else (False,))
@@ -240,7 +240,7 @@ WRITTEN: Final = [
 
 @pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize(
-    ("state", "kind", "direct"), WRITTEN, ids=lambda each: getattr(each, "__name__", str(each))
+    ("state", "kind", "direct"), WRITTEN_RESPONSES, ids=lambda each: getattr(each, "__name__", str(each))
 )
 def test_request_writers_agree(state: State, kind: type[Response], *, direct: bool, admin: bool) -> None:
     """The request of a response is classified as that response, and has one of its names."""
@@ -248,26 +248,26 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
     if direct:
         assert isinstance(response_class, (r.Password, r.SrpA))
         response_class = evolve(response_class, direct=True)
-    sign_in: SignIn = standing(state)
+    sign_in: SignIn = signin_in_state(state)
     sign_in._admin = admin
-    written = write(state, response_class, sign_in)
-    request = written.reveal()
-    name = request.get("AuthFlow") or request.get("ChallengeName") or written.operation
+    written_request = write(state, response_class, sign_in)
+    request = written_request.reveal()
+    name = request.get("AuthFlow") or request.get("ChallengeName") or written_request.operation
     if state is State.OTHER_CHALLENGE:
         name = state.value
 
-    assert classify(written.operation, request) is kind
+    assert classify(written_request.operation, request) is kind
     assert name in names_for(state, kind)
-    assert written.operation in SIGN_IN_OPERATIONS
+    assert written_request.operation in SIGN_IN_OPERATIONS
 
 
-class TestAbsence:
+class TestMissingParameters:
     """Null, empty and missing parameters are the same."""
 
     @pytest.mark.parametrize("nothing", [None, ""])
     def test_absent_null_and_empty_are_equal(self, nothing: str | None) -> None:
         """A parameter that is null or empty counts as missing."""
-        for operation, request in EVERY:
+        for operation, request in ALL_REQUESTS:
             where = "AuthParameters" if operation == BEGIN else "ChallengeResponses"
             for name in (*request[where], "PASSWORD", "SRP_A", "TARGET_ACR_VALUES", "ACCESS_TOKEN"):
                 without = {key: each for key, each in request[where].items() if key != name}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from reviewed import EVERYTHING_WRONG, GALLERY, Descriptions
+from example_descriptions import EVERYTHING_WRONG, GALLERY, Descriptions
 from table_changes import with_transition
 
 from authfsm import checks
@@ -28,7 +28,7 @@ def run(*options: object, columns: int = 200) -> Result:
 
 
 @pytest.fixture
-def saved(tmp_path: Path) -> Mapping[str, Path]:
+def saved_descriptions(tmp_path: Path) -> Mapping[str, Path]:
     """Return a file with the descriptions."""
     paths = {}
     for name, descriptions in {**GALLERY, "wrong": EVERYTHING_WRONG}.items():
@@ -78,18 +78,18 @@ def test_the_finding_of_a_broken_table(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_links_are_not_wrapped(saved: Mapping[str, Path]) -> None:
+def test_links_are_not_wrapped(saved_descriptions: Mapping[str, Path]) -> None:
     """In a narrow terminal, each finding's link is on one line; the other lines are wrapped."""
-    lines = run("check", "--settings", saved["wrong"], columns=60).stdout.splitlines()
+    lines = run("check", "--settings", saved_descriptions["wrong"], columns=60).stdout.splitlines()
     assert [each.source for each in review(EVERYTHING_WRONG)] == [
         line.strip() for line in lines if line.lstrip().startswith("https://")
     ]
     assert max(len(line) for line in lines if "https://" not in line) <= 60
 
 
-def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
+def test_findings_of_the_gallery(saved_descriptions: Mapping[str, Path]) -> None:
     """The example pools have their findings; the strict one has none, and exit status 0."""
-    results = {name: run("check", "--settings", path) for name, path in saved.items()}
+    results = {name: run("check", "--settings", path) for name, path in saved_descriptions.items()}
 
     assert {name: result.exit_code for name, result in results.items()} == {
         "mfa_off": 1,
@@ -117,11 +117,11 @@ def test_findings_of_the_gallery(saved: Mapping[str, Path]) -> None:
 @pytest.mark.parametrize("form", ["text", "json", "sarif"])
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
 def test_settings_in_any_unicode_encoding(
-    encoding: str, form: str, saved: Mapping[str, Path], tmp_path: Path
+    encoding: str, form: str, saved_descriptions: Mapping[str, Path], tmp_path: Path
 ) -> None:
     """A file in UTF-16, as Windows PowerShell writes it, has the same findings as in UTF-8."""
-    text = saved["mfa_off"].read_text(encoding="utf-8")
-    file = tmp_path / saved["mfa_off"].name
+    text = saved_descriptions["mfa_off"].read_text(encoding="utf-8")
+    file = tmp_path / saved_descriptions["mfa_off"].name
     file.write_bytes(text.encode(encoding))
     result = run("check", "--settings", file, "--format", form)
 
@@ -139,18 +139,20 @@ def test_settings_in_any_unicode_encoding(
         ("wrong", "never", 0),
     ],
 )
-def test_what_is_a_failure(saved: Mapping[str, Path], name: str, fail_on: str, code: int) -> None:
+def test_fail_on_decides_the_exit_status(
+    saved_descriptions: Mapping[str, Path], name: str, fail_on: str, code: int
+) -> None:
     """Findings of the --fail-on severity or worse fail the command; others are only printed."""
-    result = run("check", "--settings", saved[name], "--fail-on", fail_on)
+    result = run("check", "--settings", saved_descriptions[name], "--fail-on", fail_on)
 
     assert result.exit_code == code
     assert ("finding" in result.stdout) is True
 
 
-def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
+def test_json_and_sarif(saved_descriptions: Mapping[str, Path], tmp_path: Path) -> None:
     """The findings can be written as JSON, or as a SARIF log with their lines in the saved file."""
     findings: list[Descriptions] = json.loads(
-        run("check", "--settings", saved["mfa_off"], "-f", "json").stdout
+        run("check", "--settings", saved_descriptions["mfa_off"], "-f", "json").stdout
     )
     (finding,) = findings
     assert finding == {
@@ -172,13 +174,16 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         ],
     }
     out = tmp_path / "log.sarif"
-    result = run("check", "--settings", saved["mfa_off"], "--format", "sarif", "-o", out)
+    result = run("check", "--settings", saved_descriptions["mfa_off"], "--format", "sarif", "-o", out)
     assert (result.exit_code, result.stdout) == (1, "")
     (found,) = json.loads(out.read_text(encoding="utf-8"))["runs"][0]["results"]
     place = found["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"] == {"uri": saved["mfa_off"].as_uri()}
+    assert place["artifactLocation"] == {"uri": saved_descriptions["mfa_off"].as_uri()}
     assert place["region"] == {"startLine": 4}
-    assert '"MfaConfiguration": "OFF"' in saved["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
+    assert (
+        '"MfaConfiguration": "OFF"'
+        in saved_descriptions["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
+    )
 
 
 @pytest.mark.parametrize(
@@ -197,9 +202,7 @@ def test_json_and_sarif(saved: Mapping[str, Path], tmp_path: Path) -> None:
         ("UserPoolClient", "UserPoolId", "eu-west-1_Other", "UserPoolId is eu-west-1_Other, but UserPool.Id"),
     ],
 )
-def test_what_was_not_reviewed_fails(
-    tmp_path: Path, part: str, member: str, value: object, words: str
-) -> None:
+def test_incomplete_reviews_fail(tmp_path: Path, part: str, member: str, value: object, words: str) -> None:
     """Unknown values, another pool's app client and settings without a path fail the check, whatever --fail-on is."""
     strict = copy.deepcopy(GALLERY["mfa_required"])
     strict[part][member] = value
@@ -219,10 +222,10 @@ def test_what_was_not_reviewed_fails(
             journeys(strict)
 
 
-def test_text_to_a_file_and_pictures(saved: Mapping[str, Path], tmp_path: Path) -> None:
+def test_text_to_a_file_and_pictures(saved_descriptions: Mapping[str, Path], tmp_path: Path) -> None:
     """The text can also be written to a file, and each path drawn; a finding that no path shows has no picture."""
     out, folder = tmp_path / "review.txt", tmp_path / "deep" / "drawn"
-    result = run("check", "--settings", saved["wrong"], "-o", out, "--diagram", folder)
+    result = run("check", "--settings", saved_descriptions["wrong"], "-o", out, "--diagram", folder)
 
     assert result.stdout == ""
     lines = [line.strip() for line in out.read_text(encoding="utf-8").splitlines()]
@@ -270,24 +273,26 @@ def test_called_wrongly(options: list[str], words: str) -> None:
     assert (result.exit_code, result.stderr) == (2, f"authfsm check: {words}\n")
 
 
-def test_what_cannot_be_read_or_written(tmp_path: Path, saved: Mapping[str, Path]) -> None:
+def test_files_that_cannot_be_read_or_written(tmp_path: Path, saved_descriptions: Mapping[str, Path]) -> None:
     """A missing, invalid or unwritable file is reported in one line."""
     none = run("check", "--settings", tmp_path / "none.json")
     assert (none.exit_code, len(none.stderr.splitlines())) == (1, 1)
-    odd = tmp_path / "odd.json"
-    odd.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
-    assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", odd).stderr
+    invalid_file = tmp_path / "odd.json"
+    invalid_file.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
+    assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", invalid_file).stderr
     nowhere = tmp_path / "no" / "where"
-    assert "cannot be written" in run("check", "--settings", saved["custom"], "-o", nowhere).stderr
-    assert "cannot be written" in run("check", "--settings", saved["custom"], "--diagram", odd / "x").stderr  # fmt: skip
+    assert (
+        "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "-o", nowhere).stderr
+    )
+    assert "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "--diagram", invalid_file / "x").stderr  # fmt: skip
 
 
 # ---- paths ------------------------------------------------------------------------------------------------
 
 
-def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
+def test_the_paths_of_a_pool(saved_descriptions: Mapping[str, Path]) -> None:
     """Every path is a line, and the paths are counted."""
-    result = run("paths", "--settings", saved["mfa_off"])
+    result = run("paths", "--settings", saved_descriptions["mfa_off"])
 
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
@@ -298,9 +303,9 @@ def test_the_ways_of_a_pool(saved: Mapping[str, Path]) -> None:
     ]
 
 
-def test_which_ways(saved: Mapping[str, Path]) -> None:
+def test_path_options(saved_descriptions: Mapping[str, Path]) -> None:
     """Options select the shortest or longest paths, those through a state or uncertain ones, and a number."""
-    optional = ("paths", "--settings", saved["mfa_optional"])
+    optional = ("paths", "--settings", saved_descriptions["mfa_optional"])
     sms = run(*optional, "--through", "sms_mfa", "--limit", 2).stdout.splitlines()
     assert [*sms[:1], sms[-1]] == [
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SMS_MFA -code-> AUTHENTICATED",
@@ -320,26 +325,26 @@ def test_which_ways(saved: Mapping[str, Path]) -> None:
     "options", [("paths", "--limit", 1, "--settings"), ("paths", "--diff", "whole"), ("draw", "-f", "dot", "-o", "-", "--settings")]
 )  # fmt: skip
 def test_missing_replies_are_named(
-    saved: Mapping[str, Path], tmp_path: Path, options: tuple[Any, ...]
+    saved_descriptions: Mapping[str, Path], tmp_path: Path, options: tuple[Any, ...]
 ) -> None:
     """`paths`, `paths --diff` and `draw` say which replies a file lacks, as `check` does, and for a complete file nothing."""
-    whole, part = saved["mfa_required"], tmp_path / "part.json"
+    whole, part = saved_descriptions["mfa_required"], tmp_path / "part.json"
     part.write_text(json.dumps({"UserPool": GALLERY["mfa_required"]["UserPool"]}), encoding="utf-8")
     arguments = [whole if each == "whole" else each for each in options]
     assert run(*arguments, whole).stderr == ""
-    said = run(*arguments, part)
+    result = run(*arguments, part)
     replies = (
         "UserPoolClient (the reply of DescribeUserPoolClient)",
         "MfaConfig (the reply of GetUserPoolMfaConfig)",
     )
     for each in replies:
-        assert f"{part}: {each} is missing, so no path is excluded" in " ".join(said.stderr.split())
-    assert said.exit_code == 0
+        assert f"{part}: {each} is missing, so no path is excluded" in " ".join(result.stderr.split())
+    assert result.exit_code == 0
 
 
-def test_what_changes(saved: Mapping[str, Path]) -> None:
+def test_new_and_missing_paths(saved_descriptions: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
-    diff = ("paths", "--diff", saved["mfa_off"], saved["mfa_required"])
+    diff = ("paths", "--diff", saved_descriptions["mfa_off"], saved_descriptions["mfa_required"])
 
     assert run(*diff).stdout.splitlines()[-1] == "4 added, 2 removed."
     difference = json.loads(run(*diff, "--json").stdout)

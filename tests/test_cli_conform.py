@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 from rich.console import Console
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.cli import app
 from authfsm.cli import conform as conform_command
@@ -97,7 +97,7 @@ def test_an_existing_pool() -> None:
             "--endpoint-url", served.url, "--pool-id", POOL_ID, *rules, "-o", "-", "--codes", "outbox"
         )
         boto = served.boto()
-        left = boto.list_users(UserPoolId=POOL_ID)["Users"]
+        users = boto.list_users(UserPoolId=POOL_ID)["Users"]
         after = {each["ClientId"] for each in clients(boto)}
     [endpoint] = json.loads(stdout)["endpoints"]
     outcomes = {name: each["outcome"] for name, each in endpoint["verdicts"].items()}
@@ -109,14 +109,14 @@ def test_an_existing_pool() -> None:
     assert endpoint["verdicts"]["password.wrong"]["command"] == (
         f"authfsm conform --endpoint-url {served.url} --codes outbox --pool-id {POOL_ID} --rule password.wrong"
     )
-    assert (left, after) == ([], before)
+    assert (users, after) == ([], before)
 
 
 def clients(boto: object) -> list[dict[str, str]]:
     """Return the app clients of the pool."""
-    listed = boto.list_user_pool_clients(UserPoolId=POOL_ID)  # type: ignore[attr-defined]  # a boto3 client
-    found: list[dict[str, str]] = listed["UserPoolClients"]
-    return found
+    reply = boto.list_user_pool_clients(UserPoolId=POOL_ID)  # type: ignore[attr-defined]  # a boto3 client
+    app_clients: list[dict[str, str]] = reply["UserPoolClients"]
+    return app_clients
 
 
 def test_an_existing_app_client() -> None:

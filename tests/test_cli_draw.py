@@ -34,7 +34,7 @@ def draw(*options: object) -> Result:
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a temporary folder, and no credentials."""
     monkeypatch.chdir(tmp_path)
     for name in [each for each in os.environ if each.startswith("AWS_")]:
@@ -60,7 +60,7 @@ def one_line(result: Result, code: int, *words: str) -> None:
     assert "Traceback" not in result.output
 
 
-# ---- what is drawn --------------------------------------------------------------------------------------------
+# ---- pictures -------------------------------------------------------------------------------------------------
 
 
 def test_with_no_option_the_whole_protocol() -> None:
@@ -80,7 +80,7 @@ def test_a_flow_and_a_state() -> None:
     assert "SMS_MFA" in texts(Path("sms_mfa.svg"))
 
 
-def test_failures_rulings_unfolded_and_themes() -> None:
+def test_failures_recovery_actions_unfolded_and_themes() -> None:
     """Options add failures, recovery actions, unfolded edges and other themes."""
     assert draw("--failures", "-o", "f.svg").exit_code == 0
     assert "FAILED" in texts(Path("f.svg"))
@@ -167,7 +167,7 @@ def test_to_standard_output(form: str) -> None:
     assert result.stderr == b""
 
 
-# ---- a sign-in's walk -----------------------------------------------------------------------------------------
+# ---- recorded sign-ins ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ def test_the_names_of_a_pair(options: str, light: str) -> None:
     assert Path(light).stat().st_size
 
 
-def test_a_picture_that_moves(steps: str) -> None:
+def test_an_animated_picture(steps: str) -> None:
     """`--animated` animates a recorded sign-in; `--picture` adds a still image for reduced motion."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     result = draw("--history", "one.jsonl", "--animated", "--picture", "-o", "walk.svg")
@@ -280,7 +280,7 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
 
 
 @pytest.mark.parametrize(
-    ("options", "applies_to", "written"),
+    ("options", "applies_to", "formats"),
     [
         ("--theme dark --format json", "svg, png, pdf, dot, mermaid, plantuml", "json"),
         ("--theme dark -o a.MD -o a.json", "svg, png, pdf, dot, mermaid, plantuml", "json, markdown"),
@@ -299,11 +299,11 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
     ],
 )
 def test_an_option_without_effect_in_the_format(
-    options: str, applies_to: str, written: str, steps: str
+    options: str, applies_to: str, formats: str, steps: str
 ) -> None:
     """An option without effect in every written format is a usage error that lists its formats; nothing is written."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
-    words = (f"applies to {applies_to}, not to {written}: omit it, or choose another format",)
+    words = (f"applies to {applies_to}, not to {formats}: omit it, or choose another format",)
     one_line(draw(*options.split()), 2, options.split()[options.count("--html") * 2], *words)
     assert [each.name for each in Path().iterdir()] == ["one.jsonl"]
 
@@ -322,7 +322,7 @@ def test_an_option_without_effect_in_the_format(
 )
 def test_a_wrong_output_is_refused_before_anything_is_written(options: str) -> None:
     """A file of another format is a usage error, also after other outputs, and nothing is written."""
-    settings = ("--settings", str(saved("pool.json"))) if "--save" in options else ()
+    settings = ("--settings", str(saved_description("pool.json"))) if "--save" in options else ()
     one_line(draw(*options.split(), *settings), 2)
     assert [each.name for each in Path().iterdir()] == ["pool.json"][: len(settings)]
 
@@ -334,7 +334,7 @@ def test_an_option_with_effect_in_one_of_the_formats() -> None:
     assert draw(*engine, "--flow", "REFRESH_TOKEN").exit_code == 0
 
 
-# ---- a pool of yours --------------------------------------------------------------------------------------------
+# ---- a pool's settings ------------------------------------------------------------------------------------------
 
 POOL: dict[str, Any] = {
     "UserPool": {"Id": "eu-west-1_x", "MfaConfiguration": "OFF"},
@@ -343,7 +343,7 @@ POOL: dict[str, Any] = {
 }
 
 
-def saved(name: str, **changes: Any) -> Path:
+def saved_description(name: str, **changes: Any) -> Path:
     """Return a file with a description."""
     descriptions = {part: {**POOL[part], **changes.get(part, {})} for part in POOL}
     Path(name).write_text(json.dumps(descriptions), encoding="utf-8")
@@ -352,7 +352,7 @@ def saved(name: str, **changes: Any) -> Path:
 
 def test_saved_settings() -> None:
     """Transitions that the settings forbid are omitted, or faded with their reason."""
-    saved("a.json")
+    saved_description("a.json")
     assert draw("--settings", "a.json").stderr == "drew pool.svg\n"
     assert "SMS_MFA" not in texts(Path("pool.svg"))
     assert draw("--settings", "a.json", "--faded", "-o", "faded.svg").exit_code == 0
@@ -360,10 +360,10 @@ def test_saved_settings() -> None:
     assert "MfaConfiguration is OFF" in Path("faded.svg").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("whole", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
-def test_a_bare_reply_will_do(whole: dict[str, Any]) -> None:
+@pytest.mark.parametrize("description", [POOL["UserPool"], {"UserPool": POOL["UserPool"]}])
+def test_a_bare_reply_is_accepted(description: dict[str, Any]) -> None:
     """The output of `aws cognito-idp describe-user-pool`, or only the pool in it, is accepted."""
-    Path("a.json").write_text(json.dumps(whole), encoding="utf-8")
+    Path("a.json").write_text(json.dumps(description), encoding="utf-8")
 
     assert draw("--settings", "a.json").exit_code == 0
 
@@ -371,8 +371,10 @@ def test_a_bare_reply_will_do(whole: dict[str, Any]) -> None:
 def test_a_difference() -> None:
     """The transitions that appear and disappear between two files are marked."""
     on = {"MfaConfiguration": "ON"}
-    saved("a.json")
-    saved("b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}})
+    saved_description("a.json")
+    saved_description(
+        "b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
+    )
 
     assert draw("--diff", "a.json", "b.json").stderr == "drew difference.svg\n"
     assert any("SOFTWARE_TOKEN_MFA" in text for text in texts(Path("difference.svg")))
@@ -392,7 +394,7 @@ def test_a_difference() -> None:
         (None, "No such file"),
     ],
 )
-def test_what_is_no_description(text: str | None, words: str) -> None:
+def test_files_that_are_no_description(text: str | None, words: str) -> None:
     """For a file that is no description, one line says what is wrong."""
     if text is not None:
         Path("a.json").write_text(text, encoding="utf-8")
@@ -483,7 +485,7 @@ def refused(code: str) -> Exception:
         ("TooManyRequestsException", ["TooManyRequestsException", "no"]),
     ],
 )
-def test_aws_refuses(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
+def test_refusals_by_aws(monkeypatch: pytest.MonkeyPatch, code: str, words: list[str]) -> None:
     """If AWS refuses, one line says what to do; for access denied it names the three IAM actions."""
     monkeypatch.setattr(boto3.session, "Session", PoolSession(refused(code)))
 
@@ -506,12 +508,12 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     one_line(draw("--pool-id", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
 
 
-# ---- the page -----------------------------------------------------------------------------------------------------
+# ---- the HTML page ------------------------------------------------------------------------------------------------
 
 
 def test_the_page_to_explore() -> None:
     """`--html` writes one file, and a picture only if it is requested too."""
-    saved("a.json")
+    saved_description("a.json")
     assert draw("--html", "flow.html").stderr == "drew flow.html\n"
     assert draw("--html", "mine.html", "--settings", "a.json").stderr == "drew mine.html\n"
     assert '"mfa_configuration":"OFF"' in Path("mine.html").read_text(encoding="utf-8")
@@ -522,7 +524,7 @@ def test_the_page_to_explore() -> None:
     assert sorted(path.name for path in Path().glob("*.svg")) == ["x.svg"]
 
 
-# ---- called wrongly ---------------------------------------------------------------------------------------------------
+# ---- usage errors -----------------------------------------------------------------------------------------------------
 
 
 def test_the_default_name_follows_the_format() -> None:
@@ -561,7 +563,7 @@ def test_a_folder_that_is_not_there() -> None:
     one_line(draw("-o", "nowhere/flow.svg"), 1, "nowhere/flow.svg", "No such file or directory")
 
 
-def test_help_tells_the_exit_codes() -> None:
+def test_help_lists_the_exit_codes() -> None:
     """`--help` describes the exit status."""
     for command in ("draw", "explain"):
         assert "Exit status" in CliRunner().invoke(app, [command, "--help"]).stdout

@@ -31,7 +31,7 @@ WIDE = 400
 
 
 @cache
-def explained(name: str) -> str:
+def explanation_of(name: str) -> str:
     """Return the explanation of a name, on a terminal wide enough; each name is explained once in a run."""
     result = CliRunner().invoke(app, ["explain", name], env={"COLUMNS": str(WIDE)})
     assert result.exit_code == 0
@@ -42,17 +42,17 @@ def facts(name: str) -> list[dict[str, Any]]:
     """Return the explanation as JSON."""
     result = CliRunner().invoke(app, ["explain", name, "--json"])
     assert result.exit_code == 0
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
+    explanations: list[dict[str, Any]] = json.loads(result.stdout)
+    return explanations
 
 
-# ---- everything that has a name ----------------------------------------------------------------------------
+# ---- subjects ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("state", State)
 def test_a_state(state: State) -> None:
     """A state has its meaning, AWS's page, its members, and its responses with requests and next states."""
-    text = explained(state)
+    text = explanation_of(state)
 
     assert state.meaning in text
     assert "https://docs.aws.amazon.com/cognito" in text
@@ -71,7 +71,7 @@ def test_a_response(response: Any) -> None:
 
     By trigger or class name.
     """
-    text = explained(response.trigger)
+    text = explanation_of(response.trigger)
 
     headings = {line.strip() for line in text.splitlines()}
     assert response.__name__ in text
@@ -83,7 +83,7 @@ def test_a_response(response: Any) -> None:
 @pytest.mark.parametrize("flow", FLOWS)
 def test_a_flow(flow: str) -> None:
     """A flow has the responses that begin it, the states that it reaches, and its ExplicitAuthFlows."""
-    text = explained(flow)
+    text = explanation_of(flow)
 
     assert f"= {flow}" in text
     assert "Reaches" in text
@@ -93,7 +93,7 @@ def test_a_flow(flow: str) -> None:
 @pytest.mark.parametrize("code", ERROR_POLICY)
 def test_an_error(code: str) -> None:
     """Each part of an error's message that decides has its action, its advice and its source."""
-    text = explained(code)
+    text = explanation_of(code)
 
     for part, row in ERROR_POLICY[code].items():
         assert part in text
@@ -112,22 +112,22 @@ def test_each_message_part_is_understood() -> None:
             assert (said["name"], said["matching_action"]["action"]) == (code, row.action)
             if part:
                 assert code in {each["name"] for each in facts(part)}
-    assert "Password attempts exceeded" not in explained("Incorrect username or password.")
+    assert "Password attempts exceeded" not in explanation_of("Incorrect username or password.")
     # Messages of which the action depends on the code alone.
-    assert "CodeMismatchException" in explained("Invalid code or auth state for the user.")
-    assert "LimitExceededException" not in explained("Invalid code or auth state for the user.")
+    assert "CodeMismatchException" in explanation_of("Invalid code or auth state for the user.")
+    assert "LimitExceededException" not in explanation_of("Invalid code or auth state for the user.")
     assert CliRunner().invoke(app, ["explain", "Invalid nothing at all."]).exit_code == 1
 
 
 @pytest.mark.parametrize("code", ACCOUNT_ERROR_POLICY)
 def test_an_error_of_an_account(code: str) -> None:
     """An error of a request about an account has its own actions, and none of its advice is about a session."""
-    [said] = [each for each in facts(code) if each["kind"] == "account error"]
+    [explanation] = [each for each in facts(code) if each["kind"] == "account error"]
     assert [each["kind"] for each in facts(code)] == ["error"] * (code in ERROR_POLICY) + ["account error"]
     rules = {part: str(rule.action) for part, rule in ACCOUNT_ERROR_POLICY[code].items()}
-    assert {each["message"]: each["action"] for each in said["actions"]} == rules
-    assert not any(each["session_survives"] or "session" in each["advice"] for each in said["actions"])
-    text = explained(code)
+    assert {each["message"]: each["action"] for each in explanation["actions"]} == rules
+    assert not any(each["session_survives"] or "session" in each["advice"] for each in explanation["actions"])
+    text = explanation_of(code)
     assert all(rule.source in text for rule in ACCOUNT_ERROR_POLICY[code].values())
     assert "requests of cognito.account" in text
     assert ("the same as in a sign-in" in text) == ("" not in rules)
@@ -141,9 +141,9 @@ def test_a_message_of_an_account(code: str) -> None:
             message = f"An error occurred ({code}) when calling the {operation} operation: {part}"
             of_account = account_error_rule(code, message, has_token=operation == "GetUser")
             rule = of_account or error_rule(code, message, operation)
-            [said] = find(message)
-            matching = said["matching_action"]
-            assert (said["kind"], matching["action"]) == ("account error", rule.action)
+            [explanation] = find(message)
+            matching = explanation["matching_action"]
+            assert (explanation["kind"], matching["action"]) == ("account error", rule.action)
             assert matching["advice"] == ACCOUNT_ADVICE.get(rule.action, rule.action.advice)
 
 
@@ -165,7 +165,7 @@ def test_a_message_without_an_operation(text: str, actions: dict[str, str]) -> N
     assert {each["kind"]: each["matching_action"]["action"] for each in facts(text)} == actions
 
 
-# ---- what is said is what the tables say --------------------------------------------------------------------------
+# ---- what is explanation is what the tables say --------------------------------------------------------------------------
 
 
 def test_every_transition_is_explained_with_its_evidence() -> None:
@@ -181,11 +181,11 @@ def test_every_transition_is_explained_with_its_evidence() -> None:
 
     assert set(said) == set(map(tuple, TRANSITIONS))
     for transition in TRANSITIONS:
-        known = {(e.confidence, e.when, e.source) for e in evidence(transition)}
-        assert said[transition.source, transition.response, transition.dest, transition.kind] == known
+        expected = {(e.confidence, e.when, e.source) for e in evidence(transition)}
+        assert said[transition.source, transition.response, transition.dest, transition.kind] == expected
 
 
-def test_what_a_challenge_carries_is_asked_of_its_reader() -> None:
+def test_challenge_parameters_are_those_of_the_parser() -> None:
     """The parameters that a challenge needs, and those it may lack, are those that its parser requires."""
     verifier = {each.name: each.when for each in about_state(State.PASSWORD_VERIFIER).carries}
     assert verifier == dict.fromkeys(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), "")
@@ -209,12 +209,12 @@ def test_an_error_that_can_be_retried_stays_in_its_state() -> None:
 
 def test_the_marks_of_weak_evidence_have_a_legend() -> None:
     """Where states are listed with marks alone, the heading says what each mark means."""
-    (heading,) = (line for line in explained("SMS_MFA").splitlines() if line.startswith("Comes from"))
+    (heading,) = (line for line in explanation_of("SMS_MFA").splitlines() if line.startswith("Comes from"))
 
     assert heading == "Comes from  † inferred, ‡ contradictory, ✗ refuted"
 
 
-def test_when_a_parameter_is_sent() -> None:
+def test_conditions_of_parameters() -> None:
     """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
     parameters = {
         each.name: each.when
@@ -233,7 +233,7 @@ def test_when_a_parameter_is_sent() -> None:
     assert refresh["DEVICE_KEY"] == "on a remembered device"
 
 
-def test_what_rules_out() -> None:
+def test_settings_that_rule_out_a_subject() -> None:
     """Settings that forbid a state or a response are listed; for EMAIL_OTP by role."""
     assert facts("SMS_MFA")[0]["ruled_out_by"] == [
         "MfaConfiguration is OFF",
@@ -241,18 +241,18 @@ def test_what_rules_out() -> None:
     ]
     assert "as second factor: EmailMfaConfiguration is not set" in facts("EMAIL_OTP")[0]["ruled_out_by"]
     assert facts("revoke_token")[0]["ruled_out_by"] == ["EnableTokenRevocation is false"]
-    assert "EnableTokenRevocation is false" in explained("revoke_token")
+    assert "EnableTokenRevocation is false" in explanation_of("revoke_token")
 
 
 def test_the_errors_of_an_operation_are_aws_own() -> None:
     """The errors of an operation are those of botocore's model that have a rule."""
     model = botocore.session.get_session().get_service_model("cognito-idp")
-    listed: dict[str, set[str]] = {}
+    names: dict[str, set[str]] = {}
     for operation in SIGN_IN_OPERATIONS:
         for error in model.operation_model(operation).error_shapes:
-            listed.setdefault(error.name, set()).add(operation)
+            names.setdefault(error.name, set()).add(operation)
 
-    assert {code: set(operations) for code, operations in LISTED_OPERATIONS.items()} == listed
+    assert {code: set(operations) for code, operations in LISTED_OPERATIONS.items()} == names
     assert set(LISTED_OPERATIONS) <= set(ERROR_POLICY)
 
 
@@ -279,7 +279,7 @@ def test_a_name_as_it_is_spelt(name: str, kinds: list[str]) -> None:
 def test_every_name_is_explained() -> None:
     """Each known name has an explanation."""
     for name in known_names():
-        assert explained(name).strip()
+        assert explanation_of(name).strip()
     assert len(known_names()) > 120
 
 
@@ -289,8 +289,8 @@ def test_an_unknown_name() -> None:
     assert result.exit_code == 1
     assert result.stderr == "authfsm explain: 'SMSMFAA' is unknown; did you mean 'SMS_MFA'?\n"
 
-    lost = CliRunner().invoke(app, ["explain", "xyzzy"])
-    assert (lost.exit_code, lost.stderr.count("\n")) == (1, 1)
+    unknown = CliRunner().invoke(app, ["explain", "xyzzy"])
+    assert (unknown.exit_code, unknown.stderr.count("\n")) == (1, 1)
     assert json.loads(CliRunner().invoke(app, ["explain", "xyzzy", "--json"]).stdout) == []
     assert "PASSWORD" in similar_names("pasword")
 

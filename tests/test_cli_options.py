@@ -33,7 +33,7 @@ VALUES = {
     "faded": ("--faded", "--settings", "a.json"), "theme": ("--theme", "dark"), "picture": ("--picture",),
     "animated": ("--animated", "--history", "h.jsonl"),
 }  # fmt: skip
-KEPT = {
+ALL_OPTIONS = {
     **VALUES, "output": ("-o", "x.svg"), "sequence": ("--sequence",), "html": ("--html", "x.html"),
     "settings": ("--settings", "a.json"), "pool-id": ("--pool-id", "p"), "client-id": ("--client-id", "c"), "profile": ("--profile", "p"),
     "region": ("--region", "r"), "endpoint-url": ("--endpoint-url", "http://localhost"), "engine": ("--engine", "dot"),
@@ -52,7 +52,7 @@ def test_every_option_of_a_picture_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", set(VALUES) - {"diff"})
-def test_a_page_refuses_what_it_does_not_heed(
+def test_a_page_refuses_options_without_effect(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`draw --html` alone with an option of a picture is a usage error, and writes nothing."""
@@ -65,7 +65,7 @@ def test_a_page_refuses_what_it_does_not_heed(
 
 
 @pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label", "picture"})
-def test_a_sequence_refuses_what_it_does_not_heed(name: str) -> None:
+def test_a_sequence_refuses_options_without_effect(name: str) -> None:
     """`draw --sequence` with an option that it ignores is a usage error."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
 
@@ -292,8 +292,8 @@ OF_A_POOL = {
     "profile": (POOL, ("--profile", "p")), "region": (POOL, ("--region", "r")),
     "endpoint_url": (POOL, ("--endpoint-url", "http://127.0.0.1:1")),
 }  # fmt: skip
-AT = ("--endpoint-url", "http://127.0.0.1:1")
-SHORT = ("-o", "-", "-f", "dot")
+ENDPOINT = ("--endpoint-url", "http://127.0.0.1:1")
+DOT_TO_STDOUT = ("-o", "-", "-f", "dot")
 CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "capture": {
         "name": ((), ("c.json",)), "output": (("c.json",), ("-o", "x.json")), "keep": (("c.json",), ("--keep", "SomeWord")),
@@ -303,21 +303,21 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "fail_on": (("--settings", "a.json"), ("--fail-on", "never")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
     },
     "conform": {
-        "endpoint_url": ((), AT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (AT, ("--pool-id", "p")),
-        "client_id": ((*AT, "--pool-id", "p"), ("--client-id", "c")), "codes": (AT, ("--codes", "fixed:123456")),
-        "region": (AT, ("--region", "r")), "profile": (AT, ("--profile", "nobody")), "rule": ((), ("--rule", "srp.*")),
+        "endpoint_url": ((), ENDPOINT), "compare": ((), ("--compare", "a=http://127.0.0.1:1")), "pool_id": (ENDPOINT, ("--pool-id", "p")),
+        "client_id": ((*ENDPOINT, "--pool-id", "p"), ("--client-id", "c")), "codes": (ENDPOINT, ("--codes", "fixed:123456")),
+        "region": (ENDPOINT, ("--region", "r")), "profile": (ENDPOINT, ("--profile", "nobody")), "rule": ((), ("--rule", "srp.*")),
         "list_": ((), ("--list",)), "timeout": ((), ("--timeout", "5")), "output": ((), ("-o", "x.txt")),
     },
     "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
     "draw": {
-        **{name: ((*SHORT, *before), option) for name, (before, option) in OF_A_POOL.items()},
+        **{name: ((*DOT_TO_STDOUT, *before), option) for name, (before, option) in OF_A_POOL.items()},
         "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
-        "flow": (SHORT, ("--flow", "USER_SRP_AUTH")), "state": (SHORT, ("--state", "SMS_MFA")), "failures": (SHORT, ("--failures",)),
-        "actions": (SHORT, ("--actions",)), "unfolded": (SHORT, ("--unfolded",)), "overview": (SHORT, ("--overview",)), "label": (SHORT, ("--label", "SMS_MFA=Code")), "history": (SHORT, ("--history", "h.jsonl")),
-        "traffic": (SHORT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
-        "html": (SHORT, ("--html", "x.html")), "save_settings": ((*SHORT, "--settings", "a.json"), ("--save-settings", "s.json")),
-        "diff": (SHORT, ("--diff", "a.json", "b.json")), "faded": ((*SHORT, "--settings", "a.json"), ("--faded",)),
-        "theme": (SHORT, ("--theme", "dark")), "picture": (("--state", "SMS_MFA", "-o", "x.svg"), ("--picture",)), "animated": (("--history", "h.jsonl", "-o", "x.svg"), ("--animated",)), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
+        "flow": (DOT_TO_STDOUT, ("--flow", "USER_SRP_AUTH")), "state": (DOT_TO_STDOUT, ("--state", "SMS_MFA")), "failures": (DOT_TO_STDOUT, ("--failures",)),
+        "actions": (DOT_TO_STDOUT, ("--actions",)), "unfolded": (DOT_TO_STDOUT, ("--unfolded",)), "overview": (DOT_TO_STDOUT, ("--overview",)), "label": (DOT_TO_STDOUT, ("--label", "SMS_MFA=Code")), "history": (DOT_TO_STDOUT, ("--history", "h.jsonl")),
+        "traffic": (DOT_TO_STDOUT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),
+        "html": (DOT_TO_STDOUT, ("--html", "x.html")), "save_settings": ((*DOT_TO_STDOUT, "--settings", "a.json"), ("--save-settings", "s.json")),
+        "diff": (DOT_TO_STDOUT, ("--diff", "a.json", "b.json")), "faded": ((*DOT_TO_STDOUT, "--settings", "a.json"), ("--faded",)),
+        "theme": (DOT_TO_STDOUT, ("--theme", "dark")), "picture": (("--state", "SMS_MFA", "-o", "x.svg"), ("--picture",)), "animated": (("--history", "h.jsonl", "-o", "x.svg"), ("--animated",)), "engine": (("-o", "x.svg", "--state", "SMS_MFA"), ("--engine", "nonsense")),
     },
     "explain": {"name": ((), ("SMS_MFA",)), "json": (("SMS_MFA",), ("--json",))},
     "paths": {
@@ -346,7 +346,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }  # fmt: skip
 """For each option: a command line, and the arguments with the option that change the command's result."""
 
-REFUSED = (
+REFUSED_COMMANDS = (
     ("signin", ("--local", "--client-id", "c"), "--client-id has no effect with --local"),
     ("signin", ("--local", "--pool-id", "p"), "--pool-id has no effect with --local"),
     ("signin", ("--local", "--region", "r"), "--region has no effect with --local"),
@@ -434,7 +434,7 @@ def test_an_option_changes_what_its_command_does(command: str, name: str, files:
     assert done(files, command, *without) != done(files, command, *without, *with_option)
 
 
-@pytest.mark.parametrize(("command", "args", "why"), REFUSED)
+@pytest.mark.parametrize(("command", "args", "why"), REFUSED_COMMANDS)
 @pytest.mark.usefixtures("files")
 def test_an_option_that_would_do_nothing_is_refused(command: str, args: tuple[str, ...], why: str) -> None:
     """A combination in which an option would be ignored is a usage error that names the option."""
@@ -445,7 +445,7 @@ def test_an_option_that_would_do_nothing_is_refused(command: str, args: tuple[st
 
 # ---- files that cannot be read -------------------------------------------------------------------------------
 
-READS = {
+READING_COMMANDS = {
     "capture FILE": ("capture", "FILE"), "check --settings": ("check", "--settings", "FILE"),
     "draw --settings": ("draw", "-o", "-", "--settings", "FILE"), "draw --history": ("draw", "-o", "-", "--history", "FILE"),
     "draw --traffic": ("draw", "-o", "-", "--traffic", "FILE"), "draw --diff A": ("draw", "-o", "-", "--diff", "FILE", "a.json"),
@@ -469,7 +469,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize(
-    ("reads", "content"), [pair for pair in product(READS, UNREADABLE) if pair not in READABLE]
+    ("reads", "content"), [pair for pair in product(READING_COMMANDS, UNREADABLE) if pair not in READABLE]
 )
 def test_a_file_that_cannot_be_read_is_a_failure(
     reads: str, content: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -477,7 +477,7 @@ def test_a_file_that_cannot_be_read_is_a_failure(
     """The command fails with a sentence about the file, and no traceback."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.json").write_text('{"UserPool": {"MfaConfiguration": "OFF"}}')
-    args = [each.replace("FILE", "given") for each in READS[reads]]
+    args = [each.replace("FILE", "given") for each in READING_COMMANDS[reads]]
     path = tmp_path / next(each for each in args if each.startswith("given"))
     data = UNREADABLE[content]
     if data is not None:
@@ -516,7 +516,7 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [each.name for each in tmp_path.iterdir()] == ["reply.json"]
 
 
-# ---- values that no server can use ---------------------------------------------------------------------------
+# ---- invalid values of `serve` -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

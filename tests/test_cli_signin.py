@@ -1,4 +1,4 @@
-"""`authfsm signin` at a terminal: the command runs in a pseudo-terminal, and a simulated person answers.
+"""`authfsm signin` in a pseudo-terminal, where the test answers its questions.
 
 What it shows is kept whole, and searched for what must not be in it.
 """
@@ -23,7 +23,7 @@ import pyotp
 import pytest
 from attrs import define
 from conftest import lacking
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.cli.signin.local_demo import DEMO_POOLS, PASSWORD
 from authfsm.cli.signin.screen import ExitStatus
@@ -32,51 +32,51 @@ if sys.platform != "win32":
     import termios
 
 WRONG = "Wrong-Horse-9"
-SERVED = "Served-Horse-7"
+SERVED_PASSWORD = "Served-Horse-7"
 NEW = "Analytical-Engine-1843"
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
-AN_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
+ESCAPE_SEQUENCE = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\(B)")
 
 
 @define
-class Sitting:
-    """A person at a terminal with the command.
+class TerminalSession:
+    """A terminal in which the command runs.
 
     Args:
-        child: the command.
-        output: what it has written so far, escapes and all.
+        child: the process of the command.
+        output: its output so far, with escape sequences.
     """
 
     child: Any
     output: StringIO
 
     @property
-    def screen(self) -> str:
-        """Return the output so far, as a person reads it."""
-        return AN_ESCAPE.sub("", self.output.getvalue()).replace("\r", "")
+    def text(self) -> str:
+        """Return the output so far without escape sequences."""
+        return ESCAPE_SEQUENCE.sub("", self.output.getvalue()).replace("\r", "")
 
-    def expects(self, question: str) -> None:
+    def expect_question(self, question: str) -> None:
         """Wait for a question."""
         self.child.expect(f"{re.escape(question)}.*: (\\x1b\\[0m)?$")
 
-    def types(self, question: str, answer: str) -> None:
+    def answer(self, question: str, answer: str) -> None:
         """Wait for a question and enter an answer that is shown."""
-        self.expects(question)
+        self.expect_question(question)
         self.child.sendline(answer)
 
-    def hides(self, question: str, answer: str) -> None:
+    def answer_hidden(self, question: str, answer: str) -> None:
         """Wait for a question whose answer is hidden, and enter it."""
-        self.expects(question)
+        self.expect_question(question)
         assert self.child.waitnoecho(30), "the echo is still on"
         self.child.sendline(answer)
 
-    def reads(self, pattern: str) -> str:
+    def read_match(self, pattern: str) -> str:
         """Wait for a line of output."""
         self.child.expect(pattern)
-        found: str = self.child.match.group(1)
-        return found
+        text: str = self.child.match.group(1)
+        return text
 
-    def ends(self) -> int:
+    def wait_for_exit(self) -> int:
         """Return the exit status once the command has ended; the echo must be on again."""
         self.child.expect(pexpect.EOF)
         self.child.wait()
@@ -84,16 +84,16 @@ class Sitting:
 
 
 @contextmanager
-def sitting(
+def start_session(
     *options: str, width: int = 80, program: list[str] | None = None, **environment: str
-) -> Iterator[Sitting]:
+) -> Iterator[TerminalSession]:
     """Start `authfsm signin` in a terminal.
 
     Args:
-        options: of the command.
-        width: of the terminal.
+        options: the command's options.
+        width: the width of the terminal in columns.
         program: another command line.
-        environment: more of it.
+        environment: more environment variables.
     """
     if sys.platform == "win32":
         lacking("pseudo-terminals")
@@ -103,19 +103,19 @@ def sitting(
         first,
         others,
         dimensions=(24, width),
-        env={**_plain(), "TERM": "xterm-256color", **environment},
+        env={**_clean_environment(), "TERM": "xterm-256color", **environment},
         encoding="utf-8",
         timeout=60,
     )
     child.logfile_read = output
-    child.delaybeforesend = None  # `Sitting` waits for each prompt, and for the echo to be off
+    child.delaybeforesend = None  # `TerminalSession` waits for each prompt, and for the echo to be off
     try:
-        yield Sitting(child, output)
+        yield TerminalSession(child, output)
     finally:
         child.close(force=True)
 
 
-def _plain() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     """Return this environment without the variables that answer questions or set colours."""
     ours = ("AUTHFSM_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "AWS_")
     variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -127,10 +127,10 @@ def at_pool(url: str, *options: str) -> list[str]:
     return ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, *options]
 
 
-def begins(person: Sitting) -> None:
+def enter_name_and_password(session: TerminalSession) -> None:
     """Enter the usual name and the right password."""
-    person.types("User name", "")
-    person.hides("Password of ada", PASSWORD)
+    session.answer("User name", "")
+    session.answer_hidden("Password of ada", PASSWORD)
 
 
 # ---- each challenge ----------------------------------------------------------------------------------------
@@ -138,193 +138,193 @@ def begins(person: Sitting) -> None:
 
 def test_a_code_by_sms_wrong_then_right() -> None:
     """Each step is described, a wrong code is refused and asked for again, and path and claims are shown."""
-    with sitting("--local") as person:
-        begins(person)
-        code = person.reads(r"an SMS to \+15555550143: (\d{6})")
-        person.types("Code sent by SMS to +*******0143", f"{(int(code) + 1) % 1_000_000:06d}")
-        person.child.expect("CodeMismatchException")
-        person.types("Code sent by SMS to", f"{code[:3]} {code[3:]}")
+    with start_session("--local") as session:
+        enter_name_and_password(session)
+        code = session.read_match(r"an SMS to \+15555550143: (\d{6})")
+        session.answer("Code sent by SMS to +*******0143", f"{(int(code) + 1) % 1_000_000:06d}")
+        session.child.expect("CodeMismatchException")
+        session.answer("Code sent by SMS to", f"{code[:3]} {code[3:]}")
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
-        assert "✓ Signed in as ada" in person.screen
-        assert "groups   pioneers" in person.screen
-        assert "eyJ" not in person.screen, "a token was shown"
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "START › PASSWORD_VERIFIER › SMS_MFA ×2 › AUTHENTICATED" in session.text  # noqa: RUF001 - as shown
+        assert "✓ Signed in as ada" in session.text
+        assert "groups   pioneers" in session.text
+        assert "eyJ" not in session.text, "a token was shown"
 
 
 def test_a_code_by_e_mail() -> None:
     """The prompt for a code names the medium and the masked address."""
-    with sitting("--local", "email") as person:
-        begins(person)
-        code = person.reads(r"an e-mail to ada@example.com: (\d+)")
-        person.types("Code sent by e-mail to a***@e***", code)
+    with start_session("--local", "email") as session:
+        enter_name_and_password(session)
+        code = session.read_match(r"an e-mail to ada@example.com: (\d+)")
+        session.answer("Code sent by e-mail to a***@e***", code)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
 
 
 def test_a_code_of_the_authenticator_app() -> None:
     """With --local the app's code is printed; letters are refused as a code before anything is sent."""
-    with sitting("--local", "totp") as person:
-        begins(person)
-        code = person.reads(r"app would show: (\d{6})")
-        person.types("Code of the authenticator app", "abc")
-        person.child.expect("A code has only digits")
-        person.types("Code of the authenticator app", code)
+    with start_session("--local", "totp") as session:
+        enter_name_and_password(session)
+        code = session.read_match(r"app would show: (\d{6})")
+        session.answer("Code of the authenticator app", "abc")
+        session.child.expect("A code has only digits")
+        session.answer("Code of the authenticator app", code)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "×" not in person.screen  # noqa: RUF001 - as shown
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "×" not in session.text  # noqa: RUF001 - as shown
 
 
 def test_an_authenticator_app_is_enrolled() -> None:
     """The key is shown once with a warning and its QR code, and not again after a wrong code."""
-    with sitting("--local", "setup") as person:
-        begins(person)
-        key = person.reads(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
+    with start_session("--local", "setup") as session:
+        enter_name_and_password(session)
+        key = session.read_match(r"key\W.*?((?:[A-Z2-7]{4} ){7}[A-Z2-7]{4})").replace(" ", "")
         app = pyotp.TOTP(key)
-        person.expects("Code that the app shows now")
-        person.child.sendline(f"{(int(app.now()) + 1) % 1_000_000:06d}")
-        person.child.expect("EnableSoftwareTokenMFAException")
-        person.types("Code that the app shows now", app.now())
+        session.expect_question("Code that the app shows now")
+        session.child.sendline(f"{(int(app.now()) + 1) % 1_000_000:06d}")
+        session.child.expect("EnableSoftwareTokenMFAException")
+        session.answer("Code that the app shows now", app.now())
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert person.screen.count("anyone who sees it can generate your codes") == 1
-        assert person.screen.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
-        assert "MFA_SETUP ×4 › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert session.text.count("anyone who sees it can generate your codes") == 1
+        assert session.text.count("▀▀▀▀▀▀▀▀▀▀▀▀▀▀") >= 1, "no QR code"
+        assert "MFA_SETUP ×4 › AUTHENTICATED" in session.text  # noqa: RUF001 - as shown
 
 
 def test_a_temporary_password_is_replaced() -> None:
     """A new password is entered hidden and twice; after a weak one the attributes are kept."""
-    with sitting("--local", "new-password") as person:
-        begins(person)
-        person.hides("New password", "short")
-        person.hides("Repeat it", "shorter")
-        person.child.expect("The two entries differ")
-        person.hides("New password", "short")
-        person.hides("Repeat it", "short")
-        person.types("Name", "Ada Lovelace")
-        person.child.expect("InvalidPasswordException")
-        person.hides("New password", f"{NEW}-x")
-        person.hides("Repeat it", f"{NEW}-x")
-        person.child.expect(r"Name.*\(Ada Lovelace\)")
-        person.types("", "")
+    with start_session("--local", "new-password") as session:
+        enter_name_and_password(session)
+        session.answer_hidden("New password", "short")
+        session.answer_hidden("Repeat it", "shorter")
+        session.child.expect("The two entries differ")
+        session.answer_hidden("New password", "short")
+        session.answer_hidden("Repeat it", "short")
+        session.answer("Name", "Ada Lovelace")
+        session.child.expect("InvalidPasswordException")
+        session.answer_hidden("New password", f"{NEW}-x")
+        session.answer_hidden("Repeat it", f"{NEW}-x")
+        session.child.expect(r"Name.*\(Ada Lovelace\)")
+        session.answer("", "")
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert f"{NEW}-x" not in person.screen
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert f"{NEW}-x" not in session.text
 
 
 def test_a_first_factor_is_chosen_and_left_for_another() -> None:
-    """First factors are numbered choices; the person changes from a code by SMS to a password."""
-    with sitting("--local", "choice") as person:
-        person.types("User name", "ada")
-        person.types("How to sign in [1-4]", "7")
-        person.child.expect("Type a number from 1 to 4")
-        person.types("How to sign in [1-4]", "sms_otp")
-        person.types("Code sent by SMS to", "")
-        person.child.expect("Sign in with another factor")
-        person.types("What now", "2")
-        person.child.expect("PASSWORD_SRP")
-        person.types("How to sign in [1-3]", "password_srp")
-        person.hides("Password", PASSWORD)
+    """First factors are numbered choices; the user changes from a code by SMS to a password."""
+    with start_session("--local", "choice") as session:
+        session.answer("User name", "ada")
+        session.answer("How to sign in [1-4]", "7")
+        session.child.expect("Type a number from 1 to 4")
+        session.answer("How to sign in [1-4]", "sms_otp")
+        session.answer("Code sent by SMS to", "")
+        session.child.expect("Sign in with another factor")
+        session.answer("What now", "2")
+        session.child.expect("PASSWORD_SRP")
+        session.answer("How to sign in [1-3]", "password_srp")
+        session.answer_hidden("Password", PASSWORD)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in person.screen  # noqa: RUF001 - as shown
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "SMS_OTP › PASSWORD_VERIFIER › AUTHENTICATED" in session.text  # noqa: RUF001 - as shown
 
 
 @pytest.mark.parametrize(("example", "is_sent"), [("sms", True), ("totp", False), ("setup", False)])
 def test_a_new_code_is_promised_only_if_one_is_sent(example: str, is_sent: bool) -> None:  # noqa: FBT001 - a parameter
     """An empty line offers to start again, to get a new code only if Cognito sends the codes."""
-    with sitting("--local", example) as person:
-        begins(person)
-        person.types("Code", "")
-        person.types("What now", "leave")
-        assert person.ends() == ExitStatus.INTERRUPTED
-        assert "Start again" in person.screen
-        assert ("Start again, to get a new code" in person.screen) == is_sent
+    with start_session("--local", example) as session:
+        enter_name_and_password(session)
+        session.answer("Code", "")
+        session.answer("What now", "leave")
+        assert session.wait_for_exit() == ExitStatus.INTERRUPTED
+        assert "Start again" in session.text
+        assert ("Start again, to get a new code" in session.text) == is_sent
 
 
 def test_a_second_factor_is_chosen() -> None:
     """SELECT_MFA_TYPE offers the second factors in plain words."""
-    with sitting("--local", "mfa-choice") as person:
-        begins(person)
-        person.child.expect("A code of your authenticator app")
-        person.types("Second factor [1-2]", "software_token_mfa")
-        person.types("Code of the authenticator app", person.reads(r"app would show: (\d{6})"))
+    with start_session("--local", "mfa-choice") as session:
+        enter_name_and_password(session)
+        session.child.expect("A code of your authenticator app")
+        session.answer("Second factor [1-2]", "software_token_mfa")
+        session.answer("Code of the authenticator app", session.read_match(r"app would show: (\d{6})"))
 
-        assert person.ends() == ExitStatus.SIGNED_IN
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
 
 
-def test_a_riddle_answered_in_the_open_and_hidden() -> None:
+def test_visible_and_hidden_answers_to_a_custom_challenge() -> None:
     """Public parameters are shown; after an empty line the answer is entered hidden."""
-    with sitting("--local", "custom") as person:
-        person.types("User name", "")
-        person.child.expect("Up, but never down")
-        person.types("Answer", "a balloon")
-        person.types("Answer", "")
-        person.hides("Answer, hidden", "age")
+    with start_session("--local", "custom") as session:
+        session.answer("User name", "")
+        session.child.expect("Up, but never down")
+        session.answer("Answer", "a balloon")
+        session.answer("Answer", "")
+        session.answer_hidden("Answer, hidden", "age")
 
-        assert person.ends() == ExitStatus.SIGNED_IN
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
 
 
 def test_a_passkey_is_for_browsers() -> None:
-    """WEB_AUTHN is not offered as a choice; if Cognito issues it, the person can change to another factor."""
-    with sitting("--local", "passkey", "--preferred", "WEB_AUTHN") as person:
-        person.types("User name", "")
-        person.child.expect("a terminal does not have")
-        person.types("How to sign in [1-3]", "email_otp")
-        person.types("Code sent by e-mail", person.reads(r"an e-mail to ada@example.com: (\d+)"))
+    """WEB_AUTHN is not offered as a choice; if Cognito issues it, the user can change to another factor."""
+    with start_session("--local", "passkey", "--preferred", "WEB_AUTHN") as session:
+        session.answer("User name", "")
+        session.child.expect("a terminal does not have")
+        session.answer("How to sign in [1-3]", "email_otp")
+        session.answer("Code sent by e-mail", session.read_match(r"an e-mail to ada@example.com: (\d+)"))
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "WEB_AUTHN › EMAIL_OTP" in person.screen  # noqa: RUF001 - as shown
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "WEB_AUTHN › EMAIL_OTP" in session.text  # noqa: RUF001 - as shown
 
 
-def test_a_device_is_remembered_and_stands_for_the_code() -> None:
+def test_a_remembered_device_replaces_the_code() -> None:
     """After the first sign-in the device is stored, and the second sign-in needs no code."""
-    with sitting("--local", "device") as person:
-        begins(person)
-        code = person.reads(r"an SMS to \+15555550143: (\d{6})")
-        person.types("Code sent by SMS to", code)
-        person.types("Remember this device", "perhaps")
-        person.types("Remember this device", "y")
-        person.hides("Password of ada", PASSWORD)
+    with start_session("--local", "device") as session:
+        enter_name_and_password(session)
+        code = session.read_match(r"an SMS to \+15555550143: (\d{6})")
+        session.answer("Code sent by SMS to", code)
+        session.answer("Remember this device", "perhaps")
+        session.answer("Remember this device", "y")
+        session.answer_hidden("Password of ada", PASSWORD)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _joined(person.screen)  # noqa: RUF001 - as shown
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "DEVICE_SRP_AUTH › DEVICE_PASSWORD_VERIFIER › AUTHENTICATED" in _on_one_line(session.text)  # noqa: RUF001 - as shown
 
 
-def _joined(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.split())
 
 
 def test_a_challenge_of_an_unknown_name() -> None:
     """An unknown challenge is named, its fields are asked for, and a refusal offers to start again."""
-    with sitting("--local", "other") as person:
-        person.types("User name", "")
-        person.child.expect("know the challenge CAPTCHA_CHALLENGE")
-        person.types("Field of the answer", "")
-        person.types("ANSWER", "42")
-        person.types("Another field", "")
-        person.types("Start again", "y")
-        person.types("Field of the answer", "")
-        person.types("ANSWER", "43")
-        person.types("Another field", "")
-        person.types("Start again", "n")
+    with start_session("--local", "other") as session:
+        session.answer("User name", "")
+        session.child.expect("know the challenge CAPTCHA_CHALLENGE")
+        session.answer("Field of the answer", "")
+        session.answer("ANSWER", "42")
+        session.answer("Another field", "")
+        session.answer("Start again", "y")
+        session.answer("Field of the answer", "")
+        session.answer("ANSWER", "43")
+        session.answer("Another field", "")
+        session.answer("Start again", "n")
 
-        assert person.ends() == ExitStatus.MISCONFIGURED
+        assert session.wait_for_exit() == ExitStatus.MISCONFIGURED
 
 
-# ---- what is refused ---------------------------------------------------------------------------------------
+# ---- refusals ----------------------------------------------------------------------------------------------
 
 
 def test_a_wrong_password_can_be_typed_three_times() -> None:
     """After a wrong password only the password is asked for; the third one ends with status 1."""
-    with sitting("--local") as person:
-        person.types("User name", "ada")
+    with start_session("--local") as session:
+        session.answer("User name", "ada")
         for _ in range(3):
-            person.hides("Password of ada", WRONG)
+            session.answer_hidden("Password of ada", WRONG)
 
-        assert person.ends() == ExitStatus.REFUSED
-        assert "All 3 attempts failed" in person.screen
-        assert WRONG not in person.screen
+        assert session.wait_for_exit() == ExitStatus.REFUSED
+        assert "All 3 attempts failed" in session.text
+        assert WRONG not in session.text
 
 
 @pytest.mark.parametrize(
@@ -334,34 +334,34 @@ def test_a_wrong_password_can_be_typed_three_times() -> None:
         ("unconfirmed", ExitStatus.CONFIRM_USER, "UserNotConfirmedException"),
     ],
 )
-def test_what_must_be_done_elsewhere_first(trial: str, code: ExitStatus, message: str) -> None:
+def test_a_required_first_step_is_named(trial: str, code: ExitStatus, message: str) -> None:
     """If something must be done first, the exit status is its own; `aws` cannot do it at the command's own pool."""
-    with sitting("--local", trial) as person:
-        begins(person)
+    with start_session("--local", trial) as session:
+        enter_name_and_password(session)
 
-        assert person.ends() == code
-        assert message in person.screen
-        assert "aws cognito-idp" not in person.screen
+        assert session.wait_for_exit() == code
+        assert message in session.text
+        assert "aws cognito-idp" not in session.text
 
 
 @pytest.mark.parametrize("secret", [None, "s" * 51])
 def test_the_command_that_resets_a_password(secret: str | None) -> None:
     """The printed `aws` command names the region and the endpoint; an app client with a secret gets none."""
-    user = {"username": "ada", "password": SERVED, "status": "RESET_REQUIRED"}
+    user = {"username": "ada", "password": SERVED_PASSWORD, "status": "RESET_REQUIRED"}
     config = {"client_secret": secret} if secret else {}
     environment: Any = {"AUTHFSM_CLIENT_SECRET": secret} if secret else {}
     with (
         serve_in_thread(**config, users=[user]) as pool,
-        sitting(*at_pool(pool.url), **environment) as person,
+        start_session(*at_pool(pool.url), **environment) as session,
     ):
-        person.types("User name", "ada")
-        person.hides("Password of ada", SERVED)
+        session.answer("User name", "ada")
+        session.answer_hidden("Password of ada", SERVED_PASSWORD)
 
-        assert person.ends() == ExitStatus.RESET_PASSWORD
+        assert session.wait_for_exit() == ExitStatus.RESET_PASSWORD
         line = f"aws cognito-idp forgot-password --client-id {CLIENT_ID} --username ada --region eu-west-1"
         expected = f"{line} --endpoint-url {pool.url} --no-sign-request"
-        assert (expected in person.screen) is (secret is None)
-        assert ("aws cognito-idp" in person.screen) is (secret is None)
+        assert (expected in session.text) is (secret is None)
+        assert ("aws cognito-idp" in session.text) is (secret is None)
 
 
 def test_an_app_client_with_a_secret_asks_for_it() -> None:
@@ -370,76 +370,80 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     So are the pool and the client, where no option names them.
     """
     with (
-        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting("--endpoint-url", pool.url) as person,
+        serve_in_thread(
+            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
+        ) as pool,
+        start_session("--endpoint-url", pool.url) as session,
     ):
-        person.types("User pool id", POOL_ID)
-        person.types("App client id", CLIENT_ID)
-        person.types("User name", "ada")
-        person.hides("Password of ada", SERVED)
-        person.hides("Client secret", "s" * 51)
+        session.answer("User pool id", POOL_ID)
+        session.answer("App client id", CLIENT_ID)
+        session.answer("User name", "ada")
+        session.answer_hidden("Password of ada", SERVED_PASSWORD)
+        session.answer_hidden("Client secret", "s" * 51)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert "s" * 51 not in person.screen
-        assert SERVED not in person.screen
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert "s" * 51 not in session.text
+        assert SERVED_PASSWORD not in session.text
 
 
-def test_an_attempt_without_the_client_secret_is_no_wrong_password() -> None:
+def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> None:
     """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
     with (
-        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED}]) as pool,
-        sitting(
+        serve_in_thread(
+            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
+        ) as pool,
+        start_session(
             "--endpoint-url", pool.url, "--pool-id", POOL_ID, "--client-id", CLIENT_ID, "--username", "ada"
-        ) as person,
+        ) as session,
     ):
-        person.hides("Password of ada", WRONG)
-        person.hides("Client secret", "s" * 51)
-        person.hides("Password of ada", WRONG)
-        person.hides("Password of ada", SERVED)
+        session.answer_hidden("Password of ada", WRONG)
+        session.answer_hidden("Client secret", "s" * 51)
+        session.answer_hidden("Password of ada", WRONG)
+        session.answer_hidden("Password of ada", SERVED_PASSWORD)
 
-        assert person.ends() == ExitStatus.SIGNED_IN
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
 
 
-# ---- Ctrl-C and its like -----------------------------------------------------------------------------------
+# ---- signals -----------------------------------------------------------------------------------------------
 
 
 QUESTIONS = [("User name", ""), ("Password of ada", PASSWORD), ("Code sent by SMS", ""), ("What now", "")]
 
 
-@pytest.mark.parametrize("at", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
-@pytest.mark.parametrize("how", ["Ctrl-C", "Ctrl-D"])
-def test_leaving_at_any_prompt(at: int, how: str) -> None:
+@pytest.mark.parametrize("number", range(len(QUESTIONS)), ids=[each for each, _ in QUESTIONS])
+@pytest.mark.parametrize("key", ["Ctrl-C", "Ctrl-D"])
+def test_leaving_at_any_prompt(number: int, key: str) -> None:
     """Leaving at any prompt ends with 130, restores the terminal, and shows no token or traceback."""
-    with sitting("--local") as person:
-        before = termios.tcgetattr(person.child.child_fd)
-        for question, answer in QUESTIONS[:at]:
-            (person.hides if answer else person.types)(question, answer)
-        person.expects(QUESTIONS[at][0])
-        if QUESTIONS[at][1]:  # what is typed before the echo is off, getpass throws away
-            assert person.child.waitnoecho(30)
-        press = person.child.sendintr if how == "Ctrl-C" else person.child.sendeof
+    with start_session("--local") as session:
+        before = termios.tcgetattr(session.child.child_fd)
+        for question, answer in QUESTIONS[:number]:
+            (session.answer_hidden if answer else session.answer)(question, answer)
+        session.expect_question(QUESTIONS[number][0])
+        if QUESTIONS[number][1]:  # getpass discards input that arrives before the echo is off
+            assert session.child.waitnoecho(30)
+        press = session.child.sendintr if key == "Ctrl-C" else session.child.sendeof
         press()
-        if person.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=1):
+        if session.child.expect(["Cancelled", pexpect.TIMEOUT], timeout=1):
             press()  # a signal just before getpass reads waits for the next key
-            person.child.expect("Cancelled")
+            session.child.expect("Cancelled")
 
-        assert termios.tcgetattr(person.child.child_fd) == before
-        assert person.ends() == ExitStatus.INTERRUPTED
-        assert "Traceback" not in person.screen
+        assert termios.tcgetattr(session.child.child_fd) == before
+        assert session.wait_for_exit() == ExitStatus.INTERRUPTED
+        assert "Traceback" not in session.text
 
 
 def test_a_signal_at_a_hidden_prompt() -> None:
     """SIGTERM brings the echo back on before the process ends with 143."""
-    with sitting("--local") as person:
-        before = termios.tcgetattr(person.child.child_fd)
-        person.types("User name", "")
-        person.expects("Password of ada")
-        assert person.child.waitnoecho(30)
-        person.child.kill(signal.SIGTERM)
-        person.child.expect("Ended by a signal")
+    with start_session("--local") as session:
+        before = termios.tcgetattr(session.child.child_fd)
+        session.answer("User name", "")
+        session.expect_question("Password of ada")
+        assert session.child.waitnoecho(30)
+        session.child.kill(signal.SIGTERM)
+        session.child.expect("Ended by a signal")
 
-        assert termios.tcgetattr(person.child.child_fd) == before
-        assert person.ends() == ExitStatus.TERMINATED
+        assert termios.tcgetattr(session.child.child_fd) == before
+        assert session.wait_for_exit() == ExitStatus.TERMINATED
 
 
 def test_ctrl_c_while_cognito_is_silent() -> None:
@@ -449,102 +453,104 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
     """
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with sitting(*at_pool(url, "--username", "ada")) as person:
-            before = termios.tcgetattr(person.child.child_fd)
-            person.hides("Password of ada", SERVED)
-            person.child.expect("asking Cognito")
-            assert person.child.waitnoecho(30)
-            person.child.send("Typed-Too-Early")
-            person.child.sendintr()
-            person.child.expect("Cancelled")
+        with start_session(*at_pool(url, "--username", "ada")) as session:
+            before = termios.tcgetattr(session.child.child_fd)
+            session.answer_hidden("Password of ada", SERVED_PASSWORD)
+            session.child.expect("asking Cognito")
+            assert session.child.waitnoecho(30)
+            session.child.send("Typed-Too-Early")
+            session.child.sendintr()
+            session.child.expect("Cancelled")
 
-            assert termios.tcgetattr(person.child.child_fd) == before
-            assert "Typed-Too-Early" not in person.screen
-            assert person.ends() == ExitStatus.INTERRUPTED
-            assert person.output.getvalue().rindex(SHOW_CURSOR) > person.output.getvalue().rindex(HIDE_CURSOR)
+            assert termios.tcgetattr(session.child.child_fd) == before
+            assert "Typed-Too-Early" not in session.text
+            assert session.wait_for_exit() == ExitStatus.INTERRUPTED
+            assert session.output.getvalue().rindex(SHOW_CURSOR) > session.output.getvalue().rindex(
+                HIDE_CURSOR
+            )
 
 
-# ---- where tokens go ---------------------------------------------------------------------------------------
+# ---- output of tokens --------------------------------------------------------------------------------------
 
 
-def test_tokens_are_not_shown_unasked() -> None:
+def test_tokens_are_shown_only_on_request() -> None:
     """--json on a terminal is refused before any question, unless --show-tokens is given."""
-    with sitting("--local", "password", "--json") as person:
-        assert person.ends() == ExitStatus.MISUSED
-        assert "--show-tokens" in person.screen
-        assert "User name" not in person.screen
-    with sitting("--local", "password", "--json", "--show-tokens") as person:
-        begins(person)
-        assert person.ends() == ExitStatus.SIGNED_IN
-        assert '"AccessToken": "eyJ' in person.screen
+    with start_session("--local", "password", "--json") as session:
+        assert session.wait_for_exit() == ExitStatus.MISUSED
+        assert "--show-tokens" in session.text
+        assert "User name" not in session.text
+    with start_session("--local", "password", "--json", "--show-tokens") as session:
+        enter_name_and_password(session)
+        assert session.wait_for_exit() == ExitStatus.SIGNED_IN
+        assert '"AccessToken": "eyJ' in session.text
 
 
 def test_tokens_are_piped(tmp_path: Path) -> None:
     """With --json in a pipe, the prompts are on the terminal and the pipe has only JSON."""
     piped = tmp_path / "piped.json"
     script = f"{sys.executable} -m authfsm signin --local password --json | cat > {piped}"
-    with sitting(program=["sh", "-c", script]) as person:
-        begins(person)
-        person.ends()
+    with start_session(program=["sh", "-c", script]) as session:
+        enter_name_and_password(session)
+        session.wait_for_exit()
         tokens = json.loads(piped.read_text(encoding="utf-8"))
 
         assert set(tokens) == {
             "AccessToken", "IdToken", "RefreshToken", "TokenType", "ExpiresIn", "ExpiresAt",
         }  # fmt: skip
         assert not any(
-            str(token) in person.screen
+            str(token) in session.text
             for name, token in tokens.items()
             if "Token" in name and name != "TokenType"
         )
-        assert "The tokens were printed as JSON" in person.screen
+        assert "The tokens were printed as JSON" in session.text
 
 
-# ---- how it looks ------------------------------------------------------------------------------------------
+# ---- terminals ---------------------------------------------------------------------------------------------
 
 
-def test_no_colour_where_none_is_wanted() -> None:
+def test_no_colour_if_it_is_switched_off() -> None:
     """With NO_COLOR there is no colour, not even in the QR code; bold text stays bold."""
-    with sitting("--local", "setup", NO_COLOR="1") as person:
-        begins(person)
-        person.expects("Code that the app shows now")
+    with start_session("--local", "setup", NO_COLOR="1") as session:
+        enter_name_and_password(session)
+        session.expect_question("Code that the app shows now")
 
-        assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", person.output.getvalue()) == []
+        assert re.findall(r"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9\d)[0-9;]*m", session.output.getvalue()) == []
 
 
 def test_a_terminal_of_ascii_alone() -> None:
     """On an ASCII terminal the output is ASCII, and an address replaces the QR code."""
-    with sitting("--local", "setup", PYTHONIOENCODING="ascii") as person:
-        begins(person)
-        person.expects("Code that the app shows now")
+    with start_session("--local", "setup", PYTHONIOENCODING="ascii") as session:
+        enter_name_and_password(session)
+        session.expect_question("Code that the app shows now")
 
-        assert person.screen.isascii()
-        assert "\\u" not in person.screen
-        assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in person.screen
-        assert "otpauth://totp/authfsm:ada?secret=" in person.screen
-        assert "Type this in the authenticator app:" in person.screen
-        assert "Scan" not in person.screen
+        assert session.text.isascii()
+        assert "\\u" not in session.text
+        assert "START > PASSWORD_VERIFIER > MFA_SETUP x2" in session.text
+        assert "otpauth://totp/authfsm:ada?secret=" in session.text
+        assert "Type this in the authenticator app:" in session.text
+        assert "Scan" not in session.text
 
 
 def test_a_narrow_terminal() -> None:
     """In forty columns no line is longer, except prompts, which wrap."""
-    with sitting("--local", width=40) as person:
-        begins(person)
-        person.expects("Code sent by SMS")
+    with start_session("--local", width=40) as session:
+        enter_name_and_password(session)
+        session.expect_question("Code sent by SMS")
         # The frames of the spinner, which begin with a Braille sign, are drawn over each other.
         lines = [
-            line for line in re.split(r"\n|(?=[\u2800-\u28ff])", person.screen) if not line.startswith("?")
+            line for line in re.split(r"\n|(?=[\u2800-\u28ff])", session.text) if not line.startswith("?")
         ]
 
         assert [line for line in lines if len(line) > 40] == []
 
 
-def test_help_names_every_trial_and_exit_status() -> None:
+def test_help_names_every_example_and_exit_status() -> None:
     """--help names every example of --local and every exit status."""
     help_ = subprocess.run(
         [sys.executable, "-m", "authfsm", "signin", "--help"],
-        check=True, capture_output=True, text=True, env={**_plain(), "COLUMNS": "200"},
+        check=True, capture_output=True, text=True, env={**_clean_environment(), "COLUMNS": "200"},
     ).stdout  # fmt: skip
-    help_ = _joined(help_)
+    help_ = _on_one_line(help_)
 
     assert [name for name in DEMO_POOLS if name not in help_] == []
     assert [each for each in ExitStatus if f"{each.value} {each.meaning}" not in help_] == []

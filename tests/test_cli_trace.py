@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from authfsm.cli import app, command
 from authfsm.traces import sql
 
-TODAY = "HIDDEN_DUE_TO_SECURITY_REASONS"
-ASKED = {"challengeName": "SMS_MFA", "challengeParameters": TODAY, "session": TODAY}
-TOKENS = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+REDACTED = "HIDDEN_DUE_TO_SECURITY_REASONS"
+SMS_CHALLENGE = {"challengeName": "SMS_MFA", "challengeParameters": REDACTED, "session": REDACTED}
+TOKENS = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 
 
 def run(*args: str, stdin: bytes | None = None) -> Any:
@@ -44,7 +44,7 @@ def event(number: int, name: str, parameters: dict[str, str], reply: dict[str, A
     )
 
 
-BEGUN = event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED)
+FIRST_REQUEST = event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, SMS_CHALLENGE)
 LEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)
 ILLEGAL = event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS)
 
@@ -54,7 +54,7 @@ def legal(tmp_path: Path) -> Path:
     """A sign-in with a code by SMS, an event of another service, and a value that is no event."""
     path = tmp_path / "legal.jsonl"
     other = '{"eventSource": "s3.amazonaws.com", "eventName": "GetObject", "eventID": "o"}'
-    path.write_text(f"{BEGUN}\n{LEGAL}\n{LEGAL}\n{other}\n{{}}\n", encoding="utf-8")
+    path.write_text(f"{FIRST_REQUEST}\n{LEGAL}\n{LEGAL}\n{other}\n{{}}\n", encoding="utf-8")
     return path
 
 
@@ -62,7 +62,7 @@ def legal(tmp_path: Path) -> Path:
 def illegal(tmp_path: Path) -> Path:
     """The challenge is SMS_MFA, but SOFTWARE_TOKEN_MFA is answered."""
     path = tmp_path / "illegal.jsonl"
-    path.write_text(f"{BEGUN}\n{ILLEGAL}\n", encoding="utf-8")
+    path.write_text(f"{FIRST_REQUEST}\n{ILLEGAL}\n", encoding="utf-8")
     return path
 
 
@@ -113,13 +113,15 @@ def test_standard_input(legal: Path, illegal: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("events.jsonl", text)
-    whole = json.dumps({"Records": [json.loads(BEGUN), json.loads(LEGAL)]}, indent=2).encode("utf-16")
+    content = json.dumps({"Records": [json.loads(FIRST_REQUEST), json.loads(LEGAL)]}, indent=2).encode(
+        "utf-16"
+    )
 
-    for each in (text, gzip.compress(text), archive.getvalue(), whole):
+    for each in (text, gzip.compress(text), archive.getvalue(), content):
         result = run("-", "--json", stdin=each)
         assert (result.exit_code, json.loads(result.stdout)["steps"]) == (0, 2), result.output
-    both = run("-", str(illegal), "-", "--json", stdin=text)
-    assert json.loads(both.stdout)["read"]["files"] == 2
+    both_inputs = run("-", str(illegal), "-", "--json", stdin=text)
+    assert json.loads(both_inputs.stdout)["read"]["files"] == 2
 
 
 def test_standard_input_that_cannot_be_read(legal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +195,7 @@ def test_as_json(illegal: Path) -> None:
 def test_a_file_cut_short(legal: Path, tmp_path: Path) -> None:
     """The first line names it, the events before the end are counted, and the exit status is 1."""
     path = tmp_path / "cut.json"
-    path.write_text(f'{{"Records": [{BEGUN}, {LEGAL}, {{"event', encoding="utf-8")
+    path.write_text(f'{{"Records": [{FIRST_REQUEST}, {LEGAL}, {{"event', encoding="utf-8")
     result = run(str(legal), str(path))
 
     assert result.exit_code == 1

@@ -13,7 +13,7 @@ import pyotp
 import pytest
 from botocore.exceptions import ClientError
 from joserfc.jwk import RSAKey
-from samples import standing
+from samples import signin_in_state
 
 from authfsm import BadField, Fault, InvalidInput, RecoveryAction, UserError
 from authfsm.base.secret import Secret
@@ -28,11 +28,11 @@ from authfsm.protocol.table import PROTOCOL
 from authfsm.protocol.validators import MESSAGE_CODE, TOTP_CODE, normalize_code
 
 PASSWORD = "Correct-Horse-1"
-PLANTED = "pl4nted"
+SECRET_CODE = "pl4nted"
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     [
         "123456",
         " 123456\n",
@@ -57,21 +57,21 @@ PLANTED = "pl4nted"
         "\u0661\u0662\u0663 \u0664\u0665\u0666",  # Arabic-Indic digits
     ],
 )
-def test_separators_are_removed(typed: str) -> None:
+def test_separators_are_removed(text: str) -> None:
     """Spaces, hyphens and invisible characters are removed, and every decimal digit becomes ASCII."""
-    assert normalize_code(typed) == "123456"
-    assert r.Code(typed).code == r.VerifySoftwareToken(Secret(typed)).code == Secret("123456")
+    assert normalize_code(text) == "123456"
+    assert r.Code(text).code == r.VerifySoftwareToken(Secret(text)).code == Secret("123456")
 
 
 @pytest.mark.parametrize(
-    "typed",
+    "text",
     ["", " ", "-", "abc", "12345a", "12.456", "123,456", "+123456", "\u00b2", "\u2460", "1\x1b[A", "\ud800"],
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> None:
+def test_a_code_without_digits_is_the_users_error(response: Any, text: str) -> None:
     """A code without digits is refused when the response is created."""
     with pytest.raises(InvalidInput) as caught:
-        response(typed)
+        response(text)
 
     error = caught.value
     assert isinstance(error, UserError)
@@ -82,15 +82,15 @@ def test_a_code_without_digits_is_the_users_error(response: Any, typed: str) -> 
     form = (
         "A code has only digits." if response is r.Code else "A code of the authenticator app is six digits."
     )
-    assert error.advice == (form if typed.strip(" -") else "The code must not be empty.")
+    assert error.advice == (form if text.strip(" -") else "The code must not be empty.")
 
 
-@pytest.mark.parametrize("typed", [b"123456", 123456, None, ["123456"]])
+@pytest.mark.parametrize("value", [b"123456", 123456, None, ["123456"]])
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
-def test_a_code_that_is_not_text_is_the_programs_error(response: Any, typed: Any) -> None:
+def test_a_code_that_is_not_text_is_the_programs_error(response: Any, value: Any) -> None:
     """A number as a code is a mistake in the program: asking the user again would not help."""
     with pytest.raises(BadField) as caught:
-        response(typed)
+        response(value)
 
     assert not isinstance(caught.value, InvalidInput)
     assert caught.value.fault is Fault.CALLER
@@ -117,10 +117,10 @@ def test_each_code_has_a_format() -> None:
 @pytest.mark.parametrize("length", [1, 5, 6, 7, 8, 9, 20])
 def test_the_challenge_decides_the_number_of_digits(state: State, length: int) -> None:
     """A code of an app is sent only with six digits; a code of a message with any number."""
-    signin = standing(state)
+    signin = signin_in_state(state)
     if state is not State.SOFTWARE_TOKEN_MFA or length == 6:
-        sent = signin.send(r.Code("7" * length)).reveal()
-        assert "7" * length in sent["ChallengeResponses"].values()
+        request = signin.send(r.Code("7" * length)).reveal()
+        assert "7" * length in request["ChallengeResponses"].values()
         return
     with pytest.raises(InvalidInput) as caught:
         signin.send(r.Code("7" * length))
@@ -142,14 +142,14 @@ def test_an_app_is_enrolled_with_six_digits(length: int) -> None:
 @pytest.mark.parametrize("rule_", [TOTP_CODE, MESSAGE_CODE])
 def test_the_html_pattern_accepts_the_same_codes(rule_: Any) -> None:
     """The pattern accepts exactly the codes that fit once they are normalized, with the usual separators."""
-    for typed in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
-        assert bool(re.fullmatch(rule_.pattern, typed)) is rule_.fits(normalize_code(typed)), typed
+    for text in ("123456", "123 456", " 12-34-56 ", "1234567", "12345678", "1", "", "12345a"):
+        assert bool(re.fullmatch(rule_.pattern, text)) is rule_.fits(normalize_code(text)), text
 
 
-# ---- what else a person types -------------------------------------------------------------------------------
+# ---- other inputs -------------------------------------------------------------------------------------------
 
 
-TYPED: list[tuple[str, Callable[[], Any]]] = [
+CALLS: list[tuple[str, Callable[[], Any]]] = [
     ("username", lambda: r.UserSrpAuth("", "beef")),
     ("username", lambda: r.UserAuth("  ")),
     ("password", lambda: r.UserPasswordAuth("ada", "")),
@@ -170,7 +170,7 @@ TYPED: list[tuple[str, Callable[[], Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("field", "make"), TYPED)
+@pytest.mark.parametrize(("field", "make"), CALLS)
 def test_empty_input_is_the_users_error(field: str, make: Callable[[], Any]) -> None:
     """Input that is empty, cannot be encoded or is not an address raises UserError."""
     with pytest.raises(InvalidInput) as caught:
@@ -191,7 +191,7 @@ def test_passwords_are_not_changed() -> None:
 @pytest.mark.parametrize("state", [State.SELECT_CHALLENGE, State.SELECT_MFA_TYPE])
 def test_a_choice_that_is_not_offered(state: State) -> None:
     """A choice that is not offered is not sent, and the error names the offered ones."""
-    signin = standing(state)
+    signin = signin_in_state(state)
     challenge: Any = signin.challenge
     if state is State.SELECT_CHALLENGE:
         challenge = signin.challenge = attrs.evolve(challenge, available=("PASSWORD", "EMAIL_OTP"))
@@ -218,17 +218,17 @@ def test_an_empty_password_at_the_start(signing_key: RSAKey) -> None:
         assert caught.value.field == "password"
 
 
-# ---- nothing is shown ------------------------------------------------------------------------------------
+# ---- secrets ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: r.Code(f"12-{PLANTED}"),
-        lambda: r.VerifySoftwareToken(code=f"12{PLANTED}"),
-        lambda: r.Password(f"{PLANTED}\ud800"),
-        lambda: r.NewPassword(f"{PLANTED}\ud800"),
-        lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
+        lambda: r.Code(f"12-{SECRET_CODE}"),
+        lambda: r.VerifySoftwareToken(code=f"12{SECRET_CODE}"),
+        lambda: r.Password(f"{SECRET_CODE}\ud800"),
+        lambda: r.NewPassword(f"{SECRET_CODE}\ud800"),
+        lambda: r.Code(SECRET_CODE.encode()),  # type: ignore[arg-type]
     ],
 )
 def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
@@ -245,11 +245,11 @@ def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
         if frame.f_code.co_filename != __file__
     ]
     assert frames
-    assert PLANTED not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"
+    assert SECRET_CODE not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"
     assert error.__context__ is error.__cause__ is None
 
 
-# ---- at a pool -------------------------------------------------------------------------------------------
+# ---- at a local pool -------------------------------------------------------------------------------------
 
 
 def test_the_loop_of_the_readme(signing_key: RSAKey) -> None:
@@ -282,7 +282,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
     challenge: Any = flow.challenge
     client, session = pool.client(), challenge.session.reveal()
     right = pyotp.TOTP(challenge.secret_code.reveal()).at(clock())
-    for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses what is shorter
+    for wrong in ("12345a", "abcdef", "1 2345"):  # botocore itself refuses shorter codes
         with pytest.raises(ClientError) as caught:
             client.verify_software_token(Session=session, UserCode=wrong)
         error = caught.value.response["Error"]
@@ -308,7 +308,7 @@ def test_the_pool_refuses_like_cognito(signing_key: RSAKey) -> None:
 def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
     """After Cognito refuses a malformed code, the user is asked again."""
     refusal = {"Error": {"Code": "InvalidParameterException", "Message": message}}
-    signin = standing(State.MFA_SETUP)
+    signin = signin_in_state(State.MFA_SETUP)
     signin.send(r.AssociateSoftwareToken())
     signin.receive({"SecretCode": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "Session": "a session of some length"})
     signin.send(r.VerifySoftwareToken("123456"))
@@ -318,7 +318,7 @@ def test_cognitos_refusal_of_a_malformed_code(message: str) -> None:
     assert signin.refusal.action is RecoveryAction.TRY_AGAIN
     signin.send(r.VerifySoftwareToken("654321"))
 
-    other = standing(State.NEW_PASSWORD_REQUIRED)
+    other = signin_in_state(State.NEW_PASSWORD_REQUIRED)
     other.send(r.NewPassword("Another-Horse-2"))
     assert other.receive(refusal) is State.FAILED
 

@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from conftest import lacking
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
@@ -58,7 +58,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(command: list[str], port: int, **env: str) -> Iterator[str]:
+def running_command(command: list[str], port: int, **env: str) -> Iterator[str]:
     """Run a server in its own process, and yield its URL once it answers."""
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
@@ -86,8 +86,8 @@ def running(command: list[str], port: int, **env: str) -> Iterator[str]:
 
 def moto_server_command() -> str:
     """Return the path of moto_server; skip the test if it is not installed."""
-    found = shutil.which("moto_server", path=str(Path(sys.executable).parent))
-    return found or lacking("moto_server (moto[server])")
+    path = shutil.which("moto_server", path=str(Path(sys.executable).parent))
+    return path or lacking("moto_server (moto[server])")
 
 
 def cognito_local_command() -> str:
@@ -104,12 +104,12 @@ def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
     moto, local = moto_server_command(), cognito_local_command()
     package = json.loads((JS / "cognito-local" / "package.json").read_text(encoding="utf-8"))
     moto_port, local_port = free_port(), free_port()
-    moto_run = running(
+    moto_run = running_command(
         [moto, "-H", "127.0.0.1", "-p", str(moto_port)],
         moto_port,
         MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true",
     )
-    local_run = running([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
+    local_run = running_command([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
     with moto_run as moto_url, local_run as local_url:
         yield (
             [
@@ -140,9 +140,9 @@ def test_the_report_is_up_to_date() -> None:
         own_pool, *others = results.endpoints
 
         assert report.splitlines()[2].startswith(f"{names}; tested on 20")
-        found, committed = verdict_lines(as_markdown(results)), verdict_lines(report)
-        assert sorted(set(found) ^ set(committed)) == []  # so that a failure shows the lines that differ
-        assert found == committed
+        current, committed = verdict_lines(as_markdown(results)), verdict_lines(report)
+        assert sorted(set(current) ^ set(committed)) == []  # so that a failure shows the lines that differ
+        assert current == committed
         assert own_pool.count(Outcome.PASSED) == len(RULES)
         for result, url in zip(others, urls, strict=True):
             check_commands(result, url)
@@ -288,11 +288,11 @@ def test_what_cannot_be_deleted_is_named() -> None:
         assert (
             provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
         )
-        left = provider.own_pool(provider.api).pool_id
+        pool_id = provider.own_pool(provider.api).pool_id
 
     provider._pool_ids.append("eu-west-1_Other")
     failed = provider.cleanup()
-    assert failed[0].startswith(f"DeleteUserPool {left}: no reply came")
+    assert failed[0].startswith(f"DeleteUserPool {pool_id}: no reply came")
     assert failed[1:] == [
         "DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"
     ]

@@ -11,8 +11,8 @@ import pytest
 from api_client import UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
 from test_local_accounts import AccountClient
-from test_local_custom import Riddles
-from test_local_devices import INSTEAD, UserDevice
+from test_local_custom import CustomAuth
+from test_local_devices import INSTEAD_OF_MFA, UserDevice
 from test_local_mfa import totp
 
 from authfsm import srp
@@ -82,9 +82,9 @@ def setting_of(row: Row) -> str:
 @pytest.mark.parametrize("row", ROWS, ids="-".join)
 def test_each_row_has_a_setting_or_a_reason(row: Row) -> None:
     """Each contradictory or refuted row matches one key."""
-    found = [key for key in (*SETTINGS, *UNREACHABLE) if matches(row, key)]
+    matching_keys = [key for key in (*SETTINGS, *UNREACHABLE) if matches(row, key)]
 
-    assert len(found) == 1
+    assert len(matching_keys) == 1
 
 
 def test_each_key_has_a_row() -> None:
@@ -96,7 +96,7 @@ def test_each_key_has_a_row() -> None:
     assert set(SETTINGS.values()) <= set(fields)
 
 
-# ---- the pool takes them ----------------------------------------------------------------------------
+# ---- transitions of the pool ------------------------------------------------------------------------
 
 
 def sign_in(api: ApiClient, row: Row, **more: str) -> Any:  # noqa: PLR0911 - one line a way
@@ -114,21 +114,21 @@ def sign_in(api: ApiClient, row: Row, **more: str) -> Any:  # noqa: PLR0911 - on
     if response == "AdminNoSrpAuth":
         return api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **secret)
     if state == "ADMIN_NO_SRP_AUTH":
-        begun = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **more)
+        first_reply = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada", **more)
         return api.boto.admin_respond_to_auth_challenge(
             UserPoolId=api.pool.pool_id,
             ClientId=api.app.client_id,
             ChallengeName="ADMIN_NO_SRP_AUTH",
-            Session=begun["Session"],
+            Session=first_reply["Session"],
             ChallengeResponses={"USERNAME": "ada", **secret},
         )
     if response == "UserAuthWithPassword":
         return api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", **secret)
     if state == "PASSWORD":
-        begun = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD")
-        return api.answer(begun, "ada", **secret)
-    begun = api.initiate("USER_AUTH", USERNAME="ada")
-    return api.answer(begun, "ada", ANSWER="PASSWORD", **secret)
+        first_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD")
+        return api.answer(first_reply, "ada", **secret)
+    first_reply = api.initiate("USER_AUTH", USERNAME="ada")
+    return api.answer(first_reply, "ada", ANSWER="PASSWORD", **secret)
 
 
 USERS: dict[str, dict[str, Any]] = {
@@ -145,7 +145,7 @@ def pool_for(row: Row, contradictions: Contradictions, key: RSAKey) -> LocalPool
     """Return a pool with the user and the settings that a row needs."""
     refuted, setup = row[2] == "AUTHENTICATED", row[2] == "MFA_SETUP"
     needs_mfa = refuted and row[0] != "ADMIN_NO_SRP_AUTH"
-    triggers = Riddles().triggers if row[2] == "CUSTOM_CHALLENGE" else None
+    triggers = CustomAuth().triggers if row[2] == "CUSTOM_CHALLENGE" else None
     pool = LocalPool(
         key=key,
         mfa="ON" if needs_mfa or setup else "OPTIONAL",
@@ -175,30 +175,30 @@ PASSWORD_ROWS = [
 ]
 
 
-@pytest.mark.parametrize("goes", [True, False])
+@pytest.mark.parametrize("enabled", [True, False])
 @pytest.mark.parametrize("row", PASSWORD_ROWS, ids="-".join)
-def test_the_pool_follows_the_setting(signing_key: RSAKey, row: Row, *, goes: bool) -> None:
+def test_the_pool_follows_the_setting(signing_key: RSAKey, row: Row, *, enabled: bool) -> None:
     """After the password, the setting leads to the row's destination, and without it elsewhere."""
     name = setting_of(row)
-    setting: dict[str, Any] = {name: goes}
+    setting: dict[str, Any] = {name: enabled}
     pool = pool_for(row, Contradictions(**setting), signing_key)
     api, more = ApiClient(pool), {}
     if row[2] == "DEVICE_SRP_AUTH":
         device = UserDevice(api, api.srp("ada", PASSWORD))
         device.confirm()
         more = {"DEVICE_KEY": device.key}
-    if not goes and name == "admin_no_srp_auth_challenges":
+    if not enabled and name == "admin_no_srp_auth_challenges":
         with refused("InvalidParameterException", "Missing required parameter PASSWORD"):
             sign_in(api, row, **more)
         return
     reply = sign_in(api, row, **more)
     reached = reply.get("ChallengeName", "AUTHENTICATED")
 
-    assert (reached == row[2]) is goes
+    assert (reached == row[2]) is enabled
 
 
-@pytest.mark.parametrize("goes", [True, False])
-def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -> None:
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, enabled: bool) -> None:
     """DefineAuthChallenge runs again after the device, and sees it."""
 
     def define(session: list[dict[str, Any]]) -> dict[str, Any]:
@@ -209,8 +209,8 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
     pool = LocalPool(
         key=signing_key,
         device=DeviceConfiguration(),
-        triggers=Riddles(define).triggers,
-        contradictions=Contradictions(custom_challenge_after_device=goes),
+        triggers=CustomAuth(define).triggers,
+        contradictions=Contradictions(custom_challenge_after_device=enabled),
     )
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
@@ -218,13 +218,13 @@ def test_a_custom_challenge_after_a_device(signing_key: RSAKey, *, goes: bool) -
     device.confirm()
     reply = device.prove(api.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY=device.key))
 
-    assert reply.get("ChallengeName") == ("CUSTOM_CHALLENGE" if goes else None)
-    if goes:
-        done = api.answer(reply, "ada", ANSWER="answer 1")
-        assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+    assert reply.get("ChallengeName") == ("CUSTOM_CHALLENGE" if enabled else None)
+    if enabled:
+        final_reply = api.answer(reply, "ada", ANSWER="answer 1")
+        assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
 
-# ---- what no transition shows -----------------------------------------------------------------------
+# ---- settings without a transition ------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("at_once", [True, False])
@@ -234,7 +234,7 @@ def test_a_device_older_than_the_users_mfa(signing_key: RSAKey, *, at_once: bool
         key=signing_key,
         mfa="OPTIONAL",
         mfa_methods=["SMS_MFA"],
-        device=INSTEAD,
+        device=INSTEAD_OF_MFA,
         contradictions=Contradictions(device_replaces_mfa_enabled_later=at_once),
     )
     pool.add_user("ada", PASSWORD, phone_number="+15550001111", mfa=[])
@@ -291,9 +291,9 @@ def test_the_old_authenticator_while_a_new_one_is_set_up(signing_key: RSAKey, *,
 @pytest.mark.parametrize("always", [True, False])
 def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, always: bool) -> None:
     """ConfirmSignUp's reply has a Session that signs in once, without a second code."""
-    ways = Contradictions(confirm_sign_up_always_has_session=always)
+    contradictions = Contradictions(confirm_sign_up_always_has_session=always)
     factors = ["EMAIL_OTP", "PASSWORD"]
-    pool = LocalPool(key=signing_key, allowed_first_auth_factors=factors, contradictions=ways)
+    pool = LocalPool(key=signing_key, allowed_first_auth_factors=factors, contradictions=contradictions)
     api = AccountClient(pool)
     api.sign_up("ada", None, email="ada@example.com")
     reply = api.confirm("ada", pool.outbox.code_for("ada"))
@@ -301,7 +301,7 @@ def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, 
     assert ("Session" in reply) is always
     if not always:
         return
-    sent = len(pool.outbox)
+    message_count = len(pool.outbox)
     request = {
         "AuthFlow": "USER_AUTH",
         "ClientId": api.app.client_id,
@@ -309,7 +309,7 @@ def test_confirm_sign_up_without_the_session_of_sign_up(signing_key: RSAKey, *, 
         "Session": reply["Session"],
     }
     assert "AuthenticationResult" in api.boto.initiate_auth(**request)
-    assert len(pool.outbox) == sent
+    assert len(pool.outbox) == message_count
     with refused(*USED):
         api.boto.initiate_auth(**request)
 
@@ -327,9 +327,9 @@ def test_no_session_without_one_time_passwords(signing_key: RSAKey) -> None:
 def test_the_timestamp_of_a_claim(signing_key: RSAKey, seconds: int, tolerance: timedelta | None) -> None:
     """A TIMESTAMP too far from the pool's time counts as a wrong password, unless there is no tolerance."""
     now = datetime(2026, 5, 5, tzinfo=timezone.utc)
-    ways = Contradictions(timestamp_tolerance=tolerance)
+    contradictions = Contradictions(timestamp_tolerance=tolerance)
     pool = LocalPool(
-        key=signing_key, clock=ManualClock(now), contradictions=ways, device=DeviceConfiguration()
+        key=signing_key, clock=ManualClock(now), contradictions=contradictions, device=DeviceConfiguration()
     )
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
@@ -361,20 +361,20 @@ def test_a_configuration_file_has_seconds() -> None:
     assert settings["contradictions"].timestamp_tolerance == timedelta(minutes=5)
 
 
-# ---- facts beside the transitions -------------------------------------------------------------------
+# ---- other contradictions ---------------------------------------------------------------------------
 
 
 def test_srp_a_may_be_missing_where_a_custom_challenge_follows(signing_key: RSAKey) -> None:
     """Without SRP_A, CHALLENGE_NAME=SRP_A leads to CUSTOM_CHALLENGE only with the setting for it."""
     names = iter(["CUSTOM_CHALLENGE", "PASSWORD_VERIFIER"])
-    riddles = Riddles(lambda _: {"challengeName": next(names)})
-    pool = LocalPool(key=signing_key, triggers=riddles.triggers)
+    custom_auth = CustomAuth(lambda _: {"challengeName": next(names)})
+    pool = LocalPool(key=signing_key, triggers=custom_auth.triggers)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     begin = {"USERNAME": "ada", "CHALLENGE_NAME": "SRP_A"}
 
     assert api.initiate("CUSTOM_AUTH", **begin)["ChallengeName"] == "CUSTOM_CHALLENGE"
-    challenge_names = [each["challengeName"] for each in riddles.events[0]["request"]["session"]]
+    challenge_names = [each["challengeName"] for each in custom_auth.events[0]["request"]["session"]]
     assert challenge_names == ["SRP_A"]
     with refused("InvalidParameterException", "Missing required parameter SRP_A"):
         api.initiate("CUSTOM_AUTH", **begin)
@@ -387,13 +387,15 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
         by_srp = [each["challengeName"] for each in session] == ["SRP_A"]
         return {"challengeName": "PASSWORD_VERIFIER" if by_srp else "CUSTOM_CHALLENGE"}
 
-    triggers = attrs.evolve(Riddles(define).triggers, create=lambda event: event)
+    triggers = attrs.evolve(CustomAuth(define).triggers, create=lambda event: event)
     pool = LocalPool(key=signing_key, triggers=triggers)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     first = api.initiate("CUSTOM_AUTH", USERNAME="ada")
-    begun = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
-    after_password = api.answer(begun, "ada", **api.claim(begun, PASSWORD))
+    first_reply = api.initiate(
+        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
+    )
+    after_password = api.answer(first_reply, "ada", **api.claim(first_reply, PASSWORD))
 
     assert first["ChallengeParameters"] == {"USERNAME": "ada"}
     assert after_password["ChallengeName"] == "CUSTOM_CHALLENGE"
@@ -403,24 +405,24 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
 @pytest.mark.parametrize("existence", ["ENABLED", "LEGACY"])
 def test_user_not_found_in_events(signing_key: RSAKey, existence: str) -> None:
     """With LEGACY no event has userNotFound; with ENABLED every event has it."""
-    riddles = Riddles()
+    custom_auth = CustomAuth()
     events: list[Any] = []
 
     def before(event: Any) -> Any:
         events.append(event)
         return event
 
-    triggers = attrs.evolve(riddles.triggers, pre_authentication=before)
+    triggers = attrs.evolve(custom_auth.triggers, pre_authentication=before)
     settings: dict[str, Any] = {"prevent_user_existence_errors": existence}
     pool = LocalPool(key=signing_key, triggers=triggers, **settings)
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     api.password("ada", PASSWORD)
     api.answer(api.initiate("CUSTOM_AUTH", USERNAME="ada"), "ada", ANSWER="x")
-    found = ["userNotFound" in event["request"] for event in (*events, *riddles.events)]
+    flags = ["userNotFound" in event["request"] for event in (*events, *custom_auth.events)]
 
-    assert set(found) == {existence == "ENABLED"}
-    assert len(found) > 3
+    assert set(flags) == {existence == "ENABLED"}
+    assert len(flags) > 3
 
 
 def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> None:
@@ -429,10 +431,10 @@ def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> 
     pool = LocalPool(key=signing_key, clock=clock, mfa="ON")
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
-    begun = api.password("ada", PASSWORD)
+    first_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
         api.boto.associate_software_token(Session="x" * 24)
-    reply = api.boto.associate_software_token(Session=begun["Session"])
+    reply = api.boto.associate_software_token(Session=first_reply["Session"])
     for code in ("12345x", "1234567"):
         with pytest.raises(api.boto.exceptions.InvalidParameterException, match="failed to satisfy"):
             api.boto.verify_software_token(Session=reply["Session"], UserCode=code)

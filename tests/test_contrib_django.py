@@ -11,7 +11,7 @@ from unittest import mock
 import attrs
 import pyotp
 import pytest
-from apps.in_process import migrated
+from apps.in_process import create_tables
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
@@ -63,9 +63,9 @@ class Visitor:
     def send(self, address: str, **values: str) -> Any:
         """Fill in the form of the present page whose hidden fields match, and send it."""
         hidden = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', self.page))
-        sent = {**hidden, **values}
+        fields = {**hidden, **values}
         headers: Any = {"HTTP_REFERER": f"{ORIGIN}/", "HTTP_ORIGIN": ORIGIN}
-        reply = self.client.post(address, sent, follow=True, secure=True, **headers)
+        reply = self.client.post(address, fields, follow=True, secure=True, **headers)
         return self._shown(reply)
 
     def sign_in(self, name: str, password: str = PASSWORD, **values: str) -> Any:
@@ -84,14 +84,14 @@ class Visitor:
     @property
     def heading(self) -> str:
         """Return the heading of the page."""
-        found = re.search(r"<h1>(.*?)</h1>", self.page)
-        return found.group(1) if found else ""
+        match = re.search(r"<h1>(.*?)</h1>", self.page)
+        return match.group(1) if match else ""
 
     @property
     def alert(self) -> str | None:
         """Return the message of the page about the last request."""
-        found = re.search(r'<p role="alert">(.*?)</p>', self.page)
-        return found and found.group(1)
+        match = re.search(r'<p role="alert">(.*?)</p>', self.page)
+        return match and match.group(1)
 
     def _shown(self, reply: Any) -> Any:
         self.page = reply.content.decode()
@@ -113,7 +113,7 @@ def visit(signing_key: RSAKey, request: pytest.FixtureRequest) -> Iterator[Visit
         origin=ORIGIN,
     )
     conf.site.cache_clear()
-    migrated()
+    create_tables()
     User.objects.all().delete()
     Group.objects.all().delete()
     with override_settings(**SETTINGS):
@@ -257,9 +257,9 @@ def test_a_remembered_device(visit: Visitor) -> None:
     visit.sign_in("tom", remember="on")
     visit.answer("code", code=visit.code("tom"))
     visit.send("/account/sign-out/")
-    sent = len(visit.pool.outbox)
+    message_count = len(visit.pool.outbox)
     visit.sign_in("tom")
-    assert len(visit.pool.outbox) == sent
+    assert len(visit.pool.outbox) == message_count
     assert visit.client.session["_auth_user_id"]
 
 
@@ -291,14 +291,14 @@ def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
     )  # fmt: skip
 
 
-def denying(event: Any) -> Any:
+def deny_eve(event: Any) -> Any:
     """Deny eve, as a Lambda function."""
     if event["userName"] == "eve":
         raise PermissionError("not today")
     return event
 
 
-@pytest.mark.parametrize("visit", [{"triggers": Triggers(pre_authentication=denying)}], indirect=True)
+@pytest.mark.parametrize("visit", [{"triggers": Triggers(pre_authentication=deny_eve)}], indirect=True)
 def test_a_lambda_function_denies_a_user(visit: Visitor) -> None:
     """A user whom a Lambda function denies reads that the rules of the service are the reason."""
     visit.sign_in("eve")
@@ -396,7 +396,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", "http://127.0.0.1:9229")
     with override_settings(AUTHFSM=full):
         assert conf.site().verifier.issuer == "http://127.0.0.1:9229/eu-west-1_AbC"
-    for wrong, named in (
+    for wrong, name in (
         ({**full, "POOL": 1}, "unknown keys: POOL"),
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
         ({**full, "ORIGIN": "a.example"}, "origin must be like"),
@@ -405,7 +405,7 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         (None, "dictionary"),
     ):
         conf.site.cache_clear()
-        with override_settings(AUTHFSM=wrong), pytest.raises(ImproperlyConfigured, match=named):
+        with override_settings(AUTHFSM=wrong), pytest.raises(ImproperlyConfigured, match=name):
             conf.site()
     conf.site.cache_clear()
     assert apps.get_app_config("authfsm").verbose_name == "Amazon Cognito"

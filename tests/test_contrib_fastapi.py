@@ -123,17 +123,17 @@ def site(site_of: SiteOf) -> Site:
     return site_of()
 
 
-def prompt(shown: Any, number: int = 0) -> Any:
+def prompt(reply: Any, number: int = 0) -> Any:
     """Return a prompt of the form in a reply."""
-    return shown["form"]["prompts"][number]
+    return reply["form"]["prompts"][number]
 
 
-def test_a_code_and_a_wrong_one(site: Site) -> None:
+def test_a_wrong_code_can_be_corrected(site: Site) -> None:
     """The form asks for the code; after a wrong one the reply has the step to answer; signed in until it signs out."""
-    status, shown = site.sign_in("ada")
-    assert (status, shown["state"], shown["username"]) == (200, "SMS_MFA", "ada")
-    assert (prompt(shown)["response"], prompt(shown)["fields"][0]["name"]) == ("code", "code")
-    assert site.get("/auth/challenge") == (200, shown)
+    status, reply = site.sign_in("ada")
+    assert (status, reply["state"], reply["username"]) == (200, "SMS_MFA", "ada")
+    assert (prompt(reply)["response"], prompt(reply)["fields"][0]["name"]) == ("code", "code")
+    assert site.get("/auth/challenge") == (200, reply)
     assert site.get("/me")[0] == 401
 
     status, wrong = site.post("/challenge", response="code", code="000000")
@@ -142,9 +142,9 @@ def test_a_code_and_a_wrong_one(site: Site) -> None:
     status, wrong = site.post("/challenge", response="code", code="letters", **again)
     assert (status, wrong["detail"], wrong["field"]) == (422, "A code has only digits.", "code")
     code = site.pool.outbox.code_for("ada")
-    assert site.post("/challenge", response="code", code=code, step=shown["step"])[0] == 409
-    status, shown = site.post("/challenge", response="code", code=code, **again)
-    assert (status, shown) == (200, {"state": "AUTHENTICATED", "signed_in": True})
+    assert site.post("/challenge", response="code", code=code, step=reply["step"])[0] == 409
+    status, reply = site.post("/challenge", response="code", code=code, **again)
+    assert (status, reply) == (200, {"state": "AUTHENTICATED", "signed_in": True})
     assert site.get("/me") == (200, {"name": "ada", "groups": []})
 
     assert site.post("/sign-out") == (200, {"state": "START", "signed_in": False})
@@ -270,7 +270,7 @@ def test_requests_at_once_under_rotation(site_of: SiteOf) -> None:
     assert site.get("/me")[0] == 200
 
 
-def test_names_that_are_no_names(site: Site) -> None:
+def test_invalid_user_names(site: Site) -> None:
     """A name with an invalid character, or one that is too long, is the user's error."""
     for name in ("\ud800", "x" * 129):
         reply = site.browser.post("/auth/sign-in", content=json.dumps({"username": name, "password": "x"}))
@@ -317,15 +317,15 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         CognitoAuth(wrong)
 
 
-@pytest.mark.parametrize("sent", ["false", "", False])
-def test_off_is_off(site_of: SiteOf, sent: Any) -> None:
+@pytest.mark.parametrize("value", ["false", "", False])
+def test_false_disables_remember_and_everywhere(site_of: SiteOf, value: Any) -> None:
     """`remember` and `everywhere` that are false remember no device, and end no other session."""
     site = site_of(device=DeviceConfiguration())
     site.sign_in("eve")
     other, site.browser = site.browser, site.another()
-    site.sign_in("eve", remember=sent)
+    site.sign_in("eve", remember=value)
     assert not [each for each in site.browser.cookies if "device" in each]
-    assert site.post("/sign-out", everywhere=sent)[0] == 200
+    assert site.post("/sign-out", everywhere=value)[0] == 200
     assert other.post("/auth/refresh").status_code == 200
 
 
@@ -448,30 +448,30 @@ def test_an_authenticator_app(site_of: SiteOf) -> None:
     """A required app is set up with its QR code; the forms lead through all steps."""
     site = site_of(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA", "EMAIL_OTP"])
     site.pool.add_user("zoe", PASSWORD)
-    _, shown = site.sign_in("zoe")
-    assert prompt(shown)["response"] == "associate_software_token"
-    _, shown = site.post("/challenge", response="associate_software_token", step=shown["step"])
-    assert "<svg" in shown["enrolment"]["svg"]
-    code = pyotp.TOTP(shown["enrolment"]["secret_code"]).at(site.clock())
-    _, shown = site.post("/challenge", response="verify_software_token", code=code)
-    assert shown["signed_in"]
+    _, reply = site.sign_in("zoe")
+    assert prompt(reply)["response"] == "associate_software_token"
+    _, reply = site.post("/challenge", response="associate_software_token", step=reply["step"])
+    assert "<svg" in reply["enrolment"]["svg"]
+    code = pyotp.TOTP(reply["enrolment"]["secret_code"]).at(site.clock())
+    _, reply = site.post("/challenge", response="verify_software_token", code=code)
+    assert reply["signed_in"]
 
 
 def test_a_forgotten_password(site: Site) -> None:
     """The form asks for the code and a new password, which signs in; a page of an earlier step is refused."""
-    status, shown = site.post("/forgot-password", username="ada")
-    assert (status, shown["state"], shown["username"]) == (200, "START", "ada")
-    assert [each["name"] for each in prompt(shown)["fields"]] == ["code", "password"]
-    assert site.get("/auth/challenge") == (200, shown)
-    new = {"response": prompt(shown)["response"], "password": f"{PASSWORD}-new"}
+    status, reply = site.post("/forgot-password", username="ada")
+    assert (status, reply["state"], reply["username"]) == (200, "START", "ada")
+    assert [each["name"] for each in prompt(reply)["fields"]] == ["code", "password"]
+    assert site.get("/auth/challenge") == (200, reply)
+    new = {"response": prompt(reply)["response"], "password": f"{PASSWORD}-new"}
     code = site.pool.outbox.code_for("ada")
     for status, values in (
         (409, {"response": "code", "code": code}), (422, new), (422, {**new, "code": "x"}),
         (422, {**new, "code": f"{int(code) ^ 1:06d}"}), (422, {**new, "code": code, "password": "short"}),
     ):  # fmt: skip
         assert site.post("/challenge", **values)[0] == status
-    status, shown = site.post("/challenge", **new, code=code)
-    assert (status, shown["state"]) == (200, "SMS_MFA")
+    status, reply = site.post("/challenge", **new, code=code)
+    assert (status, reply["state"]) == (200, "SMS_MFA")
     assert site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))[1]["signed_in"]
     assert site.another().post("/auth/forgot-password", json={}).status_code == 422
 
@@ -482,8 +482,8 @@ def test_registering_a_passkey(site_of: SiteOf) -> None:
     site = site_of(mfa="OFF", webauthn=passkeys, allowed_first_auth_factors=factors)
     assert site.get("/auth/passkeys")[0] == 401
     site.sign_in("eve")
-    status, shown = site.get("/auth/passkeys")
-    assert (status, shown["known"], shown["options"]["rp"]["id"]) == (200, [], "testserver")
+    status, reply = site.get("/auth/passkeys")
+    assert (status, reply["known"], reply["options"]["rp"]["id"]) == (200, [], "testserver")
     assert site.post("/passkeys", credential="{")[0] == 422
     assert "navigator.credentials.create" in site.browser.get("/auth/passkeys.js").text
 
@@ -491,12 +491,12 @@ def test_registering_a_passkey(site_of: SiteOf) -> None:
 def test_a_passkey_and_a_password_by_choice(site_of: SiteOf) -> None:
     """A chosen password is proved by SRP; without another factor the form has no choice."""
     site = site_of(mfa="OFF", allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
-    _, shown = site.post("/sign-in", username="ada", flow="USER_AUTH")
-    assert [each["response"] for each in shown["form"]["prompts"]] == ["srp_a"]
-    _, shown = site.post("/sign-in", username="eve", flow="USER_AUTH")
-    assert shown["state"] == "SELECT_CHALLENGE"
-    status, shown = site.post("/challenge", response="srp_a", password=PASSWORD)
-    assert (status, shown["signed_in"]) == (200, True)
+    _, reply = site.post("/sign-in", username="ada", flow="USER_AUTH")
+    assert [each["response"] for each in reply["form"]["prompts"]] == ["srp_a"]
+    _, reply = site.post("/sign-in", username="eve", flow="USER_AUTH")
+    assert reply["state"] == "SELECT_CHALLENGE"
+    status, reply = site.post("/challenge", response="srp_a", password=PASSWORD)
+    assert (status, reply["signed_in"]) == (200, True)
 
 
 DENIED = "The rules of this service do not allow this. Contact the operator of this service."
@@ -527,16 +527,16 @@ def test_a_lambda_function_denies_the_user(site_of: SiteOf, trigger: str) -> Non
 
 def test_a_long_sign_in(site_of: SiteOf) -> None:
     """A sealed sign-in that is too long for one cookie is split, and a shorter one after it is read alone."""
-    riddles = [{"picture": "x" * 6_000}, {"question": "And now?"}]
+    questions = [{"picture": "x" * 6_000}, {"question": "And now?"}]
 
     def define_(event: Any, _: Any = None) -> Any:
         rounds = len(event["request"]["session"])
         event["response"] |= {"challengeName": "CUSTOM_CHALLENGE", "failAuthentication": False}
-        event["response"]["issueTokens"] = rounds == len(riddles)
+        event["response"]["issueTokens"] = rounds == len(questions)
         return event
 
     def create(event: Any, _: Any = None) -> Any:
-        facts = riddles[len(event["request"]["session"])]
+        facts = questions[len(event["request"]["session"])]
         event["response"]["publicChallengeParameters"] = facts
         return event
 
@@ -545,14 +545,14 @@ def test_a_long_sign_in(site_of: SiteOf) -> None:
         return event
 
     site = site_of(triggers=Triggers(define=define_, create=create, verify=verify))
-    _, shown = site.post("/sign-in", username="eve", flow="CUSTOM_AUTH")
-    assert shown["form"]["facts"] == riddles[0]
+    _, reply = site.post("/sign-in", username="eve", flow="CUSTOM_AUTH")
+    assert reply["form"]["facts"] == questions[0]
     parts = [each for each in site.browser.cookies if "signin" in each]
     assert sorted(parts) == [f"__Host-signin-{number}" for number in range(len(parts))]
     assert len(parts) > 1
     assert all(len(name) + len(text) < 4_000 for name, text in site.browser.cookies.items())
-    _, shown = site.post("/challenge", response="answer", answer="a horse")
-    assert shown["form"]["facts"] == riddles[1]
+    _, reply = site.post("/challenge", response="answer", answer="a horse")
+    assert reply["form"]["facts"] == questions[1]
     assert "__Host-signin-1" not in site.browser.cookies
     assert site.post("/challenge", response="answer", answer="a battery")[1]["signed_in"]
 
@@ -596,7 +596,7 @@ def test_forms_of_other_sites(site: Site, origin: str | None) -> None:
 
 
 def test_invalid_bodies(site: Site) -> None:
-    """A body that is too large, not JSON or without the fields is refused, and what was typed is not repeated."""
+    """A body that is too large, not JSON or without the fields is refused, and the reply does not repeat the user's input."""
     secret = "Hunter2-Hunter2"
     rows: list[tuple[int, bytes]] = [
         (413, b"x" * (LARGEST + 1)), (422, b"{"), (422, b"[]"), (422, b'{"username": 0}'), (422, b'{"password": []}'),

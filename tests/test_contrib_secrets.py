@@ -11,7 +11,7 @@ from apps.in_process import ORIGIN, VISITORS, Visitor
 from fastapi import Depends, FastAPI, Request
 from fastapi.testclient import TestClient
 from joserfc.jwk import RSAKey
-from test_secrets_in_frames import frames, printed
+from test_secrets_in_frames import frames, printed_value
 
 import authfsm
 from authfsm import Claims, Verifier, new_key
@@ -24,7 +24,7 @@ OURS: Final = str(authfsm.__path__[0])
 
 
 class BugError(Exception):
-    """An error that nobody handles."""
+    """An error that is not handled."""
 
 
 class Broken:
@@ -36,7 +36,7 @@ class Broken:
     """
 
     def __init__(self, visitor: type[Visitor], key: RSAKey) -> None:
-        self.fails, self.planted = False, [PASSWORD, CODE]
+        self.fails, self.secrets = False, [PASSWORD, CODE]
         self.clock = ManualClock()
         pool = LocalPool(mfa="OPTIONAL", key=key, clock=self.clock)
         pool.add_user("ada", PASSWORD, phone_number="+15555550143", preferred_mfa="SMS_MFA")
@@ -69,13 +69,13 @@ def _code(broken: Broken) -> Callable[[], Any]:
 
 def _forgotten(broken: Broken) -> Callable[[], Any]:
     broken.site.send(broken.site.FORGOT_PASSWORD, username="eve")
-    typed = {"response": "confirm_forgot_password", "code": CODE, "password": PASSWORD}
-    return lambda: broken.site.send(broken.site.CHALLENGE, **typed)
+    fields = {"response": "confirm_forgot_password", "code": CODE, "password": PASSWORD}
+    return lambda: broken.site.send(broken.site.CHALLENGE, **fields)
 
 
 def _refresh(broken: Broken) -> Callable[[], Any]:
     broken.sign_in("eve")
-    broken.planted += [token.reveal() for token in _tokens_of(broken)]
+    broken.secrets += [token.reveal() for token in _tokens_of(broken)]
     broken.clock.advance(timedelta(hours=2).total_seconds())
     return lambda: broken.site.get("/")
 
@@ -96,13 +96,13 @@ CASES: Final = (_wrong_password, _code, _forgotten, _refresh)
 
 @pytest.mark.parametrize("visitor", VISITORS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__.strip("_"))
-def test_no_frame_log_or_page_shows_what_was_typed(
+def test_no_frame_log_or_page_shows_user_input(
     visitor: type[Visitor], case: Any, signing_key: RSAKey, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An unhandled error, at each place where a secret is entered or sent, shows it nowhere."""
     broken = Broken(visitor, signing_key)
     act = case(broken)
-    broken.site.debug(shown=False)
+    broken.site.debug(error_page=False)
     broken.fails = True
     with pytest.raises(BugError) as caught:
         act()
@@ -110,11 +110,11 @@ def test_no_frame_log_or_page_shows_what_was_typed(
     assert len(own) > 3
     for frame in own:
         for name, value in frame.f_locals.items():
-            assert [name for each in broken.planted if each in printed(value)] == [], frame
-    broken.site.debug(shown=True)
+            assert [name for each in broken.secrets if each in printed_value(value)] == [], frame
+    broken.site.debug(error_page=True)
     page = act()
     assert "BugError" in page
-    assert [each for each in broken.planted if each in page or each in caplog.text] == []
+    assert [each for each in broken.secrets if each in page or each in caplog.text] == []
 
 
 def test_a_refused_bearer_token(signing_key: RSAKey) -> None:
@@ -139,4 +139,4 @@ def test_a_refused_bearer_token(signing_key: RSAKey) -> None:
         TestClient(app, base_url=ORIGIN).get("/me", headers={"Authorization": f"Bearer {PASSWORD}"})
     own = [each for each in frames(caught.value) if each.f_code.co_filename.startswith(OURS)]
     assert {each.f_code.co_name for each in own} >= {"claims", "verify", "__call__"}
-    assert [frame for frame in own if PASSWORD in "".join(map(printed, frame.f_locals.values()))] == []
+    assert [frame for frame in own if PASSWORD in "".join(map(printed_value, frame.f_locals.values()))] == []

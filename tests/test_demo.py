@@ -49,17 +49,17 @@ def test_the_stories_show_their_steps(tmp_path: Path) -> None:
         assert text in output
 
 
-def test_no_secret_is_told_or_drawn(tmp_path: Path) -> None:
+def test_no_secret_is_printed_or_drawn(tmp_path: Path) -> None:
     """Neither the output nor a picture has a password."""
     console = Console(file=StringIO(), width=120)
     play_stories(tmp_path, console=console)
     output = console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
-    drawn = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+    pictures = "".join(path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
 
-    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in output + drawn] == []
+    assert [secret for secret in (PASSWORD, NEW_PASSWORD) if secret in output + pictures] == []
 
 
-def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
+def test_the_exit_status_of_the_command(tmp_path: Path) -> None:
     """`authfsm demo` exits with 0 when every sign-in finished, and says which folder cannot be written."""
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "sign-ins")])
 
@@ -70,7 +70,7 @@ def test_the_command_says_whether_it_worked(tmp_path: Path) -> None:
     assert (result.exit_code, "cannot be written" in result.output) == (1, True)
 
 
-def test_a_story_that_fails_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_story_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused sign-in is shown in red, the others continue, and the exit status is 1."""
     monkeypatch.setattr("authfsm.cli.demo.PASSWORD", "wrong")  # the users are made with it as well
     monkeypatch.setattr("authfsm.local.LocalPool.add_user", lambda *_, **__: None)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from generate_members import described, merged
+from generate_members import description_members, merge
 from joserfc.jwk import RSAKey
 from test_local_descriptions import MFA_CONFIG, USER_POOL, USER_POOL_CLIENT
 
@@ -80,9 +80,11 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
             return name != "EnableTokenRevocation"
 
 
-FULL = {name: sample(part, name) for name, part in MODEL.items()}
-REAL = copy.deepcopy({"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG})
-REAL["MfaConfig"].pop("ResponseMetadata")
+EVERY_MEMBER = {name: sample(part, name) for name, part in MODEL.items()}
+REAL_POOL = copy.deepcopy(
+    {"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG}
+)
+REAL_POOL["MfaConfig"].pop("ResponseMetadata")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -96,23 +98,23 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
             yield from places(each, (*path, number))
 
 
-def changed(whole: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
+def without_member(descriptions: Shape, path: tuple[Any, ...], *, absent: bool) -> Shape:
     """Return a copy in which one member is null, or absent."""
-    copy_of_whole = copy.deepcopy(whole)
-    at: Any = copy_of_whole
+    changed = copy.deepcopy(descriptions)
+    container: Any = changed
     for name in path[:-1]:
-        at = at[name]
+        container = container[name]
     if absent:
-        del at[path[-1]]
+        del container[path[-1]]
     else:
-        at[path[-1]] = None
-    return copy_of_whole
+        container[path[-1]] = None
+    return changed
 
 
-def outcome(whole: Shape, key: RSAKey) -> Any:
+def outcome(descriptions: Shape, key: RSAKey) -> Any:
     """Return the results of settings, review and pool for descriptions, or their errors."""
 
-    def tried(make: Any) -> Any:
+    def result_of(make: Any) -> Any:
         try:
             return make()
         except ValueError as error:
@@ -120,7 +122,7 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
 
     def pool() -> Any:
         accept = "contradictory-settings"  # every member at once
-        built = LocalPool.like(whole, key=key, pool_id="eu-west-1_A", client_id="c", accept=accept)
+        built = LocalPool.like(descriptions, key=key, pool_id="eu-west-1_A", client_id="c", accept=accept)
         secret = built.client_secret
         app_client = repr(built.app_client), secret is None or secret.reveal() == "s"
         replies = [
@@ -130,23 +132,26 @@ def outcome(whole: Shape, key: RSAKey) -> Any:
         return built.configuration, app_client, built.unsupported_settings, replies
 
     built = (PoolSettings, PoolDescription)
-    return [*(tried(lambda kind=kind: kind.from_descriptions(whole)) for kind in built), tried(pool)]
+    return [
+        *(result_of(lambda kind=kind: kind.from_descriptions(descriptions)) for kind in built),
+        result_of(pool),
+    ]
 
 
-@pytest.mark.parametrize("whole", [FULL, REAL], ids=["every member", "a real pool"])
-def test_one_null_member_equals_its_absence(whole: Shape, signing_key: RSAKey) -> None:
+@pytest.mark.parametrize("descriptions", [EVERY_MEMBER, REAL_POOL], ids=["every member", "a real pool"])
+def test_one_null_member_equals_its_absence(descriptions: Shape, signing_key: RSAKey) -> None:
     """A null member, at every depth, counts as absent in settings, review and pool."""
-    usual = outcome(whole, signing_key)
+    usual = outcome(descriptions, signing_key)
     assert not any(isinstance(each, tuple) and isinstance(each[0], type) for each in usual)
-    for path in places(whole):
-        null = outcome(changed(whole, path, absent=False), signing_key)
-        assert null == outcome(changed(whole, path, absent=True), signing_key), path
+    for path in places(descriptions):
+        null = outcome(without_member(descriptions, path, absent=False), signing_key)
+        assert null == outcome(without_member(descriptions, path, absent=True), signing_key), path
 
 
 @pytest.mark.parametrize(
     ("member", "arguments"),
     [
-        ("UserPool", [{"UserPoolClient": FULL["UserPoolClient"]}]),
+        ("UserPool", [{"UserPoolClient": EVERY_MEMBER["UserPoolClient"]}]),
         ("UserPool", [{"UserPool": None, "MfaConfig": {}}]),
         ("UserPool", [{"Id": "eu-west-1_A", "MfaConfig": {}}]),
         ("MfaConfig", [{"UserPool": {}, "MfaConfig": {}, "MfaConfiguration": "ON"}]),
@@ -165,22 +170,22 @@ def test_a_missing_or_repeated_description_is_refused(member: str, arguments: li
 @pytest.mark.parametrize("part", list(MODEL))
 def test_only_null_members_equal_no_members(part: str, signing_key: RSAKey) -> None:
     """A description whose members are all null equals one without members."""
-    null = {**FULL, part: dict.fromkeys(FULL[part])}
+    null = {**EVERY_MEMBER, part: dict.fromkeys(EVERY_MEMBER[part])}
 
-    assert outcome(null, signing_key) == outcome({**FULL, part: {}}, signing_key)
-    every = {name: dict.fromkeys(FULL[name]) for name in FULL}
-    assert outcome(every, signing_key) == outcome({n: {} for n in FULL}, signing_key)
+    assert outcome(null, signing_key) == outcome({**EVERY_MEMBER, part: {}}, signing_key)
+    every = {name: dict.fromkeys(EVERY_MEMBER[name]) for name in EVERY_MEMBER}
+    assert outcome(every, signing_key) == outcome({n: {} for n in EVERY_MEMBER}, signing_key)
 
 
 def test_the_model_is_that_of_botocore() -> None:
     """The model has every member of this botocore, and of a newer one."""
-    assert merged(MODEL, described()) == MODEL
+    assert merge(MODEL, description_members()) == MODEL
 
 
 def test_each_wrong_type_names_the_member() -> None:
     """A member of another type raises a BadField with its name, and without its value."""
-    for path in places(FULL):
-        changed_copy = copy.deepcopy(FULL)
+    for path in places(EVERY_MEMBER):
+        changed_copy = copy.deepcopy(EVERY_MEMBER)
         at: Any = changed_copy
         for name in path[:-1]:
             at = at[name]
@@ -213,21 +218,21 @@ def test_impossible_values_are_errors() -> None:
             LocalPool.like({"SchemaAttributes": [attribute]}, {}, {})
 
 
-def commanded(command: str, file: Path) -> list[str]:
+def run_command(command: str, file: Path) -> list[str]:
     """Return a command that reads a pool's settings, and writes files next to them."""
-    written = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
-    return [command, "--settings", str(file), *written]
+    output_options = ["-o", str(file.with_suffix(".dot"))] if command == "draw" else []
+    return [command, "--settings", str(file), *output_options]
 
 
-# ---- what tools write ---------------------------------------------------------------------------------------
+# ---- output of SDKs and tools -------------------------------------------------------------------------------
 
-GO: Shape = {
+GO_SDK: Shape = {
     "UserPool": {**dict.fromkeys(MODEL["UserPool"]), "Id": "us-east-1_1a2b3c4d5", "MfaConfiguration": "OFF",
                  "LambdaConfig": dict.fromkeys(MODEL["UserPool"]["LambdaConfig"]), "UserPoolTier": "ESSENTIALS",
                  "Policies": {"PasswordPolicy": {"MinimumLength": 8, "PasswordHistorySize": None}, "SignInPolicy": None}},
     "ResultMetadata": {},
 }  # fmt: skip
-OFF: Shape = {
+MFA_OFF: Shape = {
     "UserPool": {
         "Id": "us-east-1_1a2b3c4d5",
         "MfaConfiguration": "OFF",
@@ -247,30 +252,34 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"), [(GO, OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
+    ("with_null", "without_null"),
+    [(GO_SDK, MFA_OFF), (NULL_FACTORS, TOTP_ONLY)],
+    ids=["MFA off", "TOTP only"],
 )
 def test_commands_treat_null_as_absent(
-    written: Shape, meant: Shape, tmp_path: Path, signing_key: RSAKey
+    with_null: Shape, without_null: Shape, tmp_path: Path, signing_key: RSAKey
 ) -> None:
     """Commands read a pool as the SDK for Go prints it, and one with null factors."""
-    one, other = (PoolSettings.from_descriptions(each) for each in (written, meant))
+    settings_with_null, settings_without_null = (
+        PoolSettings.from_descriptions(each) for each in (with_null, without_null)
+    )
     file = tmp_path / "pool.json"
-    file.write_text(json.dumps(written))
+    file.write_text(json.dumps(with_null))
     served = config.read_config(file).pool(key=signing_key)
 
-    assert one == other
-    assert str(diagram(settings=one)) == str(diagram(settings=other))
-    assert [(f.id, f.why) for f in review(written)] == [(f.id, f.why) for f in review(meant)]
-    assert list(SignInPaths(one)) == list(SignInPaths(other))
-    planned, others = journeys(written), journeys(meant)
+    assert settings_with_null == settings_without_null
+    assert str(diagram(settings=settings_with_null)) == str(diagram(settings=settings_without_null))
+    assert [(f.id, f.why) for f in review(with_null)] == [(f.id, f.why) for f in review(without_null)]
+    assert list(SignInPaths(settings_with_null)) == list(SignInPaths(settings_without_null))
+    planned, others = journeys(with_null), journeys(without_null)
     assert [str(each) for each in planned] == [str(each) for each in others]
     for journey in planned:
         assert journey.run(key=signing_key).tokens is not None
-    assert served.configuration.mfa == one.mfa_configuration
-    if one.software_token_mfa is not None:
+    assert served.configuration.mfa == settings_with_null.mfa_configuration
+    if settings_with_null.software_token_mfa is not None:
         assert served.configuration.mfa_methods == ("SOFTWARE_TOKEN_MFA",)
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
         assert ran.exit_code in {0, 1}, ran.output
         assert ran.exception is None or isinstance(ran.exception, SystemExit)
         assert "cannot be read" not in ran.output
@@ -280,7 +289,7 @@ MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
 
 
 @pytest.mark.parametrize(
-    "whole",
+    "descriptions",
     [
         MERGED,
         {**MERGED, "ResponseMetadata": {"HTTPStatusCode": 200}, "$metadata": {}},
@@ -289,10 +298,10 @@ MERGED = {**{n: v for n, v in TOTP_ONLY.items() if n != "MfaConfig"}, **_TOTP}
     ],
     ids=["merged", "with metadata", "with the pool's own mode", "under its longer name"],
 )
-def test_all_three_in_one_mapping(whole: Shape, signing_key: RSAKey) -> None:
+def test_all_three_in_one_mapping(descriptions: Shape, signing_key: RSAKey) -> None:
     """GetUserPoolMfaConfig's members may stand next to UserPool, in one merged file."""
-    settings = PoolSettings.from_descriptions(whole)
-    pool = LocalPool.like(whole, key=signing_key)
+    settings = PoolSettings.from_descriptions(descriptions)
+    pool = LocalPool.like(descriptions, key=signing_key)
 
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
     assert settings.unknown_members == ()
@@ -323,10 +332,10 @@ def test_encodings_of_files(encoding: str, tmp_path: Path) -> None:
 
 def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     """Settings, pool and commands name them at every depth; they change nothing else."""
-    whole = copy.deepcopy(TOTP_ONLY)
-    whole["Tomorrow"] = 1
-    whole["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
-    whole["MfaConfig"]["PigeonMfaConfiguration"] = {}
+    descriptions = copy.deepcopy(TOTP_ONLY)
+    descriptions["Tomorrow"] = 1
+    descriptions["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
+    descriptions["MfaConfig"]["PigeonMfaConfiguration"] = {}
     names = (
         "UserPool.Tomorrows",
         "UserPool.Policies.NextPolicy",
@@ -334,18 +343,18 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
         "Tomorrow",
     )
     file = tmp_path / "pool.json"
-    file.write_text(json.dumps(whole))
-    settings = PoolSettings.from_descriptions(whole)
+    file.write_text(json.dumps(descriptions))
+    settings = PoolSettings.from_descriptions(descriptions)
 
     assert sorted(settings.unknown_members) == sorted(names)
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
-    pool = LocalPool.like(whole, key=signing_key)
+    pool = LocalPool.like(descriptions, key=signing_key)
     for name in names:
         assert any(
             message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings
         )
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
         for name in names:
             assert name in " ".join(ran.output.split())
 
@@ -355,7 +364,7 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     file.write_text(json.dumps({"UserPool": {"Policies": {"SignInPolicy": []}}}))
     for command in ("draw", "check", "paths"):
-        ran = CliRunner().invoke(app, commanded(command, file))
+        ran = CliRunner().invoke(app, run_command(command, file))
 
         assert ran.exit_code == 1
         assert "UserPool.Policies.SignInPolicy must be a structure" in " ".join(ran.output.split())
@@ -363,12 +372,12 @@ def test_a_command_names_a_member_of_the_wrong_type(tmp_path: Path) -> None:
 
 def test_the_client_secret_is_wrapped() -> None:
     """The client secret is wrapped at once; neither repr nor errors show it."""
-    read = Descriptions.parse({}, {"ClientSecret": "s3cret-of-the-client"})
-    client: Mapping[str, Any] = read.user_pool_client or {}
+    descriptions = Descriptions.parse({}, {"ClientSecret": "s3cret-of-the-client"})
+    client: Mapping[str, Any] = descriptions.user_pool_client or {}
 
     assert isinstance(client["ClientSecret"], Secret)
-    assert "s3cret" not in repr(read)
-    assert Descriptions.parse(read.parts()) == read
+    assert "s3cret" not in repr(descriptions)
+    assert Descriptions.parse(descriptions.parts()) == descriptions
     with pytest.raises(BadField) as caught:
         Descriptions.parse({}, {"ClientSecret": ["s3cret-of-the-client"]})
     assert "s3cret" not in str(caught.value)

@@ -28,7 +28,7 @@ from authfsm.protocol.responses import (
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
 
-EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
+ALL_ARROWS = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 DRAFTS = {
     "whole": build_model(),
     "unfolded": build_model(unfolded=True),
@@ -60,21 +60,21 @@ def omitted_arrows(model: DiagramModel) -> dict[OmissionReason, frozenset[Arrow]
 
 def test_arrows_between_nodes_are_the_table() -> None:
     """The arrows between nodes are the table's; EMAIL_OTP has a node for each of its roles."""
-    assert set(TRANSITIONS) == {arrow.transition for arrow in EVERY}
+    assert set(TRANSITIONS) == {arrow.transition for arrow in ALL_ARROWS}
 
 
 @pytest.mark.parametrize("name", DRAFTS)
 def test_drawn_and_omitted_arrows_are_the_table(name: str) -> None:
     """The arrows that a diagram shows, through its junctions, are the table's without those it omits."""
     model = DRAFTS[name]
-    left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
+    omitted = frozenset(arrow for each in model.omitted for arrow in each.arrows)
 
-    assert EVERY - left == model.arrows
-    assert sum(len(each.arrows) for each in model.omitted) == len(left)
+    assert ALL_ARROWS - omitted == model.arrows
+    assert sum(len(each.arrows) for each in model.omitted) == len(omitted)
 
 
 def test_unfolded_omits_only_refuted_arrows() -> None:
-    """Unfolded, a diagram has every arrow of the table that is not refuted as an edge of its own."""
+    """Unfolded, a diagram has a separate edge for every transition of the table that is not refuted."""
     model = DRAFTS["unfolded"]
     refuted = {arrow for arrow in TRANSITIONS if confidence(arrow) is Confidence.REFUTED}
 
@@ -86,9 +86,9 @@ def test_unfolded_omits_only_refuted_arrows() -> None:
 def test_the_whole_has_every_challenge() -> None:
     """The folded diagram of the whole protocol has every challenge, and at most 60 edges."""
     model = DRAFTS["whole"]
-    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
+    states = {node.state for node in model.nodes if isinstance(node, Node)}
 
-    assert {*CHALLENGES, State.START, State.AUTHENTICATED} == drawn
+    assert {*CHALLENGES, State.START, State.AUTHENTICATED} == states
     # An acknowledgement is written in its state, and is no line.
     assert sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges) <= 60
 
@@ -102,7 +102,7 @@ def test_email_otp_has_two_nodes() -> None:
     assert StateGroup.SECOND_FACTOR is group_of(Node(State.EMAIL_OTP, Role.SECOND_FACTOR))
 
 
-def test_the_set_of_destinations_tells_the_role() -> None:
+def test_the_set_of_destinations_determines_the_role() -> None:
     """EMAIL_OTP is a first factor among first factors, a second one after a password, and either in a step-up."""
     chosen = Transition(State.SELECT_CHALLENGE, Select, State.EMAIL_OTP)
     proved = Transition(State.PASSWORD_VERIFIER, SrpClaim, State.EMAIL_OTP)
@@ -116,7 +116,7 @@ def test_a_second_factor_is_not_chosen_again() -> None:
     """EMAIL_OTP as a second factor accepts only the code, and no choice of another first factor."""
     second = Node(State.EMAIL_OTP, Role.SECOND_FACTOR)
 
-    assert {Code} == {arrow.response for arrow in EVERY if arrow.source == second}
+    assert {Code} == {arrow.response for arrow in ALL_ARROWS if arrow.source == second}
 
 
 def test_junctions_are_sets_of_the_table() -> None:
@@ -142,16 +142,16 @@ def test_a_fold_is_exact() -> None:
 
 def test_each_reason_has_its_own_arrows() -> None:
     """Each reason for an omission has the arrows that it describes."""
-    left = omitted_arrows(DRAFTS["whole"])
-    again = {(arrow.source.state, arrow.response) for arrow in left[OmissionReason.ANOTHER_FACTOR]}
+    omitted = omitted_arrows(DRAFTS["whole"])
+    again = {(arrow.source.state, arrow.response) for arrow in omitted[OmissionReason.ANOTHER_FACTOR]}
 
     assert set(OmissionReason) - {
         OmissionReason.OTHER_FLOW,
         OmissionReason.OTHER_STATE,
         OmissionReason.SETTINGS,
-    } == set(left)
+    } == set(omitted)
     assert {(s, r) for s in (State.EMAIL_OTP, State.SMS_OTP) for r in FIRST_FACTOR_CHOICE} <= again
-    assert {State.FAILED} == {arrow.dest.state for arrow in left[OmissionReason.FAILURE]}
+    assert {State.FAILED} == {arrow.dest.state for arrow in omitted[OmissionReason.FAILURE]}
 
 
 def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
@@ -170,12 +170,12 @@ def test_uncertain_arrows_are_drawn_where_no_other_leads() -> None:
 def test_a_flow_begins_with_its_own_responses() -> None:
     """A flow's diagram has only the states that the flow reaches: USER_SRP_AUTH has no choice."""
     model = build_model(flow="USER_SRP_AUTH")
-    drawn = {node.state for node in model.nodes if isinstance(node, Node)}
-    begun = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
+    states = {node.state for node in model.nodes if isinstance(node, Node)}
+    first_responses = {r for edge in model.edges if edge.source == Node(State.START) for r in edge.responses}
 
-    assert {UserSrpAuth} == begun
-    assert not drawn & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
-    assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= drawn
+    assert {UserSrpAuth} == first_responses
+    assert not states & {State.SELECT_CHALLENGE, State.CUSTOM_CHALLENGE, State.SMS_OTP}
+    assert {State.PASSWORD_VERIFIER, State.SELECT_MFA_TYPE, State.AUTHENTICATED} <= states
 
 
 def test_custom_challenge_belongs_to_custom_auth() -> None:

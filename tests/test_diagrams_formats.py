@@ -50,13 +50,13 @@ WALK = (
     Step(3, S.EMAIL_OTP, Code, S.EMAIL_OTP, Role.SECOND_FACTOR, error="CodeMismatchException"),
     Step(4, S.EMAIL_OTP, Code, S.AUTHENTICATED),
 )
-ODD = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
+ODD_LABELS = {"SMS_MFA": 'Code; per "SMS": <1> #2 {x} [y] end', "code": "der %% Code"}
 OFF, REQUIRED = EXAMPLE_POOLS["mfa_off"][0], EXAMPLE_POOLS["mfa_required"][0]
 PICTURES: dict[str, Diagram] = {
     "whole": diagram(),
     "unfolded": diagram(unfolded=True),
     "actions": diagram(actions=True),
-    "odd labels": diagram(labels=ODD),
+    "odd labels": diagram(labels=ODD_LABELS),
     "a walk": diagram(history=WALK),
     "traffic": diagram(traffic=[WALK] * 3),
     "faded": diagram(settings=OFF, faded=True),
@@ -73,7 +73,7 @@ def run_in_node(script: str, package: str, data: Any) -> Any:
     program = shutil.which("node") or lacking("node")
     if not (JS / "node_modules" / package).is_dir():
         lacking(f"{package} (npm ci in tests/js)")
-    done = subprocess.run(
+    process = subprocess.run(
         [program, str(JS / script)],
         input=json.dumps(data),
         capture_output=True,
@@ -81,15 +81,15 @@ def run_in_node(script: str, package: str, data: Any) -> Any:
         check=False,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
 def test_mermaid_accepts_every_diagram() -> None:
     """Mermaid's own parser accepts each state diagram and each sequence, odd labels included."""
     texts = {name: format(drawn, "mermaid") for name, drawn in PICTURES.items()}
     texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in FLOWS}
-    texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD | {"Person": "A; B"}))
+    texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD_LABELS | {"Person": "A; B"}))
 
     assert {
         name: error for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items() if error
@@ -111,17 +111,17 @@ def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
         events[name] = {"module": module.as_uri(), "events": []}
     (tmp_path / "node_modules").symlink_to(JS / "node_modules")
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_xstate.mjs", "xstate", events)
+    states = run_in_node("run_xstate.mjs", "xstate", events)
 
-    assert visited["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
-    assert visited["unfolded"] == [
+    assert states["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
+    assert states["unfolded"] == [
         "PASSWORD_VERIFIER",
         SECOND_FACTOR,
         SECOND_FACTOR,
         "AUTHENTICATED",
         "active",
     ]
-    assert visited.keys() == PICTURES.keys()
+    assert states.keys() == PICTURES.keys()
 
 
 def test_scxml_runs_every_diagram() -> None:
@@ -130,26 +130,26 @@ def test_scxml_runs_every_diagram() -> None:
         name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
     }
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
-    visited = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
+    states = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
 
-    way = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
-    assert visited["whole"] == visited["unfolded"] == way
-    assert visited.keys() == PICTURES.keys()
+    expected = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
+    assert states["whole"] == states["unfolded"] == expected
+    assert states.keys() == PICTURES.keys()
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_a_statechart_has_the_arrows_of_its_diagram(name: str) -> None:
     """SCXML and XState have one transition for each arrow of the diagram, and every target is a state."""
-    drawn = PICTURES[name]
-    root = ET.fromstring(format(drawn, "scxml").encode())  # noqa: S314 -- we wrote it
+    picture = PICTURES[name]
+    root = ET.fromstring(format(picture, "scxml").encode())  # noqa: S314 -- we wrote it
     states = {each.get("id"): each for each in root if each.tag in {f"{XML}state", f"{XML}final"}}
     transitions = {
         (identity, each.get("event"), each.get("target"), each.get("cond"))
         for identity, state in states.items()
         for each in state.iter(f"{XML}transition")
     }
-    all_arrows = [arrow for leaving in arrows_by_source(drawn.model).values() for arrow in leaving]
-    machine = json.loads(format(drawn, "xstate"))
+    all_arrows = [arrow for leaving in arrows_by_source(picture.model).values() for arrow in leaving]
+    machine = json.loads(format(picture, "xstate"))
 
     assert root.tag == f"{XML}scxml"
     assert root.get("version") == "1.0"
@@ -174,26 +174,26 @@ def test_a_statechart_omits_what_is_ruled_out() -> None:
 @pytest.mark.parametrize("name", PICTURES)
 def test_json_has_all_that_is_drawn(name: str) -> None:
     """The JSON has the nodes and edges by name, and what is omitted and why."""
-    drawn = PICTURES[name]
-    plain = json.loads(format(drawn, "json"))
+    picture = PICTURES[name]
+    plain = json.loads(format(picture, "json"))
 
     assert plain["format"] == "authfsm-diagram/1"
-    assert [each["name"] for each in plain["nodes"]] == [each.name for each in drawn.model.nodes]
+    assert [each["name"] for each in plain["nodes"]] == [each.name for each in picture.model.nodes]
     assert [(e["source"], e["dest"]) for e in plain["edges"]] == [
-        (e.source.name, e.dest.name) for e in drawn.model.edges
+        (e.source.name, e.dest.name) for e in picture.model.edges
     ]
     assert {each["reason"] for each in plain["omitted"]} == {
-        each.reason.value for each in drawn.model.omitted
+        each.reason.value for each in picture.model.omitted
     }
 
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_markdown_has_a_row_for_each_edge(name: str) -> None:
     """The Markdown is a table with a row for each edge."""
-    drawn = PICTURES[name]
-    rows = [line for line in format(drawn, "markdown").splitlines() if line.startswith("| ")]
+    picture = PICTURES[name]
+    rows = [line for line in format(picture, "markdown").splitlines() if line.startswith("| ")]
 
-    assert len(rows) == 1 + len(drawn.model.edges)
+    assert len(rows) == 1 + len(picture.model.edges)
     assert {row.count("|") for row in rows} == {4}
 
 
@@ -210,17 +210,17 @@ def test_mermaid_marks_effects_steps_and_counts() -> None:
 
 def test_mermaid_ends_where_sign_ins_end() -> None:
     """Where an edge leads to START, it is a node of its own, since Mermaid's dot would look like an end."""
-    whole, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
+    unfolded, srp = (format(PICTURES[name], "mermaid") for name in ("unfolded", "USER_SRP_AUTH"))
 
-    assert "    [*] --> START\n" in whole
-    assert "AUTHENTICATED --> START : " in whole
+    assert "    [*] --> START\n" in unfolded
+    assert "AUTHENTICATED --> START : " in unfolded
     assert "--> [*]" in srp.replace("FAILED", "")
     assert "    [*] --> PASSWORD_VERIFIER : user_srp_auth\n" in srp
 
 
 def test_every_suffix_saves(tmp_path: Path) -> None:
     """The suffix decides the format; `.xstate.json` and `.json` differ."""
-    drawn = diagram(flow="REFRESH_TOKEN_AUTH")
+    picture = diagram(flow="REFRESH_TOKEN_AUTH")
     starts = {
         ".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF-", ".dot": b"digraph", ".gv": b"digraph",
         ".mmd": b"stateDiagram-v2", ".puml": b"@startuml", ".xstate.js": b"import",
@@ -230,17 +230,17 @@ def test_every_suffix_saves(tmp_path: Path) -> None:
 
     assert starts.keys() == SUFFIXES.keys()
     for suffix, start in starts.items():
-        assert drawn.save(tmp_path / f"refresh{suffix}").read_bytes().startswith(start)
+        assert picture.save(tmp_path / f"refresh{suffix}").read_bytes().startswith(start)
 
 
 def test_every_format_has_a_name() -> None:
     """`format(diagram, name)` returns each text; an unknown name is an error that lists the names."""
-    drawn = diagram(flow="REFRESH_TOKEN_AUTH")
+    picture = diagram(flow="REFRESH_TOKEN_AUTH")
 
-    assert all(format(drawn, name) for name in FORMATS)
-    assert f"{drawn}" == f"{drawn:dot}" == str(drawn)
+    assert all(format(picture, name) for name in FORMATS)
+    assert f"{picture}" == f"{picture:dot}" == str(picture)
     with pytest.raises(UnknownFormat, match="'gif'; the formats are dot, svg, mermaid"):
-        format(drawn, "gif")
+        format(picture, "gif")
 
 
 def test_pdf_without_a_system_package() -> None:
@@ -249,7 +249,7 @@ def test_pdf_without_a_system_package() -> None:
     assert diagram(theme=DARK, history=WALK).pdf().startswith(b"%PDF-")
 
 
-def test_pdf_without_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pdf_without_a_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     """If nothing can write PDF, the error says in one line what to install."""
     monkeypatch.setattr(render, "find_spec", lambda _: None)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
@@ -318,18 +318,20 @@ def test_a_history_as_a_sequence() -> None:
 
 def test_a_sequence_is_saved(tmp_path: Path) -> None:
     """A sequence is saved as a picture, as text, or as Markdown that GitHub draws; another suffix is an error."""
-    drawn = sequence(flow="REFRESH_TOKEN")
+    picture = sequence(flow="REFRESH_TOKEN")
 
     assert (
-        drawn.save(tmp_path / "a.mmd").read_text(encoding="utf-8") == str(drawn) == format(drawn, "mermaid")
+        picture.save(tmp_path / "a.mmd").read_text(encoding="utf-8")
+        == str(picture)
+        == format(picture, "mermaid")
     )
-    assert drawn.save(tmp_path / "a.md").read_text(encoding="utf-8") == f"```mermaid\n{drawn}```\n"
-    assert drawn.save(tmp_path / "a.puml").read_text(encoding="utf-8") == format(drawn, "plantuml")
+    assert picture.save(tmp_path / "a.md").read_text(encoding="utf-8") == f"```mermaid\n{picture}```\n"
+    assert picture.save(tmp_path / "a.puml").read_text(encoding="utf-8") == format(picture, "plantuml")
     for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph")):
-        assert drawn.save(tmp_path / f"a{suffix}").read_bytes().startswith(start)
+        assert picture.save(tmp_path / f"a{suffix}").read_bytes().startswith(start)
     with pytest.raises(UnknownSuffix):
-        drawn.save(tmp_path / "a.scxml")
-    assert drawn._repr_mimebundle_().keys() == {"image/svg+xml", "image/png", "text/plain"}
+        picture.save(tmp_path / "a.scxml")
+    assert picture._repr_mimebundle_().keys() == {"image/svg+xml", "image/png", "text/plain"}
 
 
 def test_plantuml_accepts_diagrams() -> None:
@@ -337,10 +339,15 @@ def test_plantuml_accepts_diagrams() -> None:
     jar, java = Path("/usr/share/plantuml/plantuml.jar"), shutil.which("java") or lacking("java")
     if not jar.is_file():
         lacking("plantuml")
-    odd = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
+    special_characters = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
     some = ("whole", "a walk", "traffic", "difference", "no way in", "USER_AUTH", "SMS_MFA")
-    labelled = sequence(history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), odd))
-    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD, odd))]
+    labelled = sequence(
+        history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), special_characters)
+    )
+    states = [
+        *(PICTURES[name] for name in some),
+        diagram(labels=dict.fromkeys(ODD_LABELS, special_characters)),
+    ]
 
     def run(option: str, *texts: str) -> str:
         program = [java, "-Djava.awt.headless=true", "-jar", str(jar), option, "-pipe"]
@@ -351,28 +358,26 @@ def test_plantuml_accepts_diagrams() -> None:
 
     sequences = [sequence(flow="USER_SRP_AUTH"), labelled]
     wrong = "@startuml\n[*] --> A\nno such line\n@enduml\n"
-    found = run("-syntax", *(format(drawn, "plantuml") for drawn in (*states, *sequences)), wrong)
-    assert re.findall("^[A-Z]+$", found, re.MULTILINE) == [*["STATE"] * 8, "SEQUENCE", "SEQUENCE", "ERROR"]
-    assert found.count("(3 participants)") == 2
-    shown = ET.fromstring(run("-tsvg", format(labelled, "plantuml")))  # noqa: S314 - PlantUML's
-    words = [
-        (each.text or "").replace("\xa0", " ") for each in shown.iter("{http://www.w3.org/2000/svg}text")
-    ]
-    assert words.count(odd) >= 3
+    output = run("-syntax", *(format(drawn, "plantuml") for drawn in (*states, *sequences)), wrong)
+    assert re.findall("^[A-Z]+$", output, re.MULTILINE) == [*["STATE"] * 8, "SEQUENCE", "SEQUENCE", "ERROR"]
+    assert output.count("(3 participants)") == 2
+    svg = ET.fromstring(run("-tsvg", format(labelled, "plantuml")))  # noqa: S314 - PlantUML's
+    words = [(each.text or "").replace("\xa0", " ") for each in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert words.count(special_characters) >= 3
 
 
 @pytest.mark.parametrize("form", ["mermaid", "plantuml"])
 def test_states_of_your_own_stay_apart(form: str) -> None:
     """Custom states whose names differ only in special characters, or are keywords, stay separate."""
     names = ("a-b", "a_b", "a b", "end", "state", "<x>", '"', "1st", "日本", "EMAIL_OTP_first_factor")
-    drawn = diagram(build(states=[*names], transitions=[["go", State.START, name] for name in names]))
-    text = format(drawn, form)
+    picture = diagram(build(states=[*names], transitions=[["go", State.START, name] for name in names]))
+    text = format(picture, form)
     ends = re.findall(r"^ *\S+ --> (\S+) : go$", text, re.MULTILINE)
     assert len(set(ends)) == len(names)
     declared = re.findall(r'^ *state ".*" as (\w+)', text, re.MULTILINE)
     assert len(declared) == len(set(declared))
     assert set(ends) <= set(declared)
-    titles = re.findall(r'<g id="node\d+" class="[^"]*">\s*<title>([^<]*)', drawn.svg())
+    titles = re.findall(r'<g id="node\d+" class="[^"]*">\s*<title>([^<]*)', picture.svg())
     assert {unescape(each) for each in titles} >= set(names)
 
 
@@ -395,17 +400,17 @@ def test_a_machines_own_states_are_drawn() -> None:
             ["give_up", "*", State.FAILED],
         ],
     )
-    drawn = diagram(machine)
-    added = set(str(drawn).splitlines()) - set(str(diagram()).splitlines())
+    picture = diagram(machine)
+    added = set(str(picture).splitlines()) - set(str(diagram()).splitlines())
 
     assert len(added) == 8  # TERMS, any state and FAILED; five arrows: EMAIL_OTP has two roles
-    assert 'AUTHENTICATED -> TERMS [label="\xa0\xa0show_terms"' in str(drawn)
-    assert '"any state" -> FAILED' in str(drawn)
-    assert "TERMS --> AUTHENTICATED : agree" in format(drawn, "mermaid")
-    assert ">TERMS<" in drawn.svg()
-    assert ">show_terms<" in drawn.svg().replace("\xa0", "").replace("&#160;", "")
+    assert 'AUTHENTICATED -> TERMS [label="\xa0\xa0show_terms"' in str(picture)
+    assert '"any state" -> FAILED' in str(picture)
+    assert "TERMS --> AUTHENTICATED : agree" in format(picture, "mermaid")
+    assert ">TERMS<" in picture.svg()
+    assert ">show_terms<" in picture.svg().replace("\xa0", "").replace("&#160;", "")
     with pytest.raises(ConflictingOptions, match="the format scxml"):
-        format(drawn, "scxml")
+        format(picture, "scxml")
     assert str(diagram(build())) == str(diagram())
 
 

@@ -16,7 +16,7 @@ README = Path(__file__).parent.parent / "README.md"
 
 def test_the_rows_are_the_table() -> None:
     """The rows, read back, are every arrow except those that the text says are left out."""
-    read = {
+    transitions = {
         transition_between(row.source, row.response, dest)
         for row in rows()
         for dest in {*row.dests, *(each for named in row.sets for each in named.members)}
@@ -24,7 +24,7 @@ def test_the_rows_are_the_table() -> None:
     unsaid = {State.FAILED, State.OTHER_CHALLENGE}
 
     expected = {a for a in TRANSITIONS if a.dest not in unsaid or (a.kind and a.dest is a.source)}
-    assert expected == read
+    assert expected == transitions
 
 
 def test_one_row_for_each_response() -> None:
@@ -34,7 +34,7 @@ def test_one_row_for_each_response() -> None:
     assert pairs == [(row.source, row.response) for row in rows()]
 
 
-def test_doubt_is_marked() -> None:
+def test_uncertainty_is_marked() -> None:
     """An arrow has a mark if, and only if, its best evidence is an inference or a contradiction."""
     for row in rows():
         for dest in row.dests:
@@ -45,7 +45,7 @@ def test_doubt_is_marked() -> None:
             assert bool(row.mark(row.source, kind)) == confidence(arrow).is_uncertain
 
 
-def test_a_row_reads() -> None:
+def test_an_example_row() -> None:
     """A row has the names of sets, the marks of uncertain arrows, and the kind of a self-loop."""
     lines = readme_table().splitlines()
 

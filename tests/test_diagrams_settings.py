@@ -35,7 +35,7 @@ from authfsm.settings.reach import reachability
 
 S = State
 OFF, REQUIRED, CUSTOM = (EXAMPLE_POOLS[name][0] for name in ("mfa_off", "mfa_required", "custom"))
-EVERY = frozenset(arrow for row in TABLE_ROWS for arrow in row)
+ALL_ARROWS = frozenset(arrow for row in TABLE_ROWS for arrow in row)
 
 
 def node_names(model: DiagramModel) -> set[str]:
@@ -45,8 +45,8 @@ def node_names(model: DiagramModel) -> set[str]:
 
 def is_complete(model: DiagramModel) -> bool:
     """Return whether drawn and omitted arrows are together the whole table."""
-    left = frozenset(arrow for each in model.omitted for arrow in each.arrows)
-    return model.arrows == EVERY - left
+    omitted = frozenset(arrow for each in model.omitted for arrow in each.arrows)
+    return model.arrows == ALL_ARROWS - omitted
 
 
 @given(OPTIONS)
@@ -121,10 +121,10 @@ def test_a_faded_node_has_its_reason() -> None:
 
 def test_fading_moves_nothing() -> None:
     """A faded diagram has the nodes and edges of the whole protocol, in its order."""
-    faded, whole = diagram(settings=OFF, faded=True).model, diagram().model
+    faded, full = diagram(settings=OFF, faded=True).model, diagram().model
 
-    assert faded.nodes == whole.nodes
-    assert [(e.source, e.dest) for e in faded.edges] == [(e.source, e.dest) for e in whole.edges]
+    assert faded.nodes == full.nodes
+    assert [(e.source, e.dest) for e in faded.edges] == [(e.source, e.dest) for e in full.edges]
 
 
 def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
@@ -136,7 +136,7 @@ def test_a_ruled_out_response_of_an_edge_is_struck_out() -> None:
     assert "<s>custom_srp_auth</s>" in str(diagram(settings=OFF, faded=True))
 
 
-def test_what_only_a_lambda_may_name_is_not_drawn() -> None:
+def test_challenges_that_only_a_lambda_may_name_are_not_drawn() -> None:
     """A custom pool's diagram omits challenges that only a Lambda may name; unfolded, it has them."""
     assert "SMS_MFA" not in node_names(diagram(settings=CUSTOM).model)
     assert "SMS_MFA" in node_names(diagram(settings=CUSTOM, unfolded=True).model)
@@ -161,10 +161,10 @@ POOLS = {name: pool for name, (pool, _) in EXAMPLE_POOLS.items()} | {"everything
 @pytest.mark.parametrize(("one", "other"), [*product(POOLS, POOLS)])
 def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> None:
     """For any two pools the caption explains exactly the signs that are drawn."""
-    drawn = diagram(difference=(POOLS[one], POOLS[other]))
-    vertices = {vertex: drawn.model.availability(vertex).effect for vertex in drawn.model.nodes}
-    effects = [each.availability.effect for each in drawn.model.edges]
-    source = str(drawn)
+    picture = diagram(difference=(POOLS[one], POOLS[other]))
+    vertices = {vertex: picture.model.availability(vertex).effect for vertex in picture.model.nodes}
+    effects = [each.availability.effect for each in picture.model.edges]
+    source = str(picture)
     signs = {
         SettingsEffect.ADDED: ("Thick and +: becomes possible.", "+ "),
         SettingsEffect.REMOVED: ("Dotted and \u2212: becomes impossible.", "\u2212 "),
@@ -178,7 +178,7 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
         not {*vertices.values(), *effects} & {*signs}
     )
     lines = [line for line in source.splitlines() if " -> " in line and "style=invis" not in line]
-    for (edge, _), line in zip(drawn_edges(drawn.model), lines, strict=True):
+    for (edge, _), line in zip(drawn_edges(picture.model), lines, strict=True):
         effect = edge.availability.effect
         assert ("style=dotted" in line) == (effect is SettingsEffect.REMOVED)
         assert ("penwidth=2.6" in line) == (effect is SettingsEffect.ADDED and not edge.kind.is_refusal)
@@ -188,8 +188,8 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
         assert ("penwidth=3" in line) == (effect is SettingsEffect.ADDED)
         assert ("dotted" in line) == (effect is SettingsEffect.REMOVED and isinstance(vertex, Node))
     if one == other:
-        assert node_names(drawn.model) == node_names(diagram(settings=POOLS[one]).model)
-    ruled_out_by_both = any(each.reason is OmissionReason.SETTINGS for each in drawn.model.omitted)
+        assert node_names(picture.model) == node_names(diagram(settings=POOLS[one]).model)
+    ruled_out_by_both = any(each.reason is OmissionReason.SETTINGS for each in picture.model.omitted)
     assert (
         "what the settings of both pools rule out" in source.replace('<br align="left"/>', " ")
     ) == ruled_out_by_both
@@ -228,12 +228,19 @@ def test_failed_says_what_to_do() -> None:
     assert codes(RecoveryAction.CONFIRM_USER) == ("UserNotConfirmedException",)
 
 
-BEGUN = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
+START_TIME = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
 RIGHT = (
-    Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=BEGUN),
-    Step(2, S.PASSWORD_VERIFIER, SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=BEGUN + timedelta(seconds=1.25)),
-    Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=BEGUN + timedelta(seconds=40)),
-    Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=BEGUN + timedelta(seconds=75)),
+    Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=START_TIME),
+    Step(
+        2,
+        S.PASSWORD_VERIFIER,
+        SrpClaim,
+        S.SMS_MFA,
+        Role.SECOND_FACTOR,
+        at=START_TIME + timedelta(seconds=1.25),
+    ),
+    Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=START_TIME + timedelta(seconds=40)),
+    Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=START_TIME + timedelta(seconds=75)),
 )
 NEW = (
     RIGHT[0],
@@ -253,11 +260,11 @@ def test_a_history_shows_its_times() -> None:
 
 def test_traffic_is_counted() -> None:
     """With the histories of many sign-ins, each edge has its count and width, retries and refusals included."""
-    drawn: Diagram = diagram(traffic=[RIGHT] * 30 + [NEW] * 10, flow="USER_SRP_AUTH")
-    counts = {(e.source.name, e.dest.name, e.kind): e.total.times for e in drawn.model.edges if e.counts}
-    source = str(drawn)
+    picture: Diagram = diagram(traffic=[RIGHT] * 30 + [NEW] * 10, flow="USER_SRP_AUTH")
+    counts = {(e.source.name, e.dest.name, e.kind): e.total.times for e in picture.model.edges if e.counts}
+    source = str(picture)
 
-    assert drawn.model.sign_ins == 40
+    assert picture.model.sign_ins == 40
     assert counts["START", "PASSWORD_VERIFIER", EdgeKind.ANSWER] == 40
     assert counts["password proved", "NEW_PASSWORD_REQUIRED", EdgeKind.FOLD] == 10
     assert counts["SMS_MFA", "SMS_MFA", EdgeKind.RETRY] == 30
@@ -268,15 +275,15 @@ def test_traffic_is_counted() -> None:
 
 def test_no_traffic_can_be_drawn() -> None:
     """Without sign-ins to count, the diagram is faded, and says so."""
-    drawn = diagram(traffic=[])
+    picture = diagram(traffic=[])
 
-    assert drawn.model.sign_ins == 0
-    assert drawn.svg()
+    assert picture.model.sign_ins == 0
+    assert picture.svg()
 
 
 def test_a_history_on_a_pools_diagram() -> None:
     """A pool's diagram shows a recorded step even if the settings rule it out."""
-    drawn = diagram(settings=OFF, history=RIGHT)
+    picture = diagram(settings=OFF, history=RIGHT)
 
-    assert "SMS_MFA" in node_names(drawn.model)
-    assert drawn.svg()
+    assert "SMS_MFA" in node_names(picture.model)
+    assert picture.svg()

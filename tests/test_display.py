@@ -41,7 +41,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
     return local_pool
 
 
-def formatted(value: Any) -> dict[str, str]:
+def ipython_bundle(value: Any) -> dict[str, str]:
     """Return the bundle that IPython sends to a front end."""
     shell: Any = InteractiveShell.instance()
     formats: dict[str, str] = shell.display_formatter.format(value)[0]
@@ -52,20 +52,20 @@ def test_a_flow_shows_its_path(pool: LocalPool) -> None:
     """A flow is an SVG with its current state, and its path as text."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
 
-    shown = formatted(flow)
+    bundle = ipython_bundle(flow)
 
-    assert set(shown) == {"image/svg+xml", "text/plain"}
-    assert shown["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
-    assert "SMS_MFA" in shown["image/svg+xml"]
-    assert mime_bundle(flow.signin)["image/svg+xml"] == shown["image/svg+xml"]
+    assert set(bundle) == {"image/svg+xml", "text/plain"}
+    assert bundle["text/plain"].splitlines()[1] == "START > PASSWORD_VERIFIER > SMS_MFA"
+    assert "SMS_MFA" in bundle["image/svg+xml"]
+    assert mime_bundle(flow.signin)["image/svg+xml"] == bundle["image/svg+xml"]
 
 
 def test_a_sign_in_that_has_not_begun_shows_itself(pool: LocalPool) -> None:
     """A sign-in without steps is displayed as the whole protocol."""
-    shown = formatted(pool.cognito().start())
+    bundle = ipython_bundle(pool.cognito().start())
 
-    assert shown["text/plain"] == "<Flow: START after 0 steps>"
-    assert "SELECT_CHALLENGE" in shown["image/svg+xml"]
+    assert bundle["text/plain"] == "<Flow: START after 0 steps>"
+    assert "SELECT_CHALLENGE" in bundle["image/svg+xml"]
 
 
 def _flow(pool: LocalPool) -> Flow:
@@ -77,24 +77,24 @@ def _flow(pool: LocalPool) -> Flow:
 
 def test_a_history_is_a_table(pool: LocalPool) -> None:
     """A history is a table with a row for each step; a refusal has its recovery action."""
-    shown = formatted(_flow(pool).history)
+    bundle = ipython_bundle(_flow(pool).history)
 
-    assert set(shown) == {"text/html", "text/plain"}
-    assert shown["text/plain"].splitlines() == [
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert bundle["text/plain"].splitlines() == [
         "history",
         "     state              response       led to                            refusal",
         "  1  START              user_srp_auth  PASSWORD_VERIFIER (first factor)",
         "  2  PASSWORD_VERIFIER  srp_claim      SMS_MFA (second factor)",
         "  3  SMS_MFA            code           SMS_MFA (second factor)           CodeMismatchException: TRY_AGAIN",
     ]
-    assert shown["text/html"].count("<tr>") == 4
+    assert bundle["text/html"].count("<tr>") == 4
 
 
 def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
     """Challenges, refusals and tokens are tables; tokens have no values."""
     flow = _flow(pool)
 
-    assert formatted(flow.challenge)["text/plain"].splitlines() == [
+    assert ipython_bundle(flow.challenge)["text/plain"].splitlines() == [
         "SMS_MFA",
         "  meaning                        Send the code from the SMS, as a second factor.",
         "  accepts                        code",
@@ -102,9 +102,9 @@ def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
         "  CODE_DELIVERY_DESTINATION      +*******0143",
         "  USER_ID_FOR_SRP                ada",
     ]
-    assert formatted(flow.refusal)["text/plain"].splitlines()[0] == "CodeMismatchException"
+    assert ipython_bundle(flow.refusal)["text/plain"].splitlines()[0] == "CodeMismatchException"
     flow.answer(Code(pool.outbox.code_for("ada")))
-    tokens = formatted(flow.tokens)["text/plain"]
+    tokens = ipython_bundle(flow.tokens)["text/plain"]
     assert tokens.splitlines()[:3] == [
         "AUTHENTICATED",
         "  tokens        access, id, refresh",
@@ -117,8 +117,8 @@ def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:
     client = pool.client()
     settings = PoolSettings.describe(client, pool.pool_id, pool.client_id)
 
-    assert formatted(pool)["text/plain"].splitlines()[0] == pool.pool_id
-    assert formatted(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO)._repr_svg_()
+    assert ipython_bundle(pool)["text/plain"].splitlines()[0] == pool.pool_id
+    assert ipython_bundle(settings)["image/svg+xml"] == diagram(settings=settings, theme=AUTO)._repr_svg_()
 
 
 def test_replies_are_escaped(pool: LocalPool) -> None:
@@ -127,22 +127,22 @@ def test_replies_are_escaped(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("<b>ada", PASSWORD)
     flow.answer(Code(pool.outbox.code_for("<b>ada")))
 
-    assert "<b>" not in formatted(flow.tokens)["text/html"]
-    assert "&lt;b&gt;ada" in formatted(flow.tokens)["text/html"]
+    assert "<b>" not in ipython_bundle(flow.tokens)["text/html"]
+    assert "&lt;b&gt;ada" in ipython_bundle(flow.tokens)["text/html"]
 
 
-def test_nothing_is_shown_that_is_secret_and_no_file_is_written(
+def test_no_secret_is_shown_and_no_file_is_written(
     pool: LocalPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No bundle has a session, code or token, and no file is written."""
     monkeypatch.chdir(tmp_path)
     flow = _flow(pool)
     session, code = flow.signin.session, pool.outbox.code_for("ada")
-    shown = [mime_bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)]
+    bundles = [mime_bundle(each) for each in (flow, flow.signin, flow.challenge, flow.refusal, flow.history)]
     flow.answer(Code(code))
-    shown += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
+    bundles += [mime_bundle(each) for each in (flow, flow.tokens, pool)]
     everything = io.StringIO()
-    for each in shown:
+    for each in bundles:
         everything.writelines(each.values())
 
     assert session is not None

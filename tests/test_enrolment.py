@@ -52,7 +52,7 @@ NAME = st.text(
 )
 
 
-def decoded(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: FBT001, FBT002 - as the decoder has it
+def decode_qr_code(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: FBT001, FBT002 - as the decoder has it
     """Return the text that a camera reads in a picture of modules of four pixels each.
 
     Args:
@@ -61,11 +61,11 @@ def decoded(rows: Iterable[Row], invert: bool = False) -> str | None:  # noqa: F
     """
     lines = [bytes(0 if dark else 255 for dark in row for _ in range(4)) for row in rows for _ in range(4)]
     picture = memoryview(b"".join(lines)).cast("B", (len(lines), len(lines[0])))
-    found = zxingcpp.read_barcode(picture, try_invert=invert)
-    if found is None:
+    barcodes = zxingcpp.read_barcode(picture, try_invert=invert)
+    if barcodes is None:
         return None
-    assert found.format == zxingcpp.BarcodeFormat.QRCode
-    text: str = found.text
+    assert barcodes.format == zxingcpp.BarcodeFormat.QRCode
+    text: str = barcodes.text
     return text
 
 
@@ -92,15 +92,15 @@ def rows_of_terminal(text: str, paper_dark: bool, ink_dark: bool) -> list[Row]: 
     """Return the modules that a terminal shows: two in each character, with its own colours by default."""
     rows = []
     for line in text.splitlines():
-        said = re.fullmatch("\x1b\\[38;5;231;48;5;16m(.*)\x1b\\[0m", line)
-        blocks = said[1] if said else line
-        ink, paper = (False, True) if said else (ink_dark, paper_dark)
+        match = re.fullmatch("\x1b\\[38;5;231;48;5;16m(.*)\x1b\\[0m", line)
+        blocks = match[1] if match else line
+        ink, paper = (False, True) if match else (ink_dark, paper_dark)
         rows.append([ink if each in "█▀" else paper for each in blocks])
         rows.append([ink if each in "█▄" else paper for each in blocks])
     return rows
 
 
-def parsed(uri: str) -> tuple[str, str, str, str]:
+def parse_uri(uri: str) -> tuple[str, str, str, str]:
     """Return the parts that an app reads from a URI: secret, both issuers and account."""
     parts = urlsplit(uri)
     query = parse_qs(parts.query, strict_parsing=True, keep_blank_values=True)
@@ -117,10 +117,10 @@ def test_odd_names(issuer: str, account: str) -> None:
     enrolment = Enrolment(SECRET, issuer, account)
     uri = enrolment.uri.reveal()
 
-    assert parsed(uri) == (SECRET, issuer, issuer, account)
+    assert parse_uri(uri) == (SECRET, issuer, issuer, account)
     assert uri.isascii()
-    assert decoded(rows_of_svg(enrolment.svg())) == uri
-    assert decoded(rows_of_terminal(enrolment.terminal(), paper_dark=True, ink_dark=False)) == uri
+    assert decode_qr_code(rows_of_svg(enrolment.svg())) == uri
+    assert decode_qr_code(rows_of_terminal(enrolment.terminal(), paper_dark=True, ink_dark=False)) == uri
 
 
 @settings(deadline=None, max_examples=60)  # the largest codes take segno half a second
@@ -129,8 +129,8 @@ def test_any_names(issuer: str, account: str) -> None:
     """Any names are the same in the scanned QR code."""
     enrolment = Enrolment(SECRET, issuer, account)
 
-    assert parsed(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
-    assert decoded(rows_of_svg(enrolment.svg())) == enrolment.uri.reveal()
+    assert parse_uri(enrolment.uri.reveal()) == (SECRET, issuer, issuer, account)
+    assert decode_qr_code(rows_of_svg(enrolment.svg())) == enrolment.uri.reveal()
 
 
 def test_the_usual_uri() -> None:
@@ -151,11 +151,11 @@ def test_dark_and_light_terminals() -> None:
     dark, light = ({"paper_dark": True, "ink_dark": False}, {"paper_dark": False, "ink_dark": True})
     coloured, plain = enrolment.terminal(), enrolment.terminal(colour=False)
 
-    assert decoded(rows_of_terminal(coloured, **dark)) == uri
-    assert decoded(rows_of_terminal(coloured, **light)) == uri
-    assert decoded(rows_of_terminal(plain, **dark)) == uri
-    assert decoded(rows_of_terminal(plain, **light)) is None
-    assert decoded(rows_of_terminal(plain, **light), invert=True) == uri
+    assert decode_qr_code(rows_of_terminal(coloured, **dark)) == uri
+    assert decode_qr_code(rows_of_terminal(coloured, **light)) == uri
+    assert decode_qr_code(rows_of_terminal(plain, **dark)) == uri
+    assert decode_qr_code(rows_of_terminal(plain, **light)) is None
+    assert decode_qr_code(rows_of_terminal(plain, **light), invert=True) == uri
     assert "\x1b" not in plain
     assert plain.endswith(("█\n", "▀\n"))
     assert {len(line) for line in plain.splitlines()} <= set(range(81))
@@ -173,7 +173,7 @@ def test_an_svg_for_a_page() -> None:
     assert root.findtext(f"{SVG}title") == "QR code for ada at <Example>"
     ground, modules = root.iter(f"{SVG}path")
     assert (ground.attrib["fill"], modules.attrib["stroke"]) == ("#fed", "#000080")
-    assert decoded(rows_of_svg(svg, 2.5)) == enrolment.uri.reveal()
+    assert decode_qr_code(rows_of_svg(svg, 2.5)) == enrolment.uri.reveal()
     assert SECRET not in svg
     assert svg.startswith("<svg ")  # in the middle of a page, too
     for wrong in ({"dark": '"/><script>'}, {"light": "no colour"}, {"scale": 0}):
@@ -229,8 +229,8 @@ def test_invalid_fields(fields: Any, field: str) -> None:
         Enrolment(*fields)
 
     assert (caught.value.response, caught.value.field) == (Enrolment, field)
-    shown = "".join(traceback.format_exception(caught.value))
-    assert [text for text in ("n0t-base32", "JBSWY3DP") if text in shown] == []
+    traceback_text = "".join(traceback.format_exception(caught.value))
+    assert [text for text in ("n0t-base32", "JBSWY3DP") if text in traceback_text] == []
     if field == "secret_code":
         assert caught.value.__context__ is None
 
@@ -243,7 +243,7 @@ def test_names_that_are_too_long() -> None:
         with pytest.raises(BadField, match="too long") as caught:
             draw()
         assert caught.value.__context__ is None
-    assert parsed(enrolment.uri.reveal())[3] == "株" * 400
+    assert parse_uri(enrolment.uri.reveal())[3] == "株" * 400
 
 
 def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,7 +251,7 @@ def test_without_segno(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segno", None)
     enrolment = Enrolment(SECRET, "Example", "ada")
 
-    assert parsed(enrolment.uri.reveal()) == (SECRET, "Example", "Example", "ada")
+    assert parse_uri(enrolment.uri.reveal()) == (SECRET, "Example", "Example", "ada")
     for draw in (enrolment.svg, enrolment.terminal):
         with pytest.raises(NoQrCode, match=r"pip install 'authfsm\[qr\]'") as caught:
             draw()
@@ -277,7 +277,7 @@ def test_a_user_scans_it_during_sign_in(signing_key: RSAKey) -> None:
     assert isinstance(flow.challenge, MfaSetup)
     enrolment = Enrolment.of(flow.challenge, issuer="Example")
     assert (enrolment.issuer, enrolment.account) == ("Example", "ada")
-    scanned = decoded(rows_of_terminal(enrolment.terminal(), paper_dark=False, ink_dark=True))
+    scanned = decode_qr_code(rows_of_terminal(enrolment.terminal(), paper_dark=False, ink_dark=True))
     assert scanned is not None
     app = pyotp.parse_uri(scanned)
     assert isinstance(app, pyotp.TOTP)

@@ -34,10 +34,10 @@ def error_classes() -> list[type[AuthfsmError]]:
     for module in pkgutil.walk_packages(authfsm.__path__, "authfsm."):
         if not module.name.endswith("__main__") and not module.name.startswith("authfsm.contrib"):
             import_module(module.name)
-    found: list[type[AuthfsmError]] = [AuthfsmError]
-    for each in found:
-        found += [kind for kind in each.__subclasses__() if kind not in found]
-    return found
+    classes: list[type[AuthfsmError]] = [AuthfsmError]
+    for each in classes:
+        classes += [kind for kind in each.__subclasses__() if kind not in classes]
+    return classes
 
 
 def values_of(kind: type[AuthfsmError]) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def test_every_error_has_a_sentence_and_a_status() -> None:
 
 
 def test_statuses_follow_action_and_fault() -> None:
-    """The status alone says what a client should do next."""
+    """The HTTP status determines what a client should do next."""
     expected = {
         ("CodeMismatchException", ""): 422,
         ("NotAuthorizedException", "Incorrect username or password"): 401,
@@ -216,14 +216,14 @@ def test_every_sentence_is_translated() -> None:
         errors.append(caught.value)
     translations = {each: f"DE {each}" for each in authfsm.ERROR_SENTENCES} | {"password": "Kennwort"}
 
-    found = {error.for_person(translations) for error in errors}
+    sentences = {error.for_person(translations) for error in errors}
 
-    assert "DE The Kennwort must not be empty." in found
+    assert "DE The Kennwort must not be empty." in sentences
     nothing: Any = dict.fromkeys(authfsm.ERROR_SENTENCES)
     assert {error.for_person(nothing) for error in errors} == {error.for_person() for error in errors}
-    assert {each for each in found if not each.startswith("DE ")} == {"The a field a why."}
+    assert {each for each in sentences if not each.startswith("DE ")} == {"The a field a why."}
     fixed = {each for each in authfsm.ERROR_SENTENCES if "{field}" not in each}
-    assert {f"DE {each}" for each in fixed} <= found
+    assert {f"DE {each}" for each in fixed} <= sentences
 
 
 def test_actions_and_faults_are_complete() -> None:

@@ -38,25 +38,25 @@ def html(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
+def chromium_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenedPage]:
     """A browser, started once for all tests of the module."""
     with chromium(tmp_path_factory.mktemp("profile")) as opened:
         yield opened
 
 
 @pytest.fixture
-def browser(started: OpenedPage) -> OpenedPage:
+def browser(chromium_browser: OpenedPage) -> OpenedPage:
     """The browser, as if it was new: the order of the tests does not matter."""
-    started.reset()
-    return started
+    chromium_browser.reset()
+    return chromium_browser
 
 
 @pytest.fixture
-def shown(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
+def opened_page(browser: OpenedPage, html: Path) -> Iterator[OpenedPage]:
     """Open the page; at the end, the console must be empty and nothing else requested."""
     browser.page.goto(html.as_uri())
     yield browser
-    assert browser.said == []
+    assert browser.console == []
     assert [url for url in browser.requests if url not in {"about:blank", "data:,"}] == [html.as_uri()]
 
 
@@ -86,7 +86,7 @@ def set_switch(page_: Page, key: str, value: SwitchValue) -> None:
         page_.select_option(f'[name="{key}"]', value)
 
 
-# ---- one file, drawn here ---------------------------------------------------------------------------------
+# ---- one file ---------------------------------------------------------------------------------------------
 
 
 def test_the_page_is_one_file(html: Path) -> None:
@@ -103,23 +103,23 @@ def test_the_page_is_one_file(html: Path) -> None:
 
 def test_lines_and_nodes_are_numbered() -> None:
     """The numbers of the page's lines are those of the model's edges, and every drawn node is a button."""
-    drawn = diagram()
-    svg, edges = page_svg(drawn)
+    picture = diagram()
+    svg, edges = page_svg(picture)
 
-    assert edges == [edge for edge, _ in drawn_edges(drawn.model)]
+    assert edges == [edge for edge, _ in drawn_edges(picture.model)]
     for number, edge in enumerate(edges):
         comment = f"<!-- {edge.source.name}-&gt;{edge.dest.name} -->".replace("-&gt;", "&#45;&gt;")
         before = svg[: svg.index(f'data-line="{number}"')].rpartition("<!--")[2]
         assert comment.startswith(f"<!--{before.split('-->')[0]}")
     for each in NODES:
-        is_drawn = each in drawn.model.nodes
+        is_drawn = each in picture.model.nodes
         assert (f'aria-label="{each.name}: ' in svg) == is_drawn
     assert "<title>" not in svg
     assert "<a " not in svg
     assert "#0a0b" not in svg
 
 
-# ---- what settings rule out ---------------------------------------------------------------------------------
+# ---- effects of settings ------------------------------------------------------------------------------------
 
 
 def random_values(seed: int) -> dict[str, SwitchValue]:
@@ -165,42 +165,44 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
         settings = settings_of(
             {each.key: each.values[n] for each, n in zip(SWITCHES, positions, strict=True)}
         )
-        known = reachability(settings, include_lambda_named=False)
+        expected = reachability(settings, include_lambda_named=False)
         by_lambda = reachability(settings, include_lambda_named=True).nodes
         assert [answer(each["ruledOut"], positions) for each in data["arrows"]] == [
-            known.transitions[each] for each in TRANSITIONS_IN_ROLES
+            expected.transitions[each] for each in TRANSITIONS_IN_ROLES
         ]
-        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [known.nodes.get(n) for n in NODES]
+        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [
+            expected.nodes.get(n) for n in NODES
+        ]
         assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [
             n not in by_lambda for n in NODES
         ]
     assert count > 120
 
 
-def test_the_page_rules_out_what_settings_rule_out(shown: OpenedPage) -> None:
+def test_the_page_has_the_effects_of_the_settings(opened_page: OpenedPage) -> None:
     """For 40 random pools and the examples, the page has the verdicts of `PoolSettings`."""
     nothing = {each.key: False for each in SWITCHES if each.field == "explicit_auth_flows"}
     pools = [random_values(seed) for seed in range(40)] + [nothing, *EXAMPLES.values()]
-    answers = shown.page.evaluate(
+    answers = opened_page.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.verdicts(); })", pools
     )
 
-    for values, said in zip(pools, answers, strict=True):
-        known = reachability(settings_of(values), include_lambda_named=False)
+    for values, answer in zip(pools, answers, strict=True):
+        expected = reachability(settings_of(values), include_lambda_named=False)
         by_lambda = reachability(settings_of(values), include_lambda_named=True).nodes
-        assert said["arrows"] == [known.transitions[each] for each in TRANSITIONS_IN_ROLES]
-        assert said["nodes"] == [known.nodes.get(each) for each in NODES]
-        assert said["lambda"] == [each not in by_lambda for each in NODES]
+        assert answer["arrows"] == [expected.transitions[each] for each in TRANSITIONS_IN_ROLES]
+        assert answer["nodes"] == [expected.nodes.get(each) for each in NODES]
+        assert answer["lambda"] == [each not in by_lambda for each in NODES]
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [("everything", "mfa_off"), ("mfa_off", "passwordless"), ("mfa_required", "mfa_optional")],
 )
-def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str) -> None:
+def test_the_difference_of_two_settings(opened_page: OpenedPage, one: str, other: str) -> None:
     """Arrows that become possible, impossible or less certain are marked in words and picture."""
-    shown.page.evaluate("values => explorer.set(values)", EXAMPLES[other])
-    shown.page.select_option("#compare", one)
+    opened_page.page.evaluate("values => explorer.set(values)", EXAMPLES[other])
+    opened_page.page.select_option("#compare", one)
     before, after = settings_of(EXAMPLES[one]), settings_of(EXAMPLES[other])
     old, new = (reachability(each, include_lambda_named=False).transitions for each in (before, after))
 
@@ -211,9 +213,9 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
         return "" if new[arrow] or same else "changed"
 
     expected = [change(each) for each in TRANSITIONS_IN_ROLES]
-    assert shown.page.evaluate("explorer.changes()") == expected
-    words = shown.page.inner_text("#difference")
-    assert "thick: becomes possible" in shown.page.inner_text("#legend")
+    assert opened_page.page.evaluate("explorer.changes()") == expected
+    words = opened_page.page.inner_text("#difference")
+    assert "thick: becomes possible" in opened_page.page.inner_text("#legend")
     for kind, meaning in (
         ("added", "becomes possible"),
         ("removed", "becomes impossible"),
@@ -222,49 +224,51 @@ def test_the_difference_of_two_settings(shown: OpenedPage, one: str, other: str)
         count = expected.count(kind)
         assert f"{meaning}: {count or 'no'} arrow" in words
     marked = "[data-line]:is(.added, .removed, .changed)"
-    assert (shown.page.locator(marked).count() > 0) == any(expected)
-    shown.page.select_option("#compare", "")
-    assert not shown.page.is_visible("#difference")
-    assert not shown.page.is_visible("#legend")
-    assert shown.page.locator(marked).count() == 0
+    assert (opened_page.page.locator(marked).count() > 0) == any(expected)
+    opened_page.page.select_option("#compare", "")
+    assert not opened_page.page.is_visible("#difference")
+    assert not opened_page.page.is_visible("#legend")
+    assert opened_page.page.locator(marked).count() == 0
 
 
-def test_the_page_has_the_settings_confidence(shown: OpenedPage) -> None:
+def test_the_page_has_the_settings_confidence(opened_page: OpenedPage) -> None:
     """For pools of every kind, the page has the confidence that `PoolSettings` gives each arrow."""
     pools = [random_values(seed) for seed in range(20)] + list(EXAMPLES.values())
-    answers = shown.page.evaluate(
+    answers = opened_page.page.evaluate(
         "pools => pools.map(values => { explorer.set(values); return explorer.confidences(); })", pools
     )
-    for values, said in zip(pools, answers, strict=True):
+    for values, answer in zip(pools, answers, strict=True):
         settings = settings_of(values)
-        assert said == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
+        assert answer == [str(settings.confidence(arrow)) for arrow, _ in TRANSITIONS_IN_ROLES]
 
-    shown.page.evaluate("values => explorer.set(values)", {})
-    set_switch(shown.page, "mfa_configuration", "ON")
-    set_switch(shown.page, "device_configuration", value=False)
-    node_element(shown.page, "PASSWORD_VERIFIER").click()
-    ways = shown.page.locator("#details li", has=shown.page.locator("button:text-is('AUTHENTICATED')"))
-    assert "refuted" in ways.first.inner_text()
-    lines_ = shown.page.evaluate("data.lines.map(line => line.to && line.through)")
+    opened_page.page.evaluate("values => explorer.set(values)", {})
+    set_switch(opened_page.page, "mfa_configuration", "ON")
+    set_switch(opened_page.page, "device_configuration", value=False)
+    node_element(opened_page.page, "PASSWORD_VERIFIER").click()
+    arrows = opened_page.page.locator(
+        "#details li", has=opened_page.page.locator("button:text-is('AUTHENTICATED')")
+    )
+    assert "refuted" in arrows.first.inner_text()
+    lines_ = opened_page.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
-    uncertain = shown.page.locator("[data-line].uncertain").evaluate_all(
+    uncertain = opened_page.page.locator("[data-line].uncertain").evaluate_all(
         "nodes => nodes.map(node => Number(node.dataset.line))"
     )
     to_tokens = [
         n
-        for n, to in enumerate(shown.page.evaluate("data.lines.map(line => line.to)"))
+        for n, to in enumerate(opened_page.page.evaluate("data.lines.map(line => line.to)"))
         if to and {*tokens} <= {*to} and lines_[n]
     ]
-    drawn = diagram()
-    _, edges = page_svg(drawn)
+    picture = diagram()
+    _, edges = page_svg(picture)
     proved = [n for n in to_tokens if edges[n].source.name == "permanent password proved"]
     assert proved
     assert {*proved} <= {*uncertain}
 
 
-def test_no_kind_of_self_loop_is_lost(shown: OpenedPage) -> None:
+def test_no_kind_of_self_loop_is_lost(opened_page: OpenedPage) -> None:
     """Each arrow of the table has its own number, also if two differ only in kind."""
-    numbers = shown.page.evaluate(
+    numbers = opened_page.page.evaluate(
         """() => {
             const index = Object.fromEntries(data.nodes.map((each, n) => [each.name, n]));
             return data.nodes.flatMap((each, n) => each.accepts.flatMap(accepted => accepted.leads_to.map(
@@ -290,7 +294,7 @@ def test_switches_and_settings_convert_both_ways() -> None:
 
 
 @pytest.mark.parametrize("settings", [each for each, _ in EXAMPLE_POOLS.values()], ids=list(EXAMPLE_POOLS))
-def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None:
+def test_the_switches_of_a_pool_have_its_verdicts(settings: PoolSettings) -> None:
     """The switches of a pool forbid what the pool's settings forbid, for the same reasons."""
     moved = settings_of(values_of(settings))
 
@@ -300,29 +304,29 @@ def test_a_pool_on_the_switches_has_its_verdicts(settings: PoolSettings) -> None
         )
 
 
-def test_a_switch_fades_what_it_rules_out(shown: OpenedPage) -> None:
+def test_a_switch_fades_what_it_rules_out(opened_page: OpenedPage) -> None:
     """With MFA off, second factors fade and the reason is shown; switching back undoes it."""
-    reasons = shown.page.locator("#reasons")
+    reasons = opened_page.page.locator("#reasons")
     assert "Nothing" in reasons.inner_text()
-    assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
-    set_switch(shown.page, "lambda_config:DefineAuthChallenge", value=False)
-    set_switch(shown.page, "mfa_configuration", "OFF")
+    assert not is_ruled_out(node_element(opened_page.page, "SMS_MFA"))
+    set_switch(opened_page.page, "lambda_config:DefineAuthChallenge", value=False)
+    set_switch(opened_page.page, "mfa_configuration", "OFF")
 
     for name in ("SMS_MFA", "SOFTWARE_TOKEN_MFA", "MFA_SETUP", "EMAIL_OTP (second factor)"):
-        assert is_ruled_out(node_element(shown.page, name))
-        assert MFA_OFF in node_element(shown.page, name).get_attribute("aria-label")
-    assert not is_ruled_out(node_element(shown.page, "EMAIL_OTP (first factor)"))
-    assert not is_ruled_out(node_element(shown.page, "DEVICE_SRP_AUTH"))
-    assert is_ruled_out(shown.page.locator('[data-junction="second factor asked"]'))
+        assert is_ruled_out(node_element(opened_page.page, name))
+        assert MFA_OFF in node_element(opened_page.page, name).get_attribute("aria-label")
+    assert not is_ruled_out(node_element(opened_page.page, "EMAIL_OTP (first factor)"))
+    assert not is_ruled_out(node_element(opened_page.page, "DEVICE_SRP_AUTH"))
+    assert is_ruled_out(opened_page.page.locator('[data-junction="second factor asked"]'))
     assert f"{MFA_OFF}: EMAIL_OTP (second factor)" in reasons.inner_text()
-    assert "states ruled out" in shown.page.inner_text("#ruled-out-count")
+    assert "states ruled out" in opened_page.page.inner_text("#ruled-out-count")
 
-    set_switch(shown.page, "mfa_configuration", "ON")
-    assert not is_ruled_out(node_element(shown.page, "SMS_MFA"))
-    assert is_ruled_out(node_element(shown.page, "SMS_OTP"))
+    set_switch(opened_page.page, "mfa_configuration", "ON")
+    assert not is_ruled_out(node_element(opened_page.page, "SMS_MFA"))
+    assert is_ruled_out(node_element(opened_page.page, "SMS_OTP"))
 
 
-def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
+def test_every_switch_has_an_effect(opened_page: OpenedPage) -> None:
     """Each switch changes the verdicts, from some position of the others."""
     bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
     bases.append({"email_sending_account": "COGNITO_DEFAULT", "lambda_config:CustomEmailSender": False})
@@ -335,23 +339,23 @@ def test_every_switch_has_an_effect(shown: OpenedPage) -> None:
         for base in bases:
             if moved:
                 break
-            shown.page.evaluate("values => explorer.set(values)", base)
-            before = shown.page.evaluate("JSON.stringify(explorer.verdicts())")
+            opened_page.page.evaluate("values => explorer.set(values)", base)
+            before = opened_page.page.evaluate("JSON.stringify(explorer.verdicts())")
             values = [v for v in each.values if v != base.get(each.key, each.values[0])]
             for value in values:
-                set_switch(shown.page, each.key, value)
-                moved = moved or before != shown.page.evaluate("JSON.stringify(explorer.verdicts())")
+                set_switch(opened_page.page, each.key, value)
+                moved = moved or before != opened_page.page.evaluate("JSON.stringify(explorer.verdicts())")
         if not moved:
             unmoved.append(each.key)
 
     assert unmoved == []
 
 
-def test_one_of_several_responses_on_a_line_is_struck_out(shown: OpenedPage) -> None:
+def test_one_of_several_responses_on_a_line_is_struck_out(opened_page: OpenedPage) -> None:
     """A forbidden flow is struck out on its line; the line's other responses stay."""
-    set_switch(shown.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
-    label = shown.page.locator('[data-line] text[data-response="user_srp_auth"]')
-    other = shown.page.locator('[data-line]:not(.ruled-out) text[data-response="user_auth"]')
+    set_switch(opened_page.page, "explicit_auth_flows:ALLOW_USER_AUTH", value=False)
+    label = opened_page.page.locator('[data-line] text[data-response="user_srp_auth"]')
+    other = opened_page.page.locator('[data-line]:not(.ruled-out) text[data-response="user_auth"]')
 
     assert "ruled-out" not in (label.get_attribute("class") or "")
     assert "ruled-out" in (other.first.get_attribute("class") or "")
@@ -375,18 +379,18 @@ def test_the_page_begins_with_given_settings(browser: OpenedPage, tmp_path: Path
     assert not browser.page.is_visible("#difference")
 
 
-# ---- places ---------------------------------------------------------------------------------------------------
+# ---- positions ------------------------------------------------------------------------------------------------
 
 
-def test_details_of_each_state(shown: OpenedPage) -> None:
+def test_details_of_each_state(opened_page: OpenedPage) -> None:
     """The details say what a state means, carries and accepts, where it leads, its errors, with AWS's page."""
     for node in NODES:
-        if node_element(shown.page, node.name).count():
-            node_element(shown.page, node.name).click()
+        if node_element(opened_page.page, node.name).count():
+            node_element(opened_page.page, node.name).click()
         else:
-            shown.page.fill("#search", node.name)
-            shown.page.click(f"#found button:has-text('{node.name}')")
-        details = shown.page.locator("#details")
+            opened_page.page.fill("#search", node.name)
+            opened_page.page.click(f"#found button:has-text('{node.name}')")
+        details = opened_page.page.locator("#details")
         text = details.inner_text()
 
         assert details.locator("h2").inner_text() == node.name
@@ -398,11 +402,11 @@ def test_details_of_each_state(shown: OpenedPage) -> None:
         assert {each for each in expected if each not in text} == set()
 
 
-def test_details_of_sms_mfa(shown: OpenedPage) -> None:
+def test_details_of_sms_mfa(opened_page: OpenedPage) -> None:
     """The details of SMS_MFA have its parameters, its request, its evidence and its errors."""
-    node_element(shown.page, "SMS_MFA").click()
-    open_all(shown.page)
-    text = shown.page.inner_text("#details")
+    node_element(opened_page.page, "SMS_MFA").click()
+    open_all(opened_page.page)
+    text = opened_page.page.inner_text("#details")
 
     for words in (
         "CODE_DELIVERY_DESTINATION",
@@ -414,36 +418,36 @@ def test_details_of_sms_mfa(shown: OpenedPage) -> None:
         "TRY_AGAIN",
     ):
         assert words in text
-    assert shown.page.locator("#details .errors").count() > 5
+    assert opened_page.page.locator("#details .errors").count() > 5
 
 
-def test_next_states_can_be_followed(shown: OpenedPage) -> None:
+def test_next_states_can_be_followed(opened_page: OpenedPage) -> None:
     """A next state is a button that opens it, and the address has the state's name."""
-    node_element(shown.page, "PASSWORD_VERIFIER").click()
-    shown.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
+    node_element(opened_page.page, "PASSWORD_VERIFIER").click()
+    opened_page.page.locator("#details .targets .go", has_text="NEW_PASSWORD_REQUIRED").first.click()
 
-    assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
-    assert shown.page.url.endswith("#state=NEW_PASSWORD_REQUIRED")
-    assert "selected" in node_element(shown.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
-    shown.page.reload()
-    assert shown.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
-    shown.requests.pop()
+    assert opened_page.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
+    assert opened_page.page.url.endswith("#state=NEW_PASSWORD_REQUIRED")
+    assert "selected" in node_element(opened_page.page, "NEW_PASSWORD_REQUIRED").get_attribute("class")
+    opened_page.page.reload()
+    assert opened_page.page.inner_text("#details h2") == "NEW_PASSWORD_REQUIRED"
+    opened_page.requests.pop()
 
 
-def test_a_state_that_is_ruled_out_says_why(shown: OpenedPage) -> None:
+def test_a_state_that_is_ruled_out_says_why(opened_page: OpenedPage) -> None:
     """The details of a forbidden state have the reason."""
-    shown.page.select_option("#example", "mfa_off")
-    node_element(shown.page, "SMS_MFA").click()
-    assert f"Ruled out: {MFA_OFF}" in shown.page.inner_text("#details")
+    opened_page.page.select_option("#example", "mfa_off")
+    node_element(opened_page.page, "SMS_MFA").click()
+    assert f"Ruled out: {MFA_OFF}" in opened_page.page.inner_text("#details")
 
-    shown.page.select_option("#example", "everything")
-    assert "Ruled out" not in shown.page.inner_text("#details")
+    opened_page.page.select_option("#example", "everything")
+    assert "Ruled out" not in opened_page.page.inner_text("#details")
 
 
 # ---- search and keys --------------------------------------------------------------------------------------------
 
 
-def test_search(shown: OpenedPage) -> None:
+def test_search(opened_page: OpenedPage) -> None:
     """States, responses, parameters, flows, errors and their messages are found by their names, or by words."""
     for words, name, opens in (
         ("sms_mfa", "SMS_MFA", "SMS_MFA"),
@@ -456,83 +460,85 @@ def test_search(shown: OpenedPage) -> None:
         ("session is expired", "NotAuthorizedException", "NotAuthorizedException"),
         ("passkey", "WEB_AUTHN", "WEB_AUTHN"),
     ):
-        shown.page.fill("#search", words)
-        found = shown.page.locator("#found button")
+        opened_page.page.fill("#search", words)
+        results = opened_page.page.locator("#found button")
         if name is None:
-            assert "Nothing has this name" in shown.page.inner_text("#found")
+            assert "Nothing has this name" in opened_page.page.inner_text("#found")
             continue
-        assert name in found.first.inner_text()
+        assert name in results.first.inner_text()
         if opens:
-            found.first.click()
-            assert shown.page.inner_text("#details h2") == opens
-            assert shown.page.input_value("#search") == ""
+            results.first.click()
+            assert opened_page.page.inner_text("#details h2") == opens
+            assert opened_page.page.input_value("#search") == ""
 
 
-def test_found_states_stand_out(shown: OpenedPage) -> None:
+def test_search_results_are_highlighted(opened_page: OpenedPage) -> None:
     """During a search the states that match stand out."""
-    shown.page.fill("#search", "DEVICE_SRP")
-    assert "found" in node_element(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
-    assert "found" not in node_element(shown.page, "SMS_MFA").get_attribute("class")
+    opened_page.page.fill("#search", "DEVICE_SRP")
+    assert "found" in node_element(opened_page.page, "DEVICE_SRP_AUTH").get_attribute("class")
+    assert "found" not in node_element(opened_page.page, "SMS_MFA").get_attribute("class")
 
-    shown.page.keyboard.press("Escape")
-    assert "found" not in node_element(shown.page, "DEVICE_SRP_AUTH").get_attribute("class")
+    opened_page.page.keyboard.press("Escape")
+    assert "found" not in node_element(opened_page.page, "DEVICE_SRP_AUTH").get_attribute("class")
 
 
 @pytest.mark.parametrize("key", ["Enter", " "])
-def test_a_focused_state_opens_by_key(shown: OpenedPage, key: str) -> None:
+def test_a_focused_state_opens_by_key(opened_page: OpenedPage, key: str) -> None:
     """Enter and Space open the focused state; Escape goes back to it."""
-    node_element(shown.page, "MFA_SETUP").focus()
-    shown.page.keyboard.press(key)
-    assert shown.page.inner_text("#details h2") == "MFA_SETUP"
-    assert shown.page.evaluate("document.activeElement.id") == "details"
-    assert node_element(shown.page, "MFA_SETUP").get_attribute("aria-pressed") == "true"
+    node_element(opened_page.page, "MFA_SETUP").focus()
+    opened_page.page.keyboard.press(key)
+    assert opened_page.page.inner_text("#details h2") == "MFA_SETUP"
+    assert opened_page.page.evaluate("document.activeElement.id") == "details"
+    assert node_element(opened_page.page, "MFA_SETUP").get_attribute("aria-pressed") == "true"
 
-    shown.page.keyboard.press("Escape")
-    assert shown.page.inner_text("#details h2") == "Choose a state"
-    assert shown.page.evaluate("document.activeElement.dataset.node") is not None
+    opened_page.page.keyboard.press("Escape")
+    assert opened_page.page.inner_text("#details h2") == "Choose a state"
+    assert opened_page.page.evaluate("document.activeElement.dataset.node") is not None
 
 
-def test_everything_can_be_done_by_keys(shown: OpenedPage) -> None:
-    """Tab reaches the search, every switch and every node; / begins a search, arrows move in what is found."""
-    count = shown.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
+def test_everything_can_be_done_by_keys(opened_page: OpenedPage) -> None:
+    """Tab reaches the search, every switch and every node; / begins a search, arrow keys move in the results."""
+    count = opened_page.page.locator("#picture [data-node], [data-switch]:not([type=radio]), #search").count()
     met = set()
     for _ in range(count + 40):
-        shown.page.keyboard.press("Tab")
+        opened_page.page.keyboard.press("Tab")
         met.add(
-            shown.page.evaluate(
+            opened_page.page.evaluate(
                 "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {f"place {n}" for n, each in enumerate(NODES) if node_element(shown.page, each.name).count()}
+    places = {
+        f"place {n}" for n, each in enumerate(NODES) if node_element(opened_page.page, each.name).count()
+    }
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 
-    shown.page.locator("body").click(position={"x": 3, "y": 300})
-    shown.page.keyboard.press("/")
-    shown.page.keyboard.type("otp")
-    shown.page.keyboard.press("ArrowDown")
-    shown.page.keyboard.press("ArrowDown")
-    shown.page.keyboard.press("ArrowUp")
-    shown.page.keyboard.press("Enter")
-    assert "OTP" in shown.page.inner_text("#details h2")
+    opened_page.page.locator("body").click(position={"x": 3, "y": 300})
+    opened_page.page.keyboard.press("/")
+    opened_page.page.keyboard.type("otp")
+    opened_page.page.keyboard.press("ArrowDown")
+    opened_page.page.keyboard.press("ArrowDown")
+    opened_page.page.keyboard.press("ArrowUp")
+    opened_page.page.keyboard.press("Enter")
+    assert "OTP" in opened_page.page.inner_text("#details h2")
 
 
-def test_the_picture_grows_and_shrinks(shown: OpenedPage) -> None:
+def test_the_picture_grows_and_shrinks(opened_page: OpenedPage) -> None:
     """Buttons make the picture larger, smaller, or fit the window."""
 
     def width() -> float:
-        return float(shown.page.evaluate("picture.getBoundingClientRect().width"))
+        return float(opened_page.page.evaluate("picture.getBoundingClientRect().width"))
 
     first = width()
-    shown.page.click("#larger")
+    opened_page.page.click("#larger")
     assert width() > first
-    shown.page.click("#fit")
+    opened_page.page.click("#fit")
     assert width() == first
-    shown.page.click("#smaller")
+    opened_page.page.click("#smaller")
     assert width() < first
 
 
-# ---- looks --------------------------------------------------------------------------------------------------------
+# ---- appearance ---------------------------------------------------------------------------------------------------
 
 
 def background(page_: Page) -> str:
@@ -541,88 +547,88 @@ def background(page_: Page) -> str:
     return colour
 
 
-def test_light_dark_and_print(shown: OpenedPage) -> None:
+def test_light_dark_and_print(opened_page: OpenedPage) -> None:
     """The page is dark if the reader prefers it; in print it is light and shows the switches' positions."""
-    light = background(shown.page)
-    shown.page.emulate_media(color_scheme="dark")
-    dark = background(shown.page)
+    light = background(opened_page.page)
+    opened_page.page.emulate_media(color_scheme="dark")
+    dark = background(opened_page.page)
     assert dark != light
-    shown.page.select_option("#theme", "light")
-    assert background(shown.page) == light
-    shown.page.emulate_media(color_scheme="light")
-    shown.page.select_option("#theme", "dark")
-    assert background(shown.page) == dark
-    shown.page.emulate_media(media="print")
-    assert background(shown.page) == light
-    assert not shown.page.is_visible("#settings")
-    assert shown.page.is_visible("#summary")
-    assert "MfaConfiguration: OPTIONAL" in shown.page.inner_text("#summary")
+    opened_page.page.select_option("#theme", "light")
+    assert background(opened_page.page) == light
+    opened_page.page.emulate_media(color_scheme="light")
+    opened_page.page.select_option("#theme", "dark")
+    assert background(opened_page.page) == dark
+    opened_page.page.emulate_media(media="print")
+    assert background(opened_page.page) == light
+    assert not opened_page.page.is_visible("#settings")
+    assert opened_page.page.is_visible("#summary")
+    assert "MfaConfiguration: OPTIONAL" in opened_page.page.inner_text("#summary")
 
 
-def test_it_prints_on_a_page(shown: OpenedPage) -> None:
+def test_it_prints_on_two_pages(opened_page: OpenedPage) -> None:
     """With nothing ruled out or opened, the picture and its list print on at most two A4 pages."""
-    shown.page.emulate_media(media="print")
-    printed = shown.page.pdf(prefer_css_page_size=True)
+    opened_page.page.emulate_media(media="print")
+    printed = opened_page.page.pdf(prefer_css_page_size=True)
 
     assert printed.count(b"/Type /Page\n") <= 2
     assert printed.startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_accessibility(shown: OpenedPage, width: int) -> None:
+def test_accessibility(opened_page: OpenedPage, width: int) -> None:
     """axe-core finds nothing, light or dark: at first, and with a difference, a state open and a search; on a phone too."""
-    shown.page.set_viewport_size({"width": width, "height": 900})
-    shown.page.reload()
-    shown.requests.pop()
+    opened_page.page.set_viewport_size({"width": width, "height": 900})
+    opened_page.page.reload()
+    opened_page.requests.pop()
     if width > 390:
-        assert violations(shown.page) == []
-    shown.page.evaluate("explorer.compare(data.examples.mfa_off)")
-    shown.page.evaluate("explorer.set({'explicit_auth_flows:ALLOW_USER_AUTH': false})")
-    node_element(shown.page, "SMS_MFA").click()
-    open_all(shown.page)
-    shown.page.fill("#search", "code")
-    assert violations(shown.page) == []
+        assert violations(opened_page.page) == []
+    opened_page.page.evaluate("explorer.compare(data.examples.mfa_off)")
+    opened_page.page.evaluate("explorer.set({'explicit_auth_flows:ALLOW_USER_AUTH': false})")
+    node_element(opened_page.page, "SMS_MFA").click()
+    open_all(opened_page.page)
+    opened_page.page.fill("#search", "code")
+    assert violations(opened_page.page) == []
 
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080), (390, 844)], ids=str)
-def test_the_whole_picture_is_visible(shown: OpenedPage, size: tuple[int, int]) -> None:
+def test_the_whole_picture_is_visible(opened_page: OpenedPage, size: tuple[int, int]) -> None:
     """On a phone after "Fit", each node is inside the window; a tap shows the details."""
     width, height = size
-    shown.page.set_viewport_size({"width": width, "height": height})
-    shown.page.reload()
-    shown.requests.pop()
-    assert shown.page.is_visible("#switches") == (width > 390)
-    shown.page.click("#fit")
+    opened_page.page.set_viewport_size({"width": width, "height": height})
+    opened_page.page.reload()
+    opened_page.requests.pop()
+    assert opened_page.page.is_visible("#switches") == (width > 390)
+    opened_page.page.click("#fit")
     edges = "nodes => nodes.map(each => { const { x, y, right, bottom } = each.getBoundingClientRect(); return [x, y, right, bottom]; })"
-    boxes = shown.page.locator("#picture [data-node]").evaluate_all(edges)
+    boxes = opened_page.page.locator("#picture [data-node]").evaluate_all(edges)
 
     assert len(boxes) >= len(NODES) - 2
     for left, top, right, bottom in boxes:
         assert min(left, top) >= 0
         assert right <= width
         assert bottom <= height
-    left, _, right, bottom = node_element(shown.page, "SMS_MFA").evaluate_all(edges)[0]
-    shown.page.mouse.click((left + right) / 2, bottom + 6)  # a finger is not exact
-    title = shown.page.locator("#details h2")
+    left, _, right, bottom = node_element(opened_page.page, "SMS_MFA").evaluate_all(edges)[0]
+    opened_page.page.mouse.click((left + right) / 2, bottom + 6)  # a finger is not exact
+    title = opened_page.page.locator("#details h2")
     assert title.inner_text() == "SMS_MFA"
     assert 0 < title.evaluate("title => title.getBoundingClientRect().y") < height - 100
-    assert shown.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened_page.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 # ---- the address and files ----------------------------------------------------------------------------------------
 
 
-def test_the_address_keeps_everything(shown: OpenedPage) -> None:
+def test_the_url_contains_the_settings(opened_page: OpenedPage) -> None:
     """Reload, Back and Forward keep the settings, the comparison and the open state; a link shows the same."""
 
     def look() -> list[Any]:
         return [
-            shown.page.evaluate("explorer.values()"),
-            shown.page.evaluate("explorer.changes()"),
-            shown.page.inner_text("#details"),
+            opened_page.page.evaluate("explorer.values()"),
+            opened_page.page.evaluate("explorer.changes()"),
+            opened_page.page.inner_text("#details"),
         ]
 
-    page_ = shown.page
+    page_ = opened_page.page
     looks = [look()]
     for act in (
         lambda: set_switch(page_, "mfa_configuration", "ON"),
@@ -645,10 +651,10 @@ def test_the_address_keeps_everything(shown: OpenedPage) -> None:
     page_.goto("about:blank")
     page_.goto(link)
     assert look() == looks[-1]
-    shown.requests[:] = shown.requests[:1]
+    opened_page.requests[:] = opened_page.requests[:1]
 
 
-def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> None:
+def test_settings_are_saved_and_loaded(opened_page: OpenedPage, tmp_path: Path) -> None:
     """A saved file is a description that `PoolSettings` reads to the same settings, and the page to the same switches."""
     file = tmp_path / "pool.json"
     for seed in range(12):
@@ -657,24 +663,24 @@ def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> Non
             continue  # an empty list means the default
         if not any(values[each.key] for each in SWITCHES if each.field == "allowed_first_auth_factors"):
             continue
-        shown.page.evaluate("values => explorer.set(values)", values)
-        file.write_text(json.dumps(shown.page.evaluate("explorer.description()")), encoding="utf-8")
-        read = PoolSettings.from_descriptions(json.loads(file.read_text(encoding="utf-8")))
-        assert read == settings_of(values)
-        assert read.unknown_members == ()
-        shown.page.evaluate("explorer.set({})")
-        with shown.page.expect_file_chooser() as chooser:
-            shown.page.click("#load")
+        opened_page.page.evaluate("values => explorer.set(values)", values)
+        file.write_text(json.dumps(opened_page.page.evaluate("explorer.description()")), encoding="utf-8")
+        settings = PoolSettings.from_descriptions(json.loads(file.read_text(encoding="utf-8")))
+        assert settings == settings_of(values)
+        assert settings.unknown_members == ()
+        opened_page.page.evaluate("explorer.set({})")
+        with opened_page.page.expect_file_chooser() as chooser:
+            opened_page.page.click("#load")
         chooser.value.set_files(file)
-        shown.page.locator("#message", has_text="Read pool.json").wait_for()
-        assert shown.page.evaluate("explorer.values()") == values
+        opened_page.page.locator("#message", has_text="Read pool.json").wait_for()
+        assert opened_page.page.evaluate("explorer.values()") == values
 
-    with shown.page.expect_download() as download:
-        shown.page.click("#save")
+    with opened_page.page.expect_download() as download:
+        opened_page.page.click("#save")
     assert json.loads(download.value.path().read_text(encoding="utf-8")) == json.loads(
         file.read_text("utf-8")
     )
-    shown.requests[:] = [each for each in shown.requests if not each.startswith("blob:")]
+    opened_page.requests[:] = [each for each in opened_page.requests if not each.startswith("blob:")]
 
 
 @pytest.mark.parametrize(
@@ -685,43 +691,45 @@ def test_settings_are_saved_and_loaded(shown: OpenedPage, tmp_path: Path) -> Non
         ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "UserPool.MfaConfiguration"),
     ],
 )
-def test_a_file_that_leaves_something_out(shown: OpenedPage, tmp_path: Path, text: str, reason: str) -> None:
+def test_a_file_that_leaves_something_out(
+    opened_page: OpenedPage, tmp_path: Path, text: str, reason: str
+) -> None:
     """For a file that only a command can read, the page names the command and changes nothing."""
     file = tmp_path / "mine.json"
     file.write_text(text, encoding="utf-8")
-    with shown.page.expect_file_chooser() as chooser:
-        shown.page.click("#load")
+    with opened_page.page.expect_file_chooser() as chooser:
+        opened_page.page.click("#load")
     chooser.value.set_files(file)
-    shown.page.locator("#message", has_text="This command reads every description").wait_for()
-    message = shown.page.inner_text("#message")
+    opened_page.page.locator("#message", has_text="This command reads every description").wait_for()
+    message = opened_page.page.inner_text("#message")
 
     assert reason in message
     assert "authfsm draw --html page.html --settings mine.json" in message
-    assert shown.page.evaluate("explorer.values()") == {each.key: each.values[0] for each in SWITCHES}
+    assert opened_page.page.evaluate("explorer.values()") == {each.key: each.values[0] for each in SWITCHES}
 
 
-def test_errors_that_are_only_listed(shown: OpenedPage) -> None:
+def test_errors_that_are_only_listed(opened_page: OpenedPage) -> None:
     """An error that AWS only lists for an operation is marked as such."""
     assert ERROR_POLICY["MFAMethodNotFoundException"][""].is_only_listed
     assert not ERROR_POLICY["CodeMismatchException"][""].is_only_listed
-    node_element(shown.page, "SMS_MFA").click()
-    open_all(shown.page)
-    item = shown.page.locator("#details .errors li")
+    node_element(opened_page.page, "SMS_MFA").click()
+    open_all(opened_page.page)
+    item = opened_page.page.locator("#details .errors li")
 
-    assert "AWS lists these errors for the operation." in shown.page.inner_text("#details")
+    assert "AWS lists these errors for the operation." in opened_page.page.inner_text("#details")
     assert "only listed" in item.filter(has_text="MFAMethodNotFoundException").first.inner_text()
     assert "only listed" not in item.filter(has_text="CodeMismatchException").first.inner_text()
 
 
-def test_a_narrow_window_has_no_sideways_scroll(shown: OpenedPage) -> None:
+def test_a_narrow_window_has_no_sideways_scroll(opened_page: OpenedPage) -> None:
     """On a phone only the picture scrolls sideways, not the page."""
-    shown.page.set_viewport_size({"width": 390, "height": 800})
-    node_element(shown.page, "SMS_MFA").click()
+    opened_page.page.set_viewport_size({"width": 390, "height": 800})
+    node_element(opened_page.page, "SMS_MFA").click()
 
-    assert shown.page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert opened_page.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
-def test_the_data_are_not_code(html: Path) -> None:
+def test_data_cannot_close_the_script_element(html: Path) -> None:
     """The data cannot close their script element."""
     text = html.read_text(encoding="utf-8")
     data = text.split('<script type="application/json" id="data">')[1].split("</script>")[0]

@@ -96,12 +96,12 @@ def drawings() -> dict[str, str]:
     labels = dict(zip(("SMS_MFA", "code", "factors proved"), SCRIPTS.values(), strict=True))
     others = dict(zip(("SMS_MFA", "code", "factors proved"), reversed(SCRIPTS.values()), strict=True))
     kinds = ("sign_in", "protocol", "pool_mfa_off_to_required", "failures")
-    found = {name: drawn.svg() for name, drawn, _ in pictures() if name in kinds}
-    found["labels"] = diagram(state="SMS_MFA", labels=labels).svg()
-    found["other labels"] = diagram(flow="USER_SRP_AUTH", labels=others).svg()
-    found["account"] = AccountDiagram().svg()
-    found["messages"] = sequence(flow="USER_SRP_AUTH").svg()
-    return {name: svg[svg.index("<svg") :] for name, svg in found.items()}
+    texts = {name: drawn.svg() for name, drawn, _ in pictures() if name in kinds}
+    texts["labels"] = diagram(state="SMS_MFA", labels=labels).svg()
+    texts["other labels"] = diagram(flow="USER_SRP_AUTH", labels=others).svg()
+    texts["account"] = AccountDiagram().svg()
+    texts["messages"] = sequence(flow="USER_SRP_AUTH").svg()
+    return {name: svg[svg.index("<svg") :] for name, svg in texts.items()}
 
 
 def inside(box: list[float], outer: list[float]) -> bool:
@@ -111,23 +111,25 @@ def inside(box: list[float], outer: list[float]) -> bool:
     return left >= 0 and top >= 0 and right <= 0 and bottom <= 0
 
 
-def meet(one: list[float], other: list[float]) -> bool:
+def overlap(one: list[float], other: list[float]) -> bool:
     """Return whether two boxes overlap by more than a pixel in width and two in height."""
     wide, high = (min(one[at + 2], other[at + 2]) - max(one[at], other[at]) for at in (0, 1))
     return wide > 1 and high > 2
 
 
-def lost(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
+def faults_of(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the faults of a picture: texts outside it or their shape, and texts that overlap."""
     texts = picture["texts"]
     assert len(texts) > 10
-    found = [(name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])]
+    faults = [
+        (name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])
+    ]
     shaped = [each for each in texts if each["shape"]]
-    found += [
+    faults += [
         (name, "off its shape", each["text"]) for each in shaped if not inside(each["box"], each["shape"])
     ]
     pairs = combinations(texts, 2)
-    return found + [(name, a["text"], b["text"]) for a, b in pairs if meet(a["box"], b["box"])]
+    return faults + [(name, a["text"], b["text"]) for a, b in pairs if overlap(a["box"], b["box"])]
 
 
 def fonts_used(opened: OpenedPage) -> set[str]:
@@ -145,19 +147,21 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
     """With each set of fonts every text is inside its shape, on no other text, and no letter is missing."""
     characters = sorted({each for text in SCRIPTS.values() for each in text if each.strip()})
     with chromium(tmp_path / "profile") as opened:
-        shown = "".join(f'<div id="{name}">{svg}</div>' for name, svg in drawings().items())
+        html = "".join(f'<div id="{name}">{svg}</div>' for name, svg in drawings().items())
         scripts = f'<p id="scripts" style="font-family:{render._FONTS}">{" ".join(SCRIPTS.values())}</p>'
-        opened.page.set_content(shown + scripts)
+        opened.page.set_content(html + scripts)
         measured = opened.page.evaluate(MEASURE)
         used = fonts_used(opened)
-        box, *drawn = opened.page.evaluate(DRAW, [render._FONTS, [UNASSIGNED, *characters]])
+        box, *boxes = opened.page.evaluate(DRAW, [render._FONTS, [UNASSIGNED, *characters]])
 
     assert {family.split()[0] for family in used} == {font_set, "Noto"}, "the browser uses other fonts"
     assert any("CJK" in family for family in used)
-    found = [each for name, picture in zip(drawings(), measured, strict=True) for each in lost(name, picture)]
-    assert found == []
+    faults = [
+        each for name, picture in zip(drawings(), measured, strict=True) for each in faults_of(name, picture)
+    ]
+    assert faults == []
     blank = ",".join(["0"] * 40 * 40 * 4)
-    assert [each for each, pixels in zip(characters, drawn, strict=True) if pixels in {box, blank}] == []
+    assert [each for each, pixels in zip(characters, boxes, strict=True) if pixels in {box, blank}] == []
 
 
 def dot(texts: Sequence[str], width: float = 0.5) -> str:
@@ -183,10 +187,10 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
     if not shutil.which("pdftoppm"):
         lacking("pdftoppm (of poppler-utils)")
 
-    def read(program: str, written: bytes, *options: str) -> bytes:
+    def read(program: str, write: bytes, *options: str) -> bytes:
         """Return the text that a PDF reader without fonts of its own finds in a file."""
         file = tmp_path / "written.pdf"
-        file.write_bytes(written)
+        file.write_bytes(write)
         return subprocess.run([program, file, *options], capture_output=True, check=True).stdout
 
     writers: dict[str, Callable[[str], bytes]] = {
@@ -195,16 +199,16 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
             "pdftoppm", render.pdf({"": (source, "")}), "-r", "72", "-png", "-singlefile"
         ),
     }
-    for (script, text), (output_format, written) in product(SCRIPTS.items(), writers.items()):
+    for (script, text), (output_format, write) in product(SCRIPTS.items(), writers.items()):
         letters = sorted(set(text) - {" "})
         if (script, output_format) in {("Latin", "PNG"), ("Latin", "PDF"), ("Greek", "PNG")}:
-            drawn = cells(Image.open(BytesIO(written(dot([*letters, " "])))), len(letters) + 1)
-            assert len(set(drawn)) == len(letters) + 1, (font_set, script, output_format)
+            pixels = cells(Image.open(BytesIO(write(dot([*letters, " "])))), len(letters) + 1)
+            assert len(set(pixels)) == len(letters) + 1, (font_set, script, output_format)
             continue
         package = "fonts-noto-cjk" if script == "Japanese" else "fonts-noto-core"
-        needed = f"this {output_format} do not have {''.join(letters)}: .*{package}"
-        with pytest.raises(MissingFont, match=needed):
-            written(dot([text], 4))
+        message = f"this {output_format} do not have {''.join(letters)}: .*{package}"
+        with pytest.raises(MissingFont, match=message):
+            write(dot([text], 4))
     words = read("pdftotext", render.pdf({"": (dot([SCRIPTS["Latin"]], 4), "")}), "-").decode()
     assert SCRIPTS["Latin"] in words
 

@@ -394,7 +394,9 @@ def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_both_columns_do_the_same(name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_columns_have_the_same_effect(
+    name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Both columns of a row have the same effect, and it differs from the state before."""
     row, (left, right) = ROWS[name], TABLE[name]
     sides, shared = [], dict[str, Any]()

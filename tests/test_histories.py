@@ -16,7 +16,7 @@ PASSWORD = "Correct-Horse-1"
 
 
 @pytest.fixture(scope="module")
-def walked() -> tuple[Step, ...]:
+def sample_history() -> tuple[Step, ...]:
     """Return the history of a sign-in with a wrong code."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user("ada", password=PASSWORD, phone_number="+15555550143")
@@ -28,18 +28,18 @@ def walked() -> tuple[Step, ...]:
     return flow.history
 
 
-def test_a_history_survives_writing_and_reading(walked: tuple[Step, ...]) -> None:
+def test_a_history_survives_writing_and_reading(sample_history: tuple[Step, ...]) -> None:
     """A history that is written and read is equal, with times and refusals."""
-    text = history_to_json(walked)
+    text = history_to_json(sample_history)
 
-    assert history_from_json(text) == walked
-    assert len(text.splitlines()) == len(walked) == 4
+    assert history_from_json(text) == sample_history
+    assert len(text.splitlines()) == len(sample_history) == 4
     assert json.loads(text.splitlines()[2])["error"] == "CodeMismatchException"
 
 
-def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
+def test_no_secret_is_written(sample_history: tuple[Step, ...]) -> None:
     """A history has neither the password, nor a code, nor the user's name."""
-    text = history_to_json(walked)
+    text = history_to_json(sample_history)
 
     assert PASSWORD not in text
     assert "ada" not in text
@@ -48,11 +48,11 @@ def test_no_secret_is_written(walked: tuple[Step, ...]) -> None:
     }  # fmt: skip
 
 
-def test_histories_can_be_concatenated(walked: tuple[Step, ...]) -> None:
+def test_histories_can_be_concatenated(sample_history: tuple[Step, ...]) -> None:
     """Each step 1 begins another; `history_from_json` refuses several."""
-    text = history_to_json(walked) + "\n" + history_to_json(walked[:1])
+    text = history_to_json(sample_history) + "\n" + history_to_json(sample_history[:1])
 
-    assert histories_from_json(text) == (walked, walked[:1])
+    assert histories_from_json(text) == (sample_history, sample_history[:1])
     assert histories_from_json("") == ()
     assert history_from_json("\n") == ()
     with pytest.raises(BadHistory, match="line 6 of the history begins another"):

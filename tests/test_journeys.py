@@ -11,8 +11,8 @@ import pytest
 from attrs import evolve
 from botocore.exceptions import ClientError
 from conftest import lacking
+from example_descriptions import GALLERY, SMS, pool_descriptions
 from joserfc.jwk import RSAKey
-from reviewed import GALLERY, SMS, described
 
 from authfsm import PoolSettings
 from authfsm.base.secret import Secret
@@ -37,14 +37,14 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Transition
 
 S = State
-WITH: Final = {name: journeys(pool) for name, (pool, _) in EXAMPLE_POOLS.items()}
+JOURNEYS: Final = {name: journeys(pool) for name, (pool, _) in EXAMPLE_POOLS.items()}
 EVERY_FLOW: Final = {
     f"ALLOW_{flow}"
     for flow in ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH")
 }  # fmt: skip
 
 
-def everything(mode: str) -> PoolSettings:
+def all_settings(mode: str) -> PoolSettings:
     """Return settings that enable everything."""
     return PoolSettings(
         mfa_configuration=mode,
@@ -65,19 +65,19 @@ def _passkeys() -> None:
         lacking("fido2, which verifies passkeys")
 
 
-# ---- our own driver -----------------------------------------------------------------------------------------
+# ---- this package's driver ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in WITH.items() for each in js]
+    "journey", [pytest.param(each, id=f"{n}: {each}") for n, js in JOURNEYS.items() for each in js]
 )
-def test_our_driver_follows_every_journey_of_the_example_pools(journey: Journey, signing_key: RSAKey) -> None:
+def test_this_packages_driver_follows_every_journey(journey: Journey, signing_key: RSAKey) -> None:
     """This package's driver follows every journey of the example pools exactly."""
     _passkeys()
     flow = journey.run(key=signing_key)
 
-    walked = tuple(Transition(step.source, step.response, step.dest, step.kind) for step in flow.history)
-    assert walked == journey.path.transitions
+    transitions = tuple(Transition(step.source, step.response, step.dest, step.kind) for step in flow.history)
+    assert transitions == journey.path.transitions
     assert flow.state is S.AUTHENTICATED
     assert flow.tokens is not None
 
@@ -86,7 +86,7 @@ def test_our_driver_follows_every_journey_of_the_example_pools(journey: Journey,
 def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
     """With everything enabled, the driver follows the journeys that cover all transitions, contradictory ones included."""
     _passkeys()
-    every = journeys(everything(mode), cover="transitions", contradictory=True)
+    every = journeys(all_settings(mode), cover="transitions", contradictory=True)
 
     for journey in every:
         journey.run(key=signing_key)
@@ -96,13 +96,19 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
 
 def test_the_number_of_journeys() -> None:
     """For every path there is a journey or a reason why not; journeys and their transitions are counted."""
-    ways = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
+    path_counts = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}
     again = {
         name: sum(any(each.refused(n) or each.stale(n) for n in range(len(each.path))) for each in js)
-        for name, js in WITH.items()
+        for name, js in JOURNEYS.items()
     }
 
-    assert ways == {"mfa_off": 2, "mfa_optional": 52, "mfa_required": 4, "passwordless": 328, "custom": 7}
+    assert path_counts == {
+        "mfa_off": 2,
+        "mfa_optional": 52,
+        "mfa_required": 4,
+        "passwordless": 328,
+        "custom": 7,
+    }
     assert again == {
         "mfa_off": 1,
         "mfa_optional": 8,  # a device key that is not known, at each of its DEVICE_DROPPED rows
@@ -110,14 +116,14 @@ def test_the_number_of_journeys() -> None:
         "passwordless": 2,
         "custom": 2,
     }
-    assert {name: len(js) - again[name] for name, js in WITH.items()} == {
+    assert {name: len(js) - again[name] for name, js in JOURNEYS.items()} == {
         "mfa_off": 2,
         "mfa_optional": 28,
         "mfa_required": 4,
         "passwordless": 102,  # choosing the passkey again is a new challenge, and no refusal
         "custom": 7,
     }
-    assert {name: len(js.transitions) for name, js in WITH.items()} == {
+    assert {name: len(js.transitions) for name, js in JOURNEYS.items()} == {
         "mfa_off": 5,
         "mfa_optional": 31,
         "mfa_required": 13,
@@ -129,11 +135,11 @@ def test_the_number_of_journeys() -> None:
 def test_an_omitted_path_has_a_reason() -> None:
     """A path that no pool can follow is omitted, with the reason; no path is omitted silently."""
     for name, (pool, _) in EXAMPLE_POOLS.items():
-        journeys_made, left_out = WITH[name], WITH[name].omitted
+        journeys_made, left_out = JOURNEYS[name], JOURNEYS[name].omitted
         gone = {each.path for each in journeys_made} | {each.path for each in left_out}
         assert {*SignInPaths(pool)} <= gone
         assert all(each.reason for each in left_out)
-    assert {each.reason for each in WITH["mfa_optional"].omitted} == {
+    assert {each.reason for each in JOURNEYS["mfa_optional"].omitted} == {
         "users set up a second factor only where MFA is required",
         "Cognito does not ask again for a second factor that was proved",
     }
@@ -141,7 +147,7 @@ def test_an_omitted_path_has_a_reason() -> None:
 
 def test_an_id_lists_the_steps() -> None:
     """An id lists the responses, the states they lead to, and the refusals."""
-    assert [str(each) for each in WITH["mfa_required"]] == [
+    assert [str(each) for each in JOURNEYS["mfa_required"]] == [
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code",
         "user_srp_auth-PASSWORD_VERIFIER-srp_claim-NEW_PASSWORD_REQUIRED-new_password-SOFTWARE_TOKEN_MFA-code",
         ("user_srp_auth-PASSWORD_VERIFIER-srp_claim-MFA_SETUP-associate_software_token-MFA_SETUP"
@@ -156,7 +162,7 @@ def test_an_id_lists_the_steps() -> None:
     ]  # fmt: skip
 
 
-# ---- somebody else's app --------------------------------------------------------------------------------------
+# ---- apps with plain boto3 ------------------------------------------------------------------------------------
 
 
 class App:
@@ -184,25 +190,25 @@ class App:
 
     def submit(self, next_input: NextInput) -> None:
         """Send the input that a user types or clicks."""
-        typed = next_input.value.reveal() if next_input.value is not None else ""
+        text = next_input.value.reveal() if next_input.value is not None else ""
         try:
-            self.reply |= self._sent(typed)
+            self.reply |= self._sent(text)
         except ClientError:
             if self.skips_retry or not next_input.wrong:
                 raise
 
-    def _sent(self, typed: str) -> Any:
+    def _sent(self, text: str) -> Any:
         name = self.reply["ChallengeName"]
         if name == "MFA_SETUP":
-            return self._enrols(typed)
+            return self._enrols(text)
         key = {"SELECT_MFA_TYPE": "ANSWER", "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD"}.get(name, f"{name}_CODE")
-        return self._responds(name, {key: typed})
+        return self._responds(name, {key: text})
 
-    def _enrols(self, typed: str) -> Any:
+    def _enrols(self, code: str) -> Any:
         session = {"Session": self.reply["Session"]}
-        if typed:
-            done = self.client.verify_software_token(UserCode=typed, **session)
-            return {**done, "verified": True}
+        if code:
+            final_reply = self.client.verify_software_token(UserCode=code, **session)
+            return {**final_reply, "verified": True}
         if "verified" in self.reply:
             return self._responds("MFA_SETUP", {})
         return self.client.associate_software_token(**session)
@@ -217,12 +223,12 @@ class App:
 
 
 PLAIN: Final = PoolSettings.from_descriptions(
-    *described("OPTIONAL", "USER_PASSWORD_AUTH", {"SmsMfaConfiguration": {}, "SoftwareTokenMfaConfiguration": {"Enabled": True}}).values()
+    *pool_descriptions("OPTIONAL", "USER_PASSWORD_AUTH", {"SmsMfaConfiguration": {}, "SoftwareTokenMfaConfiguration": {"Enabled": True}}).values()
 )  # fmt: skip
 APPS: Final = journeys(evolve(PLAIN, mfa_configuration="ON"))
 
 
-def use(app: App, stage: Stage) -> None:
+def run_app(app: App, stage: Stage) -> None:
     """Use the app as a person does, one input after the other."""
     while (next_input := stage.next_input()) is not None:
         if next_input.state is S.START:
@@ -238,7 +244,7 @@ def test_a_plain_app_in_process(journey: Journey, signing_key: RSAKey) -> None:
     stage = journey.begin(key=signing_key)
     app = App(stage.client(), stage.pool.client_id)
 
-    use(app, stage)
+    run_app(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
@@ -252,7 +258,7 @@ def test_a_plain_app_over_http(journey: Journey, signing_key: RSAKey) -> None:
         ).client("cognito-idp", endpoint_url=url)
         app = App(client, stage.pool.client_id)
 
-        use(app, stage)
+        run_app(app, stage)
     assert "AuthenticationResult" in app.reply
 
 
@@ -263,7 +269,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
     app = App(stage.client(), stage.pool.client_id, skips_retry=True)
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
-        use(app, stage)
+        run_app(app, stage)
     with pytest.raises(
         UnexpectedPath, match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all"
     ):
@@ -272,7 +278,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
 
 def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
     """A client that begins with another flow raises an error with the expected and the actual transitions."""
-    stage = WITH["passwordless"][0].begin(key=signing_key)
+    stage = JOURNEYS["passwordless"][0].begin(key=signing_key)
 
     flow = stage.cognito().start(walk=False)
     flow.carry(r.UserAuth, stage.username)
@@ -286,10 +292,10 @@ def test_an_app_that_uses_another_flow_is_caught(signing_key: RSAKey) -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(WITH))
+@pytest.mark.parametrize("name", sorted(JOURNEYS))
 def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> None:
     """If the app does nothing, the third call for the same input raises an error without the secret."""
-    stage = WITH[name][0].begin(key=signing_key)
+    stage = JOURNEYS[name][0].begin(key=signing_key)
     inputs = [stage.next_input(), stage.next_input()]
     with pytest.raises(NothingSent) as caught:
         stage.next_input()
@@ -303,7 +309,7 @@ def test_an_app_that_does_nothing_is_caught(name: str, signing_key: RSAKey) -> N
 
 def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
     """An app that stops at a later step is detected too; any request allows the input to be read again."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     flow = stage.cognito().start(stage.password, walk=False)
     assert stage.next_input()
     flow.carry(r.UserSrpAuth, stage.username)
@@ -320,7 +326,7 @@ def test_an_app_that_stops_in_the_middle_is_caught(signing_key: RSAKey) -> None:
 
 def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
     """After a hundred requests that are no step of the sign-in, an error says so."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     client = stage.client()
     for _ in range(101):
         stage.next_input()
@@ -330,7 +336,7 @@ def test_an_app_that_makes_no_progress_is_caught(signing_key: RSAKey) -> None:
         stage.next_input()
 
 
-# ---- how they are made ------------------------------------------------------------------------------------------
+# ---- creation of journeys ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", GALLERY)
@@ -350,7 +356,7 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
     """Without a relying party there are no passkeys, and without e-mailed codes no sign-up."""
     _passkeys()
     description = GALLERY["passwordless"]
-    whole = {
+    descriptions = {
         **description,
         "UserPool": {**description["UserPool"], "AutoVerifiedAttributes": ["email"]},
         "MfaConfig": {**description["MfaConfig"], "WebAuthnConfiguration": {"RelyingPartyId": "auth.example.org"}},
@@ -361,7 +367,7 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
         "WebAuthnConfiguration has no RelyingPartyId",
         "users of this pool do not sign up with a code by e-mail",
     } <= reasons
-    every = journeys(whole, cover="transitions")
+    every = journeys(descriptions, cover="transitions")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
     for journey in every:
         journey.run(key=signing_key)
@@ -394,7 +400,7 @@ def test_too_many_paths_are_refused() -> None:
 
 def test_few_journeys_cover_all_transitions() -> None:
     """With cover="transitions", fewer journeys cover the same transitions."""
-    all_of_them = WITH["passwordless"]
+    all_of_them = JOURNEYS["passwordless"]
     few = journeys(EXAMPLE_POOLS["passwordless"][0], cover="transitions")
 
     assert few.transitions == all_of_them.transitions
@@ -403,7 +409,7 @@ def test_few_journeys_cover_all_transitions() -> None:
 
 def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
     """The value of an input is a Secret; the same step returns the same input, and no repr shows the value."""
-    stage = WITH["mfa_required"][0].begin(key=signing_key)
+    stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)
     first, second = stage.next_input(), stage.next_input()
 
     assert first == second
@@ -419,17 +425,17 @@ def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
 
 def test_journeys_are_a_sequence() -> None:
     """Journeys can be counted, sliced and iterated over, the shortest first."""
-    every = WITH["mfa_required"]
+    every = JOURNEYS["mfa_required"]
 
     assert isinstance(every, Journeys)
     assert list(every[:2]) == [every[0], every[1]]
-    ways = [each for each in every if "(" not in each.id]
-    assert [len(each.path) for each in ways] == sorted(len(each.path) for each in ways)
+    plain_journeys = [each for each in every if "(" not in each.id]
+    assert [len(each.path) for each in plain_journeys] == sorted(len(each.path) for each in plain_journeys)
 
 
 def test_a_client_with_a_secret_and_users_with_addresses(signing_key: RSAKey) -> None:
     """Journeys work with a client secret and with addresses as user names."""
-    description = described(
+    description = pool_descriptions(
         "ON",
         "USER_AUTH",
         {"SoftwareTokenMfaConfiguration": {"Enabled": True}},
@@ -448,7 +454,7 @@ def test_users_with_an_email_address_have_a_second_factor(names: list[str], sets
     """Only where every user has an e-mail address, EMAIL_OTP leaves no user without a second factor."""
     mfa = {"SoftwareTokenMfaConfiguration": {"Enabled": True}, "EmailMfaConfiguration": {"Message": "{####}"}}
     sender = {"EmailConfiguration": {"EmailSendingAccount": "DEVELOPER"}}
-    every = journeys(described("ON", "USER_SRP_AUTH", mfa, {"UsernameAttributes": names, **sender}))
+    every = journeys(pool_descriptions("ON", "USER_SRP_AUTH", mfa, {"UsernameAttributes": names, **sender}))
 
     assert every
     assert any(S.MFA_SETUP in journey.path.states for journey in every) == sets_up
@@ -462,7 +468,7 @@ def test_a_device_forgotten_before_a_second_factor(
     """A device that replaces MFA cannot be forgotten at an MFA code."""
     functions = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse")
     arn = "arn:aws:lambda:eu-west-1:123456789012:function:x"
-    described = {
+    descriptions = {
         "UserPool": {
             "Id": "eu-west-1_Abc", "MfaConfiguration": "ON",
             "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": challenge_required_on_new_device},
@@ -472,7 +478,7 @@ def test_a_device_forgotten_before_a_second_factor(
         "SoftwareTokenMfaConfiguration": {"Enabled": True},
         "MfaConfiguration": "ON",
     }  # fmt: skip
-    stale = [each for each in journeys(described) if "(stale device)" in each.id]
+    stale = [each for each in journeys(descriptions) if "(stale device)" in each.id]
 
     assert stale
     assert challenge_required_on_new_device != any("MFA-code(stale" in each.id for each in stale)
@@ -486,7 +492,7 @@ def test_a_pool_whose_administrators_recover_accounts(signing_key: RSAKey) -> No
 
     def choices(mechanism: str) -> list[Journey]:
         recovery = {"AccountRecoverySetting": {"RecoveryMechanisms": [{"Priority": 1, "Name": mechanism}]}}
-        found = journeys(described("OPTIONAL", "USER_SRP_AUTH", factors, recovery))
+        found = journeys(pool_descriptions("OPTIONAL", "USER_SRP_AUTH", factors, recovery))
         return [each for each in found if S.SELECT_MFA_TYPE in each.path.states]
 
     assert choices("verified_email") == []

@@ -35,15 +35,15 @@ def _pool(mode: str, flow: str) -> PoolSettings:
 _NOT_ITS_WAYS: Final = {r.SignedUp, r.UserAuthWithSrp, r.UserAuthWithPassword}
 
 
-def offered(journey: Journey) -> bool:
+def is_offered(journey: Journey) -> bool:
     """Return whether the site's pages offer this path: they use SRP, and do not switch the first factor."""
     responses = {each.response for each in journey.path.transitions}
     if {r.AssociateSoftwareToken, r.SetUpEmail} <= responses:
         return False  # once an app is being enrolled, its page asks for its code alone
-    return not responses & _NOT_ITS_WAYS and all(map(_offered, journey.path.transitions))
+    return not responses & _NOT_ITS_WAYS and all(map(_transition_is_offered, journey.path.transitions))
 
 
-def _offered(transition: Transition) -> bool:
+def _transition_is_offered(transition: Transition) -> bool:
     source, response, dest, _ = transition
     if source is S.START:
         return response is r.UserSrpAuth or dest is S.SELECT_CHALLENGE
@@ -57,7 +57,7 @@ JOURNEYS: Final = [
     each
     for mode, flow in (("ON", "USER_SRP_AUTH"), ("OPTIONAL", "USER_SRP_AUTH"), ("OFF", "USER_AUTH"))
     for each in journeys(_pool(mode, flow))
-    if offered(each)
+    if is_offered(each)
 ]
 
 
@@ -81,15 +81,15 @@ def test_the_site_follows_the_journey(journey: Journey, visitor: type[Visitor], 
     browser = visitor(stage.cognito(), verifier)
     browser.get(browser.SIGN_IN)
     while (next_input := stage.next_input()) is not None:
-        walked, response = len(stage.transitions), next_input.response
+        step_count, response = len(stage.transitions), next_input.response
         if next_input.state is S.START:
             password = stage.password.reveal()
             flow = str(response.auth_flow)
             browser.send(browser.SIGN_IN, username=stage.username, password=password, flow=flow)
         else:
             value = next_input.value
-            typed = {} if value is None else {str(next_input.field): value.reveal()}
-            browser.send(browser.CHALLENGE, response=response.trigger, **typed)
-        assert len(stage.transitions) > walked, browser.page
+            fields = {} if value is None else {str(next_input.field): value.reveal()}
+            browser.send(browser.CHALLENGE, response=response.trigger, **fields)
+        assert len(stage.transitions) > step_count, browser.page
     stage.check()
     assert "Sign out" in browser.page

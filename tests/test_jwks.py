@@ -25,7 +25,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from joserfc import jws, jwt
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.jwks import (
     BadSignature,
@@ -69,9 +69,9 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 @pytest.fixture
 def tokens(pool: LocalPool) -> Tokens:
     """The tokens of ada's sign-in."""
-    found = pool.cognito().sign_in("ada", PASSWORD).tokens
-    assert found is not None
-    return found
+    user_tokens = pool.cognito().sign_in("ada", PASSWORD).tokens
+    assert user_tokens is not None
+    return user_tokens
 
 
 @pytest.fixture
@@ -83,11 +83,11 @@ def verifier(pool: LocalPool, clock: ManualClock) -> Verifier:
 def claims_of(token: str) -> dict[str, Any]:
     """Return the claims of a token, without verifying it."""
     payload = token.split(".")[1]
-    found: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return found
+    claims: dict[str, Any] = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return claims
 
 
-def signed(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
+def make_token(key: RSAKey, claims: Mapping[str, Any], **header: Any) -> str:
     """Return a token as Cognito makes it, signed by this key."""
     key.ensure_kid()
     return jwt.encode(
@@ -104,13 +104,13 @@ def part_of(octets: bytes) -> bytes:
     return urlsafe_b64encode(octets).rstrip(b"=")
 
 
-def published(*keys: RSAKey) -> bytes:
+def key_set(*keys: RSAKey) -> bytes:
     """Return a key set as a pool publishes it."""
-    listed = []
+    public_keys = []
     for key in keys:
         key.ensure_kid()
-        listed.append({**key.as_dict(private=False), "alg": "RS256", "use": "sig"})
-    return json.dumps({"keys": listed}).encode()
+        public_keys.append({**key.as_dict(private=False), "alg": "RS256", "use": "sig"})
+    return json.dumps({"keys": public_keys}).encode()
 
 
 ACCESS = {
@@ -173,7 +173,7 @@ def other_key() -> RSAKey:
     return RSAKey.generate_key(2048, private=True)
 
 
-class TestWhatIsGood:
+class TestValidTokens:
     def test_an_access_token(self, pool: LocalPool, tokens: Tokens, verifier: Verifier) -> None:
         """Each claim of an access token that a back end needs is an attribute."""
         raw = claims_of(tokens.access_token.reveal())
@@ -220,13 +220,13 @@ class TestWhatIsGood:
         claims = {**ACCESS, "sub": CLIENT, "scope": "orders/read"}
         del claims["username"]
 
-        found = verifier.verify(signed(signing_key, claims))
+        verified = verifier.verify(make_token(signing_key, claims))
 
-        assert (found.subject, found.username, found.scopes) == (CLIENT, None, ("orders/read",))
+        assert (verified.subject, verified.username, verified.scopes) == (CLIENT, None, ("orders/read",))
 
     def test_a_token_bound_to_a_resource(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """An access token's `aud` is the resource it is bound to, and not its client."""
-        token = signed(signing_key, {**ACCESS, "aud": "https://orders.example.com"})
+        token = make_token(signing_key, {**ACCESS, "aud": "https://orders.example.com"})
 
         assert verifier.verify(token).client_id == CLIENT
 
@@ -238,7 +238,7 @@ class TestWhatIsGood:
 
     def test_unknown_header_parameters_are_ignored(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """Unknown header parameters are ignored (RFC 7515, 4)."""
-        assert verifier.verify(signed(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
+        assert verifier.verify(make_token(signing_key, ACCESS, typ="JWT", later="x")).username == "ada"
 
     def test_a_revoked_token_verifies_until_it_expires(
         self, pool: LocalPool, tokens: Tokens, verifier: Verifier
@@ -252,7 +252,7 @@ class TestWhatIsGood:
         assert verifier.verify(token).username == "ada"
 
 
-class TestWhatIsForged:
+class TestForgedTokens:
     def test_no_bit_can_be_changed(self, verifier: Verifier, tokens: Tokens) -> None:
         """Flip any single bit of the token, and it is refused."""
         token = tokens.access_token.reveal()
@@ -334,10 +334,10 @@ class TestWhatIsForged:
         )
         signing_key.ensure_kid()
         header = json.dumps({"alg": algorithm, "kid": signing_key.kid}).encode()
-        said = part_of(header) + b"." + part_of(json.dumps(ACCESS).encode())
+        signing_input = part_of(header) + b"." + part_of(json.dumps(ACCESS).encode())
         # By hand: the library refuses to forge with a PEM.
-        forged = hmac.digest(public, said, algorithm.replace("HS", "sha"))
-        token = (said + b"." + part_of(forged)).decode()
+        forged = hmac.digest(public, signing_input, algorithm.replace("HS", "sha"))
+        token = (signing_input + b"." + part_of(forged)).decode()
 
         with pytest.raises(MalformedToken, match="RS256"):
             verifier.verify(token)
@@ -373,7 +373,7 @@ class TestWhatIsForged:
             (signing_key.kid, True, {"jku": "https://evil.example.com/jwks.json"}),
         ):
             with pytest.raises(BadSignature) as caught:
-                verifier.verify(signed(other_key, ACCESS, kid=kid, **more))
+                verifier.verify(make_token(other_key, ACCESS, kid=kid, **more))
             assert caught.value.known is known
         header = {"alg": "RS256", "kid": signing_key.kid, "jwk": brought}
         registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)
@@ -394,11 +394,11 @@ class TestWhatIsForged:
             verifier.verify(token)
 
 
-class TestWhatIsNotForHere:
+class TestTokensOfOthers:
     def test_another_issuer(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """Another pool's token is refused, even if it had the same key."""
         with pytest.raises(WrongIssuer) as caught:
-            verifier.verify(signed(signing_key, {**ACCESS, "iss": f"{ISSUER}X"}))
+            verifier.verify(make_token(signing_key, {**ACCESS, "iss": f"{ISSUER}X"}))
 
         assert caught.value.expected == ISSUER
 
@@ -429,7 +429,7 @@ class TestWhatIsNotForHere:
     ) -> None:
         """A token is valid before `exp` plus the leeway, and no longer at this second."""
         verifier = Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, leeway=leeway)
-        token = signed(signing_key, ACCESS)
+        token = make_token(signing_key, ACCESS)
         clock.advance(300 + leeway - 0.000_001)
         assert verifier.verify(token).expires == NOON + timedelta(seconds=300)
 
@@ -446,7 +446,7 @@ class TestWhatIsNotForHere:
         """A token issued ten seconds in the future is valid, a later one is not (pycognito #225)."""
         noon = int(NOON.timestamp())
         for ahead, good in ((10, True), (11, False), (3600, False)):
-            token = signed(signing_key, {**ACCESS, claim: noon + ahead, "exp": noon + 7200})
+            token = make_token(signing_key, {**ACCESS, claim: noon + ahead, "exp": noon + 7200})
             if good:
                 assert verifier.verify(token).username == "ada"
                 continue
@@ -480,14 +480,14 @@ class TestWhatIsNotForHere:
         """A malformed claim is refused although the signature is valid."""
         merged = {k: v for k, v in {**ACCESS, **claims}.items() if v is not None}
         with pytest.raises(MalformedToken) as caught:
-            verifier.verify(signed(signing_key, merged))
+            verifier.verify(make_token(signing_key, merged))
 
         assert caught.value.why == why
 
     def test_a_claim_that_is_null_is_absent(self, verifier: Verifier, signing_key: RSAKey) -> None:
         """An optional claim whose value is null counts as absent, whatever its type is."""
         absent = ("cognito:groups", "amr", "scope", "acr", "auth_time", "nbf", "device_key")
-        claims = verifier.verify(signed(signing_key, {**ACCESS, **dict.fromkeys(absent)}))
+        claims = verifier.verify(make_token(signing_key, {**ACCESS, **dict.fromkeys(absent)}))
 
         assert (claims.groups, claims.amr, claims.scopes) == ((), (), ())
         assert (claims.acr, claims.auth_time, claims.device_key) == (None, None, None)
@@ -501,7 +501,7 @@ class TestWhatIsNotForHere:
                 verifier.verify(token)
 
 
-class TestNothingIsShown:
+class TestErrors:
     def test_no_error_shows_the_token(self, pool: LocalPool, clock: ManualClock, tokens: Tokens) -> None:
         """Neither message, traceback, frames nor pickle has any part of the token."""
         token = tokens.access_token.reveal()
@@ -529,8 +529,8 @@ class TestNothingIsShown:
                 for frame, _ in traceback.walk_tb(error.__traceback__)
                 if "authfsm" in frame.f_code.co_filename and "test_" not in frame.f_code.co_filename
             ]
-            shown = [repr(error), str(error), *traceback.format_exception(error), *frames]
-            assert [text for text in shown for part in (payload, signature) if part[:40] in text] == []
+            texts = [repr(error), str(error), *traceback.format_exception(error), *frames]
+            assert [text for text in texts for part in (payload, signature) if part[:40] in text] == []
             assert error.__context__ is None
             if isinstance(error, AuthfsmError):
                 again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
@@ -547,7 +547,7 @@ class TestNothingIsShown:
             ValueError,
         }
 
-    def test_whose_fault(self) -> None:
+    def test_faults_of_refusals(self) -> None:
         """A refusal is the fault of caller or clock; unreachable keys are the service's."""
         assert issubclass(BadSignature, CallerError)
         assert issubclass(NotYetValid, TimeError)
@@ -555,7 +555,7 @@ class TestNothingIsShown:
         assert not issubclass(KeysUnreachable, TokenRefused)
 
 
-def verifier_at(fetch: FakeFetch, ticks: Ticks, clock: ManualClock, **more: Any) -> Verifier:
+def verifier_with(fetch: FakeFetch, ticks: Ticks, clock: ManualClock, **more: Any) -> Verifier:
     """Return a verifier with this `fetch` function."""
     return Verifier(POOL, CLIENT, fetch=fetch, ticks=ticks, clock=clock, **more)
 
@@ -563,31 +563,31 @@ def verifier_at(fetch: FakeFetch, ticks: Ticks, clock: ManualClock, **more: Any)
 class TestKeys:
     def test_keys_are_fetched_once_and_lazily(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Making a verifier fetches nothing; its first token does, and the next thousand do not."""
-        fetch = FakeFetch(published(signing_key))
-        verifier = verifier_at(fetch, Ticks(), clock)
+        fetch = FakeFetch(key_set(signing_key))
+        verifier = verifier_with(fetch, Ticks(), clock)
         assert fetch.urls == []
 
         for _ in range(100):
-            verifier.verify(signed(signing_key, ACCESS))
+            verifier.verify(make_token(signing_key, ACCESS))
 
         assert fetch.urls == [KEYS_AT]
 
     def test_rotation(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """A new key is found by one more fetch, which also removes an old key."""
-        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
-        verifier = verifier_at(fetch, ticks, clock)
-        old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        fetch, ticks = FakeFetch(key_set(signing_key)), Ticks()
+        verifier = verifier_with(fetch, ticks, clock)
+        old, new = make_token(signing_key, ACCESS), make_token(other_key, ACCESS)
         verifier.verify(old)
 
-        fetch.document = published(signing_key, other_key)
+        fetch.document = key_set(signing_key, other_key)
         ticks.now += 10
         assert verifier.verify(new).username == "ada"
         assert verifier.verify(old).username == "ada"
         assert len(fetch.urls) == 2
 
-        fetch.document = published(other_key)
+        fetch.document = key_set(other_key)
         ticks.now += 24 * 3600
-        verifier.verify(new)  # known: it waits for nothing, and begins what is due
+        verifier.verify(new)  # a known key: verified at once, and a fetch that is due begins
         until(lambda: len(fetch.urls) == 3 and verifier.keys._pending is None)
         with pytest.raises(BadSignature) as caught:
             verifier.verify(old)
@@ -596,9 +596,9 @@ class TestKeys:
 
     def test_many_forged_key_names(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """A thousand unknown keys in a minute make seven requests, and good tokens verify meanwhile."""
-        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
-        verifier = verifier_at(fetch, ticks, clock)
-        forged, good = signed(other_key, ACCESS), signed(signing_key, ACCESS)
+        fetch, ticks = FakeFetch(key_set(signing_key)), Ticks()
+        verifier = verifier_with(fetch, ticks, clock)
+        forged, good = make_token(other_key, ACCESS), make_token(signing_key, ACCESS)
         parts = forged.split(".")
         for number in range(1001):
             header = part_of(f'{{"alg":"RS256","kid":"{number}"}}'.encode())
@@ -615,15 +615,15 @@ class TestKeys:
     ) -> None:
         """Known keys still verify; an unknown one raises KeysUnreachable, until a fetch succeeds."""
         fetch, ticks = FakeFetch(OSError("no route")), Ticks()
-        verifier = verifier_at(fetch, ticks, clock)
-        old, new = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        verifier = verifier_with(fetch, ticks, clock)
+        old, new = make_token(signing_key, ACCESS), make_token(other_key, ACCESS)
         for _ in range(3):
             with pytest.raises(KeysUnreachable) as caught:
                 verifier.verify(old)
             assert (caught.value.url, caught.value.why) == (KEYS_AT, "OSError: no route")
         assert len(fetch.urls) == 1
 
-        fetch.document = published(signing_key)
+        fetch.document = key_set(signing_key)
         ticks.now += 10
         assert verifier.verify(old).username == "ada"
         fetch.document = RuntimeError("a bug of the fetch's own")
@@ -631,7 +631,7 @@ class TestKeys:
         with pytest.raises(KeysUnreachable):
             verifier.verify(new)
         assert verifier.verify(old).username == "ada"
-        fetch.document = published(signing_key, other_key)
+        fetch.document = key_set(signing_key, other_key)
         ticks.now += 10
         assert verifier.verify(new).username == "ada"
         assert len(fetch.urls) == 4
@@ -640,24 +640,24 @@ class TestKeys:
         self, signing_key: RSAKey, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """If the process can start no thread, the keys are unreachable; after the interval they are fetched."""
-        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
-        verifier = verifier_at(fetch, ticks, clock)
+        fetch, ticks = FakeFetch(key_set(signing_key)), Ticks()
+        verifier = verifier_with(fetch, ticks, clock)
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("no more threads")))
             for _ in range(2):
                 with pytest.raises(KeysUnreachable, match="no more threads"):
-                    verifier.verify(signed(signing_key, ACCESS))
+                    verifier.verify(make_token(signing_key, ACCESS))
         ticks.now += 10
-        assert verifier.verify(signed(signing_key, ACCESS)).username == "ada"
+        assert verifier.verify(make_token(signing_key, ACCESS)).username == "ada"
 
     @pytest.mark.parametrize(
         "document", [b"", b"{", b"[]", b"{}", b'{"keys": {}}', b'{"keys": []}', b"\xff\xfe", b"[" * 100_000]
     )
     def test_an_invalid_key_set(self, signing_key: RSAKey, clock: ManualClock, document: bytes) -> None:
         """An invalid key set counts as a failed fetch."""
-        verifier = verifier_at(FakeFetch(document), Ticks(), clock)
+        verifier = verifier_with(FakeFetch(document), Ticks(), clock)
         with pytest.raises(KeysUnreachable):
-            verifier.verify(signed(signing_key, ACCESS))
+            verifier.verify(make_token(signing_key, ACCESS))
 
     @pytest.mark.filterwarnings("ignore:Key size should be")  # that is the claim
     def test_unusable_keys_are_ignored(
@@ -681,14 +681,14 @@ class TestKeys:
             None,
             "key",
         ]
-        token = signed(signing_key, ACCESS)
+        token = make_token(signing_key, ACCESS)
         for each in others:
-            listed = [each, json.loads(published(other_key))["keys"][0]]
-            verifier = verifier_at(FakeFetch(json.dumps({"keys": listed}).encode()), Ticks(), clock)
+            keys = [each, json.loads(key_set(other_key))["keys"][0]]
+            verifier = verifier_with(FakeFetch(json.dumps({"keys": keys}).encode()), Ticks(), clock)
             with pytest.raises(BadSignature) as caught:
                 verifier.verify(token)
             assert caught.value.known is False
-        verifier = verifier_at(FakeFetch(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock)
+        verifier = verifier_with(FakeFetch(json.dumps({"keys": [*others, public]}).encode()), Ticks(), clock)
         assert verifier.verify(token).username == "ada"
 
     @pytest.mark.parametrize("interval", [0.0, 10.0])
@@ -696,9 +696,9 @@ class TestKeys:
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock, interval: float
     ) -> None:
         """Sixteen threads at once make one request, and forged tokens among theirs are refused."""
-        fetch = FakeFetch(published(signing_key), slow=0.2)
-        verifier = verifier_at(fetch, Ticks(), clock, interval=interval)
-        good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        fetch = FakeFetch(key_set(signing_key), slow=0.2)
+        verifier = verifier_with(fetch, Ticks(), clock, interval=interval)
+        good, forged = make_token(signing_key, ACCESS), make_token(other_key, ACCESS)
         gate = threading.Barrier(16)
 
         def one(number: int) -> str:
@@ -709,22 +709,22 @@ class TestKeys:
                 return "refused"
 
         with ThreadPoolExecutor(16) as threads:
-            found = list(threads.map(one, range(16)))
+            results = list(threads.map(one, range(16)))
 
-        assert found == ["ada", "refused"] * 8
+        assert results == ["ada", "refused"] * 8
         assert len(fetch.urls) == 1
 
     def test_a_known_key_is_used_at_once(
         self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
     ) -> None:
         """While keys are fetched for another token, a known key verifies at once."""
-        fetch, ticks = FakeFetch(published(signing_key)), Ticks()
-        verifier = verifier_at(fetch, ticks, clock)
-        good, forged = signed(signing_key, ACCESS), signed(other_key, ACCESS)
+        fetch, ticks = FakeFetch(key_set(signing_key)), Ticks()
+        verifier = verifier_with(fetch, ticks, clock)
+        good, forged = make_token(signing_key, ACCESS), make_token(other_key, ACCESS)
         verifier.verify(good)
         ticks.now += 10
         let_go = threading.Event()
-        verifier.keys._fetch = lambda url: published(signing_key) if let_go.wait(30) else b""
+        verifier.keys._fetch = lambda url: key_set(signing_key) if let_go.wait(30) else b""
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(verifier.verify, forged)
             until(lambda: verifier.keys._pending is not None)
@@ -737,9 +737,9 @@ class TestKeys:
 class TestAsync:
     def test_tasks_share_one_fetch_off_the_loop(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """Fifty tasks make one request; the loop is not blocked; one that is cancelled does not affect the others."""
-        fetch = FakeFetch(published(signing_key), slow=0.3)
-        verifier = verifier_at(fetch, Ticks(), clock)
-        token = signed(signing_key, ACCESS)
+        fetch = FakeFetch(key_set(signing_key), slow=0.3)
+        verifier = verifier_with(fetch, Ticks(), clock)
+        token = make_token(signing_key, ACCESS)
 
         async def main() -> tuple[list[Any], int]:
             tasks = [asyncio.create_task(verifier.verify_async(token)) for _ in range(50)]
@@ -751,10 +751,10 @@ class TestAsync:
                     tasks[0].cancel()
             return await asyncio.gather(*tasks, return_exceptions=True), beats
 
-        found, beats = asyncio.run(main())
+        results, beats = asyncio.run(main())
 
-        assert isinstance(found[0], asyncio.CancelledError)
-        assert [each.username for each in found[1:]] == ["ada"] * 49
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert [each.username for each in results[1:]] == ["ada"] * 49
         assert len(fetch.urls) == 1
         assert beats > 5
 
@@ -771,13 +771,13 @@ class TestAsync:
             raise AssertionError("it was accepted")
 
         assert asyncio.run(refused("x")) is MalformedToken
-        assert asyncio.run(refused(signed(other_key, ACCESS))) is BadSignature
-        assert asyncio.run(refused(signed(signing_key, ACCESS), "id")) is WrongUse
-        assert asyncio.run(refused(signed(signing_key, ACCESS), "both")) is ValueError
+        assert asyncio.run(refused(make_token(other_key, ACCESS))) is BadSignature
+        assert asyncio.run(refused(make_token(signing_key, ACCESS), "id")) is WrongUse
+        assert asyncio.run(refused(make_token(signing_key, ACCESS), "both")) is ValueError
 
-        fetch = FakeFetch(published(signing_key), slow=0.3)
-        patient = verifier_at(fetch, Ticks(), clock)
-        token = signed(signing_key, ACCESS)
+        fetch = FakeFetch(key_set(signing_key), slow=0.3)
+        patient = verifier_with(fetch, Ticks(), clock)
+        token = make_token(signing_key, ACCESS)
 
         async def impatient() -> None:
             await asyncio.wait_for(patient.verify_async(token), 0.05)
@@ -788,13 +788,13 @@ class TestAsync:
         assert len(fetch.urls) == 1
 
 
-class TestMaking:
+class TestArguments:
     def test_both_issuers_of_a_pool(
         self, signing_key: RSAKey, pool: LocalPool, verifier: Verifier, clock: ManualClock
     ) -> None:
         """IssuerConfiguration UPDATED has another issuer; tokens of both are those of the pool, unless `issuer` is passed."""
         updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/" + POOL
-        token = signed(signing_key, {**ACCESS, "iss": updated})
+        token = make_token(signing_key, {**ACCESS, "iss": updated})
         assert verifier.verify(token).issuer == updated
         for iss in (
             updated.replace("issuer-", "x-"),
@@ -802,7 +802,7 @@ class TestMaking:
             updated.replace("eu-west-1.", "eu-west-2."),
         ):
             with pytest.raises(WrongIssuer):
-                verifier.verify(signed(signing_key, {**ACCESS, "iss": iss}))
+                verifier.verify(make_token(signing_key, {**ACCESS, "iss": iss}))
         with pytest.raises(WrongIssuer):
             Verifier(POOL, CLIENT, jwks=pool.jwks(), clock=clock, issuer=verifier.issuer).verify(token)
 
@@ -883,11 +883,11 @@ class TestMaking:
 
     def test_an_own_fetch_may_use_any_url(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """With its own fetch, an application may use plain HTTP, in a private network for example."""
-        fetch = FakeFetch(published(signing_key))
+        fetch = FakeFetch(key_set(signing_key))
         issuer = "http://cognito:9229/eu-west-1_Local"
         verifier = Verifier(POOL, CLIENT, issuer=issuer, fetch=fetch, clock=clock)
 
-        assert verifier.verify(signed(signing_key, {**ACCESS, "iss": issuer})).issuer == issuer
+        assert verifier.verify(make_token(signing_key, {**ACCESS, "iss": issuer})).issuer == issuer
         assert fetch.urls == [f"{issuer}/.well-known/jwks.json"]
 
 
@@ -901,8 +901,8 @@ class Site(BaseHTTPRequestHandler):
             self.send_header("Location", "/good")
             self.end_headers()
             return
-        found = {"/good": b"good", "/large": b"x" * 65_537, "/most": b"x" * 65_536}.get(self.path)
-        self.send_response(404 if found is None and self.path != "/slow" else 200)
+        document = {"/good": b"good", "/large": b"x" * 65_537, "/most": b"x" * 65_536}.get(self.path)
+        self.send_response(404 if document is None and self.path != "/slow" else 200)
         self.end_headers()
         if self.path == "/slow":
             try:
@@ -911,7 +911,7 @@ class Site(BaseHTTPRequestHandler):
                     time.sleep(0.05)
             except OSError:
                 return
-        self.wfile.write(found or b"none")
+        self.wfile.write(document or b"none")
 
     def log_message(self, *_: Any) -> None:
         """Log nothing."""
@@ -943,10 +943,10 @@ class TestFetching:
                 fetch_https(f"{url}/moved")
             with pytest.raises(ValueError, match="65536 bytes"):
                 fetch_https(f"{url}/large")
-            begun = time.monotonic()
+            start = time.monotonic()
             with pytest.raises(TimeoutError):
                 fetch_https(f"{url}/slow", seconds=0.2)
-            assert time.monotonic() - begun < 2
+            assert time.monotonic() - start < 2
         with pytest.raises(OSError, match="refused"):
             fetch_https(f"{url}/good")
 

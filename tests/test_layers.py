@@ -109,7 +109,7 @@ def modules() -> dict[str, ast.Module]:
     }
 
 
-def part_of(module: str) -> str:
+def layer_entry(module: str) -> str:
     """Return the entry of `LAYERS` to which a module belongs: the longest one that its path begins with."""
     names = module.removesuffix("/__init__").split("/")
     parts = ["/".join(names[:length]) for length in range(len(names), 0, -1)]
@@ -142,7 +142,7 @@ def module_of(name: str, known: Collection[str]) -> str | None:
 
 def test_every_module_has_a_layer() -> None:
     """Each module belongs to one layer, and each entry of the list of layers exists."""
-    assert {part_of(module) for module in modules()} == set(LAYER)
+    assert {layer_entry(module) for module in modules()} == set(LAYER)
 
 
 def test_the_top_level_has_at_most_24_entries() -> None:
@@ -165,14 +165,14 @@ def test_the_repository_has_seven_entries() -> None:
 
 def test_a_module_imports_only_from_lower_layers() -> None:
     """A module imports from parts of lower layers only, whether at its top, in a function or for typing."""
-    known = modules()
+    module_trees = modules()
     wrong = [
         (module, name)
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         for name in imports(tree)
-        if (imported := module_of(name, known)) is not None
-        and (part := part_of(imported)) != part_of(module)
-        and LAYER[part] >= LAYER[part_of(module)]
+        if (imported := module_of(name, module_trees)) is not None
+        and (part := layer_entry(imported)) != layer_entry(module)
+        and LAYER[part] >= LAYER[layer_entry(module)]
     ]
 
     assert wrong == []
@@ -180,10 +180,11 @@ def test_a_module_imports_only_from_lower_layers() -> None:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """The graph of all imports, also those for typing, has no cycle."""
-    known = modules()
+    module_trees = modules()
     graph = {
-        module: {found for name in imports(tree) if (found := module_of(name, known)) is not None} - {module}
-        for module, tree in known.items()
+        module: {found for name in imports(tree) if (found := module_of(name, module_trees)) is not None}
+        - {module}
+        for module, tree in module_trees.items()
     }
 
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the cycle
@@ -197,12 +198,12 @@ def test_no_class_name_is_defined_twice() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(module)
 
-    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}
 
 
 def test_dynamic_imports_are_declared() -> None:
-    """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or exports lazily what is its own."""
-    found = {
+    """A module that imports another by a string is in `DYNAMIC_IMPORTS`, or lazily exports its own names."""
+    imports_by_module = {
         (module, call.args[0].value)
         for module, tree in modules().items()
         for call in ast.walk(tree)
@@ -212,7 +213,7 @@ def test_dynamic_imports_are_declared() -> None:
         and isinstance(call.args[0], ast.Constant)
     }
 
-    assert {each for each in found if str(each[1]).startswith("authfsm")} == DYNAMIC_IMPORTS
+    assert {each for each in imports_by_module if str(each[1]).startswith("authfsm")} == DYNAMIC_IMPORTS
 
 
 def test_libraries_are_imported_in_few_places() -> None:
@@ -237,10 +238,10 @@ def test_the_core_does_no_io() -> None:
     wrong = [
         (module, name)
         for module, tree in modules().items()
-        if LAYER[part_of(module)] < LAYER["drivers"] and module != "base/concurrency"
+        if LAYER[layer_entry(module)] < LAYER["drivers"] and module != "base/concurrency"
         for name in imports(tree)
         if name.split(".")[0] in WORLD
-        or (part_of(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
+        or (layer_entry(module) in {"base", "protocol", "settings", "core"} and "base.concurrency" in name)
     ]
 
     assert wrong == []
@@ -257,13 +258,13 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
         "protocol/responses", "protocol/auth_flows", "protocol/api_requests",
         "protocol/nodes", "protocol/validators",
     }  # fmt: skip
-    known = modules()
+    module_trees = modules()
     used = {
         (module, imported)
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         if module.startswith("local/")
         for name in imports(tree)
-        if (imported := module_of(name, known)) is not None
+        if (imported := module_of(name, module_trees)) is not None
         and not imported.startswith("local/")
         and imported not in shared
     }
@@ -271,7 +272,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     assert used <= {("local/api/pool", "drivers/boto"), ("local/server/page", "diagrams/__init__")}
     serving = {
         module
-        for module, tree in known.items()
+        for module, tree in module_trees.items()
         for name in imports(tree)
         if name.startswith("authfsm.local.server")
         if not module.startswith("local/server/")
@@ -293,9 +294,11 @@ def test_an_import_is_light(module: str) -> None:
 def test_the_public_names_can_be_imported() -> None:
     """Every public name can be imported and is typed; an unknown name is an AttributeError."""
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
-    typed = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
+    imported_names = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
-    assert typed - {"Stepper"} == set(authfsm.__all__)  # it needs an extra, which a star import must not
+    assert imported_names - {"Stepper"} == set(
+        authfsm.__all__
+    )  # it needs an extra, which a star import must not
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", authfsm.__version__)
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):
@@ -313,12 +316,12 @@ def test_dir_names_each_public_name_once() -> None:
 
 def layers() -> str:
     """Return the list of layers for the map: each part with the first line of its docstring."""
-    known = modules()
+    module_trees = modules()
     lines = []
     for number, parts in enumerate(LAYERS, 1):
         for part in parts:
-            module = part if part in known else f"{part}/__init__"
-            docstring = ast.get_docstring(known[module]) or ""
+            module = part if part in module_trees else f"{part}/__init__"
+            docstring = ast.get_docstring(module_trees[module]) or ""
             name = f"{part}/" if module != part else f"{part}.py"
             lines.append(f"{number}. `{name}`: {docstring.splitlines()[0]}\n")
     return "".join(lines)

@@ -50,28 +50,30 @@ def smallest(svg: str) -> dict[str, float]:
     }
 
 
-SHOWN = {name: smallest(svg) for name, svg in gallery.shown()}
+SMALLEST_LABELS = {name: smallest(svg) for name, svg in gallery.published_pictures()}
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_what_is_shown_can_be_read(name: str) -> None:
+@pytest.mark.parametrize("name", SMALLEST_LABELS)
+def test_labels_of_published_pictures_can_be_read(name: str) -> None:
     """No label of a published picture is under 9 px in README, 8 pt on A4 or 12 px on a slide."""
-    found = SHOWN[name]
-    assert {place: size for place, size in found.items() if size < SMALLEST[place]} == {}
+    sizes = SMALLEST_LABELS[name]
+    assert {place: size for place, size in sizes.items() if size < SMALLEST[place]} == {}
 
 
 def table() -> str:
     """Return the smallest label of each picture in each place, as a table: `python tests/test_legibility.py`."""
     rows = [
-        f"| {name} | {' | '.join(f'{size:.1f}' for size in found.values())} |"
-        for name, found in SHOWN.items()
+        f"| {name} | {' | '.join(f'{size:.1f}' for size in sizes.values())} |"
+        for name, sizes in SMALLEST_LABELS.items()
     ]
     return "\n".join(("| picture | README, px | A4, pt | slide, px |", "|---|---|---|---|", *rows))
 
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
     """The gallery shows every picture; the whole protocol with all names is a link."""
-    assert {name for name in gallery.files() if name.endswith(".svg")} - SHOWN.keys() == {"protocol.svg"}
+    assert {name for name in gallery.files() if name.endswith(".svg")} - SMALLEST_LABELS.keys() == {
+        "protocol.svg"
+    }
     assert gallery.moving_picture("diagrams/") in (ROOT / "README.md").read_text("utf-8")
 
 
@@ -83,11 +85,11 @@ def test_a_state_and_its_neighbours_can_be_read(state: State) -> None:
 
 def test_every_page_of_the_unfolded_whole_can_be_read() -> None:
     """Each transition is on one page; no label of a page is too small anywhere; links lead to pages that exist."""
-    whole = diagram(unfolded=True)
-    pages = whole.pages("whole", ".svg")
+    full_diagram = diagram(unfolded=True)
+    pages = full_diagram.pages("whole", ".svg")
     arrows = [arrow for page in [*pages.values()][1:] for arrow in page.model.arrows]
     assert len(arrows) == len(set(arrows))
-    assert set(arrows) == whole.model.arrows
+    assert set(arrows) == full_diagram.model.arrows
     targets: set[str] = set()
     for name, page in pages.items():
         svg = page.svg()
@@ -100,17 +102,17 @@ def test_every_page_of_the_unfolded_whole_can_be_read() -> None:
 
 def test_an_unfolded_picture_is_saved_as_pages(tmp_path: Path) -> None:
     """SVG and PNG are a file for each page, PDF is one file with links between its pages, DOT is the whole."""
-    drawn = diagram(unfolded=True, flow="REFRESH_TOKEN", history=HISTORY[:0])
-    names = [*drawn.pages("a b", ".svg")]
-    assert drawn.save(tmp_path / "a b.svg") == tmp_path / "a b.svg"
+    picture = diagram(unfolded=True, flow="REFRESH_TOKEN", history=HISTORY[:0])
+    names = [*picture.pages("a b", ".svg")]
+    assert picture.save(tmp_path / "a b.svg") == tmp_path / "a b.svg"
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(names)
     assert f'href="{names[1].replace(" ", "%20")}"' in (tmp_path / names[0]).read_text("utf-8")
-    pdf = drawn.pdf()
+    pdf = picture.pdf()
     assert len(re.findall(rb"/Type /Page\b", pdf)) == len(names)
     assert pdf.count(b"/Dest [") > len(names)
-    assert "href" not in drawn._repr_mimebundle_()["image/svg+xml"].replace('href="https://', "")
-    dot = drawn.save(tmp_path / "a.dot").read_text("utf-8")
-    assert dot == drawn.dot()
+    assert "href" not in picture._repr_mimebundle_()["image/svg+xml"].replace('href="https://', "")
+    dot = picture.save(tmp_path / "a.dot").read_text("utf-8")
+    assert dot == picture.dot()
     assert sorted(each.name for each in tmp_path.glob("*.dot")) == ["a.dot"]
 
 
@@ -157,14 +159,14 @@ def test_other_scripts_are_drawn_or_the_font_is_named() -> None:
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
-    """The title is in the caption; title and description are what a screen reader reads."""
+    """The title is in the caption; a screen reader reads the title and the description."""
     svg = drawn.svg()
-    whole = f"Amazon Cognito sign-in: {title}"
+    full_title = f"Amazon Cognito sign-in: {title}"
     root = ET.fromstring(svg)  # noqa: S314 - our own drawing
-    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", whole)
-    assert [root.findtext(f"{SVG}title"), whole in str(drawn)] == [whole, True]
+    assert (root.attrib["role"], root.attrib["aria-label"]) == ("img", full_title)
+    assert [root.findtext(f"{SVG}title"), full_title in str(drawn)] == [full_title, True]
     assert "Not drawn" in (root.findtext(f"{SVG}desc") or "")
-    assert f"accTitle: {whole}".replace(":", "#58;").replace("accTitle#58;", "accTitle:") in format(
+    assert f"accTitle: {full_title}".replace(":", "#58;").replace("accTitle#58;", "accTitle:") in format(
         drawn, "mermaid"
     )
 
@@ -175,17 +177,17 @@ def test_an_unknown_label_is_an_error() -> None:
         UnknownLabel, match=r"'SMS_MAF', so there is nothing to replace; the closest is 'SMS_MFA'"
     ):
         diagram(labels={"SMS_MAF": "Code"})
-    known = [
+    known_labels = [
         "SMS_MFA",
         "code",
         "factors proved",
         "second factor",
         "Not drawn: arrows that replies of real pools refute.",
     ]
-    assert diagram(labels=dict.fromkeys(known, "x")).labels.keys() == set(known)
+    assert diagram(labels=dict.fromkeys(known_labels, "x")).labels.keys() == set(known_labels)
 
 
-def test_a_sign_in_that_moves() -> None:
+def test_an_animated_sign_in() -> None:
     """Each step is animated in its order; without animation all steps are visible."""
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=animated).svg() for animated in (False, True)
@@ -208,10 +210,10 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     still, moving = (
         diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True)
     )
-    begun = re.sub(
+    css = re.sub(
         r"s -?[\d.]+s infinite", "s 0s infinite", moving
     )  # at once, what comes later is not yet visible
-    for name, text in {"still.svg": still, "moving.svg": begun}.items():
+    for name, text in {"still.svg": still, "moving.svg": css}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
 
     def is_still(page: Page) -> bool:
@@ -237,7 +239,7 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             page.wait_for_function(
                 "name => document.images[0].currentSrc.endsWith(`sign_in-${name}.svg`)", arg=name
             )
-    # The preference of the system: what is emulated for a page does not reach its images.
+    # The preference of the system, because emulation for a page does not reach its images.
     monkeypatch.setattr(browser, "ARGUMENTS", (*browser.ARGUMENTS, "--force-prefers-reduced-motion"))
     with chromium(tmp_path / "other profile") as opened:
         assert is_still(opened.page)
@@ -255,4 +257,4 @@ def test_jupyter_shows_no_picture_wider_than_its_cell() -> None:
 
 
 if __name__ == "__main__":
-    print(table())  # noqa: T201 - what it is for
+    print(table())  # noqa: T201 - the output of the script

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import RSAKey
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.local import CHECKS, LocalCognito, PoolRefusal
 from authfsm.local.server.config import ConfigError, parse_config
@@ -118,12 +118,14 @@ def test_each_check(check: str, signing_key: RSAKey) -> None:
             CASES[check](lenient)
     else:
         CASES[check](lenient)
-    found = lenient.cognito.accepted[-1]
+    acceptance = lenient.cognito.accepted[-1]
 
     assert strict.cognito.accepted == ()
-    assert found.check == check
-    assert found.refusal.split(":")[0] == caught.value.code or check == "code-123456"
-    assert not CHECKS[check].errors or found.refusal.split(":")[0] in {e.code for e in CHECKS[check].errors}
+    assert acceptance.check == check
+    assert acceptance.refusal.split(":")[0] == caught.value.code or check == "code-123456"
+    assert not CHECKS[check].errors or acceptance.refusal.split(":")[0] in {
+        e.code for e in CHECKS[check].errors
+    }
 
 
 def test_the_second_factor_follows(signing_key: RSAKey) -> None:
@@ -144,7 +146,7 @@ def test_the_second_factor_follows(signing_key: RSAKey) -> None:
     assert checks == ["disabled-mfa", "mfa-without-address", "code-123456"]
 
 
-REFUSED: dict[str, Callable[[Region], Any]] = {
+ALWAYS_REFUSED: dict[str, Callable[[Region], Any]] = {
     "a wrong password": lambda r: (r.set_password(), r.sign_in(PASSWORD="Wrong-Horse-1")),
     "a wrong code": lambda r: (
         r.ask("SignUp", ClientId=r.public, Username="bob", Password=PASSWORD),
@@ -170,11 +172,11 @@ REFUSED: dict[str, Callable[[Region], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", REFUSED)
+@pytest.mark.parametrize("what", ALWAYS_REFUSED)
 def test_never_accepted(what: str, signing_key: RSAKey) -> None:
     """Passwords, proofs, codes and tokens are verified whatever `accept` says."""
     with pytest.raises(PoolRefusal) as caught:
-        REFUSED[what](Region(signing_key, "all"))
+        ALWAYS_REFUSED[what](Region(signing_key, "all"))
 
     assert caught.value.code in {
         "NotAuthorizedException", "CodeMismatchException", "EnableSoftwareTokenMFAException",
@@ -199,11 +201,11 @@ def test_the_log_and_the_page_of_the_server() -> None:
         status, _, reply = server.call("CreateUserPool", PoolName="a" * 129)
         server.call("DescribeUserPool", UserPoolId=reply["UserPool"]["Id"])
         lines = [json.loads(line) for line in server.log.getvalue().splitlines()]
-        shown = page_data(server.service)
+        data = page_data(server.service)
 
     assert status == 200
-    assert shown["checks"] == ["invalid-names"]
-    (accepted,) = shown["accepted"]
+    assert data["checks"] == ["invalid-names"]
+    (accepted,) = data["accepted"]
     assert (accepted["operation"], accepted["accepts"]) == ("CreateUserPool", CHECKS["invalid-names"].accepts)
     assert "length less than or equal to 128" in accepted["refusal"]
     assert [each.get("accepted") for each in lines if each["event"] == "request"] == [["invalid-names"], None]

@@ -22,7 +22,7 @@ LEGACY_NOBODY = ("UserNotFoundException", "Username/client id combination not fo
 DAY = 24 * 3600
 
 
-def listed(attributes: dict[str, str]) -> list[dict[str, str]]:
+def attribute_list(attributes: dict[str, str]) -> list[dict[str, str]]:
     """Return attributes as the API lists them."""
     return [{"Name": name, "Value": value} for name, value in attributes.items()]
 
@@ -34,7 +34,7 @@ class AccountClient(ApiClient):
         """Send SignUp."""
         more = {} if password is None else {"Password": password}
         return self.boto.sign_up(
-            ClientId=self.app.client_id, Username=username, UserAttributes=listed(attributes), **more
+            ClientId=self.app.client_id, Username=username, UserAttributes=attribute_list(attributes), **more
         )
 
     def confirm(self, username: str, code: str, **more: Any) -> Any:
@@ -55,7 +55,7 @@ class AccountClient(ApiClient):
 
     def update(self, token: str, **attributes: str) -> Any:
         """Send UpdateUserAttributes."""
-        return self.boto.update_user_attributes(AccessToken=token, UserAttributes=listed(attributes))
+        return self.boto.update_user_attributes(AccessToken=token, UserAttributes=attribute_list(attributes))
 
     def attributes(self, token: str) -> dict[str, str]:
         """Return the attributes that GetUser shows."""
@@ -76,7 +76,7 @@ def pool(signing_key: RSAKey, clock: ManualClock) -> LocalPool:
 
 
 @pytest.fixture
-def talk(pool: LocalPool) -> AccountClient:
+def client(pool: LocalPool) -> AccountClient:
     """A client of the pool."""
     return AccountClient(pool)
 
@@ -84,9 +84,9 @@ def talk(pool: LocalPool) -> AccountClient:
 class TestSignUp:
     """SignUp and ConfirmSignUp."""
 
-    def test_sign_up_confirm_and_sign_in(self, talk: AccountClient) -> None:
+    def test_sign_up_confirm_and_sign_in(self, client: AccountClient) -> None:
         """The confirmation code verifies the address that it went to."""
-        reply = talk.sign_up("ada", email="ada@example.com")
+        reply = client.sign_up("ada", email="ada@example.com")
 
         assert not reply["UserConfirmed"]
         assert reply["CodeDeliveryDetails"] == {
@@ -96,9 +96,9 @@ class TestSignUp:
         }
         assert "Session" not in reply
         with refused("UserNotConfirmedException", "User is not confirmed."):
-            talk.password("ada", PASSWORD)
-        assert "Session" not in talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-        assert talk.attributes(talk.token()) == {
+            client.password("ada", PASSWORD)
+        assert "Session" not in client.confirm("ada", client.pool.outbox.code_for("ada"))
+        assert client.attributes(client.token()) == {
             "sub": reply["UserSub"],
             "email": "ada@example.com",
             "email_verified": "true",
@@ -113,38 +113,38 @@ class TestSignUp:
 
     def test_no_verification(self, signing_key: RSAKey) -> None:
         """A pool that verifies no address sends no code."""
-        talk = AccountClient(LocalPool(key=signing_key, auto_verified_attributes=[]))
+        client = AccountClient(LocalPool(key=signing_key, auto_verified_attributes=[]))
 
-        assert "CodeDeliveryDetails" not in talk.sign_up("ada", email="ada@example.com")
+        assert "CodeDeliveryDetails" not in client.sign_up("ada", email="ada@example.com")
         with refused("NotAuthorizedException", "Cannot resend codes. Auto verification not turned on."):
-            talk.resend("ada")
+            client.resend("ada")
 
     def test_not_permitted(self, signing_key: RSAKey) -> None:
         """With AllowAdminCreateUserOnly, SignUp is refused."""
-        talk = AccountClient(LocalPool(key=signing_key, allow_admin_create_user_only=True))
+        client = AccountClient(LocalPool(key=signing_key, allow_admin_create_user_only=True))
         with refused("NotAuthorizedException", "SignUp is not permitted for this user pool"):
-            talk.sign_up("ada")
+            client.sign_up("ada")
 
-    def test_name_is_taken(self, talk: AccountClient) -> None:
+    def test_name_is_taken(self, client: AccountClient) -> None:
         """A second user of the same name is refused."""
-        talk.sign_up("ada")
+        client.sign_up("ada")
         with refused("UsernameExistsException", "User already exists"):
-            talk.sign_up("ada")
+            client.sign_up("ada")
 
-    def test_password_policy(self, talk: AccountClient) -> None:
+    def test_password_policy(self, client: AccountClient) -> None:
         """A password that violates the policy creates no user."""
         with refused(
             "InvalidPasswordException", "Password did not conform with policy: Password not long enough"
         ):
-            talk.sign_up("ada", "short")
+            client.sign_up("ada", "short")
 
-        assert talk.sign_up("ada")["UserSub"]
+        assert client.sign_up("ada")["UserSub"]
 
     @pytest.mark.parametrize("password", [None, ""])
-    def test_password_is_required(self, talk: AccountClient, password: str | None) -> None:
+    def test_password_is_required(self, client: AccountClient, password: str | None) -> None:
         """A password is required where every first factor is a password."""
         with refused(*NO_PASSWORD):
-            talk.sign_up("ada", password)
+            client.sign_up("ada", password)
 
     def test_secret_hash(self, signing_key: RSAKey) -> None:
         """An app client with a secret needs SecretHash."""
@@ -156,95 +156,95 @@ class TestSignUp:
 
     def test_email_as_username(self, signing_key: RSAKey) -> None:
         """In a pool of email addresses the internal name is the sub, and a second user of the address is refused."""
-        talk = AccountClient(LocalPool(key=signing_key, username_attributes=["email"]))
-        reply = talk.sign_up("ada@example.com")
-        talk.confirm("ada@example.com", talk.pool.outbox.code_for("ada@example.com"))
+        client = AccountClient(LocalPool(key=signing_key, username_attributes=["email"]))
+        reply = client.sign_up("ada@example.com")
+        client.confirm("ada@example.com", client.pool.outbox.code_for("ada@example.com"))
 
-        assert talk.pool.user("ada@example.com").username == reply["UserSub"]
+        assert client.pool.user("ada@example.com").username == reply["UserSub"]
         with refused("UsernameExistsException", "An account with the given email already exists."):
-            talk.sign_up("ada@example.com")
+            client.sign_up("ada@example.com")
         with refused("InvalidParameterException", "Username should be an email."):
-            talk.sign_up("ada")
+            client.sign_up("ada")
 
 
 class TestConfirmSignUp:
     """Confirmation codes."""
 
-    def test_wrong_code(self, talk: AccountClient) -> None:
+    def test_wrong_code(self, client: AccountClient) -> None:
         """After a wrong code the right one is still accepted."""
-        talk.sign_up("ada", email="ada@example.com")
+        client.sign_up("ada", email="ada@example.com")
         with refused(*MISMATCH):
-            talk.confirm("ada", "000000x")
-        talk.confirm("ada", talk.pool.outbox.code_for("ada"))
+            client.confirm("ada", "000000x")
+        client.confirm("ada", client.pool.outbox.code_for("ada"))
 
-        assert talk.token()
+        assert client.token()
 
-    def test_code_expires(self, talk: AccountClient, clock: ManualClock) -> None:
+    def test_code_expires(self, client: AccountClient, clock: ManualClock) -> None:
         """A code is valid for 24 hours."""
-        talk.sign_up("ada", email="ada@example.com")
-        code = talk.pool.outbox.code_for("ada")
+        client.sign_up("ada", email="ada@example.com")
+        code = client.pool.outbox.code_for("ada")
         clock.advance(DAY)
         with refused(*EXPIRED):
-            talk.confirm("ada", code)
+            client.confirm("ada", code)
 
-    def test_resent_code(self, talk: AccountClient) -> None:
+    def test_resent_code(self, client: AccountClient) -> None:
         """A resent code replaces the first."""
-        talk.sign_up("ada", email="ada@example.com")
-        first = talk.pool.outbox.code_for("ada")
-        details = talk.resend("ada")["CodeDeliveryDetails"]
-        second = talk.pool.outbox.code_for("ada")
+        client.sign_up("ada", email="ada@example.com")
+        first = client.pool.outbox.code_for("ada")
+        details = client.resend("ada")["CodeDeliveryDetails"]
+        second = client.pool.outbox.code_for("ada")
 
         assert details["Destination"] == "a***@e***"
         if first != second:
             with refused(*MISMATCH):
-                talk.confirm("ada", first)
-        talk.confirm("ada", second)
+                client.confirm("ada", first)
+        client.confirm("ada", second)
 
-    def test_already_confirmed(self, talk: AccountClient) -> None:
+    def test_already_confirmed(self, client: AccountClient) -> None:
         """A confirmed user cannot be confirmed again, whatever the code."""
-        talk.sign_up("ada", email="ada@example.com")
-        talk.confirm("ada", talk.pool.outbox.code_for("ada"))
+        client.sign_up("ada", email="ada@example.com")
+        client.confirm("ada", client.pool.outbox.code_for("ada"))
         with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
-            talk.confirm("ada", "000000")
+            client.confirm("ada", "000000")
         with refused("InvalidParameterException", "User is already confirmed."):
-            talk.resend("ada")
+            client.resend("ada")
 
-    def test_quotas(self, talk: AccountClient, clock: ManualClock) -> None:
+    def test_quotas(self, client: AccountClient, clock: ManualClock) -> None:
         """A user gets five codes and may send fifteen answers in an hour."""
-        talk.sign_up("ada", email="ada@example.com")
+        client.sign_up("ada", email="ada@example.com")
         for _ in range(5):
-            talk.resend("ada")
+            client.resend("ada")
         with refused(*TOO_OFTEN):
-            talk.resend("ada")
+            client.resend("ada")
         for _ in range(15):
             with refused(*MISMATCH):
-                talk.confirm("ada", "wrong")
+                client.confirm("ada", "wrong")
         with refused(*TOO_OFTEN):
-            talk.confirm("ada", talk.pool.outbox.code_for("ada"))
+            client.confirm("ada", client.pool.outbox.code_for("ada"))
         clock.advance(3600)
-        talk.confirm("ada", talk.pool.outbox.code_for("ada"))
+        client.confirm("ada", client.pool.outbox.code_for("ada"))
 
-        assert talk.token()
+        assert client.token()
 
     def test_quotas_switched_off(self, signing_key: RSAKey) -> None:
         """Without per_user_quotas the pool counts no calls."""
-        talk = AccountClient(LocalPool(key=signing_key, per_user_quotas=False))
-        talk.sign_up("ada", email="ada@example.com")
+        client = AccountClient(LocalPool(key=signing_key, per_user_quotas=False))
+        client.sign_up("ada", email="ada@example.com")
         for _ in range(20):
-            talk.resend("ada")
+            client.resend("ada")
 
-        assert len(talk.pool.outbox) == 21
+        assert len(client.pool.outbox) == 21
 
-    def test_unknown_user(self, talk: AccountClient, signing_key: RSAKey) -> None:
+    def test_unknown_user(self, client: AccountClient, signing_key: RSAKey) -> None:
         """An unknown user gets a simulated reply (ENABLED) or UserNotFoundException (LEGACY)."""
-        details = talk.resend("nobody@example.com")["CodeDeliveryDetails"]
+        details = client.resend("nobody@example.com")["CodeDeliveryDetails"]
         with refused(*MISMATCH):
-            talk.confirm("nobody", "123456")
+            client.confirm("nobody", "123456")
 
         assert details["Destination"] == "n***@e***"
-        again = [talk.resend("nobody")["CodeDeliveryDetails"] for _ in range(2)]
+        again = [client.resend("nobody")["CodeDeliveryDetails"] for _ in range(2)]
         assert again[0] == again[1]
-        assert len(talk.pool.outbox) == 0
+        assert len(client.pool.outbox) == 0
         legacy = AccountClient(LocalPool(key=signing_key, prevent_user_existence_errors="LEGACY"))
         with refused(*LEGACY_NOBODY):
             legacy.resend("nobody")
@@ -253,76 +253,76 @@ class TestConfirmSignUp:
 
     def test_alias_conflict(self, signing_key: RSAKey) -> None:
         """An alias of another user is refused, or taken over with ForceAliasCreation."""
-        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
-        talk.pool.add_user("bea", PASSWORD, email="us@example.com")
-        talk.sign_up("ada", email="us@example.com")
-        code = talk.pool.outbox.code_for("ada")
+        client = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
+        client.pool.add_user("bea", PASSWORD, email="us@example.com")
+        client.sign_up("ada", email="us@example.com")
+        code = client.pool.outbox.code_for("ada")
         with refused("AliasExistsException", "An account with the given email already exists."):
-            talk.confirm("ada", code)
-        talk.confirm("ada", code, ForceAliasCreation=True)
+            client.confirm("ada", code)
+        client.confirm("ada", code, ForceAliasCreation=True)
 
-        assert talk.pool.user("us@example.com").username == "ada"
-        assert talk.pool.user("bea").attributes["email_verified"] == "false"
+        assert client.pool.user("us@example.com").username == "ada"
+        assert client.pool.user("bea").attributes["email_verified"] == "false"
 
     def test_name_in_email_format(self, signing_key: RSAKey) -> None:
         """In a pool with email aliases, no username may look like an email address."""
-        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
+        client = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
         with refused(
             "InvalidParameterException",
             "Username cannot be of email format, since user pool is configured for email alias.",
         ):
-            talk.sign_up("ada@example.com")
+            client.sign_up("ada@example.com")
 
 
 class TestSignUpSession:
     """The session of SignUp, with which ConfirmSignUp signs the user in."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
+    def client(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
         """A client of a pool whose users need no password."""
         factors = ["EMAIL_OTP", "PASSWORD"]
         return AccountClient(LocalPool(key=signing_key, clock=clock, allowed_first_auth_factors=factors))
 
-    def test_sign_up_without_a_password(self, talk: AccountClient) -> None:
+    def test_sign_up_without_a_password(self, client: AccountClient) -> None:
         """After ConfirmSignUp the session signs in without a challenge."""
-        session = talk.sign_up("ada", None, email="ada@example.com")["Session"]
-        code = talk.pool.outbox.code_for("ada")
-        session = talk.confirm("ada", code, Session=session)["Session"]
-        reply = talk.boto.initiate_auth(
+        session = client.sign_up("ada", None, email="ada@example.com")["Session"]
+        code = client.pool.outbox.code_for("ada")
+        session = client.confirm("ada", code, Session=session)["Session"]
+        reply = client.boto.initiate_auth(
             AuthFlow="USER_AUTH",
-            ClientId=talk.app.client_id,
+            ClientId=client.app.client_id,
             AuthParameters={"USERNAME": "ada"},
             Session=session,
         )
 
         assert "AuthenticationResult" in reply
 
-    def test_session_of_another_user(self, talk: AccountClient) -> None:
+    def test_session_of_another_user(self, client: AccountClient) -> None:
         """The session of another user's SignUp is refused, and nothing changes: account, code and both sessions."""
-        hers = talk.sign_up("bea", None, email="bea@example.com")["Session"]
-        session = talk.sign_up("ada", None, email="ada@example.com")["Session"]
-        code = talk.pool.outbox.code_for("ada")
+        hers = client.sign_up("bea", None, email="bea@example.com")["Session"]
+        session = client.sign_up("ada", None, email="ada@example.com")["Session"]
+        code = client.pool.outbox.code_for("ada")
         with refused("NotAuthorizedException", "Invalid session for the user."):
-            talk.confirm("ada", code, Session=hers)
+            client.confirm("ada", code, Session=hers)
 
-        ada = talk.pool.user("ada")
+        ada = client.pool.user("ada")
         assert (ada.status, ada.attributes["email_verified"]) == ("UNCONFIRMED", "false")
-        talk.confirm("ada", code, Session=session)
-        talk.confirm("bea", talk.pool.outbox.code_for("bea"), Session=hers)
+        client.confirm("ada", code, Session=session)
+        client.confirm("bea", client.pool.outbox.code_for("bea"), Session=hers)
 
-    def test_it_answers_no_challenge(self, talk: AccountClient) -> None:
+    def test_it_answers_no_challenge(self, client: AccountClient) -> None:
         """RespondToAuthChallenge refuses the session of SignUp."""
-        session = talk.sign_up("ada", email="ada@example.com")["Session"]
+        session = client.sign_up("ada", email="ada@example.com")["Session"]
         for challenge in ("EMAIL_OTP", "SELECT_CHALLENGE", "PASSWORD"):
             with refused("CodeMismatchException", "Invalid code or auth state for the user."):
-                talk.respond(challenge, session, USERNAME="ada", PASSWORD=PASSWORD)
+                client.respond(challenge, session, USERNAME="ada", PASSWORD=PASSWORD)
 
 
 class TestSchema:
     """The attributes that the schema and the app client allow."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
+    def client(self, signing_key: RSAKey, clock: ManualClock) -> AccountClient:
         """A client of a pool with a schema."""
         pool = LocalPool(
             key=signing_key,
@@ -339,20 +339,20 @@ class TestSchema:
         )
         return AccountClient(pool)
 
-    def test_missing_attributes(self, talk: AccountClient) -> None:
+    def test_missing_attributes(self, client: AccountClient) -> None:
         """One error names all missing attributes."""
         with refused(
             "InvalidParameterException",
             "Attributes did not conform to the schema: email: The attribute is required\n"
             "name: The attribute is required",
         ):
-            talk.sign_up("ada")
+            client.sign_up("ada")
 
     @pytest.mark.parametrize("name", ["email_verified", "custom:debt", "nickname", "custom:unknown"])
-    def test_attributes_that_are_not_writable(self, talk: AccountClient, name: str) -> None:
+    def test_attributes_that_are_not_writable(self, client: AccountClient, name: str) -> None:
         """Users may not write the verification marks and the attributes that WriteAttributes omits."""
         with refused(*UNWRITABLE):
-            talk.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: "true"})
+            client.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: "true"})
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -364,153 +364,155 @@ class TestSchema:
             ("custom:seats", "9" * 5000),
         ],
     )
-    def test_types_and_bounds(self, talk: AccountClient, name: str, value: str) -> None:
+    def test_types_and_bounds(self, client: AccountClient, name: str, value: str) -> None:
         """A value must have its attribute's type and be within its bounds."""
-        with pytest.raises(talk.boto.exceptions.InvalidParameterException, match=name):
-            talk.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: value[:2048]})
+        with pytest.raises(client.boto.exceptions.InvalidParameterException, match=name):
+            client.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: value[:2048]})
 
-    def test_addresses(self, talk: AccountClient) -> None:
+    def test_addresses(self, client: AccountClient) -> None:
         """Email addresses and phone numbers must have the right format."""
         with refused("InvalidParameterException", "Invalid email address format."):
-            talk.sign_up("ada", email="ada", name="Ada")
+            client.sign_up("ada", email="ada", name="Ada")
 
-    def test_immutable_attributes(self, talk: AccountClient) -> None:
+    def test_immutable_attributes(self, client: AccountClient) -> None:
         """An immutable attribute can be set by SignUp only; administrators cannot change it either."""
         attributes = {"email": "ada@example.com", "name": "Ada", "custom:badge": "7"}
-        talk.sign_up("ada", **attributes)
-        talk.confirm("ada", talk.pool.outbox.code_for("ada"))
+        client.sign_up("ada", **attributes)
+        client.confirm("ada", client.pool.outbox.code_for("ada"))
         immutable = ("InvalidParameterException", "user.custom:badge: Attribute cannot be updated.")
         with refused(*immutable):
-            talk.update(talk.token(), **{"custom:badge": "8"})
+            client.update(client.token(), **{"custom:badge": "8"})
         with refused(*immutable):
-            talk.boto.admin_update_user_attributes(
-                UserPoolId=talk.pool.pool_id, Username="ada", UserAttributes=listed({"custom:badge": "8"})
+            client.boto.admin_update_user_attributes(
+                UserPoolId=client.pool.pool_id,
+                Username="ada",
+                UserAttributes=attribute_list({"custom:badge": "8"}),
             )
 
-    def test_readable_attributes(self, talk: AccountClient) -> None:
+    def test_readable_attributes(self, client: AccountClient) -> None:
         """GetUser and the id token contain the attributes in ReadAttributes."""
-        talk.pool.add_user(
+        client.pool.add_user(
             "ada", PASSWORD, attributes={"name": "Ada", "custom:team": "red", "custom:badge": "7"}
         )
-        tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
-        keys = KeySet.import_key_set(talk.pool.jwks())  # type: ignore[arg-type]
+        tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
+        keys = KeySet.import_key_set(client.pool.jwks())  # type: ignore[arg-type]
         claims = jwt.decode(tokens["IdToken"], keys).claims
-        shown = talk.attributes(tokens["AccessToken"])
+        attributes = client.attributes(tokens["AccessToken"])
 
-        assert {"name", "custom:team"} <= set(shown) & set(claims)
-        assert "custom:badge" not in {**shown, **claims}
+        assert {"name", "custom:team"} <= set(attributes) & set(claims)
+        assert "custom:badge" not in {**attributes, **claims}
 
     def test_default_permissions(self, signing_key: RSAKey) -> None:
         """By default app clients may read and write the standard attributes, but no custom ones."""
         pool = LocalPool(key=signing_key, schema=[SchemaAttribute("custom:team")])
         pool.add_user("ada", PASSWORD, attributes={"custom:team": "red", "name": "Ada"})
-        talk = AccountClient(pool)
-        token = talk.token()
+        client = AccountClient(pool)
+        token = client.token()
 
-        assert "custom:team" not in talk.attributes(token)
-        talk.update(token, nickname="Countess")
+        assert "custom:team" not in client.attributes(token)
+        client.update(token, nickname="Countess")
         with refused(*UNWRITABLE):
-            talk.update(token, **{"custom:team": "blue"})
+            client.update(token, **{"custom:team": "blue"})
 
 
 class TestAttributes:
     """UpdateUserAttributes, and the codes that verify an address."""
 
     @pytest.fixture
-    def token(self, talk: AccountClient) -> str:
+    def token(self, client: AccountClient) -> str:
         """The user's access token."""
-        talk.pool.add_user("ada", PASSWORD, email="ada@example.com")
-        return talk.token()
+        client.pool.add_user("ada", PASSWORD, email="ada@example.com")
+        return client.token()
 
-    def test_new_address(self, talk: AccountClient, token: str) -> None:
+    def test_new_address(self, client: AccountClient, token: str) -> None:
         """A new address is unverified until its code is confirmed."""
-        sent = talk.update(token, email="new@example.com", nickname="Countess")
+        reply = client.update(token, email="new@example.com", nickname="Countess")
 
-        assert sent["CodeDeliveryDetailsList"] == [
+        assert reply["CodeDeliveryDetailsList"] == [
             {"Destination": "n***@e***", "DeliveryMedium": "EMAIL", "AttributeName": "email"}
         ]
-        assert talk.attributes(token)["email_verified"] == "false"
-        code = talk.pool.outbox.code_for("new@example.com")
+        assert client.attributes(token)["email_verified"] == "false"
+        code = client.pool.outbox.code_for("new@example.com")
         with refused(*MISMATCH):
-            talk.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code="x")
-        talk.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
-        assert talk.attributes(token)["email_verified"] == "true"
-        assert talk.attributes(token)["nickname"] == "Countess"
+            client.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code="x")
+        client.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
+        assert client.attributes(token)["email_verified"] == "true"
+        assert client.attributes(token)["nickname"] == "Countess"
 
     def test_old_address_until_verified(self, signing_key: RSAKey) -> None:
         """With verification before update, the old address stays until the code is confirmed."""
-        talk = AccountClient(LocalPool(key=signing_key, verified_before_update=["email"]))
-        talk.pool.add_user("ada", PASSWORD, email="old@example.com")
-        token = talk.token()
-        talk.update(token, email="new@example.com")
+        client = AccountClient(LocalPool(key=signing_key, verified_before_update=["email"]))
+        client.pool.add_user("ada", PASSWORD, email="old@example.com")
+        token = client.token()
+        client.update(token, email="new@example.com")
 
-        assert talk.attributes(token)["email"] == "old@example.com"
-        code = talk.pool.outbox.code_for("new@example.com")
-        talk.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
-        assert talk.attributes(token)["email"] == "new@example.com"
-        assert talk.attributes(token)["email_verified"] == "true"
+        assert client.attributes(token)["email"] == "old@example.com"
+        code = client.pool.outbox.code_for("new@example.com")
+        client.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
+        assert client.attributes(token)["email"] == "new@example.com"
+        assert client.attributes(token)["email_verified"] == "true"
 
-    def test_code_for_the_current_address(self, talk: AccountClient, token: str) -> None:
+    def test_code_for_the_current_address(self, client: AccountClient, token: str) -> None:
         """GetUserAttributeVerificationCode sends a code to the current address."""
-        ask = talk.boto.get_user_attribute_verification_code
+        ask = client.boto.get_user_attribute_verification_code
         ask(AccessToken=token, AttributeName="email")
 
-        assert talk.pool.outbox[-1].purpose == "VerifyUserAttribute"
-        assert talk.pool.outbox[-1].to == "ada@example.com"
-        with pytest.raises(talk.boto.exceptions.InvalidParameterException):
+        assert client.pool.outbox[-1].purpose == "VerifyUserAttribute"
+        assert client.pool.outbox[-1].to == "ada@example.com"
+        with pytest.raises(client.boto.exceptions.InvalidParameterException):
             ask(AccessToken=token, AttributeName="phone_number")
 
-    def test_code_of_an_earlier_address(self, talk: AccountClient, token: str) -> None:
+    def test_code_of_an_earlier_address(self, client: AccountClient, token: str) -> None:
         """A code verifies only the address that it was sent to."""
-        talk.update(token, email="one@example.com")
-        code = talk.pool.outbox.code_for("one@example.com")
-        talk.pool.user("ada").attributes["email"] = "two@example.com"
-        talk.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
+        client.update(token, email="one@example.com")
+        code = client.pool.outbox.code_for("one@example.com")
+        client.pool.user("ada").attributes["email"] = "two@example.com"
+        client.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
 
-        assert talk.attributes(token)["email_verified"] == "false"
+        assert client.attributes(token)["email_verified"] == "false"
 
-    def test_blank_value_removes(self, talk: AccountClient, token: str) -> None:
+    def test_blank_value_removes(self, client: AccountClient, token: str) -> None:
         """A blank value removes the attribute."""
-        talk.update(token, nickname="Countess")
-        talk.update(token, nickname="")
+        client.update(token, nickname="Countess")
+        client.update(token, nickname="")
 
-        assert "nickname" not in talk.attributes(token)
+        assert "nickname" not in client.attributes(token)
 
     def test_alias_of_another_user(self, signing_key: RSAKey) -> None:
         """An address that is an alias of another user is refused."""
-        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
-        talk.pool.add_user("bea", PASSWORD, email="bea@example.com")
-        talk.pool.add_user("ada", PASSWORD)
+        client = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
+        client.pool.add_user("bea", PASSWORD, email="bea@example.com")
+        client.pool.add_user("ada", PASSWORD)
         with refused("AliasExistsException", "An account with the given email already exists."):
-            talk.update(talk.token(), email="bea@example.com")
+            client.update(client.token(), email="bea@example.com")
 
     def test_removing_an_unverified_address(self, signing_key: RSAKey) -> None:
         """Removing an unverified address leaves another user's alias alone."""
-        talk = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
-        talk.pool.add_user("ada", PASSWORD, email="us@example.com", verified=False)
-        talk.pool.add_user("bea", PASSWORD, email="us@example.com")
-        talk.update(talk.token(), email="other@example.com")
+        client = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
+        client.pool.add_user("ada", PASSWORD, email="us@example.com", verified=False)
+        client.pool.add_user("bea", PASSWORD, email="us@example.com")
+        client.update(client.token(), email="other@example.com")
 
-        assert talk.pool.user("us@example.com").username == "bea"
+        assert client.pool.user("us@example.com").username == "bea"
 
 
 class TestDeleteUser:
     """DeleteUser."""
 
-    def test_delete_user(self, talk: AccountClient) -> None:
+    def test_delete_user(self, client: AccountClient) -> None:
         """A deleted user cannot sign in, all tokens are invalid, and the name is free."""
-        talk.pool.add_user("ada", PASSWORD)
-        tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
-        talk.boto.delete_user(AccessToken=tokens["AccessToken"])
+        client.pool.add_user("ada", PASSWORD)
+        tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
+        client.boto.delete_user(AccessToken=tokens["AccessToken"])
         gone = ("UserNotFoundException", "User does not exist.")
         with refused(*gone):
-            talk.boto.get_user(AccessToken=tokens["AccessToken"])
+            client.boto.get_user(AccessToken=tokens["AccessToken"])
         with refused(*gone):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
+            client.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
         with refused("NotAuthorizedException", "Incorrect username or password."):
-            talk.password("ada", PASSWORD)
+            client.password("ada", PASSWORD)
 
-        assert talk.sign_up("ada")["UserSub"]
+        assert client.sign_up("ada")["UserSub"]
 
 
 class TestFirstSignInWithRequiredMfa:
@@ -519,14 +521,14 @@ class TestFirstSignInWithRequiredMfa:
     @pytest.mark.parametrize("without", [True, False])
     def test_both_behaviours(self, signing_key: RSAKey, *, without: bool) -> None:
         """The second factor is required at once (asserted), or from the second sign-in on (documented)."""
-        talk = AccountClient(
+        client = AccountClient(
             LocalPool(
                 key=signing_key, mfa="ON", contradictions=Contradictions(first_sign_in_without_mfa=without)
             )
         )
-        talk.sign_up("ada", email="ada@example.com")
-        talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-        first, second = talk.password("ada", PASSWORD), talk.password("ada", PASSWORD)
+        client.sign_up("ada", email="ada@example.com")
+        client.confirm("ada", client.pool.outbox.code_for("ada"))
+        first, second = client.password("ada", PASSWORD), client.password("ada", PASSWORD)
 
         assert ("AuthenticationResult" in first) is without
         assert second["ChallengeName"] == "EMAIL_OTP"
@@ -535,13 +537,13 @@ class TestFirstSignInWithRequiredMfa:
 def test_history_includes_the_sign_up_password(signing_key: RSAKey) -> None:
     """The password of SignUp may not be used again."""
     policy = PasswordPolicy(password_history_size=1)
-    talk = AccountClient(LocalPool(key=signing_key, password_policy=policy))
-    talk.sign_up("ada", email="ada@example.com")
-    talk.confirm("ada", talk.pool.outbox.code_for("ada"))
-    change = talk.boto.change_password
-    token = talk.token()
-    with pytest.raises(talk.boto.exceptions.PasswordHistoryPolicyViolationException):
+    client = AccountClient(LocalPool(key=signing_key, password_policy=policy))
+    client.sign_up("ada", email="ada@example.com")
+    client.confirm("ada", client.pool.outbox.code_for("ada"))
+    change = client.boto.change_password
+    token = client.token()
+    with pytest.raises(client.boto.exceptions.PasswordHistoryPolicyViolationException):
         change(AccessToken=token, PreviousPassword=PASSWORD, ProposedPassword=PASSWORD)
     change(AccessToken=token, PreviousPassword=PASSWORD, ProposedPassword=NEW)
 
-    assert talk.token(password=NEW)
+    assert client.token(password=NEW)

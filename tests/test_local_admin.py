@@ -20,9 +20,9 @@ class AdminClient(ApiClient):
 
     def do(self, operation: str, username: str | None = "ada", **more: Any) -> Any:
         """Send an Admin* operation on a user."""
-        named = {} if username is None else {"Username": username}
+        target = {} if username is None else {"Username": username}
         call = getattr(self.boto, operation)
-        return call(UserPoolId=self.pool.pool_id, **named, **more)
+        return call(UserPoolId=self.pool.pool_id, **target, **more)
 
     def create(self, username: str = "ada", **more: Any) -> Any:
         """Send AdminCreateUser."""
@@ -37,7 +37,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def talk(signing_key: RSAKey, clock: ManualClock) -> AdminClient:
+def client(signing_key: RSAKey, clock: ManualClock) -> AdminClient:
     """An administrator of an empty pool."""
     return AdminClient(LocalPool(key=signing_key, clock=clock))
 
@@ -66,51 +66,51 @@ def test_username_may_be_the_sub(signing_key: RSAKey, settings: dict[str, Any]) 
 class TestAdminCreateUser:
     """AdminCreateUser."""
 
-    def test_invitation(self, talk: AdminClient) -> None:
+    def test_invitation(self, client: AdminClient) -> None:
         """The invitation contains the temporary password, which the user must change at the first sign-in."""
-        user = talk.create(attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"])
-        invitation = talk.pool.outbox[-1]
-        reply = talk.password("ada", invitation.code.reveal())
+        user = client.create(attributes={"email": "ada@example.com"}, DesiredDeliveryMediums=["EMAIL"])
+        invitation = client.pool.outbox[-1]
+        reply = client.password("ada", invitation.code.reveal())
 
         assert user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
         assert (invitation.to, invitation.purpose) == ("ada@example.com", "AdminCreateUser")
         assert reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
-    def test_default_medium_is_sms(self, talk: AdminClient) -> None:
+    def test_default_medium_is_sms(self, client: AdminClient) -> None:
         """Without a phone number no invitation is sent by default."""
-        talk.create(attributes={"email": "ada@example.com"})
+        client.create(attributes={"email": "ada@example.com"})
 
-        assert len(talk.pool.outbox) == 0
+        assert len(client.pool.outbox) == 0
 
-    def test_resend(self, talk: AdminClient, clock: ManualClock) -> None:
+    def test_resend(self, client: AdminClient, clock: ManualClock) -> None:
         """RESEND sends a new temporary password, whose validity begins anew."""
-        talk.create(TemporaryPassword=PASSWORD)
+        client.create(TemporaryPassword=PASSWORD)
         clock.advance(8 * 86400)
-        talk.create(MessageAction="RESEND", TemporaryPassword=NEW)
+        client.create(MessageAction="RESEND", TemporaryPassword=NEW)
 
-        assert talk.password("ada", NEW)["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
+        assert client.password("ada", NEW)["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
 
-    def test_resend_to_a_confirmed_user(self, talk: AdminClient) -> None:
+    def test_resend_to_a_confirmed_user(self, client: AdminClient) -> None:
         """RESEND is refused for a user who has signed in."""
-        talk.pool.add_user("ada", PASSWORD)
+        client.pool.add_user("ada", PASSWORD)
         with refused(
             "UnsupportedUserStateException", "Resend not possible. ada status is not FORCE_CHANGE_PASSWORD"
         ):
-            talk.create(MessageAction="RESEND")
+            client.create(MessageAction="RESEND")
 
     @pytest.mark.parametrize("factor", ["EMAIL_OTP", "SMS_OTP"])
     def test_passwordless_user(self, signing_key: RSAKey, factor: str) -> None:
         """Where a code can be the first factor, a user without a password is CONFIRMED (measured at Cognito)."""
         factors = [factor, "PASSWORD"]
-        talk = AdminClient(LocalPool(key=signing_key, allowed_first_auth_factors=factors))
+        client = AdminClient(LocalPool(key=signing_key, allowed_first_auth_factors=factors))
 
-        assert talk.create()["UserStatus"] == "CONFIRMED"
+        assert client.create()["UserStatus"] == "CONFIRMED"
 
-    def test_password_cannot_be_delivered(self, signing_key: RSAKey, talk: AdminClient) -> None:
+    def test_password_cannot_be_delivered(self, signing_key: RSAKey, client: AdminClient) -> None:
         """The pool generates no password if no message contains it, or with passkeys."""
         required = ("InvalidParameterException", "User is required to have a password")
         with refused(*required):
-            talk.create(MessageAction="SUPPRESS")
+            client.create(MessageAction="SUPPRESS")
         passkeys = LocalPool(
             key=signing_key,
             allowed_first_auth_factors=["PASSWORD", "WEB_AUTHN"],
@@ -121,96 +121,96 @@ class TestAdminCreateUser:
 
     def test_alias_conflict(self, signing_key: RSAKey) -> None:
         """A verified alias of another user is refused, or taken over with ForceAliasCreation."""
-        talk = AdminClient(LocalPool(key=signing_key, aliases=["email"]))
-        talk.pool.add_user("bea", PASSWORD, email="us@example.com")
+        client = AdminClient(LocalPool(key=signing_key, aliases=["email"]))
+        client.pool.add_user("bea", PASSWORD, email="us@example.com")
         attributes = {"email": "us@example.com", "email_verified": "true"}
         with refused("AliasExistsException", "An account with the given email already exists."):
-            talk.create(attributes=attributes)
-        talk.create(attributes=attributes, ForceAliasCreation=True)
+            client.create(attributes=attributes)
+        client.create(attributes=attributes, ForceAliasCreation=True)
 
-        assert talk.pool.user("us@example.com").username == "ada"
+        assert client.pool.user("us@example.com").username == "ada"
 
 
 class TestUserState:
     """Confirming, disabling, signing out, deleting, groups."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey, clock: ManualClock) -> AdminClient:
+    def client(self, signing_key: RSAKey, clock: ManualClock) -> AdminClient:
         """An administrator of a pool with one user."""
         pool = LocalPool(key=signing_key, clock=clock)
         pool.add_user("ada", PASSWORD, email="ada@example.com")
         return AdminClient(pool)
 
-    def test_confirm_sign_up(self, talk: AdminClient) -> None:
+    def test_confirm_sign_up(self, client: AdminClient) -> None:
         """AdminConfirmSignUp needs no code and verifies no address."""
-        talk.boto.sign_up(
-            ClientId=talk.app.client_id,
+        client.boto.sign_up(
+            ClientId=client.app.client_id,
             Username="bea",
             Password=PASSWORD,
             UserAttributes=[{"Name": "email", "Value": "bea@example.com"}],
         )
-        talk.do("admin_confirm_sign_up", "bea")
+        client.do("admin_confirm_sign_up", "bea")
 
-        assert "AuthenticationResult" in talk.password("bea", PASSWORD)
-        assert talk.pool.user("bea").attributes["email_verified"] == "false"
+        assert "AuthenticationResult" in client.password("bea", PASSWORD)
+        assert client.pool.user("bea").attributes["email_verified"] == "false"
         with refused("NotAuthorizedException", "User cannot be confirmed. Current status is CONFIRMED"):
-            talk.do("admin_confirm_sign_up", "bea")
+            client.do("admin_confirm_sign_up", "bea")
 
-    def test_disable_and_enable(self, talk: AdminClient) -> None:
+    def test_disable_and_enable(self, client: AdminClient) -> None:
         """AdminDisableUser revokes the tokens; AdminEnableUser does not restore them."""
-        tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
-        talk.do("admin_disable_user")
+        tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
+        client.do("admin_disable_user")
         with refused("NotAuthorizedException", "User is disabled."):
-            talk.password("ada", PASSWORD)
-        talk.do("admin_enable_user")
+            client.password("ada", PASSWORD)
+        client.do("admin_enable_user")
         with refused("NotAuthorizedException", "Access Token has been revoked"):
-            talk.boto.get_user(AccessToken=tokens["AccessToken"])
+            client.boto.get_user(AccessToken=tokens["AccessToken"])
 
-        assert "AuthenticationResult" in talk.password("ada", PASSWORD)
+        assert "AuthenticationResult" in client.password("ada", PASSWORD)
 
-    def test_global_sign_out(self, talk: AdminClient) -> None:
+    def test_global_sign_out(self, client: AdminClient) -> None:
         """AdminUserGlobalSignOut revokes all tokens."""
-        tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
-        talk.do("admin_user_global_sign_out")
+        tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
+        client.do("admin_user_global_sign_out")
         with refused("NotAuthorizedException", "Refresh Token has been revoked"):
-            talk.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
+            client.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
 
-    def test_delete_user(self, talk: AdminClient) -> None:
+    def test_delete_user(self, client: AdminClient) -> None:
         """AdminDeleteUser also ends a sign-in under way."""
-        talk.pool.user("ada").status = type(talk.pool.user("ada").status)("FORCE_CHANGE_PASSWORD")
-        reply = talk.password("ada", PASSWORD)
-        talk.do("admin_delete_user")
+        client.pool.user("ada").status = type(client.pool.user("ada").status)("FORCE_CHANGE_PASSWORD")
+        reply = client.password("ada", PASSWORD)
+        client.do("admin_delete_user")
         with refused("NotAuthorizedException", "Invalid session for the user."):
-            talk.answer(reply, "ada", NEW_PASSWORD=NEW)
+            client.answer(reply, "ada", NEW_PASSWORD=NEW)
         with refused(*NOBODY):
-            talk.do("admin_get_user")
+            client.do("admin_get_user")
 
-    def test_update_attributes(self, talk: AdminClient) -> None:
+    def test_update_attributes(self, client: AdminClient) -> None:
         """AdminUpdateUserAttributes can mark a new address as verified; otherwise it is sent a code."""
         update = "admin_update_user_attributes"
         attribute = {"Name": "email", "Value": "new@example.com"}
-        talk.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, attribute])
+        client.do(update, UserAttributes=[{"Name": "email_verified", "Value": "true"}, attribute])
 
-        assert talk.pool.user("ada").attributes["email_verified"] == "true"
-        assert len(talk.pool.outbox) == 0
-        talk.do(update, UserAttributes=[{**attribute, "Value": "newer@example.com"}])
-        assert talk.pool.user("ada").attributes["email_verified"] == "false"
-        assert talk.pool.outbox[-1].to == "newer@example.com"
+        assert client.pool.user("ada").attributes["email_verified"] == "true"
+        assert len(client.pool.outbox) == 0
+        client.do(update, UserAttributes=[{**attribute, "Value": "newer@example.com"}])
+        assert client.pool.user("ada").attributes["email_verified"] == "false"
+        assert client.pool.outbox[-1].to == "newer@example.com"
 
-    def test_groups(self, talk: AdminClient) -> None:
+    def test_groups(self, client: AdminClient) -> None:
         """Users can join and leave groups; for a missing group the error is "Group not found."."""
         for name in ("engines", "poets"):
-            talk.do("create_group", None, GroupName=name)
+            client.do("create_group", None, GroupName=name)
         with refused("ResourceNotFoundException", "Group not found."):
-            talk.do("admin_add_user_to_group", GroupName="painters")
-        talk.do("admin_add_user_to_group", GroupName="engines")
-        talk.do("admin_add_user_to_group", GroupName="poets")
-        talk.do("admin_remove_user_from_group", GroupName="poets")
-        groups = talk.do("admin_list_groups_for_user")["Groups"]
+            client.do("admin_add_user_to_group", GroupName="painters")
+        client.do("admin_add_user_to_group", GroupName="engines")
+        client.do("admin_add_user_to_group", GroupName="poets")
+        client.do("admin_remove_user_from_group", GroupName="poets")
+        groups = client.do("admin_list_groups_for_user")["Groups"]
 
         assert [each["GroupName"] for each in groups] == ["engines"]
 
-    def test_unknown_user(self, talk: AdminClient) -> None:
+    def test_unknown_user(self, client: AdminClient) -> None:
         """Every operation refuses an unknown user."""
         for operation in (
             "admin_confirm_sign_up",
@@ -224,33 +224,33 @@ class TestUserState:
             "admin_user_global_sign_out",
         ):
             with refused(*NOBODY):
-                talk.do(operation, "nobody")
+                client.do(operation, "nobody")
 
 
 class TestListUsers:
     """ListUsers."""
 
     @pytest.fixture
-    def talk(self, signing_key: RSAKey) -> AdminClient:
+    def client(self, signing_key: RSAKey) -> AdminClient:
         """An administrator of a pool with three users."""
         pool = LocalPool(key=signing_key)
         for name in ("ada", "bea", "cleo"):
             pool.add_user(name, PASSWORD, email=f"{name}@example.com", enabled=name != "bea")
         return AdminClient(pool)
 
-    def names(self, talk: AdminClient, **members: Any) -> list[str]:
+    def names(self, client: AdminClient, **members: Any) -> list[str]:
         """The names of the users that ListUsers returns."""
-        found = talk.do("list_users", None, **members)["Users"]
-        return [each["Username"] for each in found]
+        users = client.do("list_users", None, **members)["Users"]
+        return [each["Username"] for each in users]
 
-    def test_pages(self, talk: AdminClient) -> None:
+    def test_pages(self, client: AdminClient) -> None:
         """ListUsers returns one page at a time."""
-        pages = talk.boto.get_paginator("list_users").paginate(UserPoolId=talk.pool.pool_id, Limit=2)
+        pages = client.boto.get_paginator("list_users").paginate(UserPoolId=client.pool.pool_id, Limit=2)
 
         assert [len(page["Users"]) for page in pages] == [2, 1]
 
     @pytest.mark.parametrize(
-        ("filter_", "found"),
+        ("filter_", "expected"),
         [
             ('email = "bea@example.com"', ["bea"]),
             ('email ^= "c"', ["cleo"]),
@@ -260,18 +260,18 @@ class TestListUsers:
             ('name = "Ada"', []),
         ],
     )
-    def test_filters(self, talk: AdminClient, filter_: str, found: list[str]) -> None:
+    def test_filters(self, client: AdminClient, filter_: str, expected: list[str]) -> None:
         """A Filter selects users."""
-        assert self.names(talk, Filter=filter_) == found
+        assert self.names(client, Filter=filter_) == expected
 
-    def test_invalid_filter(self, talk: AdminClient) -> None:
+    def test_invalid_filter(self, client: AdminClient) -> None:
         """An invalid Filter is refused."""
-        with pytest.raises(talk.boto.exceptions.InvalidParameterException):
-            self.names(talk, Filter="email like 'x'")
+        with pytest.raises(client.boto.exceptions.InvalidParameterException):
+            self.names(client, Filter="email like 'x'")
 
-    def test_attributes_to_get(self, talk: AdminClient) -> None:
+    def test_attributes_to_get(self, client: AdminClient) -> None:
         """AttributesToGet selects attributes."""
-        user = talk.do("list_users", None, AttributesToGet=["email"], Limit=1)["Users"][0]
+        user = client.do("list_users", None, AttributesToGet=["email"], Limit=1)["Users"][0]
 
         assert user["Attributes"] == [{"Name": "email", "Value": "ada@example.com"}]
 
@@ -280,19 +280,19 @@ def test_devices(signing_key: RSAKey) -> None:
     """Administrators list, remember and forget a user's devices."""
     pool = LocalPool(key=signing_key, device=DeviceConfiguration())
     pool.add_user("ada", PASSWORD)
-    talk = AdminClient(pool)
-    tokens = talk.password("ada", PASSWORD)["AuthenticationResult"]
+    client = AdminClient(pool)
+    tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
     key = tokens["NewDeviceMetadata"]["DeviceKey"]
-    talk.boto.confirm_device(
+    client.boto.confirm_device(
         AccessToken=tokens["AccessToken"],
         DeviceKey=key,
         DeviceName="engine",
         DeviceSecretVerifierConfig={"PasswordVerifier": "AQI=", "Salt": "AQI="},
     )
-    talk.do("admin_update_device_status", DeviceKey=key, DeviceRememberedStatus="not_remembered")
-    shown = talk.do("admin_get_device", DeviceKey=key)["Device"]["DeviceAttributes"]
+    client.do("admin_update_device_status", DeviceKey=key, DeviceRememberedStatus="not_remembered")
+    attributes = client.do("admin_get_device", DeviceKey=key)["Device"]["DeviceAttributes"]
 
-    assert {"Name": "dev:device_remembered_status", "Value": "not_remembered"} in shown
-    assert [each["DeviceKey"] for each in talk.do("admin_list_devices")["Devices"]] == [key]
-    talk.do("admin_forget_device", DeviceKey=key)
-    assert talk.do("admin_list_devices")["Devices"] == []
+    assert {"Name": "dev:device_remembered_status", "Value": "not_remembered"} in attributes
+    assert [each["DeviceKey"] for each in client.do("admin_list_devices")["Devices"]] == [key]
+    client.do("admin_forget_device", DeviceKey=key)
+    assert client.do("admin_list_devices")["Devices"] == []

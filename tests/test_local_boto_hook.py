@@ -109,7 +109,7 @@ class TestClient:
 
     def test_threads(self, pool: LocalPool) -> None:
         """Eight threads sign in at the same time."""
-        client, done = pool.client(), []
+        client, results = pool.client(), []
 
         def sign_in() -> None:
             reply = client.initiate_auth(
@@ -117,7 +117,7 @@ class TestClient:
                 ClientId=pool.client_id,
                 AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
             )
-            done.append("AuthenticationResult" in reply)
+            results.append("AuthenticationResult" in reply)
 
         threads = [threading.Thread(target=sign_in) for _ in range(8)]
         for thread in threads:
@@ -125,7 +125,7 @@ class TestClient:
         for thread in threads:
             thread.join()
 
-        assert done == [True] * 8
+        assert results == [True] * 8
 
 
 class TestRawRequests:
@@ -177,9 +177,9 @@ class TestGate:
 
     def test_first_reply(self) -> None:
         """The first reply has a transition from START by the flow's response."""
-        found = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
+        transition = operations.transition_of(UserPasswordAuth, {"ChallengeName": "SMS_MFA"}, None)
 
-        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == found
+        assert Transition(State.START, UserPasswordAuth, State.SMS_MFA) == transition
 
     def test_every_reply_is_checked(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every reply of a sign-in is checked."""
@@ -256,14 +256,14 @@ class TestSecrets:
         user = pool.add_user(
             "ada", self.PLANTED + "-password", phone_number="+15550001111", totp_secret=self.TOTP
         )
-        talk = ApiClient(pool)
-        choice = talk.srp("ada", self.PLANTED + "-password")
-        reply = talk.answer(choice, "ada", ANSWER="SMS_MFA")
+        api = ApiClient(pool)
+        choice = api.srp("ada", self.PLANTED + "-password")
+        reply = api.answer(choice, "ada", ANSWER="SMS_MFA")
         code = pool.outbox.code_for("ada")
         pending = pool._core.sessions.find(None, reply["Session"])
-        shown = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, pending)]
-        shown += [repr(pending.expected_answer), repr(pending.attempt), repr(user.software_token)]
-        shown += [repr(user.credential), repr(pool.app_client), repr(pool.configuration)]
+        texts = [repr(each) for each in (pool, pool.outbox, pool.outbox[-1], user, pending)]
+        texts += [repr(pending.expected_answer), repr(pending.attempt), repr(user.software_token)]
+        texts += [repr(user.credential), repr(pool.app_client), repr(pool.configuration)]
         for wrong in (self.PLANTED + "-wrong", "000000" if code != "000000" else "111111"):
             with pytest.raises(PoolRefusal) as caught:
                 pool.answer(
@@ -272,18 +272,18 @@ class TestSecrets:
                         "ClientId": pool.client_id,
                         "ChallengeName": "SMS_MFA",
                         "Session": reply["Session"],
-                        "ChallengeResponses": talk._with_hash({"USERNAME": "ada", "SMS_MFA_CODE": wrong}),
+                        "ChallengeResponses": api._with_hash({"USERNAME": "ada", "SMS_MFA_CODE": wrong}),
                     },
                 )
-            shown += [repr(caught.value), str(caught.value)]
-        done = talk.answer(reply, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
-        proof_leg = talk.srp_a("ada")
+            texts += [repr(caught.value), str(caught.value)]
+        final_reply = api.answer(reply, "ada", SMS_MFA_CODE=code)["AuthenticationResult"]
+        proof_leg = api.srp_a("ada")
         block = proof_leg["ChallengeParameters"]["SECRET_BLOCK"]
-        opened = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
-        shown += [repr(opened), repr(opened.expected_answer)]
-        shown += [repr(family) for family in pool._core.token_issuer._families.values()]
-        shown += [caplog.text, *capsys.readouterr()]
-        everything = "\n".join(shown)
+        session = pool._core.sessions.find(pool.app_client, None, f"secret-block:{block}")
+        texts += [repr(session), repr(session.expected_answer)]
+        texts += [repr(family) for family in pool._core.token_issuer._families.values()]
+        texts += [caplog.text, *capsys.readouterr()]
+        everything = "\n".join(texts)
         verifier = user.credential.verifier.reveal() if user.credential else 0
 
         for secret in (
@@ -291,10 +291,10 @@ class TestSecrets:
             self.TOTP,
             code,
             reply["Session"],
-            opened.session,
+            session.session,
             block,
-            done["RefreshToken"],
-            done["AccessToken"],
+            final_reply["RefreshToken"],
+            final_reply["AccessToken"],
             str(verifier),
             pyotp.TOTP(self.TOTP).at(clock()),
         ):
@@ -309,7 +309,7 @@ class TestSecrets:
 
 
 class TestModules:
-    """The modules of `authfsm.local`; tests/test_layers.py says what they may import of this package."""
+    """The modules of `authfsm.local`; tests/test_layers.py checks their imports."""
 
     FOLDER: ClassVar = Path(authfsm.local.__file__).parent
     MODULES: ClassVar = sorted(FOLDER.rglob("*.py"))
@@ -320,16 +320,16 @@ class TestModules:
 
         No module imports `random` or the client's machine.
         """
-        found = set()
+        names = set()
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module:
-                found.add(node.module.split(".")[0])
+                names.add(node.module.split(".")[0])
             elif isinstance(node, ast.Import):
-                found |= {alias.name.split(".")[0] for alias in node.names}
+                names |= {alias.name.split(".")[0] for alias in node.names}
         measures = path.parent.name == "server" or path.stem == "lambda_functions"
         allowed = {"time"} if measures else set()
 
-        assert found & {"random", "time", "transitions"} <= allowed
+        assert names & {"random", "time", "transitions"} <= allowed
 
     @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
     def test_module_size(self, path: Path) -> None:
@@ -377,13 +377,13 @@ def test_only_the_internal_name_in_responses(signing_key: RSAKey) -> None:
         contradictions=Contradictions(aliases_accepted_in_answers=False),
     )
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    talk = ApiClient(pool)
-    reply = talk.password("ada@example.com", PASSWORD)
+    api = ApiClient(pool)
+    reply = api.password("ada@example.com", PASSWORD)
     with refused("NotAuthorizedException", "Invalid session for the user."):
-        talk.answer(reply, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
-    reply = talk.password("ada@example.com", PASSWORD)
+        api.answer(reply, "ada@example.com", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+    reply = api.password("ada@example.com", PASSWORD)
 
-    assert "AuthenticationResult" in talk.answer(reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
+    assert "AuthenticationResult" in api.answer(reply, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada"))
 
 
 def test_cognito_driver(pool: LocalPool) -> None:
@@ -409,10 +409,10 @@ def test_requests_of_warrant_lite(signing_key: RSAKey) -> None:
     """warrant-lite sends no Session, the submitted name and CHALLENGE_NAME."""
     pool = LocalPool(key=signing_key, aliases=["email"])
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    talk = ApiClient(pool)
-    reply = talk.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
-    claim = talk.claim(reply, PASSWORD)
+    api = ApiClient(pool)
+    reply = api.srp_a("ada@example.com", CHALLENGE_NAME="SRP_A")
+    claim = api.claim(reply, PASSWORD)
 
-    assert "AuthenticationResult" in talk.respond("PASSWORD_VERIFIER", USERNAME="ada@example.com", **claim)
+    assert "AuthenticationResult" in api.respond("PASSWORD_VERIFIER", USERNAME="ada@example.com", **claim)
     with refused(*WRONG):
-        talk.srp("ada@example.com", "wrong")
+        api.srp("ada@example.com", "wrong")

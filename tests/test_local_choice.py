@@ -158,11 +158,11 @@ class TestAvailableChallenges:
         ):
             api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
 
-        ways = Contradictions(user_auth_needs_essentials=True)
+        contradictions = Contradictions(user_auth_needs_essentials=True)
         with refused(
             "FeatureUnavailableInTierException", "USER_AUTH is not available in the user pool's feature plan."
         ):
-            pool = pool_of(tier="LITE", accept=CONFLICTS, contradictions=ways)
+            pool = pool_of(tier="LITE", accept=CONFLICTS, contradictions=contradictions)
             ApiClient(pool).initiate("USER_AUTH", USERNAME="ada")
 
     def test_the_flow_must_be_enabled(self, pool_of: PoolOf) -> None:
@@ -260,7 +260,7 @@ class TestPasswords:
         assert path_of(flow) == ["user_auth_with_srp -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"]
 
     @pytest.mark.parametrize("step", ["at once", "chosen", "asked for"])
-    def test_what_follows_a_password(self, pool_of: PoolOf, step: str) -> None:
+    def test_challenges_after_a_password(self, pool_of: PoolOf, step: str) -> None:
         """After any way to send a password come a new password, the second factor, and tokens."""
         pool = pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"], user={"temporary": True})
         flow = pool.cognito().start()
@@ -376,8 +376,8 @@ class TestSelectChallenge:
     @pytest.mark.parametrize("tracked", [True, False])
     def test_devices(self, pool_of: PoolOf, tracked: bool) -> None:  # noqa: FBT001 - a test's case
         """A remembered device is proved after a password or a code, unless the other page is followed."""
-        ways = Contradictions(devices_tracked_in_user_auth=tracked)
-        pool = pool_of(device=DeviceConfiguration(), contradictions=ways)
+        contradictions = Contradictions(devices_tracked_in_user_auth=tracked)
+        pool = pool_of(device=DeviceConfiguration(), contradictions=contradictions)
         device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
         cognito = pool.cognito(device=device)
 
@@ -394,10 +394,10 @@ class TestCodes:
     """EMAIL_OTP and SMS_OTP as first factor."""
 
     @pytest.mark.parametrize(
-        ("factor", "medium", "shown", "to"),
+        ("factor", "medium", "masked", "address"),
         [("EMAIL_OTP", "EMAIL", "a***@e***", EMAIL), ("SMS_OTP", "SMS", "+*******0143", PHONE)],
     )
-    def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, shown: str, to: str) -> None:
+    def test_a_code(self, pool_of: PoolOf, factor: str, medium: str, masked: str, address: str) -> None:
         """A code of eight digits goes to the address.
 
         The challenge lists the other factors, and names no user.
@@ -410,10 +410,10 @@ class TestCodes:
         assert challenge_reply["ChallengeName"] == factor
         assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-            "CODE_DELIVERY_DESTINATION": shown,
+            "CODE_DELIVERY_DESTINATION": masked,
         }
         assert challenge_reply["AvailableChallenges"] == EVERY_OTP
-        assert (message.to, len(message.code.reveal())) == (to, 8)
+        assert (message.to, len(message.code.reveal())) == (address, 8)
         assert has_tokens(api.answer(challenge_reply, "ada", **{f"{factor}_CODE": message.code.reveal()}))
 
     def test_six_digits(self, pool_of: PoolOf) -> None:
@@ -475,10 +475,10 @@ class TestCodes:
         ]
         for response, dest in choices:
             flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge=factor)
-            sent = len(pool.outbox)
+            message_count = len(pool.outbox)
             assert flow.answer(response) is dest
             if dest in {State.EMAIL_OTP, State.SMS_OTP}:
-                assert len(pool.outbox) == sent + 1
+                assert len(pool.outbox) == message_count + 1
                 assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
 
     def test_the_right_code_confirms(self, pool_of: PoolOf) -> None:
@@ -569,7 +569,7 @@ class TestUnknownUsers:
         """The replies to an unknown user have the same shape, and repeat."""
         pool = pool_of()
         api = ApiClient(pool)
-        sent = len(pool.outbox)
+        message_count = len(pool.outbox)
         for wish in (
             {},
             {"PREFERRED_CHALLENGE": "EMAIL_OTP"},
@@ -588,7 +588,7 @@ class TestUnknownUsers:
                 challenge_reply = once["ChallengeParameters"]
                 assert challenge_reply.get(key) == twice["ChallengeParameters"].get(key)
 
-        codes = [message for message in pool.outbox[sent:] if message.username == "eve"]
+        codes = [message for message in pool.outbox[message_count:] if message.username == "eve"]
         assert codes == []
 
     @pytest.mark.parametrize("name", ["eve@example.com", "+15555550199"])
@@ -597,9 +597,9 @@ class TestUnknownUsers:
         factor = "EMAIL_OTP" if "@" in name else "SMS_OTP"
         api = ApiClient(pool_of(username_attributes=["email", "phone_number"], user={"username": EMAIL}))
         challenge_reply = api.initiate("USER_AUTH", USERNAME=name, PREFERRED_CHALLENGE=factor)
-        shown = challenge_reply["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"]
+        destination = challenge_reply["ChallengeParameters"]["CODE_DELIVERY_DESTINATION"]
 
-        assert shown == ("e***@e***" if "@" in name else "+*******0199")
+        assert destination == ("e***@e***" if "@" in name else "+*******0199")
 
     def test_every_answer_fails(self, pool_of: PoolOf) -> None:
         """For an unknown user every code is a mismatch, and every password wrong."""
@@ -622,8 +622,8 @@ class TestUnknownUsers:
     @pytest.mark.parametrize("always", [False, True])
     def test_legacy(self, pool_of: PoolOf, always: bool) -> None:  # noqa: FBT001 - a test's case
         """With LEGACY the user is refused at the beginning; or, by the same page's other words, simulated."""
-        ways = Contradictions(user_auth_always_simulates_users=always)
-        api = ApiClient(pool_of(prevent_user_existence_errors="LEGACY", contradictions=ways))
+        contradictions = Contradictions(user_auth_always_simulates_users=always)
+        api = ApiClient(pool_of(prevent_user_existence_errors="LEGACY", contradictions=contradictions))
         missing = ("UserNotFoundException", "User does not exist.")
         if always:
             challenge_reply = api.initiate("USER_AUTH", USERNAME="eve")

@@ -7,6 +7,7 @@ from typing import Final
 import pytest
 from attrs import evolve
 from joserfc.jwk import RSAKey
+from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, TOTP_ONLY, Settings
 from scenario_user import (
     NEW_PASSWORD,
     PASSWORD,
@@ -15,28 +16,27 @@ from scenario_user import (
     Move,
     Scenario,
     ScenarioUser,
-    administrator,
-    begins,
-    enrols,
-    gives,
-    registers_passkey,
-    remembers,
+    admin_call,
+    begin_with,
+    enrol_totp,
+    register_passkey,
+    remember_device,
+    respond_with,
     signature,
     temporary_password,
 )
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from situations import FACTORS, SWITCHED_ON, TOTP_ONLY, Settings
+from user_auth_scenarios import EVERY_FIRST_FACTOR, RELYING_PARTY
 
 from authfsm.local import DeviceConfiguration
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
 
-SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
-CODE: Final = gives(r.Code, lambda scenario_user: scenario_user.code())
+SIGNS_IN: Final = begin_with(r.UserPasswordAuth, USER, PASSWORD)
+CODE: Final = respond_with(r.Code, lambda scenario_user: scenario_user.code())
 EMAIL: Final[Settings] = {"email": FACTORS["email"]}
-PERMANENT: Final = administrator("set_user_password", Password=PASSWORD, Permanent=True)
-RESET: Final = administrator("reset_user_password")
+PERMANENT: Final = admin_call("set_user_password", Password=PASSWORD, Permanent=True)
+RESET: Final = admin_call("reset_user_password")
 
 
 def error_of(scenario_user: ScenarioUser, move: Move) -> str:
@@ -49,14 +49,16 @@ def error_of(scenario_user: ScenarioUser, move: Move) -> str:
 
 
 OPTIONAL: Final[Settings] = {"mfa": "OPTIONAL"}
-PROVED: Final = (
-    Scenario("SMS_MFA", (SWITCHED_ON[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario("TOTP", (SWITCHED_ON[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario("EMAIL_OTP", (SWITCHED_ON[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario("MFA_SETUP", (SIGNS_IN, enrols, gives(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL),
+PASSWORD_PROOFS: Final = (
+    Scenario("SMS_MFA", (FACTOR_ACTIVATIONS[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
+    Scenario("TOTP", (FACTOR_ACTIVATIONS[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
+    Scenario("EMAIL_OTP", (FACTOR_ACTIVATIONS[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
+    Scenario(
+        "MFA_SETUP", (SIGNS_IN, enrol_totp, respond_with(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL
+    ),
     Scenario(
         "device",
-        (remembers, SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
+        (remember_device, SIGNS_IN, respond_with(r.SrpA), respond_with(r.SrpClaim)),
         State.FAILED,
         {"device": DeviceConfiguration()},
     ),
@@ -64,7 +66,7 @@ PROVED: Final = (
 """Sign-ins in which the password is proved and one more proof is due."""
 
 
-@pytest.mark.parametrize("proved", PROVED, ids=lambda proved: proved.name)
+@pytest.mark.parametrize("proved", PASSWORD_PROOFS, ids=lambda proved: proved.name)
 @pytest.mark.parametrize(
     ("happens", "code"),
     [(temporary_password, "NotAuthorizedException"), (RESET, "PasswordResetRequiredException")],
@@ -89,7 +91,7 @@ def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
     for move in (temporary_password, SIGNS_IN, PERMANENT, RESET):
         move(scenario_user)
 
-    code = error_of(scenario_user, gives(r.NewPassword, NEW_PASSWORD))
+    code = error_of(scenario_user, respond_with(r.NewPassword, NEW_PASSWORD))
 
     assert code == "PasswordResetRequiredException"
 
@@ -97,17 +99,17 @@ def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
 def test_a_passkey_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
     """A passkey that was offered for required MFA needs user verification, even if the preference changes."""
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
-    pool = {**EVERYTHING, "webauthn": multi, "mfa": "ON"}
+    pool = {**EVERY_FIRST_FACTOR, "webauthn": multi, "mfa": "ON"}
     scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})
-    both = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
+    preferences = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
     for move in (
-        registers_passkey,
-        administrator("set_user_mfa_preference", **both),
-        begins(r.UserAuth, USER),
-        administrator("set_user_mfa_preference", WebAuthnMfaSettings={"Enabled": False}),
-        gives(r.Select, "WEB_AUTHN"),
+        register_passkey,
+        admin_call("set_user_mfa_preference", **preferences),
+        begin_with(r.UserAuth, USER),
+        admin_call("set_user_mfa_preference", WebAuthnMfaSettings={"Enabled": False}),
+        respond_with(r.Select, "WEB_AUTHN"),
     ):
         move(scenario_user)
     scenario_user.passkeys.verifies = False
 
-    error_of(scenario_user, gives(r.Credential, signature))
+    error_of(scenario_user, respond_with(r.Credential, signature))

@@ -17,19 +17,19 @@ from authfsm.protocol.table import TRANSITION_SET, Transition
 PASSWORD = "correct horse battery staple"
 
 
-class Riddles:
-    """Lambda functions for two riddles and three attempts; they record each event.
+class CustomAuth:
+    """Lambda functions for two questions and three attempts; they record each event.
 
     Args:
-        define: what DefineAuthChallenge answers, by what it finds in the session; two riddles, if left out.
+        define: what DefineAuthChallenge answers, by what it finds in the session; two questions, if left out.
     """
 
     def __init__(self, define: Any = None) -> None:
         self.events: list[dict[str, Any]] = []
-        self._define = define or self._two_riddles
+        self._define = define or self._two_questions
 
     @staticmethod
-    def _two_riddles(session: list[dict[str, Any]]) -> dict[str, Any]:
+    def _two_questions(session: list[dict[str, Any]]) -> dict[str, Any]:
         challenge_reply = [each for each in session if each["challengeName"] == "CUSTOM_CHALLENGE"]
         right = sum(each["challengeResult"] for each in challenge_reply)
         if right == 2:
@@ -48,9 +48,9 @@ class Riddles:
         """Answer CreateAuthChallenge."""
         self.events.append(event)
         number = len(event["request"]["session"])
-        event["response"]["publicChallengeParameters"] = {"riddle": f"number {number}"}
+        event["response"]["publicChallengeParameters"] = {"question": f"number {number}"}
         event["response"]["privateChallengeParameters"] = {"answer": f"answer {number}"}
-        event["response"]["challengeMetadata"] = f"RIDDLE_{number}"
+        event["response"]["challengeMetadata"] = f"QUESTION_{number}"
         return event
 
     def verify(self, event: Any) -> Any:
@@ -67,9 +67,9 @@ class Riddles:
         return Triggers(define=self.define, create=self.create, verify=self.verify)
 
 
-def make_pool(signing_key: RSAKey, riddles: Riddles, **settings: Any) -> LocalPool:
+def make_pool(signing_key: RSAKey, custom_auth: CustomAuth, **settings: Any) -> LocalPool:
     """Return a pool with these functions and one user."""
-    pool = LocalPool(key=signing_key, triggers=riddles.triggers, **settings)
+    pool = LocalPool(key=signing_key, triggers=custom_auth.triggers, **settings)
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15550001111")
     return pool
 
@@ -90,36 +90,36 @@ def begin_by_srp(api: ApiClient, username: str = "ada") -> Any:
 class TestWithoutSrp:
     """The functions decide from the start."""
 
-    def test_two_riddles(self, signing_key: RSAKey) -> None:
+    def test_two_custom_challenges(self, signing_key: RSAKey) -> None:
         """A wrong answer is not an error, and every challenge has a new session."""
-        riddles = Riddles()
-        api = ApiClient(make_pool(signing_key, riddles))
+        custom_auth = CustomAuth()
+        api = ApiClient(make_pool(signing_key, custom_auth))
         first = begin(api)
 
         assert first["ChallengeName"] == "CUSTOM_CHALLENGE"
-        assert first["ChallengeParameters"] == {"USERNAME": "ada", "riddle": "number 0"}
+        assert first["ChallengeParameters"] == {"USERNAME": "ada", "question": "number 0"}
 
         second = api.answer(first, "ada", ANSWER="answer 0")
         third = api.answer(second, "ada", ANSWER="nonsense")
 
-        assert third["ChallengeParameters"]["riddle"] == "number 2"
+        assert third["ChallengeParameters"]["question"] == "number 2"
         assert len({each["Session"] for each in (first, second, third)}) == 3
         with refused(*USED):
             api.answer(second, "ada", ANSWER="answer 1")
         assert "AuthenticationResult" in api.answer(third, "ada", ANSWER="answer 2")
-        assert riddles.events[-1]["request"]["session"] == [
+        assert custom_auth.events[-1]["request"]["session"] == [
             {
                 "challengeName": "CUSTOM_CHALLENGE",
                 "challengeResult": right,
-                "challengeMetadata": f"RIDDLE_{number}",
+                "challengeMetadata": f"QUESTION_{number}",
             }
             for number, right in enumerate([True, False, True])
         ]
 
     def test_the_events(self, signing_key: RSAKey) -> None:
         """Each function gets the event that AWS documents."""
-        riddles = Riddles()
-        pool = make_pool(signing_key, riddles)
+        custom_auth = CustomAuth()
+        pool = make_pool(signing_key, custom_auth)
         api = ApiClient(pool)
         challenge_reply = begin(api)
         api.boto.respond_to_auth_challenge(
@@ -129,7 +129,7 @@ class TestWithoutSrp:
             ChallengeResponses={"USERNAME": "ada", "ANSWER": "x"},
             ClientMetadata={"locale": "la"},
         )
-        define, create, verify, again = riddles.events[:4]
+        define, create, verify, again = custom_auth.events[:4]
 
         assert define["triggerSource"] == "DefineAuthChallenge_Authentication"
         assert define["userPoolId"] == pool.pool_id
@@ -157,7 +157,7 @@ class TestWithoutSrp:
 
     def test_fail_authentication(self, signing_key: RSAKey) -> None:
         """FailAuthentication is NotAuthorizedException, and ends the attempt."""
-        api = ApiClient(make_pool(signing_key, Riddles()))
+        api = ApiClient(make_pool(signing_key, CustomAuth()))
         challenge_reply = begin(api)
         for _ in range(2):
             challenge_reply = api.answer(challenge_reply, "ada", ANSWER="nonsense")
@@ -168,13 +168,13 @@ class TestWithoutSrp:
 
     def test_tokens_at_once(self, signing_key: RSAKey) -> None:
         """Tokens may be issued at once."""
-        api = ApiClient(make_pool(signing_key, Riddles(lambda _: {"issueTokens": True})))
+        api = ApiClient(make_pool(signing_key, CustomAuth(lambda _: {"issueTokens": True})))
 
         assert "AuthenticationResult" in begin(api, CHALLENGE_NAME="CUSTOM_CHALLENGE")
 
     def test_a_missing_answer(self, signing_key: RSAKey) -> None:
         """Without ANSWER the request is refused, and the session stays valid."""
-        api = ApiClient(make_pool(signing_key, Riddles()))
+        api = ApiClient(make_pool(signing_key, CustomAuth()))
         challenge_reply = begin(api)
         with refused("InvalidParameterException", "Missing required parameter ANSWER"):
             api.answer(challenge_reply, "ada")
@@ -182,8 +182,8 @@ class TestWithoutSrp:
         assert api.answer(challenge_reply, "ada", ANSWER="x")["ChallengeName"] == "CUSTOM_CHALLENGE"
 
     def test_another_users_session(self, signing_key: RSAKey) -> None:
-        """Another user cannot answer ada's riddle."""
-        pool = make_pool(signing_key, Riddles())
+        """Another user cannot answer ada's custom challenge."""
+        pool = make_pool(signing_key, CustomAuth())
         pool.add_user("eve")
         api = ApiClient(pool)
         with refused(*UNKNOWN):
@@ -207,8 +207,8 @@ def test_a_function_may_use_the_pool(signing_key: RSAKey) -> None:
 
 
 def test_a_lock_out_is_for_passwords(signing_key: RSAKey) -> None:
-    """A user who is locked out for wrong passwords can still answer riddles."""
-    api = ApiClient(make_pool(signing_key, Riddles()))
+    """A user who is locked out for wrong passwords can still answer custom challenges."""
+    api = ApiClient(make_pool(signing_key, CustomAuth()))
     for _ in range(5):
         with refused(*WRONG):
             api.password("ada", "wrong")
@@ -221,30 +221,30 @@ class TestUnknownUser:
 
     def test_the_functions_see_user_not_found(self, signing_key: RSAKey) -> None:
         """For an unknown user the functions see userNotFound, and no decision of theirs returns tokens."""
-        riddles = Riddles()
-        api = ApiClient(make_pool(signing_key, riddles))
+        custom_auth = CustomAuth()
+        api = ApiClient(make_pool(signing_key, custom_auth))
         challenge_reply = begin(api, "nobody")
         challenge_reply = api.answer(challenge_reply, "nobody", ANSWER="answer 0")
         with refused(*WRONG):
             api.answer(challenge_reply, "nobody", ANSWER="answer 1")
 
-        assert {True} == {event["request"]["userNotFound"] for event in riddles.events}
-        assert riddles.events[0]["request"]["userAttributes"] == {}
+        assert {True} == {event["request"]["userNotFound"] for event in custom_auth.events}
+        assert custom_auth.events[0]["request"]["userAttributes"] == {}
 
     def test_legacy(self, signing_key: RSAKey) -> None:
         """With LEGACY the functions are not called."""
-        riddles = Riddles()
-        pool = make_pool(signing_key, riddles, prevent_user_existence_errors="LEGACY")
+        custom_auth = CustomAuth()
+        pool = make_pool(signing_key, custom_auth, prevent_user_existence_errors="LEGACY")
         with refused("UserNotFoundException", "User does not exist."):
             begin(ApiClient(pool), "nobody")
 
-        assert riddles.events == []
+        assert custom_auth.events == []
 
 
 class TestWithSrp:
     """CHALLENGE_NAME=SRP_A: the password comes first."""
 
-    def test_password_then_riddles(self, signing_key: RSAKey) -> None:
+    def test_password_then_custom_challenges(self, signing_key: RSAKey) -> None:
         """PASSWORD_VERIFIER comes with a Session, then the challenge that DefineAuthChallenge names."""
 
         def define(session: list[dict[str, Any]]) -> dict[str, Any]:
@@ -255,8 +255,8 @@ class TestWithSrp:
             }
             return after.get(tuple(names), {"issueTokens": True})
 
-        riddles = Riddles(define)
-        api = ApiClient(make_pool(signing_key, riddles))
+        custom_auth = CustomAuth(define)
+        api = ApiClient(make_pool(signing_key, custom_auth))
         challenge_reply = begin_by_srp(api)
 
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
@@ -264,7 +264,7 @@ class TestWithSrp:
 
     @staticmethod
     def srp_first(session: list[dict[str, Any]]) -> dict[str, Any]:
-        """Answer SRP, then one riddle, and return the reply."""
+        """Answer SRP, then one custom challenge, and return the reply."""
         last = session[-1]["challengeName"]
         if last == "SRP_A":
             return {"challengeName": "PASSWORD_VERIFIER"}
@@ -272,7 +272,7 @@ class TestWithSrp:
 
     def test_the_session_is_required(self, signing_key: RSAKey) -> None:
         """In CUSTOM_AUTH the secret block does not replace the Session."""
-        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
+        api = ApiClient(make_pool(signing_key, CustomAuth(self.srp_first)))
         challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         claim = api.claim(challenge_reply, PASSWORD)
         with refused("InvalidParameterException", "Missing required parameter Session"):
@@ -282,24 +282,24 @@ class TestWithSrp:
 
     def test_the_proof_is_checked(self, signing_key: RSAKey) -> None:
         """Neither a wrong password nor the password as an ANSWER is accepted."""
-        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
+        api = ApiClient(make_pool(signing_key, CustomAuth(self.srp_first)))
         challenge_reply = begin(api, CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
         with refused(*MISMATCH):
             api.respond("CUSTOM_CHALLENGE", challenge_reply["Session"], USERNAME="ada", ANSWER=PASSWORD)
         with refused(*WRONG):
             api.answer(challenge_reply, "ada", **api.claim(challenge_reply, "wrong"))
 
-    def test_mfa_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+    def test_mfa_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """Cognito asks for the MFA itself, after the password; DefineAuthChallenge sees it as passed."""
-        riddles = Riddles(self.srp_first)
-        pool = make_pool(signing_key, riddles, mfa="ON", mfa_methods=["SMS_MFA"])
+        custom_auth = CustomAuth(self.srp_first)
+        pool = make_pool(signing_key, custom_auth, mfa="ON", mfa_methods=["SMS_MFA"])
         api = ApiClient(pool)
         challenge_reply = begin_by_srp(api)
 
         assert challenge_reply["ChallengeName"] == "SMS_MFA"
         challenge_reply = api.answer(challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
-        assert [each["challengeName"] for each in riddles.events[-1]["request"]["session"]] == [
+        assert [each["challengeName"] for each in custom_auth.events[-1]["request"]["session"]] == [
             "SRP_A",
             "PASSWORD_VERIFIER",
             "SMS_MFA",
@@ -310,11 +310,11 @@ class TestWithSrp:
         Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
         reason="the table has no such transition",
     )
-    def test_mfa_setup_comes_before_the_riddle(self, signing_key: RSAKey) -> None:
+    def test_mfa_setup_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""
         pool = make_pool(
             signing_key,
-            Riddles(self.srp_first),
+            CustomAuth(self.srp_first),
             mfa="ON",
             mfa_methods=["SOFTWARE_TOKEN_MFA"],
             clock=ManualClock(),
@@ -331,12 +331,12 @@ class TestWithSrp:
         assert challenge_reply["ChallengeName"] == "CUSTOM_CHALLENGE"
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
-    def test_no_riddle_after_mfa(self, signing_key: RSAKey) -> None:
+    def test_no_custom_challenge_after_mfa(self, signing_key: RSAKey) -> None:
         """With a setting, tokens come directly after the MFA (reported by a user)."""
         contradictions = Contradictions(custom_challenge_after_mfa=False)
         pool = make_pool(
             signing_key,
-            Riddles(self.srp_first),
+            CustomAuth(self.srp_first),
             mfa="ON",
             mfa_methods=["SMS_MFA"],
             contradictions=contradictions,
@@ -350,10 +350,10 @@ class TestWithSrp:
 
     @pytest.mark.parametrize("goes_on", [True, False])
     def test_new_password(self, signing_key: RSAKey, goes_on: bool) -> None:  # noqa: FBT001 - a case
-        """A temporary password is replaced first; whether the riddle follows is contradicted."""
+        """A temporary password is replaced first; whether the custom challenge follows is contradicted."""
         pool = make_pool(
             signing_key,
-            Riddles(self.srp_first),
+            CustomAuth(self.srp_first),
             contradictions=Contradictions(custom_challenge_after_new_password=goes_on),
         )
         pool.add_user("eve", PASSWORD, temporary=True)
@@ -367,7 +367,7 @@ class TestWithSrp:
 
     def test_an_unknown_user_is_simulated(self, signing_key: RSAKey) -> None:
         """An unknown user gets a PASSWORD_VERIFIER that no proof answers."""
-        api = ApiClient(make_pool(signing_key, Riddles(self.srp_first)))
+        api = ApiClient(make_pool(signing_key, CustomAuth(self.srp_first)))
         with refused(*WRONG):
             begin_by_srp(api, "nobody")
 
@@ -403,10 +403,10 @@ class TestUnanswerableChallenges:
         later: bool,  # noqa: FBT001 - a case
     ) -> None:
         """The challenge has USERNAME only, and no message is sent."""
-        riddles = Riddles(
+        custom_auth = CustomAuth(
             lambda session: {"challengeName": "CUSTOM_CHALLENGE" if later and not session else name}
         )
-        pool = make_pool(signing_key, riddles)
+        pool = make_pool(signing_key, custom_auth)
         api = ApiClient(pool)
         challenge_reply = begin(api)
         if later:
@@ -422,14 +422,14 @@ class TestUnanswerableChallenges:
 
     def test_not_after_a_password(self, signing_key: RSAKey) -> None:
         """After PASSWORD_VERIFIER such a name is refused, because no source shows it."""
-        riddles = Riddles(
+        custom_auth = CustomAuth(
             lambda session: {"challengeName": "PASSWORD_VERIFIER" if len(session) == 1 else "WEB_AUTHN"}
         )
         with refused(
             "InvalidLambdaResponseException",
             "Unrecognizable lambda output: DefineAuthChallenge: challengeName is not CUSTOM_CHALLENGE",
         ):
-            begin_by_srp(ApiClient(make_pool(signing_key, riddles)))
+            begin_by_srp(ApiClient(make_pool(signing_key, custom_auth)))
 
 
 class TestBrokenFunctions:
@@ -456,13 +456,13 @@ class TestBrokenFunctions:
         self, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, which: str, trigger: str
     ) -> None:
         """A function that raises ends the attempt: "<Trigger> failed with error <text>."."""
-        riddles = Riddles()
+        custom_auth = CustomAuth()
 
         def broken(_: Any) -> Any:
             raise KeyError("challengeMetaData")
 
-        monkeypatch.setattr(riddles, which, broken)
-        api = ApiClient(make_pool(signing_key, riddles))
+        monkeypatch.setattr(custom_auth, which, broken)
+        api = ApiClient(make_pool(signing_key, custom_auth))
         expected = ("UserLambdaValidationException", f"{trigger} failed with error 'challengeMetaData'.")
         if which != "verify":
             with refused(*expected):
@@ -487,7 +487,7 @@ class TestBrokenFunctions:
         with refused(
             "InvalidLambdaResponseException", f"Unrecognizable lambda output: DefineAuthChallenge: {why}"
         ):
-            begin(ApiClient(make_pool(signing_key, Riddles(lambda _: answer))))
+            begin(ApiClient(make_pool(signing_key, CustomAuth(lambda _: answer))))
 
     @pytest.mark.parametrize(
         ("key", "value", "why"),
@@ -499,11 +499,11 @@ class TestBrokenFunctions:
     )
     def test_an_invalid_challenge(self, signing_key: RSAKey, key: str, value: Any, why: str) -> None:
         """CreateAuthChallenge must return text."""
-        riddles = Riddles()
+        custom_auth = CustomAuth()
         broken = Triggers(
-            define=riddles.define,
+            define=custom_auth.define,
             create=lambda event: {**event, "response": {key: value}},
-            verify=riddles.verify,
+            verify=custom_auth.verify,
         )
         pool = LocalPool(key=signing_key, triggers=broken)
         pool.add_user("ada")

@@ -26,7 +26,7 @@ from authfsm.local import (
 )
 
 PASSWORD = "Correct-h0rse"
-MADE = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
+CREATED = datetime(2026, 3, 1, 9, 30, tzinfo=timezone.utc)
 
 USER_POOL: dict[str, Any] = {
     "Id": "eu-central-1_AbCdEfGhI",
@@ -53,8 +53,8 @@ USER_POOL: dict[str, Any] = {
         },
         "CustomMessage": "arn:aws:lambda:eu-central-1:123456789012:function:message",
     },
-    "LastModifiedDate": MADE,
-    "CreationDate": MADE,
+    "LastModifiedDate": CREATED,
+    "CreationDate": CREATED,
     "SchemaAttributes": [
         {
             "Name": "email",
@@ -99,8 +99,8 @@ USER_POOL_CLIENT: dict[str, Any] = {
     "ClientName": "web",
     "ClientId": "1example23456789",
     "ClientSecret": "s3cret-of-the-client",
-    "LastModifiedDate": MADE,
-    "CreationDate": MADE,
+    "LastModifiedDate": CREATED,
+    "CreationDate": CREATED,
     "RefreshTokenValidity": 90,
     "AccessTokenValidity": 30,
     "IdTokenValidity": 2,
@@ -135,7 +135,7 @@ def descriptions_of(pool: LocalPool) -> tuple[Any, Any, Any]:
     )
 
 
-class TestLike:
+class TestPoolFromDescriptions:
     """A pool made from the descriptions of another."""
 
     @pytest.fixture
@@ -459,7 +459,7 @@ class TestAppClients:
         assert "AuthenticationResult" in ApiClient(pool).srp("ada", PASSWORD)
 
     def test_delete(self, pool: LocalPool) -> None:
-        """After DeleteUserPoolClient nobody can sign in with the client."""
+        """After DeleteUserPoolClient no user can sign in with the client."""
         other = pool.add_client()
         pool.client().delete_user_pool_client(UserPoolId=pool.pool_id, ClientId=other.client_id)
 
@@ -470,9 +470,9 @@ class TestAppClients:
         """ListUserPoolClients returns one page at a time."""
         pool.add_client(client_name="second")
         pages = pool.client().get_paginator("list_user_pool_clients")
-        found = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
+        page_iterator = pages.paginate(UserPoolId=pool.pool_id, MaxResults=1)
 
-        assert [[each["ClientName"] for each in page["UserPoolClients"]] for page in found] == [
+        assert [[each["ClientName"] for each in page["UserPoolClients"]] for page in page_iterator] == [
             ["local"],
             ["second"],
         ]
@@ -492,10 +492,10 @@ class TestAppClients:
 
 def test_contradictions_are_not_described(signing_key: RSAKey) -> None:
     """Settings for contradictions are arguments, because descriptions do not have them."""
-    ways = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
-    pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=ways)
+    contradictions = Contradictions(mfas_parameter="MFAS_CAN_SELECT")
+    pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, contradictions=contradictions)
 
-    assert pool.configuration.contradictions is ways
+    assert pool.configuration.contradictions is contradictions
     assert LocalPool(key=signing_key).configuration.contradictions == Contradictions()
 
 
@@ -619,6 +619,6 @@ def test_the_arguments_of_a_user_are_checked(arguments: dict[str, Any], why: str
 
 @pytest.mark.parametrize("name", ["", None, 5])
 def test_a_user_needs_a_name(name: Any) -> None:
-    """The error says what is missing, where an empty name would be a user whom nobody can name."""
+    """A user without a name is refused, and the error says what is missing."""
     with pytest.raises(ValueError, match="username must be text that is not empty"):
         LocalPool().add_user(name)

@@ -15,16 +15,16 @@ from authfsm import srp
 from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock, Triggers
 
 PASSWORD = "correct horse battery staple"
-INSTEAD = DeviceConfiguration(challenge_required_on_new_device=True)
-AFTER = DeviceConfiguration()
+INSTEAD_OF_MFA = DeviceConfiguration(challenge_required_on_new_device=True)
+AFTER_MFA = DeviceConfiguration()
 
 
 class UserDevice:
     """A device that is confirmed with the tokens of a sign-in.
 
     Args:
-        talk: the conversation.
-        done: the reply with the tokens.
+        api: the client of the pool.
+        final_reply: the reply with the tokens.
     """
 
     def __init__(self, api: ApiClient, done: Any) -> None:
@@ -83,32 +83,32 @@ def confirmed_device(api: ApiClient) -> UserDevice:
 
 
 @pytest.mark.parametrize("by", ["srp", "password"])
-class TestTheTwoPlaces:
+class TestOrder:
     """Where in a sign-in the device is proved."""
 
     def test_without_mfa(self, signing_key: RSAKey, by: str) -> None:
         """With MFA off a remembered device is proved at every sign-in (asserted)."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         device = confirmed_device(api)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
-        done = device.prove(challenge_reply)
+        final_reply = device.prove(challenge_reply)
 
-        assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+        assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
     def test_instead_of_mfa(self, signing_key: RSAKey, by: str) -> None:
         """With ChallengeRequiredOnNewDevice the device replaces the second factor, and no code is sent."""
-        pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+        pool = make_pool(signing_key, INSTEAD_OF_MFA, mfa="ON", mfa_methods=["SMS_MFA"])
         api = ApiClient(pool)
         device = confirmed_device(api)
-        sent = len(pool.outbox)
+        message_count = len(pool.outbox)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
 
         assert "AuthenticationResult" in device.prove(challenge_reply)
-        assert sent == len(pool.outbox)
+        assert message_count == len(pool.outbox)
 
     def test_after_mfa(self, signing_key: RSAKey, by: str) -> None:
         """Without ChallengeRequiredOnNewDevice the device is proved after the second factor."""
-        api = ApiClient(make_pool(signing_key, AFTER, mfa="ON", mfa_methods=["SMS_MFA"]))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA, mfa="ON", mfa_methods=["SMS_MFA"]))
         device = confirmed_device(api)
         challenge_reply = getattr(api, by)("ada", PASSWORD, DEVICE_KEY=device.key)
 
@@ -117,7 +117,7 @@ class TestTheTwoPlaces:
 
     def test_a_new_device_needs_mfa(self, signing_key: RSAKey, by: str) -> None:
         """A sign-in without a device needs the second factor, and returns NewDeviceMetadata."""
-        api = ApiClient(make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"]))
+        api = ApiClient(make_pool(signing_key, INSTEAD_OF_MFA, mfa="ON", mfa_methods=["SMS_MFA"]))
         confirmed_device(api)
         challenge_reply = getattr(api, by)("ada", PASSWORD)
 
@@ -126,7 +126,7 @@ class TestTheTwoPlaces:
 
     def test_an_unknown_key_keeps_the_session(self, signing_key: RSAKey, by: str) -> None:
         """An unknown device is refused; the same answer without its key continues."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         if by == "password":
             with refused(*NO_DEVICE):
                 api.password("ada", PASSWORD, DEVICE_KEY="eu-west-1_stale")
@@ -139,19 +139,19 @@ class TestTheTwoPlaces:
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **claim)
 
     def test_a_wrong_password_comes_first(self, signing_key: RSAKey, by: str) -> None:
-        """Without the password nobody learns which devices exist."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        """Without the password, replies do not reveal which devices exist."""
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         with refused(*WRONG):
             getattr(api, by)("ada", "wrong", DEVICE_KEY="eu-west-1_stale")
 
 
-class TestTheProof:
+class TestProof:
     """The device's own SRP is checked."""
 
     @pytest.fixture
     def api(self, signing_key: RSAKey) -> ApiClient:
         """A client of a pool that remembers devices."""
-        return ApiClient(make_pool(signing_key, AFTER))
+        return ApiClient(make_pool(signing_key, AFTER_MFA))
 
     def test_sessions_may_be_left_out(self, api: ApiClient) -> None:
         """Without Session, device and secret block identify the attempt."""
@@ -210,12 +210,12 @@ class TestTheProof:
             api.answer(reply, "ada", DEVICE_KEY=device.key, **claim)
 
 
-class TestRemembering:
+class TestDeviceStatus:
     """ConfirmDevice, UpdateDeviceStatus, ForgetDevice."""
 
     def test_at_once(self, signing_key: RSAKey) -> None:
         """A confirmed device is remembered, and UserConfirmationNecessary is false (asserted)."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         device = UserDevice(api, api.srp("ada", PASSWORD))
 
         assert device.confirm()["UserConfirmationNecessary"] is False
@@ -244,7 +244,7 @@ class TestRemembering:
 
     def test_forget_device(self, signing_key: RSAKey) -> None:
         """A device does not exist after ForgetDevice."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         device = confirmed_device(api)
         api.boto.forget_device(AccessToken=device.tokens["AccessToken"], DeviceKey=device.key)
         with refused(*NO_DEVICE):
@@ -252,7 +252,7 @@ class TestRemembering:
 
     def test_get_and_list(self, signing_key: RSAKey) -> None:
         """GetDevice and ListDevices return the confirmed devices, one page at a time."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         keys = [confirmed_device(api).key for _ in range(3)]
         token = api.srp("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
         device_type = api.boto.get_device(AccessToken=token, DeviceKey=keys[0])["Device"]
@@ -272,7 +272,7 @@ class TestRemembering:
 
     def test_invalid_confirmations(self, signing_key: RSAKey) -> None:
         """An unknown or confirmed key and an invalid verifier are refused."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         device = UserDevice(api, api.srp("ada", PASSWORD))
         verifier_config = {"PasswordVerifier": "AA==", "Salt": "AA=="}
         token = device.tokens["AccessToken"]
@@ -290,7 +290,7 @@ class TestRemembering:
 
     def test_an_unpadded_verifier_is_refused(self, signing_key: RSAKey) -> None:
         """Without the zero byte in front a verifier is negative (amplify-js #7618)."""
-        api = ApiClient(make_pool(signing_key, AFTER))
+        api = ApiClient(make_pool(signing_key, AFTER_MFA))
         device = UserDevice(api, api.srp("ada", PASSWORD))
         unpadded = base64.b64encode(b"\xff" * 384).decode()
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
@@ -302,7 +302,7 @@ class TestRemembering:
 
     def test_unconfirmed_devices_are_removed(self, signing_key: RSAKey) -> None:
         """The oldest devices that were never confirmed are removed."""
-        pool = make_pool(signing_key, AFTER)
+        pool = make_pool(signing_key, AFTER_MFA)
         api = ApiClient(pool)
         first_device = confirmed_device(api)
         for _ in range(40):
@@ -314,14 +314,14 @@ class TestRemembering:
 
 def test_a_pool_without_devices_ignores_them(signing_key: RSAKey) -> None:
     """Without DeviceConfiguration there is no NewDeviceMetadata, and DEVICE_KEY is ignored."""
-    done = ApiClient(make_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
+    final_reply = ApiClient(make_pool(signing_key, None)).srp("ada", PASSWORD, DEVICE_KEY="eu-west-1_x")
 
-    assert "NewDeviceMetadata" not in done["AuthenticationResult"]
+    assert "NewDeviceMetadata" not in final_reply["AuthenticationResult"]
 
 
 def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
     """A sign-in that has a device is refreshed with its DEVICE_KEY only."""
-    api = ApiClient(make_pool(signing_key, AFTER))
+    api = ApiClient(make_pool(signing_key, AFTER_MFA))
     device = confirmed_device(api)
     token = device.tokens["RefreshToken"]
     with refused("NotAuthorizedException", "Invalid Refresh Token."):
@@ -342,7 +342,7 @@ def test_custom_auth(signing_key: RSAKey) -> None:
     triggers = Triggers(
         define=lambda event: {**event, "response": {"issueTokens": True}}, create=print, verify=print
     )
-    api = ApiClient(make_pool(signing_key, AFTER, triggers=triggers))
+    api = ApiClient(make_pool(signing_key, AFTER_MFA, triggers=triggers))
     device = confirmed_device(api)
     with refused(*NO_DEVICE):
         api.initiate("CUSTOM_AUTH", USERNAME="ada", DEVICE_KEY="eu-west-1_stale")
@@ -353,7 +353,7 @@ def test_custom_auth(signing_key: RSAKey) -> None:
 
 def test_an_unknown_key_uses_up_no_code(signing_key: RSAKey) -> None:
     """The key is checked before the code, which stays valid."""
-    pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+    pool = make_pool(signing_key, INSTEAD_OF_MFA, mfa="ON", mfa_methods=["SMS_MFA"])
     api = ApiClient(pool)
     challenge_reply = api.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
@@ -365,7 +365,7 @@ def test_an_unknown_key_uses_up_no_code(signing_key: RSAKey) -> None:
 
 def test_a_temporary_password_with_a_known_device(signing_key: RSAKey) -> None:
     """A known device does not replace the new password."""
-    pool = make_pool(signing_key, INSTEAD, mfa="ON", mfa_methods=["SMS_MFA"])
+    pool = make_pool(signing_key, INSTEAD_OF_MFA, mfa="ON", mfa_methods=["SMS_MFA"])
     api = ApiClient(pool)
     device = confirmed_device(api)
     api.boto.admin_set_user_password(UserPoolId=pool.pool_id, Username="ada", Password="Temp-Passw0rd!")
@@ -385,7 +385,7 @@ class TestContradictions:
             key=signing_key,
             mfa="ON",
             mfa_methods=["EMAIL_OTP"],
-            device=INSTEAD,
+            device=INSTEAD_OF_MFA,
             contradictions=Contradictions(device_replaces_email_mfa=False),
         )
         pool.add_user("ada", PASSWORD, email="ada@example.com")
@@ -405,22 +405,22 @@ class TestContradictions:
     def test_admin_flows(self, signing_key: RSAKey, tracked: bool) -> None:  # noqa: FBT001 - a case
         """In an older developer guide the administrators' password flows have no devices."""
         pool = make_pool(
-            signing_key, AFTER, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked)
+            signing_key, AFTER_MFA, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked)
         )
-        done = ApiClient(pool).initiate_as_admin(
+        final_reply = ApiClient(pool).initiate_as_admin(
             "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
         )
 
-        assert tracked == ("NewDeviceMetadata" in done["AuthenticationResult"])
+        assert tracked == ("NewDeviceMetadata" in final_reply["AuthenticationResult"])
 
 
-@pytest.mark.parametrize("device_configuration", [AFTER, INSTEAD])
+@pytest.mark.parametrize("device_configuration", [AFTER_MFA, INSTEAD_OF_MFA])
 def test_pycognito(signing_key: RSAKey, device_configuration: DeviceConfiguration) -> None:
     """pycognito, which sends no Session in any of the three proofs, signs in with its device."""
     pool = LocalPool(key=signing_key, device=device_configuration)
     pool.add_user("ada", PASSWORD)
     device = confirmed_device(ApiClient(pool))
-    done = AWSSRP(
+    final_reply = AWSSRP(
         "ada",
         PASSWORD,
         pool.pool_id,
@@ -431,4 +431,4 @@ def test_pycognito(signing_key: RSAKey, device_configuration: DeviceConfiguratio
         device_password=device.password,
     ).authenticate_user()
 
-    assert "AuthenticationResult" in done
+    assert "AuthenticationResult" in final_reply

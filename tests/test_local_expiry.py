@@ -21,7 +21,7 @@ DAY = 24 * 3600
 PHONE = "+15555550143"
 
 
-class World(ApiClient):
+class PoolWithClock(ApiClient):
     """A pool with one user who has a second factor, and a clock that the test moves."""
 
     def __init__(self, key: RSAKey, **settings: Any) -> None:
@@ -50,8 +50,8 @@ def error_of(do: Callable[[], Any]) -> str | None:
     return None
 
 
-# What begins, what may then be done while it lasts, and how many seconds it lasts.
-def lock_out(world: World) -> tuple[Callable[[], Any], float]:
+# What begins, an action that succeeds until it ends, and its length in seconds.
+def lock_out(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """After ten wrong passwords a user is locked out for 32 seconds."""
     for _ in range(10):
         world.clock.advance(timedelta(minutes=1))
@@ -64,7 +64,7 @@ def lock_out(world: World) -> tuple[Callable[[], Any], float]:
     return locked, 32
 
 
-def session(world: World) -> tuple[Callable[[], Any], float]:
+def session(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """A session accepts its code for three minutes."""
     reply = world.password("ada", PASSWORD)
 
@@ -81,7 +81,7 @@ def session(world: World) -> tuple[Callable[[], Any], float]:
     return lives, 180
 
 
-def reset_code(world: World) -> tuple[Callable[[], Any], float]:
+def reset_code(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """A code for a forgotten password is accepted for an hour."""
     client_id = world.pool.client_id
     world.boto.forgot_password(ClientId=client_id, Username="bob")
@@ -102,7 +102,7 @@ def reset_code(world: World) -> tuple[Callable[[], Any], float]:
     return good, 3600
 
 
-def quota(world: World) -> tuple[Callable[[], Any], float]:
+def quota(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """After five calls in an hour, further ones are refused."""
     token = world.tokens()["AccessToken"]
 
@@ -121,7 +121,7 @@ def quota(world: World) -> tuple[Callable[[], Any], float]:
     return refused_still, 3600
 
 
-def grace(world: World) -> tuple[Callable[[], Any], float]:
+def grace(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """A refresh token that was replaced still works for a minute."""
     old = world.tokens()["RefreshToken"]
 
@@ -132,7 +132,7 @@ def grace(world: World) -> tuple[Callable[[], Any], float]:
     return refresh, 60
 
 
-def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
+def refresh_token(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """A refresh token works for an hour in this pool."""
     token = world.tokens()["RefreshToken"]
     return lambda: world.boto.initiate_auth(
@@ -140,12 +140,12 @@ def refresh_token(world: World) -> tuple[Callable[[], Any], float]:
     ), 3600
 
 
-def temporary_password(world: World) -> tuple[Callable[[], Any], float]:
+def temporary_password(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     """A temporary password works for seven days."""
     return lambda: world.password("new", PASSWORD), 7 * DAY
 
 
-LENGTHS: dict[Callable[[World], tuple[Callable[[], Any], float]], dict[str, Any]] = {
+LENGTHS: dict[Callable[[PoolWithClock], tuple[Callable[[], Any], float]], dict[str, Any]] = {
     lock_out: {},
     session: {},
     reset_code: {"password_policy": {"password_history_size": 1}},
@@ -160,12 +160,12 @@ LENGTHS: dict[Callable[[World], tuple[Callable[[], Any], float]], dict[str, Any]
 @pytest.mark.parametrize("back", [0, 60, DAY, 400 * DAY], ids=lambda each: f"{each}s back")
 def test_a_clock_set_back_changes_no_expiry(signing_key: RSAKey, length: Any, back: int) -> None:
     """A clock that is set back changes no expiry."""
-    from authfsm.local import PasswordPolicy  # noqa: PLC0415 - made of what the table says
+    from authfsm.local import PasswordPolicy  # noqa: PLC0415 - only here
 
     settings = dict(LENGTHS[length])
     if "password_policy" in settings:
         settings["password_policy"] = PasswordPolicy(**settings["password_policy"])
-    world = World(signing_key, **settings)
+    world = PoolWithClock(signing_key, **settings)
     lasts, seconds = length(world)
     world.clock.advance(-back)
     assert error_of(lasts) is None
@@ -179,34 +179,34 @@ def test_a_steady_clock() -> None:
     """A steady clock follows its clock, and continues when that is set back, or after a restart."""
     clock = ManualClock(datetime(2026, 5, 5, tzinfo=timezone.utc))
     steady = SteadyClock(clock)
-    begun = steady()
+    start = steady()
     clock.advance(10)
-    assert steady() - begun == timedelta(seconds=10)
+    assert steady() - start == timedelta(seconds=10)
     clock.advance(-100)
-    assert steady() - begun == timedelta(seconds=10)
+    assert steady() - start == timedelta(seconds=10)
     clock.advance(5)
-    assert steady() - begun == timedelta(seconds=15)
-    later = SteadyClock(clock)
-    later.resume(begun + timedelta(days=1))
-    assert later() - begun == timedelta(days=1)
+    assert steady() - start == timedelta(seconds=15)
+    restarted_clock = SteadyClock(clock)
+    restarted_clock.resume(start + timedelta(days=1))
+    assert restarted_clock() - start == timedelta(days=1)
     clock.advance(1)
-    assert later() - begun == timedelta(days=1, seconds=1)
+    assert restarted_clock() - start == timedelta(days=1, seconds=1)
 
 
 # ---- a sign-in ends with the password that it proved ---------------------------------------------------
 
 
-def by_administrator(world: World) -> None:
+def by_administrator(world: PoolWithClock) -> None:
     """Call AdminSetUserPassword."""
     world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW, Permanent=True)
 
 
-def temporary_by_administrator(world: World) -> None:
+def temporary_by_administrator(world: PoolWithClock) -> None:
     """Call AdminSetUserPassword with a temporary password."""
     world.boto.admin_set_user_password(UserPoolId=world.pool_id, Username="ada", Password=NEW)
 
 
-def by_recovery(world: World) -> None:
+def by_recovery(world: PoolWithClock) -> None:
     """Call ForgotPassword, and confirm its code."""
     world.boto.forgot_password(ClientId=world.pool.client_id, Username="ada")
     world.boto.confirm_forgot_password(
@@ -217,7 +217,7 @@ def by_recovery(world: World) -> None:
     )
 
 
-def by_user(world: World) -> None:
+def by_user(world: PoolWithClock) -> None:
     """Call ChangePassword."""
     tokens = world.code(world.password("ada", PASSWORD))["AuthenticationResult"]
     world.boto.change_password(
@@ -225,7 +225,7 @@ def by_user(world: World) -> None:
     )
 
 
-def disabled_and_enabled(world: World) -> None:
+def disabled_and_enabled(world: PoolWithClock) -> None:
     """Call AdminDisableUser and AdminEnableUser."""
     world.boto.admin_disable_user(UserPoolId=world.pool_id, Username="ada")
     world.boto.admin_enable_user(UserPoolId=world.pool_id, Username="ada")
@@ -235,9 +235,9 @@ CHANGES = (by_administrator, temporary_by_administrator, by_recovery, by_user, d
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda each: each.__name__)
-def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], None]) -> None:
+def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[PoolWithClock], None]) -> None:
     """After a change of the password, the right code of a pending sign-in is refused."""
-    world = World(signing_key)
+    world = PoolWithClock(signing_key)
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
     world.clock.advance(1)
@@ -253,10 +253,10 @@ def test_a_pending_session_ends(signing_key: RSAKey, change: Callable[[World], N
     ids=lambda each: each.__name__,
 )
 def test_a_pending_session_survives_with_the_setting(
-    signing_key: RSAKey, change: Callable[[World], None]
+    signing_key: RSAKey, change: Callable[[PoolWithClock], None]
 ) -> None:
     """With the setting, the code of a pending sign-in is accepted."""
-    world = World(signing_key, contradictions=Contradictions(sessions_survive_password_change=True))
+    world = PoolWithClock(signing_key, contradictions=Contradictions(sessions_survive_password_change=True))
     reply = world.password("ada", PASSWORD)
     code = world.pool.outbox.code_for("ada")
     change(world)
@@ -280,7 +280,7 @@ def test_mfa_setup_ends_with_the_user(signing_key: RSAKey, how: str) -> None:
 
 def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
     """NEW_PASSWORD_REQUIRED continues its own sign-in, and ends other pending ones."""
-    world = World(signing_key)
+    world = PoolWithClock(signing_key)
     mine, other = world.password("new", PASSWORD), world.password("new", PASSWORD)
 
     assert "AuthenticationResult" in world.answer(mine, "new", NEW_PASSWORD=NEW)
@@ -291,7 +291,7 @@ def test_a_new_password_in_the_sign_in_itself(signing_key: RSAKey) -> None:
 @pytest.mark.parametrize("crit", [[], ["exp"], [7], {}, "", None], ids=repr)
 def test_critical_extensions_are_refused(signing_key: RSAKey, crit: Any) -> None:
     """A token whose header has `crit` is refused, even if signed by the pool's own key (RFC 7515, 4.1.11)."""
-    world = World(signing_key)
+    world = PoolWithClock(signing_key)
     token = world.tokens()["AccessToken"]
     claims = jwt.decode(token, signing_key).claims
     registry = jws.JWSRegistry(algorithms=["RS256"], strict_check_header=False)

@@ -37,7 +37,7 @@ def test_sign_in_continues_in_both(signing_key: RSAKey) -> None:
         jwt.decode(tokens.access_token.reveal(), signing_key)
 
 
-def test_watchers_are_not_copied(signing_key: RSAKey) -> None:
+def test_outbox_watchers_are_not_copied(signing_key: RSAKey) -> None:
     """A watcher of the outbox need not be copyable, and does not get the fork's messages."""
     messages: Queue[Message] = Queue()
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
@@ -72,7 +72,7 @@ def test_changes_are_separate(signing_key: RSAKey) -> None:
     )
 
 
-# ---- a process that is forked ----------------------------------------------------------------------
+# ---- forked processes ------------------------------------------------------------------------------
 
 
 def _ends_well(child: Any) -> None:
@@ -102,21 +102,21 @@ class TestForkedProcess:
         """The child does not wait for a lock of a thread that it does not have."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
-        held, done = threading.Event(), threading.Event()
+        locked, release = threading.Event(), threading.Event()
         within = pool._lock if lock == "_lock" else pool._core.token_issuer._key_lock
 
         def hold() -> None:
             with within:
-                held.set()
-                done.wait(60)
+                locked.set()
+                release.wait(60)
 
         thread = threading.Thread(target=hold)
         thread.start()
-        assert held.wait(10)
+        assert locked.wait(10)
         try:
             _ends_well(self.signs_in(pool))
         finally:
-            done.set()
+            release.set()
             thread.join()
         assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
 

@@ -26,7 +26,7 @@ Event = dict[str, Any]
 TRIGGERS = [each.name for each in fields(Triggers) if each.name != "pre_token_generation_version"]
 
 
-def one(event: Event) -> Event:
+def first_argument_only(event: Event) -> Event:
     """Accept the event only, as a test's own function may."""
     return event
 
@@ -40,10 +40,10 @@ class Handler:
         return event
 
 
-async def later(event: Event, context: Any) -> Event:
+async def async_handler(event: Event, context: Any) -> Event:
     """Run as an async function that awaits something."""
     await asyncio.sleep(0)
-    event["response"]["autoConfirmUser"] = context.function_name == "later"
+    event["response"]["autoConfirmUser"] = context.function_name == "async_handler"
     return event
 
 
@@ -65,16 +65,16 @@ class TestHandlers:
     @pytest.mark.parametrize(
         "function",
         [
-            one,
+            first_argument_only,
             Handler(),
             Handler().__call__,
-            later,
-            functools.partial(later),
+            async_handler,
+            functools.partial(async_handler),
             lambda event, context=None: event,
             lambda event, *rest: event if rest else 7,
             lambda event, text="mine": event if text == "mine" else 7,
             Mock(side_effect=lambda event, context: event),
-            "test_local_lambda:later",
+            "test_local_lambda:async_handler",
         ],
         ids=[
             *("function", "object", "method", "async", "partial", "optional context", "rest"),
@@ -122,7 +122,7 @@ class TestHandlers:
 
     def test_async_beside_a_running_loop(self, signing_key: RSAKey) -> None:
         """An async function also works where the calling thread runs an event loop."""
-        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=later))
+        pool = LocalPool(key=signing_key, triggers=Triggers(pre_sign_up=async_handler))
 
         async def app() -> Any:
             return sign_up(pool)
@@ -235,7 +235,7 @@ _WRITE_ONLY = {"response"}  # its properties are tried by `respond`, which sets 
 
 
 def read_all(value: Any) -> None:
-    """Read each property of an event and of what is in it; one that is missing raises."""
+    """Read each property of an event and of its parts; a missing one raises."""
     for part in value if isinstance(value, list) else [value]:
         for name in dir(type(part)) if isinstance(part, DictWrapper) else ():
             if isinstance(getattr(type(part), name), property) and name not in _WRITE_ONLY:

@@ -61,7 +61,7 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
     [
         # 1. Off.
         ({"mfa": "OFF"}, {**EVERYTHING, "on": [SMS], "prefers": SMS}, None),
-        # 2. Optional: what was not switched on is not asked for.
+        # 2. Optional: factors that are not active are not required.
         ({"mfa": "OPTIONAL"}, EVERYTHING, None),
         ({"mfa": "OPTIONAL"}, {}, None),
         ({"mfa": "OPTIONAL"}, {**EVERYTHING, "on": [TOTP]}, RequiredMfa(TOTP)),
@@ -137,14 +137,14 @@ class TestSentCodes:
     """SMS_MFA and EMAIL_OTP."""
 
     @pytest.mark.parametrize(
-        ("method", "medium", "to", "shown"),
+        ("method", "medium", "address", "masked"),
         [
             ("SMS_MFA", "SMS", "+15550001111", "+*******1111"),
             ("EMAIL_OTP", "EMAIL", "ada@example.com", "a***@e***"),
         ],
     )
     def test_the_code_goes_to_the_address_in_the_challenge(
-        self, signing_key: RSAKey, method: str, medium: str, to: str, shown: str
+        self, signing_key: RSAKey, method: str, medium: str, address: str, masked: str
     ) -> None:
         """Six digits are in the outbox; the challenge shows the address masked."""
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[method])
@@ -156,12 +156,17 @@ class TestSentCodes:
         assert method == challenge_reply["ChallengeName"]
         assert challenge_reply["ChallengeParameters"] == {
             "CODE_DELIVERY_DELIVERY_MEDIUM": medium,
-            "CODE_DELIVERY_DESTINATION": shown,
+            "CODE_DELIVERY_DESTINATION": masked,
             "USER_ID_FOR_SRP": "ada",
         }
-        assert (message.username, message.to, message.medium, message.purpose) == ("ada", to, medium, method)
+        assert (message.username, message.to, message.medium, message.purpose) == (
+            "ada",
+            address,
+            medium,
+            method,
+        )
         assert len(message.code.reveal()) == 6
-        assert pool.outbox.code_for(to) == message.code.reveal()
+        assert pool.outbox.code_for(address) == message.code.reveal()
         assert "AuthenticationResult" in api.answer(
             challenge_reply, "ada", **{f"{method}_CODE": message.code.reveal()}
         )
@@ -201,7 +206,9 @@ class TestSoftwareToken:
         )
 
     @pytest.mark.parametrize("steps", [-2, 2])
-    def test_codes_two_steps_away_are_refused(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
+    def test_codes_of_other_time_steps_are_refused(
+        self, pool: LocalPool, clock: ManualClock, steps: int
+    ) -> None:
         """A code from a minute ago, or from a minute ahead, is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
@@ -460,7 +467,7 @@ class TestSetUp:
             ApiClient(pool).password("ada", PASSWORD)
 
 
-class TestEveryPath:
+class TestAllPaths:
     """No path avoids the new password or the second factor."""
 
     @pytest.mark.parametrize("by", ["srp", "password", "admin"])
@@ -530,8 +537,8 @@ class TestPreferences:
         pool.add_user("ada", PASSWORD, totp_secret=SECRET)
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
-        done = api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
-        token = done["AuthenticationResult"]["AccessToken"]
+        final_reply = api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
+        token = final_reply["AuthenticationResult"]["AccessToken"]
         api.boto.associate_software_token(AccessToken=token)
         clock.advance(60)
         challenge_reply = api.password("ada", PASSWORD)
@@ -557,8 +564,11 @@ class TestPreferences:
         """At most one factor can be preferred."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
-        both = {"Enabled": True, "PreferredMfa": True}
+        preference = {"Enabled": True, "PreferredMfa": True}
         with refused("InvalidParameterException", "Only one MFA method can be preferred."):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
-                UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings=both, EmailMfaSettings=both
+                UserPoolId=pool.pool_id,
+                Username="ada",
+                SMSMfaSettings=preference,
+                EmailMfaSettings=preference,
             )

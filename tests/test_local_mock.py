@@ -1,4 +1,4 @@
-"""`mock_cognito` puts a local region in the place of AWS, for suites as people write them for moto."""
+"""`mock_cognito` replaces AWS by a local region, for test suites in the style of moto."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from authfsm.local import mock_cognito as mock_aws  # the import that changes: `
 
 PASSWORD = "Correct-Horse-1"
 REGION = "us-east-1"
-BEFORE = boto3.client("cognito-idp", region_name=REGION)
+CLIENT_BEFORE = boto3.client("cognito-idp", region_name=REGION)
 """A client that a module of an application creates before any test."""
 
 
@@ -46,14 +46,14 @@ def make_pool(boto: Any, **settings: Any) -> str:
     return pool_id
 
 
-# ---- what it reaches ------------------------------------------------------------------------------
+# ---- scope ----------------------------------------------------------------------------------------
 
 
 def test_clients_made_inside_and_before() -> None:
     """Clients created before and within `with` reach the region, without credentials."""
     with mock_aws() as cognito:
         inside = boto3.client("cognito-idp", region_name="eu-central-1")
-        pools = [make_pool(inside), make_pool(BEFORE)]
+        pools = [make_pool(inside), make_pool(CLIENT_BEFORE)]
         unsigned = boto3.client("cognito-idp", REGION, config=Config(signature_version=UNSIGNED))
         with pytest.raises(ClientError, match="MissingAuthenticationToken"):
             make_pool(unsigned)
@@ -62,7 +62,9 @@ def test_clients_made_inside_and_before() -> None:
     assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
 
 
-def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_clients_and_services_are_not_affected(
+    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Other pools' clients, clients with their own endpoint, and other services are not affected."""
     pool = LocalPool(key=signing_key)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
@@ -83,14 +85,14 @@ def test_what_it_leaves_alone(signing_key: RSAKey, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("inner", [moto.mock_aws, mock_aws])
-def test_beside_moto(inner: Any) -> None:
+def test_moto_beside_the_local_region(inner: Any) -> None:
     """In either order, Cognito is local with its own keys, and other services are moto's."""
     outer = mock_aws if inner is moto.mock_aws else moto.mock_aws
     with outer(), inner():
         boto3.client("sqs", REGION).create_queue(QueueName="jobs")
         pool_id = make_pool(boto3.client("cognito-idp", REGION))
         with pytest.raises(ClientError, match="UserNotFound"):
-            BEFORE.admin_get_user(UserPoolId=pool_id, Username="none")
+            CLIENT_BEFORE.admin_get_user(UserPoolId=pool_id, Username="none")
         url = f"https://cognito-idp.{REGION}.amazonaws.com/{pool_id}/.well-known/jwks.json"
         keys = requests.get(url, timeout=1).json()
         assert keys == httpx.get(url).json()
@@ -103,11 +105,13 @@ def test_uses_are_separate_and_nest() -> None:
     with pytest.raises(RuntimeError, match="not in use"):
         _ = mock.cognito
     with mock as outer:
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
         with mock as inner:
             assert mock.cognito is inner
-            assert BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
-        assert [each["Id"] for each in BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [*outer.pools]
+            assert CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
+        assert [each["Id"] for each in CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [
+            *outer.pools
+        ]
 
 
 def test_an_unknown_setting() -> None:
@@ -116,13 +120,13 @@ def test_an_unknown_setting() -> None:
         mock_aws(config={}).start()
 
 
-# ---- the forms of use -----------------------------------------------------------------------------
+# ---- ways to use it -------------------------------------------------------------------------------
 
 
 def count() -> int:
     """Create a pool, and return the number of pools."""
-    make_pool(BEFORE)
-    return len(BEFORE.list_user_pools(MaxResults=60)["UserPools"])
+    make_pool(CLIENT_BEFORE)
+    return len(CLIENT_BEFORE.list_user_pools(MaxResults=60)["UserPools"])
 
 
 @mock_aws
@@ -132,7 +136,7 @@ def bare() -> int:
 
 
 @mock_aws()
-def called() -> int:
+def with_parentheses() -> int:
     """Decorated with parentheses."""
     return count()
 
@@ -158,11 +162,11 @@ async def async_generator() -> AsyncGenerator[int, None]:
 
 def test_decorated_generators() -> None:
     """The region of a generator ends with it."""
-    begun = generator()
-    assert next(begun) == 1
+    iterator = generator()
+    assert next(iterator) == 1
     with mock_aws():
         assert count() == 1
-    assert [*begun] == [2]
+    assert [*iterator] == [2]
     items = async_generator()
     with pytest.raises(StopIteration) as ended:
         items.__anext__().send(None)
@@ -178,7 +182,7 @@ def test_decorated_functions() -> None:
     with pytest.raises(StopIteration) as ended:
         coroutine.send(None)
 
-    assert [bare(), bare(), called(), ended.value.value] == [1, 1, 1, 1]
+    assert [bare(), bare(), with_parentheses(), ended.value.value] == [1, 1, 1, 1]
 
 
 @mock_aws
@@ -187,7 +191,7 @@ class TestWithSetupMethod:
 
     def setup_method(self) -> None:
         """Create a pool."""
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
 
     @pytest.mark.parametrize("_", range(2))
     def test_one_region_for_set_up_and_test(self, _: int) -> None:
@@ -201,7 +205,7 @@ class TestCaseOfUnittest(unittest.TestCase):
 
     def setUp(self) -> None:
         """Create a pool."""
-        make_pool(BEFORE)
+        make_pool(CLIENT_BEFORE)
 
     def test_one_region_for_set_up_and_test(self) -> None:
         """The pool of setUp is there."""
@@ -319,7 +323,7 @@ class TestLambda:
 
 
 def apply(idp: Any, state: dict[str, str]) -> dict[str, str]:
-    """Create what is missing, and update what is there: a pool, its MFA, an app client."""
+    """Create or update a pool, its MFA and an app client."""
     settings: dict[str, Any] = {
         "Policies": {"PasswordPolicy": {"MinimumLength": 12}},
         "AutoVerifiedAttributes": ["email"],

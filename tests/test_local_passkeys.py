@@ -76,10 +76,10 @@ def ask(pool: LocalPool, name: str = "ada") -> tuple[Any, dict[str, Any]]:
 
 def claims(pool: LocalPool, reply: Any) -> dict[str, Any]:
     """Return the claims of a reply's access token."""
-    read: dict[str, Any] = jwt.decode(
+    token_claims: dict[str, Any] = jwt.decode(
         reply["AuthenticationResult"]["AccessToken"], pool._core.token_issuer.key.jwk
     ).claims
-    return read
+    return token_claims
 
 
 class TestRegistration:
@@ -134,7 +134,7 @@ class TestRegistration:
         with refused("ResourceNotFoundException", "The user has no such passkey."):
             client.delete_web_authn_credential(**gone)
 
-    def test_at_most_twenty(self, pool_of: PoolOf) -> None:
+    def test_at_most_twenty_passkeys(self, pool_of: PoolOf) -> None:
         """The twenty-first passkey is refused; passkeys are listed one page at a time."""
         pool = pool_of()
         for _ in range(20):
@@ -158,7 +158,7 @@ class TestRegistration:
             ({"type": "webauthn.get"}, "InvalidParameterException"),
         ],
     )
-    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
+    def test_refused_registrations(self, pool_of: PoolOf, otherwise: dict[str, Any], code: str) -> None:
         """Another challenge, origin, relying party or ceremony is refused, each with its own error."""
         pool = pool_of()
         client, access = pool.client(), token(pool)
@@ -298,9 +298,9 @@ class TestSigningIn:
             flow.answer(r.Select("WEB_AUTHN"))
         assert isinstance(flow.challenge, WebAuthn)
         assert (flow.state, flow.signin.role) == (State.WEB_AUTHN, Role.FIRST_FACTOR)
-        signed = key.get(dict(flow.challenge.request_options))
+        assertion = key.get(dict(flow.challenge.request_options))
 
-        assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+        assert flow.answer(r.Credential(json.dumps(assertion))) is State.AUTHENTICATED
 
     @pytest.mark.parametrize(
         ("key", "method"),
@@ -332,7 +332,7 @@ class TestSigningIn:
             {"user_handle": b"somebody else"},
         ],
     )
-    def test_what_it_refuses(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
+    def test_refused_assertions(self, pool_of: PoolOf, otherwise: dict[str, Any]) -> None:
         """Another challenge, origin, relying party, ceremony or user is refused without a reason; the attempt is over."""
         pool = pool_of()
         key = register(pool)
@@ -364,15 +364,15 @@ class TestSigningIn:
         new_credential = other_authenticator.create(options["CredentialCreationOptions"])
         client.complete_web_authn_registration(AccessToken=access, Credential=new_credential)
         challenge_reply, options = ask(pool)
-        signed = key.get(options)
-        signed["response"]["signature"] = websafe_encode(b"0" * 70)
+        assertion = key.get(options)
+        assertion["response"]["signature"] = websafe_encode(b"0" * 70)
         with refused(*BAD):
-            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(signed))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(assertion))
         challenge_reply, options = ask(pool)
         theirs = [{"type": "public-key", "id": name} for name in other_authenticator.keys]
-        signed = other_authenticator.get({**options, "allowCredentials": theirs})
+        assertion = other_authenticator.get({**options, "allowCredentials": theirs})
         with refused(*BAD):
-            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(signed))
+            ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(assertion))
 
     def test_a_cloned_passkey(self, pool_of: PoolOf) -> None:
         """A signature counter that does not grow is refused as a clone's, unless it is always 0."""
@@ -429,13 +429,13 @@ class TestSigningIn:
             flow = pool.cognito().sign_in("ada", flow="USER_AUTH", preferred_challenge="WEB_AUTHN")
             assert flow.answer(response) is dest
             if isinstance(flow.challenge, WebAuthn):
-                signed = key.get(dict(flow.challenge.request_options))
-                assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+                assertion = key.get(dict(flow.challenge.request_options))
+                assert flow.answer(r.Credential(json.dumps(assertion))) is State.AUTHENTICATED
 
     def test_in_one_step(self, pool_of: PoolOf) -> None:
         """ANSWER=WEB_AUTHN with CREDENTIAL needs options to sign: with a setting SELECT_CHALLENGE has them."""
-        ways = Contradictions(select_challenge_has_request_options=True)
-        pool = pool_of(contradictions=ways)
+        contradictions = Contradictions(select_challenge_has_request_options=True)
+        pool = pool_of(contradictions=contradictions)
         key = register(pool)
         flow = pool.cognito().start()
         flow.answer(r.UserAuth("ada"))
@@ -449,12 +449,12 @@ class TestSigningIn:
         api = ApiClient(pool)
         other, options = ask(pool)
         challenge_reply = api.initiate("USER_AUTH", USERNAME="ada")
-        signed = json.dumps(key.get(options))
+        assertion = json.dumps(key.get(options))
         with refused(*BAD):
-            api.answer(challenge_reply, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed)
+            api.answer(challenge_reply, "ada", ANSWER="WEB_AUTHN", CREDENTIAL=assertion)
         # From the challenge that asked for it, it is an answer by another name.
         reply = api.respond(
-            "SELECT_CHALLENGE", other["Session"], USERNAME="ada", ANSWER="WEB_AUTHN", CREDENTIAL=signed
+            "SELECT_CHALLENGE", other["Session"], USERNAME="ada", ANSWER="WEB_AUTHN", CREDENTIAL=assertion
         )
         assert "AuthenticationResult" in reply
 
@@ -495,9 +495,9 @@ class TestSigningIn:
         assert one["allowCredentials"] == two["allowCredentials"]
         assert one["challenge"] != two["challenge"]
         mine = [{"type": "public-key", "id": name} for name in key.keys]
-        signed = key.get({**one, "allowCredentials": mine})
+        assertion = key.get({**one, "allowCredentials": mine})
         with refused(*BAD):
-            api.answer(first[number], names[number], CREDENTIAL=json.dumps(signed))
+            api.answer(first[number], names[number], CREDENTIAL=json.dumps(assertion))
 
     def test_the_driver_after_a_wrong_answer(self, pool_of: PoolOf) -> None:
         """After a wrong answer the driver lets the user begin again."""
@@ -531,8 +531,8 @@ class TestWithMfa:
         challenge_reply, options = ask(pool)
         assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
         assert options["userVerification"] == "required"
-        signed = json.dumps(key.get(options))
-        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=signed))["amr"] == [
+        assertion = json.dumps(key.get(options))
+        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=assertion))["amr"] == [
             "swk"
         ]
 
@@ -545,8 +545,8 @@ class TestWithMfa:
     @pytest.mark.parametrize("lacking", ["the user's wish", "another method", "the other page"])
     def test_one_condition_missing(self, pool_of: PoolOf, mfa: str, lacking: str) -> None:
         """If one condition is missing, WEB_AUTHN is not offered."""
-        ways = Contradictions(passkeys_with_mfa_required=lacking != "the other page")
-        pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=ways)
+        contradictions = Contradictions(passkeys_with_mfa_required=lacking != "the other page")
+        pool = pool_of(mfa=mfa, webauthn=MULTI, contradictions=contradictions)
         self.ready(pool, enabled=lacking != "the user's wish")
         if lacking == "another method":
             pool.client().set_user_mfa_preference(AccessToken=token(pool), SMSMfaSettings={"Enabled": False})
@@ -595,10 +595,10 @@ def test_no_secret_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -
     pending = pool._core.sessions.find(None, challenge_reply["Session"])
     ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
     passkey = next(iter(user.passkeys.by_id.values()))
-    shown = "".join(
+    text = "".join(
         [repr(user), repr(user.passkeys), repr(pending), repr(pending.expected_answer), caplog.text]
     )
 
-    assert options["challenge"] not in shown
-    assert repr(pending.expected_answer.challenge) not in shown
-    assert repr(passkey.public_key) not in shown
+    assert options["challenge"] not in text
+    assert repr(pending.expected_answer.challenge) not in text
+    assert repr(passkey.public_key) not in text

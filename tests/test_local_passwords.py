@@ -26,7 +26,7 @@ def sign_in(api: ApiClient, flow: str, username: str, password: str) -> object:
     return initiate(flow, USERNAME=username, PASSWORD=password)
 
 
-def recording(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
+def record_calls(function: Callable[..., Any], calls: list[Any]) -> Callable[..., Any]:
     """Return the function, which also adds its first argument to `calls`."""
 
     def recorded(*args: Any) -> Any:
@@ -123,14 +123,14 @@ class TestEveryFlow:
             sign_in(ApiClient(pool), flow, "eve", PASSWORD)
 
     @pytest.mark.parametrize("name", ["eve", "imported", "ada"])
-    def test_each_refusal_costs_the_same(
+    def test_each_refusal_takes_the_same_work(
         self, pool: LocalPool, flow: str, name: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The proof is computed once, for an unknown, an imported and an existing user: time tells none apart."""
         pool.add_user("imported", status="RESET_REQUIRED")
         api, proofs = ApiClient(pool), list[Any]()
         for owner, function in ((PasswordRecord, "matches"), (SrpProof, "is_proved_by")):
-            monkeypatch.setattr(owner, function, recording(getattr(owner, function), proofs))
+            monkeypatch.setattr(owner, function, record_calls(getattr(owner, function), proofs))
         with refused(*WRONG):
             sign_in(api, flow, name, "wrong")
         assert len(proofs) == 1
@@ -267,9 +267,9 @@ class TestNewPassword:
                 NEW_PASSWORD=NEW,
                 **{"userAttributes.name": "Ada", "userAttributes.email_verified": "true"},
             )
-        done = api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"})
+        final_reply = api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.name": "Ada"})
 
-        assert "AuthenticationResult" in done
+        assert "AuthenticationResult" in final_reply
         assert pool.user("ada").attributes["name"] == "Ada"
         assert "AuthenticationResult" in api.password("ada", NEW)
         with refused(*WRONG):
@@ -430,7 +430,7 @@ class TestAdminNoSrpAuthChallenges:
             "InvalidParameterException", "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers."
         ):
             api.answer(challenge_reply, "ada", PASSWORD=PASSWORD)
-        done = api.boto.admin_respond_to_auth_challenge(
+        final_reply = api.boto.admin_respond_to_auth_challenge(
             UserPoolId=pool.pool_id,
             ClientId=pool.client_id,
             ChallengeName="ADMIN_NO_SRP_AUTH",
@@ -438,7 +438,7 @@ class TestAdminNoSrpAuthChallenges:
             ChallengeResponses={"USERNAME": "ada", "PASSWORD": PASSWORD},
         )
 
-        assert "AuthenticationResult" in done
+        assert "AuthenticationResult" in final_reply
 
 
 def test_a_wrong_challenge_name_is_a_mismatch(pool: LocalPool) -> None:

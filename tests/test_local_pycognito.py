@@ -27,7 +27,7 @@ SECRET = "s3cret-s3cret-s3cret"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def unexpected(*_: object, **__: object) -> None:
+def fail_on_aws_request(*_: object, **__: object) -> None:
     """Fail instead of a request to AWS."""
     pytest.fail("pycognito asked AWS for keys")
 
@@ -42,10 +42,10 @@ class Person:
         """Add the user, and return their pycognito object."""
         self.pool.add_user("ada", PASSWORD, **user)
         ids = (self.pool.pool_id, self.pool.client_id)
-        found = pycognito.Cognito(*ids, username="ada", client_secret=SECRET)
+        client = pycognito.Cognito(*ids, username="ada", client_secret=SECRET)
         if self.line:
-            found.client, found.pool_jwk = self.pool.client(), self.pool.jwks()
-        return found
+            client.client, client.pool_jwk = self.pool.client(), self.pool.jwks()
+        return client
 
 
 @pytest.fixture(params=[True, False], ids=["readme", "mock"])
@@ -55,7 +55,7 @@ def person(
     """Return a user in a pool with optional MFA, whose app client has a secret; no request reaches AWS."""
     settings: dict[str, Any] = {"mfa": "OPTIONAL", "client_secret": SECRET, "key": signing_key}
     if request.param:
-        monkeypatch.setattr(requests, "get", unexpected)
+        monkeypatch.setattr(requests, "get", fail_on_aws_request)
         yield Person(LocalPool(**settings), line=True)
         return
     with mock_cognito() as cognito:
@@ -78,8 +78,8 @@ def test_authenticate_and_renew(person: Person, monkeypatch: pytest.MonkeyPatch)
     user.verify_tokens()
 
     second = user.access_token
-    later = dt.datetime.now() + dt.timedelta(hours=2)  # noqa: DTZ005 - as pycognito's
-    clock = SimpleNamespace(now=lambda: later, fromtimestamp=dt.datetime.fromtimestamp)
+    in_two_hours = dt.datetime.now() + dt.timedelta(hours=2)  # noqa: DTZ005 - as pycognito's
+    clock = SimpleNamespace(now=lambda: in_two_hours, fromtimestamp=dt.datetime.fromtimestamp)
     monkeypatch.setattr(pycognito, "datetime", SimpleNamespace(datetime=clock))
     assert user.check_token() is True
     assert user.access_token != second

@@ -57,7 +57,7 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-def talk(signing_key: RSAKey, clock: ManualClock) -> RecoveryClient:
+def client(signing_key: RSAKey, clock: ManualClock) -> RecoveryClient:
     """A client of a pool with one user, who has both addresses."""
     pool = LocalPool(key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, email="ada@example.com", phone_number="+15551234567")
@@ -75,63 +75,63 @@ def legacy(signing_key: RSAKey, clock: ManualClock) -> RecoveryClient:
 class TestForgotPassword:
     """ForgotPassword and ConfirmForgotPassword."""
 
-    def test_reset_and_sign_in(self, talk: RecoveryClient) -> None:
+    def test_reset_and_sign_in(self, client: RecoveryClient) -> None:
         """With the code the user sets a new password; the old one is no longer accepted."""
-        details = talk.forgot()
-        talk.reset(talk.code)
+        details = client.forgot()
+        client.reset(client.code)
 
         assert details == {
             "Destination": "+*******4567",
             "DeliveryMedium": "SMS",
             "AttributeName": "phone_number",
         }
-        assert "AuthenticationResult" in talk.srp("ada", NEW)
+        assert "AuthenticationResult" in client.srp("ada", NEW)
         with refused(*WRONG):
-            talk.password("ada", PASSWORD)
+            client.password("ada", PASSWORD)
 
-    def test_code_is_spent(self, talk: RecoveryClient) -> None:
+    def test_a_code_can_be_used_only_once(self, client: RecoveryClient) -> None:
         """A code can be used once."""
-        talk.forgot()
-        code = talk.code
-        talk.reset(code)
+        client.forgot()
+        code = client.code
+        client.reset(code)
         with refused(*MISMATCH):
-            talk.reset(code)
+            client.reset(code)
 
-    def test_code_expires(self, talk: RecoveryClient, clock: ManualClock) -> None:
+    def test_code_expires(self, client: RecoveryClient, clock: ManualClock) -> None:
         """A code is valid for one hour."""
-        talk.forgot()
+        client.forgot()
         clock.advance(3600)
         with refused(*EXPIRED):
-            talk.reset(talk.code)
+            client.reset(client.code)
 
-    def test_refused_password_keeps_the_code(self, talk: RecoveryClient) -> None:
+    def test_refused_password_keeps_the_code(self, client: RecoveryClient) -> None:
         """The code stays valid if the new password violates the policy, or cannot be encoded."""
-        talk.forgot()
-        reset = {"ClientId": talk.app.client_id, "Username": "ada", "ConfirmationCode": talk.code}
+        client.forgot()
+        reset = {"ClientId": client.app.client_id, "Username": "ada", "ConfirmationCode": client.code}
         with pytest.raises(PoolRefusal, match="Password is not text"):
-            talk.pool.answer("ConfirmForgotPassword", {**reset, "Password": f"{NEW}\ud800"})
+            client.pool.answer("ConfirmForgotPassword", {**reset, "Password": f"{NEW}\ud800"})
         with refused(
             "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
         ):
-            talk.reset(talk.code, "short")
-        talk.reset(talk.code)
+            client.reset(client.code, "short")
+        client.reset(client.code)
 
-        assert "AuthenticationResult" in talk.password("ada", NEW)
+        assert "AuthenticationResult" in client.password("ada", NEW)
 
-    def test_no_code_was_sent(self, talk: RecoveryClient) -> None:
+    def test_no_code_was_sent(self, client: RecoveryClient) -> None:
         """Before ForgotPassword every code is wrong, as for an unknown user."""
         with refused(*MISMATCH):
-            talk.reset("123456")
+            client.reset("123456")
 
-    def test_quota(self, talk: RecoveryClient, clock: ManualClock) -> None:
+    def test_quota(self, client: RecoveryClient, clock: ManualClock) -> None:
         """ForgotPassword is allowed twenty times an hour."""
         for _ in range(20):
-            talk.forgot()
+            client.forgot()
         with refused(*TOO_OFTEN):
-            talk.forgot()
+            client.forgot()
         clock.advance(3600)
 
-        assert talk.forgot()
+        assert client.forgot()
 
 
 class TestAccountRecoverySetting:
@@ -172,33 +172,33 @@ class TestAccountRecoverySetting:
 class TestUserExistence:
     """Replies of ForgotPassword do not reveal whether a user exists."""
 
-    def test_enabled(self, talk: RecoveryClient) -> None:
+    def test_enabled(self, client: RecoveryClient) -> None:
         """Unknown and disabled users and those without a verified address get the same simulated reply (ENABLED)."""
-        talk.pool.add_user("bea", PASSWORD, email="bea@example.com", enabled=False)
-        talk.pool.add_user("cleo", PASSWORD, email="cleo@example.com", verified=False)
-        sent = len(talk.pool.outbox)
-        answers = [talk.forgot(name) for name in ("nobody", "bea", "cleo")]
+        client.pool.add_user("bea", PASSWORD, email="bea@example.com", enabled=False)
+        client.pool.add_user("cleo", PASSWORD, email="cleo@example.com", verified=False)
+        message_count = len(client.pool.outbox)
+        answers = [client.forgot(name) for name in ("nobody", "bea", "cleo")]
 
         assert {tuple(sorted(each)) for each in answers} == {
             ("AttributeName", "DeliveryMedium", "Destination")
         }
-        assert talk.forgot("nobody") == answers[0]
-        assert len(talk.pool.outbox) == sent
+        assert client.forgot("nobody") == answers[0]
+        assert len(client.pool.outbox) == message_count
         for name in ("nobody", "bea"):
             with refused(*MISMATCH):
-                talk.reset("123456", username=name)
+                client.reset("123456", username=name)
 
-    def test_submitted_address(self, talk: RecoveryClient) -> None:
+    def test_submitted_address(self, client: RecoveryClient) -> None:
         """For a name that is an address, the simulated reply shows it masked."""
-        assert talk.forgot("nobody@example.com")["Destination"] == "n***@e***"
-        assert talk.forgot("+15559876543")["Destination"] == "+*******6543"
+        assert client.forgot("nobody@example.com")["Destination"] == "n***@e***"
+        assert client.forgot("+15559876543")["Destination"] == "+*******6543"
 
     def test_legacy(self, legacy: RecoveryClient) -> None:
         """With LEGACY the error names the reason."""
-        nobody = ("UserNotFoundException", "Username/client id combination not found.")
-        with refused(*nobody):
+        unknown_user = ("UserNotFoundException", "Username/client id combination not found.")
+        with refused(*unknown_user):
             legacy.forgot("nobody")
-        with refused(*nobody):
+        with refused(*unknown_user):
             legacy.reset("123456", username="nobody")
         with refused(*NO_WAY_BACK):
             legacy.forgot()
@@ -206,25 +206,25 @@ class TestUserExistence:
         with refused("NotAuthorizedException", "User is disabled."):
             legacy.forgot()
 
-    def test_temporary_password(self, talk: RecoveryClient) -> None:
+    def test_temporary_password(self, client: RecoveryClient) -> None:
         """A user with a temporary password cannot reset it."""
-        talk.pool.add_user("bea", PASSWORD, email="bea@example.com", temporary=True)
+        client.pool.add_user("bea", PASSWORD, email="bea@example.com", temporary=True)
         with refused(*NO_RESET):
-            talk.forgot("bea")
+            client.forgot("bea")
 
 
 class TestAdminResetUserPassword:
     """AdminResetUserPassword."""
 
-    def test_reset_and_sign_in(self, talk: RecoveryClient) -> None:
+    def test_reset_and_sign_in(self, client: RecoveryClient) -> None:
         """After the reset the old password is refused, and the code sets a new one."""
-        ids = {"UserPoolId": talk.pool.pool_id, "Username": "ada"}
-        talk.boto.admin_reset_user_password(**ids)
+        ids = {"UserPoolId": client.pool.pool_id, "Username": "ada"}
+        client.boto.admin_reset_user_password(**ids)
         with refused("PasswordResetRequiredException", "Password reset required for the user"):
-            talk.password("ada", PASSWORD)
-        talk.reset(talk.code)
+            client.password("ada", PASSWORD)
+        client.reset(client.code)
 
-        assert "AuthenticationResult" in talk.password("ada", NEW)
+        assert "AuthenticationResult" in client.password("ada", NEW)
 
     def test_no_verified_address(self, legacy: RecoveryClient) -> None:
         """The reset is refused for a user without a verified address."""
@@ -238,43 +238,43 @@ class TestChangePassword:
     """ChangePassword."""
 
     @pytest.fixture
-    def token(self, talk: RecoveryClient) -> str:
+    def token(self, client: RecoveryClient) -> str:
         """An access token."""
-        text: str = talk.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+        text: str = client.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
         return text
 
-    def test_change_and_sign_in(self, talk: RecoveryClient, token: str) -> None:
+    def test_change_and_sign_in(self, client: RecoveryClient, token: str) -> None:
         """The new password is accepted, and the access token stays valid."""
-        talk.change(token, PASSWORD, NEW)
+        client.change(token, PASSWORD, NEW)
 
-        assert "AuthenticationResult" in talk.password("ada", NEW)
-        assert talk.boto.get_user(AccessToken=token)["Username"] == "ada"
+        assert "AuthenticationResult" in client.password("ada", NEW)
+        assert client.boto.get_user(AccessToken=token)["Username"] == "ada"
 
-    def test_wrong_current_password(self, talk: RecoveryClient, token: str) -> None:
+    def test_wrong_current_password(self, client: RecoveryClient, token: str) -> None:
         """A wrong current password is refused and counts towards the lock-out."""
         for _ in range(5):
             with refused(*WRONG):
-                talk.change(token, "wrong", NEW)
+                client.change(token, "wrong", NEW)
         with refused("NotAuthorizedException", "Password attempts exceeded"):
-            talk.password("ada", PASSWORD)
-        with pytest.raises(talk.boto.exceptions.LimitExceededException):
-            talk.change(token, PASSWORD, NEW)
+            client.password("ada", PASSWORD)
+        with pytest.raises(client.boto.exceptions.LimitExceededException):
+            client.change(token, PASSWORD, NEW)
 
-    def test_current_password_is_required(self, talk: RecoveryClient, token: str) -> None:
+    def test_current_password_is_required(self, client: RecoveryClient, token: str) -> None:
         """A user with a password must send the current one."""
-        with pytest.raises(talk.boto.exceptions.InvalidParameterException):
-            talk.change(token, None, NEW)
+        with pytest.raises(client.boto.exceptions.InvalidParameterException):
+            client.change(token, None, NEW)
 
     def test_first_password(self, signing_key: RSAKey) -> None:
         """A user without a password sets the first one without a current one."""
         pool = LocalPool(key=signing_key, allowed_first_auth_factors=["EMAIL_OTP", "PASSWORD"])
         pool.add_user("ada", email="ada@example.com")
-        talk = RecoveryClient(pool)
-        challenge = talk.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
-        reply = talk.answer(challenge, "ada", EMAIL_OTP_CODE=talk.code)
-        talk.change(reply["AuthenticationResult"]["AccessToken"], None, NEW)
+        client = RecoveryClient(pool)
+        challenge = client.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="EMAIL_OTP")
+        reply = client.answer(challenge, "ada", EMAIL_OTP_CODE=client.code)
+        client.change(reply["AuthenticationResult"]["AccessToken"], None, NEW)
 
-        assert "AuthenticationResult" in talk.password("ada", NEW)
+        assert "AuthenticationResult" in client.password("ada", NEW)
 
 
 class TestPasswordHistory:
@@ -286,41 +286,41 @@ class TestPasswordHistory:
             key=signing_key, clock=clock, password_policy=PasswordPolicy(password_history_size=2)
         )
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        talk = RecoveryClient(pool)
-        talk.forgot()
-        talk.reset(talk.code, NEW)
-        talk.forgot()
-        code = talk.code
+        client = RecoveryClient(pool)
+        client.forgot()
+        client.reset(client.code, NEW)
+        client.forgot()
+        code = client.code
         for password in (NEW, PASSWORD):
             with refused(*USED):
-                talk.reset(code, password)
-        talk.reset(code, "Third-Passw0rd")
+                client.reset(code, password)
+        client.reset(code, "Third-Passw0rd")
         ids = {"UserPoolId": pool.pool_id, "Username": "ada"}
         with refused(*USED):
-            talk.boto.admin_set_user_password(**ids, Password=NEW, Permanent=True)
-        talk.boto.admin_set_user_password(**ids, Password=PASSWORD, Permanent=True)
+            client.boto.admin_set_user_password(**ids, Password=NEW, Permanent=True)
+        client.boto.admin_set_user_password(**ids, Password=PASSWORD, Permanent=True)
 
-        assert "AuthenticationResult" in talk.password("ada", PASSWORD)
+        assert "AuthenticationResult" in client.password("ada", PASSWORD)
 
     def test_temporary_password_is_refused(self, signing_key: RSAKey) -> None:
         """The temporary password cannot become permanent; the session survives the refusal."""
         pool = LocalPool(key=signing_key, password_policy=PasswordPolicy(password_history_size=1))
         pool.add_user("ada", PASSWORD, temporary=True)
-        talk = RecoveryClient(pool)
-        reply = talk.password("ada", PASSWORD)
+        client = RecoveryClient(pool)
+        reply = client.password("ada", PASSWORD)
         with refused(*USED):
-            talk.answer(reply, "ada", NEW_PASSWORD=PASSWORD)
+            client.answer(reply, "ada", NEW_PASSWORD=PASSWORD)
 
-        assert "AuthenticationResult" in talk.answer(reply, "ada", NEW_PASSWORD=NEW)
+        assert "AuthenticationResult" in client.answer(reply, "ada", NEW_PASSWORD=NEW)
 
     def test_history_is_not_revealed(self, signing_key: RSAKey) -> None:
         """Without the code, a password of the history is refused like any other."""
         pool = LocalPool(key=signing_key, password_policy=PasswordPolicy(password_history_size=5))
         pool.add_user("ada", PASSWORD, email="ada@example.com")
-        talk = RecoveryClient(pool)
-        talk.forgot()
+        client = RecoveryClient(pool)
+        client.forgot()
         with refused(*MISMATCH):
-            talk.reset("wrong", PASSWORD)
+            client.reset("wrong", PASSWORD)
 
 
 class TestWithoutTheCode:
@@ -328,72 +328,72 @@ class TestWithoutTheCode:
 
     STANDING = ("CONFIRMED", "UNCONFIRMED", "FORCE_CHANGE_PASSWORD", "RESET_REQUIRED", "disabled")
 
-    def answers(self, talk: RecoveryClient, clock: ManualClock, username: str) -> list[tuple[str, str]]:
+    def answers(self, client: RecoveryClient, clock: ManualClock, username: str) -> list[tuple[str, str]]:
         """Return the replies to a client without the code: to any code and any password, repeatedly."""
-        said = []
+        replies = []
 
-        def tried(code: str, password: str = NEW) -> None:
+        def try_code(code: str, password: str = NEW) -> None:
             try:
-                talk.reset(code, password, username)
-                said.append(("", ""))
+                client.reset(code, password, username)
+                replies.append(("", ""))
             except ClientError as error:
-                said.append((error.response["Error"]["Code"], error.response["Error"]["Message"]))
+                replies.append((error.response["Error"]["Code"], error.response["Error"]["Message"]))
 
-        tried("123456")
-        tried("123456", "short")
+        try_code("123456")
+        try_code("123456", "short")
         for _ in range(20):
-            tried("000000")
+            try_code("000000")
         clock.advance(3601)
-        tried("123456")
-        return said
+        try_code("123456")
+        return replies
 
     @pytest.mark.parametrize("standing", STANDING)
     @pytest.mark.parametrize("pending", [None, 0, 3601], ids=["no code", "a code", "an old code"])
     def test_confirm_forgot_password(
-        self, talk: RecoveryClient, clock: ManualClock, standing: str, pending: int | None
+        self, client: RecoveryClient, clock: ManualClock, standing: str, pending: int | None
     ) -> None:
         """Whatever the state of user and code, the replies are those for an unknown user."""
         if pending is not None:
-            talk.forgot()
+            client.forgot()
             clock.advance(pending)
-        user = talk.pool.user("ada")
+        user = client.pool.user("ada")
         user.enabled = standing != "disabled"
         user.status = Status.__members__.get(standing, user.status)
 
-        assert self.answers(talk, clock, "ada") == self.answers(talk, clock, "nobody")
+        assert self.answers(client, clock, "ada") == self.answers(client, clock, "nobody")
 
     @pytest.mark.parametrize("pending", [False, True], ids=["no code", "an old code"])
     def test_confirm_sign_up(self, signing_key: RSAKey, clock: ManualClock, *, pending: bool) -> None:
         """The replies of ConfirmSignUp do not reveal whether an account awaits confirmation."""
         auto = ["email"] if pending else []
         pool = LocalPool(key=signing_key, clock=clock, auto_verified_attributes=auto)
-        talk = RecoveryClient(pool)
+        client = RecoveryClient(pool)
         email = [{"Name": "email", "Value": "eve@example.com"}]
-        talk.boto.sign_up(ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email)
+        client.boto.sign_up(ClientId=pool.client_id, Username="eve", Password=PASSWORD, UserAttributes=email)
         clock.advance(24 * 3600 + 1)
-        said: dict[str, list[Any]] = {}
+        replies_by_user: dict[str, list[Any]] = {}
         for name in ("eve", "nobody"):
             for _ in range(16):
                 try:
-                    talk.boto.confirm_sign_up(
+                    client.boto.confirm_sign_up(
                         ClientId=pool.client_id, Username=name, ConfirmationCode="123456"
                     )
                 except ClientError as error:
-                    said.setdefault(name, []).append(error.response["Error"])
+                    replies_by_user.setdefault(name, []).append(error.response["Error"])
 
-        assert said["eve"] == said["nobody"]
+        assert replies_by_user["eve"] == replies_by_user["nobody"]
 
-    def test_quotas(self, talk: RecoveryClient) -> None:
+    def test_quotas(self, client: RecoveryClient) -> None:
         """Calls are counted for unknown names, too."""
-        for call, most in ((talk.forgot, 20), (self.resend(talk), 5)):
+        for call, most in ((client.forgot, 20), (self.resend(client), 5)):
             for _ in range(most):
                 call("nobody")
             with refused(*TOO_OFTEN):
                 call("nobody")
 
-    def resend(self, talk: RecoveryClient) -> Any:
+    def resend(self, client: RecoveryClient) -> Any:
         """Send ResendConfirmationCode."""
-        return lambda name: talk.boto.resend_confirmation_code(ClientId=talk.app.client_id, Username=name)
+        return lambda name: client.boto.resend_confirmation_code(ClientId=client.app.client_id, Username=name)
 
     def test_admin_only(self, signing_key: RSAKey) -> None:
         """With admin_only, the reply is the same for everybody."""

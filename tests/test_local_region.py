@@ -76,8 +76,8 @@ def test_pools_of_the_library_and_of_the_api() -> None:
     assert copy.configuration.mfa == "OPTIONAL"
     assert created.startswith("eu-central-1_")
     assert cognito.pools[created].issuer == f"http://localhost:9229/{created}"
-    listed = elsewhere.list_user_pools(MaxResults=60)["UserPools"]
-    assert [each["Id"] for each in listed] == [created]
+    pools = elsewhere.list_user_pools(MaxResults=60)["UserPools"]
+    assert [each["Id"] for each in pools] == [created]
     with pytest.raises(ValueError, match="already"):
         cognito.pool(pool_id=pool.pool_id)
 
@@ -88,9 +88,9 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
     pool = cognito.pool()
     pool.add_user("ada", PASSWORD)
     here, there = cognito.client(), cognito.client(region="us-east-1")
-    named, app = {"UserPoolId": pool.pool_id}, {"ClientId": pool.client_id}
-    here.create_user_pool_domain(**named, Domain="login")
-    arn = here.describe_user_pool(**named)["UserPool"]["Arn"]
+    target, app = {"UserPoolId": pool.pool_id}, {"ClientId": pool.client_id}
+    here.create_user_pool_domain(**target, Domain="login")
+    arn = here.describe_user_pool(**target)["UserPool"]["Arn"]
     start = {
         **app,
         "AuthFlow": "USER_PASSWORD_AUTH",
@@ -99,8 +99,8 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
     token = here.initiate_auth(**start)["AuthenticationResult"]["AccessToken"]
 
     for call, request in (
-        (there.describe_user_pool, named), (there.delete_user_pool, named), (there.list_users, named),
-        (there.admin_get_user, {**named, "Username": "ada"}), (there.describe_user_pool_client, {**named, **app}),
+        (there.describe_user_pool, target), (there.delete_user_pool, target), (there.list_users, target),
+        (there.admin_get_user, {**target, "Username": "ada"}), (there.describe_user_pool_client, {**target, **app}),
         (there.initiate_auth, start), (there.list_tags_for_resource, {"ResourceArn": arn}),
     ):  # fmt: skip
         with pytest.raises(there.exceptions.ResourceNotFoundException):
@@ -109,7 +109,7 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
         there.get_user(AccessToken=token)
     assert there.describe_user_pool_domain(Domain="login")["DomainDescription"] == {}
     assert here.get_user(AccessToken=token)["Username"] == "ada"
-    assert cognito.answer("DescribeUserPool", named)["UserPool"]["Id"] == pool.pool_id
+    assert cognito.answer("DescribeUserPool", target)["UserPool"]["Id"] == pool.pool_id
 
 
 @pytest.mark.parametrize("mode", ["ON", "OPTIONAL"])
@@ -218,8 +218,10 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "key", "members", "changed", "listed"), RECORDS)
-def test_records(kind: str, key: str, members: dict[str, Any], changed: dict[str, Any], listed: str) -> None:
+@pytest.mark.parametrize(("kind", "key", "members", "changes", "list_member"), RECORDS)
+def test_records(
+    kind: str, key: str, members: dict[str, Any], changes: dict[str, Any], list_member: str
+) -> None:
     """A record is created once, found, listed one page at a time, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
@@ -229,14 +231,14 @@ def test_records(kind: str, key: str, members: dict[str, Any], changed: dict[str
         cognito.answer(f"Create{kind}", {**pool, key: name, **members})
     with pytest.raises(PoolRefusal, match="exists"):
         cognito.answer(f"Create{kind}", {**pool, key: "one", **members})
-    cognito.answer(f"Update{kind}", {**pool, key: "two", **changed})
-    found = cognito.answer(find, {**pool, key: "two"})[kind]
+    cognito.answer(f"Update{kind}", {**pool, key: "two", **changes})
+    description = cognito.answer(find, {**pool, key: "two"})[kind]
     first = cognito.answer(f"List{kind}s", {**pool, **size})
     last = cognito.answer(f"List{kind}s", {**pool, **size, "NextToken": first["NextToken"]})
     cognito.answer(f"Delete{kind}", {**pool, key: "one"})
 
-    assert found.items() >= {**pool, key: "two", **members, **changed}.items()
-    names = [each[key] for each in (*first[listed], *last[listed])]
+    assert description.items() >= {**pool, key: "two", **members, **changes}.items()
+    names = [each[key] for each in (*first[list_member], *last[list_member])]
     assert names == ["one", "two", "three"]
     assert "NextToken" not in last
     for operation in (find, f"Delete{kind}"):
@@ -292,8 +294,10 @@ def test_constraints(operation: str, members: dict[str, Any], message: str) -> N
 
 def recovery(*mechanisms: str, step: int = 1) -> dict[str, Any]:
     """Return an AccountRecoverySetting."""
-    found = [{"Name": name, "Priority": 1 + number * step} for number, name in enumerate(mechanisms)]
-    return {"AccountRecoverySetting": {"RecoveryMechanisms": found}}
+    recovery_mechanisms = [
+        {"Name": name, "Priority": 1 + number * step} for number, name in enumerate(mechanisms)
+    ]
+    return {"AccountRecoverySetting": {"RecoveryMechanisms": recovery_mechanisms}}
 
 
 V2 = {"LambdaVersion": "V2_0", "LambdaArn": "arn:aws:lambda:eu-west-1:123456789012:function:a"}
@@ -370,7 +374,7 @@ def test_a_setting_of_another_type(setting: dict[str, Any]) -> None:
         LocalPool(**setting)
 
 
-def test_ids_are_given_once() -> None:
+def test_ids_must_be_unique() -> None:
     """A second pool or app client with the same id is a ValueError that names the first one's pool."""
     cognito = LocalCognito()
     pool = cognito.pool(client_id="web")
@@ -421,9 +425,9 @@ def test_client_secrets() -> None:
         return True
 
     def ids() -> list[str]:
-        listed = cognito.answer("ListUserPoolClientSecrets", client)["ClientSecrets"]
-        assert all(set(each) == {"ClientSecretId", "ClientSecretCreateDate"} for each in listed)
-        return [each["ClientSecretId"] for each in listed]
+        secrets = cognito.answer("ListUserPoolClientSecrets", client)["ClientSecrets"]
+        assert all(set(each) == {"ClientSecretId", "ClientSecretCreateDate"} for each in secrets)
+        return [each["ClientSecretId"] for each in secrets]
 
     first = ids()
     added = cognito.answer("AddUserPoolClientSecret", {**client, "ClientSecret": own})[

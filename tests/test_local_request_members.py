@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 import pytest
-from generate_members import folded
+from generate_members import fold_model
 from joserfc.jwk import RSAKey
 
 from authfsm.local import LocalCognito, LocalPool, PoolRefusal
@@ -20,7 +20,7 @@ OURS = json.loads(files("authfsm.local.config").joinpath("members.json").read_by
 
 def test_the_model_agrees_with_botocore() -> None:
     """Members that both the model and this botocore have are the same."""
-    theirs = folded()
+    theirs = fold_model()
 
     def common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in one.items() if name in other}
@@ -30,7 +30,7 @@ def test_the_model_agrees_with_botocore() -> None:
     )
     for shape, known in common(OURS["shapes"], theirs["shapes"]).items():
         mine, other = dict(known), dict(theirs["shapes"][shape])
-        # A newer botocore has more values; `test_new_at_aws` names them.
+        # A newer botocore has more values; `test_botocore_model` names them.
         values, others_values = set(mine.pop("enum", ())), set(other.pop("enum", ()))
         assert others_values <= values or values <= others_values
         assert common({**mine, "members": None}, other) == common({**other, "members": None}, mine)
@@ -76,11 +76,11 @@ def test_invalid_members(operation: str, request_: dict[str, Any], code: str, me
 
 def test_unknown_members_are_ignored() -> None:
     """An unknown or null member counts as absent."""
-    read = request_members.read(
+    members = request_members.read(
         "InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "Session": None, "Tomorrow": {"deep": [1]}}
     )
 
-    assert read == {"ClientId": "c", "AuthFlow": "f"}
+    assert members == {"ClientId": "c", "AuthFlow": "f"}
 
 
 SAMPLES: dict[str, Any] = {
@@ -90,30 +90,33 @@ SAMPLES: dict[str, Any] = {
 
 def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
     """Return a value of a shape with every member that it may have."""
-    known = OURS["shapes"][shape]
-    match known["type"]:
+    shape_members = OURS["shapes"][shape]
+    match shape_members["type"]:
         case "structure":
             if shape in above:
                 return {}
-            return {name: _sample(each, above | {shape}) for name, each in known["members"].items()}
+            return {name: _sample(each, above | {shape}) for name, each in shape_members["members"].items()}
         case "list":
-            return [_sample(known["member"], above)]
+            return [_sample(shape_members["member"], above)]
         case "map":
-            return {"key": _sample(known["value"], above), "other": _sample(known["value"], above)}
+            return {
+                "key": _sample(shape_members["value"], above),
+                "other": _sample(shape_members["value"], above),
+            }
         case kind:
             number = kind in {"integer", "long"}
-            return max(SAMPLES[kind], known.get("min", 0)) if number else SAMPLES[kind]
+            return max(SAMPLES[kind], shape_members.get("min", 0)) if number else SAMPLES[kind]
 
 
-def _nulled(value: Any) -> Iterator[tuple[Any, Any]]:
+def _with_null_member(value: Any) -> Iterator[tuple[Any, Any]]:
     """Yield pairs of copies of a value: one member null, at any depth, and the same member absent."""
     if isinstance(value, dict):
         for name, each in value.items():
             yield {**value, name: None}, {n: e for n, e in value.items() if n != name}
-            for null, absent in _nulled(each):
+            for null, absent in _with_null_member(each):
                 yield {**value, name: null}, {**value, name: absent}
     elif isinstance(value, list):
-        for null, absent in _nulled(value[0]):
+        for null, absent in _with_null_member(value[0]):
             yield [null], [absent]
 
 
@@ -130,7 +133,7 @@ def test_null_is_like_absent_in_every_request(operation: str) -> None:
     full = _sample(OURS["operations"][operation])
 
     assert request_members.read(operation, full) == full
-    for null, absent in _nulled(full):
+    for null, absent in _with_null_member(full):
         assert _outcome(operation, null) == _outcome(operation, absent)
     assert _outcome(operation, dict.fromkeys(full)) == _outcome(operation, {})
 

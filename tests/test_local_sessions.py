@@ -77,7 +77,7 @@ def test_a_missing_session(pool: LocalPool, api: ApiClient) -> None:
 
 
 def test_another_users_session(pool: LocalPool, api: ApiClient) -> None:
-    """Ada's session signs in nobody else, and the attempt uses it up."""
+    """Ada's session signs in no other user, and is used up by the attempt."""
     challenge_reply = api.password("ada", PASSWORD)
     with refused(*UNKNOWN):
         api.answer(challenge_reply, "eve", SMS_MFA_CODE=code(pool))

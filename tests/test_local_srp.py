@@ -41,10 +41,10 @@ def test_the_right_proof_returns_tokens(pool: LocalPool) -> None:
         "USERNAME",
     }
 
-    done = api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
+    final_reply = api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
-    assert done["ChallengeParameters"] == {}
-    assert set(done["AuthenticationResult"]) == {
+    assert final_reply["ChallengeParameters"] == {}
+    assert set(final_reply["AuthenticationResult"]) == {
         "AccessToken",
         "IdToken",
         "RefreshToken",
@@ -57,14 +57,14 @@ def test_as_an_administrator(pool: LocalPool) -> None:
     """AdminInitiateAuth accepts USER_SRP_AUTH too."""
     api = ApiClient(pool)
     challenge_reply = api.initiate_as_admin("USER_SRP_AUTH", USERNAME="ada", SRP_A=api.ephemeral.SRP_A)
-    done = api.boto.admin_respond_to_auth_challenge(
+    final_reply = api.boto.admin_respond_to_auth_challenge(
         UserPoolId=pool.pool_id,
         ClientId=pool.client_id,
         ChallengeName="PASSWORD_VERIFIER",
         ChallengeResponses={"USERNAME": "ada", **api.claim(challenge_reply, PASSWORD)},
     )
 
-    assert "AuthenticationResult" in done
+    assert "AuthenticationResult" in final_reply
 
 
 def test_a_wrong_password_is_refused(pool: LocalPool) -> None:
@@ -230,10 +230,10 @@ class TestUsernameInAnswers:
         """The internal name and the alias are accepted, with a SECRET_HASH over the one that is sent."""
         api = ApiClient(pool)
         challenge_reply = api.srp_a("ada@example.com")
-        named = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
+        names = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
 
         assert "AuthenticationResult" in api.answer(
-            challenge_reply, named, **api.claim(challenge_reply, PASSWORD)
+            challenge_reply, names, **api.claim(challenge_reply, PASSWORD)
         )
 
     def test_the_internal_name_is_the_sub(self, pool: LocalPool) -> None:
@@ -320,7 +320,7 @@ class TestPycognito:
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD, temporary=True)
         client = AWSSRP("ada", PASSWORD, pool.pool_id, pool.client_id, client=pool.client())
-        done = client.set_new_password_challenge("New-Passw0rd!")
+        final_reply = client.set_new_password_challenge("New-Passw0rd!")
 
-        assert "AuthenticationResult" in done
+        assert "AuthenticationResult" in final_reply
         assert "AuthenticationResult" in self.sign_in(pool, "New-Passw0rd!")

@@ -38,8 +38,8 @@ EMAIL = "ada@example.com"
 TOTP = pyotp.random_base32()
 LOA = [f"urn:cognito:loa:{number}" for number in range(5)]
 
-MET = ("InvalidParameterException", "The access token already meets the requested level.")
-BEYOND = ("InvalidParameterException", "The user has no factors for the requested levels.")
+LEVEL_ALREADY_MET = ("InvalidParameterException", "The access token already meets the requested level.")
+NO_FACTORS_FOR_LEVEL = ("InvalidParameterException", "The user has no factors for the requested levels.")
 
 PoolOf = Callable[..., LocalPool]
 
@@ -65,8 +65,8 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
 def claims_of(pool: LocalPool, flow: Flow, which: str = "access_token") -> dict[str, Any]:
     """Return the claims of a sign-in's token."""
     token = getattr(flow.tokens, which)
-    read: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key.jwk).claims
-    return read
+    claims: dict[str, Any] = jwt.decode(token.reveal(), pool._core.token_issuer.key.jwk).claims
+    return claims
 
 
 def password_token(pool: LocalPool) -> str:
@@ -230,7 +230,7 @@ class TestClaims:
         assert (claims_of(pool, flow)["amr"], claims_of(pool, flow)["acr"]) == (["pwd"], LOA[1])
 
 
-class TestFromScratch:
+class TestWithoutAccessToken:
     """TARGET_ACR_VALUES without an access token."""
 
     @pytest.mark.parametrize(
@@ -242,7 +242,7 @@ class TestFromScratch:
             (4, ["PASSWORD_SRP", "PASSWORD"]),
         ],
     )
-    def test_the_leading_factors(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
+    def test_first_factors_of_the_level(self, pool_of: PoolOf, target: int, available: list[str]) -> None:
         """The choice has the first factors with which a combination of the level begins."""
         pool = pool_of()
         register(pool)
@@ -294,8 +294,8 @@ class TestFromScratch:
         flow = step_up(pool, LOA[3])
         flow.answer(r.Select("WEB_AUTHN"))
         assert isinstance(flow.challenge, WebAuthn)
-        signed = key.get(dict(flow.challenge.request_options))
-        assert flow.answer(r.Credential(json.dumps(signed))) is State.AUTHENTICATED
+        assertion = key.get(dict(flow.challenge.request_options))
+        assert flow.answer(r.Credential(json.dumps(assertion))) is State.AUTHENTICATED
 
     def test_a_preference(self, pool_of: PoolOf) -> None:
         """PREFERRED_CHALLENGE is used; a password with it is checked at once."""
@@ -332,7 +332,7 @@ class TestFromScratch:
     def test_out_of_reach(self, pool_of: PoolOf, settings: dict[str, Any], target: int) -> None:
         """If no factors reach a target, the request is refused."""
         pool = pool_of(**settings)
-        with refused(*BEYOND):
+        with refused(*NO_FACTORS_FOR_LEVEL):
             ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[target])
 
     def test_a_higher_level_is_enough(self, pool_of: PoolOf) -> None:
@@ -395,7 +395,7 @@ class TestFromScratch:
             api.answer(challenge_reply, "eve", ANSWER="PASSWORD", PASSWORD=PASSWORD)
 
 
-class TestWithAnAccessToken:
+class TestWithAccessToken:
     """TARGET_ACR_VALUES with ACCESS_TOKEN: only missing factors are required."""
 
     @pytest.mark.parametrize("target", [3, 4])
@@ -433,8 +433,8 @@ class TestWithAnAccessToken:
         key = register(pool)
         flow = step_up(pool, LOA[3], token=password_token(pool))
         assert isinstance(flow.challenge, WebAuthn)
-        signed = key.get(dict(flow.challenge.request_options))
-        flow.answer(r.Credential(json.dumps(signed)))
+        assertion = key.get(dict(flow.challenge.request_options))
+        flow.answer(r.Credential(json.dumps(assertion)))
         assert claims_of(pool, flow)["amr"] == ["pwd", "swk", "mfa"]
 
         pool = pool_of()
@@ -475,11 +475,11 @@ class TestWithAnAccessToken:
         pool = pool_of(mfa="OFF")
         for target in ([1], [4, 1]):
             names = " ".join(LOA[number] for number in target)
-            with refused(*MET):
+            with refused(*LEVEL_ALREADY_MET):
                 ApiClient(pool).initiate(
                     "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=names, ACCESS_TOKEN=password_token(pool)
                 )
-        with refused(*MET):
+        with refused(*LEVEL_ALREADY_MET):
             ApiClient(pool).initiate(
                 "USER_AUTH", USERNAME="ada", TARGET_ACR_VALUES=LOA[1], ACCESS_TOKEN=code_token(pool)
             )
@@ -574,7 +574,7 @@ class TestWithAnAccessToken:
             step_up(pool_of(tier="LITE", accept="contradictory-settings"), LOA[1])
 
 
-class TestAllOrNothing:
+class TestFailures:
     """One failure ends a step-up."""
 
     def test_a_wrong_code(self, pool_of: PoolOf) -> None:

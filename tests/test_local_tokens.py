@@ -54,9 +54,9 @@ class TestClaims:
         """The access token has Cognito's claims and no others."""
         now = int(clock().timestamp())
         claims = claims_of(pool, sign_in(api)["AccessToken"])
-        drawn = {claims.pop(name) for name in ("jti", "origin_jti", "event_id")}
+        random_claims = {claims.pop(name) for name in ("jti", "origin_jti", "event_id")}
 
-        assert len(drawn) == 3
+        assert len(random_claims) == 3
         assert claims == {
             "sub": pool.user("ada").sub,
             "iss": f"https://cognito-idp.eu-west-1.amazonaws.com/{pool.pool_id}",
@@ -411,11 +411,11 @@ def test_many_users(signing_key: RSAKey) -> None:
     pool = LocalPool(key=signing_key, aliases=["email"])
     for number in range(20_000):
         pool.add_user(f"user{number}", email=f"user{number}@example.com")
-    begun = time.process_time()
+    start = time.process_time()
     for number in range(0, 20_000, 2):
         pool.user(f"user{number}@example.com")
 
-    assert time.process_time() - begun < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

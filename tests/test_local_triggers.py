@@ -123,7 +123,7 @@ def use_all(api: ApiClient) -> Any:
     return api.answer(api.initiate("CUSTOM_AUTH", USERNAME="bea"), "bea", ANSWER="x")
 
 
-class TestTheEvent:
+class TestEvent:
     """The event that every function gets."""
 
     def test_its_members(self, make: Any) -> None:
@@ -489,10 +489,10 @@ class TestUserMigration:
     @staticmethod
     def other_directory(event: Event) -> Event:
         """Return a UserMigration function that knows one user, by one password."""
-        known = event["userName"] == "bea"
+        accepted = event["userName"] == "bea"
         if event["triggerSource"] == "UserMigration_Authentication":
-            known = known and event["request"]["password"] == "old"
-        if known:
+            accepted = accepted and event["request"]["password"] == "old"
+        if accepted:
             event["response"]["userAttributes"] = {"email": "bea@example.com", "email_verified": "true"}
         return event
 
@@ -605,7 +605,7 @@ class TestUserMigration:
             api.password("bea", "old")
 
 
-class TestCustomFunctions:
+class TestCustomAuthFunctions:
     """Each of the three functions of CUSTOM_AUTH may be missing."""
 
     @pytest.mark.parametrize("decided", ["failAuthentication", "issueTokens"])

@@ -35,8 +35,8 @@ def api(signing_key: RSAKey) -> ApiClient:
 
 def token(api: ApiClient) -> str:
     """Sign ada in."""
-    found: str = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
-    return found
+    access_token: str = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
+    return access_token
 
 
 def admin(api: ApiClient, operation: str, **members: Any) -> Any:
@@ -52,8 +52,8 @@ class TestDeleteUserAttributes:
         names = ["nickname", "phone_number", "family_name"]
         api.boto.delete_user_attributes(AccessToken=token(api), UserAttributeNames=names)
 
-        left = {"email", "email_verified", "custom:team", "custom:once"}
-        assert set(api.pool.user("ada").attributes) == left
+        remaining = {"email", "email_verified", "custom:team", "custom:once"}
+        assert set(api.pool.user("ada").attributes) == remaining
 
     def test_as_administrator(self, api: ApiClient) -> None:
         """An administrator can also delete attributes that no app client may write."""
@@ -131,14 +131,14 @@ class TestListUsers:
     """ListUsers."""
 
     @pytest.fixture
-    def crowd(self, api: ApiClient) -> ApiClient:
+    def users_api(self, api: ApiClient) -> ApiClient:
         """Add users u0 to u4 beside ada."""
         for number in range(5):
             api.pool.add_user(f"u{number}", email=f"u{number}@example.org")
         return api
 
     @pytest.mark.parametrize(
-        ("text", "found"),
+        ("text", "expected"),
         [
             ('username = "ada"', ["ada"]),
             ('username="ADA"', []),
@@ -151,13 +151,13 @@ class TestListUsers:
             ("", ["ada", "u0", "u1", "u2", "u3", "u4"]),
         ],
     )
-    def test_filters(self, crowd: ApiClient, text: str, found: list[str]) -> None:
+    def test_filters(self, users_api: ApiClient, text: str, expected: list[str]) -> None:
         """An exact value or a prefix, over all pages of two."""
-        pages = crowd.boto.get_paginator("list_users").paginate(
-            UserPoolId=crowd.pool.pool_id, Filter=text, PaginationConfig={"PageSize": 2}
+        pages = users_api.boto.get_paginator("list_users").paginate(
+            UserPoolId=users_api.pool.pool_id, Filter=text, PaginationConfig={"PageSize": 2}
         )
 
-        assert [user["Username"] for page in pages for user in page["Users"]] == found
+        assert [user["Username"] for page in pages for user in page["Users"]] == expected
 
     @pytest.mark.parametrize(
         ("members", "message"),
@@ -177,7 +177,7 @@ class TestListUsers:
 class TestAuthEvents:
     """AdminListUserAuthEvents."""
 
-    def test_what_happened(self, api: ApiClient) -> None:
+    def test_events_of_sign_ins(self, api: ApiClient) -> None:
         """A sign-in is one event with its challenges, whether or not it succeeds; a refresh is no event."""
         with refused(*WRONG):
             api.password("ada", "wrong")
@@ -251,8 +251,8 @@ def test_no_code() -> None:
 
 def define(event: dict[str, Any]) -> dict[str, Any]:
     """Name PASSWORD_VERIFIER, then SMS_MFA, then issue tokens."""
-    done = [each["challengeName"] for each in event["request"]["session"]]
-    following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(done[-1])
+    challenge_names = [each["challengeName"] for each in event["request"]["session"]]
+    following = {"SRP_A": "PASSWORD_VERIFIER", "PASSWORD_VERIFIER": "SMS_MFA"}.get(challenge_names[-1])
     event["response"].update(challengeName=following, issueTokens=following is None)
     return event
 
@@ -260,8 +260,8 @@ def define(event: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("named", [False, True])
 def test_define_auth_challenge_names_sms_mfa(signing_key: RSAKey, *, named: bool) -> None:
     """By default the name is refused; with the setting, the code is sent, and tokens follow it."""
-    ways = Contradictions(custom_auth_may_name_mfa=named)
-    pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=ways)
+    contradictions = Contradictions(custom_auth_may_name_mfa=named)
+    pool = LocalPool(key=signing_key, triggers=Triggers(define=define), contradictions=contradictions)
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     api = ApiClient(pool)
     challenge = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)

@@ -15,10 +15,10 @@ TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 SCRIPTS = sorted(TESTS.glob("long/*.py"))
 
-# Stands in for Python: `crowd` fails, `fuzz_core` does not end, the others say how they were called.
+# Replaces Python: `concurrency` fails, `fuzz_core` does not end, the others say how they were called.
 STAND_IN = """#!/usr/bin/env bash
 case "$1" in
-  *crowd.py) echo "what went wrong" >&2; exit 3 ;;
+  *concurrency.py) echo "what went wrong" >&2; exit 3 ;;
   *fuzz_core.py) exec sleep 60 ;;
   *) echo "called with $*" ;;
 esac
@@ -47,7 +47,7 @@ def test_all_scripts_run_and_a_failure_fails_the_run(tmp_path: Path) -> None:
     assert ran.returncode == 1
     lines = dict(line.split(": ", 1) for line in ran.stdout.splitlines())
     assert list(lines) == [each.stem for each in SCRIPTS]
-    assert lines.pop("crowd").startswith("FAILED: exit 3")
+    assert lines.pop("concurrency").startswith("FAILED: exit 3")
     assert lines.pop("fuzz_core").startswith("FAILED: not done within 1 s")
     assert all(said.startswith("ok") and said.endswith(" 77") for said in lines.values())
     assert "what went wrong" in ran.stderr
@@ -83,8 +83,8 @@ def test_first_argument_is_the_seed(
             continue
         module = load_script(path)
         monkeypatch.setattr(sys, "argv", [path.name, "77", "2"])
-        if path.stem == "crowd":  # the workers over Redis are in test_stores_crowd
-            monkeypatch.setattr(module.test_stores_crowd, "run_crowd", lambda *_: None)
+        if path.stem == "concurrency":  # the workers over Redis are in test_stores_concurrency
+            monkeypatch.setattr(module.test_stores_concurrency, "run_many_clients", lambda *_: None)
         if path.stem == "server":  # each trial is in the suite, shorter
             calls: list[tuple[str, int, int]] = []
             for name in module.TRIALS:
@@ -100,5 +100,5 @@ def test_first_argument_is_the_seed(
         if path.stem == "server":
             assert calls == [(name, 77, 2) for name in ("fuzz", "kill", "slow")]
 
-        said = capsys.readouterr().out
-        assert "77" in said.splitlines()[-1], path.name
+        output = capsys.readouterr().out
+        assert "77" in output.splitlines()[-1], path.name

@@ -49,14 +49,14 @@ class Page:
     state: State | str
 
     def __init__(self) -> None:
-        self.entered: list[str] = []
+        self.moves: list[str] = []
 
     def on_enter_SMS_MFA(self, event: Any) -> None:  # noqa: N802 - the name transitions wants
         """Record that a code is required."""
-        self.entered.append(f"{event.transition.source} -> {self.state}")
+        self.moves.append(f"{event.transition.source} -> {self.state}")
 
 
-def embedded(**options: Any) -> tuple[Any, Machine]:
+def page_and_machine(**options: Any) -> tuple[Any, Machine]:
     """A page and its machine."""
     page: Any = Page()
     return page, build(page, **options)
@@ -64,19 +64,19 @@ def embedded(**options: Any) -> tuple[Any, Machine]:
 
 def test_triggers_take_the_state_they_lead_to() -> None:
     """Without a driver a trigger takes the next state, moves there, returns True and calls the callbacks."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     assert page.user_srp_auth(State.PASSWORD_VERIFIER) is True
     assert page.srp_claim(State.SMS_MFA) is True
     assert page.code(State.AUTHENTICATED) is True
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+    assert page.moves == ["PASSWORD_VERIFIER -> SMS_MFA"]
 
 
 def test_triggers_take_the_reply_itself() -> None:
     """Without a driver a trigger also takes a boto3 reply: challenge, tokens or error."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     page.user_srp_auth(challenge(State.PASSWORD_VERIFIER))
     page.srp_claim(challenge(State.SMS_MFA))
@@ -92,7 +92,7 @@ def test_triggers_take_the_reply_itself() -> None:
 
 def test_a_reply_off_the_table_raises() -> None:
     """For a reply that the table lacks, the machine raises an error and stays."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     with pytest.raises(ProtocolViolation):
         page.user_srp_auth(State.AUTHENTICATED)
@@ -108,16 +108,16 @@ def test_a_reply_off_the_table_raises() -> None:
 
 def test_a_trigger_out_of_place_is_transitions_own_error() -> None:
     """A response that the state does not accept is a MachineError of transitions, as in any machine."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     with pytest.raises(MachineError):
         page.code(State.AUTHENTICATED)
     assert page.state is State.START
 
 
-def test_may_asks_without_moving() -> None:
+def test_may_methods_change_no_state() -> None:
     """may_... returns whether the state accepts the response, or whether that outcome is on the table."""
-    page, _ = embedded()
+    page, _ = page_and_machine()
 
     assert page.may_user_srp_auth() is True
     assert page.may_code() is False
@@ -134,7 +134,7 @@ def test_get_triggers_reads_the_table() -> None:
     assert not hasattr(machine, "to_AUTHENTICATED")
 
 
-def test_it_has_the_tables_arrows_and_no_other() -> None:
+def test_it_has_exactly_the_transitions_of_the_table() -> None:
     """The machine's transitions are the table's, one for one."""
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
@@ -163,10 +163,10 @@ def test_it_has_the_tables_arrows_and_no_other() -> None:
 
 def test_own_states_and_triggers() -> None:
     """An application's own states and triggers work beside the protocol's, before and after it."""
-    page, machine = embedded(states=["TERMS"])
+    page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition(
-        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.entered.append("yes")
+        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.moves.append("yes")
     )
 
     page.user_password_auth(State.AUTHENTICATED)
@@ -175,13 +175,13 @@ def test_own_states_and_triggers() -> None:
     page.accept()
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["yes"]
+    assert page.moves == ["yes"]
 
 
 def test_own_callbacks_are_kept_beside_the_machines() -> None:
     """prepare_event, after_state_change and transitions that are passed are added to the protocol's."""
     calls: list[str] = []
-    page, _ = embedded(
+    page, _ = page_and_machine(
         prepare_event=lambda event: calls.append("prepare"),
         after_state_change=[lambda event: calls.append("after")],
         transitions=[["give_up", "*", State.FAILED]],
@@ -212,7 +212,7 @@ def test_a_machine_is_pickled_without_its_driver(signing_key: RSAKey) -> None:
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     flow = pool.cognito().sign_in("ada", "Correct-Horse-1")
     key = new_key()
-    page, _ = embedded(driver=flow.carry, initial=flow.state)
+    page, _ = page_and_machine(driver=flow.carry, initial=flow.state)
     pickled = pickle.dumps(page)
     assert b"Correct-Horse" not in pickled
     again = pickle.loads(pickled)  # noqa: S301 - our own
@@ -265,7 +265,7 @@ def test_a_name_of_the_models_own_raises() -> None:
 def test_a_prefix_with_a_driver() -> None:
     """With a prefix the driver gets the trigger's response, with wrapped secrets."""
     driver = Scripted(State.SMS_MFA, TOKENS)
-    page, _ = embedded(driver=driver, prefix="auth_")
+    page, _ = page_and_machine(driver=driver, prefix="auth_")
 
     page.auth_user_password_auth("ada", "a password")
     page.trigger("auth_code", "123456")
@@ -277,7 +277,7 @@ def test_a_prefix_with_a_driver() -> None:
     assert page.state is State.AUTHENTICATED
 
 
-def test_a_slotted_model_is_told_what_to_do() -> None:
+def test_the_error_for_a_slotted_model_names_two_solutions() -> None:
     """For a model on which triggers cannot be set, the error names two ways that work."""
 
     class Slotted:
@@ -291,11 +291,11 @@ def test_a_slotted_model_is_told_what_to_do() -> None:
         build(slotted)
     slotted.state = State.SMS_MFA
     build(None).events["code"].trigger(slotted, State.AUTHENTICATED)
-    opened: Any = Open()
-    build(opened)
-    opened.user_auth(State.EMAIL_OTP)
+    open_model: Any = Open()
+    build(open_model)
+    open_model.user_auth(State.EMAIL_OTP)
 
-    assert (slotted.state, opened.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
+    assert (slotted.state, open_model.state) == (State.AUTHENTICATED, State.EMAIL_OTP)
 
 
 class Pair(NamedTuple):
@@ -333,7 +333,7 @@ FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
 
 @pytest.mark.parametrize("make", [build, build_account])
 @pytest.mark.parametrize("kind", FROZEN)
-def test_a_frozen_model_is_told_what_to_do(kind: str, make: Callable[[Any], object]) -> None:
+def test_a_frozen_model_is_refused(kind: str, make: Callable[[Any], object]) -> None:
     """A model whose state cannot be set is refused before anything is set."""
     cls, why = FROZEN[kind]
     model: Any = cls("start")
@@ -357,7 +357,7 @@ def test_one_machine_drives_many_models() -> None:
 
 def test_a_graph_machine_draws_itself() -> None:
     """GraphMachine works on the table: its picture has every state and trigger, conditions by name."""
-    page, _ = embedded(machine_cls=GraphMachine, graph_engine="mermaid", show_conditions=True)
+    page, _ = page_and_machine(machine_cls=GraphMachine, graph_engine="mermaid", show_conditions=True)
     page.user_srp_auth(State.PASSWORD_VERIFIER)
 
     text = page.get_graph().source
@@ -397,7 +397,7 @@ BUSY = refusal("TooManyRequestsException")
 def test_a_drivers_triggers_send_and_move() -> None:
     """With a driver a trigger sends once, gets the reply, and moves to its state."""
     driver = Scripted(State.PASSWORD_VERIFIER, challenge(State.SMS_MFA), TOKENS)
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
 
     page.user_srp_auth("ada", "a password")
     page.srp_claim()
@@ -414,7 +414,7 @@ def test_a_drivers_triggers_send_and_move() -> None:
 def test_may_never_sends() -> None:
     """With a driver, may_... sends nothing."""
     driver = Scripted()
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
 
     assert page.may_user_srp_auth("ada", "a password") is True
     assert page.may_code("123456") is False
@@ -429,9 +429,9 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
         refused(BUSY, state=State.SMS_MFA),
         refused(LOCKED, state=State.FAILED),
     )
-    page, _ = embedded(driver=driver)
+    page, _ = page_and_machine(driver=driver)
     page.user_password_auth("ada", "a password")
-    entered = list(page.entered)
+    moves = list(page.moves)
 
     with pytest.raises(RefusedUser):
         page.code("000000")
@@ -442,7 +442,7 @@ def test_a_drivers_refusal_moves_then_raises() -> None:
     with pytest.raises(RefusedForNow):
         page.code("000000")
     assert page.state is State.FAILED
-    assert entered == ["START -> SMS_MFA"]
+    assert moves == ["START -> SMS_MFA"]
 
 
 def test_a_driver_that_returns_no_outcome() -> None:
@@ -460,20 +460,20 @@ def test_an_async_machine_without_a_driver() -> None:
     """AsyncMachine works on the table as Machine does."""
 
     async def walk() -> Page:
-        page, _ = embedded(machine_cls=AsyncMachine)
+        page, _ = page_and_machine(machine_cls=AsyncMachine)
         await page.user_srp_auth(State.PASSWORD_VERIFIER)
         assert await page.may_srp_claim() is True
         await page.srp_claim(State.SMS_MFA)
         with pytest.raises(ProtocolViolation):
             await page.code(State.START)
         await page.code(TOKENS)
-        done: Page = page
-        return done
+        driven_page: Page = page
+        return driven_page
 
     page = asyncio.run(walk())
 
     assert page.state is State.AUTHENTICATED
-    assert page.entered == ["PASSWORD_VERIFIER -> SMS_MFA"]
+    assert page.moves == ["PASSWORD_VERIFIER -> SMS_MFA"]
 
 
 def test_an_async_machine_with_an_async_driver() -> None:
@@ -487,15 +487,15 @@ def test_an_async_machine_with_an_async_driver() -> None:
         return script(response, *args, **kwargs)
 
     async def walk() -> Page:
-        page, _ = embedded(machine_cls=AsyncMachine, driver=driver)
+        page, _ = page_and_machine(machine_cls=AsyncMachine, driver=driver)
         await page.user_password_auth("ada", "a password")
         with pytest.raises(RefusedUser):
             await page.code("000000")
         assert page.state is State.SMS_MFA
         with pytest.raises(RefusedForNow):
             await page.code("000000")
-        done: Page = page
-        return done
+        driven_page: Page = page
+        return driven_page
 
     assert asyncio.run(walk()).state is State.FAILED
 
@@ -509,7 +509,7 @@ def test_an_async_driver_needs_an_async_machine(
     pool = LocalPool(key=signing_key)
     flow = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id).start("a password")
     options = {"driver": None if later else flow.carry, "machine_cls": machine_cls}
-    page, machine = embedded(**options)
+    page, machine = page_and_machine(**options)
     if later:
         set_driver(machine, flow.carry)
 
@@ -547,7 +547,7 @@ def test_trigger_names_are_snake_case_responses() -> None:
 
 def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
     """A throttled, lost or unaccepted request changes neither sign-in nor machine."""
-    page, _ = embedded(
+    page, _ = page_and_machine(
         driver=Scripted(
             State.SMS_MFA,
             refused(BUSY, state=State.SMS_MFA),
@@ -560,15 +560,15 @@ def test_a_reply_that_changes_nothing_runs_no_callback() -> None:
     for expected in (RefusedForNow, ConnectionLost):
         with pytest.raises(expected):
             page.code("123456")
-        assert page.entered == ["START -> SMS_MFA"]
+        assert page.moves == ["START -> SMS_MFA"]
     with pytest.raises(RefusedUser):
         page.code("000000")
-    assert page.entered == ["START -> SMS_MFA"]
+    assert page.moves == ["START -> SMS_MFA"]
 
 
 def test_the_protocols_trigger_names_are_free_in_other_states() -> None:
     """An application's state may have a trigger of its own with the protocol's name."""
-    page, machine = embedded(states=["TERMS"])
+    page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
     machine.add_transition("code", "TERMS", State.AUTHENTICATED)
     page.user_password_auth(State.AUTHENTICATED)
@@ -585,29 +585,29 @@ def test_a_hierarchical_machine_is_refused() -> None:
         build(machine_cls=HierarchicalMachine)
 
 
-class Entering:
-    """A model that counts how often each state is entered and left, and how often a callback runs."""
+class TransitionCounter:
+    """A model that records each state that is entered or exited, and each move."""
 
     state: State | str
 
     def __init__(self) -> None:
         self.events: list[str] = []
 
-    def entered(self, _: Any) -> None:
-        """Count a state that was entered."""
+    def count_enter(self, _: Any) -> None:
+        """Record an entered state."""
         self.events.append(f"in {self.state}")
 
-    def left(self, _: Any) -> None:
-        """Count a state that was left."""
+    def count_exit(self, _: Any) -> None:
+        """Record an exited state."""
         self.events.append(f"out {self.state}")
 
-    def after(self, _: Any) -> None:
-        """Count a move."""
+    def count_move(self, _: Any) -> None:
+        """Record a move."""
         self.events.append("moved")
 
 
 @pytest.mark.parametrize(
-    ("state", "trigger", "outcome", "entered"),
+    ("state", "trigger", "outcome", "events"),
     [
         (State.SMS_MFA, "code", LoopKind.RETRY, ["moved"]),
         (State.SMS_MFA, "code", LoopKind.DEVICE_DROPPED, ["moved"]),
@@ -620,23 +620,23 @@ class Entering:
     ],
 )
 def test_only_a_new_challenge_enters_its_state_again(
-    state: State, trigger: str, outcome: Any, entered: list[str]
+    state: State, trigger: str, outcome: Any, events: list[str]
 ) -> None:
     """A retry, an acknowledgement and a dropped device are internal transitions; a new challenge is reflexive."""
-    page: Any = Entering()
-    machine = build(page, initial=state, after_state_change="after")
-    getattr(machine, f"on_enter_{state}")("entered")
-    getattr(machine, f"on_exit_{state}")("left")
+    page: Any = TransitionCounter()
+    machine = build(page, initial=state, after_state_change="count_move")
+    getattr(machine, f"on_enter_{state}")("count_enter")
+    getattr(machine, f"on_exit_{state}")("count_exit")
 
     getattr(page, trigger)(outcome)
 
     assert page.state is state
-    assert [each.split()[0] for each in page.events] == entered
+    assert [each.split()[0] for each in page.events] == events
 
 
-def test_a_kind_that_the_row_has_not_is_off_the_table() -> None:
+def test_a_self_loop_that_the_row_lacks_is_a_violation() -> None:
     """A second PASSWORD_VERIFIER after a proof is a protocol violation of the service."""
-    page: Any = Entering()
+    page: Any = TransitionCounter()
     build(page, initial=State.PASSWORD_VERIFIER)
 
     for outcome in (LoopKind.NEW_CHALLENGE, LoopKind.RETRY, challenge(State.PASSWORD_VERIFIER)):

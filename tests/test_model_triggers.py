@@ -12,7 +12,7 @@ MODULE = Path(model_triggers.__file__).with_suffix(".pyi")
 _BEGIN, _END = "    # fmt: off\n", "    # fmt: on\n"
 
 
-def generated(text: str) -> str:
+def generated_stub(text: str) -> str:
     """Return the stub with the triggers of today's response classes."""
     lines = []
     for name, kind in RESPONSES.items():
@@ -30,9 +30,9 @@ def test_the_triggers_are_those_of_the_table() -> None:
     """The committed list is the one that `python tests/test_model_triggers.py` writes, and a machine has these triggers."""
     text = MODULE.read_text(encoding="utf-8")
 
-    assert text == generated(text)
+    assert text == generated_stub(text)
     assert set(RESPONSES) == set(build().events)
 
 
 if __name__ == "__main__":
-    MODULE.write_text(generated(MODULE.read_text(encoding="utf-8")), encoding="utf-8")
+    MODULE.write_text(generated_stub(MODULE.read_text(encoding="utf-8")), encoding="utf-8")

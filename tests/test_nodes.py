@@ -112,7 +112,7 @@ def test_signin_recording_and_nodes_agree() -> None:
     """Along every path to a code, up to three steps, sign-in, recording and nodes give the same role."""
     sink = io.StringIO()
     client = SimpleNamespace(meta=SimpleNamespace(events=_SilentEvents()))
-    tried = 0
+    count = 0
     for path in paths(3):
         signin = SignIn("client", pool_id="eu-west-1_Pool")
         recording = Recording(client, cast("Any", _Lines(sink)), lambda: NOON)
@@ -127,9 +127,9 @@ def test_signin_recording_and_nodes_agree() -> None:
         assert (path[-1], ends) in TRANSITIONS_IN_ROLES, path
         assert Node(State.EMAIL_OTP, signin.role) in NODES
         assert signin.history[-1].role is signin.role
-        tried += 1
+        count += 1
 
-    assert tried > 300
+    assert count > 300
 
 
 class _Lines:
@@ -161,10 +161,10 @@ def _step(signin: SignIn, recording: Recording, transition: Transition, number: 
 
 def test_the_diagrams_have_the_same_nodes() -> None:
     """The transitions of the diagrams, with their roles, are those of the table."""
-    drawn = {
+    transitions = {
         (transition.transition, EdgeRoles(transition.source.role, transition.dest.role))
         for row in TABLE_ROWS
         for transition in row
     }
 
-    assert drawn == set(TRANSITIONS_IN_ROLES)
+    assert transitions == set(TRANSITIONS_IN_ROLES)

@@ -69,7 +69,7 @@ def test_the_preview_is_what_is_sent(pool: LocalPool) -> None:
     assert step.exchanges[0].request["AuthParameters"] == preview.request["AuthParameters"]
 
 
-def test_back_undoes_what_was_done(pool: LocalPool) -> None:
+def test_going_back_undoes_steps(pool: LocalPool) -> None:
     """After going back, a used code is valid again, and a wrong one was never sent."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     recording.run()
@@ -91,7 +91,7 @@ def test_back_undoes_what_was_done(pool: LocalPool) -> None:
     assert position(recording) == (State.AUTHENTICATED, 3, 3)
 
 
-def test_back_to_the_beginning_and_forth(pool: LocalPool) -> None:
+def test_every_step_can_be_taken_back_and_again(pool: LocalPool) -> None:
     """Every step can be taken back and taken again."""
     recording = SignInRecording(pool, "ada", PASSWORD)
     for _ in range(2):

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from rerun_notebooks import NOTEBOOKS, read, run, text
 
-EVERY = sorted(NOTEBOOKS.glob("*.ipynb"))
-SMALL = 200 * 1024  # bytes of one notebook, its pictures included
+ALL_NOTEBOOKS = sorted(NOTEBOOKS.glob("*.ipynb"))
+MAX_BYTES = 200 * 1024  # bytes of one notebook, its pictures included
 
 
 def outputs(notebook: Any) -> list[Any]:
@@ -19,9 +19,9 @@ def outputs(notebook: Any) -> list[Any]:
     return [cell.outputs for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def test_there_are_eight() -> None:
+def test_there_are_eight_notebooks() -> None:
     """The eight notebooks are numbered in reading order."""
-    assert [path.name[:2] for path in EVERY] == [f"{number}-" for number in range(1, 9)]
+    assert [path.name[:2] for path in ALL_NOTEBOOKS] == [f"{number}-" for number in range(1, 9)]
 
 
 SELECTING = '{"SELECT_CHALLENGE", "SELECT_MFA_TYPE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"'
@@ -84,20 +84,20 @@ def exercise(path: Path) -> str:
     return str(found)
 
 
-@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
-def test_it_runs_and_says_what_it_said(path: Path) -> None:
+@pytest.mark.parametrize("path", ALL_NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_runs_with_the_committed_outputs(path: Path) -> None:
     """A notebook runs in under a minute with the committed outputs, and its exercise assesses answers.
 
     `python tests/rerun_notebooks.py` writes them anew.
     """
-    begun = time.monotonic()
+    start = time.monotonic()
     solutions = SOLUTIONS[path.name[0]]
     cells = [re.sub(r"(?m)^answer = \.\.\..*", f"answer = {each}", exercise(path)) for each in solutions]
     anew = run(path, cells)
     printed = ["".join(each.get("text", "") for each in cell.outputs) for cell in anew.cells[-len(cells) :]]
     del anew.cells[-len(cells) :]
 
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - start < 60
     assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
     for answer, why, shown in zip(solutions, solutions.values(), printed, strict=True):
@@ -107,13 +107,13 @@ def test_it_runs_and_says_what_it_said(path: Path) -> None:
         )
 
 
-@pytest.mark.parametrize("path", EVERY, ids=lambda path: path.stem)
-def test_it_is_small_and_begins_with_what_it_is_for(path: Path) -> None:
+@pytest.mark.parametrize("path", ALL_NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_is_small_and_begins_with_its_purpose(path: Path) -> None:
     """A notebook is small, and begins with a title and its purpose."""
     notebook = read(path)
     first = notebook.cells[0].source
 
-    assert path.stat().st_size <= SMALL
+    assert path.stat().st_size <= MAX_BYTES
     assert first.startswith("# ")
     assert "**What for.**" in first
     kinds = {kind for shown in outputs(notebook) for each in shown for kind in each.get("data", {})}

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
 from scenario_user import Scenario, ScenarioUser
-from scenario_user_async import on, played
+from scenario_user_async import async_cognito, play
 from scenarios import SCENARIOS
 
 from authfsm import State
@@ -42,14 +42,14 @@ def test_every_step_is_observed_once_and_in_order(scenario: Scenario, signing_ke
     scenario_user = ScenarioUser(signing_key, scenario.pool, scenario.user)
     scenario_user.cognito.observers = (observations.append,)
 
-    played(scenario, scenario_user)
+    play(scenario, scenario_user)
 
     for flow in scenario_user.flows:
         own = [each for each in observations if each.sign_in == flow.sign_in_id]
         assert tuple(each.step for each in own if each.lost is None) == flow.history
-        lost = [each for each in own if each.lost is not None]
-        assert {each.lost for each in lost} <= {"MalformedReply"}
-        assert all(each.step not in flow.history for each in lost)
+        unanswered = [each for each in own if each.lost is not None]
+        assert {each.lost for each in unanswered} <= {"MalformedReply"}
+        assert all(each.step not in flow.history for each in unanswered)
         numbers = [each.step.number for each in own]
         assert numbers == sorted(numbers)
     assert len({flow.sign_in_id for flow in scenario_user.flows}) == len(scenario_user.flows)
@@ -118,7 +118,7 @@ def test_an_observer_that_raises_breaks_nothing(
         if driver == "sync":
             state = pool.cognito(observers=observers).sign_in("ada", PASSWORD).state
         else:
-            state = asyncio.run(on(pool, observers=observers).sign_in("ada", PASSWORD)).state
+            state = asyncio.run(async_cognito(pool, observers=observers).sign_in("ada", PASSWORD)).state
 
     assert state is State.SMS_MFA
     assert [each.step.number for each in observations] == [1, 2]
@@ -185,16 +185,16 @@ def test_no_secret_reaches_an_observer(
     assert len(observations) == 5
     assert len(wire) > 15
     timeless = [attrs.evolve(each, seconds=0.0) for each in observations]  # digits may be anything's
-    shown = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
+    text = f"{timeless!r} {[attrs.asdict(each) for each in timeless]} {caplog.text}"
     for each in observations:  # nor are the digits of an id
-        shown = shown.replace(each.sign_in, "")
+        text = text.replace(each.sign_in, "")
     # The refusal's code is no secret; the wire has it in a header too.
-    assert {each.rstrip(":") for each in wire if each in shown} == {"CodeMismatchException"}
+    assert {each.rstrip(":") for each in wire if each in text} == {"CodeMismatchException"}
 
 
 async def converses(pool: LocalPool, client: Any, observers: list[Any]) -> None:
     """Have the conversation with the async driver."""
-    flow = await on(pool, client, observers=observers).sign_in("ada", PASSWORD)
+    flow = await async_cognito(pool, client, observers=observers).sign_in("ada", PASSWORD)
     with pytest.raises(RefusedUser):
         await flow.answer(r.Code("40932177"))
     await flow.answer(r.Code(pool.outbox.code_for("ada")))

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode, Tracer
-from scenario_user_async import on
+from scenario_user_async import async_cognito
 
 from authfsm import State
 from authfsm.core.history import Step
@@ -72,7 +72,7 @@ def converse(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
 
 async def converse_awaited(pool: LocalPool, provider: TracerProvider, tracer: Tracer) -> str:
     """Sign in with the async driver, on a loop that serves another request meanwhile."""
-    cognito = on(pool, observers=[spans(provider)])
+    cognito = async_cognito(pool, observers=[spans(provider)])
 
     async def other() -> None:
         with tracer.start_as_current_span("GET /other"):
@@ -101,9 +101,9 @@ def test_a_span_for_each_step(
     else:
         sign_in = asyncio.run(converse_awaited(pool, provider, tracer))
 
-    ended = exporter.get_finished_spans()
-    requests = {span.name: span for span in ended if not span.name.startswith("sign_in")}
-    steps = [span for span in ended if span.name.startswith("sign_in")]
+    spans = exporter.get_finished_spans()
+    requests = {span.name: span for span in spans if not span.name.startswith("sign_in")}
+    steps = [span for span in spans if span.name.startswith("sign_in")]
     common = {"authfsm.sign_in.id": sign_in, "authfsm.flow": "USER_SRP_AUTH"}
     assert [summary(span) for span in steps] == [
         (

@@ -15,15 +15,15 @@ from authfsm.local.config import request_members
 
 NAMES = sorted(request_members._model()["operations"])
 PAGE = Path(__file__).parents[1] / "diagrams" / "operations.md"
-SERVED = {*OPERATIONS, *REGION_OPERATIONS}
+SUPPORTED = {*OPERATIONS, *REGION_OPERATIONS}
 RECORDS_ONLY = {name for name in records.FUNCTIONS if "Group" not in name} | {"DescribeUserPoolDomain"}
 
 
 def page() -> str:
     """Return the page."""
-    rows = [f"| `{name}` | {_served(name)} |" for name in NAMES]
+    rows = [f"| `{name}` | {_is_served(name)} |" for name in NAMES]
     text = (
-        f"The API has {len(rows)} operations. `LocalCognito` and `authfsm serve` serve {len(SERVED)} of them:"
+        f"The API has {len(rows)} operations. `LocalCognito` and `authfsm serve` serve {len(SUPPORTED)} of them:"
         f" {len(RECORDS_ONLY)} only store what they are given, and nothing else reads it. The others reply with"
         " `UnsupportedOperationException`, the operation's name and the reason; a name that the API does not have"
         " gets `UnknownOperationException`."
@@ -32,10 +32,10 @@ def page() -> str:
     return "\n".join([*head, *rows, ""])
 
 
-def _served(name: str) -> str:
+def _is_served(name: str) -> str:
     if name in RECORDS_ONLY:
         return "records only"
-    return "yes" if name in SERVED else f"no: {reason_not_served(name)}"
+    return "yes" if name in SUPPORTED else f"no: {reason_not_served(name)}"
 
 
 def test_page_is_current() -> None:
@@ -44,10 +44,10 @@ def test_page_is_current() -> None:
 
     assert PAGE.read_text(encoding="utf-8") == page()
     assert set(theirs) <= set(NAMES)
-    assert set(NAMES) >= SERVED
+    assert set(NAMES) >= SUPPORTED
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - SERVED))
+@pytest.mark.parametrize("name", sorted(set(NAMES) - SUPPORTED))
 def test_refusal_names_the_operation(name: str) -> None:
     """An operation that is not served is refused with its name and the reason, whatever its request."""
     with pytest.raises(PoolRefusal) as caught:

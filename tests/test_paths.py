@@ -21,13 +21,13 @@ OFF, OPTIONAL, REQUIRED, PASSWORDLESS, CUSTOM = (pool for pool, _ in EXAMPLE_POO
 
 def test_a_small_pool_is_listed_whole() -> None:
     """If MFA with an authenticator app is required, there are four paths."""
-    ways = SignInPaths(REQUIRED)
+    paths = SignInPaths(REQUIRED)
 
     enrols = (
         "MFA_SETUP -associate_software_token-> MFA_SETUP -verify_software_token-> MFA_SETUP"
         " -complete_mfa_setup-> AUTHENTICATED"
     )
-    assert [str(way) for way in ways] == [
+    assert [str(path) for path in paths] == [
         "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED",
         (
             "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED"
@@ -39,7 +39,7 @@ def test_a_small_pool_is_listed_whole() -> None:
             f" -new_password-> {enrols}"
         ),
     ]
-    assert (ways.count(), ways.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
+    assert (paths.count(), paths.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
 
 
 def test_contradictory_paths_are_counted_on_request() -> None:
@@ -65,43 +65,43 @@ def test_contradictory_paths_are_counted_on_request() -> None:
 
 def test_the_whole_protocol_is_counted_without_listing_it() -> None:
     """There are tens of thousands of paths; the shortest and the longest are found exactly."""
-    ways = SignInPaths()
-    shortest, longest = ways.shortest(), ways.longest()
+    paths = SignInPaths()
+    shortest, longest = paths.shortest(), paths.longest()
 
     assert shortest is not None
     assert str(shortest) == "START -user_password_auth-> AUTHENTICATED"
     assert longest is not None
-    assert len(longest) == max(ways.by_length) == 16
-    assert ways.count() == sum(ways.by_length.values()) > 50_000
-    assert ways._known_moves.keys() <= ways._reachable.keys()
+    assert len(longest) == max(paths.by_length) == 16
+    assert paths.count() == sum(paths.by_length.values()) > 50_000
+    assert paths._known_moves.keys() <= paths._reachable.keys()
 
 
 @pytest.mark.parametrize("name", EXAMPLE_POOLS)
 def test_the_count_equals_the_list(name: str) -> None:
     """The counts by length equal the list, which has each path once and no repeated position."""
-    ways = SignInPaths(EXAMPLE_POOLS[name][0])
-    listed = list(ways)
+    paths = SignInPaths(EXAMPLE_POOLS[name][0])
+    path_list = list(paths)
 
-    assert len(listed) == len(set(listed)) == ways.count()
-    assert [len(way) for way in listed] == [
-        steps for steps, count in ways.by_length.items() for _ in range(count)
+    assert len(path_list) == len(set(path_list)) == paths.count()
+    assert [len(path) for path in path_list] == [
+        steps for steps, count in paths.by_length.items() for _ in range(count)
     ]
-    for way in listed:
-        places = [place(move.to) for move in way]
-        assert len(places) == len(set(places)), way
-        assert way.end.state is S.AUTHENTICATED
-        assert way in ways
-        assert all(EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in way.transitions)
+    for path in path_list:
+        places = [place(move.to) for move in path]
+        assert len(places) == len(set(places)), path
+        assert path.end.state is S.AUTHENTICATED
+        assert path in paths
+        assert all(EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in path.transitions)
 
 
 @pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
 def test_through_a_state(state: State) -> None:
     """The paths through a state are those that visit it, and their count equals their list."""
-    ways = SignInPaths(OPTIONAL)
-    through = list(ways.through(state))
+    paths = SignInPaths(OPTIONAL)
+    through = list(paths.through(state))
 
-    assert through == [way for way in ways if state in way.states]
-    assert ways.count_through(state) == len(through)
+    assert through == [path for path in paths if state in path.states]
+    assert paths.count_through(state) == len(through)
     assert SignInPaths().count_through(state) > len(through)
 
 
@@ -128,12 +128,12 @@ def test_a_difference_is_two_lists_of_paths() -> None:
 
 def test_only_whole_paths_of_the_pool_are_contained() -> None:
     """A path that stops before the tokens, a path of another pool and other objects are not contained."""
-    way = next(iter(SignInPaths(REQUIRED)))
+    path = next(iter(SignInPaths(REQUIRED)))
 
-    assert way in SignInPaths(REQUIRED)
-    assert Path(way.moves[:-1]) not in SignInPaths(REQUIRED)
+    assert path in SignInPaths(REQUIRED)
+    assert Path(path.moves[:-1]) not in SignInPaths(REQUIRED)
     assert Path() not in SignInPaths(REQUIRED)
-    assert way not in SignInPaths(OFF)
+    assert path not in SignInPaths(OFF)
     assert "START" not in SignInPaths(REQUIRED)
 
 
@@ -167,14 +167,14 @@ def test_counts_and_differences_agree_for_any_settings(
         allowed_first_auth_factors={"PASSWORD", "EMAIL_OTP"},
         lambda_config={"DefineAuthChallenge"},
     )
-    ways, before = SignInPaths(settings), SignInPaths(OPTIONAL)
-    listed, old = list(ways), list(before)
+    paths, before = SignInPaths(settings), SignInPaths(OPTIONAL)
+    path_list, old = list(paths), list(before)
 
-    assert len(listed) == ways.count()
-    assert {way.transitions[0].response.auth_flow for way in listed} <= {*flows}
-    change = Change(before, ways)
+    assert len(path_list) == paths.count()
+    assert {path.transitions[0].response.auth_flow for path in path_list} <= {*flows}
+    change = Change(before, paths)
     added, removed = list(change.added()), list(change.removed())
-    assert len(old) + len(added) - len(removed) == len(listed)
+    assert len(old) + len(added) - len(removed) == len(path_list)
 
 
 def test_listing_is_lazy() -> None:

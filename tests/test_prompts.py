@@ -11,12 +11,12 @@ from typing import Any
 
 import attrs
 import pytest
-from answering import Answering
 from apps.site import pages as site
+from challenge_answers import ChallengeAnswers
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 from joserfc.jwk import RSAKey
 from rich.console import Console
-from samples import standing
+from samples import signin_in_state
 
 import authfsm
 from authfsm import Flow, InvalidInput, Verifier, WrongResponse, new_key
@@ -43,7 +43,7 @@ OF_DEVICE = {S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER}
 def challenges() -> Iterator[tuple[str, Any, Role | None]]:
     """Return each challenge in each role and in each of its steps, with the samples' parameters."""
     for state in (*CHALLENGES, S.OTHER_CHALLENGE):
-        challenge: Any = standing(state).challenge
+        challenge: Any = signin_in_state(state).challenge
         if state is S.MFA_SETUP:
             fresh = attrs.evolve(challenge, secret_code=None, verified=False)
             yield "MFA_SETUP", fresh, None
@@ -56,9 +56,11 @@ def challenges() -> Iterator[tuple[str, Any, Role | None]]:
             yield str(state), challenge, None
 
 
-EVERY = list(challenges())
-NAMES = [name for name, _, _ in EVERY]
-by_challenge = pytest.mark.parametrize(("challenge", "role"), [each[1:] for each in EVERY], ids=NAMES)
+ALL_CHALLENGES = list(challenges())
+NAMES = [name for name, _, _ in ALL_CHALLENGES]
+by_challenge = pytest.mark.parametrize(
+    ("challenge", "role"), [each[1:] for each in ALL_CHALLENGES], ids=NAMES
+)
 
 
 def values(prompt: Prompt) -> dict[str, str]:
@@ -70,7 +72,7 @@ def values(prompt: Prompt) -> dict[str, str]:
     }
 
 
-# ---- complete by the table ----------------------------------------------------------------------------------
+# ---- completeness -------------------------------------------------------------------------------------------
 
 
 @by_challenge
@@ -90,11 +92,11 @@ def test_every_challenge_has_prompts(challenge: Any, role: Role | None) -> None:
 def test_every_response_of_a_user_can_be_made() -> None:
     """The prompts make exactly the responses of a user that the state accepts in this role."""
     responses: dict[tuple[State, Role | None], set[type[r.Response]]] = {}
-    for _, challenge, role in EVERY:
-        found = responses.setdefault((challenge.state, role), set())
-        found |= {each.response for each in form_for(challenge, role).prompts}
+    for _, challenge, role in ALL_CHALLENGES:
+        response_classes = responses.setdefault((challenge.state, role), set())
+        response_classes |= {each.response for each in form_for(challenge, role).prompts}
 
-    for (state, role), found in responses.items():
+    for (state, role), response_classes in responses.items():
         takes = {
             each
             for each in PROTOCOL[state]
@@ -104,8 +106,8 @@ def test_every_response_of_a_user_can_be_made() -> None:
         if state in OF_DEVICE:
             takes = set()  # the device's own proof
         if state is not S.WEB_AUTHN:
-            takes -= {r.Credential}  # only WEB_AUTHN brings what the browser signs
-        assert found == takes, (state, role)
+            takes -= {r.Credential}  # only WEB_AUTHN has options for the browser to sign
+        assert response_classes == takes, (state, role)
 
 
 @by_challenge
@@ -148,12 +150,12 @@ def test_an_empty_field_is_named(challenge: Any, role: Role | None) -> None:
 def test_a_form_is_data(challenge: Any, role: Role | None) -> None:
     """`challenge.form()` is JSON with the prompts of the specification, and has no secret of the challenge."""
     form = challenge.form(role and role.value)
-    written = json.dumps(form)
+    text = json.dumps(form)
     asks = form_for(challenge, role)
 
-    assert json.loads(written) == form
-    assert SECRET not in written
-    assert challenge.session is None or challenge.session.reveal() not in written
+    assert json.loads(text) == form
+    assert SECRET not in text
+    assert challenge.session is None or challenge.session.reveal() not in text
     assert (form["challenge"], form["title"]) == (challenge.state.value, asks.title)
     assert {each["response"]: [one["name"] for one in each["fields"]] for each in form["prompts"]} == {
         trigger: [each.name for each in fields] for trigger, fields in fields_of(asks).items()
@@ -179,22 +181,22 @@ def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) 
     Errors name a missing or unknown field.
     """
     for prompt in form_for(challenge, role).prompts:
-        typed = values(prompt)
-        assert authfsm.response(prompt.trigger, **typed) == prompt.answer(typed)
+        inputs = values(prompt)
+        assert authfsm.response(prompt.trigger, **inputs) == prompt.answer(inputs)
         for each in prompt.fields:
             for empty in ("", None):
                 if each.required and not (each.within and empty is None):
                     with pytest.raises(InvalidInput) as caught:
-                        authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+                        authfsm.response(prompt.trigger, **{**inputs, each.name: empty})
                     assert (caught.value.field, caught.value.http_status) == (each.name, 422)
                 else:
-                    authfsm.response(prompt.trigger, **{**typed, each.name: empty})
+                    authfsm.response(prompt.trigger, **{**inputs, each.name: empty})
             with pytest.raises(InvalidInput, match="must be text, not int") as caught:
-                authfsm.response(prompt.trigger, **{**typed, each.name: 5})  # type: ignore[arg-type]
+                authfsm.response(prompt.trigger, **{**inputs, each.name: 5})  # type: ignore[arg-type]
             assert caught.value.field == each.name
         if prompt.response is not r.NewPassword:
             with pytest.raises(InvalidInput, match="is not a field of") as caught:
-                authfsm.response(prompt.trigger, **typed, direct="x")
+                authfsm.response(prompt.trigger, **inputs, direct="x")
             assert caught.value.field == "direct"
 
 
@@ -306,7 +308,7 @@ def test_public_parameters_are_facts() -> None:
     assert form_for(challenge).facts == {"question": "Up?"}
 
 
-# ---- what each front end shows ---------------------------------------------------------------------------------
+# ---- user interfaces -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -317,9 +319,9 @@ def flow(signing_key: RSAKey) -> Flow:
     return pool.cognito().start()
 
 
-def at(flow: Flow, challenge: Any, role: Role | None) -> Flow:
+def flow_at(flow: Flow, challenge: Any, role: Role | None) -> Flow:
     """Return the flow in the state of a challenge."""
-    flow.signin = standing(challenge.state, role)
+    flow.signin = signin_in_state(challenge.state, role)
     flow.signin.challenge = challenge
     return flow
 
@@ -332,7 +334,7 @@ def fields_of(asks: Form) -> dict[str, list[Field]]:
 @by_challenge
 def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
     """Each prompt is a form of the notebook's page, with its fields in order."""
-    shown_forms = {each.trigger: each.to_json() for each in prompts_for(at(flow, challenge, role))}
+    shown_forms = {each.trigger: each.to_json() for each in prompts_for(flow_at(flow, challenge, role))}
     expected = fields_of(form_for(challenge, role))
 
     assert {name: [each["name"] for each in one["fields"]] for name, one in shown_forms.items()} == {
@@ -347,14 +349,14 @@ def test_the_notebook_shows_these_fields(flow: Flow, challenge: Any, role: Role 
 @by_challenge
 def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | None) -> None:
     """Each prompt that the site offers is a form of its page, with its fields and choices."""
-    at(flow, challenge, role)
+    flow_at(flow, challenge, role)
     cognito: Any = flow.cognito
     verifier = Verifier("eu-west-1_AbC", "client")
     web = WebSignIn(cognito=cognito, verifier=verifier, key=new_key(), origin="http://localhost")
-    shown = web.browser({}).describe(flow)
+    description = web.browser({}).describe(flow)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())
-    html = environment.get_template("challenge.html").render({"notice": {}, **shown})
-    if not shown["form"]["prompts"]:
+    html = environment.get_template("challenge.html").render({"notice": {}, **description})
+    if not description["form"]["prompts"]:
         assert challenge.state in {S.PASSWORD_VERIFIER, *OF_DEVICE}
         return
     expected = fields_of(form_for(challenge, role))
@@ -378,8 +380,8 @@ class Typist:
 
     def __init__(self, factor: str) -> None:
         self.factor = factor
-        self.lines: list[str] = []
-        self.hid: list[str] = []
+        self.questions: list[str] = []
+        self.hidden_questions: list[str] = []
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Enter a line: a chosen factor, an address or a code."""
@@ -388,14 +390,14 @@ class Typist:
             return self.factor
         if question == "Another field":
             return ""
-        self.lines.append(question)
+        self.questions.append(question)
         good = {"E-mail": "ada@example.com", "Code": "123456"}
         return next((text for start, text in good.items() if question.startswith(start)), default or "text")
 
     def hidden(self, question: str, *, hint: str = "") -> Secret[str]:
         """Enter a hidden value."""
         del hint
-        self.hid.append(question)
+        self.hidden_questions.append(question)
         return Secret("Another-Horse-2")
 
 
@@ -406,7 +408,7 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
     for prompt in form_for(challenge, role).prompts:
         if prompt.response is r.Credential:
             continue  # a terminal has no passkey
-        at(flow, challenge, role)
+        flow_at(flow, challenge, role)
         choices = [name for each in prompt.fields for name, _ in each.choices]
         factor = prompt.factor or next(
             (each for each in choices if each not in {"PASSWORD", "PASSWORD_SRP", "WEB_AUTHN"}), ""
@@ -428,9 +430,9 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
         if prompt.response is r.RawAnswer:
             continue
         asked_for = [each for each in prompt.fields if each.required and each.kind != "choice"]
-        assert typist.lines == [each.question or each.label for each in asked_for if not each.secret]
-        hid = [each.question or each.label for each in asked_for if each.secret]
-        assert [each for each in typist.hid if each != "Repeat it"] == hid
+        assert typist.questions == [each.question or each.label for each in asked_for if not each.secret]
+        hidden_questions = [each.question or each.label for each in asked_for if each.secret]
+        assert [each for each in typist.hidden_questions if each != "Repeat it"] == hidden_questions
 
 
 def test_the_command_stops_at_a_device(flow: Flow) -> None:
@@ -438,7 +440,9 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
-            AnswerPrompter(screen, Typist(""), "Example").answer(at(flow, standing(state).challenge, None))
+            AnswerPrompter(screen, Typist(""), "Example").answer(
+                flow_at(flow, signin_in_state(state).challenge, None)
+            )
 
 
 @by_challenge
@@ -452,6 +456,6 @@ def test_a_journey_names_these_fields(challenge: Any, role: Role | None) -> None
 def test_the_random_walker_answers_these_forms() -> None:
     """The random walker answers every challenge that needs a user or an SRP proof."""
     by_its_own_way = {S.MFA_SETUP, S.SELECT_CHALLENGE}
-    makers: Mapping[str, Any] = Answering.MAKERS
+    makers: Mapping[str, Any] = ChallengeAnswers.RESPONSE_MAKERS
 
     assert {State[name] for name in makers} | by_its_own_way == set(CHALLENGES)

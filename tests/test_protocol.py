@@ -35,13 +35,13 @@ COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
 def reachable(source: State, response: type[Response] | None = None) -> frozenset[State]:
     """Return the states that can follow a state, or one response to it."""
     first = [response] if response else list(PROTOCOL[source])
-    found: set[State] = set()
+    states: set[State] = set()
     front = {dest for each in first for dest in destinations(source, each)}
     while front:
-        found |= front
-        later = {d for state in front for each in PROTOCOL[state] for d in destinations(state, each)}
-        front = later - found
-    return frozenset(found)
+        states |= front
+        next_states = {d for state in front for each in PROTOCOL[state] for d in destinations(state, each)}
+        front = next_states - states
+    return frozenset(states)
 
 
 def test_every_challenge_name_is_a_state() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from authfsm.local import LocalPool
 
-THEIRS = """
+TEST_FILE = """
 import pytest
 
 pytestmark = pytest.mark.cognito(client_id="ours")
@@ -38,7 +38,7 @@ def test_another(cognito_pool):
         cognito_pool.user("ada")
 """
 
-NOTHING = """
+TEST_FILE_WITHOUT_FIXTURES = """
 import sys
 
 LOADED = {"authfsm.local", "boto3", "joserfc", "gmpy2", "transitions"} & set(sys.modules)
@@ -50,12 +50,12 @@ def test_it():
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+def test_run(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
     """Run both test files of such a project, the one that uses no fixture first."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")  # that of no folder above
-    (folder / "test_nothing.py").write_text(NOTHING, encoding="utf-8")
-    (folder / "test_theirs.py").write_text(THEIRS, encoding="utf-8")
+    (folder / "test_nothing.py").write_text(TEST_FILE_WITHOUT_FIXTURES, encoding="utf-8")
+    (folder / "test_theirs.py").write_text(TEST_FILE, encoding="utf-8")
     plain = ("-p", "no:randomly", "-p", "no:xdist", "-p", "no:cacheprovider")
     return subprocess.run(
         [sys.executable, "-m", "pytest", *plain, "-W", "error", "--strict-markers", "-v"],
@@ -63,19 +63,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess
     )  # fmt: skip
 
 
-def test_fixtures_without_configuration(ran: subprocess.CompletedProcess[str]) -> None:
+def test_fixtures_without_configuration(test_run: subprocess.CompletedProcess[str]) -> None:
     """The fixtures and the mark work without configuration, with warnings as errors and strict marks."""
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert len(re.findall(r"^test_theirs\.py::\w+ PASSED", ran.stdout, re.MULTILINE)) == 3
+    assert test_run.returncode == 0, test_run.stdout + test_run.stderr
+    assert len(re.findall(r"^test_theirs\.py::\w+ PASSED", test_run.stdout, re.MULTILINE)) == 3
 
 
-def test_pytest_starts_without_the_pool(ran: subprocess.CompletedProcess[str]) -> None:
+def test_pytest_starts_without_the_pool(test_run: subprocess.CompletedProcess[str]) -> None:
     """When pytest starts, neither the pool nor boto3 is loaded."""
-    assert "test_nothing.py::test_it PASSED" in ran.stdout, ran.stdout + ran.stderr
+    assert "test_nothing.py::test_it PASSED" in test_run.stdout, test_run.stdout + test_run.stderr
 
 
 @pytest.mark.cognito(client_id="of_the_function")
-class TestHere:
+class TestFixturesOfThisRun:
     """The fixtures in this test run."""
 
     def test_a_mark_on_the_class(self, cognito_pool: LocalPool) -> None:
@@ -89,12 +89,12 @@ class TestHere:
 
 
 @pytest.mark.parametrize(
-    ("settings", "named"),
+    ("settings", "message"),
     [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")],
 )
-def test_a_wrong_setting(settings: dict[str, Any], named: str) -> None:
+def test_a_wrong_setting(settings: dict[str, Any], message: str) -> None:
     """A setting that does not exist, or has the wrong type, is refused by name."""
-    with pytest.raises(TypeError, match=named):
+    with pytest.raises(TypeError, match=message):
         LocalPool(**settings)
 
 

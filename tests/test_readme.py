@@ -26,7 +26,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_sign_in_signs_in(
+def test_the_first_example_signs_in(
     signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """README's first example signs in to a local pool, after empty input, letters and a wrong code."""
@@ -34,10 +34,10 @@ def test_the_sign_in_signs_in(
     password = "correct horse battery staple"
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", password=password, phone_number="+15555550143", temporary=True)
-    typed = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
+    inputs = iter(["", "Analytical-Engine-1843", "", "12ab", "000000", None])
 
     def answer(prompt: str) -> str:
-        line = next(typed)
+        line = next(inputs)
         assert prompt
         return str(pool.outbox.code_for("ada")) if line is None else line
 
@@ -53,7 +53,7 @@ def test_the_sign_in_signs_in(
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4
     assert printed[-1] == "That code is not right. Check it, and try again."
-    assert next(typed, "all were read") == "all were read"
+    assert next(inputs, "all were read") == "all were read"
 
 
 def code_with(*words: str) -> str:
@@ -164,7 +164,7 @@ def is_there(module: str, name: str) -> bool:
         return bool(head) and hasattr(getattr(import_module(head), last, None), attribute)
 
 
-def test_what_waits_goes_on(signing_key: RSAKey) -> None:
+def test_pending_sign_in_examples_continue(signing_key: RSAKey) -> None:
     """Both examples of a pending sign-in, in a cookie and in a store, sign in."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
@@ -178,7 +178,7 @@ def test_what_waits_goes_on(signing_key: RSAKey) -> None:
     assert [names["flow"].state for names in (sealed, stored)] == [State.AUTHENTICATED] * 2
 
 
-def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
+def test_stored_token_examples_work(signing_key: RSAKey) -> None:
     """The examples of sealed, resumed and shared tokens have fresh tokens at each step."""
     pool = LocalPool(key=signing_key)
     pool.add_user("ada", "Correct-Horse-1")
@@ -190,7 +190,7 @@ def test_stored_tokens_go_on(signing_key: RSAKey) -> None:
     assert names["shared"].fresh_tokens(names["ticket"]) == flow.tokens
 
 
-def test_an_account_goes_over_into_a_sign_in(signing_key: RSAKey) -> None:
+def test_account_examples_continue_with_a_sign_in(signing_key: RSAKey) -> None:
     """The examples of accounts sign in after a sign-up and after a forgotten password."""
     pool = LocalPool(key=signing_key, auto_verified_attributes=["email"])
     code = code_with("confirm_sign_up(").replace(", code,", ", pool.outbox[-1].code,")
@@ -222,16 +222,16 @@ def test_tokens_are_verified_and_an_app_enrolled(
     assert names["client"].get_user(AccessToken=names["token"])["Username"] == "ada"
 
 
-def test_every_command_is_there() -> None:
+def test_every_command_exists() -> None:
     """Each `authfsm <command>` in README exists, with the options that README shows."""
-    shown = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
-    assert {name for name, _ in shown} <= set(COMMANDS)
-    for name, words in shown:
+    commands = re.findall(r"^authfsm (\w+)(.*?)(?:#.*)?$", README, re.MULTILINE)
+    assert {name for name, _ in commands} <= set(COMMANDS)
+    for name, words in commands:
         options = {option for each in load_command(name).params for option in each.opts}
         assert set(re.findall(r"(?<!\w)--?[a-z][a-z-]*", words)) <= options
 
 
-def test_every_file_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     """Each relative link leads to a file."""
     links = re.findall(r"\]\(([^)#]+)\)", README)
     here = Path(__file__).parent.parent
@@ -260,8 +260,8 @@ def licences(name: str) -> set[str]:
     if expression := fields.get("License-Expression"):
         return set(re.split(r" (?:AND|OR) ", expression.strip("()")))
     classifiers = [each for each in fields.get_all("Classifier") or [] if each.startswith("License ::")]
-    named = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
-    return named or {str(fields.get("License"))}
+    licence_names = {each.rpartition(" :: ")[2].split(" ")[0] for each in classifiers}
+    return licence_names or {str(fields.get("License"))}
 
 
 def test_the_licences_of_the_base_install_are_named() -> None:
@@ -273,12 +273,15 @@ def test_the_licences_of_the_base_install_are_named() -> None:
     names = re.findall(r'^  "([A-Za-z0-9_-]+)', base, re.MULTILINE)
     assert len(names) > 10
     others = {name: licences(name) - PERMISSIVE for name in names}
-    others = {name: found for name, found in others.items() if found}
+    others = {name: each for name, each in others.items() if each}
 
     assert set(others) == {"gmpy2", "graphviz-pure"}
-    for name, found in others.items():
+    for name, licence_names in others.items():
         line = next(each for each in README.splitlines() if each.startswith(f"- `{name}`"))
-        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in found), (name, found)
+        assert all(each.replace("LGPLv3+", "LGPL-3.0-or-later") in line for each in licence_names), (
+            name,
+            licence_names,
+        )
 
 
 def test_a_local_pool_has_one_name() -> None:

@@ -70,8 +70,8 @@ def test_flask(pool: LocalPool) -> None:
         return reply.status_code, reply.get_json(silent=True)
 
     assert post("/sign-in", "https://evil.example", username="ada", password=PASSWORD)[0] == 403
-    status, shown = post("/sign-in", username="ada", password=PASSWORD)
-    assert (status, shown["state"]) == (200, "SMS_MFA")
+    status, page = post("/sign-in", username="ada", password=PASSWORD)
+    assert (status, page["state"]) == (200, "SMS_MFA")
     assert post("/challenge", response="code", code="000000")[0] == 422
     assert browser.get("/me", base_url=ORIGIN).status_code == 401
     code = pool.outbox.code_for("ada")
@@ -92,9 +92,9 @@ def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
         return reply["statusCode"], json.loads(reply["body"])
 
     assert invoke(username="ada", password="wrong")[0] == 401
-    status, shown = invoke(username="ada", password=PASSWORD)
-    assert (status, shown["form"]["prompts"][0]["response"]) == (200, "code")
-    status, wrong = invoke(sealed=shown["sealed"], response="code", code="000000")
+    status, page = invoke(username="ada", password=PASSWORD)
+    assert (status, page["form"]["prompts"][0]["response"]) == (200, "code")
+    status, wrong = invoke(sealed=page["sealed"], response="code", code="000000")
     assert (status, wrong["message"]) == (422, "That code is not right. Check it, and try again.")
     code = pool.outbox.code_for("ada")
     assert invoke(sealed="x", response="code", code=code)[0] == 401
@@ -106,8 +106,8 @@ def test_lambda(pool: LocalPool, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_cron(pool: LocalPool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """After one sign-in, the program works through five expiries with a rotating refresh token."""
     monkeypatch.chdir(tmp_path)
-    typed: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
-    monkeypatch.setattr("getpass.getpass", lambda _="": typed.pop(0)())
+    inputs: list[Callable[[], str]] = [lambda: PASSWORD, lambda: pool.outbox.code_for("ada")]
+    monkeypatch.setattr("getpass.getpass", lambda _="": inputs.pop(0)())
     module = recipe("cron_job")
     assert module.cognito().pool_id == pool.pool_id
     monkeypatch.setattr(module, "cognito", pool.cognito)
@@ -157,7 +157,7 @@ def test_readme_links_to_each() -> None:
     assert missing == []
 
 
-def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fastapi_example_of_readme(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """README's example of FastAPI runs, with the replies that README shows."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
     (block,) = [
@@ -177,22 +177,22 @@ def test_readme_s_router(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -
     origin = "https://example.com"
     browser = TestClient(names["app"], base_url=origin, headers={"Origin": origin})
     assert browser.get("/me").status_code == 401
-    begun = browser.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
-    step = {"step": begun.json()["step"]}
+    first_reply = browser.post("/auth/sign-in", json={"username": "ada", "password": PASSWORD})
+    step = {"step": first_reply.json()["step"]}
     refused = browser.post("/auth/challenge", json={"response": "code", "code": "123456", **step})
     step = {"step": refused.json()["step"]}
     code = pool.outbox.code_for("ada")
-    ended = browser.post("/auth/challenge", json={"response": "code", "code": code, **step})
+    last_reply = browser.post("/auth/challenge", json={"response": "code", "code": code, **step})
     assert browser.get("/me").json() == "ada"
 
     (shown,) = re.findall(r"```text\n(POST /auth.*?)```", readme, re.DOTALL)
     replies = re.findall(r"^  (\d+) +(.*)$", shown, re.MULTILINE)
     assert [int(status) for status, _ in replies] == [
-        begun.status_code,
+        first_reply.status_code,
         refused.status_code,
-        ended.status_code,
+        last_reply.status_code,
     ]
-    for reply, (_, text) in zip((begun, refused, ended), replies, strict=True):
+    for reply, (_, text) in zip((first_reply, refused, last_reply), replies, strict=True):
         assert set(re.findall(r'[{ ]"(\w+)": ', text)) - {"title", "prompts"} <= set(reply.json())
         for name in ("state", "signed_in", "detail", "action"):
             assert name not in text or f'"{name}": {json.dumps(reply.json()[name])}' in text

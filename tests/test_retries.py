@@ -83,12 +83,12 @@ def wire(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
     pool.add_user("bob", PASSWORD, phone_number="+15555550144")
-    with served(Wire(pool)) as running:
+    with serve(Wire(pool)) as running:
         yield running
 
 
 @contextmanager
-def served(wire: Wire) -> Iterator[Wire]:
+def serve(wire: Wire) -> Iterator[Wire]:
     """Serve the pool."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -107,17 +107,17 @@ def served(wire: Wire) -> Iterator[Wire]:
                 self.close_connection = True
                 self.connection.shutdown(socket.SHUT_RDWR)
                 return
-            status, said = answered.status, answered.body
+            status, content = answered.status, answered.body
             if isinstance(how, int):
                 code = "TooManyRequestsException" if how == 400 else "InternalErrorException"
-                status, said = how, json.dumps({"__type": code, "message": "no"}).encode()
+                status, content = how, json.dumps({"__type": code, "message": "no"}).encode()
             self.send_response(status)
             for name, value in dict(answered.headers).items():
                 if name.lower() != "content-length":
                     self.send_header(name, value)
-            self.send_header("Content-Length", str(len(said)))
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(content)
 
         def log_message(self, *_: Any) -> None:
             """Log nothing."""
@@ -177,7 +177,7 @@ def test_every_retry_of_botocore_is_known() -> None:
     assert {each for each in statuses if each < 500} <= {400, 429}
 
 
-# ---- a reply that is lost ------------------------------------------------------------------------------
+# ---- lost replies --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("how", ["drop", 500, 502, 503, 504, 429, 400])
@@ -325,15 +325,15 @@ def test_unsent_requests_may_be_repeated() -> None:
         endpoint_url="http://127.0.0.1:9",
         config=Config(signature_version=UNSIGNED, retries={"total_max_attempts": 2}),
     )
-    tried: list[str] = []
-    client.meta.events.register("before-send.*", lambda **_: tried.append("sent"))
+    attempts: list[str] = []
+    client.meta.events.register("before-send.*", lambda **_: attempts.append("sent"))
     flow = Cognito(client, client_id="c", pool_id="eu-west-1_AbCdEfGhI").start(walk=False)
     with pytest.raises(ConnectionLost):
         flow.carry(r.UserPasswordAuth, "ada", PASSWORD)
-    assert tried == ["sent", "sent"]
+    assert attempts == ["sent", "sent"]
 
 
-def test_the_async_drivers_too(wire: Wire) -> None:
+def test_the_rules_apply_to_the_async_drivers(wire: Wire) -> None:
     """The rules apply over aiobotocore and in threads, also for two sign-ins at once."""
 
     async def lost(cognito: AsyncCognito) -> type[Exception]:
@@ -348,7 +348,7 @@ def test_the_async_drivers_too(wire: Wire) -> None:
         return AssertionError
 
     async def conversation() -> list[Any]:
-        known: Any = {"client_id": wire.pool.client_id, "pool_id": wire.pool.pool_id}
+        arguments: Any = {"client_id": wire.pool.client_id, "pool_id": wire.pool.pool_id}
         results: list[Any] = []
         for mode in MODES:
             config = AioConfig(signature_version=UNSIGNED, retries={"mode": mode, "total_max_attempts": 4})
@@ -356,10 +356,10 @@ def test_the_async_drivers_too(wire: Wire) -> None:
                 "cognito-idp", region_name="eu-west-1", endpoint_url=wire.url, config=config
             ) as client:
                 wire.received.clear()
-                results.append(await lost(AsyncCognito(client, **known)))
+                results.append(await lost(AsyncCognito(client, **arguments)))
                 results.append(wire.received["RespondToAuthChallenge"])
         wire.received.clear()
-        results.append(await lost(AsyncCognito(wire.client("standard"), **known)))
+        results.append(await lost(AsyncCognito(wire.client("standard"), **arguments)))
         results.append(wire.received["RespondToAuthChallenge"])
         return results
 

@@ -49,7 +49,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
     return local_pool
 
 
-def elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
+def resume_elsewhere(pool: LocalPool, sealed: str, key: Any) -> Flow:
     """Return the sign-in, resumed by a new driver."""
     return pool.cognito().resume(sealed, key)
 
@@ -60,14 +60,14 @@ def form(flow: Flow) -> dict[str, Any]:
     return members
 
 
-def whole(flow: Flow) -> tuple[Any, ...]:
+def all_data(flow: Flow) -> tuple[Any, ...]:
     """Return all data of a flow."""
     inner = flow.signin
     return (
         flow.sign_in_id, flow.state, flow.challenge, flow.history, flow.device, flow.accepts,
         flow._password, flow._ephemeral, flow.preferred_challenge, dict(flow._client_metadata), flow.walk,
         inner.username, inner.flow, inner.role, inner.password_proved, inner.admin,
-        inner.session_received_at or flow._clock(),  # what has not begun is as old as its seal
+        inner.session_received_at or flow._clock(),  # a sign-in that has not begun is as old as its seal
     )  # fmt: skip
 
 
@@ -77,14 +77,14 @@ def test_a_sign_in_continues_in_another_process(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert flow.state is State.SMS_MFA
 
-    second = elsewhere(pool, flow.seal(key), key)
-    assert whole(second) == whole(flow)
+    second = resume_elsewhere(pool, flow.seal(key), key)
+    assert all_data(second) == all_data(flow)
     with pytest.raises(authfsm.UserError) as caught:
         second.answer(r.Code("000000"))
     assert (caught.value.action, caught.value.survives) == (RecoveryAction.TRY_AGAIN, True)
 
-    third = elsewhere(pool, second.seal(key), key)
-    assert whole(third) == whole(second)
+    third = resume_elsewhere(pool, second.seal(key), key)
+    assert all_data(third) == all_data(second)
     assert third.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
     assert [(step.number, step.source, step.error) for step in third.history] == [
         (1, State.START, None),
@@ -127,12 +127,12 @@ def _required(pool: LocalPool) -> LocalPool:
     return local_pool
 
 
-STANDS: list[Callable[[LocalPool], Flow]] = [
+STATES: list[Callable[[LocalPool], Flow]] = [
     _at_the_verifier, _at_a_choice, _at_the_code, _at_a_new_password, _at_the_set_up, _at_the_start,
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+@pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
 def test_nothing_is_lost_and_the_json_fits_its_schema(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
@@ -143,13 +143,13 @@ def test_nothing_is_lost_and_the_json_fits_its_schema(
     jsonschema.validate(form(flow), SCHEMA)
     resumed = flow.cognito.resume(flow.seal(key), key)
 
-    assert whole(resumed) == whole(flow)
+    assert all_data(resumed) == all_data(flow)
 
 
 def test_the_resuming_process_makes_the_proof(pool: LocalPool) -> None:
     """Another process than that of SRP_A makes the proof, with exponent and password from the seal."""
     key = new_key()
-    flow = elsewhere(pool, _at_the_verifier(pool).seal(key), key)
+    flow = resume_elsewhere(pool, _at_the_verifier(pool).seal(key), key)
 
     assert flow.step() is State.SMS_MFA
 
@@ -168,7 +168,7 @@ def test_password_and_exponent_are_gone_once_they_are_proved(pool: LocalPool) ->
 def test_a_sign_in_that_waits_for_a_user_fits_a_cookie(pool: LocalPool) -> None:
     """With a Session of 1,000 characters, as Cognito's are; a proof that is due does not fit."""
     key, sizes = new_key(), {}
-    for stand in STANDS:
+    for stand in STATES:
         flow = stand(pool)
         challenge = flow.signin.challenge
         if challenge is not None and challenge.session is not None:
@@ -214,10 +214,10 @@ def test_keys_are_rotated(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
     before, after = flow.seal(old), flow.seal([new, old])
 
-    assert elsewhere(pool, before, [new, old]).state is State.SMS_MFA
-    assert elsewhere(pool, after, new).state is State.SMS_MFA
+    assert resume_elsewhere(pool, before, [new, old]).state is State.SMS_MFA
+    assert resume_elsewhere(pool, after, new).state is State.SMS_MFA
     with pytest.raises(SealBroken):
-        elsewhere(pool, before, [new])
+        resume_elsewhere(pool, before, [new])
 
 
 @pytest.mark.parametrize("key", ["", "short", b"x" * 44, [], None, 7, ["short"]], ids=repr)
@@ -238,10 +238,10 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
 
     assert isinstance(pool.clock, ManualClock)
     pool.clock.advance(179)
-    assert elsewhere(pool, sealed, key).state is State.SMS_MFA
+    assert resume_elsewhere(pool, sealed, key).state is State.SMS_MFA
     pool.clock.advance(1)
     with pytest.raises(SealExpired) as caught:
-        elsewhere(pool, sealed, key)
+        resume_elsewhere(pool, sealed, key)
     assert (caught.value.fault, caught.value.action) == (authfsm.Fault.TIME, RecoveryAction.START_AGAIN)
 
 
@@ -255,10 +255,10 @@ def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
 
     clock.advance(899)
-    flow = elsewhere(pool, sealed, key)
+    flow = resume_elsewhere(pool, sealed, key)
     clock.advance(1)
     with pytest.raises(SealExpired):
-        elsewhere(pool, sealed, key)
+        resume_elsewhere(pool, sealed, key)
     clock.advance(-1)
     assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
 
@@ -270,17 +270,17 @@ def test_another_clients_seal_is_refused(pool: LocalPool, signing_key: RSAKey) -
     other = LocalPool(key=signing_key)
 
     with pytest.raises(SealWrongClient):
-        elsewhere(other, sealed, key)
+        resume_elsewhere(other, sealed, key)
 
 
 def test_a_newer_version_is_named(pool: LocalPool) -> None:
     """A seal of a newer version raises SealTooNew."""
     key = new_key()
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    later = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
+    newer_form = json.dumps({**form(flow), "authfsm": 2, "state": "WHO_KNOWS"}).encode()
 
     with pytest.raises(SealTooNew):
-        flow.cognito.resume(Fernet(key.reveal()).encrypt(later), key)
+        flow.cognito.resume(Fernet(key.reveal()).encrypt(newer_form), key)
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_a_valid_seal_of_nonsense_is_broken(pool: LocalPool, change: dict[str, A
         flow.cognito.resume(Fernet(key.reveal()).encrypt(nonsense), key)
 
 
-ODD: list[Any] = [
+ODD_VALUES: list[Any] = [
     None, True, -1, 0, 7, 1e400, "", "x", "-5", "0", "f" * 65, "\ud800", "9999", "2026-01-01T00:00:00",
     [], [7], [None], [["START"]], {}, {"x": 7}, {"x": None}, {"device_key": "k", "device_group_key": "g", "password": 7},
 ]  # fmt: skip
@@ -312,20 +312,20 @@ ODD: list[Any] = [
 def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
     """Yield forms with one odd value in each place: at the top, in the challenge, and in a step."""
     every = [*members, "exponent", "password", "device", "metadata", "preferred", "begun", "asked", "steps"]
-    odd: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD]
-    odd += [{key: value for key, value in members.items() if key != name} for name in members]
+    odd_forms: list[dict[str, Any]] = [{**members, name: value} for name in every for value in ODD_VALUES]
+    odd_forms += [{key: value for key, value in members.items() if key != name} for name in members]
     challenge = members.get("asked", {})
     inner = [*challenge, "SecretCode", "Verified"]
-    odd += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD]
+    odd_forms += [{**members, "asked": {**challenge, name: value}} for name in inner for value in ODD_VALUES]
     for place in range(7):
-        for value in ODD:
+        for value in ODD_VALUES:
             row: list[Any] = ["START", "code", "SMS_MFA", None, None, None, None]
             row[place] = value
-            odd.append({**members, "steps": [row]})
-    return odd
+            odd_forms.append({**members, "steps": [row]})
+    return odd_forms
 
 
-@pytest.mark.parametrize("stand", STANDS, ids=lambda each: each.__name__.strip("_"))
+@pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
 def test_a_valid_seal_of_odd_values_is_broken_or_works(
     pool: LocalPool, stand: Callable[[LocalPool], Flow]
 ) -> None:
@@ -341,7 +341,7 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
         jsonschema.validate(form(resumed), SCHEMA)
         resumed.cognito.resume(resumed.seal(key), key)
         repr(resumed)
-        resumed.accepts  # noqa: B018 - reads what was taken up
+        resumed.accepts  # noqa: B018 - reads the resumed state
         with suppress(authfsm.AuthfsmError):
             resumed.next_response()
 
@@ -350,10 +350,10 @@ def test_a_valid_seal_of_odd_values_is_broken_or_works(
 
 def test_a_lone_surrogate_survives_sealing(pool: LocalPool) -> None:
     """A character that UTF-8 cannot encode is sealed, and shown in no error."""
-    odd = {"page": "\ud83d", "\udc00": "日本\0"}
-    key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=odd)
+    metadata = {"page": "\ud83d", "\udc00": "日本\0"}
+    key, flow = new_key(), pool.cognito().start(PASSWORD, client_metadata=metadata)
 
-    assert elsewhere(pool, flow.seal(key), key)._client_metadata == odd
+    assert resume_elsewhere(pool, flow.seal(key), key)._client_metadata == metadata
 
 
 def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:
@@ -362,7 +362,7 @@ def test_a_text_that_was_sealed_can_be_unsealed(pool: LocalPool) -> None:
     long = pool.cognito().start(client_metadata={"page": "x" * 150_000})
     longer = pool.cognito().start(client_metadata={"page": "x" * 200_000})
 
-    assert whole(elsewhere(pool, long.seal(key), key)) == whole(long)
+    assert all_data(resume_elsewhere(pool, long.seal(key), key)) == all_data(long)
     with pytest.raises(TooLongToSeal):
         longer.seal(key)
 
@@ -421,9 +421,9 @@ def test_a_seal_answered_twice_is_refused_by_the_session(pool: LocalPool) -> Non
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
     code = r.Code(pool.outbox.code_for("ada"))
 
-    assert elsewhere(pool, sealed, key).answer(code) is State.AUTHENTICATED
+    assert resume_elsewhere(pool, sealed, key).answer(code) is State.AUTHENTICATED
     with pytest.raises(authfsm.CallerError) as caught:
-        elsewhere(pool, sealed, key).answer(code)
+        resume_elsewhere(pool, sealed, key).answer(code)
     assert caught.value.action is RecoveryAction.START_AGAIN
 
 
@@ -435,7 +435,7 @@ def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
     device = first.confirm_device()
     key = new_key()
     waiting = pool.cognito().sign_in("ada", PASSWORD, device=device, walk=False)
-    resumed = elsewhere(pool, waiting.seal(key), key)
+    resumed = resume_elsewhere(pool, waiting.seal(key), key)
 
     assert resumed.device == device
     resumed.walk = True
@@ -446,7 +446,7 @@ def test_the_device_and_the_metadata_are_sealed(signing_key: RSAKey) -> None:
     assert resumed.tokens.new_device is None
 
 
-# ---- one at a time, giving up, starting again ------------------------------------------------------------
+# ---- concurrency, cancellation and restart ---------------------------------------------------------------
 
 
 def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
@@ -466,7 +466,7 @@ def test_a_concurrent_answer_gets_wait(pool: LocalPool) -> None:
     assert [(error.action, error.state) for error in errors] == [(RecoveryAction.WAIT, State.SMS_MFA)]
 
 
-def test_a_cancelled_sign_in_holds_nothing(pool: LocalPool) -> None:
+def test_a_cancelled_sign_in_has_no_session_or_password(pool: LocalPool) -> None:
     """A cancelled sign-in is FAILED, with its history, but without session and password."""
     flow = _at_the_verifier(pool)
     before = flow.history
@@ -564,7 +564,7 @@ def test_a_lost_first_request_can_be_restarted_elsewhere(signing_key: RSAKey) ->
         flow.begin("USER_PASSWORD_AUTH", "ada")
 
     jsonschema.validate(form(flow), SCHEMA)
-    assert elsewhere(pool, flow.seal(key), key).restart().state is State.AUTHENTICATED
+    assert resume_elsewhere(pool, flow.seal(key), key).restart().state is State.AUTHENTICATED
     assert "begun" not in form(_at_the_code(_with_a_code(signing_key)))
 
 
@@ -604,7 +604,7 @@ def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> 
 def test_begin_is_refused_in_the_middle(pool: LocalPool) -> None:
     """Beginning while a proof is due is refused, and the proof can still be made."""
     flow = _at_the_verifier(pool)
-    before = whole(flow)
+    before = all_data(flow)
 
     for begins in (
         lambda: flow.begin("USER_SRP_AUTH", "bob", "EMAIL_OTP"),
@@ -615,7 +615,7 @@ def test_begin_is_refused_in_the_middle(pool: LocalPool) -> None:
     ):
         with pytest.raises(WrongResponse):
             begins()
-        assert whole(flow) == before
+        assert all_data(flow) == before
 
     assert flow.step() is State.SMS_MFA
 
@@ -638,8 +638,8 @@ def test_an_invalid_password_is_not_sent(pool: LocalPool, flow: str, password: A
         pool.cognito().sign_in("ada", password, flow=flow)
 
     assert caught.value.field == "password"
-    begun = caught.value.flow
-    assert begun is None or (isinstance(begun, Flow) and begun.history == ())
+    flow_at_start = caught.value.flow
+    assert flow_at_start is None or (isinstance(flow_at_start, Flow) and flow_at_start.history == ())
 
 
 def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool) -> None:
@@ -652,7 +652,7 @@ def test_a_refused_code_that_renews_the_session_renews_its_time(pool: LocalPool)
     flow.cognito.clock = flow._clock
 
     assert flow.signin.session == authfsm.Secret("s" * 30)
-    assert whole(flow.cognito.resume(flow.seal(key), key)) == whole(flow)
+    assert all_data(flow.cognito.resume(flow.seal(key), key)) == all_data(flow)
 
 
 def test_after_sign_out_no_session_expires(pool: LocalPool) -> None:
@@ -663,7 +663,7 @@ def test_after_sign_out_no_session_expires(pool: LocalPool) -> None:
     assert isinstance(pool.clock, ManualClock)
     pool.clock.advance(3600)
 
-    assert whole(elsewhere(pool, flow.seal(key), key)) == whole(flow)
+    assert all_data(resume_elsewhere(pool, flow.seal(key), key)) == all_data(flow)
 
 
 def test_a_refresh_in_progress_is_not_cancelled(pool: LocalPool) -> None:

@@ -57,7 +57,7 @@ class HoppingUser(ScenarioUser):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_every_scenario_ends_as_in_one_hand(scenario: Scenario, signing_key: RSAKey) -> None:
+def test_every_scenario_ends_as_without_sealing(scenario: Scenario, signing_key: RSAKey) -> None:
     """A sign-in that is sealed and resumed after each step has the same states, steps and end."""
     there = outcome(scenario, signing_key)
     scenario_user = HoppingUser(signing_key, scenario.pool, scenario.user)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import RESPONSES, challenge, standing
+from samples import RESPONSES, challenge, signin_in_state
 
 from authfsm.base.secret import MASK, Secret, revealed, secret
 from authfsm.core.device import Device
@@ -24,15 +24,15 @@ from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, Wr
 from authfsm.protocol.states import State
 
 PLANTED = "pl4nted-s3cret"
-DIGITS = "913579"  # a code is digits: this one is planted where a code is asked for
+DIGITS = "913579"  # planted where a code is required, because a code has digits only
 
 
-def shown(thing: object) -> str:
+def printed_forms(value: object) -> str:
     """Return every printed form of an object."""
     return (
-        f"{thing!r} {thing!s} {thing:}"
-        if type(thing).__format__ is object.__format__
-        else f"{thing!r} {thing!s} {thing}"
+        f"{value!r} {value!s} {value:}"
+        if type(value).__format__ is object.__format__
+        else f"{value!r} {value!s} {value}"
     )
 
 
@@ -46,7 +46,7 @@ def test_a_secret_shows_only_its_mask(value: str | bytes | int) -> None:
     assert bool(hidden) is bool(value)
 
 
-def test_a_secret_compares_with_its_like() -> None:
+def test_a_secret_equals_only_secrets() -> None:
     """A secret equals another one of the same content, and never a plain value."""
     assert Secret("a") == Secret("a") != Secret("b")
     assert Secret("a") != "a"
@@ -64,7 +64,7 @@ def test_any_value_can_be_wrapped_compared_and_revealed() -> None:
     }
 
 
-def test_a_secret_neither_changes_nor_travels() -> None:
+def test_a_secret_cannot_be_changed_or_pickled() -> None:
     """A secret cannot be changed or pickled, and its copy is itself."""
     hidden = Secret(PLANTED)
 
@@ -87,7 +87,7 @@ def test_revealed_unwraps_only_secrets() -> None:
     }
 
 
-def planted() -> list[r.Response]:
+def planted_responses() -> list[r.Response]:
     """Return every response with a secret, with a planted value."""
     return [
         r.UserPasswordAuth("ada", PLANTED),
@@ -111,22 +111,22 @@ def planted() -> list[r.Response]:
     ]
 
 
-@pytest.mark.parametrize("response", planted(), ids=lambda each: each.trigger)
+@pytest.mark.parametrize("response", planted_responses(), ids=lambda each: each.trigger)
 def test_responses_and_requests_hide_what_they_carry(response: r.Response) -> None:
     """No response and no request shows a secret; only reveal() does."""
-    signin = standing(_takers(type(response))[0])
+    signin = signin_in_state(_takers(type(response))[0])
     signin.client_secret = Secret(PLANTED)
     signin.username = signin.username or "ada"
 
     request = signin.send(response)
 
     secret = DIGITS if hasattr(response, "code") else PLANTED
-    assert secret not in shown(response) + shown(request) + shown(signin)
+    assert secret not in printed_forms(response) + printed_forms(request) + printed_forms(signin)
     assert secret in str(request.reveal())
 
 
 def _takers(kind: type[r.Response]) -> list[State]:
-    return [state for state in State if kind in standing(state).accepts]
+    return [state for state in State if kind in signin_in_state(state).accepts]
 
 
 def test_nothing_of_a_sign_in_shows_a_secret() -> None:
@@ -151,12 +151,14 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     signin.receive({"AuthenticationResult": tokens})
     things += [signin.tokens, signin]
 
-    assert [thing for thing in things if PLANTED in shown(thing) or DIGITS in shown(thing)] == []
+    assert [
+        thing for thing in things if PLANTED in printed_forms(thing) or DIGITS in printed_forms(thing)
+    ] == []
 
 
-def test_a_service_that_echoes_a_secret_is_blotted() -> None:
+def test_an_echoed_secret_is_masked() -> None:
     """A refusal's message that quotes password, code or session is stored with a mask."""
-    signin = standing(State.SMS_MFA)
+    signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code(DIGITS))
     session = signin.session
     assert session is not None
@@ -180,7 +182,7 @@ def test_a_service_that_echoes_a_secret_is_blotted() -> None:
 )  # fmt: skip
 def test_every_secret_of_the_request_is_masked(state: State, response: Any, sent: list[str]) -> None:
     """A refusal's message masks each secret of the request, also those that the response itself does not have."""
-    signin = standing(state)
+    signin = signin_in_state(state)
     signin.client_secret = Secret("s3cret-of-the-client")
     value: Any = signin.send(response).parameters
     for name in sent:
@@ -193,18 +195,18 @@ def test_every_secret_of_the_request_is_masked(state: State, response: Any, sent
 
 
 @pytest.mark.parametrize(
-    ("secret", "message", "shown"),
+    ("secret", "message", "masked"),
     [
         ("e", "Invalid code e received.", f"Invalid code {MASK} received."),
         ("!", "Invalid code (!)", f"Invalid code ({MASK})"),
         ("abcd", "xabcdx", f"x{MASK}x"),
     ],
 )
-def test_a_short_secret_is_masked_where_it_stands_alone(secret: str, message: str, shown: str) -> None:
+def test_a_short_secret_is_masked_as_a_whole_word(secret: str, message: str, masked: str) -> None:
     """A secret of less than four characters is masked only as a whole word."""
     refusal = mask_secrets(wire_refusal("CodeMismatchException", message), [Secret(secret)])
 
-    assert refusal.message == shown
+    assert refusal.message == masked
 
 
 def test_a_secret_that_contains_another_is_masked_as_a_whole() -> None:
@@ -216,43 +218,43 @@ def test_a_secret_that_contains_another_is_masked_as_a_whole() -> None:
 
 def errors() -> list[AuthfsmError]:
     """Return one of each error that may contain a secret."""
-    found: list[AuthfsmError] = []
+    error_list: list[AuthfsmError] = []
     for run in (
         lambda: r.Code(PLANTED.encode()),  # type: ignore[arg-type]
         lambda: r.UserSrpAuth("ada", PLANTED),
-        lambda: standing(State.SMS_MFA).send(r.Password(PLANTED)),
-        lambda: standing(State.SMS_MFA).receive({"Session": PLANTED}),
+        lambda: signin_in_state(State.SMS_MFA).send(r.Password(PLANTED)),
+        lambda: signin_in_state(State.SMS_MFA).receive({"Session": PLANTED}),
     ):
         try:
             run()
         except AuthfsmError as error:
-            found.append(error)
+            error_list.append(error)
     for raw in ({"ChallengeName": PLANTED}, {"Session": PLANTED, "ChallengeName": 5}, {PLANTED: PLANTED}):
-        signin = standing(State.SMS_MFA)
+        signin = signin_in_state(State.SMS_MFA)
         signin.send(r.Code(DIGITS))
         try:
             signin.receive(raw)
         except AuthfsmError as error:
-            found.append(error)
-    return found
+            error_list.append(error)
+    return error_list
 
 
 def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     """Text, repr, pickle, traceback and log of each error have no secret."""
     caplog.set_level(logging.DEBUG)
-    found = errors()
+    all_errors = errors()
     text = "".join(
-        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}" for error in found
+        f"{error!r}{error}{traceback.format_exception(error)}{pickle.dumps(error)!r}" for error in all_errors
     )
 
-    assert [type(error) for error in found[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
-    assert len(found) == 7
-    # The lines of this file are in the tracebacks: what they quote is the name, not the value.
+    assert [type(error) for error in all_errors[:4]] == [BadField, BadField, WrongResponse, InvalidOperation]
+    assert len(all_errors) == 7
+    # The lines of this file are in the tracebacks: they have the secret's name, not its value.
     assert PLANTED not in text
     assert PLANTED not in caplog.text
 
 
-def test_errors_travel() -> None:
+def test_errors_can_be_pickled() -> None:
     """Errors can be pickled with their attributes."""
     from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
 

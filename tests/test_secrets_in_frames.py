@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from frames_cases import CASES, PLANTED, covered
+from frames_cases import CASES, PLANTED, covered_functions
 from rich.pretty import pretty_repr
 
 import authfsm
@@ -151,8 +151,8 @@ def plain_fields() -> Iterator[str]:
                 continue
             for field in node.body:
                 if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                    named = field.target.id in SECRET_NAMES
-                    if named and ast.unparse(field.annotation).strip("'\"") in _PLAIN:
+                    has_secret_name = field.target.id in SECRET_NAMES
+                    if has_secret_name and ast.unparse(field.annotation).strip("'\"") in _PLAIN:
                         yield f"{module}.{node.name}({field.target.id})"
 
 
@@ -161,7 +161,7 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
 
     Those that hold no secret are listed, each with what it holds.
     """
-    found = {
+    fields = {
         f"{name}({parameter})"
         for name, function, _ in functions()
         if public(name)
@@ -169,7 +169,7 @@ def test_no_public_parameter_with_a_secret_name_is_plain_text() -> None:
         if parameter in SECRET_NAMES and annotation in _PLAIN
     }
 
-    assert found | set(plain_fields()) == set(NOT_SECRET)
+    assert fields | set(plain_fields()) == set(NOT_SECRET)
 
 
 def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
@@ -190,7 +190,7 @@ def test_every_class_that_wraps_a_field_wraps_it_before_its_init() -> None:
     assert {Device, Code} <= converting
 
 
-def test_every_public_function_that_takes_a_secret_is_tried() -> None:
+def test_every_public_function_that_takes_a_secret_has_a_case() -> None:
     """The cases cover exactly the functions that take a secret in clear."""
     takers = {
         name
@@ -201,10 +201,10 @@ def test_every_public_function_that_takes_a_secret_is_tried() -> None:
         if name.rpartition(".")[2] not in WRAPPERS
     }
 
-    assert takers == covered()
+    assert takers == covered_functions()
 
 
-# ---- what frames show --------------------------------------------------------------------------------
+# ---- contents of frames ------------------------------------------------------------------------------
 
 
 def frames(error: BaseException) -> Iterator[types.FrameType]:
@@ -225,7 +225,7 @@ def frames(error: BaseException) -> Iterator[types.FrameType]:
             continue
         visited.add(id(frame))
         if frame.f_code.co_filename == __file__ or "frames_cases" in frame.f_code.co_filename:
-            continue  # the tests' own, which hold what they plant
+            continue  # the tests' own frames, which have the planted secrets
         yield frame
         for value in frame.f_locals.values():
             if inspect.isgenerator(value):
@@ -236,7 +236,7 @@ def frames(error: BaseException) -> Iterator[types.FrameType]:
                 waiting += value.get_stack()
 
 
-def printed(value: object) -> str:
+def printed_value(value: object) -> str:
     """Return the text that tools print of a local."""
     try:
         return f"{value!r} {pretty_repr(value)}"
@@ -245,11 +245,11 @@ def printed(value: object) -> str:
         return " ".join(repr(getattr(value, each.name, None)) for each in fields)
 
 
-def shown(error: BaseException) -> Iterator[tuple[str, str]]:
+def frames_with_secrets(error: BaseException) -> Iterator[tuple[str, str]]:
     """Return the frames and locals in which a planted secret can be read."""
     for frame in frames(error):
         for name, value in frame.f_locals.items():
-            text = printed(value)
+            text = printed_value(value)
             if any(each in text for each in PLANTED):
                 yield (
                     f"{frame.f_code.co_filename}:{frame.f_lineno} {frame.f_code.co_qualname if hasattr(frame.f_code, 'co_qualname') else frame.f_code.co_name}",
@@ -263,7 +263,7 @@ def test_no_frame_shows_a_secret(case: Any) -> None:
     with pytest.raises(case.raises) as caught:
         case.run()
 
-    assert list(shown(caught.value)) == []
+    assert list(frames_with_secrets(caught.value)) == []
     text = "".join(traceback.format_exception(caught.value, chain=True))
     source_lines = {line for line in text.splitlines() if line.startswith("    ")}
     message = "\n".join(line for line in text.splitlines() if line not in source_lines)

@@ -17,17 +17,17 @@ import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
 from conftest import lacking
-from playwright.sync_api import Browser, sync_playwright
-from serving import (
+from local_servers import (
     CLIENT_ID,
+    CREDENTIALS,
     PASSWORD,
     POOL_ID,
-    SIGNED,
     TARGET,
     ThreadServer,
     serve_in_process,
     serve_in_thread,
 )
+from playwright.sync_api import Browser, sync_playwright
 
 from authfsm.local import LocalPool
 from authfsm.local.api.operations import OPERATIONS
@@ -66,8 +66,8 @@ def ask(
             connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body)
         reply = connection.getresponse()
-        read = reply.read(1) if path == "/events" and reply.status == 200 else reply.read()
-        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, read
+        content = reply.read(1) if path == "/events" and reply.status == 200 else reply.read()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, content
     finally:
         connection.close()
 
@@ -76,9 +76,12 @@ def call(
     web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
 ) -> tuple[int, dict[str, str], Any]:
     """Call an operation without credentials, unless the headers have them."""
-    named = {"Host": web.address, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    named["X-Amz-Target"] = TARGET + operation
-    status, got, body = ask(web, "POST", "/", list(named.items()), json.dumps(request).encode())
+    request_headers = {
+        "Host": web.address,
+        **{name.replace("_", "-"): value for name, value in headers.items()},
+    }
+    request_headers["X-Amz-Target"] = TARGET + operation
+    status, got, body = ask(web, "POST", "/", list(request_headers.items()), json.dumps(request).encode())
     return status, got, json.loads(body)
 
 
@@ -184,7 +187,7 @@ class TestOrigins:
         assert "access-control-allow-origin" not in headers
         for operation, request in (("AdminSetUserPassword", SET_PASSWORD), ("InitiateAuth", SIGN_IN)):
             status, headers, reply = call(
-                web, operation, request, Origin=origin, Content_Type=content_type, **SIGNED
+                web, operation, request, Origin=origin, Content_Type=content_type, **CREDENTIALS
             )
             assert (status, reply["__type"]) == (403, "ForbiddenException")
             assert "access-control-allow-origin" not in headers
@@ -205,24 +208,24 @@ class TestOrigins:
     def test_requests_without_origin(self, web: ThreadServer, path: str, site: str) -> None:
         """Images, scripts and frames of other pages send no Origin header, but Sec-Fetch-Site."""
         for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("navigate", "document")):
-            sent = [
+            headers = [
                 ("Host", web.address),
                 ("Sec-Fetch-Site", site),
                 ("Sec-Fetch-Mode", mode),
                 ("Sec-Fetch-Dest", dest),
             ]
-            assert ask(web, "GET", path, sent)[0] == 403
+            assert ask(web, "GET", path, headers)[0] == 403
 
     @pytest.mark.parametrize("site", ["none", "same-origin", "cross-site"])
     def test_link_to_the_page(self, web: ThreadServer, site: str) -> None:
         """The page opens from the address bar, from itself, and from a link on any page."""
-        sent = [
+        request_headers = [
             ("Host", web.address),
             ("Sec-Fetch-Site", site),
             ("Sec-Fetch-Mode", "navigate"),
             ("Sec-Fetch-Dest", "document"),
         ]
-        status, headers, _ = ask(web, "GET", "/", sent)
+        status, headers, _ = ask(web, "GET", "/", request_headers)
 
         assert status == 200
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -231,8 +234,8 @@ class TestOrigins:
     def test_own_page(self, web: ThreadServer) -> None:
         """The page's own origin is accepted, whichever of the server's names it uses."""
         for host in (web.address, web.address.replace("127.0.0.1", "localhost")):
-            sent = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
-            assert ask(web, "GET", "/outbox", sent)[0] == 200
+            headers = [("Host", host), ("Origin", f"http://{host}"), ("Sec-Fetch-Site", "same-origin")]
+            assert ask(web, "GET", "/outbox", headers)[0] == 200
 
     def test_allowed(self) -> None:
         """`cors` names the allowed origins instead of loopback; default ports are implied."""
@@ -250,7 +253,7 @@ class TestOrigins:
             for origin in (FOREIGN, "null"):
                 assert self.preflight(web, origin)[1]["access-control-allow-origin"] == "*"
                 assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
-                assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **SIGNED)[0] == 403
+                assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **CREDENTIALS)[0] == 403
 
     @pytest.mark.parametrize(
         "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
@@ -263,7 +266,7 @@ class TestOrigins:
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_every_operation(self, web: ThreadServer, operation: str) -> None:
         """A page of an allowed origin may call the public operations only."""
-        status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **SIGNED)
+        status, headers, reply = call(web, operation, {"x": "x"}, Origin=APP, **CREDENTIALS)
 
         assert headers["access-control-allow-origin"] == APP
         if OPERATIONS[operation].public:
@@ -280,7 +283,7 @@ class TestOrigins:
             web,
             "POST",
             "/",
-            [("Host", web.address), ("Origin", APP), *SIGNED.items(), *targets],
+            [("Host", web.address), ("Origin", APP), *CREDENTIALS.items(), *targets],
             json.dumps({"UserPoolId": POOL_ID, **SIGN_IN}).encode(),
         )
 
@@ -315,7 +318,7 @@ class TestCredentials:
                     "__type": "MissingAuthenticationTokenException",
                     "message": "Missing Authentication Token",
                 }
-        _, _, reply = call(web, operation, {"x": "x"}, **SIGNED)
+        _, _, reply = call(web, operation, {"x": "x"}, **CREDENTIALS)
         assert reply["__type"] == "InvalidParameterException"
 
     def test_in_process(self, signing_key: Any) -> None:
@@ -339,7 +342,7 @@ class TestCredentials:
         assert len(pool.client().list_users(UserPoolId=pool.pool_id)["Users"]) == 1
 
 
-class TestOpen:
+class TestOpenSetting:
     def test_open(self) -> None:
         """`open` allows every host, every origin and missing credentials, but other pages cannot read the outbox."""
         with serve_in_thread(users=[ADA], open=True) as web:

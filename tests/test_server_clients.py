@@ -20,13 +20,13 @@ import warrant_lite
 from api_client import ApiClient
 from botocore.exceptions import ClientError
 from conftest import lacking
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 from pycognito.aws_srp import AWSSRP
 from pycognito.exceptions import (
     ForceChangePasswordException,
     SMSMFAChallengeException,
     SoftwareTokenMFAChallengeException,
 )
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm import Code, Cognito, NewPassword, State, srp
 from authfsm.local import AppClient
@@ -35,11 +35,11 @@ JS = Path(__file__).parent / "js"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 NEW = "Another-Horse-2"
 
-# Each client has users of its own, so that no two tests spend one TOTP.
-WHO = ("boto3", "driver", "pycognito", "warrant", "js")
+# Each client has its own users, so that no two tests use the same TOTP.
+CLIENT_NAMES = ("boto3", "driver", "pycognito", "warrant", "js")
 USERS = [
     user
-    for who in WHO
+    for who in CLIENT_NAMES
     for user in (
         {"username": f"{who}-plain", "password": PASSWORD, "email": f"{who}@example.com"},
         {"username": f"{who}-sms", "password": PASSWORD, "phone_number": f"+1555555{ord(who[0]):04}", "preferred_mfa": "SMS_MFA"},
@@ -93,46 +93,46 @@ class RemotePool:
 
 class TestBoto3:
     @pytest.fixture
-    def talk(self, web: ServerProcess) -> ApiClient:
+    def client(self, web: ServerProcess) -> ApiClient:
         """A client that sends requests with boto3."""
         remote: Any = RemotePool(web)
         return ApiClient(remote)
 
-    def test_srp(self, talk: ApiClient) -> None:
+    def test_srp(self, client: ApiClient) -> None:
         """The user signs in by SRP."""
-        signed_in(talk.srp("boto3-plain", PASSWORD))
+        signed_in(client.srp("boto3-plain", PASSWORD))
 
-    def test_sms(self, talk: ApiClient, web: ServerProcess) -> None:
+    def test_sms(self, client: ApiClient, web: ServerProcess) -> None:
         """The user signs in with a code by SMS, from the outbox."""
-        reply = talk.srp("boto3-sms", PASSWORD)
+        reply = client.srp("boto3-sms", PASSWORD)
         assert reply["ChallengeName"] == "SMS_MFA"
         code = web.code_for("boto3-sms")
 
-        signed_in(talk.answer(reply, "boto3-sms", SMS_MFA_CODE=code))
+        signed_in(client.answer(reply, "boto3-sms", SMS_MFA_CODE=code))
 
-    def test_totp(self, talk: ApiClient) -> None:
+    def test_totp(self, client: ApiClient) -> None:
         """The user signs in with a code of an authenticator app."""
-        reply = talk.srp("boto3-totp", PASSWORD)
+        reply = client.srp("boto3-totp", PASSWORD)
         code = pyotp.TOTP(TOTP).now()
 
-        signed_in(talk.answer(reply, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
+        signed_in(client.answer(reply, "boto3-totp", SOFTWARE_TOKEN_MFA_CODE=code))
 
-    def test_new_password(self, talk: ApiClient) -> None:
+    def test_new_password(self, client: ApiClient) -> None:
         """A temporary password is replaced."""
-        reply = talk.password("boto3-new", PASSWORD)
+        reply = client.password("boto3-new", PASSWORD)
         assert reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
-        signed_in(talk.answer(reply, "boto3-new", NEW_PASSWORD=NEW))
+        signed_in(client.answer(reply, "boto3-new", NEW_PASSWORD=NEW))
 
-        signed_in(talk.srp("boto3-new", NEW))
+        signed_in(client.srp("boto3-new", NEW))
 
-    def test_a_remembered_device(self, talk: ApiClient) -> None:
+    def test_a_remembered_device(self, client: ApiClient) -> None:
         """A device is confirmed, then proved."""
-        key, group, password = confirm_device(talk.boto, signed_in(talk.srp("boto3-plain", PASSWORD)))
-        reply = talk.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
+        key, group, password = confirm_device(client.boto, signed_in(client.srp("boto3-plain", PASSWORD)))
+        reply = client.srp("boto3-plain", PASSWORD, DEVICE_KEY=key)
         assert reply["ChallengeName"] == "DEVICE_SRP_AUTH"
-        more = talk.answer(reply, "boto3-plain", SRP_A=talk.ephemeral.SRP_A, DEVICE_KEY=key)
+        more = client.answer(reply, "boto3-plain", SRP_A=client.ephemeral.SRP_A, DEVICE_KEY=key)
 
-        signed_in(talk.answer(more, "boto3-plain", **talk.device_claim(more, group, password)))
+        signed_in(client.answer(more, "boto3-plain", **client.device_claim(more, group, password)))
 
     def test_errors_are_modelled_exceptions(self, web: ServerProcess) -> None:
         """Botocore raises the exception that its model names."""
@@ -264,8 +264,8 @@ def in_node(web: ServerProcess, package: str, script: str, data: dict[str, Any])
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    came: dict[str, Any] = json.loads(ran.stdout)
-    return came
+    result: dict[str, Any] = json.loads(ran.stdout)
+    return result
 
 
 class TestAmazonCognitoIdentityJs:
@@ -278,15 +278,15 @@ class TestAmazonCognitoIdentityJs:
 
     def test_srp(self, web: ServerProcess) -> None:
         """The user signs in by SRP; the library confirms a device and refreshes the tokens."""
-        came = self.sign_in(web, "plain")
+        result = self.sign_in(web, "plain")
 
-        assert came["username"] == "js-plain"
-        assert came["requests"][:3] == [
+        assert result["username"] == "js-plain"
+        assert result["requests"][:3] == [
             ["InitiateAuth", None],
             ["RespondToAuthChallenge", "PASSWORD_VERIFIER"],
             ["ConfirmDevice", None],
         ]
-        assert web.boto().get_user(AccessToken=came["access"])["Username"] == "js-plain"
+        assert web.boto().get_user(AccessToken=result["access"])["Username"] == "js-plain"
 
     def test_sms(self, web: ServerProcess) -> None:
         """The user signs in with a code by SMS."""
@@ -294,10 +294,10 @@ class TestAmazonCognitoIdentityJs:
 
     def test_totp(self, web: ServerProcess) -> None:
         """The user signs in with a code of an authenticator app."""
-        came = self.sign_in(web, "totp", totp=pyotp.TOTP(TOTP).now())
+        result = self.sign_in(web, "totp", totp=pyotp.TOTP(TOTP).now())
 
-        assert came["asked"] == [["SOFTWARE_TOKEN_MFA"]]
-        assert came["username"] == "js-totp"
+        assert result["asked"] == [["SOFTWARE_TOKEN_MFA"]]
+        assert result["username"] == "js-totp"
 
     def test_new_password(self, web: ServerProcess) -> None:
         """A temporary password is replaced."""
@@ -305,45 +305,45 @@ class TestAmazonCognitoIdentityJs:
 
     def test_remembered_device(self, web: ServerProcess) -> None:
         """The second sign-in proves the device that the first one confirmed."""
-        came = self.sign_in(web, "plain", times=2)
+        result = self.sign_in(web, "plain", times=2)
 
-        assert ["RespondToAuthChallenge", "DEVICE_SRP_AUTH"] in came["requests"]
-        assert ["RespondToAuthChallenge", "DEVICE_PASSWORD_VERIFIER"] in came["requests"]
-        assert came["username"] == "js-plain"
+        assert ["RespondToAuthChallenge", "DEVICE_SRP_AUTH"] in result["requests"]
+        assert ["RespondToAuthChallenge", "DEVICE_PASSWORD_VERIFIER"] in result["requests"]
+        assert result["username"] == "js-plain"
 
     def test_forgotten_device(self, web: ServerProcess) -> None:
         """If the server has forgotten the device, the library sends a null device key and signs in."""
-        came = self.sign_in(web, "plain", times=2, forget=True)
+        result = self.sign_in(web, "plain", times=2, forget=True)
 
-        assert came.get("error") is None
-        assert ["RespondToAuthChallenge", "DEVICE_KEY"] in came["nulls"]
-        assert came["username"] == "js-plain"
+        assert result.get("error") is None
+        assert ["RespondToAuthChallenge", "DEVICE_KEY"] in result["nulls"]
+        assert result["username"] == "js-plain"
 
     def test_refresh_without_a_device(self, tmp_path: Path) -> None:
         """Without a stored device, the library refreshes with a null device key."""
         with serve_in_process(tmp_path, {"users": USERS}) as served:
-            came = self.sign_in(served, "plain")
+            result = self.sign_in(served, "plain")
 
-        assert came.get("error") is None
-        assert came["nulls"] == [["InitiateAuth", "DEVICE_KEY"]]
-        assert came["username"] == "js-plain"
+        assert result.get("error") is None
+        assert result["nulls"] == [["InitiateAuth", "DEVICE_KEY"]]
+        assert result["username"] == "js-plain"
 
     def test_delete_attributes(self, web: ServerProcess) -> None:
         """The library's deleteAttributes deletes an attribute of the user who is signed in."""
         nickname = [{"Name": "nickname", "Value": "Countess"}]
         user = {"UserPoolId": POOL_ID, "Username": "js-plain"}
         web.boto().admin_update_user_attributes(**user, UserAttributes=nickname)
-        came = self.sign_in(web, "plain", deleteAttributes=["nickname"])
-        left = web.boto().admin_get_user(**user)["UserAttributes"]
+        result = self.sign_in(web, "plain", deleteAttributes=["nickname"])
+        attributes = web.boto().admin_get_user(**user)["UserAttributes"]
 
-        assert came.get("error") is None
-        assert nickname[0] not in left
+        assert result.get("error") is None
+        assert nickname[0] not in attributes
 
     def test_wrong_password(self, web: ServerProcess) -> None:
         """The error has Cognito's code and message."""
-        came = self.sign_in(web, "plain", password="wrong")
+        result = self.sign_in(web, "plain", password="wrong")
 
-        assert came["error"] == ["NotAuthorizedException", "Incorrect username or password."]
+        assert result["error"] == ["NotAuthorizedException", "Incorrect username or password."]
 
 
 def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
@@ -351,9 +351,9 @@ def test_amplify_signs_in_after_one_code(tmp_path: Path) -> None:
     config = {"allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}
     who = {"username": "cleo", "email": "cleo@example.com"}
     with serve_in_process(tmp_path, config) as served:
-        came = in_node(served, "@aws-amplify/auth", "amplify.mjs", who)
+        result = in_node(served, "@aws-amplify/auth", "amplify.mjs", who)
 
-    assert came == {
+    assert result == {
         "steps": ["CONFIRM_SIGN_UP", "COMPLETE_AUTO_SIGN_IN"],
         "isSignedIn": True,
         "groups": [["admins"], ["admins"]],

@@ -15,12 +15,12 @@ from io import StringIO
 from typing import Any
 
 import pytest
-from generate_members import known
+from generate_members import known_members
 from http_inputs import fuzz
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread
 
 from authfsm import srp
 from authfsm.local import DeviceConfiguration, LocalPool, PoolRefusal, Triggers
@@ -29,7 +29,7 @@ from authfsm.local.api.operations import OPERATIONS
 from authfsm.local.server.http_server import App
 from authfsm.local.server.service import Log, Service
 
-MODEL = known()
+MODEL = known_members()
 CASES = settings(
     max_examples=600,
     deadline=None,
@@ -44,7 +44,7 @@ USERS: dict[str, dict[str, Any]] = {
 }
 
 
-def _riddle(event: dict[str, Any]) -> dict[str, Any]:
+def _define_custom_challenge(event: dict[str, Any]) -> dict[str, Any]:
     event["response"].update(challengeName="CUSTOM_CHALLENGE", answerCorrect=False)
     return event
 
@@ -54,7 +54,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
     """A pool with users, devices and sessions of many kinds."""
     local_pool = LocalPool(
         pool_id=POOL_ID, client_id=CLIENT_ID, key=signing_key, mfa="OPTIONAL",
-        device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
+        device=DeviceConfiguration(), triggers=Triggers(define=_define_custom_challenge, create=_define_custom_challenge, verify=_define_custom_challenge),
     )  # fmt: skip
     for name, more in USERS.items():
         local_pool.add_user(name, PASSWORD, **more)
@@ -62,7 +62,7 @@ def pool(signing_key: RSAKey) -> LocalPool:
 
 
 @pytest.fixture(scope="module")
-def standing(pool: LocalPool) -> FuzzState:
+def fuzz_state(pool: LocalPool) -> FuzzState:
     """The state of the pool that cases use."""
     return FuzzState(pool)
 
@@ -175,36 +175,36 @@ def requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return operation, draw(of_shape(MODEL["operations"][operation]))
 
 
-def answered(pool: LocalPool, target: str, body: bytes) -> HttpReply:
+def send_and_check(pool: LocalPool, target: str, body: bytes) -> HttpReply:
     """Send one request, and check that the reply arrives in bounded time."""
-    begun = time.monotonic()
+    start = time.monotonic()
     answer = answer_http(pool.answer, target, body, "0" * 36, signed=True)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - start < 10
     return answer
 
 
 def is_cognito_reply(answer: HttpReply) -> bool:
     """Return whether a reply or an error has Cognito's shape."""
-    said = json.loads(answer.body)
+    body = json.loads(answer.body)
     if answer.status == 200:
-        return isinstance(said, dict)
+        return isinstance(body, dict)
     for value in answer.headers.values():
         value.encode("latin-1")
         assert "\n" not in value
     return (
         answer.status == 400
-        and set(said) == {"__type", "message"}
-        and answer.headers["x-amzn-ErrorType"] == f"{said['__type']}:"
+        and set(body) == {"__type", "message"}
+        and answer.headers["x-amzn-ErrorType"] == f"{body['__type']}:"
     )
 
 
 @CASES
 @given(case=requests())
-def test_malformed_requests(pool: LocalPool, standing: FuzzState, case: tuple[str, dict[str, Any]]) -> None:
+def test_malformed_requests(pool: LocalPool, fuzz_state: FuzzState, case: tuple[str, dict[str, Any]]) -> None:
     """Missing, wrong or ill-typed members of every operation get a reply or Cognito's error."""
     operation, request = case
     body = json.dumps(request)
-    answer = answered(pool, TARGET + operation, standing.fill(body).encode())
+    answer = send_and_check(pool, TARGET + operation, fuzz_state.fill(body).encode())
 
     assert is_cognito_reply(answer)
     if "AuthenticationResult" in json.loads(answer.body):
@@ -216,7 +216,7 @@ def test_malformed_requests(pool: LocalPool, standing: FuzzState, case: tuple[st
 def test_any_body(pool: LocalPool, body: bytes) -> None:
     """Any bytes and any JSON get a reply."""
     for operation in ("InitiateAuth", "RespondToAuthChallenge", "AdminCreateUser"):
-        answer = answered(pool, TARGET + operation, body)
+        answer = send_and_check(pool, TARGET + operation, body)
         assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
 
@@ -225,7 +225,7 @@ def test_any_body(pool: LocalPool, body: bytes) -> None:
 def test_any_target(pool: LocalPool, target: str) -> None:
     """Any target gets a reply."""
     for each in (target, TARGET + target):
-        answer = answered(pool, each, b"{}")
+        answer = send_and_check(pool, each, b"{}")
         assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
 
@@ -235,7 +235,7 @@ def test_any_target(pool: LocalPool, target: str) -> None:
     challenge=st.sampled_from(KNOWN["ChallengeNameType"]) | TEXT,
 )
 def test_only_the_code_completes_a_sign_in(
-    pool: LocalPool, standing: FuzzState, responses: dict[str, str], challenge: str
+    pool: LocalPool, fuzz_state: FuzzState, responses: dict[str, str], challenge: str
 ) -> None:
     """With a valid session of SMS_MFA, only the right code leads to tokens."""
     request = {
@@ -244,8 +244,8 @@ def test_only_the_code_completes_a_sign_in(
         "Session": SESSION,
         "ChallengeResponses": {"USERNAME": "sam", **responses},
     }
-    body = standing.fill(json.dumps(request)).encode()
-    answer = answered(pool, f"{TARGET}RespondToAuthChallenge", body)
+    body = fuzz_state.fill(json.dumps(request)).encode()
+    answer = send_and_check(pool, f"{TARGET}RespondToAuthChallenge", body)
 
     assert (is_cognito_reply(answer), answer.status) == (True, 400)
 
@@ -264,7 +264,7 @@ class TestRefusalsChangeNothing:
         filled = {name: KNOWN.get(member, ["x"])[0] for name, member in shape["members"].items()}
         for name in shape["members"]:
             request = json.dumps({**filled, name: [7] if name != "Limit" else "x"}).encode()
-            answer = answered(pool, TARGET + operation, request)
+            answer = send_and_check(pool, TARGET + operation, request)
             assert json.loads(answer.body)["__type"] in {
                 "SerializationException",
                 "InvalidParameterException",
@@ -277,7 +277,7 @@ class TestRefusalsChangeNothing:
         before = len(pool._core.sessions._pending)
         parameters = {"USERNAME": "x" * 100_000, "SRP_A": srp.ephemeral(b"x" * 32).SRP_A}
         request = {"ClientId": CLIENT_ID, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
-        answer = answered(pool, f"{TARGET}InitiateAuth", json.dumps(request).encode())
+        answer = send_and_check(pool, f"{TARGET}InitiateAuth", json.dumps(request).encode())
 
         assert answer.status == 400
         assert len(pool._core.sessions._pending) == before
@@ -325,7 +325,7 @@ class TestHttp:
     def test_no_internal_error(self, signing_key: RSAKey) -> None:
         """2,000 requests drawn from a seed cause no internal error."""
         log = StringIO()
-        service = fuzzed(signing_key, log)
+        service = fuzz_service(signing_key, log)
         statuses = fuzz(App(service), seed=20261128, number=2000)
 
         assert '"internal error"' not in log.getvalue()
@@ -339,7 +339,7 @@ class TestHttp:
     def test_members_of_another_type(self, signing_key: RSAKey, operation: str, value: object) -> None:
         """Members of another type cause no internal error in the sign-in tracker either."""
         log = StringIO()
-        service = fuzzed(signing_key, log)
+        service = fuzz_service(signing_key, log)
         shape = MODEL["shapes"][MODEL["operations"][operation]]
         right = {name: KNOWN.get(member, ["x"])[0] for name, member in shape["members"].items()}
         for name in shape["members"]:
@@ -363,11 +363,11 @@ class TestHttp:
         assert reply.status in {200, 404}
 
 
-def fuzzed(key: RSAKey, log: StringIO) -> Service:
+def fuzz_service(key: RSAKey, log: StringIO) -> Service:
     """A service for fuzzing, without limits that would end it early."""
     pool = LocalPool(
         pool_id=POOL_ID, client_id=CLIENT_ID, key=key, mfa="OPTIONAL", per_user_quotas=False,
-        device=DeviceConfiguration(), triggers=Triggers(define=_riddle, create=_riddle, verify=_riddle),
+        device=DeviceConfiguration(), triggers=Triggers(define=_define_custom_challenge, create=_define_custom_challenge, verify=_define_custom_challenge),
     )  # fmt: skip
     for name, more in USERS.items():
         pool.add_user(name, PASSWORD, **more)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from serving import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, TARGET, ThreadServer, serve_in_thread, wait_until
 
 from authfsm.local.api.aws_json import HttpReply
 from authfsm.local.server import http_connection, http_server, page
@@ -25,7 +25,7 @@ USERS = [
     {"username": "sam", "password": PASSWORD, "phone_number": "+15555550143", "preferred_mfa": "SMS_MFA"},
     {"username": "<b>ev'\"il", "password": PASSWORD, "email": "eve@example.com", "preferred_mfa": "EMAIL_OTP"},
 ]  # fmt: skip
-SMALL = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH"}
+REQUEST = {"ClientId": CLIENT_ID, "AuthFlow": "USER_PASSWORD_AUTH"}
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,12 @@ class TestProtocol:
         """The issuer is the pool's URL; the documents below it verify the tokens."""
         _, _, reply = web.password("ada")
         _, _, discovered = web.ask("GET", f"/{POOL_ID}/.well-known/openid-configuration")
-        found = json.loads(discovered)
-        path = found["jwks_uri"].removeprefix(web.url)
+        document = json.loads(discovered)
+        path = document["jwks_uri"].removeprefix(web.url)
         _, _, keys = web.ask("GET", path)
         token = jwt.decode(reply["AuthenticationResult"]["IdToken"], KeySet.import_key_set(json.loads(keys)))
 
-        assert found["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
+        assert document["issuer"] == token.claims["iss"] == f"{web.url}/{POOL_ID}"
         assert path == f"/{POOL_ID}/.well-known/jwks.json"
 
     def test_health(self, web: ThreadServer) -> None:
@@ -78,7 +78,10 @@ class TestProtocol:
         """Connections are kept alive, after refusals too."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         statuses = []
-        for body in ("{", json.dumps({**SMALL, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}})):
+        for body in (
+            "{",
+            json.dumps({**REQUEST, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}),
+        ):
             connection.request("POST", "/", body, {"X-Amz-Target": f"{TARGET}InitiateAuth"})
             reply = connection.getresponse()
             reply.read()
@@ -105,13 +108,13 @@ class TestLimits:
         sock = socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10)
         sock.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         piece = b"10000\r\n" + b" " * 65536 + b"\r\n"
-        sent = 0
+        pieces = 0
         try:
-            for sent in range(160):  # noqa: B007 - how far it came is of interest
+            for pieces in range(160):  # noqa: B007 - how far it came is of interest
                 sock.sendall(piece)
         except OSError:  # it is not listened to any more
             pass
-        assert sent >= 15
+        assert pieces >= 15
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
         sock.close()
 
@@ -177,15 +180,15 @@ class TestLimits:
     )
     def test_garbage(self, web: ThreadServer, body: bytes) -> None:
         """A body that is not a JSON object in UTF-8, or is nested too deeply, is refused quickly."""
-        begun = time.monotonic()
+        start = time.monotonic()
         status, _, answered = web.ask("POST", "/", body, X_Amz_Target=f"{TARGET}InitiateAuth")
 
         assert (status, json.loads(answered)["__type"]) == (400, "SerializationException")
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
 
     def test_srp_a_of_a_megabyte(self, web: ThreadServer) -> None:
         """An SRP_A that is too long is refused without computing a power."""
-        begun = time.monotonic()
+        start = time.monotonic()
         status, _, reply = web.call(
             "InitiateAuth",
             ClientId=CLIENT_ID,
@@ -194,7 +197,7 @@ class TestLimits:
         )
 
         assert (status, reply["__type"]) == (400, "InvalidParameterException")
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
 
 
 HOST = b"HTTP/1.1\r\nHost: localhost\r\n"
@@ -207,7 +210,7 @@ class TestParsing:
     """The statuses of the replies to what a client sends, and whether its connection stays open (RFC 9112)."""
 
     @pytest.mark.parametrize(
-        ("sent", "statuses", "is_open"),
+        ("raw", "statuses", "is_open"),
         [
             pytest.param(GET + b"\r\n" + NEXT, [200, 404], True, id="pipelined"),
             pytest.param(b"\r\n\r\n" + GET + b"\r\n", [200], True, id="empty lines first"),
@@ -239,11 +242,11 @@ class TestParsing:
             pytest.param(GET + b"X: a\0b\r\n\r\n", [400], False, id="NUL in a header"),
         ],
     )  # fmt: skip
-    def test_requests(self, web: ThreadServer, sent: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
+    def test_requests(self, web: ThreadServer, raw: bytes, statuses: list[int], is_open: bool) -> None:  # noqa: FBT001 - of the table above
         """A request that llhttp refuses gets 400 and closes the connection, after the earlier replies."""
         received = data = b"-"
         with socket.create_connection(("127.0.0.1", int(web.address.split(":")[1])), timeout=10) as sock:
-            sock.sendall(sent)
+            sock.sendall(raw)
             while received.count(b"HTTP/1.1 ") < len(statuses) or not (is_open or data == b""):
                 received += (data := sock.recv(65536))
                 assert data or not is_open
@@ -286,7 +289,7 @@ class TestPage:
         _, _, reply = web.password("sam")
         event = self.news(web)[0]
         web.answer(reply, USERNAME="sam", SMS_MFA_CODE=web.code_for("sam"))
-        ended = self.news(web)[0]
+        last_event = self.news(web)[0]
 
         def newest(news: dict[str, object]) -> object:
             signs: list[dict[str, object]] = news["signIns"]  # type: ignore[assignment]
@@ -294,7 +297,7 @@ class TestPage:
             return (sign_in["username"], sign_in["node"], sign_in["steps"])
 
         assert newest(event) == ("sam", "SMS_MFA", 1)
-        assert newest(ended) == ("sam", "AUTHENTICATED", 2)
+        assert newest(last_event) == ("sam", "AUTHENTICATED", 2)
         assert event["userCount"] == len(USERS)
 
     def test_events_follow_operations(self, web: ThreadServer) -> None:
@@ -318,8 +321,8 @@ class TestPage:
         for path in ("/diagram.svg", f"/sign-ins/{number}.svg"):
             for theme in ("light", "dark"):
                 status, headers, body = web.ask("GET", f"{path}?theme={theme}")
-                drawn = ET.fromstring(body)  # noqa: S314 - our own
-                titles.append({each.text for each in drawn.iter("{http://www.w3.org/2000/svg}title")})
+                svg = ET.fromstring(body)  # noqa: S314 - our own
+                titles.append({each.text for each in svg.iter("{http://www.w3.org/2000/svg}title")})
                 assert (status, headers["content-type"]) == (200, "image/svg+xml")
 
         for each in titles:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyotp
 import pytest
-from serving import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
+from local_servers import CLIENT_ID, PASSWORD, TARGET, serve_in_process, wait_until
 
 from authfsm.local.server.http_server import ListenError, listen
 
@@ -26,12 +26,12 @@ USERS: list[dict[str, Any]] = [
 ]  # fmt: skip
 
 
-def planted(value: Any) -> set[str]:
+def possible_secrets(value: Any) -> set[str]:
     """Return every text of a reply that is long enough to be a secret."""
     if isinstance(value, str):
         return {value} if len(value) > 20 else set()
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return set().union(*map(planted, parts))
+    return set().union(*map(possible_secrets, parts))
 
 
 def test_no_secret_is_logged(tmp_path: Path) -> None:
@@ -60,14 +60,14 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
             f"Planted-In-The-{part}"
             for part in ("Target", "Body", "Client", "Flow", "Path", "Query", "Header")
         }
-        secrets |= {each for reply in replies for each in planted(reply.get("AuthenticationResult"))}
+        secrets |= {each for reply in replies for each in possible_secrets(reply.get("AuthenticationResult"))}
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
-        secrets |= planted(replies[-1])
+        secrets |= possible_secrets(replies[-1])
         assert web.end() == 0
-    written = "".join(web.printed) + "".join(web.log)
+    output = "".join(web.printed) + "".join(web.log)
 
     assert len(secrets) > 25
-    assert {each for each in secrets if each in written and "LocalPool" not in each} == set()
+    assert {each for each in secrets if each in output and "LocalPool" not in each} == set()
     events = Counter(json.loads(line)["event"] for line in web.log)
     assert events["request"] >= 14
     assert events["server stopped"] == 1
@@ -93,7 +93,7 @@ def test_line_of_a_request(tmp_path: Path) -> None:
 def test_end_by_signal(tmp_path: Path, how: signal.Signals) -> None:
     """A signal ends the server with status 0, even with an open page and an idle connection."""
     with serve_in_process(tmp_path, {"users": USERS[:1]}) as web:
-        opened, ended = threading.Event(), threading.Event()
+        page_open, page_closed = threading.Event(), threading.Event()
 
         def watch() -> None:
             import http.client  # noqa: PLC0415 - for this thread alone
@@ -102,18 +102,18 @@ def test_end_by_signal(tmp_path: Path, how: signal.Signals) -> None:
             connection.request("GET", "/events")
             reply = connection.getresponse()
             reply.readline()
-            opened.set()
+            page_open.set()
             reply.read()
             connection.close()
-            ended.set()
+            page_closed.set()
 
         thread = threading.Thread(target=watch)
         thread.start()
-        assert opened.wait(30)
+        assert page_open.wait(30)
         assert web.end(how) == 0
         thread.join(30)
 
-    assert ended.is_set()
+    assert page_closed.is_set()
     assert [json.loads(line)["event"] for line in web.log] == ["server stopped"]
 
 
@@ -177,7 +177,7 @@ def test_port_in_use(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-def test_host_that_is_no_name() -> None:
+def test_invalid_host_name() -> None:
     """A host that cannot be a name in DNS is a ListenError too."""
     with pytest.raises(ListenError, match="cannot listen at aaa"):
         listen("a" * 64, 0)

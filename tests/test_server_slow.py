@@ -6,19 +6,19 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from serving import PASSWORD, ThreadServer, serve_in_thread
+from local_servers import PASSWORD, ThreadServer, serve_in_thread
 from slow_clients import SLOW_REQUESTS, run_slow_clients, send_slowly
 
 from authfsm.local.server import http_connection
 from authfsm.local.server.http_connection import MAX_HEAD_BYTES
 
-PATIENCE = 1.0
+TIMEOUT = 1.0
 
 
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadServer]:
     """A server that waits one second for a request."""
-    monkeypatch.setattr(http_connection, "REQUEST_SECONDS", PATIENCE)
+    monkeypatch.setattr(http_connection, "REQUEST_SECONDS", TIMEOUT)
     with serve_in_thread(users=[{"username": "ada", "password": PASSWORD}]) as served:
         yield served
 
@@ -32,10 +32,10 @@ def address(web: ThreadServer) -> tuple[str, int]:
 @pytest.mark.parametrize("name", SLOW_REQUESTS)
 def test_slow_client(web: ThreadServer, name: str) -> None:
     """The connection of a slow client is closed in time, whichever part of the request is slow."""
-    durations = send_slowly(address(web), name, pause=0.1, most=20 * PATIENCE)
+    durations = send_slowly(address(web), name, pause=0.1, most=20 * TIMEOUT)
 
     # The headers and the body may each take that long; then the client reads the error.
-    assert 0.5 * PATIENCE < durations < 10 * PATIENCE
+    assert 0.5 * TIMEOUT < durations < 10 * TIMEOUT
     assert web.password("ada")[0] == 200
     assert '"internal error"' not in web.log.getvalue()
 
@@ -46,10 +46,10 @@ def test_sixty_slow_clients(web: ThreadServer) -> None:
     def sign_in() -> None:
         assert web.password("ada")[0] == 200
 
-    durations, took = run_slow_clients(address(web), 60, 0.1, 20 * PATIENCE, sign_in)
+    durations, took = run_slow_clients(address(web), 60, 0.1, 20 * TIMEOUT, sign_in)
 
     assert len(durations) == 60
-    assert max(durations) < 15 * PATIENCE
+    assert max(durations) < 15 * TIMEOUT
     assert len(took) > 3
 
 
@@ -65,17 +65,17 @@ def test_sixty_slow_clients(web: ThreadServer) -> None:
 )  # fmt: skip
 def test_endless_headers(web: ThreadServer, begin: bytes, again: bytes) -> None:
     """The server reads headers up to a limit."""
-    sent = 0
+    bytes_sent = 0
     with socket.create_connection(address(web), timeout=10) as sock:
         try:
             sock.sendall(begin)
-            while sent < 300_000_000:
+            while bytes_sent < 300_000_000:
                 sock.sendall(again)
-                sent += len(again)
+                bytes_sent += len(again)
         except OSError:  # it is not listened to any more
             pass
     # What lies in the buffers of both sides was sent, but not read.
-    assert sent < 40 * MAX_HEAD_BYTES + 8_000_000
+    assert bytes_sent < 40 * MAX_HEAD_BYTES + 8_000_000
     assert web.password("ada")[0] == 200
 
 

@@ -27,8 +27,8 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
-from killing import Acknowledged, kill_at_work
-from serving import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
+from kill_server import AcknowledgedRequests, kill_under_load
+from local_servers import CLIENT_ID, PASSWORD, TARGET, ServerProcess, serve_in_process
 
 from authfsm import srp
 from authfsm.base.secret import revealed
@@ -118,7 +118,7 @@ def one_serializer() -> Iterator[None]:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Iterator[StoredPool]:
+def stored_pool(tmp_path: Path) -> Iterator[StoredPool]:
     """A pool with a state file."""
     stored_pool = StoredPool(tmp_path / "pool.db")
     yield stored_pool
@@ -165,46 +165,46 @@ def contents(pool: LocalPool) -> Any:
 
 
 class TestRestart:
-    def test_user_sessions(self, stored: StoredPool) -> None:
+    def test_user_sessions(self, stored_pool: StoredPool) -> None:
         """The session configuration and the sessions of users are as before the restart."""
-        pool = {"UserPoolId": stored.service.pool.pool_id}
-        stored.call(
+        pool = {"UserPoolId": stored_pool.service.pool.pool_id}
+        stored_pool.call(
             "SetUserPoolSessionConfiguration",
             **pool,
             UserSessionTracking="ENABLED",
             TokenSession={"MaxPerUser": 2},
         )
-        tokens = [stored.password("ada")["AuthenticationResult"] for _ in range(2)]
-        listed = stored.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
-        stored.begin()
+        tokens = [stored_pool.password("ada")["AuthenticationResult"] for _ in range(2)]
+        sessions = stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
+        stored_pool.begin()
 
-        assert stored.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"]) == listed
-        assert len(listed["Sessions"]) == 2
-        stored.password("ada")
-        assert len(stored.call("AdminListUserSessions", **pool, Username="ada")["Sessions"]) == 2
+        assert stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"]) == sessions
+        assert len(sessions["Sessions"]) == 2
+        stored_pool.password("ada")
+        assert len(stored_pool.call("AdminListUserSessions", **pool, Username="ada")["Sessions"]) == 2
 
-    def test_session(self, stored: StoredPool) -> None:
+    def test_session(self, stored_pool: StoredPool) -> None:
         """A code that was sent before the restart is accepted after it."""
-        reply = stored.password("sam")
-        stored.begin()
-        code = stored.service.pool.outbox.code_for("sam")
+        reply = stored_pool.password("sam")
+        stored_pool.begin()
+        code = stored_pool.service.pool.outbox.code_for("sam")
 
-        assert "AuthenticationResult" in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
+        assert "AuthenticationResult" in stored_pool.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
 
-    def test_spent_session(self, stored: StoredPool) -> None:
+    def test_used_session(self, stored_pool: StoredPool) -> None:
         """A session that was used stays invalid."""
-        reply = stored.password("sam")
-        code = stored.service.pool.outbox.code_for("sam")
-        stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
-        stored.begin()
+        reply = stored_pool.password("sam")
+        code = stored_pool.service.pool.outbox.code_for("sam")
+        stored_pool.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)
+        stored_pool.begin()
 
-        assert "only be used once" in stored.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
+        assert "only be used once" in stored_pool.answer(reply, USERNAME="sam", SMS_MFA_CODE=code)["message"]
 
-    def test_srp_proof(self, stored: StoredPool) -> None:
+    def test_srp_proof(self, stored_pool: StoredPool) -> None:
         """An SRP proof that began before the restart can be completed after it."""
         mine = srp.ephemeral(secrets.token_bytes(32))
-        reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
-        parameters, pool = reply["ChallengeParameters"], stored.begin().pool
+        reply = stored_pool.begin_sign_in("USER_SRP_AUTH", USERNAME="ada", SRP_A=mine.SRP_A)
+        parameters, pool = reply["ChallengeParameters"], stored_pool.begin().pool
         timestamp = srp.timestamp(pool.clock())
         claim = srp.claim_signature(
             mine,
@@ -216,7 +216,7 @@ class TestRestart:
             secret_block=parameters["SECRET_BLOCK"],
             timestamp=timestamp,
         )
-        ended = stored.answer(
+        final_reply = stored_pool.answer(
             reply,
             USERNAME="ada",
             PASSWORD_CLAIM_SECRET_BLOCK=parameters["SECRET_BLOCK"],
@@ -224,20 +224,20 @@ class TestRestart:
             TIMESTAMP=timestamp,
         )
 
-        assert "AuthenticationResult" in ended
+        assert "AuthenticationResult" in final_reply
 
-    def test_tokens(self, stored: StoredPool) -> None:
+    def test_tokens(self, stored_pool: StoredPool) -> None:
         """After a restart tokens are as valid as before, and the keys are the same."""
-        one = stored.password("ada")["AuthenticationResult"]
-        other = stored.password("ada")["AuthenticationResult"]
-        stored.call("RevokeToken", Token=other["RefreshToken"], ClientId=CLIENT_ID)
-        keys = stored.service.pool.jwks()
-        stored.begin()
+        one = stored_pool.password("ada")["AuthenticationResult"]
+        other = stored_pool.password("ada")["AuthenticationResult"]
+        stored_pool.call("RevokeToken", Token=other["RefreshToken"], ClientId=CLIENT_ID)
+        keys = stored_pool.service.pool.jwks()
+        stored_pool.begin()
 
-        assert stored.service.pool.jwks() == keys
-        assert stored.call("GetUser", AccessToken=one["AccessToken"])["Username"] == "ada"
+        assert stored_pool.service.pool.jwks() == keys
+        assert stored_pool.call("GetUser", AccessToken=one["AccessToken"])["Username"] == "ada"
         refreshed, revoked = (
-            stored.begin_sign_in(
+            stored_pool.begin_sign_in(
                 "REFRESH_TOKEN_AUTH",
                 REFRESH_TOKEN=each["RefreshToken"],
                 DEVICE_KEY=each["NewDeviceMetadata"]["DeviceKey"],
@@ -250,97 +250,99 @@ class TestRestart:
     def test_rotation(self, tmp_path: Path) -> None:
         """A refresh token that was replaced stays invalid."""
         rotating = {"users": USERS[:1], "refresh_token_rotation": {"retry_grace_period_seconds": 0}}
-        stored = StoredPool(tmp_path / "pool.db", rotating)
-        first = stored.password("ada")["AuthenticationResult"]["RefreshToken"]
-        second = stored.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
-        stored.begin()
-        again = stored.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
+        stored_pool = StoredPool(tmp_path / "pool.db", rotating)
+        first = stored_pool.password("ada")["AuthenticationResult"]["RefreshToken"]
+        second = stored_pool.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
+        stored_pool.begin()
+        again = stored_pool.call("GetTokensFromRefreshToken", RefreshToken=first, ClientId=CLIENT_ID)
         newest = second["AuthenticationResult"]["RefreshToken"]
-        third = stored.call("GetTokensFromRefreshToken", RefreshToken=newest, ClientId=CLIENT_ID)
+        third = stored_pool.call("GetTokensFromRefreshToken", RefreshToken=newest, ClientId=CLIENT_ID)
 
         assert again["__type"] == "RefreshTokenReuseException"
         assert "AuthenticationResult" in third
-        assert stored.file is not None
-        stored.file.close()
+        assert stored_pool.file is not None
+        stored_pool.file.close()
 
-    def test_devices(self, stored: StoredPool) -> None:
+    def test_devices(self, stored_pool: StoredPool) -> None:
         """A confirmed device is known after the restart."""
-        result = stored.password("ada")["AuthenticationResult"]
+        result = stored_pool.password("ada")["AuthenticationResult"]
         device = result["NewDeviceMetadata"]
-        stored.call(
+        stored_pool.call(
             "ConfirmDevice",
             AccessToken=result["AccessToken"],
             DeviceKey=device["DeviceKey"],
             DeviceSecretVerifierConfig={"Salt": "AQ==", "PasswordVerifier": "Ag=="},
         )
-        stored.begin()
-        reply = stored.begin_sign_in(
+        stored_pool.begin()
+        reply = stored_pool.begin_sign_in(
             "USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD, DEVICE_KEY=device["DeviceKey"]
         )
 
         assert reply["ChallengeName"] == "DEVICE_SRP_AUTH"
 
-    def test_lock_out(self, stored: StoredPool) -> None:
+    def test_lock_out(self, stored_pool: StoredPool) -> None:
         """A lock-out survives a restart."""
         for _ in range(5):
-            stored.password("ada", "wrong")
-            stored.begin()
+            stored_pool.password("ada", "wrong")
+            stored_pool.begin()
 
-        assert stored.password("ada")["message"] == "Password attempts exceeded"
+        assert stored_pool.password("ada")["message"] == "Password attempts exceeded"
 
-    def test_deleted_user(self, stored: StoredPool) -> None:
+    def test_deleted_user(self, stored_pool: StoredPool) -> None:
         """A deleted user's sessions stay invalid; the configuration creates its users anew."""
-        pool = stored.service.pool.pool_id
-        user = stored.call("AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD)
+        pool = stored_pool.service.pool.pool_id
+        user = stored_pool.call(
+            "AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD
+        )
         assert user["User"]["Username"] == "gone"
-        stored.password("gone")
-        stored.begin()
-        stored.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
-        stored.begin()
+        stored_pool.password("gone")
+        stored_pool.begin()
+        stored_pool.call("AdminDeleteUser", UserPoolId=pool, Username="gone")
+        stored_pool.begin()
 
-        found = stored.call("AdminGetUser", UserPoolId=pool, Username="gone")
-        assert found["__type"] == "UserNotFoundException"
+        reply = stored_pool.call("AdminGetUser", UserPoolId=pool, Username="gone")
+        assert reply["__type"] == "UserNotFoundException"
 
-    def test_simulated_salt(self, stored: StoredPool) -> None:
+    def test_simulated_salt(self, stored_pool: StoredPool) -> None:
         """The simulated salt of an unknown name survives, since a change would reveal it."""
         salts = set()
         for _ in range(2):
             mine = srp.ephemeral(secrets.token_bytes(32))
-            reply = stored.begin_sign_in("USER_SRP_AUTH", USERNAME="nobody", SRP_A=mine.SRP_A)
+            reply = stored_pool.begin_sign_in("USER_SRP_AUTH", USERNAME="nobody", SRP_A=mine.SRP_A)
             salts.add(reply["ChallengeParameters"]["SALT"])
-            stored.begin()
+            stored_pool.begin()
 
         assert len(salts) == 1
 
     def test_client_secret(self, tmp_path: Path) -> None:
         """A random secret survives; a configured one is that of the configuration."""
         path = tmp_path / "pool.db"
-        drawn = []
+        numbers = []
         for config in ({"client_secret": True}, {"client_secret": True}, {"client_secret": "named"}):
-            stored = StoredPool(path, config)
-            secret = stored.service.pool.client_secret
+            stored_pool = StoredPool(path, config)
+            secret = stored_pool.service.pool.client_secret
             assert secret is not None
-            drawn.append(secret.reveal())
-            assert stored.file is not None
-            stored.file.close()
+            numbers.append(secret.reveal())
+            assert stored_pool.file is not None
+            stored_pool.file.close()
 
-        assert drawn[0] == drawn[1] != drawn[2] == "named"
+        assert numbers[0] == numbers[1] != numbers[2] == "named"
 
-    def test_outbox(self, stored: StoredPool) -> None:
+    def test_outbox(self, stored_pool: StoredPool) -> None:
         """The file has the last thousand messages, as the outbox does."""
         for _ in range(3):
-            stored.password("sam")
-        before = list(stored.service.pool.outbox)
-        stored.begin()
+            stored_pool.password("sam")
+        before = list(stored_pool.service.pool.outbox)
+        stored_pool.begin()
 
-        assert list(stored.service.pool.outbox) == before
+        assert list(stored_pool.service.pool.outbox) == before
 
 
 class RandomClient:
     """A client that calls operations in any order."""
 
-    def __init__(self, stored: StoredPool) -> None:
-        self.stored = stored
+    def __init__(self, stored_pool: StoredPool) -> None:
+        self.stored = stored_pool
         self.reply: dict[str, Any] = {"ChallengeName": "-", "Session": "-"}
         self.tokens: dict[str, Any] = {}
 
@@ -352,9 +354,9 @@ class RandomClient:
 
     def requests(self, user: str) -> dict[str, Callable[[], dict[str, Any]]]:
         """Return the requests that it may send."""
-        stored, call = self.stored, self.stored.call
+        stored_pool, call = self.stored, self.stored.call
         access, refresh = self.tokens.get("AccessToken", "-"), self.tokens.get("RefreshToken", "-")
-        admin: Any = {"UserPoolId": stored.service.pool.pool_id, "Username": user}
+        admin: Any = {"UserPoolId": stored_pool.service.pool.pool_id, "Username": user}
         client: Any = {"ClientId": CLIENT_ID}
         device: Any = {
             "DeviceKey": self.tokens.get("NewDeviceMetadata", {}).get("DeviceKey", "-"),
@@ -362,20 +364,20 @@ class RandomClient:
         }
         chosen = {"Enabled": True, "PreferredMfa": True}
         email = [{"Name": "email", "Value": "other@example.com"}]
-        outbox = stored.service.pool.outbox
+        outbox = stored_pool.service.pool.outbox
         code = outbox[-1].code.reveal() if len(outbox) else "-"
         key = f"{self.reply['ChallengeName']}_CODE"
         mine = srp.ephemeral(secrets.token_bytes(32)).SRP_A
         new = f"{PASSWORD}!"
         return {
-            "password": lambda: stored.password(user),
-            "wrong": lambda: stored.password(user, "wrong"),
-            "srp": lambda: stored.begin_sign_in("USER_SRP_AUTH", USERNAME=user, SRP_A=mine),
-            "choose": lambda: stored.begin_sign_in("USER_AUTH", USERNAME=user),
-            "code": lambda: stored.answer(self.reply, USERNAME=user, **{key: code}),
-            "wrong code": lambda: stored.answer(self.reply, USERNAME=user, **{key: "0"}),
-            "new password": lambda: stored.answer(self.reply, USERNAME=user, NEW_PASSWORD=new),
-            "refresh": lambda: stored.begin_sign_in("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh),
+            "password": lambda: stored_pool.password(user),
+            "wrong": lambda: stored_pool.password(user, "wrong"),
+            "srp": lambda: stored_pool.begin_sign_in("USER_SRP_AUTH", USERNAME=user, SRP_A=mine),
+            "choose": lambda: stored_pool.begin_sign_in("USER_AUTH", USERNAME=user),
+            "code": lambda: stored_pool.answer(self.reply, USERNAME=user, **{key: code}),
+            "wrong code": lambda: stored_pool.answer(self.reply, USERNAME=user, **{key: "0"}),
+            "new password": lambda: stored_pool.answer(self.reply, USERNAME=user, NEW_PASSWORD=new),
+            "refresh": lambda: stored_pool.begin_sign_in("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=refresh),
             "sign out": lambda: call("GlobalSignOut", AccessToken=access),
             "revoke": lambda: call("RevokeToken", Token=refresh, **client),
             "device": lambda: call("ConfirmDevice", AccessToken=access, **device),
@@ -419,22 +421,22 @@ def test_file_equals_memory(
     tmp_path_factory: pytest.TempPathFactory, signing_key: RSAKey, steps: list[tuple[str, str]]
 ) -> None:
     """After any operations, the records in the file equal those in memory."""
-    stored = StoredPool(tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key})
+    stored_pool = StoredPool(tmp_path_factory.mktemp("state") / "pool.db", {**CONFIG, "key": signing_key})
     # A user of the configuration who was deleted would be made again.
-    stored.config = {**stored.config, "users": []}
-    wanderer = RandomClient(stored)
+    stored_pool.config = {**stored_pool.config, "users": []}
+    wanderer = RandomClient(stored_pool)
     for step, user in steps:
         wanderer.step(step, user)
-        before = contents(stored.service.pool)
-        assert contents(stored.begin().pool) == before
-    assert stored.file is not None
-    stored.file.close()
+        before = contents(stored_pool.service.pool)
+        assert contents(stored_pool.begin().pool) == before
+    assert stored_pool.file is not None
+    stored_pool.file.close()
 
 
 def test_every_attribute_is_accounted_for() -> None:
     """Every attribute of the pool is stored, derived from settings, or not needed."""
     core = LocalPool()._core
-    stored = {
+    stored_pool = {
         "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed", "session_configurations", "records",
     }  # fmt: skip
@@ -455,29 +457,29 @@ def test_every_attribute_is_accounted_for() -> None:
         "_unknown_name_accounts",
     }  # what the process accepted; random; within one operation; a lock; calls for unknown names
 
-    found = {
+    classes = {
         name
         for part in (core, core.users, core.sessions, core.token_issuer, core.outbox)
         for name in vars(part)
     }
-    assert found == stored | made_of_them | settings_ | of_the_process | of_no_account
+    assert classes == stored_pool | made_of_them | settings_ | of_the_process | of_no_account
 
 
 class TestRefusedFiles:
-    def test_file_in_use(self, stored: StoredPool) -> None:
+    def test_file_in_use(self, stored_pool: StoredPool) -> None:
         """Two processes cannot use one file."""
         with pytest.raises(StateFileError, match="is in use by another process"):
-            StateFile(stored.path)
+            StateFile(stored_pool.path)
 
     def test_only_the_owner_can_read(self, tmp_path: Path) -> None:
         """The file and its log are created for their owner only, and other permissions are removed."""
         path = tmp_path / "pool.db"
         path.touch(0o644)
         path.chmod(0o644)
-        stored = StoredPool(path)
+        stored_pool = StoredPool(path)
         modes = {stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()}
-        assert stored.file is not None
-        stored.file.close()
+        assert stored_pool.file is not None
+        stored_pool.file.close()
 
         assert modes == {0o600}
 
@@ -535,19 +537,19 @@ class TestRefusedFiles:
     def test_file_of_another_pool(self, tmp_path: Path) -> None:
         """Passwords are bound to the pool's id: the file of another pool is refused."""
         path = tmp_path / "pool.db"
-        stored = StoredPool(path)
-        assert stored.file is not None
-        stored.file.close()
+        stored_pool = StoredPool(path)
+        assert stored_pool.file is not None
+        stored_pool.file.close()
 
         with pytest.raises(StateFileError, match="belongs to the pool eu-west-1_LocalPool, not to"):
             StoredPool(path, {"pool_id": "eu-west-1_Other"})
 
-    def test_damaged(self, tmp_path: Path) -> None:
+    def test_damaged_file(self, tmp_path: Path) -> None:
         """The error about a damaged file contains none of its secrets."""
         path = tmp_path / "pool.db"
-        stored = StoredPool(path)
-        assert stored.file is not None
-        stored.file.close()
+        stored_pool = StoredPool(path)
+        assert stored_pool.file is not None
+        stored_pool.file.close()
         inside = sqlite3.connect(path)
         inside.execute("UPDATE records SET body = '{\"hunter2\": 1}' WHERE kind = 'user'")
         inside.commit()
@@ -563,33 +565,36 @@ class TestRefusedFiles:
         All others work, and the log has the reason.
         """
         path = tmp_path / "pool.db"
-        stored = StoredPool(path)
+        stored_pool = StoredPool(path)
         good, bad = (
-            stored.call("CreateUserPool", PoolName=each)["UserPool"]["Id"] for each in ("good", "bad")
+            stored_pool.call("CreateUserPool", PoolName=each)["UserPool"]["Id"] for each in ("good", "bad")
         )
         user = {"Username": "ada", "TemporaryPassword": PASSWORD}
-        stored.call("AdminCreateUser", UserPoolId=bad, **user)
-        assert stored.file is not None
-        stored.file.close()
+        stored_pool.call("AdminCreateUser", UserPoolId=bad, **user)
+        assert stored_pool.file is not None
+        stored_pool.file.close()
         with closing(sqlite3.connect(path)) as inside, inside:
             changed = "UPDATE records SET body = '{\"hunter2\": 1}' WHERE kind = 'user' AND pool = ?"
             inside.execute(changed, (bad,))
-        stored = StoredPool(path)
-        log = stored.log
+        stored_pool = StoredPool(path)
+        log = stored_pool.log
 
         for _ in range(2):
-            reply = stored.call("ListUsers", UserPoolId=bad)
+            reply = stored_pool.call("ListUsers", UserPoolId=bad)
             assert reply["__type"] == "InternalErrorException"
             assert f"User 1 of the pool {bad} cannot be read; restore the file" in reply["message"]
-        assert stored.call("AdminCreateUser", UserPoolId=good, **user)["User"]["Username"] == "ada"
-        listed = stored.call("ListUserPools", MaxResults=60)["UserPools"]
-        assert [each["Id"] for each in listed] == [stored.service.pool.pool_id, good]
-        assert (page_data(stored.service)["unreadable"], outbox_data(stored.service, "ada")) == (1, [])
+        assert stored_pool.call("AdminCreateUser", UserPoolId=good, **user)["User"]["Username"] == "ada"
+        pools = stored_pool.call("ListUserPools", MaxResults=60)["UserPools"]
+        assert [each["Id"] for each in pools] == [stored_pool.service.pool.pool_id, good]
+        assert (page_data(stored_pool.service)["unreadable"], outbox_data(stored_pool.service, "ada")) == (
+            1,
+            [],
+        )
         lines = [json.loads(line) for line in log.getvalue().splitlines()]
         assert {each["pool"] for each in lines if each["event"] == "pool not read"} == {bad}
         assert "hunter2" not in log.getvalue() + str(reply)
-        assert stored.file is not None
-        stored.file.close()
+        assert stored_pool.file is not None
+        stored_pool.file.close()
 
     @pytest.mark.parametrize("path", ["/nowhere/at/all/pool.db", "/"])
     def test_path_without_a_file(self, path: str) -> None:
@@ -598,20 +603,20 @@ class TestRefusedFiles:
             StateFile(Path(path))
 
 
-def test_change_of_the_app_client_survives(stored: StoredPool) -> None:
+def test_change_of_the_app_client_survives(stored_pool: StoredPool) -> None:
     """A change by UpdateUserPoolClient survives a restart, until the configuration changes."""
-    pool = {"UserPoolId": stored.service.pool.pool_id, "ClientId": CLIENT_ID}
-    other = stored.call("CreateUserPoolClient", UserPoolId=pool["UserPoolId"], ClientName="other")
-    stored.call("UpdateUserPoolClient", **pool, AuthSessionValidity=15)
-    stored.begin()
-    changed = stored.service.pool.app_client.auth_session_validity
-    stored.config = {**stored.config, "auth_session_validity": 9}
-    stored.begin()
-    configured = stored.service.pool.app_client.auth_session_validity
-    found = stored.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
+    pool = {"UserPoolId": stored_pool.service.pool.pool_id, "ClientId": CLIENT_ID}
+    other = stored_pool.call("CreateUserPoolClient", UserPoolId=pool["UserPoolId"], ClientName="other")
+    stored_pool.call("UpdateUserPoolClient", **pool, AuthSessionValidity=15)
+    stored_pool.begin()
+    changed = stored_pool.service.pool.app_client.auth_session_validity
+    stored_pool.config = {**stored_pool.config, "auth_session_validity": 9}
+    stored_pool.begin()
+    configured = stored_pool.service.pool.app_client.auth_session_validity
+    clients = stored_pool.call("ListUserPoolClients", UserPoolId=pool["UserPoolId"])["UserPoolClients"]
 
     assert (changed, configured) == (15, 9)
-    assert {each["ClientId"] for each in found} == {CLIENT_ID, other["UserPoolClient"]["ClientId"]}
+    assert {each["ClientId"] for each in clients} == {CLIENT_ID, other["UserPoolClient"]["ClientId"]}
 
 
 def test_described_pool() -> None:
@@ -656,15 +661,15 @@ def test_described_event_version() -> None:
     assert config.settings["triggers"].pre_token_generation_version == "V2_0"
 
 
-def test_existing_user_stays(stored: StoredPool) -> None:
+def test_existing_user_stays(stored_pool: StoredPool) -> None:
     """An existing user keeps the password that was set since the last start."""
-    pool = stored.service.pool.pool_id
-    stored.call(
+    pool = stored_pool.service.pool.pool_id
+    stored_pool.call(
         "AdminSetUserPassword", UserPoolId=pool, Username="ada", Password="Another-1!", Permanent=True
     )
-    stored.begin()
+    stored_pool.begin()
 
-    assert "AuthenticationResult" in stored.password("ada", "Another-1!")
+    assert "AuthenticationResult" in stored_pool.password("ada", "Another-1!")
 
 
 @pytest.mark.parametrize(
@@ -730,8 +735,8 @@ def test_errors_of_a_configuration_name_the_field(config: dict[str, Any], why: s
     """Each wrong value is a ConfigError that says which field it is and what it must be."""
 
     def serve() -> None:
-        read = parse_config(config)
-        read.add_users(read.pool())
+        parsed_config = parse_config(config)
+        parsed_config.add_users(parsed_config.pool())
 
     with pytest.raises(ConfigError, match=re.escape(why)):
         serve()
@@ -746,21 +751,21 @@ def test_the_printed_configuration(tmp_path: Path) -> None:
     printed, usual = read_config(file).pool(), ServerConfig().pool()
     assert (printed.configuration, printed.app_client) == (usual.configuration, usual.app_client)
 
-    whole = re.sub(r"^# (\[+\w+\]+|\w+ = (?!\.\.\.).*)$", r"\1", text, flags=re.MULTILINE)
-    file.write_text(whole.partition("[webauthn]")[0], encoding="utf-8")
+    full_text = re.sub(r"^# (\[+\w+\]+|\w+ = (?!\.\.\.).*)$", r"\1", text, flags=re.MULTILINE)
+    file.write_text(full_text.partition("[webauthn]")[0], encoding="utf-8")
     tables = {"device", "password_policy", "refresh_token_rotation", "contradictions", "triggers"}
-    found = read_config(file).settings
-    assert {name: found[name] for name in tables} == {name: type(found[name])() for name in tables}
+    settings = read_config(file).settings
+    assert {name: settings[name] for name in tables} == {name: type(settings[name])() for name in tables}
 
     assert re.findall(r"^(?:# )?\w+ \([^)]*\)$", text, re.MULTILINE) == []  # a setting without its meaning
-    named = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
-    kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(found[name]) for name in tables)]
+    documented = set(re.findall(r"^(?:# )?(?:\[+)?(\w+)(?:\]| =)", text, re.MULTILINE))
+    kinds = [WebAuthnConfiguration, SchemaAttribute, *(type(settings[name]) for name in tables)]
     parts = {each.name for kind in kinds for each in fields(kind)}
     arguments = inspect.signature(LocalPool.add_user).parameters.keys() - {"self"}
     with pytest.raises(ConfigError, match="no setting nothing") as caught:
         parse_config({"nothing": 1})
-    known = set(str(caught.value).partition("settings are ")[2].split(", "))
-    assert (known | parts | arguments) - named == {"region"}
+    settings_in_message = set(str(caught.value).partition("settings are ")[2].split(", "))
+    assert (settings_in_message | parts | arguments) - documented == {"region"}
 
 
 def _sign_in_repeatedly(
@@ -784,7 +789,7 @@ def test_kill(tmp_path: Path) -> None:
     config = {"mfa": "OPTIONAL", "device": {}, "users": users}
     state = str(tmp_path / "pool.db")
     got: list[dict[str, Any]] = []
-    acknowledged = Acknowledged()
+    acknowledged = AcknowledgedRequests()
     with serve_in_process(tmp_path, config, "--state", state) as web:
         admin = {"UserPoolId": "eu-west-1_LocalPool"}
         web.call("AdminCreateUser", **admin, Username="made", TemporaryPassword=PASSWORD)
@@ -799,7 +804,7 @@ def test_kill(tmp_path: Path) -> None:
         for _ in range(3):
             acknowledged.add_pool(web)
         workers = [partial(_sign_in_repeatedly, user["username"], got) for user in users]
-        kill_at_work(
+        kill_under_load(
             web,
             [*workers, *[acknowledged.work] * 4],
             "",
@@ -807,8 +812,8 @@ def test_kill(tmp_path: Path) -> None:
         )
 
     with serve_in_process(tmp_path, config, "--state", state) as web:
-        found = web.call("AdminGetUser", **admin, Username="made")[2]
-        assert found["UserStatus"] == "FORCE_CHANGE_PASSWORD"
+        created_user = web.call("AdminGetUser", **admin, Username="made")[2]
+        assert created_user["UserStatus"] == "FORCE_CHANGE_PASSWORD"
         acknowledged.check(web)
         assert web.password("u0", DEVICE_KEY=key)[2]["ChallengeName"] == "DEVICE_SRP_AUTH"
         codes: dict[str, list[str]] = {}
@@ -825,14 +830,14 @@ def test_kill(tmp_path: Path) -> None:
         running = {each["user"]: each for each in got if "ChallengeName" in each}
         assert running
         for user, each in running.items():
-            tried = [web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]]
-            assert 200 in tried
+            statuses = [web.answer(each, USERNAME=user, SMS_MFA_CODE=code)[0] for code in codes[user][-3:]]
+            assert 200 in statuses
         # Nobody is locked out by the wrong codes among these: three are tried at most.
         assert web.end() == 0
     assert Path(state).stat().st_size > 0
 
 
-# ---- a disk that is full -------------------------------------------------------------------------------
+# ---- full disk -----------------------------------------------------------------------------------------
 
 
 class FullDisk:
@@ -887,64 +892,64 @@ class TestFullDisk:
     ) -> None:
         """An operation that cannot be written changes neither the pool nor the file."""
         config = {**CONFIG, "aliases": ["email"], "key": signing_key}
-        stored = StoredPool(tmp_path / "pool.db", config)
-        pending = stored.password("sam")
-        before = contents(stored.service.pool)
-        assert stored.file is not None
-        whole = stored.file._sql
-        stored.file._sql = FullDisk(whole, at)  # type: ignore[assignment]  # a substitute with the methods that are used
+        stored_pool = StoredPool(tmp_path / "pool.db", config)
+        pending = stored_pool.password("sam")
+        before = contents(stored_pool.service.pool)
+        assert stored_pool.file is not None
+        connection = stored_pool.file._sql
+        stored_pool.file._sql = FullDisk(connection, at)  # type: ignore[assignment]  # a substitute with the methods that are used
 
         def refused() -> dict[str, Any]:
             if operation == "a wrong password":
-                return stored.password("ada", "wrong")
+                return stored_pool.password("ada", "wrong")
             if operation == "an answer":
-                return stored.answer(pending, USERNAME="sam", SMS_MFA_CODE="0")
-            return stored.call(operation, **WRITES[operation])
+                return stored_pool.answer(pending, USERNAME="sam", SMS_MFA_CODE="0")
+            return stored_pool.call(operation, **WRITES[operation])
 
         reply = refused()
         if (operation, at) == ("AdminDeleteUser", "INSERT"):
-            stored.file.close()
+            stored_pool.file.close()
             return  # it inserts nothing, and has happened
         assert reply["__type"] == "InternalErrorException"
         assert "disk is full" in reply["message"]
-        assert contents(stored.service.pool) == before
-        stored.file._sql = whole
-        stored.call("AdminGetUser", **POOL, Username="new")
-        assert contents(stored.service.pool) == before
-        assert contents(stored.begin().pool) == before
+        assert contents(stored_pool.service.pool) == before
+        stored_pool.file._sql = connection
+        stored_pool.call("AdminGetUser", **POOL, Username="new")
+        assert contents(stored_pool.service.pool) == before
+        assert contents(stored_pool.begin().pool) == before
         assert refused().get("__type") != "InternalErrorException"
-        assert contents(stored.begin().pool) != before
-        assert stored.file is not None
-        stored.file.close()
+        assert contents(stored_pool.begin().pool) != before
+        assert stored_pool.file is not None
+        stored_pool.file.close()
 
     def test_pool_works_after_a_failed_write(self, tmp_path: Path, signing_key: RSAKey) -> None:
         """Aliases, sessions and tokens work after a failed write."""
         config = {**CONFIG, "aliases": ["email"], "key": signing_key}
-        stored = StoredPool(tmp_path / "pool.db", config)
-        tokens = stored.password("ada")["AuthenticationResult"]
-        pending = stored.password("sam")
-        assert stored.file is not None
-        whole = stored.file._sql
-        stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
-        stored.call("AdminDeleteUser", **POOL, Username="eve")
-        stored.call("AdminUpdateUserAttributes", **POOL, Username="eve",
+        stored_pool = StoredPool(tmp_path / "pool.db", config)
+        tokens = stored_pool.password("ada")["AuthenticationResult"]
+        pending = stored_pool.password("sam")
+        assert stored_pool.file is not None
+        connection = stored_pool.file._sql
+        stored_pool.file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+        stored_pool.call("AdminDeleteUser", **POOL, Username="eve")
+        stored_pool.call("AdminUpdateUserAttributes", **POOL, Username="eve",
                   UserAttributes=[{"Name": "email", "Value": "y@example.com"}])  # fmt: skip
-        stored.file._sql = whole
+        stored_pool.file._sql = connection
 
-        assert stored.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
-        assert stored.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
-        code = stored.service.pool.outbox.code_for("sam")
-        assert "AuthenticationResult" in stored.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
-        stored.file.close()
+        assert stored_pool.password("eve@example.com")["ChallengeName"] == "EMAIL_OTP"
+        assert stored_pool.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
+        code = stored_pool.service.pool.outbox.code_for("sam")
+        assert "AuthenticationResult" in stored_pool.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
+        stored_pool.file.close()
 
     def test_failed_write_at_the_start(self, tmp_path: Path) -> None:
         """A server that cannot write its first records does not start."""
         file = StateFile(tmp_path / "pool.db")
-        whole = file._sql
-        file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+        connection = file._sql
+        file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
         with pytest.raises(StateFileError, match="cannot be written: database or disk is full"):
             open_service(parse_config(CONFIG), URL, Log(StringIO()), file)
-        whole.close()
+        connection.close()
 
     @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="prlimit is Linux's")
     def test_file_size_limit(self, tmp_path: Path) -> None:
@@ -984,69 +989,69 @@ class TestFullDisk:
 def test_clock_set_back(tmp_path: Path) -> None:
     """A stored lock-out lasts no longer if the clock was set back while the server was down."""
     clock = ManualClock()
-    stored = StoredPool(tmp_path / "pool.db", CONFIG)
-    stored.service.pool.clock = clock
-    stored.service.core.elapsed._clock = clock
+    stored_pool = StoredPool(tmp_path / "pool.db", CONFIG)
+    stored_pool.service.pool.clock = clock
+    stored_pool.service.core.elapsed._clock = clock
     for _ in range(10):
         clock.advance(60)
-        stored.password("ada", "wrong")
-    assert stored.password("ada")["message"] == "Password attempts exceeded"
-    pool = stored.begin().pool
+        stored_pool.password("ada", "wrong")
+    assert stored_pool.password("ada")["message"] == "Password attempts exceeded"
+    pool = stored_pool.begin().pool
     clock.advance(-24 * 3600)
-    stored.service.core.elapsed._clock = clock
-    assert stored.password("ada")["message"] == "Password attempts exceeded"
+    stored_pool.service.core.elapsed._clock = clock
+    assert stored_pool.password("ada")["message"] == "Password attempts exceeded"
     clock.advance(33)
-    assert "AuthenticationResult" in stored.password("ada")
-    assert pool is stored.service.pool
-    assert stored.file is not None
-    stored.file.close()
+    assert "AuthenticationResult" in stored_pool.password("ada")
+    assert pool is stored_pool.service.pool
+    assert stored_pool.file is not None
+    stored_pool.file.close()
 
 
 def test_pools_of_the_api_survive(tmp_path: Path) -> None:
     """A hundred pools, their users, app clients, groups, tokens and settings are in one state file."""
-    stored = StoredPool(tmp_path / "pool.db")
-    pools = [stored.call("CreateUserPool", PoolName=f"p{n}")["UserPool"]["Id"] for n in range(100)]
+    stored_pool = StoredPool(tmp_path / "pool.db")
+    pools = [stored_pool.call("CreateUserPool", PoolName=f"p{n}")["UserPool"]["Id"] for n in range(100)]
     for pool_id in pools:
-        stored.call("CreateGroup", UserPoolId=pool_id, GroupName="admins")
+        stored_pool.call("CreateGroup", UserPoolId=pool_id, GroupName="admins")
         user = {"UserPoolId": pool_id, "Username": "ada"}
-        stored.call("AdminCreateUser", **user, TemporaryPassword=PASSWORD)
-        stored.call("AdminAddUserToGroup", **user, GroupName="admins")
+        stored_pool.call("AdminCreateUser", **user, TemporaryPassword=PASSWORD)
+        stored_pool.call("AdminAddUserToGroup", **user, GroupName="admins")
     chosen = {"UserPoolId": pools[7], "PoolName": "renamed", "DeletionProtection": "ACTIVE"}
-    stored.call("UpdateUserPool", **chosen)
+    stored_pool.call("UpdateUserPool", **chosen)
     flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    stored.call("AdminSetUserPassword", UserPoolId=pools[7], Username="ada", Password=PASSWORD, Permanent=True)  # fmt: skip
-    app_client = stored.call("CreateUserPoolClient", UserPoolId=pools[7], ClientName="web", ExplicitAuthFlows=flows)  # fmt: skip
+    stored_pool.call("AdminSetUserPassword", UserPoolId=pools[7], Username="ada", Password=PASSWORD, Permanent=True)  # fmt: skip
+    app_client = stored_pool.call("CreateUserPoolClient", UserPoolId=pools[7], ClientName="web", ExplicitAuthFlows=flows)  # fmt: skip
     client_id = app_client["UserPoolClient"]["ClientId"]
     parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD}
-    tokens = stored.call("InitiateAuth", ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["AuthenticationResult"]  # fmt: skip
-    stored.call("DeleteUserPool", UserPoolId=pools[8])
-    assert "deletion protection" in stored.call("DeleteUserPool", UserPoolId=pools[7])["message"]
-    cognito = stored.service.cognito
+    tokens = stored_pool.call("InitiateAuth", ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)["AuthenticationResult"]  # fmt: skip
+    stored_pool.call("DeleteUserPool", UserPoolId=pools[8])
+    assert "deletion protection" in stored_pool.call("DeleteUserPool", UserPoolId=pools[7])["message"]
+    cognito = stored_pool.service.cognito
     before = {key: contents(each) for key, each in cognito.pools.items() if key in pools[5:10]}
 
-    again = stored.begin().cognito
+    again = stored_pool.begin().cognito
 
-    assert [*again.pools] == [stored.service.pool.pool_id, *pools[:8], *pools[9:]]
-    described_ = stored.call("DescribeUserPool", UserPoolId=pools[7])["UserPool"]
+    assert [*again.pools] == [stored_pool.service.pool.pool_id, *pools[:8], *pools[9:]]
+    described_ = stored_pool.call("DescribeUserPool", UserPoolId=pools[7])["UserPool"]
     assert (described_["Name"], described_["EstimatedNumberOfUsers"]) == ("renamed", 1)
-    assert stored.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
+    assert stored_pool.call("GetUser", AccessToken=tokens["AccessToken"])["Username"] == "ada"
     assert contents(again.pools[pools[7]]) == before[pools[7]]
     assert again.pools[pools[9]].user("ada").groups == ("admins",)
-    assert stored.file is not None
-    whole = stored.file._sql
-    stored.file._sql = FullDisk(whole, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
+    assert stored_pool.file is not None
+    connection = stored_pool.file._sql
+    stored_pool.file._sql = FullDisk(connection, "COMMIT")  # type: ignore[assignment]  # a substitute with the methods that are used
     for operation, members in (("CreateUserPool", {"PoolName": "x"}), ("DeleteUserPool", {"UserPoolId": pools[0]})):  # fmt: skip
-        assert stored.call(operation, **members)["__type"] == "InternalErrorException"
-    stored.file._sql = whole
-    assert [*again.pools] == [stored.service.pool.pool_id, *pools[:8], *pools[9:]]
-    stored.file.close()
+        assert stored_pool.call(operation, **members)["__type"] == "InternalErrorException"
+    stored_pool.file._sql = connection
+    assert [*again.pools] == [stored_pool.service.pool.pool_id, *pools[:8], *pools[9:]]
+    stored_pool.file.close()
 
 
 def test_a_key_that_is_made_during_a_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A pool's first key is in the file, also if it was created during another write."""
     monkeypatch.setattr(Service, "make_key", lambda _: None)
-    stored = StoredPool(tmp_path / "pool.db", {})
-    file, issuer = stored.file, stored.service.core.token_issuer
+    stored_pool = StoredPool(tmp_path / "pool.db", {})
+    file, issuer = stored_pool.file, stored_pool.service.core.token_issuer
     assert file is not None
     write = file.write
 
@@ -1055,44 +1060,46 @@ def test_a_key_that_is_made_during_a_write(tmp_path: Path, monkeypatch: pytest.M
         assert issuer.key.kid
 
     monkeypatch.setattr(file, "write", write_slowly)
-    user = {"UserPoolId": stored.service.pool.pool_id, "Username": "ada"}
-    stored.call("AdminCreateUser", **user)
-    stored.call("AdminGetUser", **user)
+    user = {"UserPoolId": stored_pool.service.pool.pool_id, "Username": "ada"}
+    stored_pool.call("AdminCreateUser", **user)
+    stored_pool.call("AdminGetUser", **user)
 
-    assert stored.begin().core.token_issuer.has_key
-    assert stored.service.core.token_issuer.key.kid == issuer.key.kid
+    assert stored_pool.begin().core.token_issuer.has_key
+    assert stored_pool.service.core.token_issuer.key.kid == issuer.key.kid
 
 
 def test_a_deleted_pool_stays_deleted(tmp_path: Path) -> None:
     """A request for the keys of a pool that is deleted meanwhile writes nothing."""
-    stored = StoredPool(tmp_path / "pool.db", {})
-    pool_id = stored.call("CreateUserPool", PoolName="short")["UserPool"]["Id"]
-    found = stored.service.cognito.pools[pool_id]
-    stored.call("DeleteUserPool", UserPoolId=pool_id)
-    assert stored.service.jwks(found)["keys"]
+    stored_pool = StoredPool(tmp_path / "pool.db", {})
+    pool_id = stored_pool.call("CreateUserPool", PoolName="short")["UserPool"]["Id"]
+    pool = stored_pool.service.cognito.pools[pool_id]
+    stored_pool.call("DeleteUserPool", UserPoolId=pool_id)
+    assert stored_pool.service.jwks(pool)["keys"]
 
-    stored.begin()
-    assert stored.file is not None
-    assert pool_id not in stored.file.pools()
-    assert stored.call("DescribeUserPool", UserPoolId=pool_id)["__type"] == "ResourceNotFoundException"
-    stored.call("DeleteUserPool", UserPoolId=stored.service.pool.pool_id)
-    assert "UserPool" in stored.call("CreateUserPool", PoolName="after the first")
+    stored_pool.begin()
+    assert stored_pool.file is not None
+    assert pool_id not in stored_pool.file.pools()
+    assert stored_pool.call("DescribeUserPool", UserPoolId=pool_id)["__type"] == "ResourceNotFoundException"
+    stored_pool.call("DeleteUserPool", UserPoolId=stored_pool.service.pool.pool_id)
+    assert "UserPool" in stored_pool.call("CreateUserPool", PoolName="after the first")
 
 
 def test_restart_after_the_first_pool_was_deleted(tmp_path: Path) -> None:
     """After the first pool was deleted, a restart creates it anew without users; the others are there."""
-    stored = StoredPool(tmp_path / "pool.db", {})
-    first = stored.service.pool.pool_id
-    stored.call("AdminCreateUser", UserPoolId=first, Username="ada")
+    stored_pool = StoredPool(tmp_path / "pool.db", {})
+    first = stored_pool.service.pool.pool_id
+    stored_pool.call("AdminCreateUser", UserPoolId=first, Username="ada")
     for _ in range(2):
-        stored.call("DeleteUserPool", UserPoolId=first)
-        other = stored.call("CreateUserPool", PoolName="other")["UserPool"]["Id"]
-        stored.call("AdminCreateUser", UserPoolId=other, Username="grace")
-        cognito = stored.begin().cognito
+        stored_pool.call("DeleteUserPool", UserPoolId=first)
+        other = stored_pool.call("CreateUserPool", PoolName="other")["UserPool"]["Id"]
+        stored_pool.call("AdminCreateUser", UserPoolId=other, Username="grace")
+        cognito = stored_pool.begin().cognito
 
         assert next(iter(cognito.pools)) == first
-        assert stored.call("ListUsers", UserPoolId=first)["Users"] == []
-        assert [each["Username"] for each in stored.call("ListUsers", UserPoolId=other)["Users"]] == ["grace"]
+        assert stored_pool.call("ListUsers", UserPoolId=first)["Users"] == []
+        assert [each["Username"] for each in stored_pool.call("ListUsers", UserPoolId=other)["Users"]] == [
+            "grace"
+        ]
 
 
 _NEW = {"ClientName": "renamed", "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"], "AccessTokenValidity": 2}
@@ -1110,14 +1117,17 @@ def test_changes_of_the_first_app_client(
     tmp_path: Path, operation: str, members: dict[str, Any], *, secret: bool
 ) -> None:
     """What the API changed of the configured app client, which may be its deletion, outlasts restarts."""
-    stored = StoredPool(tmp_path / "pool.db", {"client_secret": secret})
-    client = {"UserPoolId": stored.service.pool.pool_id, "ClientId": CLIENT_ID}
-    assert "__type" not in stored.call(operation, **client, **members)
-    before = [stored.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")]
+    stored_pool = StoredPool(tmp_path / "pool.db", {"client_secret": secret})
+    client = {"UserPoolId": stored_pool.service.pool.pool_id, "ClientId": CLIENT_ID}
+    assert "__type" not in stored_pool.call(operation, **client, **members)
+    before = [
+        stored_pool.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
+    ]
     for _ in range(2):
-        stored.begin()
+        stored_pool.begin()
         after = [
-            stored.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
+            stored_pool.call(each, **client)
+            for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
         ]
 
         assert after == before

@@ -75,7 +75,7 @@ def settings(
 ) -> PoolSettings:
     """Return the settings of a pool that allows everything, except for the arguments."""
     policy = {"AllowedFirstAuthFactors": ALL_FACTORS if factors is None else factors}
-    whole = {
+    full_settings = {
         "MfaConfiguration": mfa,
         "Policies": {"SignInPolicy": policy},
         "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True},
@@ -86,7 +86,7 @@ def settings(
     client = {"ExplicitAuthFlows": ALL_FLOWS if flows is None else flows}
     mfa_members = EVERY_MFA if methods is None else methods
     return PoolSettings.from_descriptions(
-        {"UserPool": {**whole, **(pool or {})}},
+        {"UserPool": {**full_settings, **(pool or {})}},
         {"UserPoolClient": client},
         {"MfaConfiguration": mfa, **mfa_members},
     )
@@ -186,13 +186,13 @@ def test_an_emailed_code_has_two_roles() -> None:
     """Under ON an e-mailed code is only a second factor, under OFF only a first factor."""
     required, off = settings("ON", pool=PLAIN), settings("OFF", pool=PLAIN)
     first, second = Role.FIRST_FACTOR, Role.SECOND_FACTOR
-    done = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
+    transition = Transition(S.EMAIL_OTP, Code, S.AUTHENTICATED)
 
-    assert required.ruled_out(done, first) == "MfaConfiguration is ON"
-    assert required.ruled_out(done, second) is None
-    assert off.ruled_out(done, first) is None
-    assert off.ruled_out(done, second) == "MfaConfiguration is OFF"
-    assert required.ruled_out(done) is off.ruled_out(done) is None
+    assert required.ruled_out(transition, first) == "MfaConfiguration is ON"
+    assert required.ruled_out(transition, second) is None
+    assert off.ruled_out(transition, first) is None
+    assert off.ruled_out(transition, second) == "MfaConfiguration is OFF"
+    assert required.ruled_out(transition) is off.ruled_out(transition) is None
     assert off.unreachable("EMAIL_OTP", second) == off.unreachable(S.EMAIL_OTP, second)  # type: ignore[arg-type]
     for wrong in (("NONSENSE", None), (S.EMAIL_OTP, "nonsense")):
         with pytest.raises(ValueError, match="not a valid"):
@@ -250,36 +250,36 @@ def test_an_unreachable_state_has_the_blocking_reasons() -> None:
 def test_the_default_of_explicit_auth_flows() -> None:
     """An app client without ExplicitAuthFlows may refresh, and sign in with SRP and CUSTOM_AUTH."""
     pool_settings = PoolSettings.from_descriptions({"LambdaConfig": TRIGGERS}, {"ClientId": "x"}, None)
-    begun = {
+    flows = {
         transition.response
         for transition in pool_settings.possible()
         if transition.source is S.START and transition.dest is not S.FAILED
     }
 
-    assert {each.auth_flow for each in begun} == {
+    assert {each.auth_flow for each in flows} == {
         None, "USER_SRP_AUTH", "CUSTOM_AUTH", "REFRESH_TOKEN_AUTH", "REFRESH_TOKEN",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("older", "stays", "goes"),
+    ("older", "remaining", "removed"),
     [
         ("USER_PASSWORD_AUTH", {"USER_SRP_AUTH", "USER_PASSWORD_AUTH"}, {"ADMIN_NO_SRP_AUTH", "USER_AUTH"}),
         ("ADMIN_NO_SRP_AUTH", {"USER_SRP_AUTH", "ADMIN_USER_PASSWORD_AUTH"}, {"USER_PASSWORD_AUTH"}),
         ("CUSTOM_AUTH_FLOW_ONLY", {"CUSTOM_AUTH", "REFRESH_TOKEN_AUTH"}, {"USER_SRP_AUTH"}),
     ],
 )
-def test_legacy_values_add_to_the_default(older: str, stays: set[str], goes: set[str]) -> None:
+def test_legacy_values_add_to_the_default(older: str, remaining: set[str], removed: set[str]) -> None:
     """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
     pool_settings = settings(flows=[older])
-    begun = {
+    flows = {
         a.response.auth_flow
         for a in pool_settings.possible()
         if a.source is S.START and a.dest is not S.FAILED
     }
 
-    assert stays <= begun
-    assert not goes & begun
+    assert remaining <= flows
+    assert not removed & flows
 
 
 def test_rotation_leaves_one_way_to_refresh() -> None:
@@ -421,14 +421,14 @@ OPTIONS = st.builds(
 
 
 @given(OPTIONS)
-def test_what_is_possible_is_reachable(pool_settings: PoolSettings) -> None:
+def test_possible_transitions_leave_reachable_states(pool_settings: PoolSettings) -> None:
     """Possible transitions leave reachable states, forbidden ones have a reason, and any attempt may fail."""
-    found = reachability(pool_settings, include_lambda_named=True)
-    left = [each for each, why in found.transitions.items() if why is None]
-    reached = {(transition.dest, roles.dest) for transition, roles in left} | {(S.START, None)}
+    reachable = reachability(pool_settings, include_lambda_named=True)
+    possible = [each for each, why in reachable.transitions.items() if why is None]
+    reached = {(transition.dest, roles.dest) for transition, roles in possible} | {(S.START, None)}
 
-    assert {(transition.source, roles.source) for transition, roles in left} <= reached
-    assert "" not in {*found.transitions.values(), *found.nodes.values()}
+    assert {(transition.source, roles.source) for transition, roles in possible} <= reached
+    assert "" not in {*reachable.transitions.values(), *reachable.nodes.values()}
     for transition, _ in TRANSITIONS_IN_ROLES:
         if transition.dest is S.FAILED and transition.source is not S.EMAIL_OTP:
             assert pool_settings.ruled_out(transition) == pool_settings.unreachable(transition.source)

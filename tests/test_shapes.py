@@ -33,7 +33,7 @@ PAIRS: Final = [(state, kind) for state, kinds in PROTOCOL.items() for kind in k
 SECRET: Final = "if the app client has a secret"
 DEVICE: Final = "on a remembered device"
 SESSION: Final = "if the challenge had one"
-GIVEN: Final = "optional"
+OPTIONAL_MARK: Final = "optional"
 MAPS: Final = ("client_metadata", "attributes")
 OPTIONAL: Final[Mapping[str, Any]] = {
     "client_metadata": {"a": "b"},
@@ -68,7 +68,7 @@ def response(state: State, kind: type[Response], facts: set[str]) -> Response:
         arguments["refresh_token"] = "a refresh token"
     if kind in {r.ConfirmDevice, r.UpdateDeviceStatus}:
         arguments["device_key"] = "device"
-    if GIVEN in facts:
+    if OPTIONAL_MARK in facts:
         arguments |= {name: OPTIONAL.get(name, "0abc") for name in optional}
     if not has_client_metadata(state, kind):
         arguments["client_metadata"] = {}
@@ -82,14 +82,14 @@ def has_client_metadata(state: State, kind: type[Response]) -> bool:
 
 def names(request: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Return the names of a request's parameters, each with its map."""
-    found: set[tuple[str, str]] = set()
+    pairs: set[tuple[str, str]] = set()
     for name, value in request.items():
         if isinstance(value, Mapping) and name != "ClientMetadata":
             inner = ("userAttributes.<name>" if each.startswith("userA") else each for each in value)
-            found |= {(name, each) for each in inner}
+            pairs |= {(name, each) for each in inner}
         else:
-            found.add(("", name))
-    return found
+            pairs.add(("", name))
+    return pairs
 
 
 def is_present(each: Parameter, facts: set[str], response_sent: Response) -> bool:
@@ -102,30 +102,32 @@ def is_present(each: Parameter, facts: set[str], response_sent: Response) -> boo
 @pytest.mark.parametrize("admin", [False, True])
 @pytest.mark.parametrize(("state", "kind"), PAIRS, ids=lambda each: getattr(each, "__name__", each))
 def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> None:
-    """For each response in each state, in every situation: the shape is what is written."""
-    shown: RequestShape = request_shape(state, kind, admin=admin)
+    """For each response in each state and situation, the shape has the parameters that are written."""
+    shape: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
-        facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, GIVEN), chosen, strict=True) if true}
+        facts = {
+            fact for fact, true in zip((SECRET, DEVICE, SESSION, OPTIONAL_MARK), chosen, strict=True) if true
+        }
         response_sent = response(state, kind, facts)
         request = write(state, response_sent, SituationContext(state, facts, admin=admin))
         expected = {
-            (each.within, each.name) for each in shown.parameters if is_present(each, facts, response_sent)
+            (each.within, each.name) for each in shape.parameters if is_present(each, facts, response_sent)
         }
         if raw:
             expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
 
-        assert request.operation == shown.operation
+        assert request.operation == shape.operation
         assert names(request.reveal()) == expected
-        if shown.flow_or_challenge:
-            assert shown.flow_or_challenge in {
+        if shape.flow_or_challenge:
+            assert shape.flow_or_challenge in {
                 request.parameters.get("AuthFlow"),
                 request.parameters.get("ChallengeName"),
             }
     plain = names(
         write(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal()
     )
-    always = {"ANSWER" if raw and name == "<fields>" else name for name in shown.always_sent}
+    always = {"ANSWER" if raw and name == "<fields>" else name for name in shape.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 
 
@@ -148,8 +150,8 @@ def test_challenge_parameters(state: State) -> None:
 def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
     """A sequence diagram shows exactly the parameters that a request always has."""
     *_, message = SequenceWriter({}).request(state, kind)
-    shown = request_shape(state, kind)
+    shape = request_shape(state, kind)
 
     assert isinstance(message, SequenceMessage)
-    assert message.text.startswith(shown.operation)
-    assert message.parameters == tuple(shown.always_sent)
+    assert message.text.startswith(shape.operation)
+    assert message.parameters == tuple(shape.always_sent)

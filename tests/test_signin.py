@@ -11,7 +11,18 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import BESIDE, PARAMETERS, RESPONSES, SESSION, TOKENS, challenge, error, reply, standing, whole
+from samples import (
+    OTHER_REPLIES,
+    PARAMETERS,
+    RESPONSES,
+    SESSION,
+    TOKENS,
+    all_data,
+    challenge,
+    error,
+    reply,
+    signin_in_state,
+)
 
 from authfsm import srp
 from authfsm.base.secret import Secret
@@ -74,8 +85,8 @@ def test_srp_then_sms() -> None:
 
     claim = signin.prove(pair, NOON, "a password")
     assert claim.timestamp == "Thu Nov 5 12:00:00 UTC 2026"
-    sent = signin.send(claim).reveal()
-    assert sent == {
+    parameters = signin.send(claim).reveal()
+    assert parameters == {
         "ClientId": "client",
         "ChallengeName": "PASSWORD_VERIFIER",
         "ChallengeResponses": {
@@ -133,7 +144,7 @@ def test_srp_then_sms() -> None:
 
 def test_totp_enrolment_uses_the_newest_session() -> None:
     """AssociateSoftwareToken, VerifySoftwareToken and MFA_SETUP each use the newest session."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(challenge(State.MFA_SETUP))
     assert isinstance(signin.challenge, MfaSetup)
@@ -195,18 +206,18 @@ def test_the_secret_hash_follows_the_username() -> None:
 @pytest.mark.parametrize("direct", [False, True])
 def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> None:  # noqa: FBT001 - a test's case
     """SELECT_CHALLENGE can be answered by its own name, or as PASSWORD and PASSWORD_SRP."""
-    sent = []
+    requests = []
     for response in (r.Password("a password", direct=direct), r.SrpA("beef", direct=direct)):
-        request = standing(State.SELECT_CHALLENGE).send(response).reveal()
-        sent.append((request["ChallengeName"], request["ChallengeResponses"]))
+        request = signin_in_state(State.SELECT_CHALLENGE).send(response).reveal()
+        requests.append((request["ChallengeName"], request["ChallengeResponses"]))
 
     if direct:
-        assert sent == [
+        assert requests == [
             ("PASSWORD", {"USERNAME": "ada", "PASSWORD": "a password"}),
             ("PASSWORD_SRP", {"USERNAME": "ada", "SRP_A": "beef"}),
         ]
     else:
-        assert sent == [
+        assert requests == [
             ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD", "PASSWORD": "a password"}),
             ("SELECT_CHALLENGE", {"USERNAME": "ada", "ANSWER": "PASSWORD_SRP", "SRP_A": "beef"}),
         ]
@@ -215,7 +226,7 @@ def test_a_choice_can_be_answered_under_the_factors_own_name(direct: bool) -> No
 def test_another_first_factor_can_be_chosen() -> None:
     """From WEB_AUTHN, EMAIL_OTP and SMS_OTP another first factor can be chosen on the same session."""
     for state in (State.WEB_AUTHN, State.EMAIL_OTP, State.SMS_OTP):
-        signin = standing(state)
+        signin = signin_in_state(state)
         signin.flow = "USER_AUTH"
 
         request = signin.send(r.Select("SMS_OTP")).reveal()
@@ -296,7 +307,7 @@ def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
         (State.EMAIL_OTP, EmailOtp, {"medium": "EMAIL", "destination": "a***@e***"}),
         (State.DEVICE_PASSWORD_VERIFIER, DevicePasswordVerifier, {"salt": 0xA1B, "B": 0xC0FFEE}),
     ):
-        signin = standing(State.CUSTOM_CHALLENGE)
+        signin = signin_in_state(State.CUSTOM_CHALLENGE)
         signin.send(r.Answer("42"))
         signin.receive({**challenge(state), **(more if state is State.NEW_PASSWORD_REQUIRED else {})})
         parsed = signin.challenge
@@ -309,7 +320,7 @@ def test_challenges_are_parsed_and_keep_unknown_keys() -> None:
 
 def test_mfas_can_select_is_read_too() -> None:
     """MFAS_CAN_SELECT is read like MFAS_CAN_CHOOSE; AWS's pages have both."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     signin.receive(
         {**challenge(State.SELECT_MFA_TYPE), "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'}}
@@ -322,7 +333,7 @@ def test_mfas_can_select_is_read_too() -> None:
 def test_available_challenges_come_with_any_challenge() -> None:
     """AvailableChallenges is kept with any challenge."""
     for state, kind in ((State.SELECT_CHALLENGE, SelectChallenge), (State.EMAIL_OTP, EmailOtp)):
-        signin = standing(State.START)
+        signin = signin_in_state(State.START)
         signin.send(r.UserAuth("ada"))
         signin.receive(challenge(state, AvailableChallenges=["EMAIL_OTP", "PASSWORD"]))
 
@@ -333,7 +344,7 @@ def test_available_challenges_come_with_any_challenge() -> None:
 @pytest.mark.parametrize("name", ["SRP_A", "TOMORROWS_CHALLENGE", "START", "FAILED", "AUTHENTICATED"])
 def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
     """Any unknown challenge is OTHER_CHALLENGE, and is answered under its own name."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.CustomAuth("ada"))
 
     state = signin.receive({"ChallengeName": name, "Session": SESSION, "ChallengeParameters": {"a": "b"}})
@@ -348,7 +359,7 @@ def test_a_challenge_of_another_name_is_a_state(name: str) -> None:
 
 def test_a_custom_challenge_shows_its_public_parameters() -> None:
     """A custom challenge has CreateAuthChallenge's public parameters, and the user's real name."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.CustomAuth("ada@example.com"))
     signin.receive(
         {
@@ -365,7 +376,7 @@ def test_a_custom_challenge_shows_its_public_parameters() -> None:
 
 def test_client_metadata_is_sent() -> None:
     """ClientMetadata for the pool's triggers is sent if the operation accepts it."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
 
     request = signin.send(r.CustomAuth("ada", client_metadata={"locale": "en"})).reveal()
 
@@ -402,7 +413,7 @@ def test_a_forgotten_device_is_dropped_and_the_answer_repeated() -> None:
 
 def test_operations_after_the_sign_in() -> None:
     """ConfirmDevice, refresh and sign-out are possible in AUTHENTICATED; a refresh keeps absent tokens."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.client_secret = Secret("a client secret")
     signin.send(r.UserPasswordAuth("ada", "a password"))
     metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
@@ -436,8 +447,8 @@ def test_operations_after_the_sign_in() -> None:
     assert signin.tokens.access_token == Secret("a newer access token")
     assert signin.tokens.refresh_token == Secret("a refresh token")
 
-    sent = signin.send(r.RefreshTokenAuth()).reveal()
-    assert sent["AuthParameters"] == {
+    parameters = signin.send(r.RefreshTokenAuth()).reveal()
+    assert parameters["AuthParameters"] == {
         "REFRESH_TOKEN": "a refresh token",
         "SECRET_HASH": srp.secret_hash("ada", "client", "a client secret"),
         "DEVICE_KEY": "device",
@@ -452,27 +463,27 @@ def test_operations_after_the_sign_in() -> None:
 
 def test_a_lost_reply_leaves_the_sign_in_unchanged() -> None:
     """After send_failed() the same or another answer can be sent."""
-    signin = standing(State.SMS_MFA)
-    before = whole(signin)
+    signin = signin_in_state(State.SMS_MFA)
+    before = all_data(signin)
     signin.send(r.Code("123456"))
 
     with pytest.raises(InvalidOperation, match="has not been processed"):
         signin.send(r.Code("123456"))
     signin.send_failed()
 
-    assert whole(signin) == before
+    assert all_data(signin) == before
     signin.send(r.Code("123456"))
     assert signin.receive(TOKENS) is State.AUTHENTICATED
 
 
 def test_a_reply_that_is_not_awaited_is_refused() -> None:
     """receive() without send() is an error and changes nothing."""
-    signin = standing(State.SMS_MFA)
-    before = whole(signin)
+    signin = signin_in_state(State.SMS_MFA)
+    before = all_data(signin)
 
     with pytest.raises(InvalidOperation):
         signin.receive(TOKENS)
-    assert whole(signin) == before
+    assert all_data(signin) == before
 
 
 @pytest.mark.parametrize(
@@ -482,7 +493,7 @@ def test_a_reply_that_is_not_awaited_is_refused() -> None:
 def test_throttling_changes_nothing(state: State, code: str) -> None:
     """A throttled request leaves the state and its session valid, in every state."""
     for kind in PROTOCOL[state]:
-        signin = standing(state)
+        signin = signin_in_state(state)
         session = signin.session
         signin.send(RESPONSES[kind])
 
@@ -531,7 +542,7 @@ def test_a_bad_field_is_named(bad: Any) -> None:
 VERIFIER = PARAMETERS[State.PASSWORD_VERIFIER]
 
 
-def broken(**changes: str | None) -> dict[str, Any]:
+def broken_verifiers(**changes: str | None) -> dict[str, Any]:
     """Return PASSWORD_VERIFIER with parameters changed or removed."""
     parameters = {k: v for k, v in {**VERIFIER, **changes}.items() if v is not None}
     return {"ChallengeName": "PASSWORD_VERIFIER", "ChallengeParameters": parameters}
@@ -567,17 +578,17 @@ MALFORMED: dict[str, Any] = {
     "device of a wrong type": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": "x"}},
     "device without key": {"AuthenticationResult": {"AccessToken": "x", "NewDeviceMetadata": {"a": "b"}}},
     "error without code": {"Error": {"Message": "x"}},
-    "SRP_B not hex": broken(SRP_B="xyz"),
-    "SRP_B negative": broken(SRP_B="-5"),
-    "SRP_B missing": broken(SRP_B=None),
-    "SRP_B zero": broken(SRP_B="0"),
-    "SRP_B is N": broken(SRP_B=srp.to_hex(srp.N)),
-    "SRP_B endless": broken(SRP_B="f" * 100_000),
-    "SALT missing": broken(SALT=None),
-    "SALT not hex": broken(SALT="salt"),
-    "SECRET_BLOCK not base64": broken(SECRET_BLOCK="***"),
-    "SECRET_BLOCK missing": broken(SECRET_BLOCK=None),
-    "no USER_ID_FOR_SRP": broken(USER_ID_FOR_SRP=None),
+    "SRP_B not hex": broken_verifiers(SRP_B="xyz"),
+    "SRP_B negative": broken_verifiers(SRP_B="-5"),
+    "SRP_B missing": broken_verifiers(SRP_B=None),
+    "SRP_B zero": broken_verifiers(SRP_B="0"),
+    "SRP_B is N": broken_verifiers(SRP_B=srp.to_hex(srp.N)),
+    "SRP_B endless": broken_verifiers(SRP_B="f" * 100_000),
+    "SALT missing": broken_verifiers(SALT=None),
+    "SALT not hex": broken_verifiers(SALT="salt"),
+    "SECRET_BLOCK not base64": broken_verifiers(SECRET_BLOCK="***"),
+    "SECRET_BLOCK missing": broken_verifiers(SECRET_BLOCK=None),
+    "no USER_ID_FOR_SRP": broken_verifiers(USER_ID_FOR_SRP=None),
     "MFAS_CAN_CHOOSE not JSON": {
         **challenge(State.SELECT_MFA_TYPE),
         "ChallengeParameters": {"MFAS_CAN_CHOOSE": "[SMS"},
@@ -602,7 +613,7 @@ MALFORMED: dict[str, Any] = {
 def test_a_malformed_reply_changes_nothing(name: str) -> None:
     """A malformed reply is an error of the service without its value, and the sign-in is usable."""
     signin = SignIn("client", pool_id="eu-west-1_Pool")
-    before = whole(signin)
+    before = all_data(signin)
     signin.send(r.CustomSrpAuth("ada", "beef"))
 
     with pytest.raises(MalformedReply) as caught:
@@ -611,7 +622,7 @@ def test_a_malformed_reply_changes_nothing(name: str) -> None:
     assert caught.value.fault is Fault.SERVICE
     assert caught.value.state is State.START
     assert SESSION not in str(caught.value)
-    assert whole(signin) == before
+    assert all_data(signin) == before
     signin.send(r.CustomSrpAuth("ada", "beef"))
     assert signin.receive(challenge(State.PASSWORD_VERIFIER)) is State.PASSWORD_VERIFIER
 
@@ -622,13 +633,13 @@ def test_a_malformed_reply_changes_nothing(name: str) -> None:
 def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
     """A malformed reply to AssociateSoftwareToken or VerifySoftwareToken changes nothing."""
     for kind in (r.AssociateSoftwareToken, r.VerifySoftwareToken):
-        signin = standing(State.MFA_SETUP)
-        before = whole(signin)
+        signin = signin_in_state(State.MFA_SETUP)
+        before = all_data(signin)
         signin.send(RESPONSES[kind])
 
         with pytest.raises(MalformedReply):
             signin.receive(raw)
-        assert whole(signin) == before
+        assert all_data(signin) == before
 
 
 JSON = st.recursive(
@@ -660,13 +671,13 @@ def test_no_reply_crashes_a_sign_in(kind: type[r.Response], raw: Any) -> None:
     for state, answers in PROTOCOL.items():
         if kind not in answers:
             continue
-        signin = standing(state)
-        before = whole(signin)
+        signin = signin_in_state(state)
+        before = all_data(signin)
         signin.send(RESPONSES[kind])
         try:
             dest = signin.receive(raw)
         except (MalformedReply, ProtocolViolation):
-            assert whole(signin) == before
+            assert all_data(signin) == before
         else:
             assert dest in answers[kind] | {State.FAILED, state}
             assert len(signin.history) == 1
@@ -704,11 +715,11 @@ def test_prove_needs_a_challenge_for_a_proof() -> None:
     """prove() in another state is a WrongResponse; without password, pool or device, a ValueError."""
     pair = srp.ephemeral(bytes(range(32)))
     with pytest.raises(WrongResponse):
-        standing(State.SMS_MFA).prove(pair, NOON, "a password")
+        signin_in_state(State.SMS_MFA).prove(pair, NOON, "a password")
     with pytest.raises(ValueError, match="the password"):
-        standing(State.PASSWORD_VERIFIER).prove(pair, NOON)
+        signin_in_state(State.PASSWORD_VERIFIER).prove(pair, NOON)
     with pytest.raises(ValueError, match="the device"):
-        standing(State.DEVICE_PASSWORD_VERIFIER).prove(pair, NOON)
+        signin_in_state(State.DEVICE_PASSWORD_VERIFIER).prove(pair, NOON)
 
 
 def test_a_missing_value_is_named() -> None:
@@ -725,17 +736,17 @@ def test_a_missing_value_is_named() -> None:
         assert signin.awaiting is None
 
 
-def test_beside_samples_are_complete() -> None:
+def test_samples_have_every_other_reply() -> None:
     """The samples have each operation whose reply is neither challenge nor tokens."""
     from authfsm.core.wire_replies import _OPERATION_READERS  # noqa: PLC0415 - what the samples must match
 
-    assert set(BESIDE) == set(_OPERATION_READERS)
+    assert set(OTHER_REPLIES) == set(_OPERATION_READERS)
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
 def test_a_gateways_failure_changes_nothing(status: int) -> None:
     """A 5xx without a code of Cognito's has the action WAIT, and the same answer succeeds."""
-    signin = standing(State.SMS_MFA)
+    signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code("123456"))
 
     state = signin.receive(
@@ -759,7 +770,7 @@ def test_a_refusal_that_ends_the_attempt_says_start_again() -> None:
         ),
         (State.DEVICE_SRP_AUTH, r.SrpA("beef"), error("ResourceNotFoundException", "Device does not exist.")),
     ):
-        signin = standing(state)
+        signin = signin_in_state(state)
         signin.send(response)
 
         assert signin.receive(refused) is State.FAILED
@@ -776,7 +787,7 @@ def test_a_repeated_challenge_keeps_its_role() -> None:
     assert signin.history[-1].kind is LoopKind.NEW_CHALLENGE
     assert r.Select in signin.accepts
 
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.CustomSrpAuth("ada", "beef"))
     signin.receive(challenge(State.PASSWORD_VERIFIER))
     signin.send(RESPONSES[r.SrpClaim])
@@ -794,9 +805,9 @@ def test_a_refresh_hashes_the_real_name() -> None:
         {"AuthenticationResult": {"AccessToken": f"e30.{payload}.c2ln", "RefreshToken": "a refresh token"}}
     )
 
-    sent = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
+    parameters = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
 
-    assert sent["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
+    assert parameters["SECRET_HASH"] == srp.secret_hash("a-sub", "client", "a client secret")
 
 
 @given(token=st.text() | st.binary().map(lambda raw: f"e30.{base64.urlsafe_b64encode(raw).decode()}.x"))
@@ -820,7 +831,7 @@ def test_tokens_need_an_access_token() -> None:
 
 def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
     """A session with NewDeviceMetadata is refreshed with its DEVICE_KEY, confirmed or not."""
-    signin = standing(State.START)
+    signin = signin_in_state(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
     signin.receive(
@@ -838,25 +849,25 @@ def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
 def test_unaccepted_metadata_is_not_dropped_silently() -> None:
     """ClientMetadata for an operation that does not accept it is a BadField."""
     with pytest.raises(BadField, match="AssociateSoftwareToken"):
-        standing(State.MFA_SETUP).send(r.AssociateSoftwareToken(client_metadata={"a": "b"}))
+        signin_in_state(State.MFA_SETUP).send(r.AssociateSoftwareToken(client_metadata={"a": "b"}))
 
 
 def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
     """An acknowledgement instead of a challenge or tokens is refused and changes nothing."""
-    signin = standing(State.SMS_MFA)
-    before = whole(signin)
+    signin = signin_in_state(State.SMS_MFA)
+    before = all_data(signin)
     signin.send(r.Code("123456"))
 
     with pytest.raises(ProtocolViolation):
         signin.receive(Acknowledgement())
-    assert whole(signin) == before
+    assert all_data(signin) == before
 
 
 def test_an_empty_client_secret_is_none() -> None:
     """With an empty client secret there is no SECRET_HASH."""
-    sent = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
+    request = SignIn("client", client_secret="").send(r.UserPasswordAuth("ada", "a password")).reveal()
 
-    assert "SECRET_HASH" not in sent["AuthParameters"]
+    assert "SECRET_HASH" not in request["AuthParameters"]
 
 
 @pytest.mark.parametrize(
@@ -870,12 +881,12 @@ def test_an_empty_client_secret_is_none() -> None:
 )
 def test_direct_changes_only_a_choice(state: State, response: r.Response) -> None:
     """Where no first factor can be chosen, a response with `direct` has the challenge's own name."""
-    assert standing(state).send(response).parameters["ChallengeName"] == str(state)
+    assert signin_in_state(state).send(response).parameters["ChallengeName"] == str(state)
 
 
 def test_an_error_without_a_code_cannot_be_read() -> None:
     """An error whose `__type` has nothing after its namespace raises MalformedReply."""
-    signin = standing(State.SMS_MFA)
+    signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code("123456"))
 
     with pytest.raises(MalformedReply, match="the error has no code"):

@@ -95,7 +95,7 @@ def test_N_is_the_prime_of_RFC_3526() -> None:
     assert int(pyc.G_HEX, 16) == g
 
 
-def test_k_is_the_clients() -> None:
+def test_k_equals_that_of_other_clients() -> None:
     """k is hashed over "00" + N + "02", as in pycognito."""
     assert pycognitos().val_k == k
 
@@ -157,7 +157,7 @@ def test_padding(n: int) -> None:
     assert n == srp.from_hex(srp.to_hex(n), "A") == srp.from_hex(srp.padded(n).hex().upper(), "A")
 
 
-def test_pieces_over_thousands_of_values() -> None:
+def test_random_values_agree_with_other_libraries() -> None:
     """u, x, key and SECRET_HASH of 3,000 random values are those of both others."""
     rng = random.Random(1)
     alphabet = string.printable + "äßéłñ→π漢字🔑\u0301\u202e"
@@ -205,7 +205,7 @@ def test_key_where_S_is_zero() -> None:
     assert theirs("ada", "pa:ss", B, 1) == srp.client_key(mine, B, x)
 
 
-def test_claim_is_warrant_lites() -> None:
+def test_claim_equals_that_of_warrant_lite() -> None:
     """The proof is warrant-lite's, for passwords of any script."""
     rng = random.Random(2)
     for password in ("a", "pässwörd→", "漢字", "🔑" * 40, " : ", "e\u0301"):
@@ -214,7 +214,7 @@ def test_claim_is_warrant_lites() -> None:
         assert key == srp.client_key(mine, B, srp.private_key("AbCdEfGhI", USER, password, salt))
 
 
-def test_pycognito_proves_a_password_to_our_server() -> None:
+def test_pycognito_proves_a_password_to_this_packages_server() -> None:
     """Our server verifies pycognito's proof, which is that of our client."""
     rng = random.Random(3)
     for _ in range(8):
@@ -286,7 +286,7 @@ def test_pycognito_registers_and_proves_a_device(monkeypatch: pytest.MonkeyPatch
     assert {("v", True), ("v", False), ("salt", True), ("salt", False)} == tops
 
 
-def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes, bytes]:
+def keys_of_both_sides(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes, bytes]:
     """Return A, B and S of one sign-in, and the keys of both sides."""
     salt = rng.getrandbits(rng.choice((128, 127, 120, 4, 1)))
     x = srp.private_key("AbC", USER, password, salt)
@@ -298,12 +298,12 @@ def both(rng: random.Random, password: str) -> tuple[tuple[int, int, int], bytes
     return (mine.A, server.B, S), *keys
 
 
-def test_both_halves_agree() -> None:
+def test_client_and_server_agree() -> None:
     """In 500 sign-ins client and server have the same key, also for short or odd numbers."""
     rng = random.Random(1)  # a seed that shows all shapes
     shapes = set()
     for _ in range(200):
-        numbers, clients, servers = both(rng, "pa:ss")
+        numbers, clients, servers = keys_of_both_sides(rng, "pa:ss")
         assert clients == servers
         assert len(clients) == 16
         for name, n in zip("ABS", numbers, strict=True):
@@ -393,12 +393,12 @@ def test_either_back_end_of_srp() -> None:
 @pytest.mark.usefixtures("back_end")
 def test_switches_of_srp_change_nothing() -> None:
     """The global settings of the srp package, changed by another user in the same process, have no effect here."""
-    before = both(random.Random(6), "pa:ss")
+    before = keys_of_both_sides(random.Random(6), "pa:ss")
     for module in BACK_ENDS:
         module.rfc5054_enable(enable=True)
         module.no_username_in_x(enable=True)
     try:
-        assert before == both(random.Random(6), "pa:ss")
+        assert before == keys_of_both_sides(random.Random(6), "pa:ss")
     finally:
         for module in BACK_ENDS:
             module.rfc5054_enable(enable=False)
@@ -408,9 +408,9 @@ def test_switches_of_srp_change_nothing() -> None:
 def test_threads() -> None:
     """Four threads at once compute what one computes alone, and gmpy2's own context stays as it is."""
     context = repr(gmpy2.get_context())
-    alone = [both(random.Random(seed), "pa:ss") for seed in range(40)]
+    alone = [keys_of_both_sides(random.Random(seed), "pa:ss") for seed in range(40)]
     with ThreadPoolExecutor(4) as pool:
-        together = list(pool.map(lambda seed: both(random.Random(seed), "pa:ss"), range(40)))
+        together = list(pool.map(lambda seed: keys_of_both_sides(random.Random(seed), "pa:ss"), range(40)))
     assert alone == together
     assert context == repr(gmpy2.get_context())
 
@@ -577,7 +577,7 @@ def test_secrets_are_not_shown() -> None:
 # A device's verifier.
 
 
-def encoded(n: int, length: int) -> str:
+def encode_number(n: int, length: int) -> str:
     """Return a number in base64, in this number of bytes."""
     return base64.b64encode(n.to_bytes(length, "big")).decode()
 
@@ -598,13 +598,13 @@ def test_device_verifier_is_padded() -> None:
     [
         ("*", "AQ==", "PasswordVerifier"),
         ("", "AQ==", "PasswordVerifier"),
-        (encoded(0, 1), "AQ==", "PasswordVerifier"),
-        (encoded(N, 385), "AQ==", "PasswordVerifier"),
-        (encoded(N - 1, 384), "AQ==", "PasswordVerifier"),  # the padding is missing: negative
-        (encoded(2**3072, 385), "AQ==", "PasswordVerifier"),
+        (encode_number(0, 1), "AQ==", "PasswordVerifier"),
+        (encode_number(N, 385), "AQ==", "PasswordVerifier"),
+        (encode_number(N - 1, 384), "AQ==", "PasswordVerifier"),  # the padding is missing: negative
+        (encode_number(2**3072, 385), "AQ==", "PasswordVerifier"),
         ("AQ==", "gA==", "Salt"),  # 0x80: negative
         ("AQ==", "A", "Salt"),
-        ("AQ==", encoded(2**4000, 600), "Salt"),
+        ("AQ==", encode_number(2**4000, 600), "Salt"),
     ],
 )
 def test_invalid_device_verifiers(v: str, salt: str, value: str) -> None:
@@ -648,7 +648,7 @@ def test_timestamp_does_not_pad_the_day() -> None:
 def test_naive_datetimes_are_refused() -> None:
     """A datetime without a time zone is refused."""
     with pytest.raises(ValueError, match="time zone"):
-        srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - what is refused
+        srp.timestamp(datetime(2023, 9, 5))  # noqa: DTZ001 - the argument that is refused
 
 
 @pytest.fixture

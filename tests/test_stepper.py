@@ -1,4 +1,4 @@
-"""The stepper without a browser: its page in every challenge, and what a notebook never saves."""
+"""The stepper without a browser: its page in every challenge, and no secret in a saved notebook."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ PHONE = "+15555550143"
 STEPPER_JS = Path(stepper_module.__file__).with_name("stepper.js")
 
 
-DRAWN = cache(render.svg)  # what is the same is drawn once
+DRAW_CACHED = cache(render.svg)  # the same picture is drawn once
 
 
 @pytest.fixture(autouse=True)
-def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def recorded_comms(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let every widget use a comm that records; close them at the end."""
-    monkeypatch.setattr(render, "svg", DRAWN)
+    monkeypatch.setattr(render, "svg", DRAW_CACHED)
     with recording_comms():
         yield
         StepperWidget.close_all()
@@ -95,7 +95,7 @@ def test_a_sign_in_is_clicked_through(pool: LocalPool) -> None:
     assert page_state() == ("START", 0, "sr", [], False)
 
 
-def test_the_picture_moves(pool: LocalPool) -> None:
+def test_the_picture_highlights_each_step(pool: LocalPool) -> None:
     """Each step highlights its edges, and back removes that; states are buttons."""
     page = Page(Stepper(pool, "ada", PASSWORD))
     lit = [page.view["picture"].count("var(--highlight)")]
@@ -156,7 +156,7 @@ def test_srp_values_on_request(pool: LocalPool) -> None:
     assert values["x"][:8] not in page.saved
 
 
-def test_nothing_secret_is_ever_saved(pools: Any) -> None:
+def test_no_secret_is_saved(pools: Any) -> None:
     """Passwords, codes, keys, tokens and sessions are in no saved state."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
@@ -170,10 +170,10 @@ def test_nothing_secret_is_ever_saved(pools: Any) -> None:
     assert reply["qr_code"].startswith("<svg")
     page.submit("verify_software_token", code="000000", name="")
     page.submit("verify_software_token", code=reply["code"], name="phone")
-    held = stepper.recording.flow.challenge
-    assert held is not None
-    assert held.session is not None
-    session = held.session.reveal()
+    challenge = stepper.recording.flow.challenge
+    assert challenge is not None
+    assert challenge.session is not None
+    session = challenge.session.reveal()
     page.submit("complete_mfa_setup")
     tokens = stepper.recording.flow.tokens
     assert tokens is not None
@@ -271,8 +271,8 @@ def test_a_choice_among_first_factors(pools: Any) -> None:
     assert PASSWORD not in page.saved
 
 
-def riddle() -> Triggers:
-    """Return Lambda functions with a riddle; one of them can fail."""
+def custom_challenge_triggers() -> Triggers:
+    """Return Lambda functions with a custom challenge; one of them can fail."""
 
     def define(event: Any) -> Any:
         passed = bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
@@ -297,9 +297,9 @@ def riddle() -> Triggers:
     return Triggers(define=define, create=create, verify=verify)
 
 
-def test_a_riddle(pools: Any) -> None:
+def test_a_custom_challenge_question(pools: Any) -> None:
     """The public parameters are shown, and the answer is neither shown nor saved."""
-    pool = pools(triggers=riddle())
+    pool = pools(triggers=custom_challenge_triggers())
     pool.add_user("ada")
     page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
     page.press("run")
@@ -440,13 +440,13 @@ def test_step_up_and_sign_in_again(rich_pool: LocalPool) -> None:
     assert [step.dest for step in stepper.history][-2:] == ["DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
 
 
-def test_play_answers_by_itself(pools: Any) -> None:
-    """Play answers codes by itself; at a riddle it waits for a person."""
+def test_play_answers_codes_automatically(pools: Any) -> None:
+    """Play answers codes by itself; at a custom challenge it waits for the user."""
     pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], required_attributes=["name"])
     pool.add_user("ada", PASSWORD, temporary=True)
     chosen = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     chosen.add_user("ada", PASSWORD, email="ada@example.com")
-    asking = pools(triggers=riddle())
+    asking = pools(triggers=custom_challenge_triggers())
     asking.add_user("ada")
 
     ends = []
@@ -554,7 +554,7 @@ def test_any_exception_is_shown_on_the_page(pool: LocalPool) -> None:
 
 
 def test_an_interrupt_releases_the_page(pool: LocalPool) -> None:
-    """An interrupt passes through, and the page does not wait for ever."""
+    """An interrupt passes through, and the page does not wait without end."""
     cognito = pool.cognito()
     page = Page(Stepper(cognito, "ada", PASSWORD))
 
@@ -590,13 +590,13 @@ def test_stepping_from_code(pool: LocalPool) -> None:
         stepper.answer(UserSrpAuth("ada", "ff"))
     last = stepper.answer(Code(Page(stepper).debug_secrets()["code"]))
     assert len(stepper.history) == len(last.history) == 3
-    shown = last._repr_mimebundle_()
-    assert list(shown) == ["image/svg+xml", "text/plain"]
-    assert shown["text/plain"] == (
+    bundle = last._repr_mimebundle_()
+    assert list(bundle) == ["image/svg+xml", "text/plain"]
+    assert bundle["text/plain"] == (
         "ada by USER_SRP_AUTH: AUTHENTICATED after 3 steps. The sign-in is complete: the tokens have arrived."
     )
-    assert "4a3a00" in shown["image/svg+xml"]
-    assert first._repr_mimebundle_()["image/svg+xml"] != shown["image/svg+xml"]
+    assert "4a3a00" in bundle["image/svg+xml"]
+    assert first._repr_mimebundle_()["image/svg+xml"] != bundle["image/svg+xml"]
     assert stepper.restart().state is State.START
 
 
@@ -618,7 +618,7 @@ def test_two_steppers_are_independent(pool: LocalPool) -> None:
 
 def test_memory_is_bounded(pools: Any) -> None:
     """After many wrong codes only the last steps are kept."""
-    pool = pools(triggers=riddle())
+    pool = pools(triggers=custom_challenge_triggers())
     pool.add_user("ada")
     stepper = Stepper(pool, "ada", flow="CUSTOM_AUTH")
     page = Page(stepper)

@@ -20,7 +20,7 @@ TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PASSWORD = "Correct-Horse-1"
 
 # What is planted stands beside the notebook, so that it would be in there only if the stepper put it there.
-PLANTED = f"""
+SETUP_MODULE = f"""
 from authfsm.local import LocalPool
 
 pool = LocalPool(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
@@ -32,13 +32,13 @@ PASSWORD = {PASSWORD!r}
 CELLS = (
     """\
 from time import perf_counter
-begun = perf_counter()
+start = perf_counter()
 from authfsm.notebook import Stepper
 from planted import PASSWORD, bare, pool
 
 stepper = Stepper(pool, "ada", PASSWORD)
 display(stepper)
-print(f"COLD {perf_counter() - begun:.3f}")""",
+print(f"COLD {perf_counter() - start:.3f}")""",
     'other = Stepper(bare, "bob", PASSWORD)\nother',
 )
 
@@ -68,7 +68,7 @@ def theme(page: Page, name: str) -> None:
     page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", name)
 
 
-def stands(stepper: Locator, state: str, steps: int) -> None:
+def wait_for_state(stepper: Locator, state: str, steps: int) -> None:
     """Wait until the stepper shows this state after a number of steps, with enabled buttons."""
     expect(stepper).to_have_attribute("data-state", state)
     expect(stepper).to_have_attribute("data-steps", str(steps))
@@ -76,7 +76,7 @@ def stands(stepper: Locator, state: str, steps: int) -> None:
     expect(stepper.locator(".chip")).to_have_text(state)
 
 
-def saved(page: Page, file: Path) -> dict[str, Any]:
+def save_notebook(page: Page, file: Path) -> dict[str, Any]:
     """Save the notebook with the state of its widgets."""
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
     for _ in range(100):
@@ -95,13 +95,13 @@ class Visit:
         page: the page.
         stepper: the stepper.
         pictures: the diagram at each moment.
-        planted: what must be in no file.
+        secrets: what must be in no file.
     """
 
     page: Page
     stepper: Locator
     pictures: list[str] = field(factory=list)
-    planted: dict[str, str] = field(factory=dict)
+    secrets: dict[str, str] = field(factory=dict)
 
     def look(self) -> None:
         """Store the picture, and check accessibility in both palettes and the picture's size."""
@@ -128,7 +128,7 @@ class Visit:
 def begin(visit: Visit) -> None:
     """Sign in from the beginning to the code, and show SRP's values."""
     stepper = visit.stepper
-    stands(stepper, "START", 0)
+    wait_for_state(stepper, "START", 0)
     back = stepper.locator("button.back")
     expect(back).to_have_attribute("aria-disabled", "true")
     expect(back).to_have_attribute("title", "No step was taken yet")
@@ -136,17 +136,17 @@ def begin(visit: Visit) -> None:
     visit.look()
 
     visit.press("step")
-    stands(stepper, "PASSWORD_VERIFIER", 1)
+    wait_for_state(stepper, "PASSWORD_VERIFIER", 1)
     visit.look()
     visit.open("SRP")
     expect(stepper.locator("td var")).to_have_count(0)
     stepper.locator(".switch input").check()
     expect(stepper.locator("td var")).to_have_text(["a", "A", "s", "B", "x", "u", "S", "K"])
     x = stepper.locator("tr", has=visit.page.locator("var", has_text="x")).locator("code")
-    visit.planted["x"] = x.inner_text()[:8]
+    visit.secrets["x"] = x.inner_text()[:8]
 
     visit.press("run")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 2)
     visit.look()
 
 
@@ -157,7 +157,7 @@ def err_and_go_back(visit: Visit) -> None:
     expect(code).to_be_focused()
     visit.page.keyboard.type("000000")
     visit.page.keyboard.press("Enter")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 3)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 3)
     expect(stepper.get_by_role("alert")).to_contain_text(
         "CodeMismatchException Invalid code received for userAnswer again: the session is still valid."
     )
@@ -169,7 +169,7 @@ def err_and_go_back(visit: Visit) -> None:
     visit.look()
 
     visit.press("back")
-    stands(stepper, "SOFTWARE_TOKEN_MFA", 2)
+    wait_for_state(stepper, "SOFTWARE_TOKEN_MFA", 2)
     expect(stepper.get_by_role("alert")).to_be_empty()
 
 
@@ -177,7 +177,7 @@ def end(visit: Visit) -> None:
     """Enter the right code; look at tokens, history, a state and the dark theme."""
     stepper = visit.stepper
     stepper.locator("form[data-trigger=code] button[type=submit]").click()
-    stands(stepper, "AUTHENTICATED", 3)
+    wait_for_state(stepper, "AUTHENTICATED", 3)
     visit.open("History")
     expect(stepper.locator(".panel tbody tr")).to_have_count(3)
     stepper.locator('[data-node="4"]').click()
@@ -192,18 +192,18 @@ def end(visit: Visit) -> None:
 def enrol(visit: Visit) -> None:
     """On another pool, go to the QR code of an authenticator app."""
     stepper = visit.stepper
-    stands(stepper, "START", 0)
+    wait_for_state(stepper, "START", 0)
     visit.press("run")
-    stands(stepper, "MFA_SETUP", 2)
+    wait_for_state(stepper, "MFA_SETUP", 2)
     stepper.locator("form[data-trigger=associate_software_token] button").click()
-    stands(stepper, "MFA_SETUP", 3)
+    wait_for_state(stepper, "MFA_SETUP", 3)
     expect(stepper.locator(".qr svg")).to_be_visible()
-    visit.planted["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
+    visit.secrets["new key"] = stepper.locator(".key").inner_text().replace(" ", "")
     visit.accessible()
 
 
 def lose_the_kernel(visit: Visit) -> None:
-    """Without its kernel the page shows the last state, and says that nobody answers."""
+    """Without its kernel the page shows the last state, and says that there is no answer."""
     visit.page.evaluate("window.jupyterapp.commands.execute('kernelmenu:shutdown')")
     visit.page.get_by_text("No Kernel | ").or_(visit.page.get_by_text("| Unknown")).first.wait_for()
     visit.press("restart")
@@ -220,7 +220,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
         jupyterlab(tmp_path / "lab") as lab,
         chromium(tmp_path / "profile", width=1200, height=1400) as shown,
     ):
-        (lab.folder / "planted.py").write_text(PLANTED, encoding="utf-8")
+        (lab.folder / "planted.py").write_text(SETUP_MODULE, encoding="utf-8")
         page = shown.page
         with notebook(lab, page, "signin.ipynb", CELLS) as said:
             run_cell(page, 0)
@@ -230,15 +230,15 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
             visit.stepper.get_by_role("button", name="Fill it in").click()
             code = visit.stepper.locator("input.code")
             expect(code).to_have_value(visit.stepper.locator(".sent").inner_text())
-            visit.planted["code"] = code.input_value()
-            half = saved(page, lab.folder / "signin.ipynb")  # typed, and not given
+            visit.secrets["code"] = code.input_value()
+            half = save_notebook(page, lab.folder / "signin.ipynb")  # typed, and not given
             end(visit)
 
             run_cell(page, 1)
             other = Visit(page, page.locator(".authfsm-stepper").nth(1))
             enrol(other)
-            stands(visit.stepper, "AUTHENTICATED", 3)  # what is done there is not done here
-            whole = saved(page, lab.folder / "signin.ipynb")
+            wait_for_state(visit.stepper, "AUTHENTICATED", 3)  # this stepper is not affected by the other one
+            saved_text = save_notebook(page, lab.folder / "signin.ipynb")
             cold = page.locator(".jp-OutputArea-output", has_text="COLD").last.inner_text()
             messages = list(said)
             lose_the_kernel(visit)
@@ -246,14 +246,14 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
     assert len(set(visit.pictures)) == len(visit.pictures) == 5
     assert messages == []
     assert [each for each in shown.requests if not each.startswith(OURS)] == []
-    planted = {**visit.planted, **other.planted, "password": PASSWORD, "key": TOTP}
-    assert len(planted["new key"]) >= 32
-    assert '"username": "bob"' in json.dumps(whole)
-    for text in (json.dumps(half, ensure_ascii=False), json.dumps(whole, ensure_ascii=False)):
+    secrets = {**visit.secrets, **other.secrets, "password": PASSWORD, "key": TOTP}
+    assert len(secrets["new key"]) >= 32
+    assert '"username": "bob"' in json.dumps(saved_text)
+    for text in (json.dumps(half, ensure_ascii=False), json.dumps(saved_text, ensure_ascii=False)):
         assert "SOFTWARE_TOKEN_MFA" in text
-        assert [name for name, secret in planted.items() if secret in text] == []
+        assert [name for name, secret in secrets.items() if secret in text] == []
     # Whoever looks at the file where no kernel is has the picture of the last step.
-    shown_data = (each.get("data", {}) for each in whole["cells"][0]["outputs"])
+    shown_data = (each.get("data", {}) for each in saved_text["cells"][0]["outputs"])
     (still,) = (data for data in shown_data if "image/svg+xml" in data)
     assert "AUTHENTICATED" in "".join(still["text/plain"])
     assert float(cold.partition("COLD ")[2]) < 10, "the bar is measured where nothing else runs"

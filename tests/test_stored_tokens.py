@@ -68,8 +68,12 @@ def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool
         return loop.run_until_complete(value) if inspect.isawaitable(value) else value
 
     def awaited(pool: LocalPool) -> Any:
-        named: dict[str, Any] = {"client_id": pool.client_id, "pool_id": pool.pool_id, "clock": pool.clock}
-        return AsyncCognito(pool.client(), client_secret=pool.client_secret, **named)
+        arguments: dict[str, Any] = {
+            "client_id": pool.client_id,
+            "pool_id": pool.pool_id,
+            "clock": pool.clock,
+        }
+        return AsyncCognito(pool.client(), client_secret=pool.client_secret, **arguments)
 
     yield (awaited if request.param == "async" else LocalPool.cognito), do
     loop.close()
@@ -92,12 +96,12 @@ PoolOf = Callable[..., LocalPool]
 Driver = tuple[Callable[[LocalPool], Any], Do]
 
 
-def tracking(*, on: bool = True) -> DeviceConfiguration | None:
+def device_settings(*, on: bool = True) -> DeviceConfiguration | None:
     """Return the settings of a pool with or without devices."""
     return DeviceConfiguration(challenge_required_on_new_device=True) if on else None
 
 
-def later(pool: LocalPool, seconds: float) -> None:
+def advance(pool: LocalPool, seconds: float) -> None:
     """Let time pass."""
     assert isinstance(pool.clock, ManualClock)
     pool.clock.advance(seconds)
@@ -113,15 +117,15 @@ STARTS = ["a refresh token", "sealed tokens"]
 
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("case", list(product(ROTATIONS, (False, True), (0, 1))), ids=str)
-def test_a_program_lives_on_from_what_was_stored(
+def test_a_program_continues_from_stored_tokens(
     pool_of: PoolOf, driver: Driver, start: str, case: tuple[str, bool, int]
 ) -> None:
     """Stored tokens are refreshed at five expiries, with and without rotation and devices."""
     (cognito_of, do), (rotation, devices, earlier) = driver, case
-    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(on=devices))
+    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=device_settings(on=devices))
     key, first = new_key(), pool.cognito().sign_in("ada", PASSWORD)
     for _ in range(earlier):
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         first.fresh_tokens()
     stored, cognito = first.signed_in(), cognito_of(pool)
     assert stored.refresh_token is not None
@@ -136,7 +140,7 @@ def test_a_program_lives_on_from_what_was_stored(
         do(flow.refresh(stored.refresh_token.reveal(), device_key=device_key))
     access_tokens = [flow.signed_in().access_token]
     for _ in range(5):
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         access_tokens.append(do(flow.fresh_tokens()).access_token)
 
     assert len(set(access_tokens)) == 6
@@ -172,7 +176,7 @@ def pool_signin() -> Any:
 def test_a_refusal_says_that_the_device_key_may_be_missing(pool_of: PoolOf, driver: Driver) -> None:
     """The error without a device key names the parameter and the claim."""
     cognito_of, do = driver
-    pool = pool_of(device=tracking(), refresh_token_rotation=RefreshTokenRotation(0))
+    pool = pool_of(device=device_settings(), refresh_token_rotation=RefreshTokenRotation(0))
     tokens, cognito = signed_in(pool), cognito_of(pool)
     refresh_token = tokens.refresh_token
 
@@ -198,7 +202,7 @@ def test_a_session_is_ended_with_its_refresh_token_alone(
 ) -> None:
     """RevokeToken needs no device key; `everywhere` ends the user's other sessions too."""
     (cognito_of, do), everywhere = driver, which == "all sessions"
-    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=tracking(), client_secret=True)
+    pool = pool_of(refresh_token_rotation=ROTATIONS[rotation], device=device_settings(), client_secret=True)
     one, other = signed_in(pool), signed_in(pool)
     cognito = cognito_of(pool)
     arguments = {"device_key": one.device_key} if everywhere else {}
@@ -217,14 +221,14 @@ def test_a_session_is_ended_with_its_refresh_token_alone(
 def test_a_device_is_confirmed_after_the_sign_in(pool_of: PoolOf, driver: Driver) -> None:
     """A device can be confirmed with sealed tokens, also after a lost reply."""
     cognito_of, do = driver
-    pool, key = pool_of(device=tracking()), new_key()
+    pool, key = pool_of(device=device_settings()), new_key()
     sealed, cognito = signed_in(pool).seal(key), cognito_of(pool)
     tokens = cognito.resume_tokens(sealed, key).signed_in()
 
-    lost = [True]
+    failures = [True]
 
     def lose(**_: Any) -> Any:
-        if lost.pop() if lost else False:
+        if failures.pop() if failures else False:
             raise ConnectionError
 
     cognito.client.meta.events.register("after-call.*.ConfirmDevice", lose)
@@ -270,7 +274,7 @@ def test_a_seal_is_of_one_kind_pool_client_and_version(pool_of: PoolOf) -> None:
 
     Foreign, newer and empty ones raise typed errors.
     """
-    pool, key = pool_of(device=tracking()), new_key()
+    pool, key = pool_of(device=device_settings()), new_key()
     cognito, tokens = pool.cognito(), signed_in(pool)
     device = cognito.confirm_device(tokens)
     sealed = {
@@ -309,7 +313,7 @@ def test_a_pool_with_an_issuer_of_its_own(pool_of: PoolOf, driver: Driver, issue
     (cognito_of, do), key, pool_id = driver, new_key(), "eu-west-1_AbCdEfGhI"
     pool = pool_of(pool_id=pool_id, issuer=issuer.format(pool_id))
     flow = cognito_of(pool).resume_tokens(signed_in(pool).seal(key), key)
-    later(pool, LIFETIME)
+    advance(pool, LIFETIME)
     do(flow.fresh_tokens())
     sealed = flow.signed_in().seal(key)
     assert cognito_of(pool).resume_tokens(sealed, key).signed_in() == flow.signed_in()
@@ -322,19 +326,19 @@ def test_a_pool_with_an_issuer_of_its_own(pool_of: PoolOf, driver: Driver, issue
         cognito_of(other).resume_tokens(sealed, key)
 
 
-ODD: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
+ODD_VALUES: list[Any] = [None, 7, "", "noon", [], {"device_key": 7}]
 
 
 def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
     """Other content sealed with the same key is a typed error, or tokens of the right types."""
-    pool, key = pool_of(device=tracking()), Fernet.generate_key()
+    pool, key = pool_of(device=device_settings()), Fernet.generate_key()
     tokens, cognito = signed_in(pool), pool.cognito()
     form = json.loads(Fernet(key).decrypt(tokens.seal(key)))
     device = json.loads(Fernet(key).decrypt(cognito.confirm_device(tokens).seal(key)))
     wrong = 0
     for whole, member, unseal in ((form, "tokens", cognito.resume_tokens), (device, "device", Device.unseal)):
-        forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD]
-        for each in (*forms, *({**whole, member: value} for value in ODD), {}, [], 7):
+        forms = [{**whole, member: {**whole[member], n: v}} for n in whole[member] for v in ODD_VALUES]
+        for each in (*forms, *({**whole, member: value} for value in ODD_VALUES), {}, [], 7):
             try:
                 unseal(Fernet(key).encrypt(json.dumps(each).encode()), key)
             except SealBroken:
@@ -345,7 +349,7 @@ def test_a_seal_of_nonsense_is_broken(pool_of: PoolOf) -> None:
 # ---- errors -------------------------------------------------------------------------------------------
 
 
-def test_an_id_token_is_told_how_to_be_verified(pool_of: PoolOf) -> None:
+def test_the_error_for_an_id_token_says_how_to_verify_it(pool_of: PoolOf) -> None:
     """The error for the wrong use of a token names the right argument."""
     pool = pool_of()
     tokens = signed_in(pool)
@@ -373,9 +377,9 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
 
     with ThreadPoolExecutor(len(workers)) as threads:
         for expiry in range(1, 4):
-            later(pool, LIFETIME)
-            found = list(threads.map(lambda each: each.fresh_tokens(ticket), workers))
-            assert len({each.access_token for each in found}) == 1
+            advance(pool, LIFETIME)
+            results = list(threads.map(lambda each: each.fresh_tokens(ticket), workers))
+            assert len({each.access_token for each in results}) == 1
             assert len(refreshes) == expiry
 
     with workers[0].turn(ticket) as flow:
@@ -386,7 +390,7 @@ def test_ten_workers_refresh_once(pool_of: PoolOf) -> None:
 
 def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
     """Ten tasks on an event loop send one request at each expiry."""
-    pool = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking())
+    pool = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=device_settings())
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
 
@@ -394,9 +398,9 @@ def test_ten_tasks_refresh_once(pool_of: PoolOf) -> None:
         flow = await cognito.sign_in("ada", PASSWORD)
         ticket = await shared.put(flow)
         for _ in range(3):
-            later(pool, LIFETIME)
-            found = await asyncio.gather(*(shared.fresh_tokens(ticket) for _ in range(10)))
-            assert len({each.access_token for each in found}) == 1
+            advance(pool, LIFETIME)
+            results = await asyncio.gather(*(shared.fresh_tokens(ticket) for _ in range(10)))
+            assert len({each.access_token for each in results}) == 1
         async with shared.turn(ticket) as flow:
             assert len(flow.history) == 0
             await flow.sign_out()
@@ -412,23 +416,23 @@ def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None
 
     A device that is confirmed meanwhile, and a sign-out, are completed too.
     """
-    pool, log = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=tracking()), []
+    pool, log = pool_of(refresh_token_rotation=RefreshTokenRotation(0), device=device_settings()), []
     cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock)
     shared = AsyncSharedTokens(cognito, AsyncMemoryStore(), new_key())
-    sent, release = threading.Event(), threading.Event()
+    request_sent, release = threading.Event(), threading.Event()
 
     def hold(**_: object) -> None:
-        sent.set()
+        request_sent.set()
         release.wait(10)
 
     cognito.client.meta.events.register("after-call.*", hold)
 
     async def cancelled(work: Coroutine[Any, Any, Any]) -> None:
-        sent.clear()
+        request_sent.clear()
         release.clear()
         task = asyncio.create_task(work)
         for _ in range(1000):  # at most ten seconds
-            if sent.is_set():
+            if request_sent.is_set():
                 break
             await asyncio.sleep(0.01)
         for _ in range(times):
@@ -454,9 +458,9 @@ def test_a_cancelled_refresh_loses_no_token(pool_of: PoolOf, times: int) -> None
         assert device is not None
         assert await flow.refresh() is flow.tokens
         ticket = await shared.put(flow)
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         first, _ = await asyncio.gather(other(ticket), cancelled(shared.fresh_tokens(ticket)))
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         assert await shared.fresh_tokens(ticket) != first
         async with shared.turn(ticket) as flow:
             await cancelled(flow.sign_out(everywhere=True))
@@ -482,7 +486,7 @@ class FailingStore(MemoryStore):
         super().put(name, sealed, seconds)
 
 
-def sharing(pool: LocalPool, store: FailingStore, kind: str) -> Any:
+def shared_tokens(pool: LocalPool, store: FailingStore, kind: str) -> Any:
     """Return a `SharedTokens` of either kind over the store."""
     if kind == "sync":
         return SharedTokens(pool.cognito(), store, KEY)
@@ -499,17 +503,17 @@ KINDS = ["sync", "async"]
 def test_a_store_that_fails_for_a_moment_loses_no_token(pool_of: PoolOf, kind: str, failures: int) -> None:
     """If refreshed tokens cannot be put back at once, it is tried again: all workers get the rotated tokens."""
     pool, store = pool_of(refresh_token_rotation=RefreshTokenRotation(0)), FailingStore()
-    one, other = sharing(pool, store, kind), sharing(pool, store, kind)
+    one, other = shared_tokens(pool, store, kind), shared_tokens(pool, store, kind)
 
     async def run() -> None:
         first = pool.cognito().sign_in("ada", PASSWORD)
         ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         store.failures = failures
-        found = await done(one.fresh_tokens(ticket))
+        result = await done(one.fresh_tokens(ticket))
         assert store.failures == 0
-        assert found.refresh_token != first.signed_in().refresh_token
-        assert await done(other.fresh_tokens(ticket)) == found
+        assert result.refresh_token != first.signed_in().refresh_token
+        assert await done(other.fresh_tokens(ticket)) == result
 
     asyncio.run(run())
 
@@ -526,17 +530,17 @@ def test_tokens_that_cannot_be_put_back_are_in_the_error(
 ) -> None:
     """The error has the new tokens; put under the same ticket, other workers get them. A late failure is the last."""
     pool, store = pool_of(refresh_token_rotation=RefreshTokenRotation(0)), FailingStore()
-    one, other = sharing(pool, store, kind), sharing(pool, store, kind)
+    one, other = shared_tokens(pool, store, kind), shared_tokens(pool, store, kind)
 
     async def run() -> None:
         first = pool.cognito().sign_in("ada", PASSWORD)
         ticket = SharedTokens(pool.cognito(), store, KEY).put(first)
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         store.failures, store.takes = failures, takes
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(NotStored, match=r"tokens could not be stored \(ConnectionError\)") as caught:
             await done(one.fresh_tokens(ticket))
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - start < 5
         assert 100 - store.failures < 10 if failures == 100 else store.failures == 0
         error = caught.value
         assert isinstance(error, StoreUnavailable)
@@ -548,13 +552,13 @@ def test_tokens_that_cannot_be_put_back_are_in_the_error(
         store.failures = 0
         assert await done(one.put(error.flow, ticket)) == ticket
         assert await done(other.fresh_tokens(ticket)) == tokens
-        later(pool, LIFETIME)
+        advance(pool, LIFETIME)
         assert (await done(other.fresh_tokens(ticket))).access_token != tokens.access_token
 
     asyncio.run(run())
 
 
-def test_a_turn_that_lasts_is_waited_for_and_not_for_ever(pool_of: PoolOf) -> None:
+def test_a_long_turn_is_awaited_for_a_limited_time(pool_of: PoolOf) -> None:
     """WAIT is raised if another worker's turn lasts longer than its lifetime; other errors at once."""
     pool, seconds = pool_of(), [0.0]
     store = MemoryStore(clock=lambda: seconds[0])

@@ -33,7 +33,7 @@ from authfsm.stores.key_value import TAKES_ONCE, KeyValueStore, UnsupportedStore
 from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
 Opened = Callable[[], AbstractAsyncContextManager[AsyncStore]]
-TAKERS = 40
+CONCURRENT_TAKES = 40
 PASSWORD = "Correct-Horse-1"
 
 # py-key-value-aio says of each store whose form on disk may change, DynamoDB's among them, that it may.
@@ -53,8 +53,8 @@ class InThreads:
 
     async def take(self, name: str, seconds: float) -> str | None:
         """As `Store.take`."""
-        taken: str | None = await self._run(self.store.take, name, seconds)
-        return taken
+        text: str | None = await self._run(self.store.take, name, seconds)
+        return text
 
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
@@ -99,7 +99,7 @@ KINDS = [
 
 
 @pytest.fixture(params=KINDS)
-def opened(request: pytest.FixtureRequest) -> Opened:
+def open_store(request: pytest.FixtureRequest) -> Opened:
     """Open a store of each kind, within the event loop that uses it."""
     kind: str = request.param
     port = request.getfixturevalue("a_redis").port if "redis" in kind else 0
@@ -124,18 +124,18 @@ def opened(request: pytest.FixtureRequest) -> Opened:
             decode = kind.endswith("decodes")
             with (
                 redis.Redis(port=port, decode_responses=decode) as client,
-                ThreadPoolExecutor(TAKERS) as threads,
+                ThreadPoolExecutor(CONCURRENT_TAKES) as threads,
             ):
                 yield InThreads(MemoryStore() if kind == "memory" else RedisStore(client), threads)
 
     return opening
 
 
-def test_a_text_is_for_one_taker(opened: Opened) -> None:
+def test_a_text_can_be_taken_once(open_store: Opened) -> None:
     """An entry is taken once; others get TAKEN until it is put back or dropped."""
 
     async def conversation() -> list[str | None]:
-        async with opened() as store:
+        async with open_store() as store:
             results = [await store.take("a", 30)]
             await store.put("a", "first", 30)
             results += [await store.take("b", 30), await store.take("a", 30)]
@@ -164,25 +164,25 @@ def test_a_text_is_for_one_taker(opened: Opened) -> None:
     ]  # fmt: skip
 
 
-def test_exactly_one_of_many_takers_gets_it(opened: Opened) -> None:
+def test_exactly_one_of_many_takes_succeeds(open_store: Opened) -> None:
     """Of forty concurrent callers exactly one gets the entry, in five rounds."""
 
     async def rush(store: AsyncStore, name: str) -> list[str | None]:
         await store.put(name, "text", 30)
-        return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(TAKERS))), key=str)
+        return sorted(await asyncio.gather(*(store.take(name, 30) for _ in range(CONCURRENT_TAKES))), key=str)
 
     async def rushes() -> list[list[str | None]]:
-        async with opened() as store:
+        async with open_store() as store:
             return [await rush(store, f"rush {number}") for number in range(5)]
 
-    assert asyncio.run(rushes()) == [[*[TAKEN] * (TAKERS - 1), "text"]] * 5
+    assert asyncio.run(rushes()) == [[*[TAKEN] * (CONCURRENT_TAKES - 1), "text"]] * 5
 
 
-def test_texts_and_marks_expire(opened: Opened) -> None:
+def test_texts_and_marks_expire(open_store: Opened) -> None:
     """A text expires, and so does the mark that it is taken."""
 
     async def conversation() -> list[str | None]:
-        async with opened() as store:
+        async with open_store() as store:
             await store.put("short", "text", 1)
             await store.put("long", "text", 60)
             await store.put("turn", "text", 60)
@@ -193,7 +193,7 @@ def test_texts_and_marks_expire(opened: Opened) -> None:
     assert asyncio.run(conversation()) == ["text", None, "text", None]
 
 
-# ---- memory --------------------------------------------------------------------------------------------
+# ---- MemoryStore ---------------------------------------------------------------------------------------
 
 
 def test_memory_is_bounded() -> None:
@@ -245,7 +245,7 @@ class Paused(BaseWrapper):
         return deleted
 
 
-def test_a_slow_taker_gets_no_newer_text() -> None:
+def test_a_slow_take_gets_no_newer_text() -> None:
     """A delayed caller does not get an entry that was put back meanwhile."""
 
     async def conversation() -> list[str | None]:
@@ -281,7 +281,7 @@ class ForeignStore:
 
 
 @pytest.mark.parametrize(
-    ("factory", "named"),
+    ("factory", "class_name"),
     [
         (NullStore, "key_value.aio.stores.null.store.NullStore"),
         (ForeignStore, "test_stores.ForeignStore"),
@@ -290,12 +290,12 @@ class ForeignStore:
         (lambda: PrefixKeysWrapper(NullStore(), "site"), "key_value.aio.stores.null.store.NullStore"),
     ],
 )  # fmt: skip
-def test_a_store_that_is_not_in_the_list_is_refused(factory: Callable[[], Any], named: str) -> None:
+def test_a_store_that_is_not_in_the_list_is_refused(factory: Callable[[], Any], class_name: str) -> None:
     """A store that is not listed is refused, also inside a wrapper, unless takes_once=True."""
     with pytest.raises(UnsupportedStore) as caught:
         KeyValueStore(factory())
 
-    assert str(caught.value).startswith(f"{named} is not known to let exactly one of several deletes")
+    assert str(caught.value).startswith(f"{class_name} is not known to let exactly one of several deletes")
     assert KeyValueStore(factory(), takes_once=True).collection == "authfsm"
 
 
@@ -330,8 +330,8 @@ def test_two_workers_over_dynamodb(a_dynamodb: str, signing_key: RSAKey) -> None
                 name = f"u{number}"
                 flow = await cognito.sign_in(name, PASSWORD)
                 ticket = await workers[0].put(flow)
-                both = [answered(each, name, ticket) for each in workers]
-                results.append(sorted(await asyncio.gather(*both)))
+                outcomes = [answered(each, name, ticket) for each in workers]
+                results.append(sorted(await asyncio.gather(*outcomes)))
             return results
 
     results = asyncio.run(conversation())

@@ -29,25 +29,25 @@ class ModelledStore(RuleBasedStateMachine):
     def _expired(self) -> None:
         self.facts = {name: fact for name, fact in self.facts.items() if fact[1] > self.now}
 
-    @rule(name=NAMES, lives=MILLISECONDS)
-    def put(self, name: str, lives: int) -> None:
+    @rule(name=NAMES, lifetime=MILLISECONDS)
+    def put(self, name: str, lifetime: int) -> None:
         """Put a new text; in a full store, the next one to expire is deleted."""
         self.number += 1
-        self.store.put(name, f"text {self.number}", lives)
+        self.store.put(name, f"text {self.number}", lifetime)
         self._expired()
         if name not in self.facts and len(self.facts) == CAPACITY:
             soonest = min(expires for _, expires in self.facts.values())
             self.facts = {each: fact for each, fact in self.facts.items() if fact[1] > soonest}
-        self.facts[name] = f"text {self.number}", self.now + lives
+        self.facts[name] = f"text {self.number}", self.now + lifetime
 
-    @rule(name=NAMES, lives=MILLISECONDS)
-    def take(self, name: str, lives: int) -> None:
+    @rule(name=NAMES, lifetime=MILLISECONDS)
+    def take(self, name: str, lifetime: int) -> None:
         """Take a text: the first call gets it, later ones the mark, until it expires."""
         self._expired()
         text, _ = self.facts.get(name, (None, 0))
-        assert self.store.take(name, lives) == text
+        assert self.store.take(name, lifetime) == text
         if text:
-            self.facts[name] = TAKEN, self.now + lives
+            self.facts[name] = TAKEN, self.now + lifetime
 
     @rule(name=NAMES)
     def drop(self, name: str) -> None:
@@ -114,7 +114,7 @@ def test_any_threads_at_once(programs: list[list[str]]) -> None:
                     store.drop(NAME)
                 elif text := store.take(NAME, 60):
                     had.append(text)
-        except BaseException as error:  # noqa: BLE001 - told below, by the main thread
+        except BaseException as error:  # noqa: BLE001 - raised below, by the main thread
             failed.append(error)
 
     threads = [

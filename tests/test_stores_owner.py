@@ -15,7 +15,7 @@ from joserfc.jwk import RSAKey
 from key_value.aio.stores.memory import MemoryStore as TheirMemory
 from key_value.aio.stores.redis import RedisStore as TheirRedis
 from redis_server import RedisServer, redis_server
-from test_bounds import PEERS, dripping, peer
+from test_no_hangs import SLOW_SERVERS, drip, server_with_handler
 
 from authfsm import Code, Flow, State
 from authfsm.base.secret import Secret
@@ -41,7 +41,7 @@ SECONDS, SLACK = 0.2, 15.0
 
 
 @frozen
-class Place:
+class Backend:
     """A pool with two users who receive a code, and a key.
 
     Args:
@@ -56,18 +56,18 @@ class Place:
         """Return a sign-in that waits for a code."""
         return self.pool.cognito().sign_in(username, PASSWORD)
 
-    def over(self, store: Any) -> PendingSignIns[Flow]:
+    def pending_with(self, store: Any) -> PendingSignIns[Flow]:
         """Return the `PendingSignIns` with a store."""
         return PendingSignIns(self.pool.cognito(), store, self.key)
 
 
 @pytest.fixture
-def place(signing_key: RSAKey) -> Place:
-    """A pool in which nobody has signed in."""
+def backend(signing_key: RSAKey) -> Backend:
+    """A pool with two users."""
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key)
     for number, name in enumerate(("ada", "eve")):
         pool.add_user(name, PASSWORD, phone_number=f"+1555555014{number}", mfa=["SMS_MFA"])
-    return Place(pool, new_key())
+    return Backend(pool, new_key())
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def a_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         yield running
 
 
-# ---- a text is bound to its ticket -------------------------------------------------------------------
+# ---- texts are bound to tickets ----------------------------------------------------------------------
 
 
-def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) -> None:
+def test_texts_swapped_in_redis_are_refused(backend: Backend, a_redis: RedisServer) -> None:
     """If two entries in Redis are exchanged, neither is accepted, and both users start again."""
     with a_redis.client() as client:
-        pending = place.over(RedisStore(client))
-        tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
+        pending = backend.pending_with(RedisStore(client))
+        tickets = [pending.put(backend.sign_in(name)) for name in ("ada", "eve")]
         names = [f"authfsm:{name_of(ticket)}" for ticket in tickets]
         texts: Any = client.mget(names)
         client.mset(dict(zip(names, reversed(texts), strict=True)))
@@ -97,11 +97,11 @@ def test_texts_swapped_in_redis_are_refused(place: Place, a_redis: RedisServer) 
 
 
 @pytest.mark.parametrize("bytes_", [b"\xff\xfe", "gAAAA\xe9".encode(), b"5", b"\x00"])
-def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: bytes) -> None:
-    """Any bytes in place of an entry are refused, with both kinds of client."""
+def test_foreign_bytes_are_refused(backend: Backend, a_redis: RedisServer, bytes_: bytes) -> None:
+    """Any bytes instead of an entry are refused, with both kinds of client."""
     with a_redis.client() as client:
-        pending = place.over(RedisStore(client))
-        ticket = pending.put(place.sign_in())
+        pending = backend.pending_with(RedisStore(client))
+        ticket = pending.put(backend.sign_in())
         client.set(f"authfsm:{name_of(ticket)}", bytes_)
         with pytest.raises(SealBroken), pending.turn(ticket):
             pass
@@ -111,11 +111,11 @@ def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: b
 
     async def turn() -> None:
         cognito = AsyncCognito(
-            place.pool.client(), client_id=place.pool.client_id, pool_id=place.pool.pool_id
+            backend.pool.client(), client_id=backend.pool.client_id, pool_id=backend.pool.pool_id
         )
         async with redis.asyncio.Redis(port=a_redis.port) as client:
             store = AsyncRedisStore(client)
-            async with AsyncPendingSignIns(cognito, store, place.key).turn(ticket):
+            async with AsyncPendingSignIns(cognito, store, backend.key).turn(ticket):
                 pass
 
     with pytest.raises(SealBroken):
@@ -124,11 +124,11 @@ def test_foreign_bytes_are_refused(place: Place, a_redis: RedisServer, bytes_: b
         asyncio.run(turn())
 
 
-def test_texts_swapped_in_memory_are_refused(place: Place) -> None:
+def test_texts_swapped_in_memory_are_refused(backend: Backend) -> None:
     """Exchanged entries of a store in memory are refused."""
     store = MemoryStore()
-    pending = place.over(store)
-    tickets = [pending.put(place.sign_in(name)) for name in ("ada", "eve")]
+    pending = backend.pending_with(store)
+    tickets = [pending.put(backend.sign_in(name)) for name in ("ada", "eve")]
     one, other = (name_of(ticket) for ticket in tickets)
     store._texts[one], store._texts[other] = store._texts[other], store._texts[one]
     for ticket in tickets:
@@ -137,14 +137,14 @@ def test_texts_swapped_in_memory_are_refused(place: Place) -> None:
 
 
 @pytest.mark.parametrize("kind", ["async memory", "key-value"])
-def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> None:
+def test_texts_swapped_are_refused_on_an_event_loop(backend: Backend, kind: str) -> None:
     """Exchanged entries are refused by the async class, with each kind of store."""
 
     async def conversation() -> int:
         store: Any = AsyncMemoryStore() if kind == "async memory" else KeyValueStore(TheirMemory())
-        pool = place.pool
+        pool = backend.pool
         cognito = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id)
-        pending = AsyncPendingSignIns(cognito, store, place.key)
+        pending = AsyncPendingSignIns(cognito, store, backend.key)
         tickets = [await pending.put(await cognito.sign_in(name, PASSWORD)) for name in ("ada", "eve")]
         names = [name_of(each) for each in tickets]
         texts = [await store.take(each, 30) for each in names]
@@ -162,32 +162,32 @@ def test_texts_swapped_are_refused_on_an_event_loop(place: Place, kind: str) -> 
     assert asyncio.run(conversation()) == 2
 
 
-def test_a_text_for_a_cookie_does_not_fit_a_store(place: Place) -> None:
+def test_a_text_for_a_cookie_does_not_fit_a_store(backend: Backend) -> None:
     """A seal for a cookie is refused from a store, and the reverse."""
-    store, flow = MemoryStore(), place.sign_in()
-    pending = place.over(store)
+    store, flow = MemoryStore(), backend.sign_in()
+    pending = backend.pending_with(store)
     ticket = pending.put(flow)
     sealed = store.take(name_of(ticket), 30)
     with pytest.raises(SealBroken):
-        place.pool.cognito().resume(sealed, place.key)
-    store.put(name_of(ticket), flow.seal(place.key), 30)
+        backend.pool.cognito().resume(sealed, backend.key)
+    store.put(name_of(ticket), flow.seal(backend.key), 30)
     with pytest.raises(SealBroken), pending.turn(ticket):
         pass
 
 
-def test_an_older_text_of_the_same_ticket_is_harmless(place: Place) -> None:
+def test_an_older_text_of_the_same_ticket_is_harmless(backend: Backend) -> None:
     """An older entry of the same ticket is accepted, but Cognito refuses its used session."""
     store = MemoryStore()
-    pending = place.over(store)
-    ticket = pending.put(place.sign_in())
+    pending = backend.pending_with(store)
+    ticket = pending.put(backend.sign_in())
     name = name_of(ticket)
     older = store._texts[name]
     with pending.turn(ticket) as flow:
-        flow.answer(Code(place.pool.outbox.code_for("ada")))
+        flow.answer(Code(backend.pool.outbox.code_for("ada")))
     assert flow.state is State.AUTHENTICATED
     store._texts[name] = older
     with pytest.raises(RefusedCaller, match="session"), pending.turn(ticket) as again:
-        again.answer(Code(place.pool.outbox.code_for("ada")))
+        again.answer(Code(backend.pool.outbox.code_for("ada")))
 
 
 def test_keys_for_a_ticket() -> None:
@@ -203,18 +203,18 @@ def test_keys_for_a_ticket() -> None:
             keys_for(wrong, one)  # type: ignore[arg-type]  # that is the point
 
 
-@pytest.mark.parametrize("sent", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
-def test_a_ticket_that_is_no_text(place: Place, sent: Any) -> None:
+@pytest.mark.parametrize("ticket", [b"x" * 43, 5, 1.5, ["x"], {"x": 1}, object()])
+def test_a_ticket_that_is_no_text(backend: Backend, ticket: Any) -> None:
     """A ticket that is not text is an error that names the type."""
-    pending = place.over(MemoryStore())
+    pending = backend.pending_with(MemoryStore())
     with pytest.raises(BadField, match=r"PendingSignIns.ticket must be text or None, not "):
-        pending.drop(sent)
-    with pytest.raises(BadField) as caught, pending.turn(sent):
+        pending.drop(ticket)
+    with pytest.raises(BadField) as caught, pending.turn(ticket):
         pass
     assert caught.value.field == "ticket"
 
 
-# ---- a store that fails -------------------------------------------------------------------------------
+# ---- failing stores -----------------------------------------------------------------------------------
 
 
 Call = Callable[[Any], Any]
@@ -248,9 +248,9 @@ def test_a_redis_that_is_down(call: str) -> None:
 
 
 HANGS = {
-    "says nothing": PEERS["says nothing"],
-    "drips a reply": dripping(b"$60000\r\n", b"x"),
-    "drips lines": dripping(b"+", b"O"),
+    "says nothing": SLOW_SERVERS["says nothing"],
+    "drips a reply": drip(b"$60000\r\n", b"x"),
+    "drips lines": drip(b"+", b"O"),
 }
 
 
@@ -259,12 +259,12 @@ HANGS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_a_redis_that_hangs(call: str, hangs: str, timeouts: dict[str, Any]) -> None:
     """A call to a Redis that hangs ends in time; the application's client is unchanged."""
-    with peer(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
+    with server_with_handler(HANGS[hangs]) as (url, _), of_redis(url, **timeouts) as client:
         store = RedisStore(client, timeout=SECONDS)
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s|TimeoutError"):
             CALLS[call](store)
-        assert time.monotonic() - begun < SECONDS + SLACK
+        assert time.monotonic() - start < SECONDS + SLACK
         if timeouts:
             assert client.connection_pool.connection_kwargs["socket_timeout"] is None
             assert store.client.connection_pool is not client.connection_pool
@@ -280,7 +280,7 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
     async def on_a_loop(port: int) -> list[float]:
         took = []
         for theirs in (False, True):
-            begun = time.monotonic()
+            start = time.monotonic()
             client = redis.asyncio.Redis(port=port, socket_timeout=None)
             async with TheirRedis(client=client) as inner, client:
                 store: Any = (
@@ -290,10 +290,10 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
                 )
                 with pytest.raises(StoreUnavailable):
                     await CALLS[call](store)
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - start)
         return took
 
-    with peer(HANGS[hangs]) as (_, port):
+    with server_with_handler(HANGS[hangs]) as (_, port):
         assert max(asyncio.run(on_a_loop(port))) < SECONDS + SLACK
 
 
@@ -314,17 +314,17 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
 @pytest.mark.parametrize("timeouts", [{}, {"socket_timeout": None}])
 @pytest.mark.parametrize("blocking", [False, True])
 def test_a_client_without_a_timeout_works(
-    place: Place, a_redis: RedisServer, timeouts: dict[str, Any], *, blocking: bool
+    backend: Backend, a_redis: RedisServer, timeouts: dict[str, Any], *, blocking: bool
 ) -> None:
     """The copy of a client without a timeout keeps its pool, database and decoding."""
     kind = redis.BlockingConnectionPool if blocking else redis.ConnectionPool
     pool = kind(port=a_redis.port, db=3, decode_responses=True, **timeouts)
     with redis.Redis(connection_pool=pool) as client:
-        pending = place.over(RedisStore(client, prefix="p:"))
-        ticket = pending.put(place.sign_in())
+        pending = backend.pending_with(RedisStore(client, prefix="p:"))
+        ticket = pending.put(backend.sign_in())
         assert client.exists(f"p:{name_of(ticket)}")
         with pending.turn(ticket) as flow:
-            assert flow.answer(Code(place.pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+            assert flow.answer(Code(backend.pool.outbox.code_for("ada"))) is State.AUTHENTICATED
         assert not client.exists(f"p:{name_of(ticket)}")
 
 

@@ -47,14 +47,14 @@ PASSWORD = "Correct-Horse-1"
 
 
 @frozen
-class Place:
+class Backend:
     """A pool, and a store with the same clock.
 
     Args:
         pool: the pool.
-        clock: both's.
+        clock: the clock of the pool and the store.
         store: the store.
-        pending: what is under test.
+        pending: the `PendingSignIns` under test.
     """
 
     pool: LocalPool
@@ -71,212 +71,212 @@ class Place:
         """Return the right code."""
         return Code(self.pool.outbox.code_for("ada"))
 
-    def elsewhere(self, **settings: Any) -> PendingSignIns[Flow]:
+    def other_worker(self, **settings: Any) -> PendingSignIns[Flow]:
         """Return the `PendingSignIns` of another worker."""
         settings.setdefault("key", self.pending._key)
         return PendingSignIns(self.pool.cognito(), self.store, **settings)
 
 
 @pytest.fixture
-def place(signing_key: RSAKey) -> Place:
+def backend(signing_key: RSAKey) -> Backend:
     """A pool whose user receives a code by SMS."""
     clock = ManualClock()
     pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
-    begun = clock()
+    start = clock()
 
     def seconds() -> float:
-        return (clock() - begun).total_seconds()
+        return (clock() - start).total_seconds()
 
     store = MemoryStore(clock=seconds)
-    return Place(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
+    return Backend(pool, clock, store, PendingSignIns(pool.cognito(), store, new_key()))
 
 
-def refused(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
+def error_for(pending: PendingSignIns[Flow], ticket: str | None) -> tuple[type, RecoveryAction | None]:
     """Return the error for a ticket."""
     with pytest.raises((InvalidOperation, SealError)) as caught, pending.turn(ticket):
         pass
     return type(caught.value), caught.value.action
 
 
-GONE = (SealNotFound, RecoveryAction.START_AGAIN)
+NOT_FOUND = (SealNotFound, RecoveryAction.START_AGAIN)
 WAIT = (InvalidOperation, RecoveryAction.WAIT)
 
 
-def test_a_sign_in_continues_in_another_worker(place: Place) -> None:
+def test_a_sign_in_continues_in_another_worker(backend: Backend) -> None:
     """Two workers answer one ticket, wrongly and rightly; after the tokens it is invalid."""
-    ticket = place.pending.put(place.sign_in())
-    assert (len(ticket), len(place.store)) == (43, 1)
+    ticket = backend.pending.put(backend.sign_in())
+    assert (len(ticket), len(backend.store)) == (43, 1)
 
-    with pytest.raises(UserError) as caught, place.pending.turn(ticket) as flow:
+    with pytest.raises(UserError) as caught, backend.pending.turn(ticket) as flow:
         flow.answer(Code("000000"))
     assert (caught.value.action, caught.value.survives) == (RecoveryAction.TRY_AGAIN, True)
 
-    with place.elsewhere().turn(ticket) as flow:
+    with backend.other_worker().turn(ticket) as flow:
         assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
-        assert flow.answer(place.code) is State.AUTHENTICATED
+        assert flow.answer(backend.code) is State.AUTHENTICATED
 
     assert flow.tokens is not None
-    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+    assert (error_for(backend.pending, ticket), len(backend.store)) == (NOT_FOUND, 0)
 
 
-def test_a_concurrent_request_for_a_ticket_gets_wait(place: Place) -> None:
+def test_a_concurrent_request_for_a_ticket_gets_wait(backend: Backend) -> None:
     """While one worker answers, another gets the action WAIT, and neither loses the sign-in."""
-    ticket = place.pending.put(place.sign_in())
+    ticket = backend.pending.put(backend.sign_in())
 
-    with place.pending.turn(ticket) as flow:
-        assert [refused(place.elsewhere(), ticket) for _ in range(3)] == [WAIT] * 3
-    with place.elsewhere().turn(ticket) as flow:
-        flow.answer(place.code)
+    with backend.pending.turn(ticket) as flow:
+        assert [error_for(backend.other_worker(), ticket) for _ in range(3)] == [WAIT] * 3
+    with backend.other_worker().turn(ticket) as flow:
+        flow.answer(backend.code)
 
     assert flow.state is State.AUTHENTICATED
 
 
-def test_a_turn_without_an_answer_changes_nothing(place: Place) -> None:
+def test_a_turn_without_an_answer_changes_nothing(backend: Backend) -> None:
     """A page that only displays the challenge takes a turn and puts the sign-in back."""
-    ticket = place.pending.put(place.sign_in())
+    ticket = backend.pending.put(backend.sign_in())
     for _ in range(3):
-        with place.pending.turn(ticket) as flow:
+        with backend.pending.turn(ticket) as flow:
             assert (flow.state, len(flow.history)) == (State.SMS_MFA, 2)
 
-    with place.pending.turn(ticket) as flow:
-        assert flow.answer(place.code) is State.AUTHENTICATED
+    with backend.pending.turn(ticket) as flow:
+        assert flow.answer(backend.code) is State.AUTHENTICATED
 
 
-def test_a_worker_that_dies_in_its_turn(place: Place) -> None:
+def test_a_worker_that_dies_in_its_turn(backend: Backend) -> None:
     """Until a dead worker's turn times out others get WAIT; then they start again."""
-    ticket = place.pending.put(place.sign_in())
-    place.store.take(name_of(ticket), 30)  # and is never heard of again
+    ticket = backend.pending.put(backend.sign_in())
+    backend.store.take(name_of(ticket), 30)  # a worker that ends without an answer
 
     for _ in range(30):
-        assert refused(place.pending, ticket) == WAIT
-        place.clock.advance(0.999)
-    assert refused(place.pending, ticket) == WAIT
-    place.clock.advance(0.03)
+        assert error_for(backend.pending, ticket) == WAIT
+        backend.clock.advance(0.999)
+    assert error_for(backend.pending, ticket) == WAIT
+    backend.clock.advance(0.03)
 
-    assert refused(place.pending, ticket) == GONE
-    ticket = place.pending.put(place.sign_in())
-    with place.pending.turn(ticket) as flow:
-        assert flow.answer(place.code) is State.AUTHENTICATED
+    assert error_for(backend.pending, ticket) == NOT_FOUND
+    ticket = backend.pending.put(backend.sign_in())
+    with backend.pending.turn(ticket) as flow:
+        assert flow.answer(backend.code) is State.AUTHENTICATED
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_sign_in_waits_for_the_session_lifetime(place: Place, *, late: bool) -> None:
+def test_a_sign_in_waits_for_the_session_lifetime(backend: Backend, *, late: bool) -> None:
     """A sign-in is stored for three minutes from Cognito's challenge, whatever its turns."""
-    flow = place.sign_in()
-    place.clock.advance(100)
-    ticket = place.pending.put(flow)
-    place.clock.advance(40)
-    with place.pending.turn(ticket):
-        place.clock.advance(20)
+    flow = backend.sign_in()
+    backend.clock.advance(100)
+    ticket = backend.pending.put(flow)
+    backend.clock.advance(40)
+    with backend.pending.turn(ticket):
+        backend.clock.advance(20)
 
-    place.clock.advance(20 if late else 19.999)
+    backend.clock.advance(20 if late else 19.999)
     if late:
-        assert refused(place.pending, ticket) == GONE
+        assert error_for(backend.pending, ticket) == NOT_FOUND
     else:
-        with place.pending.turn(ticket) as flow:
-            assert flow.answer(place.code) is State.AUTHENTICATED
+        with backend.pending.turn(ticket) as flow:
+            assert flow.answer(backend.code) is State.AUTHENTICATED
 
 
-def test_an_expired_sign_in_is_not_stored(place: Place) -> None:
+def test_an_expired_sign_in_is_not_stored(backend: Backend) -> None:
     """A sign-in that is expired, or expires during a turn, is not stored."""
-    flow = place.sign_in()
-    ticket = place.pending.put(flow)
-    with place.pending.turn(ticket):
-        place.clock.advance(180)
-    assert (refused(place.pending, ticket), len(place.store)) == (GONE, 0)
+    flow = backend.sign_in()
+    ticket = backend.pending.put(flow)
+    with backend.pending.turn(ticket):
+        backend.clock.advance(180)
+    assert (error_for(backend.pending, ticket), len(backend.store)) == (NOT_FOUND, 0)
     with pytest.raises(SealExpired):
-        place.pending.put(flow)
+        backend.pending.put(flow)
     flow.cancel()
     with pytest.raises(InvalidOperation):
-        place.pending.put(flow)
+        backend.pending.put(flow)
 
 
-def test_a_sign_in_that_has_ended_is_not_put_back(place: Place) -> None:
+def test_a_sign_in_that_has_ended_is_not_put_back(backend: Backend) -> None:
     """A sign-in that was cancelled, restarted or dropped is not stored again."""
-    first, second, third = (place.pending.put(place.sign_in()) for _ in range(3))
-    with place.pending.turn(first) as flow:
+    first, second, third = (backend.pending.put(backend.sign_in()) for _ in range(3))
+    with backend.pending.turn(first) as flow:
         flow.cancel()
-    with place.pending.turn(second) as flow:
-        fourth = place.pending.put(flow.restart(PASSWORD))
-    place.pending.drop(third)
+    with backend.pending.turn(second) as flow:
+        fourth = backend.pending.put(flow.restart(PASSWORD))
+    backend.pending.drop(third)
 
-    assert [refused(place.pending, each) for each in (first, second, third)] == [GONE] * 3
-    with place.pending.turn(fourth) as flow:
-        assert flow.answer(place.code) is State.AUTHENTICATED
+    assert [error_for(backend.pending, each) for each in (first, second, third)] == [NOT_FOUND] * 3
+    with backend.pending.turn(fourth) as flow:
+        assert flow.answer(backend.code) is State.AUTHENTICATED
 
 
 @pytest.mark.parametrize("sent", ["", "x", "..", "\0", "\ud800", "a" * 100_000, "authfsm:*", "Ω", None])
-def test_an_invalid_ticket_is_not_found(place: Place, sent: str | None) -> None:
+def test_an_invalid_ticket_is_not_found(backend: Backend, sent: str | None) -> None:
     """Any invalid ticket raises SealNotFound."""
-    ticket = place.pending.put(place.sign_in())
-    assert refused(place.pending, sent) == GONE
-    place.pending.drop(sent)
-    assert refused(place.pending, ticket[:-1]) == GONE
-    assert refused(place.pending, name_of(ticket)) == GONE
+    ticket = backend.pending.put(backend.sign_in())
+    assert error_for(backend.pending, sent) == NOT_FOUND
+    backend.pending.drop(sent)
+    assert error_for(backend.pending, ticket[:-1]) == NOT_FOUND
+    assert error_for(backend.pending, name_of(ticket)) == NOT_FOUND
 
-    with place.pending.turn(ticket) as flow:
+    with backend.pending.turn(ticket) as flow:
         assert flow.state is State.SMS_MFA
 
 
 @pytest.mark.parametrize("ticket", ["", "a", "a" * 42, "a" * 44, f"{'a' * 42}=", f"{'a' * 42}\n", "é" * 43])
-def test_a_flow_is_put_only_under_a_ticket_that_cannot_be_guessed(place: Place, ticket: str) -> None:
+def test_a_flow_is_put_only_under_a_ticket_that_cannot_be_guessed(backend: Backend, ticket: str) -> None:
     """`put(flow, ticket)` refuses what `put` never returned, such as the empty value of a missing cookie."""
     with pytest.raises(BadField, match=r"^PendingSignIns\.ticket must be one that `put` returned$"):
-        place.pending.put(place.sign_in(), ticket)
+        backend.pending.put(backend.sign_in(), ticket)
 
-    assert refused(place.pending, None) == GONE
+    assert error_for(backend.pending, None) == NOT_FOUND
 
 
-def test_the_store_reveals_nothing(place: Place) -> None:
+def test_the_store_reveals_nothing(backend: Backend) -> None:
     """Neither store nor repr has a ticket or anything of the sign-in."""
-    flow = place.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
-    ticket = place.pending.put(flow)
-    content = str(place.store._texts)
+    flow = backend.pool.cognito().sign_in("ada", PASSWORD, walk=False)  # its password is still needed
+    ticket = backend.pending.put(flow)
+    content = str(backend.store._texts)
     assert isinstance(flow.challenge, PasswordVerifier)
-    shown = content + repr(place.pending) + repr(place.store)
+    text = content + repr(backend.pending) + repr(backend.store)
 
     for secret in (ticket, PASSWORD, flow.challenge.secret_block.reveal(), "PASSWORD_VERIFIER"):
-        assert secret not in shown
-    for name in place.store._texts:
-        assert refused(place.pending, name) == GONE
+        assert secret not in text
+    for name in backend.store._texts:
+        assert error_for(backend.pending, name) == NOT_FOUND
 
 
-def test_keys_can_be_rotated(place: Place) -> None:
+def test_keys_can_be_rotated(backend: Backend) -> None:
     """A worker with both keys resumes a sign-in of the old one; a worker with neither drops it."""
-    ticket, other = place.pending.put(place.sign_in()), place.pending.put(place.sign_in())
+    ticket, other = backend.pending.put(backend.sign_in()), backend.pending.put(backend.sign_in())
 
-    rotated = place.elsewhere(key=iter([new_key(), *place.pending._key]))
+    rotated = backend.other_worker(key=iter([new_key(), *backend.pending._key]))
     for _ in range(2):
         with rotated.turn(ticket) as flow:
             assert flow.state is State.SMS_MFA
-    assert refused(place.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert refused(place.elsewhere(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
-    assert (refused(rotated, ticket), refused(place.pending, other)) == (GONE, GONE)
+    assert error_for(backend.pending, ticket) == (SealBroken, RecoveryAction.START_AGAIN)
+    assert error_for(backend.other_worker(key=new_key()), other) == (SealBroken, RecoveryAction.START_AGAIN)
+    assert (error_for(rotated, ticket), error_for(backend.pending, other)) == (NOT_FOUND, NOT_FOUND)
 
 
-def test_invalid_settings_are_refused(place: Place) -> None:
+def test_invalid_settings_are_refused(backend: Backend) -> None:
     """An invalid key, a turn lifetime of zero, other types and a driver of the other kind are refused."""
     with pytest.raises(BadKey):
-        place.elsewhere(key="no key").put(place.sign_in())
+        backend.other_worker(key="no key").put(backend.sign_in())
     with pytest.raises(ValueError, match="turn_lifetime must be more than 0"):
-        place.elsewhere(turn_lifetime=timedelta(0))
+        backend.other_worker(turn_lifetime=timedelta(0))
     wrong: Any
     for wrong in (None, 5, "x"):
         with pytest.raises(TypeError, match="turn_lifetime must be of type timedelta, not"):
-            place.elsewhere(turn_lifetime=wrong)
+            backend.other_worker(turn_lifetime=wrong)
         with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
-            PendingSignIns(place.pool.cognito(), wrong, new_key())
+            PendingSignIns(backend.pool.cognito(), wrong, new_key())
         with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
-            PendingSignIns(wrong, place.store, new_key())
-        for store in (place.elsewhere(), SharedTokens(place.pool.cognito(), place.store, new_key())):
+            PendingSignIns(wrong, backend.store, new_key())
+        for store in (backend.other_worker(), SharedTokens(backend.pool.cognito(), backend.store, new_key())):
             with pytest.raises(TypeError, match="flow must be a sign-in of `cognito`, not of type"):
                 store.put(wrong)
-    asynchronous = AsyncCognito(place.pool.client(), client_id=place.pool.client_id)
+    asynchronous = AsyncCognito(backend.pool.client(), client_id=backend.pool.client_id)
     mixed: list[tuple[Any, Any, Any]] = [
-        *((each, asynchronous, place.store) for each in (PendingSignIns, SharedTokens)),
+        *((each, asynchronous, backend.store) for each in (PendingSignIns, SharedTokens)),
         *(
-            (each, place.pool.cognito(), AsyncMemoryStore())
+            (each, backend.pool.cognito(), AsyncMemoryStore())
             for each in (AsyncPendingSignIns, AsyncSharedTokens)
         ),
     ]
@@ -289,12 +289,12 @@ def test_invalid_settings_are_refused(place: Place) -> None:
             RedisStore(wrong, timeout=wrong)
 
 
-def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> None:
+def test_a_failing_store_does_not_lose_tokens(backend: Backend, tmp_path: Path) -> None:
     """If Redis fails during a turn, issued tokens are not lost."""
     with redis_server(tmp_path) as server, server.client() as client:
-        pending = PendingSignIns(place.pool.cognito(), RedisStore(client), new_key())
-        answered, code = pending.put(place.sign_in()), place.code
-        looked_at = pending.put(place.sign_in())
+        pending = PendingSignIns(backend.pool.cognito(), RedisStore(client), new_key())
+        answered, code = pending.put(backend.sign_in()), backend.code
+        looked_at = pending.put(backend.sign_in())
         turn = pending.turn(looked_at)
         waiting = turn.__enter__()
         with pending.turn(answered) as flow:
@@ -309,26 +309,26 @@ def test_a_failing_store_does_not_lose_tokens(place: Place, tmp_path: Path) -> N
 @pytest.mark.parametrize("failures", [1, 2, 100])
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_sign_in_that_moved_on_is_not_lost(
-    place: Place, kind: str, failures: int, monkeypatch: pytest.MonkeyPatch
+    backend: Backend, kind: str, failures: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If it cannot be put back at once, it is tried again; the last error has it, also beside the block's own error."""
-    ticket = place.pending.put(place.sign_in())
-    left, put = [failures], place.store.put
+    ticket = backend.pending.put(backend.sign_in())
+    remaining_failures, put = [failures], backend.store.put
 
     def failing(*args: Any) -> None:
-        if left[0] > 0:
-            left[0] -= 1
+        if remaining_failures[0] > 0:
+            remaining_failures[0] -= 1
             raise StoreUnavailable("reset by the peer")
         put(*args)
 
-    monkeypatch.setattr(place.store, "put", failing)
+    monkeypatch.setattr(backend.store, "put", failing)
 
     def answer_wrongly() -> None:
-        with place.pending.turn(ticket) as flow:
+        with backend.pending.turn(ticket) as flow:
             flow.answer(Code("000000"))
 
     async def answer_wrongly_on_a_loop() -> None:
-        async with over_the_loop(place, AsyncMemoryStore(place.store)).turn(ticket) as flow:
+        async with over_the_loop(backend, AsyncMemoryStore(backend.store)).turn(ticket) as flow:
             await flow.answer(Code("000000"))
 
     with pytest.raises((UserError, NotStored)) as caught:
@@ -337,59 +337,59 @@ def test_a_sign_in_that_moved_on_is_not_lost(
     assert isinstance(error, NotStored) is (failures == 100)
     if failures == 100:
         assert isinstance(error.__cause__, StoreUnavailable)
-        assert refused(place.pending, ticket) == WAIT
+        assert error_for(backend.pending, ticket) == WAIT
         assert str(error).startswith(
             "the sign-in or its new tokens could not be stored (reset by the peer): "
         )
-        left[0] = 0
-        assert place.pending.put(error.flow, ticket) == ticket
+        remaining_failures[0] = 0
+        assert backend.pending.put(error.flow, ticket) == ticket
 
-    with place.elsewhere().turn(ticket) as flow:
+    with backend.other_worker().turn(ticket) as flow:
         assert [step.error for step in flow.history] == [None, None, "CodeMismatchException"]
-        assert flow.answer(place.code) is State.AUTHENTICATED
-    assert refused(place.pending, ticket) == GONE
+        assert flow.answer(backend.code) is State.AUTHENTICATED
+    assert error_for(backend.pending, ticket) == NOT_FOUND
 
 
 # ---- on an event loop --------------------------------------------------------------------------------------
 
 
-def over_the_loop(place: Place, store: AsyncStore) -> AsyncPendingSignIns[AsyncFlow]:
+def over_the_loop(backend: Backend, store: AsyncStore) -> AsyncPendingSignIns[AsyncFlow]:
     """Return the same pool and key for an event loop."""
-    pool = place.pool
+    pool = backend.pool
     cognito = AsyncCognito(
         pool.client(),
         client_id=pool.client_id,
         pool_id=pool.pool_id,
         client_secret=pool.client_secret,
-        clock=place.clock,
+        clock=backend.clock,
     )
-    return AsyncPendingSignIns(cognito, store, place.pending._key)
+    return AsyncPendingSignIns(cognito, store, backend.pending._key)
 
 
-def test_the_same_on_an_event_loop(place: Place) -> None:
+def test_the_same_on_an_event_loop(backend: Backend) -> None:
     """The async class behaves alike, and both classes accept each other's tickets."""
 
     async def conversation() -> list[str]:
-        pending = over_the_loop(place, AsyncMemoryStore(place.store))
-        ticket = await pending.put(await begun(pending))
+        pending = over_the_loop(backend, AsyncMemoryStore(backend.store))
+        ticket = await pending.put(await pending_sign_in(pending))
         with pytest.raises(UserError):
             async with pending.turn(ticket) as flow:
                 await flow.answer(Code("000000"))
         async with pending.turn(ticket):
-            assert refused(place.pending, ticket) == WAIT
+            assert error_for(backend.pending, ticket) == WAIT
             with pytest.raises(InvalidOperation):
                 async with pending.turn(ticket):
                     pass
-        with place.pending.turn(ticket) as resumed:
+        with backend.pending.turn(ticket) as resumed:
             assert len(resumed.history) == 3
         async with pending.turn(ticket) as flow:
-            assert await flow.answer(place.code) is State.AUTHENTICATED
-        other = await pending.put(await begun(pending))
+            assert await flow.answer(backend.code) is State.AUTHENTICATED
+        other = await pending.put(await pending_sign_in(pending))
         await pending.drop(other)
         with pytest.raises(SealNotFound):
             async with pending.turn(other):
                 pass
-        broken = await pending.put(await begun(pending))
+        broken = await pending.put(await pending_sign_in(pending))
         pending._key = wrapped_keys(new_key())
         with pytest.raises(SealBroken):
             async with pending.turn(broken):
@@ -398,18 +398,18 @@ def test_the_same_on_an_event_loop(place: Place) -> None:
 
     tickets = asyncio.run(conversation())
 
-    assert [refused(place.pending, each) for each in tickets] == [GONE] * 3
-    assert len(place.store) == 0
+    assert [error_for(backend.pending, each) for each in tickets] == [NOT_FOUND] * 3
+    assert len(backend.store) == 0
 
 
-async def begun(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
+async def pending_sign_in(pending: AsyncPendingSignIns[AsyncFlow]) -> AsyncFlow:
     """Return a sign-in that waits for a code."""
     assert isinstance(pending.cognito, AsyncCognito)
     return await pending.cognito.sign_in("ada", PASSWORD)
 
 
 @pytest.mark.parametrize("calls", range(6))
-def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int) -> None:
+def test_a_browser_that_hangs_up_at_once_loses_nothing(backend: Backend, calls: int) -> None:
     """A turn that is cancelled at its beginning puts the sign-in back."""
 
     class SlowStore(AsyncMemoryStore):
@@ -421,8 +421,8 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
             return sealed
 
     async def conversation() -> str:
-        pending = over_the_loop(place, SlowStore(place.store))
-        ticket = await pending.put(await begun(pending))
+        pending = over_the_loop(backend, SlowStore(backend.store))
+        ticket = await pending.put(await pending_sign_in(pending))
 
         async def request() -> None:
             async with pending.turn(ticket):
@@ -439,11 +439,11 @@ def test_a_browser_that_hangs_up_at_once_loses_nothing(place: Place, calls: int)
 
     ticket = asyncio.run(conversation())
 
-    with place.pending.turn(ticket) as flow:
-        assert flow.answer(place.code) is State.AUTHENTICATED
+    with backend.pending.turn(ticket) as flow:
+        assert flow.answer(backend.code) is State.AUTHENTICATED
 
 
-def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
+def test_a_browser_that_hangs_up_loses_nothing(backend: Backend) -> None:
     """A turn that is cancelled repeatedly at its end puts the sign-in back."""
 
     class Slow(AsyncMemoryStore):
@@ -453,8 +453,8 @@ def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
             await super().put(name, sealed, seconds)
 
     async def conversation() -> str:
-        pending = over_the_loop(place, Slow(place.store))
-        ticket = await pending.put(await begun(pending))
+        pending = over_the_loop(backend, Slow(backend.store))
+        ticket = await pending.put(await pending_sign_in(pending))
 
         async def request() -> None:
             async with pending.turn(ticket):
@@ -464,11 +464,11 @@ def test_a_browser_that_hangs_up_loses_nothing(place: Place) -> None:
         while not task.done():
             await asyncio.sleep(0)
             task.cancel()
-        assert place.store.take(name_of(ticket), 60) == TAKEN
+        assert backend.store.take(name_of(ticket), 60) == TAKEN
         await asyncio.gather(*RUNNING)
         return ticket
 
     ticket = asyncio.run(conversation())
 
-    with place.pending.turn(ticket) as flow:
-        assert flow.answer(place.code) is State.AUTHENTICATED
+    with backend.pending.turn(ticket) as flow:
+        assert flow.answer(backend.code) is State.AUTHENTICATED

@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import EndpointConnectionError
 from joserfc.jwk import RSAKey
-from serving import serve_in_thread
+from local_servers import serve_in_thread
 
 from authfsm.base.secret import Secret
 from authfsm.core.enrolment import Enrolment
@@ -62,7 +62,7 @@ PoolOf = Callable[..., LocalPool]
 
 
 @pytest.fixture(params=["sync", "async"], autouse=True)
-def _twin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def _sync_and_async(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let each test call the functions, and then their async versions on an event loop."""
     if request.param == "sync":
         return
@@ -86,7 +86,7 @@ def sign_in_with_code(pool: LocalPool) -> Flow:
     return pool.cognito().sign_in("ada", PASSWORD)
 
 
-def scanned(enrolment: Enrolment) -> pyotp.TOTP:
+def scanned_app(enrolment: Enrolment) -> pyotp.TOTP:
     """Return the app that has scanned the code."""
     app = pyotp.parse_uri(enrolment.uri.reveal())
     assert isinstance(app, pyotp.TOTP)
@@ -95,24 +95,24 @@ def scanned(enrolment: Enrolment) -> pyotp.TOTP:
 
 def factors(pool: LocalPool, token: Secret[str]) -> tuple[list[str], str | None]:
     """Return the active and the preferred factors by GetUser."""
-    said = pool.client().get_user(AccessToken=token.reveal())
-    return said.get("UserMFASettingList", []), said.get("PreferredMfaSetting")
+    user = pool.client().get_user(AccessToken=token.reveal())
+    return user.get("UserMFASettingList", []), user.get("PreferredMfaSetting")
 
 
-def meddled(pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call") -> Any:
+def client_with(pool: LocalPool, operation: str, meddle: Callable[..., Any], on: str = "before-call") -> Any:
     """Return a client of the pool's with one operation replaced."""
     client = pool.client()
     client.meta.events.register(f"{on}.cognito-idp.{operation}", meddle)
     return client
 
 
-def answered(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
+def fixed_reply(status: int, parsed: dict[str, Any]) -> Callable[..., Any]:
     """Return a function that replies with a fixed answer."""
     http = AWSResponse("https://x", status, HTTPHeaders(), None)
     return lambda **_: (http, parsed)
 
 
-def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
+def test_an_enrolled_app_is_required_at_the_next_sign_in(pool_of: PoolOf, clock: ManualClock) -> None:
     """An enrolled app is active and preferred; its used code is refused, the next one accepted."""
     pool = pool_of(email="ada@example.com")
     client, token = pool.client(), signed_in(pool)
@@ -120,7 +120,7 @@ def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, c
     enrolment = totp.associate(client, token, issuer="Example")
     assert (enrolment.issuer, enrolment.account) == ("Example", "ada@example.com")
     assert factors(pool, token) == ([], None)
-    app = scanned(enrolment)
+    app = scanned_app(enrolment)
     totp.verify(client, token, app.at(clock()), device_name="phone")
     assert factors(pool, token) == ([TOTP], TOTP)
 
@@ -135,7 +135,7 @@ def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, c
 
 
 @pytest.mark.parametrize(
-    ("attributes", "account", "shown"),
+    ("attributes", "account", "expected"),
     [
         ({"email": "ada@example.com"}, None, "ada@example.com"),
         ({}, None, "ada"),
@@ -143,14 +143,14 @@ def test_an_app_is_enrolled_and_asked_for_at_the_next_sign_in(pool_of: PoolOf, c
     ],
 )
 def test_the_account_name(
-    pool_of: PoolOf, attributes: dict[str, str], account: str | None, shown: str
+    pool_of: PoolOf, attributes: dict[str, str], account: str | None, expected: str
 ) -> None:
     """The app shows the account that was passed, else the e-mail address, else the user name."""
     pool = pool_of(**attributes)
 
     enrolment = totp.associate(pool.client(), signed_in(pool), issuer="Example", account=account)
 
-    assert enrolment.account == shown
+    assert enrolment.account == expected
 
 
 def test_an_app_in_use_is_not_replaced_silently(pool_of: PoolOf, clock: ManualClock) -> None:
@@ -167,7 +167,7 @@ def test_an_app_in_use_is_not_replaced_silently(pool_of: PoolOf, clock: ManualCl
     user = pool.user("ada")
     assert (user.software_token, user.pending_token) == (before, None)
 
-    new = scanned(totp.associate(client, token, issuer="Example", replace=True))
+    new = scanned_app(totp.associate(client, token, issuer="Example", replace=True))
     assert pool.user("ada").software_token == before
     clock.advance(30)
     totp.verify(client, token, new.at(clock()))
@@ -182,7 +182,7 @@ def test_a_wrong_code_then_the_right_one(pool_of: PoolOf, clock: ManualClock) ->
     """A wrong code is the user's fault, and another may follow."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
-    app = scanned(totp.associate(client, token, issuer="Example"))
+    app = scanned_app(totp.associate(client, token, issuer="Example"))
     right = app.at(clock())
 
     with pytest.raises(RefusedUser) as caught:
@@ -212,7 +212,7 @@ def test_beside_another_factor(
     client, token = pool.client(), flow.tokens.access_token
     assert factors(pool, token) == ([SMS], SMS)
 
-    app = scanned(totp.associate(client, token, issuer="Example"))
+    app = scanned_app(totp.associate(client, token, issuer="Example"))
     totp.verify(client, token, app.at(clock()), preferred=preferred)
 
     assert factors(pool, token) == ([SMS, TOTP], after)
@@ -243,7 +243,7 @@ def test_out_of_order(pool_of: PoolOf) -> None:
 
 
 def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
-    """An expired token is nobody's fault, an invented one is the caller's."""
+    """An expired token is refused for now (Fault.TIME), an invented one is the caller's fault."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
 
@@ -285,8 +285,8 @@ def test_a_connection_lost_half_way(pool_of: PoolOf, clock: ManualClock) -> None
     def lost(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://x")
 
-    client = meddled(pool, "SetUserMFAPreference", lost)
-    app = scanned(totp.associate(client, token, issuer="Example"))
+    client = client_with(pool, "SetUserMFAPreference", lost)
+    app = scanned_app(totp.associate(client, token, issuer="Example"))
     with pytest.raises(ConnectionLost) as caught:
         totp.verify(client, token, app.at(clock()))
     assert (caught.value.state, caught.value.action) == (State.AUTHENTICATED, RecoveryAction.WAIT)
@@ -302,15 +302,15 @@ def test_the_status_error_is_a_refusal(pool_of: PoolOf) -> None:
     pool = pool_of()
     token = signed_in(pool)
 
-    client = meddled(pool, "VerifySoftwareToken", answered(200, {"Status": "ERROR"}))
+    client = client_with(pool, "VerifySoftwareToken", fixed_reply(200, {"Status": "ERROR"}))
     with pytest.raises(RefusedUser) as caught:
         totp.verify(client, token, "123456")
     assert caught.value.action is RecoveryAction.TRY_AGAIN
     with pytest.raises(MalformedReply, match="Status"):
-        totp.verify(meddled(pool, "VerifySoftwareToken", answered(200, {})), token, "123456")
+        totp.verify(client_with(pool, "VerifySoftwareToken", fixed_reply(200, {})), token, "123456")
     for operation, name in (("GetUser", "Username"), ("AssociateSoftwareToken", "SecretCode")):
         with pytest.raises(MalformedReply, match=f"{name} is missing"):
-            totp.associate(meddled(pool, operation, answered(200, {})), token, issuer="Example")
+            totp.associate(client_with(pool, operation, fixed_reply(200, {})), token, issuer="Example")
     assert factors(pool, token) == ([], None)
 
 
@@ -322,18 +322,18 @@ def test_other_exceptions_pass_unchanged(pool_of: PoolOf) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        totp.associate(meddled(pool, "GetUser", bug), signed_in(pool), issuer="Example")
+        totp.associate(client_with(pool, "GetUser", bug), signed_in(pool), issuer="Example")
 
 
-def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
+def test_no_secret_is_in_messages_and_frames(pool_of: PoolOf) -> None:
     """No message, frame or traceback contains token or code."""
     pool = pool_of()
     token = signed_in(pool)
     code = "971843"
 
     def quoting(operation: str, *values: str) -> Any:
-        said = {"Code": "InvalidParameterException", "Message": f"Values {values} are wrong"}
-        return meddled(pool, operation, answered(400, {"Error": said}))
+        error_fields = {"Code": "InvalidParameterException", "Message": f"Values {values} are wrong"}
+        return client_with(pool, operation, fixed_reply(400, {"Error": error_fields}))
 
     cases: list[tuple[Callable[[], object], type[AuthfsmError]]] = [
         (
@@ -347,7 +347,7 @@ def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
         (lambda: totp.verify(pool.client(), token, code), RefusedByConfiguration),
         (
             lambda: totp.associate(
-                meddled(pool, "AssociateSoftwareToken", answered(200, {"SecretCode": f"!{code}"})),
+                client_with(pool, "AssociateSoftwareToken", fixed_reply(200, {"SecretCode": f"!{code}"})),
                 token,
                 issuer="x",
             ),
@@ -363,10 +363,10 @@ def test_nothing_secret_is_shown(pool_of: PoolOf) -> None:
             for frame, _ in traceback.walk_tb(error.__traceback__)
             if frame.f_code.co_filename == totp.__file__
         ]
-        shown = [repr(error), *traceback.format_exception(error), *frames]
+        texts = [repr(error), *traceback.format_exception(error), *frames]
         assert frames
         assert error.__context__ is None
-        for text in shown:
+        for text in texts:
             assert token.reveal() not in text
             assert code not in text
 
@@ -378,10 +378,10 @@ def test_over_http() -> None:
         client = web.boto()
         _, _, reply = web.password("ada", PASSWORD)
         token = reply["AuthenticationResult"]["AccessToken"]
-        app = scanned(totp.associate(client, token, issuer="Example"))
+        app = scanned_app(totp.associate(client, token, issuer="Example"))
         totp.verify(client, token, app.now())
-        said = client.get_user(AccessToken=token)
+        user = client.get_user(AccessToken=token)
         _, _, reply = web.password("ada", PASSWORD)
 
-    assert (said["UserMFASettingList"], said["PreferredMfaSetting"]) == ([TOTP], TOTP)
+    assert (user["UserMFASettingList"], user["PreferredMfaSetting"]) == ([TOTP], TOTP)
     assert reply["ChallengeName"] == TOTP

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
-from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted, write
+from cloudtrail_logs import COMMON, PLANTS, Conversation, conversation, conversations, planted_errors, write
 from conftest import lacking
 from joserfc.jwk import RSAKey
 
@@ -56,34 +56,38 @@ def log(
 ) -> Iterator[Any]:
     """Return a log with every error planted five times, the opened log and its funnel."""
     path = tmp_path_factory.mktemp("log") / "log.jsonl"
-    written = write(path, all_conversations, common, events=EVENTS, plants=PLANTS_EACH)
+    log_file = write(path, all_conversations, common, events=EVENTS, plants=PLANTS_EACH)
     with TraceFiles(path) as files:
-        yield written, files, files.funnel(limit=10_000)
+        yield log_file, files, files.funnel(limit=10_000)
 
 
-# ---- the table as a log sees it ---------------------------------------------------------------------------
+# ---- the table as a relation ------------------------------------------------------------------------------
 
 
 def test_recorded_steps_show_every_transition() -> None:
     """By responses, the relation has exactly the transitions of the table."""
-    shown = {
+    transitions = {
         (state_of(each.source), kind, state_of(each.dest)) for each, (kind,) in recorded_transitions().items()
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
+    }
 
 
 def test_cloudtrail_shows_every_transition() -> None:
     """By names, the relation has exactly the transitions of the table, under a name that the request has."""
-    shown = {
+    transitions = {
         (state_of(each.source), kind, state_of(each.dest))
         for each, kinds in cloudtrail_transitions().items()
         for kind in kinds
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert shown == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
+    }
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:
@@ -118,15 +122,15 @@ def test_transitions_with_unknown_parts_are_known() -> None:
     )
 
 
-# ---- every planted error, and nothing else ------------------------------------------------------------------
+# ---- planted errors -----------------------------------------------------------------------------------------
 
 
 def test_every_planted_error_is_found_and_nothing_else(log: Any) -> None:
     """The illegal steps are exactly the planted ones, and no verdict is unknown or ambiguous."""
     written, files, funnel = log
 
-    assert {each.id for each in funnel.illegal} == set(written.planted)
-    assert funnel.illegal_count == len(written.planted) == PLANTS_EACH * len(PLANTS)
+    assert {each.id for each in funnel.illegal} == set(written.illegal_ids)
+    assert funnel.illegal_count == len(written.illegal_ids) == PLANTS_EACH * len(PLANTS)
     assert (funnel.count(Verdict.UNKNOWN), funnel.count(Verdict.AMBIGUOUS)) == (0, 0)
     assert funnel.sign_ins == sum(funnel.ends.values()) == written.sign_ins
     assert files.load().complete
@@ -139,19 +143,19 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
     written, files, funnel = log
     steps: Counter[tuple[str, ...]] = Counter()
     wrong: dict[str, CheckedStep] = {}
-    left = 0
+    unfinished = 0
     for each in files.replay():
         steps[each.source, each.symbol, each.dest, str(each.verdict)] += 1
-        left += each.unfinished
+        unfinished += each.unfinished
         if each.verdict is Verdict.ILLEGAL:
             wrong[each.id] = each
 
     assert steps == {
         (each.source, each.symbol, each.dest, str(each.verdict)): each.times for each in funnel.transitions
     }
-    assert left == funnel.unfinished
-    assert set(wrong) == set(written.planted)
-    whys = {written.planted[each.id]: each.why for each in wrong.values()}
+    assert unfinished == funnel.unfinished
+    assert set(wrong) == set(written.illegal_ids)
+    whys = {written.illegal_ids[each.id]: each.why for each in wrong.values()}
     assert whys["the password never proved"] == "PASSWORD_VERIFIER accepts PASSWORD_VERIFIER; not SMS_MFA"
     assert (
         whys["a second factor left for a first"]
@@ -166,7 +170,7 @@ def test_the_replay_can_be_limited_to_verdicts(log: Any) -> None:
     """`replay` with verdicts yields only steps with one of them."""
     written, files, _ = log
 
-    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.planted)
+    assert {each.id for each in files.replay(Verdict.ILLEGAL)} == set(written.illegal_ids)
     assert list(files.replay(Verdict.UNKNOWN, Verdict.AMBIGUOUS)) == []
 
 
@@ -186,8 +190,8 @@ def test_shares_and_durations(log: Any) -> None:
 def test_traffic_on_the_diagram(log: Any) -> None:
     """The diagram shows how often each edge was taken, and where sign-ins ended."""
     _, _, funnel = log
-    drawn = funnel.diagram()
-    model = drawn.model
+    picture = funnel.diagram()
+    model = picture.model
     times = next(
         each.times
         for each in funnel.transitions
@@ -195,7 +199,7 @@ def test_traffic_on_the_diagram(log: Any) -> None:
     )
 
     assert model.sign_ins == funnel.sign_ins
-    assert f"user_srp_auth \u00d7{times:,}" in str(drawn)
+    assert f"user_srp_auth \u00d7{times:,}" in str(picture)
     assert f"{funnel.illegal_count:,} steps are not allowed by the protocol." in model.notes
     assert model.notes[0].startswith("Where sign-ins ended: AUTHENTICATED ")
 
@@ -285,25 +289,25 @@ def test_times(zone: str) -> None:
     """Offsets are applied, epochs and Athena's format are read, other text is no time, whatever DuckDB's time zone is."""
     with duckdb.connect() as connection:
         connection.execute(f"SET TimeZone = '{zone}'")
-        found = connection.execute(TIME_QUERY).fetchall()
+        rows = connection.execute(TIME_QUERY).fetchall()
 
-    assert dict(zip(TIMES, (each for (each,) in found), strict=True)) == TIMES
+    assert dict(zip(TIMES, (each for (each,) in rows), strict=True)) == TIMES
 
 
-# ---- the query for others -----------------------------------------------------------------------------------
+# ---- the query for other databases --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_query_is_one_statement_of_its_dialect(dialect: str) -> None:
     """The query parses in its dialect, reads the named table, and is short enough for Athena."""
-    written = sql(dialect, "logs.cloudtrail_logs")
-    statements = sqlglot.parse(written, read=dialect)
+    query = sql(dialect, "logs.cloudtrail_logs")
+    statements = sqlglot.parse(query, read=dialect)
     tables = {each.sql() for each in statements[0].find_all(sqlglot.exp.Table)}  # type: ignore[union-attr]  # there is one
 
     assert len(statements) == 1
     assert "logs.cloudtrail_logs" in tables
     # "The maximum allowed query string length is 262144 bytes" -- Athena user guide, Service Quotas
-    assert len(written.encode()) < 262_144
+    assert len(query.encode()) < 262_144
 
 
 def test_an_unknown_dialect_is_an_error() -> None:
@@ -312,15 +316,15 @@ def test_an_unknown_dialect_is_an_error() -> None:
         sql("oracle")
 
 
-# ---- conversation by conversation --------------------------------------------------------------------------
+# ---- single conversations ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])
-def test_each_plant_is_illegal_in_one_event(
+def test_each_planted_error_is_illegal_in_one_event(
     what: str, common: dict[str, Conversation], tmp_path: Path
 ) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""
-    (dialogue,) = (each for each in planted(common) if each.name == what)
+    (dialogue,) = (each for each in planted_errors(common) if each.name == what)
     texts = json.dumps([{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)])
     for slot, value in (
         ("@ADDRESS@", "198.18.0.1"),
@@ -338,7 +342,7 @@ def test_each_plant_is_illegal_in_one_event(
         verdicts = {each.id: each.verdict for each in files.replay()}
 
     assert [name for name, verdict in verdicts.items() if verdict is not Verdict.LEGAL] == [
-        f"id-{dialogue.planted}"
+        f"id-{dialogue.illegal_number}"
     ]
 
 

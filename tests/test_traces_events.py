@@ -8,15 +8,18 @@ from typing import Any
 
 import duckdb
 import pytest
-from cloudtrail_logs import TODAY
+from cloudtrail_logs import REDACTED
 
 from authfsm.traces import TraceFiles, sql
 from authfsm.traces.cloudtrail import COLUMNS
 from authfsm.traces.log_symbols import NOT_LOGGED
 from authfsm.traces.query import query
 
-SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": TODAY, "clientId": "app"}
-TOKENS = {"challengeParameters": TODAY, "authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": REDACTED, "clientId": "app"}
+TOKENS = {
+    "challengeParameters": REDACTED,
+    "authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600},
+}
 NUMBER = iter(range(10**6))
 
 
@@ -37,28 +40,33 @@ def event(second: int, name: str, parameters: Any = None, reply: Any = None, **m
     }
 
 
-def begins(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
+def srp_event(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event of InitiateAuth with USER_SRP_AUTH."""
-    return event(second, "InitiateAuth", SRP, reply or asks("PASSWORD_VERIFIER"), **more)
+    return event(second, "InitiateAuth", SRP, reply or challenge_reply("PASSWORD_VERIFIER"), **more)
 
 
-def answers(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
+def answer_event(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event that answers a challenge."""
-    parameters = {"challengeName": name, "clientId": "app", "session": TODAY, "challengeResponses": TODAY}
+    parameters = {
+        "challengeName": name,
+        "clientId": "app",
+        "session": REDACTED,
+        "challengeResponses": REDACTED,
+    }
     return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
-def asks(name: str) -> dict[str, Any]:
+def challenge_reply(name: str) -> dict[str, Any]:
     """Return a reply with a challenge."""
-    return {"challengeName": name, "challengeParameters": TODAY, "session": TODAY}
+    return {"challengeName": name, "challengeParameters": REDACTED, "session": REDACTED}
 
 
-def refuses(code: str, message: str) -> dict[str, str]:
+def refusal_members(code: str, message: str) -> dict[str, str]:
     """Return the members of a refusal."""
     return {"errorCode": code, "errorMessage": message}
 
 
-def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
+def replay(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the steps of events."""
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
@@ -68,8 +76,11 @@ def replayed(tmp_path: Path, *events: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
     """Events of the same second are sorted in the order of the protocol."""
-    steps = replayed(
-        tmp_path, answers(0, "PASSWORD_VERIFIER", asks("SMS_MFA")), begins(0), answers(9, "SMS_MFA", TOKENS)
+    steps = replay(
+        tmp_path,
+        answer_event(0, "PASSWORD_VERIFIER", challenge_reply("SMS_MFA")),
+        srp_event(0),
+        answer_event(9, "SMS_MFA", TOKENS),
     )
 
     assert steps == [
@@ -81,12 +92,12 @@ def test_an_srp_sign_in_within_one_second(tmp_path: Path) -> None:
 
 def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
     """Programs take less than a second: four steps of one second, delivered in reverse, are legal."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        answers(0, "DEVICE_PASSWORD_VERIFIER", TOKENS),
-        answers(0, "DEVICE_SRP_AUTH", asks("DEVICE_PASSWORD_VERIFIER")),
-        answers(0, "PASSWORD_VERIFIER", asks("DEVICE_SRP_AUTH")),
-        begins(0),
+        answer_event(0, "DEVICE_PASSWORD_VERIFIER", TOKENS),
+        answer_event(0, "DEVICE_SRP_AUTH", challenge_reply("DEVICE_PASSWORD_VERIFIER")),
+        answer_event(0, "PASSWORD_VERIFIER", challenge_reply("DEVICE_SRP_AUTH")),
+        srp_event(0),
     )
 
     assert [step[0] for step in steps] == [
@@ -100,12 +111,12 @@ def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
 
 def test_an_uncertain_order_is_ambiguous(tmp_path: Path) -> None:
     """Within one second, events that are illegal in the order of the protocol may have come in another order."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        begins(0),
-        answers(4, "PASSWORD_VERIFIER", asks("SMS_MFA")),
-        answers(4, "SOFTWARE_TOKEN_MFA", TOKENS),
-        answers(9, "SMS_MFA", TOKENS),
+        srp_event(0),
+        answer_event(4, "PASSWORD_VERIFIER", challenge_reply("SMS_MFA")),
+        answer_event(4, "SOFTWARE_TOKEN_MFA", TOKENS),
+        answer_event(9, "SMS_MFA", TOKENS),
     )
 
     assert [step[3] for step in steps] == ["legal", "legal", "ambiguous", "ambiguous"]
@@ -113,15 +124,15 @@ def test_an_uncertain_order_is_ambiguous(tmp_path: Path) -> None:
 
 def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
     """The session survives CodeMismatchException but not NotAuthorizedException, as in the error policy."""
-    wrong = refuses("CodeMismatchException", "Invalid code or auth state for the user.")
-    late = refuses("NotAuthorizedException", "Invalid session for the user, session is expired.")
-    steps = replayed(
+    wrong = refusal_members("CodeMismatchException", "Invalid code or auth state for the user.")
+    late = refusal_members("NotAuthorizedException", "Invalid session for the user, session is expired.")
+    steps = replay(
         tmp_path,
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", asks("SMS_MFA")),
-        answers(5, "SMS_MFA", **wrong),
-        answers(9, "SMS_MFA", **late),
-        answers(12, "SMS_MFA", TOKENS),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", challenge_reply("SMS_MFA")),
+        answer_event(5, "SMS_MFA", **wrong),
+        answer_event(9, "SMS_MFA", **late),
+        answer_event(12, "SMS_MFA", TOKENS),
     )
 
     assert steps[2:] == [
@@ -134,7 +145,11 @@ def test_a_wrong_code_is_answered_again(tmp_path: Path) -> None:
 def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
     """A redacted name is unknown, and an unknown step is not illegal."""
     for literal in ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"):
-        steps = replayed(tmp_path, begins(0, {"challengeName": literal}), answers(3, literal, asks(literal)))
+        steps = replay(
+            tmp_path,
+            srp_event(0, {"challengeName": literal}),
+            answer_event(3, literal, challenge_reply(literal)),
+        )
 
         assert steps == [
             ("START", "USER_SRP_AUTH", NOT_LOGGED, "unknown"),
@@ -144,20 +159,20 @@ def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
 
 def test_a_redacted_result_counts_as_tokens(tmp_path: Path) -> None:
     """An AuthenticationResult counts as tokens even if all its values are redacted."""
-    result = {"authenticationResult": {"accessToken": TODAY}}
+    result = {"authenticationResult": {"accessToken": REDACTED}}
 
-    assert replayed(tmp_path, begins(0), answers(1, "PASSWORD_VERIFIER", result))[1] == (
+    assert replay(tmp_path, srp_event(0), answer_event(1, "PASSWORD_VERIFIER", result))[1] == (
         "PASSWORD_VERIFIER", "PASSWORD_VERIFIER", "AUTHENTICATED", "legal",
     )  # fmt: skip
 
 
 def test_missing_keys(tmp_path: Path) -> None:
     """A missing member raises no error and makes no step illegal."""
-    whole = [begins(0), answers(3, "PASSWORD_VERIFIER", TOKENS)]
+    events = [srp_event(0), answer_event(3, "PASSWORD_VERIFIER", TOKENS)]
     for key in ("eventID", "eventTime", "eventSource", "sourceIPAddress", "userAgent", "requestParameters",
                 "responseElements", "additionalEventData"):  # fmt: skip
-        less = [{name: value for name, value in each.items() if name != key} for each in whole]
-        verdicts = {verdict for *_, verdict in replayed(tmp_path, *less)}
+        less = [{name: value for name, value in each.items() if name != key} for each in events]
+        verdicts = {verdict for *_, verdict in replay(tmp_path, *less)}
 
         assert verdicts <= {"legal", "unknown"}, key
 
@@ -165,8 +180,8 @@ def test_missing_keys(tmp_path: Path) -> None:
 def test_an_event_whose_time_cannot_be_read_is_counted(tmp_path: Path) -> None:
     """The funnel is not legal, and says how many events have no time that could be read."""
     path = tmp_path / "log.jsonl"
-    later = {**answers(3, "PASSWORD_VERIFIER", TOKENS), "eventTime": "10/09/2025 07:57:29"}
-    path.write_text("".join(json.dumps(each) + "\n" for each in (begins(0), later)))
+    later_event = {**answer_event(3, "PASSWORD_VERIFIER", TOKENS), "eventTime": "10/09/2025 07:57:29"}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (srp_event(0), later_event)))
     with TraceFiles(path) as files:
         funnel = files.funnel()
 
@@ -179,10 +194,10 @@ def test_an_event_whose_time_cannot_be_read_is_counted(tmp_path: Path) -> None:
 def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
     """An undocumented challenge name counts as one from a Lambda trigger; an undocumented flow is unknown."""
     custom = {"authFlow": "CUSTOM_AUTH", "clientId": "app"}
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        event(0, "InitiateAuth", custom, asks("MOTHERS_MAIDEN_NAME")),
-        answers(5, "MOTHERS_MAIDEN_NAME", TOKENS),
+        event(0, "InitiateAuth", custom, challenge_reply("MOTHERS_MAIDEN_NAME")),
+        answer_event(5, "MOTHERS_MAIDEN_NAME", TOKENS),
         event(60, "InitiateAuth", {"authFlow": "TELEPATHY"}, TOKENS, sub="another"),
     )
 
@@ -195,11 +210,16 @@ def test_an_unknown_challenge_is_another_challenge(tmp_path: Path) -> None:
 
 def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
     """If a user has two sign-ins at once, a step that is legal for the other one is not illegal."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, asks("SMS_MFA")),
-        begins(2),
-        answers(9, "SMS_MFA", TOKENS),
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
+            challenge_reply("SMS_MFA"),
+        ),
+        srp_event(2),
+        answer_event(9, "SMS_MFA", TOKENS),
     )
 
     assert steps[2] == ("PASSWORD_VERIFIER", "SMS_MFA", "AUTHENTICATED", "ambiguous")
@@ -207,11 +227,11 @@ def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
 
 def test_events_without_a_user(tmp_path: Path) -> None:
     """Without a sub, an answer has no known beginning; it is illegal if no beginning makes it legal."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        begins(0, sub=None),
-        answers(4, "SMS_MFA", TOKENS, sub=None),
-        answers(8, "SMS_MFA", asks("NEW_PASSWORD_REQUIRED"), sub=None),
+        srp_event(0, sub=None),
+        answer_event(4, "SMS_MFA", TOKENS, sub=None),
+        answer_event(8, "SMS_MFA", challenge_reply("NEW_PASSWORD_REQUIRED"), sub=None),
     )
 
     assert sorted(steps) == [
@@ -222,14 +242,21 @@ def test_events_without_a_user(tmp_path: Path) -> None:
 
 
 def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
-    """If an unknown user at this address verified an app, nobody is reported to have skipped that."""
-    parameters = {"session": TODAY}
-    steps = replayed(
+    """If an unknown user at this address verified an app, no skipped verification is reported."""
+    parameters = {"session": REDACTED}
+    steps = replay(
         tmp_path,
-        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, asks("MFA_SETUP")),
-        event(3, "AssociateSoftwareToken", parameters, {"session": TODAY, "secretCode": TODAY}, sub=None),
-        event(20, "VerifySoftwareToken", parameters, {"session": TODAY, "status": "SUCCESS"}, sub=None),
-        answers(25, "MFA_SETUP", TOKENS),
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
+            challenge_reply("MFA_SETUP"),
+        ),
+        event(
+            3, "AssociateSoftwareToken", parameters, {"session": REDACTED, "secretCode": REDACTED}, sub=None
+        ),
+        event(20, "VerifySoftwareToken", parameters, {"session": REDACTED, "status": "SUCCESS"}, sub=None),
+        answer_event(25, "MFA_SETUP", TOKENS),
     )
 
     assert ("MFA_SETUP", "MFA_SETUP", "AUTHENTICATED", "unknown") in steps
@@ -238,11 +265,11 @@ def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
 
 def test_setting_up_an_app_with_a_token_is_not_a_step(tmp_path: Path) -> None:
     """AssociateSoftwareToken with an access token is not part of a sign-in."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", TOKENS),
-        event(30, "AssociateSoftwareToken", {"accessToken": TODAY}, {"secretCode": TODAY}),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", TOKENS),
+        event(30, "AssociateSoftwareToken", {"accessToken": REDACTED}, {"secretCode": REDACTED}),
     )
 
     assert len(steps) == 2
@@ -250,35 +277,37 @@ def test_setting_up_an_app_with_a_token_is_not_a_step(tmp_path: Path) -> None:
 
 def test_an_empty_session_counts_as_missing(tmp_path: Path) -> None:
     """AssociateSoftwareToken with an access token and an empty session is not part of a sign-in; nor is the reverse."""
-    parameters = {"session": "", "accessToken": TODAY}
-    steps = replayed(
+    parameters = {"session": "", "accessToken": REDACTED}
+    steps = replay(
         tmp_path,
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", TOKENS),
-        event(30, "AssociateSoftwareToken", parameters, {"secretCode": TODAY}),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", TOKENS),
+        event(30, "AssociateSoftwareToken", parameters, {"secretCode": REDACTED}),
         event(40, "VerifySoftwareToken", parameters, {"status": "SUCCESS"}),
     )
     assert len(steps) == 2
-    in_session = {"session": TODAY, "accessToken": ""}
-    assert len(replayed(tmp_path, event(0, "AssociateSoftwareToken", in_session, {"secretCode": TODAY}))) == 1
+    in_session = {"session": REDACTED, "accessToken": ""}
+    assert (
+        len(replay(tmp_path, event(0, "AssociateSoftwareToken", in_session, {"secretCode": REDACTED}))) == 1
+    )
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_wrong_code_of_a_new_app_within_one_second(tmp_path: Path, swapped: bool) -> None:  # noqa: FBT001 - a parameter
     """The refused code comes after the app was associated, whatever the ids of the events."""
-    in_session = {"session": TODAY}
-    wrong = refuses("EnableSoftwareTokenMFAException", "Code mismatch")
+    in_session = {"session": REDACTED}
+    wrong = refusal_members("EnableSoftwareTokenMFAException", "Code mismatch")
     events = [
-        begins(0),
-        answers(0, "PASSWORD_VERIFIER", asks("MFA_SETUP")),
-        event(0, "AssociateSoftwareToken", in_session, {"session": TODAY, "secretCode": TODAY}),
+        srp_event(0),
+        answer_event(0, "PASSWORD_VERIFIER", challenge_reply("MFA_SETUP")),
+        event(0, "AssociateSoftwareToken", in_session, {"session": REDACTED, "secretCode": REDACTED}),
         event(0, "VerifySoftwareToken", in_session, **wrong),
-        event(0, "VerifySoftwareToken", in_session, {"session": TODAY, "status": "SUCCESS"}),
-        answers(0, "MFA_SETUP", TOKENS),
+        event(0, "VerifySoftwareToken", in_session, {"session": REDACTED, "status": "SUCCESS"}),
+        answer_event(0, "MFA_SETUP", TOKENS),
     ]
     if swapped:
         events[2]["eventID"], events[3]["eventID"] = events[3]["eventID"], events[2]["eventID"]
-    steps = replayed(tmp_path, *events)
+    steps = replay(tmp_path, *events)
     assert [step[1] for step in steps[2:]] == [
         "AssociateSoftwareToken", "VerifySoftwareToken", "VerifySoftwareToken", "MFA_SETUP",
     ]  # fmt: skip
@@ -287,17 +316,17 @@ def test_a_wrong_code_of_a_new_app_within_one_second(tmp_path: Path, swapped: bo
 
 def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     """Confirming a device with earlier tokens after a failed attempt is not illegal."""
-    wrong = refuses("NotAuthorizedException", "Incorrect username or password.")
-    steps = replayed(
+    wrong = refusal_members("NotAuthorizedException", "Incorrect username or password.")
+    steps = replay(
         tmp_path,
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", TOKENS),
-        begins(60),
-        answers(61, "PASSWORD_VERIFIER", **wrong),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", TOKENS),
+        srp_event(60),
+        answer_event(61, "PASSWORD_VERIFIER", **wrong),
         event(
             70,
             "ConfirmDevice",
-            {"accessToken": TODAY, "deviceKey": "key"},
+            {"accessToken": REDACTED, "deviceKey": "key"},
             {"userConfirmationNecessary": False},
         ),
     )
@@ -305,15 +334,15 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
 
 
-RENEWED = {"authenticationResult": {"accessToken": TODAY, "expiresIn": 3600}}
+NEW_TOKENS = {"authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 
 
 def refreshes(second: int, flow: str | None = None, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event of InitiateAuth with a refresh flow, or of GetTokensFromRefreshToken."""
-    named, name = {"clientId": "app", "refreshToken": TODAY}, "GetTokensFromRefreshToken"
+    parameters, name = {"clientId": "app", "refreshToken": REDACTED}, "GetTokensFromRefreshToken"
     if flow is not None:
-        named, name = {"clientId": "app", "authFlow": flow, "authParameters": TODAY}, "InitiateAuth"
-    return event(second, name, named, None if "errorCode" in more else reply or RENEWED, **more)
+        parameters, name = {"clientId": "app", "authFlow": flow, "authParameters": REDACTED}, "InitiateAuth"
+    return event(second, name, parameters, None if "errorCode" in more else reply or NEW_TOKENS, **more)
 
 
 REFRESHES: dict[str, Any] = {
@@ -328,20 +357,23 @@ REFRESHES: dict[str, Any] = {
 def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: Path) -> None:
     """Refreshes between the steps of another sign-in of the user are steps from AUTHENTICATED, and no sign-ins."""
     other = {"sourceIPAddress": "198.18.0.2", "userAgent": "another"} if browsers == "two browsers" else {}
-    sent, refused = REFRESHES[name], refuses("NotAuthorizedException", "Refresh Token has been revoked")
+    parameters, refused = (
+        REFRESHES[name],
+        refusal_members("NotAuthorizedException", "Refresh Token has been revoked"),
+    )
     path = tmp_path / "events.jsonl"
     events = [
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", TOKENS),
-        begins(3600, **other),
-        refreshes(3601, **sent),
-        refreshes(3602, **sent, **other),
-        answers(3603, "PASSWORD_VERIFIER", asks("SMS_MFA"), **other),
-        refreshes(3604, **sent, **refused),
-        refreshes(3604, **sent),
-        answers(3605, "SMS_MFA", TOKENS, **other),
-        *(refreshes(7200 + n, **sent, **(other if n % 2 else {})) for n in range(20)),
-        event(9000, "RevokeToken", {"token": TODAY, "clientId": "app"}),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", TOKENS),
+        srp_event(3600, **other),
+        refreshes(3601, **parameters),
+        refreshes(3602, **parameters, **other),
+        answer_event(3603, "PASSWORD_VERIFIER", challenge_reply("SMS_MFA"), **other),
+        refreshes(3604, **parameters, **refused),
+        refreshes(3604, **parameters),
+        answer_event(3605, "SMS_MFA", TOKENS, **other),
+        *(refreshes(7200 + n, **parameters, **(other if n % 2 else {})) for n in range(20)),
+        event(9000, "RevokeToken", {"token": REDACTED, "clientId": "app"}),
     ]
     path.write_text("".join(f"{json.dumps(each)}\n" for each in reversed(events)), encoding="utf-8")
     with TraceFiles(path) as files:
@@ -373,11 +405,11 @@ def test_a_refresh_whose_sign_in_is_before_the_log(name: str, sub: str | None, t
 
 def test_a_refresh_that_is_answered_with_a_challenge(tmp_path: Path) -> None:
     """The challenge of a refresh begins an attempt, whose next step answers it."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        refreshes(0, "REFRESH_TOKEN_AUTH", asks("CUSTOM_CHALLENGE")),
-        answers(5, "CUSTOM_CHALLENGE", TOKENS),
-        refreshes(60, reply=asks("CUSTOM_CHALLENGE")),
+        refreshes(0, "REFRESH_TOKEN_AUTH", challenge_reply("CUSTOM_CHALLENGE")),
+        answer_event(5, "CUSTOM_CHALLENGE", TOKENS),
+        refreshes(60, reply=challenge_reply("CUSTOM_CHALLENGE")),
     )
 
     assert steps == [
@@ -389,16 +421,16 @@ def test_a_refresh_that_is_answered_with_a_challenge(tmp_path: Path) -> None:
 
 def test_an_error_between_refreshes_is_found(tmp_path: Path) -> None:
     """Refreshes of the same seconds hide no illegal step of another sign-in, and let no session last longer."""
-    steps = replayed(
+    steps = replay(
         tmp_path,
-        begins(0),
+        srp_event(0),
         refreshes(0),
         refreshes(4, "REFRESH_TOKEN_AUTH"),
-        answers(4, "SMS_MFA", TOKENS),
+        answer_event(4, "SMS_MFA", TOKENS),
         refreshes(4),
-        begins(60),
+        srp_event(60),
         refreshes(60 + 10 * 60),
-        answers(60 + 16 * 60, "SMS_MFA", TOKENS),
+        answer_event(60 + 16 * 60, "SMS_MFA", TOKENS),
     )
 
     assert [each for each in steps if each[3] != "legal"] == [
@@ -411,8 +443,8 @@ def test_a_sign_out_hours_after_the_sign_in(tmp_path: Path) -> None:
     """It is a step from AUTHENTICATED, and not the end of another sign-in."""
     path = tmp_path / "events.jsonl"
     events = (
-        begins(0),
-        answers(1, "PASSWORD_VERIFIER", TOKENS),
+        srp_event(0),
+        answer_event(1, "PASSWORD_VERIFIER", TOKENS),
         event(7200, "RevokeToken", {"clientId": "app"}),
     )
     path.write_text("".join(f"{json.dumps(each)}\n" for each in events), encoding="utf-8")
@@ -426,14 +458,14 @@ def test_a_sign_out_hours_after_the_sign_in(tmp_path: Path) -> None:
 
 def test_an_answer_after_the_session_expired(tmp_path: Path) -> None:
     """No session is valid for more than 15 minutes: a later answer that succeeds belongs to an unknown attempt."""
-    steps = replayed(tmp_path, begins(0), answers(16 * 60, "SMS_MFA", TOKENS))
+    steps = replay(tmp_path, srp_event(0), answer_event(16 * 60, "SMS_MFA", TOKENS))
 
     assert steps[1] == (NOT_LOGGED, "SMS_MFA", "AUTHENTICATED", "unknown")
 
 
 def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
     """CloudTrail delivers each event at least once, in any order."""
-    first, second = begins(0), answers(30, "PASSWORD_VERIFIER", TOKENS)
+    first, second = srp_event(0), answer_event(30, "PASSWORD_VERIFIER", TOKENS)
     path = tmp_path / "events.jsonl"
     path.write_text(
         "".join(f"{json.dumps(each)}\n" for each in (second, first, second, first, first)), encoding="utf-8"
@@ -451,7 +483,7 @@ def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
 def test_the_query_runs_as_it_is_printed(tmp_path: Path) -> None:
     """The output of `--sql duckdb` runs in any DuckDB over the table that it names."""
     path = tmp_path / "events.jsonl"
-    path.write_text(f"{json.dumps(begins(0, TOKENS))}\n", encoding="utf-8")
+    path.write_text(f"{json.dumps(srp_event(0, TOKENS))}\n", encoding="utf-8")
     columns = ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS)
     with duckdb.connect() as connection:
         connection.execute(

@@ -58,7 +58,7 @@ def as_athena() -> str:
     return out.getvalue()
 
 
-def unloaded() -> str:
+def as_unload() -> str:
     """Return the events as Athena's UNLOAD writes them: names in lower case, JSON as text."""
     return "".join(
         json.dumps({k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}) + "\n"
@@ -77,7 +77,7 @@ FORMS = {
         {"Events": [{"EventId": each["eventID"], "CloudTrailEvent": json.dumps(each)} for each in EVENTS]}, indent=4
     ),
     "Athena's CSV": as_athena(),
-    "Athena's UNLOAD": unloaded(),
+    "Athena's UNLOAD": as_unload(),
     "with a byte order mark": "\ufeff" + json.dumps({"Records": EVENTS}),
 }  # fmt: skip
 
@@ -186,18 +186,18 @@ def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["lines", "S3"])
 def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
     """Complete events before the end are read, the file is named, and other files are read completely."""
-    whole, cut = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
+    complete_file, truncated_file = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
     more = [
         {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
         for n in range(3000)
     ]
     text = json.dumps({"Records": more}) if form == "S3" else "".join(f"{json.dumps(e)}\n" for e in more)
     packed = gzip.compress(text.encode())
-    cut.write_bytes(packed[: len(packed) // 2])
-    whole.write_bytes(gzip.compress(FORMS[form].encode()))
-    summary, ids = read(whole, cut)
+    truncated_file.write_bytes(packed[: len(packed) // 2])
+    complete_file.write_bytes(gzip.compress(FORMS[form].encode()))
+    summary, ids = read(complete_file, truncated_file)
 
-    assert summary.cut_short == (cut,)
+    assert summary.cut_short == (truncated_file,)
     assert set(ALL) < set(ids)
     assert 100 < len(ids) - len(ALL) < 3000
 
@@ -334,7 +334,7 @@ def test_reading_can_be_stopped(tmp_path: Path) -> None:
     assert isinstance(error, duckdb.InterruptException)
 
 
-# ---- anything at all --------------------------------------------------------------------------------------
+# ---- arbitrary content ------------------------------------------------------------------------------------
 
 _HEADS = st.sampled_from([b"", b"{", b"[", b'{"Records":[', b'{"Records": [{"eventVersion":"1"', b"eventname,eventtime\n",
                           b"\x1f\x8b", b'{"sign_in": "a"', LINES.encode()[:200], b"\xef\xbb\xbf["])  # fmt: skip
@@ -386,8 +386,8 @@ def test_any_values_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]]
         funnel = files.funnel()
 
     # Without the name of an operation it is no event.
-    read = funnel.input
-    assert read.events + read.others + read.unrecognised == len(events) + 5
+    input_counts = funnel.input
+    assert input_counts.events + input_counts.others + input_counts.unrecognised == len(events) + 5
     assert funnel.steps + funnel.repeated == funnel.input.events
     assert funnel.sign_ins >= 5
 

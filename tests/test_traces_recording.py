@@ -16,11 +16,11 @@ from aiobotocore.session import get_session
 from botocore.config import Config
 from botocore.exceptions import ClientError, EndpointConnectionError
 from joserfc.jwk import RSAKey
+from local_servers import serve_in_thread
 from pycognito import AWSSRP
 from pycognito.exceptions import SMSMFAChallengeException
 from scenario_user import PASSWORD, PHONE, USER, Scenario, ScenarioUser
 from scenarios import SCENARIOS
-from serving import serve_in_thread
 
 from authfsm import Code, UserError, history_from_json
 from authfsm.core.history import history_to_json
@@ -173,15 +173,15 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
 @pytest.fixture(scope="module")
 def recordings(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, str]]:
     """Return every scenario, recorded in two ways: the driver's history, and the lines of hooks on its client."""
-    played = []
+    scenario_users = []
     for scenario in SCENARIOS:
         scenario_user, out = ScenarioUser(signing_key, scenario.pool, scenario.user), io.StringIO()
         with record(scenario_user.cognito.client, out, clock=scenario_user.clock):
             for move in scenario.moves:
                 move(scenario_user)
         own = "".join(history_to_json(flow.history) for flow in scenario_user.flows)
-        played.append((scenario, scenario_user, own, out.getvalue()))
-    return played
+        scenario_users.append((scenario, scenario_user, own, out.getvalue()))
+    return scenario_users
 
 
 def test_hooks_record_the_steps_of_the_driver(
@@ -231,8 +231,8 @@ def test_recorded_refreshes_are_no_sign_ins(
     renewing = {"refresh_token", "refresh_token_auth", "get_tokens_from_refresh_token"}
     ends = {"AUTHENTICATED", "FAILED", "START"}
     refreshes = [each for each in lines if each["response"] in renewing and each["to"] in ends]
-    begun = {each["sign_in"] for each in lines if each["from"] == "START"}
-    begun -= {each["sign_in"] for each in refreshes if each["from"] == "START"}
+    sign_ins = {each["sign_in"] for each in lines if each["from"] == "START"}
+    sign_ins -= {each["sign_in"] for each in refreshes if each["from"] == "START"}
     flow = [
         {**each, "sign_in": "resumed", "step": n, "from": "AUTHENTICATED"}
         for n, each in enumerate((each for each in refreshes if each["to"] == "AUTHENTICATED"), 1)
@@ -243,7 +243,7 @@ def test_recorded_refreshes_are_no_sign_ins(
 
     assert len(refreshes) > 10
     assert (funnel.legal, funnel.steps) == (True, len(lines) + len(flow))
-    assert funnel.sign_ins == sum(funnel.ends.values()) == len(begun)
+    assert funnel.sign_ins == sum(funnel.ends.values()) == len(sign_ins)
 
 
 def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
@@ -263,8 +263,8 @@ def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str
     }
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
 
-    known = "sign_in step from response challenge_name to role error action at seconds"
-    assert names | {"challenge_name"} == {*known.split()}
+    member_names = "sign_in step from response challenge_name to role error action at seconds"
+    assert names | {"challenge_name"} == {*member_names.split()}
     assert [each for each in (*tokens, PASSWORD, PHONE) if each in text] == []
     assert codes & values == set()
 

@@ -27,7 +27,7 @@ from authfsm.traces.text_scanner import ScanCounts, scan
 
 Event = dict[str, Any]
 
-ASKED: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
+SMS_CHALLENGE: Final = {"challengeName": "SMS_MFA", "session": "HIDDEN_DUE_TO_SECURITY_REASONS"}
 TOKENS: Final = {"authenticationResult": {"accessToken": "HIDDEN_DUE_TO_SECURITY_REASONS", "expiresIn": 3600}}
 
 
@@ -50,7 +50,7 @@ def event(number: int, name: str, parameters: Any, reply: Any, **more: Any) -> E
 
 
 ILLEGAL: Final = (
-    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED),
+    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, SMS_CHALLENGE),
     event(1, "RespondToAuthChallenge", {"challengeName": "SOFTWARE_TOKEN_MFA"}, TOKENS),
 )
 """SMS_MFA is answered with SOFTWARE_TOKEN_MFA: event-1 is illegal."""
@@ -61,27 +61,27 @@ def run(*args: str) -> Any:
     return CliRunner().invoke(app, ["trace", *args], env={"COLUMNS": "300", "NO_COLOR": "1"})
 
 
-# ---- what wraps events ----------------------------------------------------------------------------------
+# ---- wrappers -------------------------------------------------------------------------------------------
 
 
-def eventbridge(each: Event) -> Event:
+def as_eventbridge(each: Event) -> Event:
     """Return events as EventBridge delivers them."""
     return {"version": "0", "id": each["eventID"], "detail-type": "AWS API Call via CloudTrail",
             "source": "aws.cognito-idp", "resources": [], "detail": each}  # fmt: skip
 
 
-def logged(events: tuple[Event, ...]) -> dict[str, Any]:
+def as_cloudwatch_logs(events: tuple[Event, ...]) -> dict[str, Any]:
     """Return events as CloudWatch Logs delivers them to a subscription."""
     return {"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "trail", "logStream": "1",
             "logEvents": [{"id": str(n), "timestamp": n, "message": json.dumps(each)} for n, each in enumerate(events)]}  # fmt: skip
 
 
-def packed(value: Any) -> str:
+def pack(value: Any) -> str:
     """Return base64 of gzip."""
     return base64.b64encode(gzip.compress(json.dumps(value).encode())).decode()
 
 
-def looked_up(each: Event) -> dict[str, Any]:
+def as_lookup_events(each: Event) -> dict[str, Any]:
     """Return events as `lookup-events` prints them."""
     return {"EventId": each["eventID"], "EventName": each["eventName"], "ReadOnly": "false",
             "EventTime": "2026-03-01T10:00:00+00:00", "EventSource": each["eventSource"],
@@ -92,7 +92,7 @@ def looked_up(each: Event) -> dict[str, Any]:
 def as_text(events: tuple[Event, ...]) -> str:
     """Return events as `lookup-events --output text` prints them."""
     return "".join(
-        f"EVENTS\tAKIA\t{looked_up(each)['CloudTrailEvent']}\t{each['eventID']}\t{each['eventName']}\n"
+        f"EVENTS\tAKIA\t{as_lookup_events(each)['CloudTrailEvent']}\t{each['eventID']}\t{each['eventName']}\n"
         "RESOURCES\tp\tAWS::Cognito::UserPool\n"
         for each in events
     )
@@ -102,7 +102,7 @@ def as_table(events: tuple[Event, ...]) -> str:
     """Return events as `lookup-events --output table` prints rows that are too wide for columns."""
     frame = "-" * 60
     body = "".join(
-        f"||  CloudTrailEvent |  {looked_up(each)['CloudTrailEvent']}  ||\n||  EventName       |  {each['eventName']}  ||\n|+-----+----+|\n"
+        f"||  CloudTrailEvent |  {as_lookup_events(each)['CloudTrailEvent']}  ||\n||  EventName       |  {each['eventName']}  ||\n|+-----+----+|\n"
         for each in events
     )
     return f"{frame}\n|  LookupEvents  |\n+-----+\n||  Events  ||\n{body}"
@@ -112,7 +112,7 @@ def as_yaml(events: tuple[Event, ...]) -> str:
     """Return events as `lookup-events --output yaml` prints them: a single-quoted, folded string."""
     rows = []
     for each in events:
-        text = looked_up(each)["CloudTrailEvent"].replace("'", "''").replace(" md/", "\n      md/")
+        text = as_lookup_events(each)["CloudTrailEvent"].replace("'", "''").replace(" md/", "\n      md/")
         rows.append(
             f"- AccessKeyId: AKIA\n  CloudTrailEvent: '{text}'\n  EventId: {each['eventID']}\n  Resources:\n  - ResourceName: p\n"
         )
@@ -125,19 +125,19 @@ def as_yaml_double(events: tuple[Event, ...]) -> str:
     return "- Events:\n" + "".join(f"  - CloudTrailEvent: {text}\n    EventId: x\n" for text in folded)
 
 
-def insights(events: tuple[Event, ...]) -> dict[str, Any]:
+def as_insights(events: tuple[Event, ...]) -> dict[str, Any]:
     """Return events as Logs Insights' `get-query-results` prints them."""
     return {"results": [[{"field": "@timestamp", "value": "2026-03-01 10:00:00.000"},
                          {"field": "@message", "value": json.dumps(each)}, {"field": "@ptr", "value": "Cm"}] for each in events],
             "statistics": {"recordsMatched": 2.0}, "status": "Complete"}  # fmt: skip
 
 
-def flattened(each: Event) -> dict[str, str]:
+def flatten(each: Event) -> dict[str, str]:
     """Return the fields of an event by their paths, as Logs Insights names them."""
     row: dict[str, str] = {}
     for name, value in each.items():
         if isinstance(value, dict):
-            row |= {f"{name}.{key}": inner for key, inner in flattened(value).items()}
+            row |= {f"{name}.{key}": inner for key, inner in flatten(value).items()}
         else:
             row[name] = str(value)
     return row
@@ -145,7 +145,7 @@ def flattened(each: Event) -> dict[str, str]:
 
 def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
     """Return events as Logs Insights prints selected fields."""
-    return {"results": [[{"field": k, "value": v} for k, v in flattened(each).items()] for each in events]}
+    return {"results": [[{"field": k, "value": v} for k, v in flatten(each).items()] for each in events]}
 
 
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
@@ -164,7 +164,7 @@ def lines(values: Any) -> str:
     return "".join(f"{json.dumps(each)}\n" for each in values)
 
 
-def lowered(each: Event) -> dict[str, str]:
+def as_athena_json(each: Event) -> dict[str, str]:
     """Return an event as Athena has it: names in lower case, JSON as text."""
     return {k.lower(): json.dumps(v) if isinstance(v, dict) else v for k, v in each.items()}
 
@@ -178,34 +178,34 @@ WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
     "S3": lambda events: json.dumps({"Records": events}),
     "S3, pretty-printed": lambda events: json.dumps({"Records": events}, indent=2),
     "S3 files, one after the other": lambda events: "".join(json.dumps({"Records": [each]}) for each in events),
-    "EventBridge": lambda events: lines(map(eventbridge, events)),
-    "EventBridge, a list": lambda events: json.dumps([eventbridge(each) for each in events], indent=1),
-    "EventBridge as JSON in strings": lambda events: lines(json.dumps(eventbridge(each)) for each in events),
-    "SQS": lambda events: json.dumps({"Records": [{"messageId": "1", "body": json.dumps(eventbridge(e)), "eventSource": "aws:sqs"} for e in events]}),
-    "SNS": lambda events: json.dumps({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": json.dumps(eventbridge(e))}} for e in events]}),
-    "Kinesis": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": packed(logged((e,)))}} for e in events]}),
+    "EventBridge": lambda events: lines(map(as_eventbridge, events)),
+    "EventBridge, a list": lambda events: json.dumps([as_eventbridge(each) for each in events], indent=1),
+    "EventBridge as JSON in strings": lambda events: lines(json.dumps(as_eventbridge(each)) for each in events),
+    "SQS": lambda events: json.dumps({"Records": [{"messageId": "1", "body": json.dumps(as_eventbridge(e)), "eventSource": "aws:sqs"} for e in events]}),
+    "SNS": lambda events: json.dumps({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": json.dumps(as_eventbridge(e))}} for e in events]}),
+    "Kinesis": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": pack(as_cloudwatch_logs((e,)))}} for e in events]}),
     "Kinesis, not compressed": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": base64.b64encode(json.dumps(e).encode()).decode()}} for e in events]}),
-    "a subscription": lambda events: json.dumps({"awslogs": {"data": packed(logged(events))}}),
-    "a subscription, unpacked": lambda events: lines([logged(events)]),
-    "CloudWatch Logs, filter-log-events": lambda events: json.dumps({"events": logged(events)["logEvents"], "searchedLogStreams": []}, indent=4),
+    "a subscription": lambda events: json.dumps({"awslogs": {"data": pack(as_cloudwatch_logs(events))}}),
+    "a subscription, unpacked": lambda events: lines([as_cloudwatch_logs(events)]),
+    "CloudWatch Logs, filter-log-events": lambda events: json.dumps({"events": as_cloudwatch_logs(events)["logEvents"], "searchedLogStreams": []}, indent=4),
     "CloudWatch Logs, exported to S3": lambda events: "".join(f"2026-03-01T10:00:00.000Z {json.dumps(each)}\n" for each in events),
     "CloudWatch Logs, the console's CSV": lambda events: as_csv([{"timestamp": "1", "message": json.dumps(each)} for each in events]),
-    "Logs Insights": lambda events: json.dumps(insights(events), indent=4),
+    "Logs Insights": lambda events: json.dumps(as_insights(events), indent=4),
     "Logs Insights, fields": lambda events: json.dumps(insights_fields(events)),
-    "Logs Insights, fields and message": lambda events: json.dumps({"results": [a + b for a, b in zip(insights(events)["results"], insights_fields(events)["results"], strict=True)]}),
+    "Logs Insights, fields and message": lambda events: json.dumps({"results": [a + b for a, b in zip(as_insights(events)["results"], insights_fields(events)["results"], strict=True)]}),
     "Logs Insights, CSV": lambda events: as_csv([{"@timestamp": "2026-03-01 10:00:00.000", "@message": json.dumps(each)} for each in events]),
-    "Logs Insights, CSV of fields": lambda events: as_csv([flattened(each) for each in events]),
-    "Athena's CSV": lambda events: as_csv([lowered(each) for each in events]),
-    "CSV with semicolons": lambda events: as_csv([lowered(each) for each in events], ";"),
-    "CSV with tabs": lambda events: as_csv([lowered(each) for each in events], "\t"),
-    "Athena's UNLOAD": lambda events: lines(map(lowered, events)),
-    "lookup-events": lambda events: json.dumps({"Events": [looked_up(each) for each in events], "NextToken": "x"}, indent=4),
-    "lookup-events, lines": lambda events: lines(map(looked_up, events)),
+    "Logs Insights, CSV of fields": lambda events: as_csv([flatten(each) for each in events]),
+    "Athena's CSV": lambda events: as_csv([as_athena_json(each) for each in events]),
+    "CSV with semicolons": lambda events: as_csv([as_athena_json(each) for each in events], ";"),
+    "CSV with tabs": lambda events: as_csv([as_athena_json(each) for each in events], "\t"),
+    "Athena's UNLOAD": lambda events: lines(map(as_athena_json, events)),
+    "lookup-events": lambda events: json.dumps({"Events": [as_lookup_events(each) for each in events], "NextToken": "x"}, indent=4),
+    "lookup-events, lines": lambda events: lines(map(as_lookup_events, events)),
     "lookup-events --output text": as_text,
     "lookup-events --output table": as_table,
     "lookup-events --output yaml": as_yaml,
     "lookup-events --output yaml-stream": as_yaml_double,
-    "somebody's own wrapper": lambda events: json.dumps({"a": [{"b": {"c": list(events)}}]}),
+    "a custom wrapper": lambda events: json.dumps({"a": [{"b": {"c": list(events)}}]}),
 }  # fmt: skip
 
 PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
@@ -215,8 +215,8 @@ PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
     "gzip of gzip": lambda text: gzip.compress(gzip.compress(text.encode())),
     "bzip2": lambda text: bz2.compress(text.encode()),
     "xz": lambda text: lzma.compress(text.encode()),
-    "ZIP": lambda text: zipped({"a/one.json": text.encode(), "a/": b""}),
-    "ZIP of gzip": lambda text: zipped({"one.gz": gzip.compress(text.encode())}),
+    "ZIP": lambda text: zip_archive({"a/one.json": text.encode(), "a/": b""}),
+    "ZIP of gzip": lambda text: zip_archive({"one.gz": gzip.compress(text.encode())}),
     "UTF-8 with a mark": lambda text: text.encode("utf-8-sig"),
     "UTF-16": lambda text: text.encode("utf-16"),
     "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
@@ -226,7 +226,7 @@ PACKAGES: Final[dict[str, Callable[[str], bytes]]] = {
 }  # fmt: skip
 
 
-def zipped(members: dict[str, bytes]) -> bytes:
+def zip_archive(members: dict[str, bytes]) -> bytes:
     """Return a ZIP archive."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -235,7 +235,7 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-def found(path: Path) -> tuple[list[str], tuple[str, ...], int]:
+def findings_of(path: Path) -> tuple[list[str], tuple[str, ...], int]:
     """Return the ids of the illegal events, the problems, and the number of events."""
     with TraceFiles(path) as files:
         funnel = files.funnel()
@@ -258,7 +258,7 @@ def found_in_wrappers(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[st
     """Return what is found in a folder with a file of each wrapper, which is counted once for all of them."""
     folder = tmp_path_factory.mktemp("wrappers")
     write_wrapped(folder, WRAPPERS)
-    return found(folder)
+    return findings_of(folder)
 
 
 @pytest.mark.parametrize("wrapper", WRAPPERS)
@@ -278,7 +278,7 @@ def test_a_single_file_is_read_like_a_folder(wrapper: str, tmp_path: Path) -> No
     path = tmp_path / "log"
     path.write_text(WRAPPERS[wrapper](ILLEGAL), encoding="utf-8", newline="")
 
-    assert found(path) == (["event-1"], (), 2)
+    assert findings_of(path) == (["event-1"], (), 2)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -286,7 +286,7 @@ def test_an_illegal_step_is_found_in_every_compression(package: str, tmp_path: P
     """Encoding and compression are recognised by content, and the illegal step is found."""
     wrappers = ["lines", "EventBridge", "S3, pretty-printed", "Athena's CSV", "lookup-events --output yaml"]
     write_wrapped(tmp_path, wrappers, PACKAGES[package])
-    illegal, problems, events = found(tmp_path)
+    illegal, problems, events = findings_of(tmp_path)
 
     assert (sorted(illegal), problems, events) == (sorted(f"{each}-1" for each in wrappers), (), 10)
 
@@ -314,11 +314,11 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
     for name, indent in (("one line", None), ("many lines", 1)):
         path = tmp_path / name
         path.write_text(
-            json.dumps({"Records": [eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent),
+            json.dumps({"Records": [as_eventbridge(each) for each in (*many, *ILLEGAL)]}, indent=indent),
             encoding="utf-8",
         )
 
-        assert found(path) == (["event-1"], (), len(many) + 2), name
+        assert findings_of(path) == (["event-1"], (), len(many) + 2), name
 
 
 # ---- empty members --------------------------------------------------------------------------------------
@@ -328,7 +328,14 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
 def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
     """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
-        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, ASKED, errorCode="", errorMessage=""),
+        event(
+            0,
+            "InitiateAuth",
+            {"authFlow": "USER_PASSWORD_AUTH"},
+            SMS_CHALLENGE,
+            errorCode="",
+            errorMessage="",
+        ),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
     path = tmp_path / "log"
@@ -357,7 +364,7 @@ def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
     assert steps[0] == steps[1]
 
 
-# ---- what cannot be read --------------------------------------------------------------------------------
+# ---- unreadable input -----------------------------------------------------------------------------------
 
 LINES: Final = lines([ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)])
 MANY: Final = lines(
@@ -384,7 +391,7 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "a damaged gzip": (b"\x1f\x8b\x08\x00" + b"\x00" * 40, "ends in the middle"),
     "a truncated bzip2": (bz2.compress(MANY.encode())[:-200], "ends in the middle"),
     "a truncated xz": (lzma.compress(MANY.encode())[:-200], "ends in the middle"),
-    "a truncated ZIP": (zipped({"a.json": LINES.encode()})[:-30], "ends in the middle"),
+    "a truncated ZIP": (zip_archive({"a.json": LINES.encode()})[:-30], "ends in the middle"),
     "a gzip with garbage after it": (gzip.compress(LINES.encode()) + b"garbage", "ends in the middle"),
     "a truncated list": (json.dumps({"Records": ILLEGAL})[:-40].encode(), "ends in the middle"),
     "a truncated line": (LINES.encode() + b'{"eventVersion": "1.10", "eventNa', "ends in the middle"),
@@ -434,7 +441,7 @@ def test_events_before_damage_are_read(what: str, tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_bytes(UNREADABLE[what][0])
 
-    assert found(path)[2] >= 1
+    assert findings_of(path)[2] >= 1
 
 
 def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None:
@@ -476,7 +483,7 @@ def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_encrypted_archive(tmp_path: Path) -> None:
     """The error names the archive, and the exit status is 1."""
-    data = bytearray(zipped({"a.json": LINES.encode()}))
+    data = bytearray(zip_archive({"a.json": LINES.encode()}))
     data[6] |= 1
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path = tmp_path / "log.zip"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from samples import BESIDE, RESPONSES, named, reply, standing, whole
+from samples import OTHER_REPLIES, RESPONSES, all_data, reply, signin_in_state, transition_id
 
 from authfsm.protocol.errors import ProtocolViolation, WrongResponse
 from authfsm.protocol.responses import RESPONSES as KINDS
@@ -11,10 +11,10 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import PROTOCOL, TRANSITION_SET, TRANSITIONS, Transition, transition_between
 
 
-@pytest.mark.parametrize("transition", TRANSITIONS, ids=named)
+@pytest.mark.parametrize("transition", TRANSITIONS, ids=transition_id)
 def test_a_transition_of_the_table_is_made(transition: Transition) -> None:
     """The reply of each transition leads to its destination, and adds one step to the history."""
-    signin = standing(transition.source)
+    signin = signin_in_state(transition.source)
     signin.send(RESPONSES[transition.response])
 
     state = signin.receive(reply(*transition))
@@ -28,29 +28,29 @@ def test_a_transition_of_the_table_is_made(transition: Transition) -> None:
 def test_a_response_that_is_not_accepted_changes_nothing(source: State) -> None:
     """A response that the state does not accept is refused unsent, by an error with the facts."""
     for kind in set(KINDS.values()) - set(PROTOCOL[source]):
-        signin = standing(source)
-        before = whole(signin)
+        signin = signin_in_state(source)
+        before = all_data(signin)
 
         with pytest.raises(WrongResponse) as caught:
             signin.send(RESPONSES[kind])
 
         assert (caught.value.state, caught.value.response) == (source, kind)
         assert caught.value.accepts == signin.accepts == tuple(PROTOCOL[source])
-        assert whole(signin) == before
+        assert all_data(signin) == before
 
 
 def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
     """A reply that the table lacks is the service's fault, and the sign-in stays usable."""
-    tried = 0
+    count = 0
     for source, answers in PROTOCOL.items():
         for kind in answers:
-            if kind in BESIDE:
+            if kind in OTHER_REPLIES:
                 continue  # their replies carry no destination
             for dest in set(State) - {State.START, State.FAILED}:
                 if transition_between(source, kind, dest) in TRANSITION_SET:
                     continue
-                signin = standing(source)
-                before = whole(signin)
+                signin = signin_in_state(source)
+                before = all_data(signin)
                 signin.send(RESPONSES[kind])
 
                 with pytest.raises(ProtocolViolation) as caught:
@@ -61,8 +61,8 @@ def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
                     kind,
                     dest,
                 )
-                assert whole(signin) == before
+                assert all_data(signin) == before
                 signin.send(RESPONSES[kind])
-                tried += 1
+                count += 1
 
-    assert tried > 200
+    assert count > 200

@@ -60,15 +60,15 @@ def errors(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     }
     if request.param == "pyright" and shutil.which("node") is None:
         lacking("node, which pyright runs on")
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", *commands[request.param], *(f"{name}.py" for name in programs)],
         capture_output=True, text=True, cwd=folder, check=False, timeout=300,
     )  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
-    lines = [line for line in done.stdout.splitlines() if re.search(r"\berror\b", line)]
-    said = {name: [line for line in lines if f"{name}.py:" in line] for name in programs}
-    assert sum(map(len, said.values())) == sum(".py:" in line for line in lines), lines
-    return {name: "\n".join(each) for name, each in said.items()}
+    assert process.returncode == 1, process.stdout + process.stderr
+    lines = [line for line in process.stdout.splitlines() if re.search(r"\berror\b", line)]
+    errors_by_program = {name: [line for line in lines if f"{name}.py:" in line] for name in programs}
+    assert sum(map(len, errors_by_program.values())) == sum(".py:" in line for line in lines), lines
+    return {name: "\n".join(each) for name, each in errors_by_program.items()}
 
 
 def test_programs_that_use_it_are_well_typed(errors: dict[str, str]) -> None:

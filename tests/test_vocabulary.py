@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from joserfc.jwk import RSAKey
-from samples import standing
+from samples import signin_in_state
 
 import authfsm
 from authfsm.base.secret import Secret
@@ -39,7 +39,7 @@ from authfsm.protocol.states import (
 from authfsm.protocol.table import FIRST_FACTOR, PROTOCOL, SECOND_FACTOR
 
 ANSWER: Final = "RespondToAuthChallenge"
-HOUSE: Final = Path(authfsm.__file__).parent
+PACKAGE: Final = Path(authfsm.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +51,8 @@ def pool(signing_key: RSAKey) -> LocalPool:
 def test_links_are_written_once() -> None:
     """Only one module has addresses of AWS's documentation."""
     holding = {
-        path.relative_to(HOUSE).as_posix()
-        for path in HOUSE.rglob("*.py")
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
         if "docs.aws.amazon.com" in path.read_text(encoding="utf-8")
     }
 
@@ -64,10 +64,10 @@ class TestVocabulary:
 
     def test_flows(self) -> None:
         """Every flow is started by some response in START, and every such response names one of them."""
-        begun = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
+        flows = [kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow]
 
-        assert list(FLOWS) == [*dict.fromkeys(begun)]
-        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == set(begun)
+        assert list(FLOWS) == [*dict.fromkeys(flows)]
+        assert set(SIGN_IN_FLOWS) | REFRESH_FLOWS == set(flows)
         assert not set(SIGN_IN_FLOWS) & REFRESH_FLOWS
         assert set(SIGN_IN_FLOWS) >= PASSWORD_FLOWS
         assert set(FLOWS_OF) == BEGIN_OPERATIONS
@@ -93,7 +93,7 @@ class TestVocabulary:
 
         assert set(CODE_FIELDS) == states
         for state, name in CODE_FIELDS.items():
-            request = write(state, r.Code("123456"), standing(state)).reveal()
+            request = write(state, r.Code("123456"), signin_in_state(state)).reveal()
             assert request["ChallengeResponses"][name] == "123456"
 
     def test_every_challenge(self) -> None:
@@ -113,11 +113,13 @@ class TestVocabulary:
 
     def test_sets_of_responses(self) -> None:
         """The responses of CUSTOM_AUTH and of an administrator are those with such a flow."""
-        begun = [kind for kind in RESPONSES.values() if kind.auth_flow]
+        first_responses = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
-        assert {kind for kind in begun if kind.auth_flow == "CUSTOM_AUTH"} == r.CUSTOM_AUTH_RESPONSES
-        assert {kind for kind in begun if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
+        assert {
+            kind for kind in first_responses if kind.auth_flow == "CUSTOM_AUTH"
+        } == r.CUSTOM_AUTH_RESPONSES
+        assert {kind for kind in first_responses if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,10 @@ def exhaustive(challenge: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case 
 def local_pool() -> Tokens | None:
     """Sign in from beginning to end."""
     cognito = Cognito(
-        boto3.client("cognito-idp"), client_id="client", pool_id="eu-west-1_AbCdEfGhI", observers=[observed]
+        boto3.client("cognito-idp"),
+        client_id="client",
+        pool_id="eu-west-1_AbCdEfGhI",
+        observers=[use_observer],
     )
     flow = cognito.sign_in("ada", "password")
     assert_type(flow, Flow)
@@ -100,7 +103,7 @@ def local_pool() -> Tokens | None:
     return tokens
 
 
-def observed(observation: Observation) -> None:
+def use_observer(observation: Observation) -> None:
     """Use an observer."""
     assert_type(observation.step, Step)
     assert_type(observation.seconds, float)

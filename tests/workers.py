@@ -1,7 +1,7 @@
-"""A worker of a site that signs people in, as a program: `python workers.py NAME THREADS`.
+"""A worker process of a site with sign-in: `python workers.py NAME THREADS`.
 
-A load balancer hands out requests in a Redis list; the worker holds each in a list of its own until it is
-answered, so that what was in the hands of a worker that died can be told, as by a connection that breaks.
+Requests arrive in a Redis list. The worker keeps each in a list of its own until it is answered, so that the
+requests of a worker that was killed are known, as a load balancer knows them by the broken connection.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from typing import Any
 import boto3
 import redis
 from botocore.config import Config
-from serving import CLIENT_ID, POOL_ID
+from local_servers import CLIENT_ID, POOL_ID
 
 from authfsm import AuthfsmError, Code, Cognito, Flow
 from authfsm.stores import PendingSignIns
 from authfsm.stores.redis import RedisStore
 
-REQUESTS, REPLIES, HELD = "requests", "replies", "held by "
+REQUESTS, REPLIES, IN_PROGRESS = "requests", "replies", "in progress at "
 TURN = timedelta(seconds=1)
-MINUTES = 15  # AuthSessionValidity: nobody is to be late for want of a quicker machine
+MINUTES = 15  # AuthSessionValidity: long enough for a slow machine
 
 
 def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
-    """Return the pending sign-ins, as every worker of the site has them."""
+    """Return the `PendingSignIns` of the site, which is the same in every worker."""
     there = boto3.session.Session(
         aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
     ).client(
@@ -43,8 +43,8 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
     return PendingSignIns(cognito, RedisStore(client), key, turn_lifetime=TURN)
 
 
-def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the text of the page after an answer."""
+def answer_page(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the outcome of a request: the next state, a token or an error."""
     try:
         if "ticket" not in request:
             flow = pending.cognito.sign_in(request["username"], request["password"])  # type: ignore[attr-defined]  # a Cognito
@@ -58,33 +58,36 @@ def answered(pending: PendingSignIns[Flow], request: Mapping[str, Any]) -> dict[
         return {"outcome": str(error.action), "error": type(error).__name__}
 
 
-def work(client: redis.Redis, pending: PendingSignIns[Flow], held: str) -> None:
+def serve_requests(client: redis.Redis, pending: PendingSignIns[Flow], in_progress: str) -> None:
     """Answer requests one after the other."""
     while True:
-        taken: Any = client.blmove(REQUESTS, held, 1, "LEFT", "RIGHT")
-        if taken is None:
+        item: Any = client.blmove(REQUESTS, in_progress, 1, "LEFT", "RIGHT")
+        if item is None:
             continue
-        request = json.loads(taken)
+        request = json.loads(item)
         try:
-            reply = answered(pending, request)
-        except Exception as error:  # noqa: BLE001 - a page that says that the site is at fault
+            reply = answer_page(pending, request)
+        except Exception as error:  # noqa: BLE001 - the page says that the site is at fault
             reply = {"outcome": "fault", "error": repr(error)}
-        with client.pipeline() as both:
-            both.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
-            both.lrem(held, 1, taken)
-            both.execute()
+        with client.pipeline() as pipeline:
+            pipeline.rpush(REPLIES, json.dumps({"number": request["number"], **reply}))
+            pipeline.lrem(in_progress, 1, item)
+            pipeline.execute()
 
 
 def main() -> None:
-    """Work until the process is ended."""
+    """Serve requests until the process is ended."""
     name, threads = sys.argv[1], int(sys.argv[2])
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])
-    hands = [threading.Thread(target=work, args=(client, pending, HELD + name)) for _ in range(threads)]
-    for hand in hands:
-        hand.start()
-    for hand in hands:
-        hand.join()
+    workers = [
+        threading.Thread(target=serve_requests, args=(client, pending, IN_PROGRESS + name))
+        for _ in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
 
 
 if __name__ == "__main__":

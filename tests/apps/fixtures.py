@@ -9,7 +9,7 @@ import pytest
 from joserfc.jwk import RSAKey
 from playwright.sync_api import Browser
 
-from apps.visiting import Visit, started, visit
+from apps.site_visits import Visit, launched_chromium, visit
 
 VisitOf = Callable[..., Visit]
 
@@ -17,7 +17,7 @@ VisitOf = Callable[..., Visit]
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A browser program, in which each visitor gets a profile of their own."""
-    with started() as program:
+    with launched_chromium() as program:
         yield program
 
 

@@ -52,8 +52,8 @@ class Visitor:
     @property
     def heading(self) -> str:
         """The heading of the present page."""
-        found = re.search(r"<h1>(.*?)</h1>", self.page)
-        return found.group(1) if found else ""
+        match = re.search(r"<h1>(.*?)</h1>", self.page)
+        return match.group(1) if match else ""
 
     @abstractmethod
     def _open(self, cognito: Cognito, verifier: Verifier) -> None: ...
@@ -62,7 +62,7 @@ class Visitor:
     @abstractmethod
     def _post(self, address: str, values: dict[str, str]) -> str: ...
     @abstractmethod
-    def debug(self, *, shown: bool) -> None:
+    def debug(self, *, error_page: bool) -> None:
         """Show errors on the framework's page for developers, or else raise them here."""
 
 
@@ -81,18 +81,18 @@ class FastApiVisitor(Visitor):
     def _post(self, address: str, values: dict[str, str]) -> str:
         return str(self.client.post(address, data=values).text)
 
-    def debug(self, *, shown: bool) -> None:
+    def debug(self, *, error_page: bool) -> None:
         """Show errors on the framework's page, as in the base class."""
-        self.app.debug, cookies = shown, self.client.cookies
+        self.app.debug, cookies = error_page, self.client.cookies
         self.app.middleware_stack = None  # made anew
         self.client = TestClient(
-            self.app, base_url=ORIGIN, headers={"Origin": ORIGIN}, raise_server_exceptions=not shown
+            self.app, base_url=ORIGIN, headers={"Origin": ORIGIN}, raise_server_exceptions=not error_page
         )
         self.client.cookies = cookies
 
 
 @cache
-def migrated() -> None:
+def create_tables() -> None:
     """Make the tables of Django's database, which is in memory."""
     call_command("migrate", verbosity=0)
 
@@ -112,7 +112,7 @@ class DjangoVisitor(Visitor):
     FORGOT_PASSWORD = "/account/forgot-password/"
 
     def _open(self, cognito: Cognito, verifier: Verifier) -> None:
-        migrated()
+        create_tables()
         flows = tuple(FLOWS)
         web_sign_in = WebSignIn(cognito=cognito, verifier=verifier, key=self.key, origin=ORIGIN, flows=flows)
         _sites.append(web_sign_in)
@@ -130,10 +130,10 @@ class DjangoVisitor(Visitor):
             reply = self.client.post(address, values, follow=True, secure=True, **sender)
             return str(reply.content, "utf-8")
 
-    def debug(self, *, shown: bool) -> None:
+    def debug(self, *, error_page: bool) -> None:
         """Show errors on the framework's page, as in the base class."""
-        self.settings["DEBUG"] = shown
-        self.client.raise_request_exception = not shown
+        self.settings["DEBUG"] = error_page
+        self.client.raise_request_exception = not error_page
 
 
 VISITORS: Final = (FastApiVisitor, DjangoVisitor)

@@ -23,8 +23,8 @@ from rows import Row, show
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from local_servers import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 from scenario_user_async import aio_client
-from serving import CLIENT_ID, PASSWORD, POOL_ID, ServerProcess, serve_in_process
 
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito
@@ -33,19 +33,19 @@ ROUNDS, SIGN_INS = 5, 50
 IDS: dict[str, Any] = {"client_id": CLIENT_ID, "pool_id": POOL_ID}
 
 
-async def watched(work: Awaitable[Any]) -> tuple[float, float]:
+async def longest_block(work: Awaitable[Any]) -> tuple[float, float]:
     """Return a coroutine's duration and the longest time that it blocked the event loop, in seconds."""
     gaps = [0.0]
 
     async def ticks() -> None:
         while True:
-            begun = time.perf_counter()
+            start = time.perf_counter()
             await asyncio.sleep(0.001)
-            gaps.append(time.perf_counter() - begun - 0.001)
+            gaps.append(time.perf_counter() - start - 0.001)
 
-    ticker, begun = asyncio.ensure_future(ticks()), time.perf_counter()
+    ticker, start = asyncio.ensure_future(ticks()), time.perf_counter()
     await work
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - start
     ticker.cancel()
     return took, max(gaps)
 
@@ -55,7 +55,7 @@ async def at_once(sign_in: Callable[[], Awaitable[Any]]) -> None:
     await asyncio.gather(*(sign_in() for _ in range(SIGN_INS)))
 
 
-async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
+async def run_round(web: ServerProcess) -> dict[str, tuple[float, float]]:
     """Run each variant once.
 
     Return duration and blocked time. One round runs all, so drift affects all alike.
@@ -75,20 +75,20 @@ async def round_of(web: ServerProcess) -> dict[str, tuple[float, float]]:
         await ours.sign_in("ada", PASSWORD)
         await threads.sign_in("ada", PASSWORD)
         return {
-            "aiobotocore": await watched(at_once(lambda: ours.sign_in("ada", PASSWORD))),
-            "threads": await watched(at_once(lambda: threads.sign_in("ada", PASSWORD))),
-            "in a row": await watched(asyncio.to_thread(one_after_another)),
-            "pycognito": await watched(at_once(lambda: loop.run_in_executor(None, pycognito))),
+            "aiobotocore": await longest_block(at_once(lambda: ours.sign_in("ada", PASSWORD))),
+            "threads": await longest_block(at_once(lambda: threads.sign_in("ada", PASSWORD))),
+            "in a row": await longest_block(asyncio.to_thread(one_after_another)),
+            "pycognito": await longest_block(at_once(lambda: loop.run_in_executor(None, pycognito))),
         }
 
 
 def rows() -> list[Row]:
-    """Every measure."""
+    """Return the measurements of this file."""
     with tempfile.TemporaryDirectory() as folder:
         users = [{"username": "ada", "password": PASSWORD}]
         with serve_in_process(Path(folder), {"users": users}) as web:
-            asyncio.run(round_of(web))  # warm-up
-            rounds = [asyncio.run(round_of(web)) for _ in range(ROUNDS)]
+            asyncio.run(run_round(web))  # warm-up
+            rounds = [asyncio.run(run_round(web)) for _ in range(ROUNDS)]
 
     def compared(one: str, other: str, which: int) -> float:
         return statistics.median(each[one][which] / each[other][which] for each in rounds)
@@ -97,20 +97,22 @@ def rows() -> list[Row]:
         a, b = (statistics.median(each[name][which] for each in rounds) * 1e3 for name in (one, other))
         return f"{a:.0f} ms beside {b:.0f} ms"
 
-    found = []
-    for way in ("aiobotocore", "threads"):
+    results = []
+    for variant in ("aiobotocore", "threads"):
         for other, bar, which, what in (
             ("in a row", 1.0, 0, "50 sign-ins at once / one after another"),
             ("pycognito", 0.5, 0, "50 sign-ins at once / pycognito in an executor"),
             ("pycognito", 0.5, 1, "longest hold-up of the loop / pycognito in an executor"),
         ):
-            ratio = compared(way, other, which)
-            found.append(Row(f"{way}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(way, other, which)))
-    return found
+            ratio = compared(variant, other, which)
+            results.append(
+                Row(f"{variant}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(variant, other, which))
+            )
+    return results
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 

@@ -36,7 +36,7 @@ POOL: dict[str, Any] = {
 
 
 def rows() -> list[Row]:
-    """The measures."""
+    """Return the measurements of this file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pool.json"
         file.write_text(json.dumps(POOL), encoding="utf-8")

@@ -18,15 +18,15 @@ DOT_BAR, SVG_BAR, POOL_BAR = 3e-3, 30e-3, 60e-3
 
 
 def rows() -> list[Row]:
-    """The measures."""
-    whole = diagram()
+    """Return the measurements of this file."""
+    full_diagram = diagram()
 
     def of_a_pool() -> str:
         build_model.cache_clear()
         reachability.cache_clear()
         return diagram(settings=EXAMPLE_POOLS["mfa_required"][0]).svg()
 
-    dot, svg, pool = interleaved([lambda: str(whole), whole.svg, of_a_pool], rounds=30)
+    dot, svg, pool = interleaved([lambda: str(full_diagram), full_diagram.svg, of_a_pool], rounds=30)
     bars = (
         ("DOT of the whole protocol", dot, DOT_BAR),
         ("SVG of it, DOT included", svg, SVG_BAR),

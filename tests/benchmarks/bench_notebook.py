@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent.parent))  # what the tests share
+sys.path.insert(0, str(Path(__file__).parent.parent))  # the support modules of the tests
 
 from browser import chromium
 from jupyter import Lab, jupyterlab, notebook, run_cell
@@ -31,10 +31,10 @@ pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
 Stepper(pool, "ada", "Correct-Horse-1")"""
 
 CLICK = """(button) => new Promise((resolve) => {
-  const root = document.querySelector(".authfsm-stepper"), begun = performance.now();
+  const root = document.querySelector(".authfsm-stepper"), start = performance.now();
   const seen = new MutationObserver(() => {
     seen.disconnect();
-    requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - begun)));
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - start)));
   });
   seen.observe(root, { attributes: true, attributeFilter: ["data-steps"] });
   root.querySelector(`button.${button}`).click();
@@ -42,7 +42,7 @@ CLICK = """(button) => new Promise((resolve) => {
 
 
 def rows() -> list[Row]:
-    """The measures."""
+    """Return the measurements of this file."""
     with tempfile.TemporaryDirectory() as folder, jupyterlab(Path(folder) / "lab") as lab:
         starts: list[float] = []
         steps: list[float] = []
@@ -69,19 +69,19 @@ def rows() -> list[Row]:
 
 def _cold(lab: Lab, page: Page, number: int) -> float:
     with notebook(lab, page, f"cold{number}.ipynb", [CELL]):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         run_cell(page, 0)
         page.wait_for_selector(".authfsm-stepper .picture svg")
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
 
 def _steps(page: Page) -> list[float]:
-    taken = []
+    seconds = []
     for _ in range(STEPS // 4):
         for button in ("step", "step", "back", "back"):
-            taken.append(page.evaluate(CLICK, button) / 1e3)
+            seconds.append(page.evaluate(CLICK, button) / 1e3)
             page.wait_for_function("!document.querySelector('.authfsm-stepper[aria-busy]')")
-    return taken
+    return seconds
 
 
 if __name__ == "__main__":

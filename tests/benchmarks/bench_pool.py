@@ -60,13 +60,13 @@ class Served:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port: int = sock.getsockname()[1]
     return port
 
 
-def memory_of(pid: int) -> float:
+def memory_in_mib(pid: int) -> float:
     """Return the resident memory of a process, in MiB."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
@@ -90,9 +90,9 @@ def sign_in_status(connection: http.client.HTTPConnection, body: bytes) -> int:
 
 
 @contextmanager
-def running(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
+def running_server(command: list[str], port: int, body: bytes | None, **env: str) -> Iterator[Served]:
     """Start a server; return it once it has answered a sign-in, or with an error if there is no body."""
-    begun = time.perf_counter()
+    start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             command,
@@ -109,11 +109,11 @@ def running(command: list[str], port: int, body: bytes | None, **env: str) -> It
                     connection.close()
                     if body is None or status == 200:
                         break
-                if time.perf_counter() - begun > 30:
+                if time.perf_counter() - start > 30:
                     raise TimeoutError(command)
                 time.sleep(0.005)  # between two looks: the start is measured
-            took = time.perf_counter() - begun
-            yield Served(f"127.0.0.1:{port}", body or b"", took, memory_of(process.pid))
+            took = time.perf_counter() - start
+            yield Served(f"127.0.0.1:{port}", body or b"", took, memory_in_mib(process.pid))
         finally:
             process.terminate()
             process.wait(30)
@@ -135,14 +135,14 @@ def ours(*options: str) -> Iterator[Served]:
         users = [{"username": ADA, "password": PASSWORD}]
         config.write_text(json.dumps({"users": users}), encoding="utf-8")
         command = [sys.executable, "-m", "authfsm", "serve", "--port", str(port), "--config", str(config)]
-        with running([*command, *options], port, request(CLIENT_ID)) as served:
+        with running_server([*command, *options], port, request(CLIENT_ID)) as served:
             yield served
 
 
 @contextmanager
 def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
     """Start a peer, and create a pool, a client and a user through its API."""
-    with running(command, port, None, **env) as served:
+    with running_server(command, port, None, **env) as served:
         boto = boto3.client(
             "cognito-idp", endpoint_url=f"http://{served.address}", region_name="us-east-1",
             aws_access_key_id="a", aws_secret_access_key="a",
@@ -158,16 +158,16 @@ def peer(command: list[str], port: int, **env: str) -> Iterator[Served]:
 
 def peers() -> dict[str, Callable[[], Any]]:
     """The peers that are installed."""
-    found: dict[str, Callable[[], Any]] = {}
+    servers: dict[str, Callable[[], Any]] = {}
     moto = shutil.which("moto_server", path=str(Path(sys.executable).parent))
     if moto:
         port = free_port()
-        found["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
+        servers["moto_server"] = lambda: peer([moto, "-H", "127.0.0.1", "-p", str(port)], port)
     local = str(LOCAL) if LOCAL.exists() else shutil.which("cognito-local")
     if local:
         other = free_port()
-        found["cognito-local"] = lambda: peer([local], other, PORT=str(other), HOST="127.0.0.1")
-    return found
+        servers["cognito-local"] = lambda: peer([local], other, PORT=str(other), HOST="127.0.0.1")
+    return servers
 
 
 def sign_ins(served: Served) -> Callable[[], None]:
@@ -198,8 +198,8 @@ def over_http() -> Iterator[Row]:
         others = [name for name in servers if not name.startswith("authfsm")]
         if others:
             best = max(others, key=rates.__getitem__)
-            over = ratio(times[best], times["authfsm"])
-            yield Row(f"sign-ins/s over {best}", over, ">= 2.7", over >= 2.7, figures)
+            quotient = ratio(times[best], times["authfsm"])
+            yield Row(f"sign-ins/s over {best}", quotient, ">= 2.7", quotient >= 2.7, figures)
             # The peers write their state too late or not at all: no bar.
             stored = ratio(times[best], times["authfsm --state"])
             yield Row("the same, every sign-in committed to a file", stored, "none", met=True, figures="")
@@ -223,10 +223,10 @@ def srp_sign_in() -> Iterator[Row]:
     assert credential is not None
     v, a_public = credential.verifier.reveal(), int(mine.SRP_A, 16)
     key: Any = pool._core.token_issuer.key
-    spent: list[float] = []
+    durations: list[float] = []
 
     def sign_in() -> None:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         opening = {"ClientId": pool.client_id, "AuthFlow": "USER_SRP_AUTH",
                    "AuthParameters": {"USERNAME": "ada", "SRP_A": mine.SRP_A}}  # fmt: skip
         challenge = pool.answer("InitiateAuth", opening)["ChallengeParameters"]
@@ -243,7 +243,7 @@ def srp_sign_in() -> Iterator[Row]:
         resumed = time.perf_counter()
         if "AuthenticationResult" not in pool.answer("RespondToAuthChallenge", answer):
             raise AssertionError
-        spent.append(time.perf_counter() - resumed + between - begun)
+        durations.append(time.perf_counter() - resumed + between - start)
 
     from cryptography.hazmat.primitives import hashes  # noqa: PLC0415 - for this row alone
     from cryptography.hazmat.primitives.asymmetric import padding  # noqa: PLC0415
@@ -256,11 +256,11 @@ def srp_sign_in() -> Iterator[Row]:
             key.private_key.sign(b"x" * 700, padding.PKCS1v15(), hashes.SHA256())
 
     _, bare = interleaved([sign_in, arithmetic], 120)
-    whole = spent[1:]
-    times = ratio(whole, bare)
+    total = durations[1:]
+    times = ratio(total, bare)
     yield Row(
         "SRP sign-in over 3 powers + 2 signatures", times, "<= 1.2", times <= 1.2,
-        f"{milliseconds(whole)} over {milliseconds(bare)}",
+        f"{milliseconds(total)} over {milliseconds(bare)}",
     )  # fmt: skip
 
 
@@ -281,10 +281,10 @@ def in_process() -> Iterator[Row]:
             idp.admin_set_user_password(**user, Password=PASSWORD, Permanent=True)
             sign_in = json.loads(request(app_client["UserPoolClient"]["ClientId"]))
             idp.initiate_auth(**sign_in)
-            begun = time.process_time()
+            start = time.process_time()
             for _ in range(20):
                 idp.initiate_auth(**sign_in)
-            return (time.process_time() - begun) / 20
+            return (time.process_time() - start) / 20
 
     pairs = [(seconds(mock_cognito()), seconds(mock_aws())) for _ in range(12)]
     ours_, theirs = zip(*pairs, strict=True)
@@ -325,19 +325,19 @@ def many_pools() -> Iterator[Row]:
         def start(path: Path, body: bytes = b"", sign_ins: int = 0) -> float:
             with closing(StateFile(path)) as file:
                 service = open_service(parse_config({}), "http://127.0.0.1", Log(StringIO()), file)
-                begun = time.perf_counter()
+                started = time.perf_counter()
                 for _ in range(sign_ins):
                     if service.exchange(f"{TARGET}InitiateAuth", body).status != 200:
                         raise AssertionError(path)
-                return time.perf_counter() - begun
+                return time.perf_counter() - started
 
         one, many = interleaved([partial(start, each[0]) for each in regions], 40)
         first = [[start(*each, 1) for each in regions] for _ in range(40)]
-        later = [[start(*each, 100) for each in regions] for _ in range(8)]
+        measurements = [[start(*each, 100) for each in regions] for _ in range(8)]
     for what, pairs in (
         ("start", [*zip(one, many, strict=True)]),
         ("first sign-in", first),
-        ("100 sign-ins", later),
+        ("100 sign-ins", measurements),
     ):
         few, lots = zip(*pairs, strict=True)
         times = ratio(lots, few)
@@ -368,7 +368,7 @@ def _region_file(folder: Path, number: int) -> tuple[Path, bytes]:
 
 
 def rows() -> Iterator[Row]:
-    """Every row."""
+    """Return the measurements of this file."""
     yield from over_http()
     yield from in_process()
     yield from srp_sign_in()

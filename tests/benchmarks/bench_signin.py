@@ -94,7 +94,7 @@ def statemachine_made() -> Any:
     return type("Peer", (statemachine.StateMachine,), {**states, **events})
 
 
-def imported(statement: str) -> float:
+def import_milliseconds(statement: str) -> float:
     """Return the milliseconds that an import takes in a fresh interpreter."""
     code = f"import time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     runs = [
@@ -105,22 +105,22 @@ def imported(statement: str) -> float:
 
 
 def rows() -> list[Row]:
-    """Every measure."""
+    """Return the measurements of this file."""
     three_steps()
     making = each(new_sign_in, 2000)
     step = each(three_steps, 300) / 3
     call = each(stubbed_call(), 50)
-    registered = each(lambda: build(object_of_somebody()), 1)
+    registered = each(lambda: build(model_object()), 1)
     tracemalloc.start()
     sign_ins = [new_sign_in() for _ in range(1000)]
     size = tracemalloc.get_traced_memory()[0] / len(sign_ins)
     tracemalloc.stop()
     light, core, boto = (
-        imported("import authfsm"),
-        imported("from authfsm import SignIn"),
-        imported("import boto3"),
+        import_milliseconds("import authfsm"),
+        import_milliseconds("from authfsm import SignIn"),
+        import_milliseconds("import boto3"),
     )
-    found = [
+    results = [
         Row("making a SignIn / 1 us", making, "<= 1", making <= 1, f"{making:.1f} us"),
         Row("its memory / 2 KiB", size / 2048, "<= 1", size <= 2048, f"{size:.0f} bytes"),
         Row("one step / 30 us", step / 30, "<= 1", step <= 30, f"{step:.0f} us"),
@@ -149,17 +149,17 @@ def rows() -> list[Row]:
     ]
     if (peer := statemachine_made()) is not None:
         other = each(peer, 20)
-        found.append(Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us"))
-    return found
+        results.append(Row("python-statemachine / a SignIn", other / making, "none", True, f"{other:.0f} us"))
+    return results
 
 
-def object_of_somebody() -> Any:
+def model_object() -> Any:
     """Return a model object of an application for `build`."""
     return type("Model", (), {})()
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 

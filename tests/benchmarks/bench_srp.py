@@ -108,7 +108,7 @@ def alone(bar: float = 1.0) -> list[Row]:
     base, mine = interleaved([powers(), ours], 200)
     overhead = ratio(mine, base)
     slow = interleaved([ours, pycognito, warrant], 25)
-    found = [
+    results = [
         Row(
             "client SRP / its three powmod_sec",
             overhead,
@@ -120,8 +120,8 @@ def alone(bar: float = 1.0) -> list[Row]:
     for name, theirs in (("pycognito", slow[1]), ("warrant-lite", slow[2])):
         faster = ratio(theirs, slow[0])
         figures = f"{milliseconds(theirs)} / {milliseconds(slow[0])}"
-        found.append(Row(f"{name} / ours", faster, "at least 10", faster >= 10, figures))
-    return found
+        results.append(Row(f"{name} / ours", faster, "at least 10", faster >= 10, figures))
+    return results
 
 
 def processes(work: Callable[[], None], count: int, times: int) -> Callable[[], None]:
@@ -151,30 +151,30 @@ def together() -> list[Row]:
     ]
     works = [crew(work, n, times) for _, crew, work, times, _ in crews for n in (1, 2)]
     seconds = interleaved(works, 9)
-    found = []
+    results = []
     for (what, _, _, times, bar), one, two in zip(crews, seconds[::2], seconds[1::2], strict=True):
         gain = 2 * ratio(one, two)
         rates = 2 * times / statistics.median(two), times / statistics.median(one)
         figures = "{:.0f}/s / {:.0f}/s".format(*rates)
         says = f"at least {bar}" if bar else "none"
         met = bar is None or gain >= bar
-        found.append(Row(f"throughput, {what}", gain, says, met, figures))
-    return found
+        results.append(Row(f"throughput, {what}", gain, says, met, figures))
+    return results
 
 
 def rows() -> list[Row]:
     """Every measure of SRP, with and without srp's OpenSSL backend, if it is installed."""
-    found = []
+    results = []
     if standard.User.__module__ == "srp._ctsrp":
-        found += [*alone(), *together()]
+        results += [*alone(), *together()]
     with mock.patch.object(standard, "User", without_openssl.User):
         for row in [*alone(1.15)[:2], *together()[:2]]:
-            found.append(Row(f"{row.what}, no OpenSSL", row.ratio, row.bar, row.met, row.figures))
-    return found
+            results.append(Row(f"{row.what}, no OpenSSL", row.ratio, row.bar, row.met, row.figures))
+    return results
 
 
 def main() -> None:
-    """Measure, and show."""
+    """Print the measurements."""
     show(rows())
 
 

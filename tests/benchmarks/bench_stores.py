@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import serving
+import local_servers
 from redis_server import redis_server
 from rows import Row, show
 
@@ -28,7 +28,7 @@ from authfsm.stores.redis import RedisStore
 
 USER = {
     "username": "ada",
-    "password": serving.PASSWORD,
+    "password": local_servers.PASSWORD,
     "phone_number": "+15555550143",
     "preferred_mfa": "SMS_MFA",
 }
@@ -41,25 +41,25 @@ def each(work: Callable[[], object], number: int, rounds: int = 7) -> float:
     return median(timeit.repeat(work, number=number, repeat=rounds)) / number * 1e6
 
 
-def a_second(work: Callable[[int], object], rounds: int) -> float:
+def operations_per_second(work: Callable[[int], object], rounds: int) -> float:
     """Return the operations a second: the median of several rounds of `WAITING`."""
     times = []
     for done in range(rounds):
-        begun = time.perf_counter()
+        start = time.perf_counter()
         for number in range(WAITING):
             work(done * WAITING + number)
-        times.append((time.perf_counter() - begun) / WAITING)
+        times.append((time.perf_counter() - start) / WAITING)
     return 1 / median(times)
 
 
-def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Row]:
+def measure_store(name: str, store: Store, flow: Flow, request: float) -> Iterator[Row]:
     """Measure one store that holds many sign-ins."""
     pending = PendingSignIns(flow.cognito, store, new_key())
     tickets: list[str] = []
-    put = a_second(lambda _: tickets.append(pending.put(flow)), ROUNDS)
+    put = operations_per_second(lambda _: tickets.append(pending.put(flow)), ROUNDS)
     turns = [pending.turn(each) for each in tickets]
-    take = a_second(lambda number: turns[number].__enter__(), ROUNDS)
-    back = a_second(lambda number: turns[number].__exit__(None, None, None), ROUNDS)
+    take = operations_per_second(lambda number: turns[number].__enter__(), ROUNDS)
+    back = operations_per_second(lambda number: turns[number].__exit__(None, None, None), ROUNDS)
     turn = 1e6 / take + 1e6 / back
     yield Row(
         f"{name}: a turn / one request over HTTP",
@@ -72,29 +72,29 @@ def measured(name: str, store: Store, flow: Flow, request: float) -> Iterator[Ro
 
 
 def rows() -> list[Row]:
-    """Every measure."""
-    found: list[Row] = []
-    with serving.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
-        cognito = Cognito(web.boto(), client_id=serving.CLIENT_ID, pool_id=serving.POOL_ID)
-        flow = cognito.sign_in("ada", serving.PASSWORD)
+    """Return the measurements of this file."""
+    results: list[Row] = []
+    with local_servers.serve_in_thread(mfa="OPTIONAL", mfa_methods=["SMS_MFA"], users=[USER]) as web:
+        cognito = Cognito(web.boto(), client_id=local_servers.CLIENT_ID, pool_id=local_servers.POOL_ID)
+        flow = cognito.sign_in("ada", local_servers.PASSWORD)
 
         def one_request() -> Flow:
-            return cognito.sign_in("ada", serving.PASSWORD, flow="USER_PASSWORD_AUTH")
+            return cognito.sign_in("ada", local_servers.PASSWORD, flow="USER_PASSWORD_AUTH")
 
         request = each(one_request, 20)
-        found.extend(measured("memory", MemoryStore(), flow, request))
+        results.extend(measure_store("memory", MemoryStore(), flow, request))
         if shutil.which("redis-server"):
             with (
                 TemporaryDirectory() as folder,
                 redis_server(Path(folder)) as server,
                 server.client() as client,
             ):
-                found.extend(measured("Redis", RedisStore(client), flow, request))
-    return found
+                results.extend(measure_store("Redis", RedisStore(client), flow, request))
+    return results
 
 
 def main() -> None:
-    """Measure and print."""
+    """Print the measurements."""
     show(rows())
 
 

@@ -31,12 +31,12 @@ TRACE = """
 import json, resource, sys, time
 from authfsm.traces import TraceFiles
 path, memory = sys.argv[1:]
-begun, cpu = time.perf_counter(), time.process_time()
+start, cpu = time.perf_counter(), time.process_time()
 with TraceFiles(path, memory=memory) as trail:
     trail.load()
-    read = time.perf_counter() - begun
+    read = time.perf_counter() - start
     funnel = trail.funnel(limit=1_000_000)
-took = time.perf_counter() - begun
+took = time.perf_counter() - start
 print(json.dumps({
     "read": read, "took": took, "cpu": time.process_time() - cpu, "plain": funnel.to_dict(),
     "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -56,12 +56,12 @@ session = (
     .config("spark.sql.session.timeZone", "UTC").getOrCreate()
 )
 session.sparkContext.setLogLevel("ERROR")
-begun = time.perf_counter()
+start = time.perf_counter()
 schema = ", ".join(f"{name} STRING" for name in COLUMNS)
 session.read.schema(schema).json(sys.argv[1]).createOrReplaceTempView("trail")
 rows = session.sql(sql("spark", "trail")).collect()
 plain = funnel_from_rows((row.asDict() for row in rows), limit=1_000_000).to_dict()
-print(json.dumps({"took": time.perf_counter() - begun, "plain": plain}))
+print(json.dumps({"took": time.perf_counter() - start, "plain": plain}))
 """
 
 
@@ -74,23 +74,25 @@ def write_log(folder: Path) -> WrittenLog:
 
 def run(code: str, *args: str) -> dict[str, object]:
     """Return the output of a separate process."""
-    done = subprocess.run([sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True)
-    output: dict[str, object] = json.loads(done.stdout)
+    process = subprocess.run(
+        [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
+    )
+    output: dict[str, object] = json.loads(process.stdout)
     return output
 
 
 def rows(*, spark: bool = False) -> Iterator[Row]:
     """Yield every row of the results."""
     with tempfile.TemporaryDirectory() as folder:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         trail = write_log(Path(folder))
-        wrote = time.perf_counter() - begun
+        wrote = time.perf_counter() - start
         size = trail.path.stat().st_size / 2**20
         output = run(TRACE, str(trail.path), "550MB")
         plain = output["plain"]
         assert isinstance(plain, dict)
-        found = {each["id"] for each in plain["illegal"]}
-        planted = set(trail.planted)
+        illegal_ids = {each["id"] for each in plain["illegal"]}
+        planted_ids = set(trail.illegal_ids)
         took, cpu, read, memory = (float(str(output[name])) for name in ("took", "cpu", "read", "memory"))
         figures = (
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
@@ -107,13 +109,13 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             memory <= MEMORY,
             f"DuckDB's limit 550MB, the file {size:,.0f} MiB",
         )
-        share = len(found & planted) / len(planted)
+        share = len(illegal_ids & planted_ids) / len(planted_ids)
         yield Row(
             "planted errors found",
             share,
             "1",
-            found == planted,
-            f"{len(found):,} found, {len(planted):,} planted",
+            illegal_ids == planted_ids,
+            f"{len(illegal_ids):,} found, {len(planted_ids):,} planted",
         )
         if spark:
             theirs = run(SPARK, str(trail.path))

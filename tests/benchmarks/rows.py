@@ -35,9 +35,9 @@ def interleaved(works: Sequence[Callable[[], object]], rounds: int) -> list[list
     seconds: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for work, times in zip(works, seconds, strict=True):
-            begun = time.perf_counter()
+            start = time.perf_counter()
             work()
-            times.append(time.perf_counter() - begun)
+            times.append(time.perf_counter() - start)
     return seconds
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from fuzzing import core, quiet, run, settings
+from fuzzing import core, run, settings, without_retry_delays
 from joserfc.jwk import RSAKey
 
 INPUTS = 100_000
@@ -18,7 +18,7 @@ def main() -> int:
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     inputs = int(sys.argv[2]) if len(sys.argv) > 2 else INPUTS
     key = RSAKey.generate_key(2048, private=True)
-    with quiet():
+    with without_retry_delays():
         outcome = run([*core(key), *settings(key)], inputs, seed)
     for where, (count, first) in sorted(outcome.escaped.items()):
         sys.stderr.write(f"{count} times {where}: {first}\n")

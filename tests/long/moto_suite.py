@@ -73,7 +73,7 @@ def run(folder: Path, iam: str) -> Results:
     }
     plugins = ["-p", "no:cacheprovider", "-p", "no:randomly", "-n", "2"]
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(folder), *plugins, "-q"]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "--tb=short", SUITE],
         cwd=folder,
         env=environment,
@@ -81,8 +81,8 @@ def run(folder: Path, iam: str) -> Results:
         text=True,
         check=False,
     )
-    sys.stderr.write(done.stdout + done.stderr)
-    found: Results = {}
+    sys.stderr.write(process.stdout + process.stderr)
+    results: Results = {}
     for line in report.read_text(encoding="utf-8").splitlines():
         node, when, outcome, entry = json.loads(line)
         name = node.partition("::")[2]
@@ -90,24 +90,27 @@ def run(folder: Path, iam: str) -> Results:
         if mode is None:
             raise SystemExit(f"{node} ran in no mode")
         test = name[: mode.start()] + (f"[{mode[2]}]" if mode[2] else "")
-        passed, checks, verified = found.setdefault(test, {}).get(mode[1], (True, [], False))
+        passed, checks, verified = results.setdefault(test, {}).get(mode[1], (True, [], False))
         if when == "teardown" and entry is not None:
             _, checks, verified = entry
-        found[test][mode[1]] = (passed and outcome == "passed", checks, verified)
-    return found
+        results[test][mode[1]] = (passed and outcome == "passed", checks, verified)
+    return results
 
 
 def compare(results: Results) -> list[str]:
-    """Return what the list of exceptions and the results say differently."""
-    listed = {each["test"]: each for each in rows() if each["kind"] != "other"}
-    problems = [f"{test}: listed, but the suite has no such test" for test in listed.keys() - results.keys()]
+    """Return the differences between the list of exceptions and the results."""
+    exceptions_by_test = {each["test"]: each for each in rows() if each["kind"] != "other"}
+    problems = [
+        f"{test}: listed, but the suite has no such test"
+        for test in exceptions_by_test.keys() - results.keys()
+    ]
     unexplained = [e["test"] for e in rows() if e["kind"] != "lenient" and not (e["reason"] and e["source"])]
     problems += [f"{test}: listed without a reason and its source" for test in unexplained]
     for test, modes in sorted(results.items()):
         passed = {mode: each[0] for mode, each in modes.items()}
         checks = " ".join(modes["lenient"][1])
         kind = "" if passed["strict"] else "lenient" if passed["lenient"] else "differs"
-        expected = listed.get(test, {"kind": "", "checks": ""})
+        expected = exceptions_by_test.get(test, {"kind": "", "checks": ""})
         if kind != expected["kind"] or (kind == "lenient" and checks != expected["checks"]):
             problems.append(
                 f"{test}: {kind or 'passes'} ({checks}), listed as {expected['kind'] or 'passing'}"

@@ -24,10 +24,10 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from http_inputs import fuzz
 from joserfc.jwk import RSAKey
-from killing import Acknowledged, kill_at_work
-from serving import PASSWORD, serve_in_process
+from kill_server import AcknowledgedRequests, kill_under_load
+from local_servers import PASSWORD, serve_in_process
 from slow_clients import run_slow_clients
-from test_server_fuzz import fuzzed
+from test_server_fuzz import fuzz_service
 
 from authfsm.local.server.http_server import App
 
@@ -35,7 +35,7 @@ from authfsm.local.server.http_server import App
 def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
     """Requests drawn from a seed cause no internal error."""
     log = StringIO()
-    service = fuzzed(RSAKey.generate_key(2048), log)
+    service = fuzz_service(RSAKey.generate_key(2048), log)
     statuses: dict[int, int] = {}
     for part in range(0, number, 10_000):
         got = fuzz(App(service), seed + part, min(10_000, number - part))
@@ -50,7 +50,7 @@ def fuzz_http(seed: int, number: int = 100_000) -> dict[str, Any]:
 def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
     """Kill the server of a hundred pools under load, repeatedly, on one state file: all it acknowledged is there."""
     chance = random.Random(seed)  # noqa: S311 - the same moments for the same seed
-    acknowledged = Acknowledged()
+    acknowledged = AcknowledgedRequests()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         state = ("--state", str(folder / "pool.db"))
@@ -61,7 +61,7 @@ def killed(seed: int, number: int = 30, pools: int = 100) -> dict[str, Any]:
                 acknowledged.check(web, chance)
                 least, until = acknowledged.sign_ins + 40, time.monotonic() + chance.random()
                 enough = lambda: acknowledged.sign_ins >= least and time.monotonic() > until  # noqa: B023, E731 - called here only
-                kill_at_work(web, [acknowledged.work] * 8, f"s{seed}r{round_}", enough)
+                kill_under_load(web, [acknowledged.work] * 8, f"s{seed}r{round_}", enough)
         with serve_in_process(folder, {}, *state) as web:
             acknowledged.check(web)
             assert web.end() == 0
@@ -109,8 +109,8 @@ def main() -> int:
     numbers = [int(each) for each in arguments] or [1]
     figures: dict[str, Any] = {"seed": numbers[0]}
     for name in names:
-        begun = time.monotonic()
-        figures[name] = {**TRIALS[name](*numbers), "seconds": round(time.monotonic() - begun, 1)}
+        start = time.monotonic()
+        figures[name] = {**TRIALS[name](*numbers), "seconds": round(time.monotonic() - start, 1)}
         sys.stderr.write(f"{name}: {json.dumps(figures[name])}\n")
     sys.stdout.write(json.dumps(figures) + "\n")
     return 0

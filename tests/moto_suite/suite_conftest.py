@@ -16,7 +16,7 @@ import moto
 import pyotp
 import pytest
 from joserfc.jwk import RSAKey
-from serving import ThreadServer, serve_in_thread
+from local_servers import ThreadServer, serve_in_thread
 
 _MODES = {"strict": (), "lenient": ("all",)}
 _used: dict[str, set[str]] = {}

@@ -63,15 +63,15 @@ class Ada:
 
     def sessions(self, tokens: dict[str, str]) -> list[dict[str, Any]]:
         """Return what ListUserSessions lists for an access token."""
-        found: list[dict[str, Any]] = self.client.list_user_sessions(AccessToken=tokens["AccessToken"])[
-            "Sessions"
-        ]
-        return found
+        session_list: list[dict[str, Any]] = self.client.list_user_sessions(
+            AccessToken=tokens["AccessToken"]
+        )["Sessions"]
+        return session_list
 
     def current(self, tokens: dict[str, str]) -> str:
         """Return the id of the session of an access token."""
-        (found,) = [each for each in self.sessions(tokens) if each["IsCurrentSession"]]
-        return str(found["SessionId"])
+        (session,) = [each for each in self.sessions(tokens) if each["IsCurrentSession"]]
+        return str(session["SessionId"])
 
 
 def test_sessions_are_listed(signing_key: RSAKey) -> None:
@@ -185,7 +185,7 @@ def test_without_session_tracking(signing_key: RSAKey) -> None:
 
 
 def test_configurations(signing_key: RSAKey) -> None:
-    """The defaults, what was set, and what is refused; a client's configuration goes with the client."""
+    """Configurations have defaults, can be set, and are validated; a client's is deleted with the client."""
     ada = Ada(signing_key, most=None)
     client, ids = ada.client, {**ada.ids, "ClientId": ada.pool.add_client().client_id}
 

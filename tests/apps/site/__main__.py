@@ -52,16 +52,16 @@ def from_environment() -> FastAPI:
 
 def main() -> None:
     """Read the command line, and serve."""
-    read = argparse.ArgumentParser(prog="site", description=__doc__)
-    read.add_argument("--local", action="store_true", help="with a pool inside this process")
-    read.add_argument("--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool")
-    read.add_argument("--port", type=int, default=8000)
-    said = read.parse_args()
-    if not said.local and (lacking := sorted(NEEDED - set(os.environ))):
-        read.error(f"give --local, or set {', '.join(lacking)}")
-    origin = os.environ.setdefault("SITE_ORIGIN", f"http://localhost:{said.port}")
-    app = local.app_with_pool(origin, said.mfa) if said.local else from_environment()
-    uvicorn.run(app, host="localhost", port=said.port, log_level="warning")
+    parser = argparse.ArgumentParser(prog="site", description=__doc__)
+    parser.add_argument("--local", action="store_true", help="with a pool inside this process")
+    parser.add_argument("--mfa", choices=["OFF", "OPTIONAL", "ON"], default="OPTIONAL", help="of that pool")
+    parser.add_argument("--port", type=int, default=8000)
+    arguments = parser.parse_args()
+    if not arguments.local and (lacking := sorted(NEEDED - set(os.environ))):
+        parser.error(f"give --local, or set {', '.join(lacking)}")
+    origin = os.environ.setdefault("SITE_ORIGIN", f"http://localhost:{arguments.port}")
+    app = local.app_with_pool(origin, arguments.mfa) if arguments.local else from_environment()
+    uvicorn.run(app, host="localhost", port=arguments.port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from apps.site.once import Once
+from apps.site.form_replies import FormReplies
 from apps.site.pages import Pages
 from authfsm import Cognito, Secret, Verifier
 from authfsm.contrib.fastapi import CognitoAuth, WebSignIn
@@ -59,18 +59,23 @@ def site(
     """
     web = WebSignIn(cognito=cognito, verifier=verifier, key=key, origin=origin, name=name, flows=tuple(flows))
     auth = CognitoAuth(web)
-    pages, once = Pages(auth, flows), Once()
+    pages, form_replies = Pages(auth, flows), FormReplies()
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
-    shown = {"/": pages.home, "/sign-in": pages.start, "/challenge": pages.ask, "/passkeys": pages.passkeys}
-    sent = {
+    pages_by_path = {
+        "/": pages.home,
+        "/sign-in": pages.start,
+        "/challenge": pages.ask,
+        "/passkeys": pages.passkeys,
+    }
+    forms_by_path = {
         "/sign-in": pages.begin, "/forgot-password": pages.forgot_password, "/challenge": pages.answer,
         "/passkeys": pages.add_passkey, "/sign-out": pages.sign_out,
     }  # fmt: skip
-    for path, page in shown.items():
+    for path, page in pages_by_path.items():
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
-    for path, form in sent.items():
-        answered = once.answered(form)
-        app.add_api_route(path, answered, methods=["POST"], response_model=None, dependencies=own_forms)
+    for path, form in forms_by_path.items():
+        endpoint = form_replies.handle_once(form)
+        app.add_api_route(path, endpoint, methods=["POST"], response_model=None, dependencies=own_forms)
     app.add_api_route("/passkeys.js", lambda: FileResponse(PASSKEYS_JS))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
 

@@ -53,7 +53,7 @@ def pool(**settings: Any) -> LocalPool:
 def app_with_pool(origin: str, mfa: str) -> FastAPI:
     """Return the site with this pool; print its users, and each code that it would send."""
     local_pool = pool(mfa=mfa)
-    show = partial(print, flush=True)  # on the terminal of whoever tries the site
+    show = partial(print, flush=True)  # on the terminal that runs the site
     local_pool.outbox.watch(lambda message: show(f"to {message.to}: {message.code.reveal()}"))
     users = "\n".join(f"  {username}: {then}" for username, (then, _) in USERS.items())
     show(

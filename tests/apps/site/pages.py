@@ -47,10 +47,12 @@ class Pages:
         """Show the page of the pending challenge."""
         browser = self.auth.browser(request)
         try:
-            shown = browser.describe(browser.pending())
+            description = browser.describe(browser.pending())
         except AuthfsmError as error:
             return self._nothing_to_answer(browser, error)
-        return self._show(browser, request, "challenge" if shown["form"]["prompts"] else "go_on", **shown)
+        return self._show(
+            browser, request, "challenge" if description["form"]["prompts"] else "go_on", **description
+        )
 
     def answer(self, request: Request, values: Values) -> Response:
         """Send the answer, and run until user input is required again."""
@@ -78,13 +80,13 @@ class Pages:
     def add_passkey(self, request: Request, values: Values) -> Response:
         """Register the passkey that the browser has created."""
         browser = self.auth.browser(request)
-        said = "Your passkey was added. Next time you can sign in with it."
+        message = "Your passkey was added. Next time you can sign in with it."
         try:
             browser.add_passkey(values)
         except AuthfsmError as error:
             log.warning("%s", error)
             return self._redirect(browser, "/passkeys", "That passkey could not be added. Please try again.")
-        return self._redirect(browser, "/passkeys", said, wrong=False)
+        return self._redirect(browser, "/passkeys", message, wrong=False)
 
     def sign_out(self, request: Request, _: Values) -> Response:
         """Revoke the tokens and delete them. The device stays remembered."""
@@ -112,15 +114,15 @@ class Pages:
         except SealError as nothing:
             if wrong is None or isinstance(wrong, SealError):
                 return self._nothing_to_answer(browser, nothing)
-            return self._redirect(browser, "/sign-in", _said(wrong))
-        return self._redirect(browser, "/challenge", _said(wrong) if wrong is not None else "")
+            return self._redirect(browser, "/sign-in", _user_message(wrong))
+        return self._redirect(browser, "/challenge", _user_message(wrong) if wrong is not None else "")
 
     def _nothing_to_answer(self, browser: BrowserSession, wrong: AuthfsmError) -> Response:
         """Redirect: no challenge is pending, because it has expired or another tab has signed in."""
         browser.cookies.drop("signin")
         if _claims(browser) is not None:
             return self._redirect(browser, "/")
-        return self._redirect(browser, "/sign-in", _said(wrong))
+        return self._redirect(browser, "/sign-in", _user_message(wrong))
 
     def _show(self, browser: BrowserSession, request: Request, template: str, **facts: Any) -> Response:
         """Return a page with the pending notice and a random number for its forms."""
@@ -133,11 +135,11 @@ class Pages:
         return reply
 
     def _redirect(
-        self, browser: BrowserSession, path: str, said: str = "", *, wrong: bool = True
+        self, browser: BrowserSession, path: str, message: str = "", *, wrong: bool = True
     ) -> Response:
         """Redirect to another page, which shows a notice."""
-        if said:
-            browser.cookies.seal("notice", {"said": said, "wrong": wrong}, 60)
+        if message:
+            browser.cookies.seal("notice", {"text": message, "wrong": wrong}, 60)
         reply = RedirectResponse(path, status_code=303)
         browser.cookies.write(reply)
         return reply
@@ -151,6 +153,6 @@ def _claims(browser: BrowserSession) -> Claims | None:
         return None
 
 
-def _said(error: AuthfsmError) -> str:
+def _user_message(error: AuthfsmError) -> str:
     log.warning("%s", error)  # it says whose fault it was, and holds no secret
     return error.for_person()

@@ -1,4 +1,4 @@
-"""A form is answered once: a user who clicks twice gets the reply to the first click."""
+"""Handles each form once: a user who clicks twice gets the reply to the first click."""
 
 import asyncio
 from collections import OrderedDict
@@ -12,21 +12,21 @@ from starlette.responses import RedirectResponse, Response
 
 from authfsm.contrib.fastapi import Values, body_of
 
-KEPT: Final = 1_000
+MAX_STORED_REPLIES: Final = 1_000
 """The number of forms whose replies are stored."""
 
 
-class Once:
+class FormReplies:
     """The replies to the last forms.
 
-    Each form has a random number, so that equal bodies are one form sent twice. This process alone
-    remembers: between several, Cognito refuses the second answer to one session, and the user starts again.
+    Each form has a random number, so that equal bodies are one form sent twice. The replies are in this process
+    only: with several processes, Cognito refuses the second answer to one session, and the user starts again.
     """
 
     def __init__(self) -> None:
         self._replies: OrderedDict[bytes, tuple[str, asyncio.Task[Response]]] = OrderedDict()
 
-    def answered(self, page: Callable[[Request, Values], Response]) -> Callable[..., Awaitable[Response]]:
+    def handle_once(self, page: Callable[[Request, Values], Response]) -> Callable[..., Awaitable[Response]]:
         """Return an endpoint for a form; the page answers the form in a thread."""
 
         async def endpoint(request: Request, values: Annotated[Values, Depends(body_of)]) -> Response:
@@ -35,12 +35,12 @@ class Once:
             if digest not in self._replies:
                 answer = asyncio.ensure_future(run_in_threadpool(page, request, values))
                 self._replies[digest] = cookies, answer
-                while len(self._replies) > KEPT:
+                while len(self._replies) > MAX_STORED_REPLIES:
                     self._replies.popitem(last=False)
             before, answer = self._replies[digest]
             try:
                 reply = await asyncio.shield(answer)
-            except BaseException:  # its frames hold what was typed: it is not kept
+            except BaseException:  # its frames contain the user's input: do not store it
                 self._replies.pop(digest, None)
                 raise
             if cookies != before:  # the first reply has arrived, and newer cookies perhaps

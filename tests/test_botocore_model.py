@@ -11,12 +11,12 @@ import os
 
 import botocore
 import pytest
-from sign_in_model import Model, known, model, news
+from sign_in_model import Model, committed_copy, missing_names, model
 
 from authfsm.protocol import states
 from authfsm.protocol.auth_flows import FLOWS
 
-MUST_KNOW = os.environ.get("AUTHFSM_NEWEST_BOTOCORE") == "1"
+NEWEST_BOTOCORE = os.environ.get("AUTHFSM_NEWEST_BOTOCORE") == "1"
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -24,13 +24,17 @@ def version(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(".")[:3])
 
 
-def test_nothing_is_new() -> None:
+def test_the_copy_has_every_name_of_botocore() -> None:
     """Every operation's members and errors, and every value, are in the committed copy."""
-    found = news(model(), known()["model"])
-    if found and not MUST_KNOW and version(botocore.__version__) > version(known()["botocore"]):
-        pytest.skip("; ".join(found))
+    names = missing_names(model(), committed_copy()["model"])
+    if (
+        names
+        and not NEWEST_BOTOCORE
+        and version(botocore.__version__) > version(committed_copy()["botocore"])
+    ):
+        pytest.skip("; ".join(names))
 
-    assert found == []
+    assert names == []
 
 
 @pytest.mark.parametrize(
@@ -43,18 +47,18 @@ def test_nothing_is_new() -> None:
         ("UserPoolClientType members", "ExplicitAuthFlows"),
     ],
 )
-def test_what_is_not_in_the_copy_is_named(key: str, name: str) -> None:
+def test_names_missing_in_the_copy_are_reported(key: str, name: str) -> None:
     """A name that is missing in the copy is reported with its shape or operation."""
-    copy: Model = known()["model"]
+    copy: Model = committed_copy()["model"]
     without = {**copy, key: [each for each in copy[key] if each != name]}
 
     assert name in copy[key]
-    assert f"{key}: {name} is new at AWS" in news(model(), without)
+    assert f"{key}: {name} is new at AWS" in missing_names(model(), without)
 
 
 def test_every_challenge_and_flow_has_a_place_in_the_protocol() -> None:
     """The table has each challenge of the API, and the package each AuthFlow."""
-    copy: Model = known()["model"]
+    copy: Model = committed_copy()["model"]
 
     assert {state.value for state in states.State} >= set(copy["ChallengeNameType values"])
     assert {*FLOWS, "REFRESH_TOKEN"} >= set(copy["AuthFlowType values"])

@@ -17,7 +17,7 @@ TOTP: Final[Descriptions] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
 SMS: Final[Descriptions] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
 
 
-def described(
+def pool_descriptions(
     mode: str, flow: str, mfa: Descriptions | None = None, pool: Descriptions | None = None, **client: Any
 ) -> Descriptions:
     """Return a pool's descriptions, as `authfsm draw --save-settings` writes them."""
@@ -47,20 +47,22 @@ def _factors(*names: str) -> Descriptions:
 
 
 GALLERY: Final[Mapping[str, Descriptions]] = {
-    "mfa_off": described("OFF", "USER_SRP_AUTH"),
-    "mfa_optional": described(
+    "mfa_off": pool_descriptions("OFF", "USER_SRP_AUTH"),
+    "mfa_optional": pool_descriptions(
         "OPTIONAL",
         "USER_SRP_AUTH",
         {**TOTP, **SMS},
         {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}},
     ),
-    "mfa_required": described("ON", "USER_SRP_AUTH", TOTP),
-    "passwordless": described("OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")),
-    "custom": described("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
+    "mfa_required": pool_descriptions("ON", "USER_SRP_AUTH", TOTP),
+    "passwordless": pool_descriptions(
+        "OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")
+    ),
+    "custom": pool_descriptions("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
 """The full descriptions of the pools of `authfsm.diagrams.example_pools`."""
 
-EVERYTHING_WRONG: Final = described(
+EVERYTHING_WRONG: Final = pool_descriptions(
     "ON",
     "USER_SRP_AUTH",
     SMS,
@@ -90,7 +92,7 @@ EVERYTHING_WRONG: Final = described(
 """A pool in which a reviewer finds every kind of problem."""
 
 
-def remediated(descriptions: Descriptions, remediation: Remediation) -> Descriptions:
+def with_remediation(descriptions: Descriptions, remediation: Remediation) -> Descriptions:
     """Return the pool's descriptions after a remediation."""
     after = copy.deepcopy(descriptions)
     for name, value in remediation.settings.items():

@@ -45,7 +45,7 @@ def challenge_reply(state: State, number: int = 1, **parameters: str) -> dict[st
     return {**raw, "ChallengeParameters": {**raw["ChallengeParameters"], **members}}
 
 
-class Hostile:
+class MaliciousService:
     """A service that answers every request with another challenge, each with a B of its own."""
 
     def __init__(self, first: State, *then: State) -> None:
@@ -78,7 +78,7 @@ class Hostile:
         return challenge_reply(state, self.count)
 
 
-def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def call_or_await(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Return the result of a call, which is awaited if necessary."""
 
     async def awaited() -> Any:
@@ -88,17 +88,21 @@ def finished(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     return asyncio.run(awaited())
 
 
-SERVICES: dict[str, tuple[str, Device | None, Callable[[], Hostile]]] = {
-    "password": ("USER_SRP_AUTH", None, lambda: Hostile(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER)),
+SERVICES: dict[str, tuple[str, Device | None, Callable[[], MaliciousService]]] = {
+    "password": (
+        "USER_SRP_AUTH",
+        None,
+        lambda: MaliciousService(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER),
+    ),
     "device": (
         "USER_PASSWORD_AUTH",
         DEVICE,
-        lambda: Hostile(State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER),
+        lambda: MaliciousService(State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER),
     ),
     "password, then device": (
         "USER_SRP_AUTH",
         DEVICE,
-        lambda: Hostile(
+        lambda: MaliciousService(
             State.PASSWORD_VERIFIER,
             State.DEVICE_SRP_AUTH,
             State.DEVICE_PASSWORD_VERIFIER,
@@ -117,7 +121,7 @@ def test_a_service_that_asks_again_gets_one_proof(service: str, kind: Any) -> No
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=device)
 
     with pytest.raises(ProtocolViolation) as caught:
-        finished(cognito.sign_in, "ada", "a password", flow=flow)
+        call_or_await(cognito.sign_in, "ada", "a password", flow=flow)
 
     assert caught.value.fault is Fault.SERVICE
     names = [name for name, _ in hostile.proofs]
@@ -217,10 +221,10 @@ def test_a_sealed_sign_in_knows_its_challenge(state: State) -> None:
     again.receive(challenge_reply(state, 2), at=NOON)
     with pytest.raises(ProofRefused):
         prove(again)
-    later = SignIn("c", pool_id=POOL, device=DEVICE)
-    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, signin=later)
+    other_signin = SignIn("c", pool_id=POOL, device=DEVICE)
+    unseal(seal(Snapshot("id", again), key, NOON), key, NOON, signin=other_signin)
     with pytest.raises(ProofRefused):
-        prove(later)
+        prove(other_signin)
 
 
 def longest() -> int:
@@ -249,7 +253,7 @@ def test_steps_without_new_input_are_bounded(kind: Any, monkeypatch: pytest.Monk
     cognito = kind(hostile, client_id="c", pool_id=POOL, device=DEVICE)
 
     with pytest.raises(TooManySteps) as caught:
-        finished(cognito.sign_in, "ada", "a password")
+        call_or_await(cognito.sign_in, "ada", "a password")
 
     assert (caught.value.limit, caught.value.fault) == (1, Fault.SERVICE)
     assert isinstance(caught.value, AuthfsmError)

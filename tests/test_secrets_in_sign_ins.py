@@ -71,8 +71,8 @@ class Watch:
             if thing is not None:
                 try:
                     self.shown.append(pickle.dumps(thing).decode("latin-1"))
-                except (TypeError, pickle.PicklingError) as refused:
-                    self.shown.append(str(refused))
+                except (TypeError, pickle.PicklingError) as error_of:
+                    self.shown.append(str(error_of))
         if not flow.done:
             key = new_key()
             self.secrets.add(key.reveal())
@@ -141,7 +141,7 @@ def watched_cognito(pool: LocalPool, watch: Watch) -> Cognito:
     return cognito
 
 
-def refused(watch: Watch, work: Callable[[], Any]) -> AuthfsmError:
+def error_of(watch: Watch, work: Callable[[], Any]) -> AuthfsmError:
     """Return the error of a call that fails, after the watch has seen it."""
     with pytest.raises(AuthfsmError) as see_error:
         work()
@@ -157,15 +157,15 @@ def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: 
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     cognito = watched_cognito(pool, watch)
     watch.secrets.add("Pl4nted-Wrong-1")
-    refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1"))
-    refused(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1", flow="USER_PASSWORD_AUTH"))
+    error_of(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1"))
+    error_of(watch, lambda: cognito.sign_in("ada", "Pl4nted-Wrong-1", flow="USER_PASSWORD_AUTH"))
     flow = cognito.sign_in("ada", PASSWORD, walk=False)
     watch.see_flow(flow)
     flow.step()
     watch.see_flow(flow)
     watch.secrets.add("913579")
-    refused(watch, lambda: flow.answer(r.Code("913579")))
-    refused(watch, lambda: flow.answer(r.Password(PASSWORD)))
+    error_of(watch, lambda: flow.answer(r.Code("913579")))
+    error_of(watch, lambda: flow.answer(r.Password(PASSWORD)))
 
     def lose(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url=f"https://{PASSWORD}@example.com")
@@ -174,7 +174,7 @@ def test_srp_and_sms_with_everything_that_goes_wrong(watch: Watch, signing_key: 
     watch.secrets.add(code)
     events = cognito.client.meta.events
     events.register_first("before-call.cognito-idp", lose, unique_id="lose")
-    error = refused(watch, lambda: flow.answer(r.Code(code)))
+    error = error_of(watch, lambda: flow.answer(r.Code(code)))
     assert isinstance(error, ConnectionLost)
     events.unregister("before-call.cognito-idp", unique_id="lose")
     watch.see_flow(flow)
@@ -199,7 +199,7 @@ def test_enrolment_and_a_new_password(watch: Watch, signing_key: RSAKey) -> None
     flow = cognito.sign_in("ada", PASSWORD)
     watch.see_flow(flow)
     watch.secrets.add("Sh0rt-p")
-    refused(watch, lambda: flow.answer(r.NewPassword("Sh0rt-p")))
+    error_of(watch, lambda: flow.answer(r.NewPassword("Sh0rt-p")))
     flow.answer(r.NewPassword(NEW))
     watch.see_flow(flow)
     flow.answer(r.AssociateSoftwareToken())
@@ -208,7 +208,7 @@ def test_enrolment_and_a_new_password(watch: Watch, signing_key: RSAKey) -> None
     assert isinstance(challenge, MfaSetup)
     assert challenge.secret_code is not None
     watch.secrets.add("135791")
-    refused(watch, lambda: flow.answer(r.VerifySoftwareToken("135791")))
+    error_of(watch, lambda: flow.answer(r.VerifySoftwareToken("135791")))
     code = pyotp.TOTP(challenge.secret_code.reveal()).at(pool.clock())
     watch.secrets.add(code)
     flow.answer(r.VerifySoftwareToken(code))

@@ -14,8 +14,8 @@ from conftest import lacking
 from keyring.backend import KeyringBackend
 from keyring.backends import fail
 from keyring.errors import PasswordDeleteError, PasswordSetError
-from serving import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
-from test_cli_signin_ends import ADA, PASSWORD, CommandResult, ran
+from local_servers import CLIENT_ID, POOL_ID, ThreadServer, serve_in_thread
+from test_cli_signin_exit import ADA, PASSWORD, CommandResult, run_signin
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.screen import ExitStatus, SignInEnded
@@ -49,7 +49,7 @@ class InThisProcess(KeyringBackend):
 
 
 @pytest.fixture
-def ring() -> Iterator[InThisProcess]:
+def memory_keyring() -> Iterator[InThisProcess]:
     """Use a keyring in memory instead of the machine's."""
     before = keyring.get_keyring()
     ours = InThisProcess()
@@ -64,10 +64,10 @@ def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("click.get_app_dir", lambda _: str(tmp_path / "app"))
 
 
-def signs_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> CommandResult:
+def run_sign_in(pool: ThreadServer, *options: str, lines: str = PASSWORD) -> CommandResult:
     """Sign ada in to a served pool."""
-    named = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
-    return ran(*named, "--username", "ada", "--password-stdin", *options, lines=lines)
+    pool_arguments = ["--endpoint-url", pool.url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID]
+    return run_signin(*pool_arguments, "--username", "ada", "--password-stdin", *options, lines=lines)
 
 
 # ---- files -------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ def test_tokens_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "tokens.json"
     file.write_text("older", encoding="utf-8")
     with serve_in_thread(users=[ADA]) as pool:
-        result = signs_in(pool, "--output", str(file))
+        result = run_sign_in(pool, "--output", str(file))
 
     tokens = json.loads(file.read_text(encoding="utf-8"))
     assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
@@ -108,14 +108,14 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 # ---- the keyring -------------------------------------------------------------------------------------------
 
 
-def test_tokens_in_the_keyring(ring: InThisProcess) -> None:
+def test_tokens_in_the_keyring(memory_keyring: InThisProcess) -> None:
     """Tokens are stored in the keyring by pool, client and user; only their place is printed."""
     with serve_in_thread(users=[ADA]) as pool:
-        result = signs_in(pool, "--keyring")
+        result = run_sign_in(pool, "--keyring")
 
     assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
-    assert list(ring.entries) == [(SERVICE, "ada")]
-    tokens = json.loads(ring.entries[SERVICE, "ada"])
+    assert list(memory_keyring.entries) == [(SERVICE, "ada")]
+    tokens = json.loads(memory_keyring.entries[SERVICE, "ada"])
     assert tokens["AccessToken"].startswith("eyJ")
     assert f"stored in keyring, service {SERVICE}, account ada" in result.err
     assert tokens["AccessToken"] not in result.err
@@ -126,7 +126,7 @@ def test_no_keyring_on_this_machine() -> None:
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]  # the same
     try:
-        result = ran("--local", "--keyring")
+        result = run_signin("--local", "--keyring")
     finally:
         keyring.set_keyring(before)
 
@@ -139,21 +139,21 @@ def test_the_extra_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the command says what to install."""
     monkeypatch.setattr("authfsm.cli.signin.secret_storage.find_spec", lambda _: None)
 
-    result = ran("--local", "--keyring")
+    result = run_signin("--local", "--keyring")
 
     assert result.code == ExitStatus.MISUSED
     assert "pip install 'authfsm[keyring]'" in result.err
 
 
-def test_a_keyring_that_fails(ring: InThisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_keyring_that_fails(memory_keyring: InThisProcess, monkeypatch: pytest.MonkeyPatch) -> None:
     """A locked keyring has an exit status of its own, and the error shows no token."""
 
     def refuses(*arguments: str) -> None:
         raise PasswordSetError(f"locked, {arguments}")
 
-    monkeypatch.setattr(ring, "set_password", refuses)
+    monkeypatch.setattr(memory_keyring, "set_password", refuses)
     with serve_in_thread(users=[ADA]) as pool:
-        result = signs_in(pool, "--keyring")
+        result = run_sign_in(pool, "--keyring")
 
     assert result.code == ExitStatus.MISCONFIGURED
     assert "The keyring could not be written (PasswordSetError)" in result.err
@@ -203,12 +203,12 @@ def test_a_remembered_device_is_used_and_forgotten_with_cognito(tmp_path: Path) 
     device = {"challenge_required_on_new_device": True}
     folder = tmp_path / "app" / "devices"
     with serve_in_thread(device=device, users=[ADA]) as pool:
-        first = signs_in(pool, "--remember")
+        first = run_sign_in(pool, "--remember")
         files = [each.name for each in folder.iterdir()]
-        second = signs_in(pool)
+        second = run_sign_in(pool)
         pool.service.pool.user("ada").devices.clear()
-        third = signs_in(pool, "--no-remember")
-        fourth = signs_in(pool)
+        third = run_sign_in(pool, "--no-remember")
+        fourth = run_sign_in(pool)
 
     assert [each.code for each in (first, second, third, fourth)] == [ExitStatus.SIGNED_IN] * 4
     assert len(files) == 1

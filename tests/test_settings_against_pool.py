@@ -34,8 +34,10 @@ FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUS
 def define(event: Any) -> Any:
     """Issue one custom challenge, then tokens."""
     session = event["request"]["session"]
-    done = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
-    event["response"] |= {"issueTokens": True} if done else {"challengeName": "CUSTOM_CHALLENGE"}
+    challenge_answered = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
+    event["response"] |= (
+        {"issueTokens": True} if challenge_answered else {"challengeName": "CUSTOM_CHALLENGE"}
+    )
     return event
 
 
@@ -51,14 +53,18 @@ def verify(event: Any) -> Any:
     return event
 
 
-LEADS = Triggers(define=define, create=create, verify=verify)
+CUSTOM_AUTH_TRIGGERS = Triggers(define=define, create=create, verify=verify)
 POOLS: dict[str, dict[str, Any]] = {
     "off": {"mfa": "OFF"},
-    "off, with devices and a Lambda": {"mfa": "OFF", "device": DeviceConfiguration(), "triggers": LEADS},
+    "off, with devices and a Lambda": {
+        "mfa": "OFF",
+        "device": DeviceConfiguration(),
+        "triggers": CUSTOM_AUTH_TRIGGERS,
+    },
     "optional": {"mfa": "OPTIONAL", "device": DeviceConfiguration()},
     "required, by app": {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]},
     "required, by SMS": {"mfa": "ON", "mfa_methods": ["SMS_MFA"]},
-    "required, with a Lambda": {"mfa": "ON", "triggers": LEADS},
+    "required, with a Lambda": {"mfa": "ON", "triggers": CUSTOM_AUTH_TRIGGERS},
     "passwordless": {"mfa": "OFF", "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP", "SMS_OTP"]},
 }
 
@@ -78,12 +84,12 @@ def answer_of(flow: Flow, pool: LocalPool, user: str) -> r.Response | None:
             min(challenge.available, key=lambda name: name.startswith("PASSWORD"))
         ),
         State.PASSWORD: lambda: r.Password(PASSWORD),
-        State.MFA_SETUP: lambda: enrolled(flow, pool),
+        State.MFA_SETUP: lambda: enrolment_step(flow, pool),
     }
     return answers[flow.state]() if flow.state in answers else None
 
 
-def enrolled(flow: Flow, pool: LocalPool) -> r.Response | None:
+def enrolment_step(flow: Flow, pool: LocalPool) -> r.Response | None:
     """Return the next step of enrolling an authenticator app."""
     challenge: Any = flow.challenge
     if "SOFTWARE_TOKEN_MFA" not in challenge.choices:
@@ -116,7 +122,7 @@ def walks(pool: LocalPool) -> Iterator[Flow]:
 
 
 @pytest.mark.parametrize("name", POOLS)
-def test_nothing_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
+def test_no_transition_that_happens_is_ruled_out(name: str, signing_key: RSAKey) -> None:
     """Every transition that a pool takes is possible under the settings of its own description."""
     pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
     pool_settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)

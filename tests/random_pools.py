@@ -15,7 +15,7 @@ import pyotp
 from authenticator import Authenticator
 from botocore.validate import ParamValidator
 from joserfc.jwk import RSAKey
-from oracle import HeldTokens, KnownUser, OpenChallenge, Reply
+from oracle import IssuedTokens, KnownUser, OpenChallenge, Reply
 
 from authfsm import srp
 from authfsm.local import (
@@ -38,11 +38,11 @@ Choose = Callable[[Sequence[T]], T]
 
 PASSWORDS: Final = ("Correct-Horse-1", "Another-Horse-2", "Third-Horse-3", "Wrong-Horse-4")
 MFA: Final = {"SMS_MFA": "phone_number", "SOFTWARE_TOKEN_MFA": "totp", "EMAIL_OTP": "email"}
-UNHEARD_OF: Final = "MOTHERS_MAIDEN_NAME"
+UNKNOWN_CHALLENGE: Final = "MOTHERS_MAIDEN_NAME"
 STALE_KEY: Final = "eu-west-1_00000000-0000-4000-8000-000000000000"
 
 
-class Violated(AssertionError):
+class PoolViolation(AssertionError):
     """The pool did something that it must never do."""
 
 
@@ -60,7 +60,7 @@ def _client() -> Any:
     return LocalPool().client()
 
 
-class World:
+class RandomPool:
     """A pool and its users.
 
     Args:
@@ -70,18 +70,18 @@ class World:
 
     def __init__(self, seed: int, signing_key: RSAKey) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a seed repeats its values, on purpose
-        self.trail: list[tuple[OpenChallenge, Transition]] = []
+        self.path: list[tuple[OpenChallenge, Transition]] = []
         self.log: list[str] = [f"seed {seed}"]
         self.clock = ManualClock(datetime(2026, 1, 1, tzinfo=timezone.utc))
         self.decision: str | None = None
         self.refused = "", ""
         self.open_challenges: list[OpenChallenge] = []
-        self.held: list[HeldTokens] = []
+        self.tokens: list[IssuedTokens] = []
         self.pool = self._pool(signing_key)
         self.realm = srp.pool_name(self.pool.pool_id)
         self.clients = [
             self.pool.app_client,
-            self.pool.add_client(client_secret=self._odds(0.5), auth_session_validity=15),
+            self.pool.add_client(client_secret=self._with_probability(0.5), auth_session_validity=15),
         ]
         self.people = [self._person(name) for name in ("ada", "eve", "bob")]
         self.passkeys: dict[str, Authenticator] = {}
@@ -89,46 +89,53 @@ class World:
     @property
     def transitions(self) -> frozenset[Transition]:
         """Every transition that the pool has taken."""
-        return frozenset(transition for _, transition in self.trail)
+        return frozenset(transition for _, transition in self.path)
 
-    # ---- what there is ------------------------------------------------------------------------------
+    # ---- pool and users -----------------------------------------------------------------------------
 
-    def _odds(self, chance: float) -> bool:
+    def _with_probability(self, chance: float) -> bool:
         return self.random.random() < chance
 
-    def _some(self, these: Sequence[T]) -> T:
+    def _random_choice(self, these: Sequence[T]) -> T:
         return self.random.choice(these)
 
     def _pool(self, signing_key: RSAKey) -> LocalPool:
-        some, odds = self._some, self._odds
-        ways = {
-            each.name: odds(0.3) != each.default
+        random_choice, with_probability = self._random_choice, self._with_probability
+        options = {
+            each.name: with_probability(0.3) != each.default
             for each in attrs.fields(Contradictions)
             if isinstance(each.default, bool)
         }
-        mfa = some(["OFF", "OPTIONAL", "OPTIONAL", "ON", "ON"])
+        mfa = random_choice(["OFF", "OPTIONAL", "OPTIONAL", "ON", "ON"])
         passkeys = WebAuthnConfiguration(
             "example.com",
-            some(["required", "preferred"]),
-            some(["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"]),
+            random_choice(["required", "preferred"]),
+            random_choice(["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"]),
         )
         passwordless = ["EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
         settings: dict[str, Any] = {
             "mfa": mfa,
-            "mfa_methods": self.random.sample(list(MFA), some([1, 2, 3, 3])),
-            "device": some([None, DeviceConfiguration(odds(0.5), odds(0.3))]),
-            "client_secret": odds(0.3),
-            "prevent_user_existence_errors": some(["ENABLED", "LEGACY"]),
-            "aliases": some([(), ("email",), ("email", "phone_number")]),
-            "case_sensitive": odds(0.7),
-            "account_recovery": some([(), ("admin_only",), ("verified_email",)]),
-            "refresh_token_rotation": some([None, None, RefreshTokenRotation(some([0, 60]))]),
-            "allowed_first_auth_factors": ["PASSWORD", *self.random.sample(passwordless, some([0, 2, 3, 3]))],
-            "webauthn": some([None, passkeys, passkeys]),
+            "mfa_methods": self.random.sample(list(MFA), random_choice([1, 2, 3, 3])),
+            "device": random_choice(
+                [None, DeviceConfiguration(with_probability(0.5), with_probability(0.3))]
+            ),
+            "client_secret": with_probability(0.3),
+            "prevent_user_existence_errors": random_choice(["ENABLED", "LEGACY"]),
+            "aliases": random_choice([(), ("email",), ("email", "phone_number")]),
+            "case_sensitive": with_probability(0.7),
+            "account_recovery": random_choice([(), ("admin_only",), ("verified_email",)]),
+            "refresh_token_rotation": random_choice(
+                [None, None, RefreshTokenRotation(random_choice([0, 60]))]
+            ),
+            "allowed_first_auth_factors": [
+                "PASSWORD",
+                *self.random.sample(passwordless, random_choice([0, 2, 3, 3])),
+            ],
+            "webauthn": random_choice([None, passkeys, passkeys]),
             "contradictions": Contradictions(
-                **ways,
-                mfas_parameter=some(["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"]),
-                first_factor_digits=some([6, 8]),
+                **options,
+                mfas_parameter=random_choice(["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"]),
+                first_factor_digits=random_choice([6, 8]),
             ),
             "triggers": Triggers(self._define, self._create, self._verify),
         }
@@ -136,20 +143,20 @@ class World:
         return LocalPool(key=signing_key, clock=self.clock, entropy=self.random.randbytes, **settings)
 
     def _person(self, name: str) -> KnownUser:
-        some, odds = self._some, self._odds
+        random_choice, with_probability = self._random_choice, self._with_probability
         address: dict[str, Any] = {
-            "email": f"{name}@example.com" if odds(0.5) else None,
-            "phone_number": f"+1555555{len(name)}{ord(name[0]):03d}" if odds(0.5) else None,
+            "email": f"{name}@example.com" if with_probability(0.5) else None,
+            "phone_number": f"+1555555{len(name)}{ord(name[0]):03d}" if with_probability(0.5) else None,
         }
-        totp = base64.b32encode(self.random.randbytes(20)).decode() if odds(0.4) else None
-        has = {key for key, value in {**address, "totp": totp}.items() if value}
-        possible = [factor for factor, need in MFA.items() if need in has]
-        switched_on = set(self.random.sample(possible, self.random.randint(0, len(possible))))
-        preferred = some([None, *sorted(switched_on)])
-        password = some(PASSWORDS[:3]) if odds(0.95) else None
-        status = some([*[None] * 18, "UNCONFIRMED", "RESET_REQUIRED"])
-        temporary = password is not None and status is None and odds(0.25)
-        verified = odds(0.8)
+        totp = base64.b32encode(self.random.randbytes(20)).decode() if with_probability(0.4) else None
+        factor_attributes = {key for key, value in {**address, "totp": totp}.items() if value}
+        possible = [factor for factor, need in MFA.items() if need in factor_attributes]
+        active_factors = set(self.random.sample(possible, self.random.randint(0, len(possible))))
+        preferred = random_choice([None, *sorted(active_factors)])
+        password = random_choice(PASSWORDS[:3]) if with_probability(0.95) else None
+        status = random_choice([*[None] * 18, "UNCONFIRMED", "RESET_REQUIRED"])
+        temporary = password is not None and status is None and with_probability(0.25)
+        verified = with_probability(0.8)
         user = self.pool.add_user(
             name,
             password,
@@ -158,20 +165,20 @@ class World:
             temporary=temporary,
             status=status,
             totp_secret=totp,
-            mfa=switched_on,
+            mfa=active_factors,
             preferred_mfa=preferred,
         )
         aliases = [address[key] for key in self.pool.configuration.aliases if verified]
-        typed = (name, *(alias for alias in aliases if alias))
-        self.log.append(f"{name}: {has} {switched_on} {status} {temporary}")
+        sign_in_names = (name, *(alias for alias in aliases if alias))
+        self.log.append(f"{name}: {factor_attributes} {active_factors} {status} {temporary}")
         return KnownUser(
             user.username,
-            typed,
+            sign_in_names,
             password,
             temporary=temporary,
             status=status or "CONFIRMED",
-            has=has,
-            switched_on=switched_on,
+            factor_attributes=factor_attributes,
+            active_factors=active_factors,
             totp=totp,
         )
 
@@ -180,26 +187,28 @@ class World:
     def _define(self, event: Any) -> Any:
         session, response = event["request"]["session"], event["response"]
         names = [each["challengeName"] for each in session]
-        whim = self.random.random()
-        if whim < 0.03:
+        chance = self.random.random()
+        if chance < 0.03:
             raise RuntimeError("the function fails")
-        if whim < 0.06:
-            return {"response": {"challengeName": self._some([None, 7, "", []])}}
-        if whim < 0.12:
+        if chance < 0.06:
+            return {"response": {"challengeName": self._random_choice([None, 7, "", []])}}
+        if chance < 0.12:
             response["failAuthentication"] = True
-        elif names == ["SRP_A"] and whim < 0.9:
+        elif names == ["SRP_A"] and chance < 0.9:
             response["challengeName"] = self.decision = "PASSWORD_VERIFIER"
-        elif whim < 0.3:
-            named = self._some([*(each.value for each in CHALLENGES), UNHEARD_OF, "SRP_A"])
-            response["challengeName"] = self.decision = named
-        elif session and session[-1]["challengeResult"] and whim < 0.8:
+        elif chance < 0.3:
+            challenge_name = self._random_choice(
+                [*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE, "SRP_A"]
+            )
+            response["challengeName"] = self.decision = challenge_name
+        elif session and session[-1]["challengeResult"] and chance < 0.8:
             response["issueTokens"], self.decision = True, "TOKENS"
         else:
             response["challengeName"] = self.decision = "CUSTOM_CHALLENGE"
         return event
 
     def _create(self, event: Any) -> Any:
-        if self._odds(0.03):
+        if self._with_probability(0.03):
             raise RuntimeError("the function fails")
         event["response"]["publicChallengeParameters"] = {"question": "6 times 7"}
         return event
@@ -208,53 +217,54 @@ class World:
         event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == "42"
         return event
 
-    # ---- asking ---------------------------------------------------------------------------------------
+    # ---- requests -------------------------------------------------------------------------------------
 
     def _call(self, operation: str, **parameters: Any) -> Reply | None:
         """Return the pool's reply; None if botocore or the pool refuses with an error that the API lists."""
         self.decision, self.refused = None, ("", "")
         self.log.append(f"{operation} {parameters}")
-        name, shape, listed = _operation(operation)
+        name, shape, listed_errors = _operation(operation)
         if ParamValidator().validate(parameters, shape).has_errors():
             return None
         try:
             # As JSON, but without botocore's client, which takes longer than the pool.
             reply: Reply = json.loads(json.dumps(self.pool.answer(name, json.loads(json.dumps(parameters)))))
         except PoolRefusal as refusal:
-            if refusal.code not in listed:
-                raise Violated(f"{name} lists no {refusal.code}: {refusal.message}") from refusal
+            if refusal.code not in listed_errors:
+                raise PoolViolation(f"{name} lists no {refusal.code}: {refusal.message}") from refusal
             self.log.append(f"    {refusal.code}: {refusal.message}")
             self.refused = refusal.code, refusal.message
             return None
         self.log.append(f"    {reply.get('ChallengeName', 'yes')}")
         return reply
 
-    def _along(self, before: OpenChallenge, kind: type[Response], dest: State) -> None:
+    def _check_transition(self, before: OpenChallenge, kind: type[Response], dest: State) -> None:
         """Check that a reply's transition is in the table."""
         source = State.START
         if before.name != "START":
             source = state_named(before.name)
         transition = transition_between(source, kind, dest)
-        self.trail.append((before, transition))
+        self.path.append((before, transition))
         if transition not in TRANSITION_SET:
-            raise self._never(f"off the table: {transition}")
+            raise self._violation(f"off the table: {transition}")
 
-    def _never(self, what: str) -> Violated:
-        return Violated("\n".join([what, *self.log]))
+    def _violation(self, what: str) -> PoolViolation:
+        return PoolViolation("\n".join([what, *self.log]))
 
     def _ephemeral(self) -> srp.Ephemeral:
         return srp.ephemeral(self.random.randbytes(32))
 
-    def _hashed(self, client: AppClient, parameters: dict[str, str]) -> dict[str, str]:
+    def _with_secret_hash(self, client: AppClient, parameters: dict[str, str]) -> dict[str, str]:
         if client.client_secret is None:
             return parameters
         secret_hash = srp.secret_hash(parameters["USERNAME"], client.client_id, client.client_secret.reveal())
         return {**parameters, "SECRET_HASH": secret_hash}
 
-    def _whose(self, typed: str) -> KnownUser | None:
+    def _user_named(self, username: str) -> KnownUser | None:
         same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold
         return next(
-            (each for each in self.people if same(typed) in {same(name) for name in each.typed}), None
+            (each for each in self.people if same(username) in {same(name) for name in each.sign_in_names}),
+            None,
         )
 
     def _password(self, person: KnownUser | None) -> str:

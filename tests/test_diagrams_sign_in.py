@@ -97,7 +97,7 @@ def test_a_wrong_answer_is_a_loop_with_its_code() -> None:
 
 
 def test_a_refused_password_is_a_loop() -> None:
-    """A refused new password has a loop of its own, and does not reach the junction."""
+    """A refused new password has a separate loop, and does not reach the junction."""
     history = steps(
         (State.START, UserPasswordAuth, State.NEW_PASSWORD_REQUIRED, None, None),
         (State.NEW_PASSWORD_REQUIRED, NewPassword, State.NEW_PASSWORD_REQUIRED, None, "Invalid"),
@@ -128,27 +128,27 @@ def test_omitted_arrows_are_drawn_when_followed() -> None:
         (State.START, UserAuth, State.OTHER_CHALLENGE, None, None),
         (State.OTHER_CHALLENGE, RawAnswer, State.FAILED, None, "NotAuthorizedException"),
     )
-    drawn = diagram(history=history)
+    picture = diagram(history=history)
 
-    assert edges_of(drawn.model, 1) == [("START", "OTHER_CHALLENGE")]
-    assert edges_of(drawn.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
-    assert "2 · NotAuthorizedException" in str(drawn)
+    assert edges_of(picture.model, 1) == [("START", "OTHER_CHALLENGE")]
+    assert edges_of(picture.model, 2) == [("OTHER_CHALLENGE", "FAILED")]
+    assert "2 · NotAuthorizedException" in str(picture)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Step]:
     """Generate any history on the table."""
-    here, walked = State.START, list[Step]()
+    state, steps = State.START, list[Step]()
     for number in range(1, draw(st.integers(1, 12)) + 1):
-        onward = [arrow for arrow in TRANSITIONS if arrow.source is here]
+        onward = [arrow for arrow in TRANSITIONS if arrow.source is state]
         if not onward:
             break
         arrow: Transition = draw(st.sampled_from(onward))
         role = draw(st.sampled_from(Role)) if arrow.dest is State.EMAIL_OTP else None
-        error = draw(st.sampled_from([None, WRONG])) if arrow.dest is here else None
-        walked.append(Step(number, arrow.source, arrow.response, arrow.dest, role, None, error))
-        here = arrow.dest
-    return walked
+        error = draw(st.sampled_from([None, WRONG])) if arrow.dest is state else None
+        steps.append(Step(number, arrow.source, arrow.response, arrow.dest, role, None, error))
+        state = arrow.dest
+    return steps
 
 
 def is_chain(edges: list[Edge]) -> bool:
@@ -163,18 +163,18 @@ def is_chain(edges: list[Edge]) -> bool:
 @settings(deadline=None)  # a machine may be busy
 def test_every_history_can_be_drawn(history: list[Step], unfolded: bool) -> None:  # noqa: FBT001 -- hypothesis gives it
     """For any history on the table, each step follows one path of connected edges."""
-    drawn: Diagram = diagram(history=history, unfolded=unfolded)
+    picture: Diagram = diagram(history=history, unfolded=unfolded)
 
     for step in history:
-        way = [e for e in drawn.model.edges if step.number in {mark.number for mark in e.steps}]
+        way = [e for e in picture.model.edges if step.number in {mark.number for mark in e.steps}]
         assert is_chain(way)
         assert [step.source] == [e.source.state for e in way if isinstance(e.source, Node)]
         assert [step.dest] == [e.dest.state for e in way if isinstance(e.dest, Node)]
-    numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(drawn))}
+    numbers = {int(found) for found in re.findall(r">\s*(\d+) · ", str(picture))}
     assert numbers == {step.number for step in history}
 
 
-def test_what_a_step_must_have() -> None:
+def test_any_object_with_the_attributes_of_a_step_can_be_drawn() -> None:
     """Any object with the attributes of a step can be drawn."""
     attributes = {name for name in vars(HistoryStep) if not name.startswith("_")}
 
@@ -185,21 +185,21 @@ def test_what_a_step_must_have() -> None:
 
 def test_traffic_has_shares_and_one_edge_to_failed() -> None:
     """Each edge has its share of the steps that left its node; failures of several flows are one edge."""
-    began, failed = State.START, State.FAILED
+    start, failed = State.START, State.FAILED
     ways = [
         (r.UserSrpAuth, State.PASSWORD_VERIFIER), (r.UserSrpAuth, State.PASSWORD_VERIFIER),
         (r.UserPasswordAuth, failed), (r.CustomAuth, failed),
     ]  # fmt: skip
-    drawn = diagram(
+    picture = diagram(
         traffic=[
-            [Step(1, began, response, dest, error="x" if dest is failed else None)] for response, dest in ways
+            [Step(1, start, response, dest, error="x" if dest is failed else None)] for response, dest in ways
         ],
         failures=True,
     )
 
-    lines = [(edge.dest, edge.total) for edge in drawn.model.edges if edge.counts]
+    lines = [(edge.dest, edge.total) for edge in picture.model.edges if edge.counts]
     assert sorted(f"{dest.state}: {often}" for dest, often in lines if isinstance(dest, Node)) == [
         "FAILED: \u00d72 (50%)",
         "PASSWORD_VERIFIER: \u00d72 (50%)",
     ]
-    assert "\u00d72 (50%)" in drawn.svg()
+    assert "\u00d72 (50%)" in picture.svg()

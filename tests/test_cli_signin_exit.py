@@ -19,8 +19,8 @@ import pyotp
 import pytest
 from attrs import define
 from click.testing import CliRunner
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 from rich.console import Console
-from serving import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret
@@ -54,7 +54,7 @@ class CommandResult:
     err: str
 
 
-def ran(*options: str, lines: str = "", **environment: str) -> CommandResult:
+def run_signin(*options: str, lines: str = "", **environment: str) -> CommandResult:
     """Run the command without a terminal.
 
     Args:
@@ -68,19 +68,28 @@ def ran(*options: str, lines: str = "", **environment: str) -> CommandResult:
     return CommandResult(result.exit_code, result.stdout, " ".join(result.stderr.split()))
 
 
-def at(url: str, *options: str) -> list[str]:
+def pool_options(url: str, *options: str) -> list[str]:
     """Return the options for a served pool and its user ada, with answers on standard input."""
-    named = ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
-    return [*named, "--no-remember", "--password-stdin", *options]
+    pool_arguments = [
+        "--endpoint-url",
+        url,
+        "--client-id",
+        CLIENT_ID,
+        "--pool-id",
+        POOL_ID,
+        "--username",
+        "ada",
+    ]
+    return [*pool_arguments, "--no-remember", "--password-stdin", *options]
 
 
-def tokens_of(out: str) -> dict[str, Any]:
+def printed_tokens(out: str) -> dict[str, Any]:
     """Return the tokens that were printed."""
-    found: dict[str, Any] = json.loads(out)
-    return found
+    tokens: dict[str, Any] = json.loads(out)
+    return tokens
 
 
-# ---- answers by standard input -----------------------------------------------------------------------------
+# ---- answers from standard input ---------------------------------------------------------------------------
 
 
 def test_a_password_and_a_code_by_standard_input() -> None:
@@ -89,10 +98,10 @@ def test_a_password_and_a_code_by_standard_input() -> None:
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         code = pyotp.TOTP(KEY).now()
-        result = ran(*at(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
+        result = run_signin(*pool_options(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
 
     assert result.code == ExitStatus.SIGNED_IN
-    tokens = tokens_of(result.out)
+    tokens = printed_tokens(result.out)
     assert tokens["TokenType"] == "Bearer"
     assert tokens["ExpiresIn"] == 3600
     assert "Signed in as ada" in result.err
@@ -101,10 +110,10 @@ def test_a_password_and_a_code_by_standard_input() -> None:
     assert [each for each in secrets if each in result.err] == []
 
 
-def test_everything_by_the_environment() -> None:
+def test_all_settings_from_the_environment() -> None:
     """In a pipeline the environment has user and pool; nothing is read or asked."""
     with serve_in_thread(users=[ADA]) as pool:
-        result = ran(
+        result = run_signin(
             "--json",
             AUTHFSM_CLIENT_ID=CLIENT_ID,
             AUTHFSM_POOL_ID=POOL_ID,
@@ -113,7 +122,7 @@ def test_everything_by_the_environment() -> None:
             AUTHFSM_PASSWORD=PASSWORD,
         )
 
-    assert (result.code, min(tokens_of(result.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
+    assert (result.code, min(printed_tokens(result.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
     assert PASSWORD not in result.err
 
 
@@ -121,8 +130,8 @@ def test_a_client_secret_by_the_environment() -> None:
     """AUTHFSM_CLIENT_SECRET is used; without it the command fails and says what to do."""
     hidden = "p" * 51
     with serve_in_thread(client_secret=hidden, users=[ADA]) as pool:
-        good = ran(*at(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
-        bad = ran(*at(pool.url), lines=PASSWORD)
+        good = run_signin(*pool_options(pool.url), lines=PASSWORD, AUTHFSM_CLIENT_SECRET=hidden)
+        bad = run_signin(*pool_options(pool.url), lines=PASSWORD)
 
     assert good.code == ExitStatus.SIGNED_IN
     assert hidden not in good.err
@@ -133,7 +142,7 @@ def test_a_client_secret_by_the_environment() -> None:
 def test_without_tokens_asked_for_standard_output_is_empty() -> None:
     """Text for people goes to standard error, and no token is printed."""
     with serve_in_thread(users=[ADA]) as pool:
-        result = ran(*at(pool.url), lines=PASSWORD)
+        result = run_signin(*pool_options(pool.url), lines=PASSWORD)
 
     assert (result.code, result.out) == (ExitStatus.SIGNED_IN, "")
     assert "eyJ" not in result.err
@@ -144,7 +153,7 @@ def test_each_flow_with_a_password(flow: str) -> None:
     """A password works by SRP, in clear, and by choice, where a line names the choice."""
     with serve_in_thread(users=[ADA]) as pool:
         lines = f"PASSWORD_SRP\n{PASSWORD}\n" if flow == "USER_AUTH" else PASSWORD
-        result = ran(*at(pool.url, "--flow", flow), lines=lines)
+        result = run_signin(*pool_options(pool.url, "--flow", flow), lines=lines)
 
     assert result.code == ExitStatus.SIGNED_IN
 
@@ -155,22 +164,22 @@ def test_an_administrator(flow: str) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"}
     none = {"AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_CONFIG_FILE": "/nowhere"}
     with serve_in_thread(users=[ADA]) as pool:
-        good = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **keys)
-        bad = ran(*at(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **none)
+        good = run_signin(*pool_options(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **keys)
+        bad = run_signin(*pool_options(pool.url, "--admin", "--flow", flow), lines=PASSWORD, **none)
 
     assert good.code == ExitStatus.SIGNED_IN
     assert bad.code == ExitStatus.MISCONFIGURED
     assert "credentials" in bad.err
 
 
-# ---- called wrongly ----------------------------------------------------------------------------------------
+# ---- usage errors ------------------------------------------------------------------------------------------
 
 
 def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
     """Without --username nothing is sent, and the first line, a password, is not shown."""
     with serve_in_thread(users=[ADA]) as pool:
-        options = [each for each in at(pool.url) if each not in {"--username", "ada"}]
-        result = ran(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
+        options = [each for each in pool_options(pool.url) if each not in {"--username", "ada"}]
+        result = run_signin(*options, lines=f"{PASSWORD}\n{PASSWORD}\n")
 
     assert (result.code, result.out) == (ExitStatus.MISUSED, "")
     assert "--username (or AUTHFSM_USERNAME) is required" in result.err
@@ -179,17 +188,17 @@ def test_the_first_line_of_a_pipe_is_never_the_user_name() -> None:
 
 def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
     """With --local the first line is the password of the example's user."""
-    result = ran("--local", "password", "--password-stdin", "--json", lines="Correct-Horse-1\n")
+    result = run_signin("--local", "password", "--password-stdin", "--json", lines="Correct-Horse-1\n")
 
     assert result.code == ExitStatus.SIGNED_IN, result.err
-    assert tokens_of(result.out)
+    assert printed_tokens(result.out)
 
 
-def test_nothing_is_asked_of_a_pipe() -> None:
+def test_no_question_is_asked_at_a_pipe() -> None:
     """Without a terminal and --password-stdin no password is read; exit status 2 and what to do."""
     with serve_in_thread(users=[ADA]) as pool:
-        options = [each for each in at(pool.url) if each != "--password-stdin"]
-        result = ran(*options, lines=f"{PASSWORD}\n")
+        options = [each for each in pool_options(pool.url) if each != "--password-stdin"]
+        result = run_signin(*options, lines=f"{PASSWORD}\n")
 
     assert (result.code, result.out) == (ExitStatus.MISUSED, "")
     assert "Password of ada: cannot prompt" in result.err
@@ -216,10 +225,12 @@ def test_standard_input_without_an_answer(stdin: Any, why: str, monkeypatch: pyt
 
 def test_a_user_name_that_is_not_text() -> None:
     """A user name of the command line that is not UTF-8 is refused in one line."""
-    seen = ran("--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD)
+    result = run_signin(
+        "--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD
+    )
 
-    assert (seen.code, seen.out) == (ExitStatus.REFUSED, "")
-    assert "UTF-8" in seen.err
+    assert (result.code, result.out) == (ExitStatus.REFUSED, "")
+    assert "UTF-8" in result.err
 
 
 @pytest.mark.parametrize(
@@ -239,13 +250,13 @@ def test_a_user_name_that_is_not_text() -> None:
 )  # fmt: skip
 def test_called_wrongly(options: list[str], message: str) -> None:
     """Wrong usage is one line and exit status 2, before any question."""
-    result = ran(*options)
+    result = run_signin(*options)
 
     assert (result.code, result.out) == (ExitStatus.MISUSED, "")
     assert message in result.err
 
 
-# ---- how it ends -------------------------------------------------------------------------------------------
+# ---- exit status -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -260,7 +271,7 @@ def test_called_wrongly(options: list[str], message: str) -> None:
 def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: str) -> None:
     """A refusal's exit status says whose fault it is; no password is shown."""
     with serve_in_thread(users=[{**ADA, **user}]) as pool:
-        result = ran(*at(pool.url), lines=lines)
+        result = run_signin(*pool_options(pool.url), lines=lines)
 
     assert (result.code, result.out) == (code, "")
     assert message in result.err
@@ -273,7 +284,7 @@ def test_a_wrong_code_and_no_other() -> None:
         mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
     ) as pool:
         wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
-        result = ran(*at(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
+        result = run_signin(*pool_options(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
 
     assert result.code == ExitStatus.REFUSED
     assert "SOFTWARE_TOKEN_MFA ×3" in result.err  # noqa: RUF001 - as shown
@@ -282,17 +293,17 @@ def test_a_wrong_code_and_no_other() -> None:
 def test_a_flow_that_is_not_allowed() -> None:
     """If the app client's settings must be changed, the exit status is 5."""
     with serve_in_thread(explicit_auth_flows=["ALLOW_USER_SRP_AUTH"], users=[ADA]) as pool:
-        result = ran(*at(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
+        result = run_signin(*pool_options(pool.url, "--flow", "USER_PASSWORD_AUTH"), lines=PASSWORD)
 
     assert result.code == ExitStatus.MISCONFIGURED
     assert "USER_PASSWORD_AUTH flow not enabled for this client" in result.err
 
 
-def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_reply(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request without a reply is sent again later; then the exit status is 4."""
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02))
 
-    result = ran(*at("http://127.0.0.1:1"), lines=PASSWORD)
+    result = run_signin(*pool_options("http://127.0.0.1:1"), lines=PASSWORD)
 
     assert result.code == ExitStatus.SERVICE_FAILED
     assert result.err.count("Retrying in") == 2
@@ -328,7 +339,7 @@ class Throttle(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def throttled(pool: str, refuse: int) -> Iterator[str]:
+def throttled_pool(pool: str, refuse: int) -> Iterator[str]:
     """Run a pool behind a `Throttle`."""
     kind = type("Here", (Throttle,), {"pool": pool, "refuse": refuse})
     server = ThreadingHTTPServer(("127.0.0.1", 0), kind)
@@ -347,10 +358,10 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("authfsm.cli.signin.session._WAITS", (0.01, 0.02, 0.04))
     monkeypatch.setattr("authfsm.protocol.errors.Refused.retry_after", None)
     with serve_in_thread(users=[ADA]) as pool:
-        with throttled(pool.url, 2) as url:
-            good = ran(*at(url), lines=PASSWORD)
-        with throttled(pool.url, 99) as url:
-            bad = ran(*at(url), lines=PASSWORD)
+        with throttled_pool(pool.url, 2) as url:
+            good = run_signin(*pool_options(url), lines=PASSWORD)
+        with throttled_pool(pool.url, 99) as url:
+            bad = run_signin(*pool_options(url), lines=PASSWORD)
 
     assert (good.code, good.err.count("then try again. Retrying in")) == (ExitStatus.SIGNED_IN, 2)
     assert (bad.code, bad.err.count("then try again. Retrying in")) == (ExitStatus.TOO_LATE, 3)
@@ -370,7 +381,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
         (RecoveryAction.FIX_CONFIGURATION, Fault.CALLER, ExitStatus.MISCONFIGURED),
     ],
 )
-def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
+def test_the_exit_code_of_a_recovery_action(action: RecoveryAction, fault: Fault, code: ExitStatus) -> None:
     """The exit status follows from the recovery action, else from the fault."""
     error = AuthfsmError("no", action=action)
     error.fault = fault
@@ -378,12 +389,12 @@ def test_the_exit_code_of_a_ruling(action: RecoveryAction, fault: Fault, code: E
     assert exit_status(error) is code
 
 
-def test_the_exit_code_of_an_error_without_a_ruling() -> None:
+def test_the_exit_code_of_an_error_without_an_action() -> None:
     """Without a recovery action, the exit status follows from the error's class."""
     assert exit_status(OperatorError("no")) is ExitStatus.MISCONFIGURED
 
 
-# ---- time, and what a pool may say -------------------------------------------------------------------------
+# ---- expiry, and texts of the pool -------------------------------------------------------------------------
 
 
 def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[ExitStatus, str]:
@@ -478,12 +489,12 @@ def test_a_chosen_password_can_be_wrong_three_times() -> None:
     """A password that was chosen at SELECT_CHALLENGE has three attempts, as one that is asked for at the start."""
     pool = LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"])
     pool.add_user("ada", PASSWORD, email="ada@example.com")
-    asked: list[str] = []
+    questions: list[str] = []
 
     class Person(PipedInput):
         def hidden(self, question: str, *, hint: str = "") -> Secret[str]:  # noqa: ARG002 - the protocol's
-            asked.append(question)
-            assert len(asked) < 9
+            questions.append(question)
+            assert len(questions) < 9
             return Secret("wrong")
 
         def line(self, question: str, *, default: str = "", hint: str = "") -> str:  # noqa: ARG002 - the protocol's
@@ -493,7 +504,7 @@ def test_a_chosen_password_can_be_wrong_three_times() -> None:
     person.is_interactive = True
     code, output = walk(pool, person, SignInStart(flow="USER_AUTH", username="ada"))
 
-    assert (code, len(asked)) == (ExitStatus.REFUSED, 3), output
+    assert (code, len(questions)) == (ExitStatus.REFUSED, 3), output
     assert "All 3 attempts failed." in output
 
 
@@ -528,7 +539,7 @@ def test_a_lock_out() -> None:
     assert "Too many attempts have failed." in output
 
 
-def test_a_pool_does_not_steer_the_terminal() -> None:
+def test_control_characters_from_a_pool_are_not_printed() -> None:
     """Texts of a pool are shown without control characters and without rich's markup."""
     evil = "\x1b]0;owned\x07\x1b[2J[red]riddle[/red]\r\n\x9b31m\u202e"
 

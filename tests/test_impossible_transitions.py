@@ -13,7 +13,7 @@ import pytest
 from attrs import frozen
 from joserfc.jwk import RSAKey
 from oracle import OpenChallenge
-from test_walks import STEPS, walk
+from test_random_walks import STEPS, walk
 
 from authfsm.protocol import responses as r
 from authfsm.protocol.responses import Response
@@ -68,17 +68,17 @@ class Row:
 CUSTOM: Final = frozenset({S.CUSTOM_CHALLENGE})
 NEW_PASSWORD: Final = frozenset({S.NEW_PASSWORD_REQUIRED})
 DEVICE: Final = frozenset({S.DEVICE_SRP_AUTH, S.DEVICE_PASSWORD_VERIFIER})
-_RIDDLES: Final = "AuthFlow is not CUSTOM_AUTH: guide of 2023, user-pool-lambda-challenge.md"
+_CUSTOM_AUTH_ONLY: Final = "AuthFlow is not CUSTOM_AUTH: guide of 2023, user-pool-lambda-challenge.md"
 _ORDER: Final = (
     "AuthFlow is not CUSTOM_AUTH (the new password is asked before the MFA): "
     "amazon-cognito-identity-js #341; amplify-js #14330"
 )
 
 ROWS: Final = (
-    Row(S.START, r.UserPasswordAuth, CUSTOM, _RIDDLES),
-    Row(S.START, r.UserAuthWithPassword, CUSTOM, _RIDDLES),
-    Row(S.SELECT_CHALLENGE, r.Password, CUSTOM, _RIDDLES),
-    Row(S.PASSWORD, r.Password, CUSTOM, _RIDDLES),
+    Row(S.START, r.UserPasswordAuth, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.START, r.UserAuthWithPassword, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.SELECT_CHALLENGE, r.Password, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.PASSWORD, r.Password, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(S.SMS_MFA, r.Code, NEW_PASSWORD, _ORDER),
     Row(S.SOFTWARE_TOKEN_MFA, r.Code, NEW_PASSWORD, _ORDER),
     Row(S.EMAIL_OTP, r.Code, NEW_PASSWORD, _ORDER),
@@ -86,40 +86,40 @@ ROWS: Final = (
 """The rows that the table alone excludes."""
 
 OF_THE_PATH: Final = (
-    Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _RIDDLES),
-    Row(S.EMAIL_OTP, r.Code, CUSTOM, _RIDDLES),
-    Row(S.SMS_MFA, r.Code, CUSTOM, _RIDDLES),
-    Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _RIDDLES),
-    Row(None, None, CUSTOM, _RIDDLES),
+    Row(S.PASSWORD_VERIFIER, r.SrpClaim, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.EMAIL_OTP, r.Code, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.SMS_MFA, r.Code, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _CUSTOM_AUTH_ONLY),
+    Row(None, None, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(
         None,
         None,
         NEW_PASSWORD,
         _ORDER,
-        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proved,
+        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proofs,
     ),
     Row(
         None,
         None,
         DEVICE,
         "No DEVICE_KEY was sent: developer guide, 'Working with user devices'",
-        lambda before: before.flow != "CUSTOM_AUTH" and not before.keyed,
+        lambda before: before.flow != "CUSTOM_AUTH" and not before.device_key_sent,
     ),
 )
 """The rows that only some paths exclude: on others the table has their transitions."""
 
 
 @pytest.fixture(scope="module")
-def trail(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
+def path(signing_key: RSAKey) -> list[tuple[OpenChallenge, Transition]]:
     """Return the transitions of many walkers, each in its own pool; all pools have Lambda functions, few have no devices."""
-    found = []
+    transitions = []
     for seed in range(WALKS):
-        found += walk(seed, signing_key, range(STEPS)).trail
-    return found
+        transitions += walk(seed, signing_key, range(STEPS)).path
+    return transitions
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-def test_the_table_has_no_such_arrow(row: Row) -> None:
+def test_the_table_has_no_such_transition(row: Row) -> None:
     """The table has no such transition, so the client would report a fault of the service."""
     assert row.source is not None
     assert row.response is not None
@@ -129,9 +129,9 @@ def test_the_table_has_no_such_arrow(row: Row) -> None:
 
 
 @pytest.mark.parametrize("row", [*ROWS, *OF_THE_PATH], ids=str)
-def test_no_pool_makes_the_transition(row: Row, trail: list[tuple[OpenChallenge, Transition]]) -> None:
+def test_no_pool_takes_the_transition(row: Row, path: list[tuple[OpenChallenge, Transition]]) -> None:
     """There were chances for the transition, and the pool never made it."""
-    chances = [transition for before, transition in trail if row.offers(before, transition)]
+    chances = [transition for before, transition in path if row.offers(before, transition)]
 
     assert len(chances) >= 2
     assert not {transition.dest for transition in chances} & row.dests

@@ -56,7 +56,7 @@ def points(shape: ET.Element) -> Iterator[complex]:
     yield from (complex(float(x), float(y)) for x, y in numbers)
 
 
-def along(path: ET.Element) -> Iterator[complex]:
+def points_along(path: ET.Element) -> Iterator[complex]:
     """Yield points along a line: its Bezier curves, each in forty parts."""
     knots = list(points(path))
     for a, b, c, d in zip(knots[::3], knots[1::3], knots[2::3], knots[3::3], strict=False):
@@ -67,7 +67,7 @@ def along(path: ET.Element) -> Iterator[complex]:
 
 
 @frozen
-class Drawn:
+class Picture:
     """The content of a picture: `states`, `lines` by name, and `labels` outside of shapes."""
 
     states: tuple[Box, ...]
@@ -75,7 +75,7 @@ class Drawn:
     labels: tuple[Box, ...]
 
     @classmethod
-    def read(cls, svg: str) -> Drawn:
+    def read(cls, svg: str) -> Picture:
         """Return the content of an SVG of Graphviz's."""
         states, lines, labels = [], [], []
         for group in ET.fromstring(svg).iter(f"{SVG}g"):  # noqa: S314 -- we wrote it
@@ -88,7 +88,9 @@ class Drawn:
             elif kind.startswith(("node", "edge")):
                 labels += [label(text) for text in group.iter(f"{SVG}text") if (text.text or "").strip()]
             if kind.startswith("edge"):
-                lines.append((name, tuple(p for path in group.iter(f"{SVG}path") for p in along(path))))
+                lines.append(
+                    (name, tuple(p for path in group.iter(f"{SVG}path") for p in points_along(path)))
+                )
         return cls(tuple(states), tuple(lines), tuple(labels))
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -116,19 +118,19 @@ def label(text: ET.Element) -> Box:
     return Box(words.strip(), left + begin * size * SPACE, y - size * HIGH, right, y + size * LOW)
 
 
-SHOWN = dict(gallery.shown())
+PUBLISHED = dict(gallery.published_pictures())
 PROTOCOL = Path(__file__).parents[1] / "diagrams" / "protocol.svg"
 
 
-@pytest.mark.parametrize("name", [*SHOWN, "protocol.svg", "a walk"])
-def test_labels_and_lines_are_free(name: str) -> None:
+@pytest.mark.parametrize("name", [*PUBLISHED, "protocol.svg", "a walk"])
+def test_labels_and_lines_do_not_overlap(name: str) -> None:
     """In each picture of README, gallery and notebooks no label lies on a label or line, and no line along a state.
 
     In the whole protocol with all names, which no page shows, lines are close to states.
     """
-    svg = SHOWN.get(name) or (
+    svg = PUBLISHED.get(name) or (
         diagram(history=HISTORY).svg() if name == "a walk" else PROTOCOL.read_text("utf-8")
     )
-    drawn = Drawn.read(svg)
-    assert drawn.lines
-    assert list((evolve(drawn, states=()) if name == "protocol.svg" else drawn).faults()) == []
+    picture = Picture.read(svg)
+    assert picture.lines
+    assert list((evolve(picture, states=()) if name == "protocol.svg" else picture).faults()) == []

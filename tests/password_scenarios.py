@@ -15,13 +15,13 @@ from scenario_user import (
     USER,
     Move,
     Scenario,
-    administrator,
-    begins,
-    gives,
-    on,
-    refused,
-    remembers,
+    admin_call,
+    begin_with,
+    expect_refusal,
+    remember_device,
+    respond_with,
     temporary_password,
+    use_device,
 )
 
 from authfsm.local import Contradictions, DeviceConfiguration, Triggers
@@ -31,17 +31,16 @@ from authfsm.protocol.states import State
 S = State
 Settings = Mapping[str, Any]
 
-WRONG = "Wrong-Horse-1"
+WRONG_PASSWORD = "Wrong-Horse-1"
 TOTP_ONLY: Final[Settings] = {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]}
 TOTP_OR_EMAIL: Final[Settings] = {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA", "EMAIL_OTP"]}
 
 
-def led(*names: str) -> Triggers:
-    """Return Lambda functions.
+def triggers_naming(*names: str) -> Triggers:
+    """Return Lambda functions whose DefineAuthChallenge names these challenges in turn.
 
-    DefineAuthChallenge returns these names in turn; "TOKENS" issues tokens, "FAIL" ends it.
-
-    With SRP first the first name answers SRP_A. The right answer to a custom challenge is 42.
+    "TOKENS" issues tokens, and "FAIL" fails the sign-in. With SRP, the first name is the reply to SRP_A. The right
+    answer to a custom challenge is 42.
     """
 
     def define(event: Any) -> Any:
@@ -62,7 +61,7 @@ def led(*names: str) -> Triggers:
     return Triggers(define, lambda event: event, verify)
 
 
-# ---- what follows a proved password -------------------------------------------------------------------
+# ---- situations after the password proof --------------------------------------------------------------
 
 
 FACTORS: Final[Settings] = {"phone_number": PHONE, "email": EMAIL, "totp_secret": TOTP_SECRET, "mfa": []}
@@ -78,8 +77,8 @@ _ON: Final[Mapping[State, Settings]] = {
         "EmailMfaSettings": {"Enabled": True},
     },
 }
-SWITCHED_ON: Final = {
-    asked: administrator("set_user_mfa_preference", **settings) for asked, settings in _ON.items()
+FACTOR_ACTIVATIONS: Final = {
+    state: admin_call("set_user_mfa_preference", **settings) for state, settings in _ON.items()
 }
 """The administrator's actions that activate each second factor."""
 
@@ -92,8 +91,8 @@ class Situation:
         ends: the state that follows.
         pool: the pool's settings.
         user: the user's attributes and factors.
-        before: what happens before the sign-in.
-        meanwhile: what happens at any time before the proof.
+    before: the moves before the sign-in.
+        meanwhile: the moves that can be made at any time before the proof.
     """
 
     ends: State
@@ -104,24 +103,27 @@ class Situation:
 
 
 WITH_FACTOR: Final = tuple(
-    Situation(asked, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,)) for asked, move in SWITCHED_ON.items()
+    Situation(state, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,))
+    for state, move in FACTOR_ACTIVATIONS.items()
 )
-ON_KNOWN_DEVICE: Final = Situation(S.DEVICE_SRP_AUTH, {"device": DeviceConfiguration()}, before=(remembers,))
+WITH_REMEMBERED_DEVICE: Final = Situation(
+    S.DEVICE_SRP_AUTH, {"device": DeviceConfiguration()}, before=(remember_device,)
+)
 SITUATIONS: Final = (
     Situation(S.AUTHENTICATED),
     Situation(S.NEW_PASSWORD_REQUIRED, meanwhile=(temporary_password,)),
     Situation(S.MFA_SETUP, TOTP_OR_EMAIL),
     *WITH_FACTOR,
-    ON_KNOWN_DEVICE,
+    WITH_REMEMBERED_DEVICE,
 )
 
-STALE_DEVICE: Final = {"device": DeviceConfiguration()}
+DEVICES_TRACKED: Final = {"device": DeviceConfiguration()}
 
 # ---- ways to prove a password -------------------------------------------------------------------------
 
 
 @frozen
-class Way:
+class PasswordProof:
     """A way to prove a password.
 
     Args:
@@ -133,8 +135,8 @@ class Way:
         user: the attributes that the user needs for it.
         before: the moves that the user must make before the sign-in.
         source: the state in which the proof is given.
-        late: whether the first request has nothing that the situation adds, such as a device key.
-        barred: the states that do not follow this way.
+        situation_after_start: whether the situation's moves follow the first request.
+        excluded_states: the states that do not follow this proof.
     """
 
     name: str
@@ -145,75 +147,76 @@ class Way:
     pool: Settings = field(factory=dict)
     user: Settings = field(factory=dict)
     before: tuple[Move, ...] = ()
-    late: bool = False
-    barred: frozenset[State] = frozenset()
+    situation_after_start: bool = False
+    excluded_states: frozenset[State] = frozenset()
 
 
-WAYS: Final = (
-    Way(
+PASSWORD_PROOFS: Final = (
+    PasswordProof(
         "USER_PASSWORD_AUTH",
         (),
-        begins(r.UserPasswordAuth, USER, PASSWORD),
-        begins(r.UserPasswordAuth, USER, WRONG),
+        begin_with(r.UserPasswordAuth, USER, PASSWORD),
+        begin_with(r.UserPasswordAuth, USER, WRONG_PASSWORD),
     ),
-    Way(
+    PasswordProof(
         "ADMIN_USER_PASSWORD_AUTH",
         (),
-        begins(r.AdminUserPasswordAuth, USER, PASSWORD),
-        begins(r.AdminUserPasswordAuth, USER, WRONG),
+        begin_with(r.AdminUserPasswordAuth, USER, PASSWORD),
+        begin_with(r.AdminUserPasswordAuth, USER, WRONG_PASSWORD),
     ),
-    Way(
+    PasswordProof(
         "ADMIN_NO_SRP_AUTH",
         (),
-        begins(r.AdminNoSrpAuth, USER, PASSWORD),
-        begins(r.AdminNoSrpAuth, USER, WRONG),
+        begin_with(r.AdminNoSrpAuth, USER, PASSWORD),
+        begin_with(r.AdminNoSrpAuth, USER, WRONG_PASSWORD),
     ),
-    Way(
+    PasswordProof(
         "ADMIN_NO_SRP_AUTH in two steps",
-        (begins(r.AdminNoSrpAuth, USER),),
-        gives(r.Password, PASSWORD),
-        gives(r.Password, WRONG),
+        (begin_with(r.AdminNoSrpAuth, USER),),
+        respond_with(r.Password, PASSWORD),
+        respond_with(r.Password, WRONG_PASSWORD),
         source=S.ADMIN_NO_SRP_AUTH,
         pool={"contradictions": Contradictions(admin_no_srp_auth_challenges=True)},
     ),
-    Way(
+    PasswordProof(
         "USER_SRP_AUTH",
-        (begins(r.UserSrpAuth, USER),),
-        gives(r.SrpClaim),
-        gives(r.SrpClaim, password=WRONG),
+        (begin_with(r.UserSrpAuth, USER),),
+        respond_with(r.SrpClaim),
+        respond_with(r.SrpClaim, password=WRONG_PASSWORD),
         source=S.PASSWORD_VERIFIER,
     ),
 )
 
 
-def after_a_password(way: Way) -> Iterator[Scenario]:
-    """Yield the scenarios of a way to prove a password.
-
-    In each situation, with a stale device, with a wrong password.
-    """
+def after_password_proof(proof_way: PasswordProof) -> Iterator[Scenario]:
+    """Yield the scenarios of a way to prove a password: in each situation, with a stale device, with a wrong password."""
     for each in SITUATIONS:
-        if each.ends in way.barred:
+        if each.ends in proof_way.excluded_states:
             continue
-        moves = (*way.moves, *each.meanwhile) if way.late else (*each.meanwhile, *way.moves)
+        moves = (
+            (*proof_way.moves, *each.meanwhile)
+            if proof_way.situation_after_start
+            else (*each.meanwhile, *proof_way.moves)
+        )
         yield Scenario(
-            f"{way.name}, then {each.ends}",
-            (*way.before, *each.before, *moves, way.proof),
+            f"{proof_way.name}, then {each.ends}",
+            (*proof_way.before, *each.before, *moves, proof_way.proof),
             each.ends,
-            {**each.pool, **way.pool},
-            {**each.user, **way.user},
+            {**each.pool, **proof_way.pool},
+            {**each.user, **proof_way.user},
         )
     yield Scenario(
-        f"{way.name}, the password wrong",
-        (*way.before, *way.moves, refused(way.wrong)),
+        f"{proof_way.name}, the password wrong",
+        (*proof_way.before, *proof_way.moves, expect_refusal(proof_way.wrong)),
         S.FAILED,
-        way.pool,
-        way.user,
+        proof_way.pool,
+        proof_way.user,
     )
-    if way.source is not S.ADMIN_NO_SRP_AUTH:
+    if proof_way.source is not S.ADMIN_NO_SRP_AUTH:
         yield Scenario(
-            f"{way.name}, the device forgotten",
-            (*way.before, on(STALE), *way.moves, way.proof),
+            f"{proof_way.name}, the device forgotten",
+            (*proof_way.before, use_device(STALE), *proof_way.moves, proof_way.proof),
             S.AUTHENTICATED,
-            {**way.pool, **STALE_DEVICE},
-            way.user,
+            {**proof_way.pool, **DEVICES_TRACKED},
+            proof_way.user,
         )

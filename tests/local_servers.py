@@ -27,12 +27,12 @@ from authfsm.local.server.service import Log, Service, open_service
 
 PASSWORD = "Correct-Horse-1"
 TARGET = "AWSCognitoIdentityProviderService."
-SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
+CREDENTIALS = {"Authorization": "AWS4-HMAC-SHA256 Credential=local, SignedHeaders=host, Signature=0"}
 """Credentials of any value, which the operations of administrators require."""
 TIMEOUT = 60.0
 _SESSION = boto3.session.Session(
     aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
-)  # one for all clients: it reads the model of the service once
+)  # one for all clients, because it reads the service's model once
 Answer = tuple[int, Mapping[str, str], Any]
 
 
@@ -41,7 +41,7 @@ def wait_until(true: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + TIMEOUT
     while not true():
         assert time.monotonic() < deadline, f"waited in vain: {what}"
-        time.sleep(0.01)  # between two looks
+        time.sleep(0.01)  # before the next check
 
 
 @define
@@ -49,7 +49,7 @@ class ServerClient:
     """A client of a server.
 
     Args:
-        url: where it is.
+        url: the server's URL.
     """
 
     url: str
@@ -66,8 +66,8 @@ class ServerClient:
         """Send an HTTP request on a new connection; in header names, _ stands for -."""
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT)
         try:
-            named = {name.replace("_", "-"): value for name, value in headers.items()}
-            connection.request(method, path, body or None, named)
+            request_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body or None, request_headers)
             reply = connection.getresponse()
             return reply.status, {k.lower(): v for k, v in reply.getheaders()}, reply.read()
         finally:
@@ -76,7 +76,9 @@ class ServerClient:
     def call(self, operation: str, **request: Any) -> Answer:
         """Call an operation, with credentials."""
         body = json.dumps(request).encode()
-        status, headers, answered = self.ask("POST", "/", body, X_Amz_Target=TARGET + operation, **SIGNED)
+        status, headers, answered = self.ask(
+            "POST", "/", body, X_Amz_Target=TARGET + operation, **CREDENTIALS
+        )
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:

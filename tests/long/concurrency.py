@@ -1,4 +1,4 @@
-"""Many clients at the stores: threads on one ticket, and two workers over Redis, one of which is killed: `crowd.py SEED [NUMBER]`."""
+"""Many clients at the stores: threads on one ticket, and two workers over Redis, one of which is killed: `concurrency.py SEED [NUMBER]`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import redis
-import test_stores_crowd
+import test_stores_concurrency
 from joserfc.jwk import RSAKey
 from redis_server import redis_server
 
@@ -25,7 +25,7 @@ from authfsm.protocol.errors import InvalidOperation, SealNotFound
 from authfsm.stores import MemoryStore, PendingSignIns
 from authfsm.stores.redis import RedisStore
 
-TICKETS, THREADS, PEOPLE = 60, 8, 1000
+TICKETS, THREADS, USERS = 60, 8, 1000
 PASSWORD = "Correct-Horse-1"
 
 
@@ -87,10 +87,10 @@ def main() -> int:
             shared = share_one_ticket(RedisStore(client), tickets, rng, key)
         workers = Path(folder) / "workers"
         workers.mkdir()
-        test_stores_crowd.run_crowd(workers, _CaptureDisabled(), PEOPLE)
+        test_stores_concurrency.run_many_clients(workers, _CaptureDisabled(), USERS)
     sys.stdout.write(
         f"seed {seed}: {tickets} x {THREADS} threads, memory {dict(memory)}, Redis {dict(shared)};"
-        f" {PEOPLE} sign-ins at two workers, one killed: each has its tokens once\n"
+        f" {USERS} sign-ins at two workers, one killed: each has its tokens once\n"
     )
     return 0
 

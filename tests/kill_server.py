@@ -1,4 +1,4 @@
-"""Clients that work at a region of pools until its server is killed, and record what it acknowledged."""
+"""Clients that use a region of pools until its server is killed, and record the acknowledged requests."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from attrs import define, field
-from serving import PASSWORD, ServerProcess, wait_until
+from local_servers import PASSWORD, ServerProcess, wait_until
 
 FLOWS = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
 Replies = list[tuple[str, dict[str, Any], int]]
 
 
 @define
-class Acknowledged:
-    """The requests that a server has acknowledged: they must have a reply of this status after any restart.
+class AcknowledgedRequests:
+    """The requests that a server has acknowledged: after any restart each must have the same status.
 
     Args:
         replies: operation, members, status.
@@ -30,11 +30,11 @@ class Acknowledged:
     sign_ins: int = 0
 
     def check(self, web: ServerProcess, chance: random.Random | None = None, most: int = 150) -> None:
-        """Assert that everything acknowledged is there, or a sample if `chance` chooses it."""
-        chosen = self.replies
+        """Send the acknowledged requests, or a random sample of them, and check their statuses."""
+        sample = self.replies
         if chance is not None:
-            chosen = chance.sample(chosen, min(most, len(chosen)))
-        for operation, members, expected in chosen:
+            sample = chance.sample(sample, min(most, len(sample)))
+        for operation, members, expected in sample:
             status, _, reply = web.call(operation, **members)
             assert status == expected, (operation, members, reply)
 
@@ -57,7 +57,7 @@ class Acknowledged:
         return pool_id
 
     def work(self, web: ServerProcess, name: str, stop: threading.Event) -> None:
-        """Sign in, create and delete users, groups and pools under own names, until the server is killed."""
+        """Sign in, create and delete users, groups and pools under the client's own names, until the server is killed."""
         chance = random.Random(name)  # noqa: S311 - the same work for the same name
         count = 0
         try:
@@ -97,11 +97,11 @@ class Acknowledged:
                 self.replies.append(("DescribeUserPool", {"UserPoolId": new_id}, 400))
 
 
-def kill_at_work(
+def kill_under_load(
     web: ServerProcess, work: Iterable[Callable[[ServerProcess, str, threading.Event], None]], name: str,
     enough: Callable[[], bool],
 ) -> None:  # fmt: skip
-    """Let clients work in threads, and kill the server as soon as they have done enough."""
+    """Run clients in threads, and kill the server as soon as `enough` returns true."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=each, args=(web, f"{name}t{number}", stop))

@@ -28,20 +28,20 @@ def test_the_picture_shows_every_transition() -> None:
     """
     statements = str(AccountDiagram()).splitlines()
     labels = {line.split(" [")[0].strip(): line for line in statements if " [" in line}
-    drawn = [
+    edge_labels = [
         t for t in ACCOUNT_TRANSITIONS if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES
     ]
 
-    for source, operation, dest in drawn:
+    for source, operation, dest in edge_labels:
         ends = source.name if source is dest else f"{source.name} -> {dest.name}"
         assert operation in labels[ends], (source, operation, dest)
     assert sum(" -> " in each for each in labels) == len(
-        {(t.source, t.dest) for t in drawn if t.source is not t.dest}
+        {(t.source, t.dest) for t in edge_labels if t.source is not t.dest}
     )
     assert "<svg" in AccountDiagram()._repr_mimebundle_()["image/svg+xml"]
 
 
-def test_the_failures_of_a_sign_in_link_to_it() -> None:
+def test_recovery_actions_link_to_it() -> None:
     """In the gallery, each recovery action that leads into an account's life links to the picture of it."""
     assert FAILURES.read_text(encoding="utf-8").count('href="account.svg"') == len(RECOVERIES)
 
@@ -60,9 +60,9 @@ def test_explain_shows_its_transitions(subject: UserStatus | AccountOperation) -
 
 def test_an_operation_with_two_meanings_is_found_by_its_own_name() -> None:
     """AdminSetUserPassword names both of its operations, and a trigger its own."""
-    both = {each["name"] for each in find("AdminSetUserPassword")}
+    names = {each["name"] for each in find("AdminSetUserPassword")}
 
-    assert both == {
+    assert names == {
         AccountOperation.ADMIN_SET_PERMANENT_PASSWORD,
         AccountOperation.ADMIN_SET_TEMPORARY_PASSWORD,
     }

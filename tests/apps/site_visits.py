@@ -1,6 +1,6 @@
 """Visits to the example site.
 
-Real browsers, a real site, and a pool behind a connection that fails on demand.
+Real browsers, a real site, and a pool behind a connection that fails when a test sets a fault.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from browser import ARGUMENTS, program
 from joserfc.jwk import RSAKey
+from local_servers import TIMEOUT, wait_until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from serving import TIMEOUT, wait_until
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from urllib3 import HTTPResponse
 
@@ -42,7 +42,7 @@ _SESSION: Final = boto3.session.Session(
 
 
 @contextmanager
-def started() -> Iterator[Browser]:
+def launched_chromium() -> Iterator[Browser]:
     """The system's Chromium, until the end of the block."""
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=program(), headless=True, args=list(ARGUMENTS))
@@ -56,7 +56,7 @@ class Wire:
 
     Args:
         pool: the pool at its other end.
-        faults: what happens to the next requests: `busy`, `unsent` or `unheard`; the others succeed.
+        faults: what happens to the next requests: `busy`, `unsent` or `reply_lost`; the others succeed.
         delay: seconds that each request takes.
         received: the operations that the pool has received.
     """
@@ -74,28 +74,28 @@ class Wire:
             raise EndpointConnectionError(endpoint_url=request.url)
         target: Any = request.headers["X-Amz-Target"]
         body: Any = request.body
-        hears = self._refuse if fault == "busy" else self._hear
+        answer = self._refuse_busy if fault == "busy" else self._answer
         signed = bool(request.headers.get("Authorization"))
         request_id = self.pool.request_id()
-        answered = answer_http(hears, target.decode(), body, request_id, signed=signed)
-        if fault == "unheard":
+        http_reply = answer_http(answer, target.decode(), body, request_id, signed=signed)
+        if fault == "reply_lost":
             raise ReadTimeoutError(endpoint_url=request.url)
         more = {"Retry-After": "7"} if fault == "busy" else {}
-        headers: Any = {**answered.headers, **more}
-        raw: Any = HTTPResponse(BytesIO(answered.body), preload_content=False)
-        return AWSResponse(request.url, answered.status, headers, raw)
+        headers: Any = {**http_reply.headers, **more}
+        raw: Any = HTTPResponse(BytesIO(http_reply.body), preload_content=False)
+        return AWSResponse(request.url, http_reply.status, headers, raw)
 
-    def _hear(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    def _answer(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         self.received.append(operation)
         return self.pool.answer(operation, request)
 
-    def _refuse(self, *_: Any) -> dict[str, Any]:
+    def _refuse_busy(self, *_: Any) -> dict[str, Any]:
         raise PoolRefusal(BUSY)
 
     def client(self) -> Any:
         """Return a boto3 client at the site's end."""
         client = _SESSION.client("cognito-idp", config=ONE_TRY)
-        events: Any = client.meta.events  # its types know no handler that answers
+        events: Any = client.meta.events  # its types have no handler that returns a reply
         events.register("before-send.cognito-identity-provider", self)
         return client
 
@@ -119,18 +119,18 @@ class Visit:
     wire: Wire
     steps: list[Observation]
     browser: Browser
-    said: list[str] = field(factory=list)
-    shown: list[bytes] = field(factory=list)
+    console: list[str] = field(factory=list)
+    traffic: list[bytes] = field(factory=list)
     _contexts: list[BrowserContext] = field(factory=list)
 
-    def person(self, **settings: Any) -> Page:
+    def open_page(self, **settings: Any) -> Page:
         """Open a new browser without cookies at the first page."""
         context = self.browser.new_context(base_url=self.url, **settings)
         context.set_default_timeout(30_000)
         self._contexts.append(context)
         page = context.new_page()
-        context.on("console", lambda message: self.said.append(message.text))
-        context.on("weberror", lambda error: self.said.append(str(error.error)))
+        context.on("console", lambda message: self.console.append(message.text))
+        context.on("weberror", lambda error: self.console.append(str(error.error)))
         page.goto("/")
         return page
 
@@ -140,35 +140,35 @@ class Visit:
 
     def path(self) -> list[str]:
         """Return the states to which the sign-ins led since the last call."""
-        led = [str(each.step.dest) for each in self.steps]
+        states = [str(each.step.dest) for each in self.steps]
         self.steps.clear()
-        return led
+        return states
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the browsers.
 
         Check that no page logged an error and no password or token was shown or requested.
         """
-        said = list(self.said)  # closing a page that still loads makes the browser complain
+        console = list(self.console)  # closing a page that still loads makes the browser complain
         for context in self._contexts:
             context.close()
-        assert not said, said
+        assert not console, console
         for secret in (PASSWORD.encode(), b"eyJraWQi", b"eyJhbGci"):
-            assert [part[:80] for part in self.shown if secret in part] == []
+            assert [part[:80] for part in self.traffic if secret in part] == []
 
 
-def _watched(app: ASGIApp, shown: list[bytes]) -> ASGIApp:
+def _recording(app: ASGIApp, traffic: list[bytes]) -> ASGIApp:
     """Return the site as an ASGI application that records every request and response."""
 
-    async def watching(scope: Scope, receive: Receive, send: Send) -> None:
-        async def sent(message: Message) -> None:
-            shown.append(message.get("body", b"") + repr(message.get("headers")).encode())
+    async def recording_app(scope: Scope, receive: Receive, send: Send) -> None:
+        async def record_and_send(message: Message) -> None:
+            traffic.append(message.get("body", b"") + repr(message.get("headers")).encode())
             await send(message)
 
-        shown.append(f"{scope.get('path')}?{scope.get('query_string')}".encode())
-        await app(scope, receive, sent)
+        traffic.append(f"{scope.get('path')}?{scope.get('query_string')}".encode())
+        await app(scope, receive, record_and_send)
 
-    return watching
+    return recording_app
 
 
 @contextmanager
@@ -191,22 +191,22 @@ def visit(browser: Browser, key: RSAKey, **settings: Any) -> Iterator[Visit]:
         url = f"http://localhost:{listening.getsockname()[1]}"
         flows = {**FLOWS, "CUSTOM_AUTH": "Answer a question"}
         app = site(cognito, verifier, key=new_key(), origin=url, flows=flows)
-        shown: list[bytes] = []
-        watched = uvicorn.Config(_watched(app, shown), log_level="warning")
-        server = uvicorn.Server(watched)
+        traffic: list[bytes] = []
+        config = uvicorn.Config(_recording(app, traffic), log_level="warning")
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
         thread.start()
         wait_until(lambda: server.started, "the site")
-        visited = Visit(url, pool, clock, wire, steps, browser, shown=shown)
+        site_visit = Visit(url, pool, clock, wire, steps, browser, traffic=traffic)
         try:
-            yield visited
-            visited.leave()
+            yield site_visit
+            site_visit.close()
         finally:
             server.should_exit = True
             thread.join(TIMEOUT)
 
 
-# ---- what people do ------------------------------------------------------------------------------------
+# ---- actions of users ------------------------------------------------------------------------------------
 
 
 def begin(page: Page, username: str, password: str = PASSWORD, *, remember: bool = False) -> None:
@@ -217,7 +217,7 @@ def begin(page: Page, username: str, password: str = PASSWORD, *, remember: bool
     press(page, "Sign in")
 
 
-def begin_without(page: Page, username: str) -> None:
+def begin_without_password(page: Page, username: str) -> None:
     """Begin a sign-in without a password."""
     page.get_by_label("User name").fill(username)
     press(page, "Sign in without a password")
@@ -229,7 +229,7 @@ def press(page: Page, button: str) -> None:
         page.get_by_role("button", name=button, exact=True).click()
 
 
-def give(page: Page, label: str, text: str) -> None:
+def enter_text(page: Page, label: str, text: str) -> None:
     """Enter a text, and press Enter."""
     page.get_by_label(label, exact=True).fill(text)
     with page.expect_navigation():
@@ -251,7 +251,7 @@ def authenticator(page: Page, **options: Any) -> None:
     session.send("WebAuthn.addVirtualAuthenticator", {"options": {**usual, **options}})
 
 
-def here(page: Page) -> tuple[str, str | None]:
+def title_and_notice(page: Page) -> tuple[str, str | None]:
     """Return the title and the notice of the page."""
     return title(page), notice(page)
 

@@ -1,7 +1,8 @@
 """Random walks through random pools: no transition off the table, no crash, no tokens without the required proofs.
 
-`tests/walker.py` walks, and `tests/oracle.py` knows what each answer proves; `EXCUSES` are the documented reasons for
-tokens without a second factor. Each run walks the same walks; `AUTHFSM_WALKS=5000` walks that many new ones.
+`tests/random_walker.py` takes the walks, and `tests/oracle.py` derives what each answer proves; `MFA_EXCEPTIONS` are the
+documented ways to tokens without a second factor. Each run repeats the same walks; `AUTHFSM_WALKS=5000` takes that many
+new ones.
 """
 
 from __future__ import annotations
@@ -13,27 +14,27 @@ from typing import Final
 
 import pytest
 from attrs import evolve
-from holding import Excuse, Holding
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
 from oracle import KnownUser, OpenChallenge
+from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, triggers_naming
+from random_walker import Walker
 from scenario_user import (
-    NEWCOMER,
+    NEW_USER,
     PASSWORD,
     USER,
     Scenario,
-    administrator,
-    begins,
-    gives,
-    registers_passkey,
-    remembers,
+    admin_call,
+    begin_with,
+    register_passkey,
+    remember_device,
+    respond_with,
+    sign_up,
     signature,
-    signs_up,
 )
-from scenarios_of_choice import EVERYTHING, RELYING_PARTY
-from situations import FACTORS, SWITCHED_ON, led
-from walker import Walker
+from token_checks import MfaException, TokenChecks
+from user_auth_scenarios import EVERY_FIRST_FACTOR, RELYING_PARTY
 
 from authfsm.local import Contradictions, DeviceConfiguration
 from authfsm.protocol import responses as r
@@ -51,61 +52,61 @@ WALKS: Final = settings(
 )
 
 
-def _remembered_device(walker: Holding, before: OpenChallenge) -> bool:
+def _remembered_device(walker: TokenChecks, before: OpenChallenge) -> bool:
     configured = walker.pool.configuration.device
-    return "device" in before.proved and bool(configured and configured.challenge_required_on_new_device)
+    return "device" in before.proofs and bool(configured and configured.challenge_required_on_new_device)
 
 
-def _passkey(walker: Holding, before: OpenChallenge) -> bool:
+def _passkey(walker: TokenChecks, before: OpenChallenge) -> bool:
     configuration = walker.pool.configuration
     multi = "MULTI_FACTOR_WITH_USER_VERIFICATION"
     return (
-        {"swk", "verified"} <= before.proved
+        {"swk", "verified"} <= before.proofs
         and configuration.webauthn is not None
         and configuration.webauthn.factor_configuration == multi
     )
 
 
-def _passwordless(walker: Holding, before: OpenChallenge) -> bool:
+def _passwordless(walker: TokenChecks, before: OpenChallenge) -> bool:
     optional = walker.pool.configuration.mfa == "OPTIONAL"
-    return optional and "first" in before.proved and "pwd" not in before.proved
+    return optional and "first" in before.proofs and "pwd" not in before.proofs
 
 
-def _functions_alone(_: Holding, before: OpenChallenge) -> bool:
-    return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proved
+def _functions_alone(_: TokenChecks, before: OpenChallenge) -> bool:
+    return before.flow == "CUSTOM_AUTH" and "pwd" not in before.proofs
 
 
-def _newcomer(walker: Holding, before: OpenChallenge) -> bool:
+def _newcomer(walker: TokenChecks, before: OpenChallenge) -> bool:
     person: KnownUser | None = before.person
-    ways = walker.pool.configuration.contradictions
-    return ways.first_sign_in_without_mfa and person is not None and person.newcomer
+    options = walker.pool.configuration.contradictions
+    return options.first_sign_in_without_mfa and person is not None and person.never_signed_in
 
 
-EXCUSES: Final = (
-    Excuse(
+MFA_EXCEPTIONS: Final = (
+    MfaException(
         "a remembered device stands for the second factor",
         "developer guide, 'Working with user devices': with ChallengeRequiredOnNewDevice=true the device is "
         "authenticated instead of the MFA (protocol.md 2.2, 5.1)",
         _remembered_device,
     ),
-    Excuse(
+    MfaException(
         "a passkey with user verification is both factors",
         "AWS API reference, WebAuthnMfaSettingsType: FactorConfiguration=MULTI_FACTOR_WITH_USER_VERIFICATION "
         "(protocol.md 2.3)",
         _passkey,
     ),
-    Excuse(
+    MfaException(
         "a passwordless first factor, where MFA is optional",
         "developer guide, 'Authentication with user pools': who signs in with a one-time password can't add an MFA "
         "factor to that session; MFA switched on in between makes no difference to it (protocol.md 2.3)",
         _passwordless,
     ),
-    Excuse(
+    MfaException(
         "the pool's own functions issued the tokens, and no password was asked for",
         "'MFA is not supported in passwordless custom flows', the Cognito team in amplify-js #12887 (protocol.md 2.5)",
         _functions_alone,
     ),
-    Excuse(
+    MfaException(
         "the first sign-in after self sign-up",
         "developer guide, MFA decision tree; contradicted by tests of aws-sdk-net-extensions-cognito, and off unless "
         "Contradictions.first_sign_in_without_mfa (protocol.md 2.2)",
@@ -118,21 +119,21 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
     """Take a walk with a seed for the pool and the users; each step's number is the seed of that step.
 
     Raises:
-        Violated: the pool did what it must never do.
+        PoolViolation: the pool did what it must never do.
     """
-    walker = Walker(seed, signing_key, EXCUSES)
+    walker = Walker(seed, signing_key, MFA_EXCEPTIONS)
     acts = (
-        *(walker.signs_in,) * 8,
+        *(walker.sign_in,) * 8,
         *(
-            walker.begins,
-            walker.begins,
-            walker.answers,
-            walker.answers,
-            walker.answers_wrongly,
-            walker.answers_wrongly,
+            walker.begin_sign_in,
+            walker.begin_sign_in,
+            walker.answer_correctly,
+            walker.answer_correctly,
+            walker.answer_wrongly,
+            walker.answer_wrongly,
         ),
-        *(walker.uses_tokens, walker.uses_tokens, walker.refreshes, walker.refreshes),
-        *(walker.administers, walker.administers, walker.waits, walker.waits, walker.signs_up),
+        *(walker.use_tokens, walker.use_tokens, walker.refresh, walker.refresh),
+        *(walker.administer, walker.administer, walker.wait, walker.wait, walker.sign_up),
     )
     for step in steps:
         dice = random.Random(f"{seed} {step}")  # noqa: S311 - it repeats itself, on purpose
@@ -140,34 +141,34 @@ def walk(seed: int, signing_key: RSAKey, steps: Sequence[int]) -> Walker:
     return walker
 
 
-def shortened(seed: int, signing_key: RSAKey) -> Exception:
+def shortest_error(seed: int, signing_key: RSAKey) -> Exception:
     """Return the error of a failing walk without the steps that are not needed for it."""
     steps = list(range(STEPS))
-    found: Exception = AssertionError("it does not fail again")
+    failure: Exception = AssertionError("it does not fail again")
     for step in [None, *reversed(range(STEPS))]:
         fewer = [each for each in steps if each != step]
         try:
             walk(seed, signing_key, fewer)
-        except Exception as error:  # noqa: BLE001 - whatever it was, it is to be told
-            steps, found = fewer, error
-    return found
+        except Exception as error:  # noqa: BLE001 - any error is to be reported
+            steps, failure = fewer, error
+    return failure
 
 
 @pytest.fixture(scope="module")
 def walkers(signing_key: RSAKey) -> list[Walker]:
     """Return the walkers after their walks."""
-    walked: list[Walker] = []
+    finished: list[Walker] = []
 
     @WALKS
     @given(seed=st.integers(0, 2**64 - 1))
     def walks(seed: int) -> None:
         try:
-            walked.append(walk(seed, signing_key, range(STEPS)))
-        except Exception:  # noqa: BLE001 - the same, made shorter
-            raise shortened(seed, signing_key) from None
+            finished.append(walk(seed, signing_key, range(STEPS)))
+        except Exception:  # noqa: BLE001 - the same error after fewer steps
+            raise shortest_error(seed, signing_key) from None
 
     walks()
-    return walked
+    return finished
 
 
 def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
@@ -175,74 +176,76 @@ def test_no_walk_breaks_the_rules(walkers: list[Walker]) -> None:
     assert walkers
 
 
-def test_the_walks_cover_many_arrows(walkers: list[Walker]) -> None:
+def test_the_walks_cover_many_transitions(walkers: list[Walker]) -> None:
     """Many walks end with tokens, along many transitions."""
     transitions = frozenset().union(*(walker.transitions for walker in walkers))
-    tokens = sum(len(walker.held) for walker in walkers)
+    tokens = sum(len(walker.tokens) for walker in walkers)
 
     assert len(transitions) >= 80
     assert tokens >= len(walkers)
 
 
-_SIGNS_IN: Final = begins(r.UserPasswordAuth, USER, PASSWORD)
-_PASSKEY_FOR_MFA: Final = administrator(
+_SIGNS_IN: Final = begin_with(r.UserPasswordAuth, USER, PASSWORD)
+_PASSKEY_FOR_MFA: Final = admin_call(
     "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
 )
 _MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
-REAL: Final = (
+EXCEPTION_SCENARIOS: Final = (
     Scenario(
-        EXCUSES[0].name,
-        (remembers, _SIGNS_IN, gives(r.SrpA), gives(r.SrpClaim)),
+        MFA_EXCEPTIONS[0].name,
+        (remember_device, _SIGNS_IN, respond_with(r.SrpA), respond_with(r.SrpClaim)),
         State.AUTHENTICATED,
         {"mfa": "ON", "device": DeviceConfiguration(challenge_required_on_new_device=True)},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[1].name,
+        MFA_EXCEPTIONS[1].name,
         (
-            registers_passkey,
+            register_passkey,
             _PASSKEY_FOR_MFA,
-            begins(r.UserAuth, USER, "WEB_AUTHN"),
-            gives(r.Credential, signature),
+            begin_with(r.UserAuth, USER, "WEB_AUTHN"),
+            respond_with(r.Credential, signature),
         ),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "ON", "webauthn": _MULTI},
+        {**EVERY_FIRST_FACTOR, "mfa": "ON", "webauthn": _MULTI},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[2].name,
+        MFA_EXCEPTIONS[2].name,
         (
-            begins(r.UserAuth, USER, "EMAIL_OTP"),
-            SWITCHED_ON[State.SMS_MFA],
-            gives(r.Code, lambda scenario_user: scenario_user.code()),
+            begin_with(r.UserAuth, USER, "EMAIL_OTP"),
+            FACTOR_ACTIVATIONS[State.SMS_MFA],
+            respond_with(r.Code, lambda scenario_user: scenario_user.code()),
         ),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "OPTIONAL"},
+        {**EVERY_FIRST_FACTOR, "mfa": "OPTIONAL"},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[3].name,
-        (begins(r.CustomAuth, USER),),
+        MFA_EXCEPTIONS[3].name,
+        (begin_with(r.CustomAuth, USER),),
         State.AUTHENTICATED,
-        {"mfa": "ON", "triggers": led("TOKENS")},
+        {"mfa": "ON", "triggers": triggers_naming("TOKENS")},
         FACTORS,
     ),
     Scenario(
-        EXCUSES[4].name,
-        (signs_up, begins(r.UserPasswordAuth, NEWCOMER, PASSWORD)),
+        MFA_EXCEPTIONS[4].name,
+        (sign_up, begin_with(r.UserPasswordAuth, NEW_USER, PASSWORD)),
         State.AUTHENTICATED,
-        {**EVERYTHING, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
+        {**EVERY_FIRST_FACTOR, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
     ),
 )
 
 
-def test_every_excuse_has_a_scenario() -> None:
-    """Each excuse has a sign-in that needs it."""
-    assert [scenario.name for scenario in REAL] == [excuse.name for excuse in EXCUSES]
+def test_every_exception_has_a_scenario() -> None:
+    """Each exception has a sign-in that needs it."""
+    assert [scenario.name for scenario in EXCEPTION_SCENARIOS] == [
+        exception.name for exception in MFA_EXCEPTIONS
+    ]
 
 
-@pytest.mark.parametrize("scenario", REAL, ids=lambda scenario: scenario.name)
-def test_the_pool_makes_the_excused_exception(scenario: Scenario, signing_key: RSAKey) -> None:
+@pytest.mark.parametrize("scenario", EXCEPTION_SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_pool_makes_the_exception(scenario: Scenario, signing_key: RSAKey) -> None:
     """In a known exception the pool issues tokens without a second factor."""
     scenario_user = scenario.play(signing_key)
     last = scenario_user.flow.history

@@ -21,7 +21,7 @@ from botocore.stub import Stubber
 from click.testing import CliRunner
 from joserfc.jwk import RSAKey
 from samples import RESPONSES as SAMPLES
-from samples import standing
+from samples import signin_in_state
 
 from authfsm.base.secret import Secret
 from authfsm.cli import app
@@ -43,7 +43,7 @@ ROWS: Final[list[dict[str, Any]]] = [
 ]
 
 
-def of(kind: str) -> list[Any]:
+def captures_of(kind: str) -> list[Any]:
     """Return the captures of a kind as parameters of a test."""
     return [
         pytest.param(row, id=f"{number}-{row['operation']}")
@@ -86,7 +86,7 @@ OFF_THE_TABLE: Final[dict[str, str]] = {}
 """By source: why a capture's transition is not on the table."""
 
 
-@pytest.mark.parametrize("row", of("reply"))
+@pytest.mark.parametrize("row", captures_of("reply"))
 def test_a_reply_leads_to_the_captured_state(row: dict[str, Any]) -> None:
     """A sign-in in the state of the capture moves to the captured state, as the table allows."""
     source, kind = state_of(row["from"]), response_of(row)
@@ -97,7 +97,7 @@ def test_a_reply_leads_to_the_captured_state(row: dict[str, Any]) -> None:
     assert transition is not None
     assert transition.dest == state_of(row["to"])
     assert (transition in TRANSITION_SET) == (row["source"] not in OFF_THE_TABLE), row["source"]
-    assert leads(row) is transition.dest
+    assert state_after(row) is transition.dest
 
 
 def state_of(name: str) -> State:
@@ -105,10 +105,10 @@ def state_of(name: str) -> State:
     return next(each for each in State if each.value == name)
 
 
-def leads(row: Mapping[str, Any]) -> State:
+def state_after(row: Mapping[str, Any]) -> State:
     """Return the state of a sign-in after the response and the reply."""
     source = state_of(row["from"])
-    signin = standing(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
+    signin = signin_in_state(source, Role.SECOND_FACTOR if source is State.EMAIL_OTP else None)
     signin.flow = None if source is State.START else "USER_SRP_AUTH"
     signin.send(SAMPLES[response_of(row)])
     return signin.receive(row["payload"])
@@ -118,7 +118,7 @@ def leads(row: Mapping[str, Any]) -> State:
 _TRANSPORT: Final = {"ResponseMetadata"}
 
 
-@pytest.mark.parametrize("row", of("reply"))
+@pytest.mark.parametrize("row", captures_of("reply"))
 def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
     """Every key and value of a reply, at any depth and in JSON strings, is in the parsed reply."""
     reply = read(row["payload"], response_of(row))
@@ -181,7 +181,7 @@ def keys(value: Any, path: str = "") -> Iterator[str]:
             yield from keys(each, f"{path}.{key}")
 
 
-@pytest.mark.parametrize("row", of("reply"))
+@pytest.mark.parametrize("row", captures_of("reply"))
 def test_json_in_strings_is_parsed(row: dict[str, Any]) -> None:
     """All attributes, offered methods and passkey options are parsed values too."""
     reply = read(row["payload"], response_of(row))
@@ -192,11 +192,11 @@ def test_json_in_strings_is_parsed(row: dict[str, Any]) -> None:
     }.items():  # fmt: skip
         if name not in parameters:
             continue
-        found, expected = getattr(reply, field), json.loads(parameters[name])
+        actual, expected = getattr(reply, field), json.loads(parameters[name])
         if isinstance(expected, dict):
-            assert dict(found) == expected
+            assert dict(actual) == expected
         else:
-            assert list(found) == [each.removeprefix("userAttributes.") for each in expected]
+            assert list(actual) == [each.removeprefix("userAttributes.") for each in expected]
 
 
 # ---- errors -----------------------------------------------------------------------------------------
@@ -209,7 +209,7 @@ FAULTS: Final = {
 """Whose fault an error is, where the captured text says so."""
 
 
-@pytest.mark.parametrize("row", of("error"))
+@pytest.mark.parametrize("row", captures_of("error"))
 def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
     """The recovery action is the captured one, and the attempt survives where it did."""
     source, kind = state_of(row["from"]), response_of(row)
@@ -230,7 +230,7 @@ def test_an_error_gets_its_recovery_action(row: dict[str, Any]) -> None:
         assert transition.dest is state_of(row["to"])
 
 
-@pytest.mark.parametrize("row", of("error"))
+@pytest.mark.parametrize("row", captures_of("error"))
 def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
     """An error is parsed alike in boto3's shape and in that of HTTP, with or without a namespace."""
     expected = row["payload"].get("Error")
@@ -269,7 +269,7 @@ def test_a_malformed_code_of_an_authenticator_may_be_tried_again() -> None:
 # ---- requests ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", of("request"))
+@pytest.mark.parametrize("row", captures_of("request"))
 def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
     """A recorder recognises the response in a captured request."""
     parameters = {
@@ -297,7 +297,7 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
 # ---- descriptions -----------------------------------------------------------------------------------
 
 
-def described(operation: str) -> list[dict[str, Any]]:
+def captured_descriptions(operation: str) -> list[dict[str, Any]]:
     """Return the captured descriptions of an operation, without boto3's metadata."""
     return [
         {key: value for key, value in row["payload"].items() if key != "ResponseMetadata"}
@@ -307,7 +307,8 @@ def described(operation: str) -> list[dict[str, Any]]:
 
 
 POOLS, CLIENTS, MFA = (
-    described(each) for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
+    captured_descriptions(each)
+    for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
 )
 
 
@@ -351,7 +352,7 @@ def test_a_description_goes_through_settings_and_pool(
         for name, value in (captured[key] if key else captured).items():
             actual = (spoken[key] if key else spoken).get(name)
             if name not in NOT_GIVEN_BACK:
-                assert covers(actual, value), name
+                assert contains(actual, value), name
 
 
 NOT_GIVEN_BACK: Final = {
@@ -362,19 +363,19 @@ NOT_GIVEN_BACK: Final = {
 """Members of a description that differ in a local pool with the same settings, and the reason."""
 
 
-def covers(actual: Any, captured: Any) -> bool:
+def contains(actual: Any, captured: Any) -> bool:
     """Return whether `given` contains everything in `captured`."""
     if isinstance(captured, dict):
-        return all(covers((actual or {}).get(key), value) for key, value in captured.items())
+        return all(contains((actual or {}).get(key), value) for key, value in captured.items())
     if isinstance(captured, list):
-        return all(any(covers(each, value) for each in actual or ()) for value in captured)
+        return all(any(contains(each, value) for each in actual or ()) for value in captured)
     return bool(actual == captured)
 
 
 # ---- CloudTrail -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("row", of("event"))
+@pytest.mark.parametrize("row", captures_of("event"))
 def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> None:
     """`authfsm trace` reads a captured event, finds its step, and finds no illegal step."""
     file = tmp_path / "trail.jsonl"
@@ -398,7 +399,7 @@ def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> Non
         assert step["to"] == event["responseElements"]["challengeName"]
 
 
-# ---- captures can be given on -----------------------------------------------------------------------
+# ---- anonymised captures ----------------------------------------------------------------------------
 
 
 def test_anonymised_captures_keep_their_meaning() -> None:
@@ -411,14 +412,14 @@ def test_anonymised_captures_keep_their_meaning() -> None:
         for path in ("ChallengeName", "__type", "AvailableChallenges"):
             assert anonymised.get(path) == row["payload"].get(path)
         if "from" in row and row["kind"] == "reply":
-            assert leads({**row, "payload": anonymised}) is leads(row)
+            assert state_after({**row, "payload": anonymised}) is state_after(row)
         if row["kind"] == "error":
             refusal = read(anonymised, response_of(row))
             assert isinstance(refusal, Refusal)
             assert refusal.action is RecoveryAction[row["action"]]
 
 
-def test_which_challenges_were_captured() -> None:
+def test_captured_challenges() -> None:
     """The challenges with a captured reply; for the others there is other evidence."""
     captured = {row["to"] for row in ROWS if row["kind"] in {"reply", "event"} and "to" in row}
     assert set(CHALLENGES) - {state_of(each) for each in captured} == {

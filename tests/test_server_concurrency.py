@@ -9,7 +9,7 @@ from base64 import urlsafe_b64decode
 from pathlib import Path
 from typing import Any
 
-from serving import CLIENT_ID, TARGET, TIMEOUT, serve_in_process
+from local_servers import CLIENT_ID, TARGET, TIMEOUT, serve_in_process
 
 CLIENTS = 200
 ROUNDS = 3
@@ -18,8 +18,8 @@ ROUNDS = 3
 def claims(token: str) -> dict[str, Any]:
     """Return a token's claims without verifying it."""
     body = token.split(".")[1]
-    said: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return said
+    token_claims: dict[str, Any] = json.loads(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return token_claims
 
 
 def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Security holes of other local Cognito servers: each has a test, here or in another file.
 
 They were found in moto 5.2.5, cognito-local 5.3.0, ministack, floci, fakecloud and LocalStack, or reported in the
-cited issues. `ELSEWHERE` names the tests in other files.
+cited issues. `TESTS_IN_OTHER_FILES` names the tests in other files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
 TOTP_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
-ELSEWHERE: Final = (
+TESTS_IN_OTHER_FILES: Final = (
     # (whose, the hole, the file, the test)
     ("moto", 'SRP_A "00" is accepted', "local_srp", "test_dangerous_srp_a_is_refused"),
     ("moto", 'a signature "garbage" is accepted', "local_srp", "test_invalid_signatures"),
@@ -37,7 +37,7 @@ ELSEWHERE: Final = (
     ("moto", "sessions are bound to no challenge", "local_sessions", "test_another_challenges_session"),
     ("moto", "sessions are bound to no user", "local_sessions", "test_another_users_session"),
     ("moto", "MFA_SETUP closes unverified: tokens, twice", "local_mfa", "test_setup_needs_verification"),
-    ("moto", "a TOTP is checked on request only", "local_mfa", "test_codes_two_steps_away_are_refused"),
+    ("moto", "a TOTP is checked on request only", "local_mfa", "test_codes_of_other_time_steps_are_refused"),
     ("moto", "ExplicitAuthFlows is not enforced", "local_passwords", "test_a_flow_that_is_not_enabled"),
     ("moto", "SECRET_HASH is enforced here and there", "local_passwords", "test_secret_hash"),
     ("moto", "UserNotFoundException tells who is there", "local_passwords", "test_unknown_user"),
@@ -61,8 +61,8 @@ ELSEWHERE: Final = (
     ("ministack", "SRP_B is random, no proof is checked", "local_srp", "test_a_wrong_password_is_refused"),
     ("ministack", "NEW_PASSWORD_REQUIRED ignores the Session", "local_passwords", "test_an_invented_session_sets_no_password"),
     ("ministack", "MFA answers ignore the Session", "local_sessions", "test_an_invented_session"),
-    ("ministack", "one CUSTOM_CHALLENGE session for all rounds", "local_custom", "test_two_riddles"),
-    ("ministack", "SOFTWARE_TOKEN_MFA takes any code (#1608)", "local_mfa", "test_codes_two_steps_away_are_refused"),
+    ("ministack", "one CUSTOM_CHALLENGE session for all rounds", "local_custom", "test_two_custom_challenges"),
+    ("ministack", "SOFTWARE_TOKEN_MFA takes any code (#1608)", "local_mfa", "test_codes_of_other_time_steps_are_refused"),
     ("floci", "a wrong proof may be repeated on its session", "local_srp", "test_a_wrong_password_is_refused"),
     ("floci", "sessions never expire", "local_srp", "test_the_proof_must_come_in_time"),
     ("floci", "in CUSTOM_AUTH the password in ANSWER proves it", "local_custom", "test_the_proof_is_checked"),
@@ -82,12 +82,12 @@ ELSEWHERE: Final = (
 def _tests(name: str) -> frozenset[str]:
     """Return the names of the tests in a file."""
     source = (Path(__file__).parent / f"test_{name}.py").read_text(encoding="utf-8")
-    found = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
-    return frozenset(node.name for node in found)
+    functions = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
+    return frozenset(node.name for node in functions)
 
 
-@pytest.mark.parametrize(("whose", "hole", "file", "test"), ELSEWHERE)
-def test_a_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
+@pytest.mark.parametrize(("whose", "hole", "file", "test"), TESTS_IN_OTHER_FILES)
+def test_every_security_hole_has_a_test(whose: str, hole: str, file: str, test: str) -> None:
     """Each hole listed for another file has its test there."""
     assert test in _tests(file), f"{whose}: {hole}"
 
@@ -113,27 +113,27 @@ EVERYTHING: Final = {
 @pytest.mark.parametrize("name", NAMES)
 def test_a_session_answers_its_own_challenge_only(pool: LocalPool, name: str) -> None:
     """Moto 5.2.5: MFA_SETUP on a new session issues tokens, and an unknown challenge gets an empty reply."""
-    talk = ApiClient(pool)
-    reply = talk.password("ada", PASSWORD)
+    api = ApiClient(pool)
+    reply = api.password("ada", PASSWORD)
     code = pool.outbox.code_for("ada")
 
-    with pytest.raises(talk.boto.exceptions.ClientError) as caught:
-        talk.respond(name, reply["Session"], USERNAME="ada", **EVERYTHING)
+    with pytest.raises(api.boto.exceptions.ClientError) as caught:
+        api.respond(name, reply["Session"], USERNAME="ada", **EVERYTHING)
 
     assert caught.value.response["Error"]["Code"] in {"CodeMismatchException", "InvalidParameterException"}
-    assert "AuthenticationResult" in talk.answer(reply, "ada", SMS_MFA_CODE=code)
+    assert "AuthenticationResult" in api.answer(reply, "ada", SMS_MFA_CODE=code)
 
 
 def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
     """Moto 5.2.5: all users have one constant TOTP secret, so each user's code is valid for all."""
     pool = LocalPool(mfa="ON", key=signing_key, mfa_methods=["SOFTWARE_TOKEN_MFA"])
-    talk, secrets = ApiClient(pool), []
+    api, secrets = ApiClient(pool), []
     for name in ("ada", "eve"):
         pool.add_user(name, PASSWORD)
-        session = talk.password(name, PASSWORD)["Session"]
-        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
-        session = talk.password(name, PASSWORD)["Session"]
-        secrets.append(talk.boto.associate_software_token(Session=session)["SecretCode"])
+        session = api.password(name, PASSWORD)["Session"]
+        secrets.append(api.boto.associate_software_token(Session=session)["SecretCode"])
+        session = api.password(name, PASSWORD)["Session"]
+        secrets.append(api.boto.associate_software_token(Session=session)["SecretCode"])
 
     assert len(set(secrets)) == 4
     assert min(len(secret) for secret in secrets) >= 32
@@ -141,18 +141,18 @@ def test_every_user_has_their_own_totp_secret(signing_key: RSAKey) -> None:
 
 def test_a_secret_block_is_no_session(pool: LocalPool) -> None:
     """Moto 5.2.5: SECRET_BLOCK is the Session, and answers any challenge of any user."""
-    talk = ApiClient(pool)
-    block = talk.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
+    api = ApiClient(pool)
+    block = api.srp_a("ada")["ChallengeParameters"]["SECRET_BLOCK"]
     for name, responses in (
         ("MFA_SETUP", {}),
         ("SMS_MFA", {"SMS_MFA_CODE": "000000"}),
         ("NEW_PASSWORD_REQUIRED", {"NEW_PASSWORD": "Another-Horse-2"}),
     ):
         with refused(*UNKNOWN):
-            talk.respond(name, block, USERNAME="ada", **responses)
+            api.respond(name, block, USERNAME="ada", **responses)
 
 
-FORGED: Final[dict[str, dict[str, Any]]] = {
+FORGED_ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "get_user": {},
     "associate_software_token": {},
     "verify_software_token": {"UserCode": "000000"},
@@ -165,7 +165,7 @@ FORGED: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("operation", FORGED)
+@pytest.mark.parametrize("operation", FORGED_ARGUMENTS)
 def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -> None:
     """cognito-local 5.3.0: access tokens are decoded without verifying the signature."""
     pool = LocalPool(key=signing_key, mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
@@ -175,7 +175,7 @@ def test_a_forged_access_token_is_refused(signing_key: RSAKey, operation: str) -
     forged = ApiClient(other).password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
 
     with refused("NotAuthorizedException", "Invalid Access Token"):
-        getattr(pool.client(), operation)(AccessToken=forged, **FORGED[operation])
+        getattr(pool.client(), operation)(AccessToken=forged, **FORGED_ARGUMENTS[operation])
 
 
 @pytest.mark.parametrize("status", ["UNCONFIRMED", "RESET_REQUIRED"])
@@ -195,14 +195,14 @@ def test_a_code_is_valid_once_in_set_up(signing_key: RSAKey) -> None:
     clock = ManualClock()
     pool = LocalPool(mfa="ON", key=signing_key, clock=clock, mfa_methods=["SOFTWARE_TOKEN_MFA"])
     pool.add_user("ada", PASSWORD)
-    talk = ApiClient(pool)
-    begun = talk.boto.associate_software_token(Session=talk.password("ada", PASSWORD)["Session"])
-    code = pyotp.TOTP(begun["SecretCode"]).at(clock())
-    verified = talk.boto.verify_software_token(Session=begun["Session"], UserCode=code)
+    api = ApiClient(pool)
+    association = api.boto.associate_software_token(Session=api.password("ada", PASSWORD)["Session"])
+    code = pyotp.TOTP(association["SecretCode"]).at(clock())
+    verified = api.boto.verify_software_token(Session=association["Session"], UserCode=code)
 
     # The API lists no ExpiredCodeException for this operation.
     with refused("EnableSoftwareTokenMFAException", "Code mismatch and fail enable Software Token MFA"):
-        talk.boto.verify_software_token(Session=verified["Session"], UserCode=code)
+        api.boto.verify_software_token(Session=verified["Session"], UserCode=code)
 
 
 def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,7 +210,7 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
     pool = LocalPool(mfa="ON", key=signing_key, client_secret=True)
     pool.add_user("ada", PASSWORD, phone_number=PHONE, preferred_mfa="SMS_MFA")
     pool.add_user("eve", PASSWORD, totp_secret=TOTP_SECRET)
-    talk, compared = ApiClient(pool), []
+    api, compared = ApiClient(pool), []
     compare = hmac.compare_digest
 
     def spy(one: Any, other: Any) -> bool:
@@ -218,20 +218,20 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
         return compare(one, other)
 
     monkeypatch.setattr(hmac, "compare_digest", spy)
-    reply = talk.password("ada", PASSWORD)
+    reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
-        talk.answer(reply, "ada", SMS_MFA_CODE="a wrong code")
-    reply = talk.password("eve", PASSWORD)
+        api.answer(reply, "ada", SMS_MFA_CODE="a wrong code")
+    reply = api.password("eve", PASSWORD)
     with refused("CodeMismatchException", "Invalid code received for user"):
-        talk.answer(reply, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
-    reply = talk.srp_a("ada")
-    claim = {**talk.claim(reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
+        api.answer(reply, "eve", SOFTWARE_TOKEN_MFA_CODE="wrong TOTP")
+    reply = api.srp_a("ada")
+    claim = {**api.claim(reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": "a wrong signature"}
     with refused("NotAuthorizedException", "Incorrect username or password."):
-        talk.answer(reply, "ada", **claim)
-    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
-        talk.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
-    with pytest.raises(talk.boto.exceptions.NotAuthorizedException):
-        talk.boto.get_tokens_from_refresh_token(
+        api.answer(reply, "ada", **claim)
+    with pytest.raises(api.boto.exceptions.NotAuthorizedException):
+        api.password("ada", PASSWORD, SECRET_HASH="a wrong hash")
+    with pytest.raises(api.boto.exceptions.NotAuthorizedException):
+        api.boto.get_tokens_from_refresh_token(
             RefreshToken="t", ClientId=pool.client_id, ClientSecret="a wrong secret, long enough"
         )
     parameters = {

@@ -1,4 +1,4 @@
-"""Nothing hangs: whatever a peer does, a call ends in time, and no lock stays locked after a fork."""
+"""No call hangs: each ends in time however slowly a server sends, and no lock stays locked after a fork."""
 
 from __future__ import annotations
 
@@ -23,87 +23,87 @@ from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost
 
 SECONDS = 0.2
-SLACK = 15.0  # a busy machine's; what is bounded here would otherwise last for ever
+SLACK = 15.0  # enough for a busy machine; without a bound the calls would never end
 
-Peer = Callable[[socket.socket], None]
+ConnectionHandler = Callable[[socket.socket], None]
 
 
 @contextmanager
-def peer(talk: Peer) -> Iterator[tuple[str, int]]:
-    """Run a server that answers each connection with `talk`; yield its URL without the path, and its port."""
+def server_with_handler(handle: ConnectionHandler) -> Iterator[tuple[str, int]]:
+    """Run a server that answers each connection with `handle`; yield its URL without the path, and its port."""
     listening = socket.create_server(("127.0.0.1", 0))
-    ended = threading.Event()
+    stopped = threading.Event()
     open_: list[socket.socket] = []
 
     def serve() -> None:
-        while not ended.is_set():
+        while not stopped.is_set():
             with suppress(OSError):
-                talking, _ = listening.accept()
-                open_.append(talking)
-                threading.Thread(target=answer, args=(talking,), daemon=True).start()
+                connection, _ = listening.accept()
+                open_.append(connection)
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
 
-    def answer(talking: socket.socket) -> None:
-        with suppress(OSError), talking:
-            talking.recv(65_536)
-            talk(talking)
-            ended.wait(30)
+    def answer(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.recv(65_536)
+            handle(connection)
+            stopped.wait(30)
 
     threading.Thread(target=serve, daemon=True).start()
     port = listening.getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}", port
     finally:
-        ended.set()
+        stopped.set()
         listening.close()
         for each in open_:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 
 
-def dripping(before: bytes, each: bytes) -> Peer:
-    """Send a text, then a little more every 20 ms for ever, so that no `recv` times out."""
+def drip(before: bytes, each: bytes) -> ConnectionHandler:
+    """Return a handler that sends a text, then a little more every 20 ms without end, so that no `recv` times out."""
 
-    def talk(talking: socket.socket) -> None:
-        talking.sendall(before)
+    def handle(connection: socket.socket) -> None:
+        connection.sendall(before)
         while True:
-            talking.sendall(each)
+            connection.sendall(each)
             time.sleep(0.02)
 
-    return talk
+    return handle
 
 
 OK = b"HTTP/1.1 200 OK\r\n"
-PEERS: dict[str, Peer] = {
+SLOW_SERVERS: dict[str, ConnectionHandler] = {
     "says nothing": lambda _: None,
-    "drips its status line": dripping(b"HTTP/1.1 200 ", b"x"),
-    "drips one header": dripping(OK + b"X-Header: ", b"x"),
-    "drips many headers": dripping(OK, b"X: 1\r\n"),
-    "drips its body": dripping(OK + b"Content-Length: 60000\r\n\r\n", b"x"),
-    "drips chunks": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
-    "drips a chunk's length": dripping(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
-    "drips the body of an error": dripping(b"HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n", b"x"),
-    "drips a redirection": dripping(b"HTTP/1.1 302 Found\r\nLocation: /", b"x"),
-    "asks for patience for ever": dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "drips its status line": drip(b"HTTP/1.1 200 ", b"x"),
+    "drips one header": drip(OK + b"X-Header: ", b"x"),
+    "drips many headers": drip(OK, b"X: 1\r\n"),
+    "drips its body": drip(OK + b"Content-Length: 60000\r\n\r\n", b"x"),
+    "drips chunks": drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+    "drips a chunk's length": drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+    "drips the body of an error": drip(b"HTTP/1.1 500 No\r\nContent-Length: 999\r\n\r\n", b"x"),
+    "drips a redirection": drip(b"HTTP/1.1 302 Found\r\nLocation: /", b"x"),
+    "asks for patience for ever": drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
 }
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", SLOW_SERVERS)
 def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     """A fetch of keys from a server that never finishes ends in time, and so does its thread."""
-    begun, before = time.monotonic(), set(threading.enumerate())
-    with peer(PEERS[name]) as (url, _):
+    start, before = time.monotonic(), set(threading.enumerate())
+    with server_with_handler(SLOW_SERVERS[name]) as (url, _):
         with pytest.raises(OSError, match=r"no complete answer within 0\.2 s|timed out|HTTP 500") as caught:
             fetch_https(f"{url}/jwks.json", seconds=SECONDS)
-        assert time.monotonic() - begun < SECONDS + SLACK
+        assert time.monotonic() - start < SECONDS + SLACK
         if "error" not in name:
             assert isinstance(caught.value, TimeoutError)
         while any(each.name == "authfsm call" for each in set(threading.enumerate()) - before):
-            assert time.monotonic() - begun < SECONDS + 2 * SLACK, "a thread still reads"
+            assert time.monotonic() - start < SECONDS + 2 * SLACK, "a thread still reads"
             time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
-    ("said", "error"),
+    ("reply", "error"),
     [
         (OK + b"X-Large: " + b"x" * 70_000 + b"\r\n\r\n", OSError),
         (OK + b"X: 1\r\n" * 200 + b"\r\n", OSError),
@@ -113,13 +113,16 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
     ],
     ids=["a huge header", "many headers", "a huge body", "a huge chunk", "no HTTP"],
 )
-def test_a_document_that_is_too_large_is_refused(said: bytes, error: type[Exception]) -> None:
+def test_a_document_that_is_too_large_is_refused(reply: bytes, error: type[Exception]) -> None:
     """A document that is too large is refused at once."""
-    begun = time.monotonic()
-    with peer(lambda talking: talking.sendall(said)) as (url, _), pytest.raises(error) as caught:
+    start = time.monotonic()
+    with (
+        server_with_handler(lambda connection: connection.sendall(reply)) as (url, _),
+        pytest.raises(error) as caught,
+    ):
         fetch_https(f"{url}/jwks.json", seconds=60)
     assert not isinstance(caught.value, TimeoutError)
-    assert time.monotonic() - begun < SLACK
+    assert time.monotonic() - start < SLACK
 
 
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:
@@ -160,7 +163,7 @@ def test_a_call_in_time_is_a_plain_call() -> None:
 # ---- forks -------------------------------------------------------------------------------------------
 
 
-def forked(program: str) -> str:
+def run_forking(program: str) -> str:
     """Return the output of a program that forks, within two minutes."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
@@ -200,7 +203,7 @@ def test_a_worker_forked_while_keys_are_fetched_fetches_for_itself() -> None:
             os._exit(7)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 @pytest.mark.parametrize("held_for", [0.2, 600])
@@ -223,16 +226,16 @@ def test_a_worker_forked_while_the_pool_answers_answers_too(held_for: float) -> 
                 time.sleep({held_for})
         threading.Thread(target=hold, daemon=True).start()
         locked.wait()
-        begun = time.monotonic()
+        start = time.monotonic()
         child = os.fork()
         if child == 0:
             assert pool.cognito().sign_in("ada", "Correct-Horse-1").tokens
             assert store.take("a", 30) == "text"
             os._exit(7)
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - start < 20
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 def test_a_fork_releases_its_locks() -> None:
@@ -256,7 +259,7 @@ def test_a_fork_releases_its_locks() -> None:
         assert code == 7
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
-    assert forked(program) == "7\n"
+    assert run_forking(program) == "7\n"
 
 
 def test_a_lock_is_reentrant() -> None:
@@ -269,16 +272,16 @@ def test_a_lock_is_reentrant() -> None:
 # ---- the commands --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", SLOW_SERVERS)
 def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`authfsm signin` raises ConnectionLost in time, with the reason, if an endpoint sends too slowly."""
     monkeypatch.setattr(connection, "TOTAL_TIMEOUT", SECONDS)
-    with peer(PEERS[name]) as (url, _):
+    with server_with_handler(SLOW_SERVERS[name]) as (url, _):
         cognito = connection.PoolConnection("c", "eu-west-1_AbCdEfGhI", endpoint=url).cognito()
-        begun = time.monotonic()
+        start = time.monotonic()
         with pytest.raises(AuthfsmError) as caught:
             cognito.sign_in("ada", "Correct-Horse-1")
-        assert time.monotonic() - begun < SECONDS + SLACK
+        assert time.monotonic() - start < SECONDS + SLACK
     assert isinstance(caught.value, ConnectionLost)
     assert caught.value.action is RecoveryAction.WAIT
     assert (
@@ -287,22 +290,22 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     )
 
 
-@pytest.mark.parametrize("name", PEERS)
+@pytest.mark.parametrize("name", SLOW_SERVERS)
 def test_conform_gives_up_in_time(name: str) -> None:
     """A conformance rule ends in time if an endpoint sends too slowly, for requests and for documents."""
-    with peer(PEERS[name]) as (url, _):
-        talk = ApiClient(url, timeout=SECONDS)
+    with server_with_handler(SLOW_SERVERS[name]) as (url, _):
+        api = ApiClient(url, timeout=SECONDS)
         calls: list[Callable[[], object]] = [
-            lambda: talk.call("GetUser", AccessToken="none"),
-            lambda: talk.get(f"{url}/jwks.json"),
+            lambda: api.call("GetUser", AccessToken="none"),
+            lambda: api.get(f"{url}/jwks.json"),
         ]
         for ask in calls:
-            talk.deadline = time.monotonic() + 60
-            begun = time.monotonic()
+            api.deadline = time.monotonic() + 60
+            start = time.monotonic()
             with pytest.raises(Skipped, match=r"within 0\.2 s"):
                 ask()
-            assert time.monotonic() - begun < SECONDS + SLACK
-        talk.timeout, talk.deadline = 60, time.monotonic() + SECONDS
+            assert time.monotonic() - start < SECONDS + SLACK
+        api.timeout, api.deadline = 60, time.monotonic() + SECONDS
         with pytest.raises(Skipped, match="within"):
-            talk.get(f"{url}/jwks.json")
-        assert time.monotonic() - talk.deadline < SLACK
+            api.get(f"{url}/jwks.json")
+        assert time.monotonic() - api.deadline < SLACK

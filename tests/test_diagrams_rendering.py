@@ -42,11 +42,11 @@ def svg() -> ET.Element:
 
 def test_the_gallery_is_up_to_date() -> None:
     """The committed pictures are up to date; `python tests/gallery.py` regenerates them."""
-    drawn = gallery.files()
+    picture = gallery.files()
     if not Path(render.engine()).stem.startswith("graphviz-pure"):
-        drawn = {name: text for name, text in drawn.items() if not name.endswith(".svg")}
+        picture = {name: text for name, text in picture.items() if not name.endswith(".svg")}
 
-    assert drawn == {name: (GALLERY / name).read_text(encoding="utf-8") for name in drawn}
+    assert picture == {name: (GALLERY / name).read_text(encoding="utf-8") for name in picture}
     pictures = {path.name for path in GALLERY.iterdir() if path.suffix != ".md"}
     assert {name for name in gallery.files() if not name.endswith(".md")} == pictures
 
@@ -69,9 +69,9 @@ def test_text_is_text(svg: ET.Element) -> None:
 def test_nodes_have_tooltips_and_links(svg: ET.Element) -> None:
     """Each node has its state's meaning as tooltip, and a link to AWS's documentation."""
     links = {each.get(f"{HREF}title"): each.get(f"{HREF}href") for each in svg.iter(f"{SVG}a")}
-    drawn = [node for node in NODES if node.state in CHALLENGES]
+    nodes = [node for node in NODES if node.state in CHALLENGES]
 
-    for node in drawn:
+    for node in nodes:
         assert documentation_link(node) == links[f"{node.name}: {node.state.meaning}"]
         assert documentation_link(node).startswith("https://docs.aws.amazon.com/cognito")
 
@@ -100,7 +100,7 @@ def test_groups_differ_without_colour(name: str) -> None:
     assert len(StateGroup) == len(outlines)
 
 
-def test_paper_needs_no_colour() -> None:
+def test_the_print_theme_is_black_and_white() -> None:
     """The print theme is black and white; the legend of each theme describes the outlines in words."""
     assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
         "#ffffff"
@@ -166,8 +166,8 @@ def test_text_has_contrast(name: str) -> None:
 def test_lines_have_contrast(name: str) -> None:
     """All lines, faded ones and failures too, have a contrast of 3 : 1 to their background (WCAG AA)."""
     theme = THEMES[name]
-    drawn = str(diagram(failures=True, theme=theme))
-    failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', drawn)
+    text = str(diagram(failures=True, theme=theme))
+    failing = re.findall(r'-> FAILED \[.*?class=failure color="(#\w+)"', text)
     assert len(failing) > 10
     colours = {*failing, theme.line, theme.faded, theme.muted, theme.highlight, theme.warning, theme.added}
     pairs = [(colour, theme.background) for colour in colours]
@@ -177,7 +177,7 @@ def test_lines_have_contrast(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", THEMES)
-def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
+def test_future_steps_have_contrast(name: str) -> None:
     """In an animated picture, future steps have the same contrast, with their opacity."""
     theme = THEMES[name]
     lines, shapes, text = HIDDEN.values()
@@ -189,9 +189,9 @@ def test_what_has_not_happened_yet_has_contrast(name: str) -> None:
         )
 
     fills = [paint.fill for group, paint in theme.groups.items() if group is not StateGroup.BEGIN]
-    drawn = [(blended(colour, lines), theme.background) for colour in (theme.highlight, theme.warning)]
-    drawn += [(blended(paint.line, shapes), theme.background) for paint in theme.groups.values()]
-    assert [pair for pair in drawn if contrast(*pair) < 3] == []
+    colour_pairs = [(blended(colour, lines), theme.background) for colour in (theme.highlight, theme.warning)]
+    colour_pairs += [(blended(paint.line, shapes), theme.background) for paint in theme.groups.values()]
+    assert [pair for pair in colour_pairs if contrast(*pair) < 3] == []
     under = [theme.background, *(blended(fill, shapes) for fill in (*fills, theme.current))]
     pairs = [(colour, each) for each in under for colour in (theme.text, theme.highlight, theme.warning)]
     assert [pair for pair in pairs if contrast(blended(pair[0], text, pair[1]), pair[1]) < 4.5] == []
@@ -232,7 +232,7 @@ def test_labels_that_a_format_cannot_show() -> None:
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".dot", ".gv"])
-def test_a_file_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
+def test_the_suffix_decides_the_format(suffix: str, tmp_path: Path) -> None:
     """SVG, PNG and DOT are saved by the file's suffix."""
     path = diagram(flow="REFRESH_TOKEN_AUTH").save(tmp_path / f"refresh{suffix}")
     starts = {".svg": b"<?xml", ".png": b"\x89PNG", ".dot": b"digraph", ".gv": b"digraph"}
@@ -251,12 +251,12 @@ def test_another_suffix_is_an_error(tmp_path: Path) -> None:
 def test_without_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a layout engine, DOT and the notebook's text work, and the error says what to install."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    whole = diagram()
+    full_diagram = diagram()
 
     with pytest.raises(NoEngine, match="pip install graphviz-pure"):
-        whole.svg()
-    assert {"text/plain": str(whole)} == whole._repr_mimebundle_()
-    assert whole._repr_svg_() is None
+        full_diagram.svg()
+    assert {"text/plain": str(full_diagram)} == full_diagram._repr_mimebundle_()
+    assert full_diagram._repr_svg_() is None
 
 
 def test_a_notebook_shows_it() -> None:
@@ -275,21 +275,21 @@ def test_captions_describe_this_diagram() -> None:
     assert "Loop with" not in refresh
 
 
-def test_dot_is_plain_to_read() -> None:
+def test_dot_is_readable() -> None:
     """DOT states common attributes once, and at each node only those of that node."""
     line = next(x for x in str(diagram()).splitlines() if x.strip().startswith("SMS_OTP ["))
 
     assert {"URL", "class", "tooltip"} == set(re.findall(r"(\w+)=", line))
 
 
-def test_drawing_is_quick() -> None:
+def test_drawing_is_fast() -> None:
     """The whole protocol takes few milliseconds as DOT, and seconds at most as SVG, even on a busy machine."""
     str(diagram())
-    began = time.process_time()
+    start = time.process_time()
     source = str(diagram())
-    written = time.process_time()
+    dot_time = time.process_time()
     started = time.perf_counter()
     render.svg(source)
 
-    assert written - began < 0.1
-    assert time.perf_counter() - started < 10  # in a process of its own
+    assert dot_time - start < 0.1
+    assert time.perf_counter() - started < 10  # in a separate process
