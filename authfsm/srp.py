@@ -250,9 +250,7 @@ class DeviceVerifier:
     salt: str
 
 
-def device_verifier(
-    group_key: str, device_key: str, password: str | Secret[str], salt: bytes
-) -> DeviceVerifier:
+def device_verifier(group_key: str, device_key: str, password: str | Secret[str], salt: bytes) -> DeviceVerifier:
     """Return what ConfirmDevice registers, from NewDeviceMetadata's keys, the device's password and a salt.
     The clients use 40 random bytes in base64 as the password. Raises `SrpRefused` if the salt is not of 16 bytes.
     """

@@ -52,10 +52,7 @@ class ApiClient:
         if self.app.client_secret is None or "SECRET_HASH" in parameters or "USERNAME" not in parameters:
             return parameters
         secret = self.app.client_secret.reveal()
-        return {
-            **parameters,
-            "SECRET_HASH": srp.secret_hash(parameters["USERNAME"], self.app.client_id, secret),
-        }
+        return {**parameters, "SECRET_HASH": srp.secret_hash(parameters["USERNAME"], self.app.client_id, secret)}
 
     def initiate(self, flow: str, **parameters: str) -> Any:
         """InitiateAuth."""
@@ -76,10 +73,7 @@ class ApiClient:
         """RespondToAuthChallenge."""
         more = {} if session is None else {"Session": session}
         return self.boto.respond_to_auth_challenge(
-            ClientId=self.app.client_id,
-            ChallengeName=challenge,
-            ChallengeResponses=self._with_hash(responses),
-            **more,
+            ClientId=self.app.client_id, ChallengeName=challenge, ChallengeResponses=self._with_hash(responses), **more
         )
 
     def answer(self, reply: Any, username: str, **responses: str) -> Any:
@@ -98,16 +92,10 @@ class ApiClient:
         """Return the responses that prove the password to PASSWORD_VERIFIER."""
         challenge_reply = reply["ChallengeParameters"]
         return self._claim(
-            challenge_reply,
-            srp.pool_name(self.pool.pool_id),
-            challenge_reply["USER_ID_FOR_SRP"],
-            password,
-            timestamp,
+            challenge_reply, srp.pool_name(self.pool.pool_id), challenge_reply["USER_ID_FOR_SRP"], password, timestamp
         )
 
-    def device_claim(
-        self, reply: Any, group_key: str, password: str, timestamp: str | None = None
-    ) -> dict[str, str]:
+    def device_claim(self, reply: Any, group_key: str, password: str, timestamp: str | None = None) -> dict[str, str]:
         """Return the responses that prove the device to DEVICE_PASSWORD_VERIFIER."""
         challenge_reply = reply["ChallengeParameters"]
         proof = self._claim(challenge_reply, group_key, challenge_reply["DEVICE_KEY"], password, timestamp)
@@ -136,8 +124,5 @@ class ApiClient:
         """USER_SRP_AUTH, with PASSWORD_VERIFIER answered."""
         reply = self.srp_a(username, **parameters)
         return self.answer(
-            reply,
-            reply["ChallengeParameters"]["USER_ID_FOR_SRP"],
-            **self.claim(reply, password),
-            **parameters,
+            reply, reply["ChallengeParameters"]["USER_ID_FOR_SRP"], **self.claim(reply, password), **parameters
         )

@@ -16,13 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from fido2.cose import ES256, RS256, EdDSA
 from fido2.utils import websafe_decode, websafe_encode
-from fido2.webauthn import (
-    Aaguid,
-    AttestationObject,
-    AttestedCredentialData,
-    AuthenticatorData,
-    CollectedClientData,
-)
+from fido2.webauthn import Aaguid, AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 _F = AuthenticatorData.FLAG
@@ -60,9 +54,7 @@ class Authenticator:
         name = secrets.token_bytes(16)
         key = self._new_key()
         public: Any = {-7: ES256, -257: RS256, -8: EdDSA}[self.algorithm]
-        data = AttestedCredentialData.create(
-            Aaguid.NONE, name, public.from_cryptography_key(key.public_key())
-        )
+        data = AttestedCredentialData.create(Aaguid.NONE, name, public.from_cryptography_key(key.public_key()))
         self.keys[websafe_encode(name)] = key, websafe_decode(options["user"]["id"])
         client_data = self._client_data("webauthn.create", options["challenge"], otherwise)
         rp_id = otherwise.get("rp_id", options["rp"]["id"])
@@ -91,9 +83,7 @@ class Authenticator:
         key, handle = self.keys[name]
         client_data = self._client_data("webauthn.get", parsed["challenge"], otherwise)
         rp_id = otherwise.get("rp_id", parsed["rpId"])
-        auth_data = AuthenticatorData.create(
-            hashlib.sha256(rp_id.encode()).digest(), self._flags(), self._next()
-        )
+        auth_data = AuthenticatorData.create(hashlib.sha256(rp_id.encode()).digest(), self._flags(), self._next())
         signature = _signature(key, auth_data + client_data.hash)
         return self._named(
             websafe_decode(name),

@@ -106,8 +106,7 @@ def violations(
         options = {"resultTypes": ["violations"], **rules}
         report = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])
         findings += [
-            (scheme, each["id"], [node["html"][:120] for node in each["nodes"]])
-            for each in report["violations"]
+            (scheme, each["id"], [node["html"][:120] for node in each["nodes"]]) for each in report["violations"]
         ]
         assert len(report["passes"]) > (0 if number else 5), "nothing was checked"
     return findings

@@ -123,9 +123,7 @@ class ChallengeAnswers(RandomPool):
         "WEB_AUTHN": _webauthn,
     }
 
-    def _other_choice(
-        self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]
-    ) -> str:
+    def _other_choice(self, choose: Choose[Any], open_challenge: OpenChallenge, responses: dict[str, str]) -> str:
         offered = list(open_challenge.reply.get("AvailableChallenges", ())) or ["PASSWORD"]
         responses["ANSWER"] = chosen = choose([*offered, "PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
         if chosen == "PASSWORD" and choose([True, False]):

@@ -95,9 +95,7 @@ class Conversation:
     @property
     def sign_ins(self) -> int:
         """The number of attempts that begin. A refresh begins one only if the reply is a challenge."""
-        begin_with = (
-            each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"}
-        )
+        begin_with = (each for each in self.events if each["eventName"] in {"InitiateAuth", "AdminInitiateAuth"})
         return sum(
             "REFRESH" not in each["requestParameters"]["authFlow"] or bool(_issues_challenge(each))
             for each in begin_with
@@ -141,9 +139,7 @@ def conversation(scenario: Scenario, signing_key: RSAKey) -> Conversation:
     exchanges = record_exchanges(scenario_user)
     for move in scenario.moves:
         move(scenario_user)
-    return Conversation(
-        scenario.name, tuple(event(each) for each in exchanges), tuple(each.at for each in exchanges)
-    )
+    return Conversation(scenario.name, tuple(event(each) for each in exchanges), tuple(each.at for each in exchanges))
 
 
 def conversations(signing_key: RSAKey) -> tuple[Conversation, ...]:
@@ -344,11 +340,7 @@ def planted_errors(common: Mapping[str, Conversation]) -> tuple[Conversation, ..
     """Return a conversation for each planted error."""
     conversations_with_errors = []
     for what, where, how in PLANTS:
-        events = [
-            copy.deepcopy(each)
-            for each in common[where].events
-            if not each["eventName"].startswith("AdminSet")
-        ]
+        events = [copy.deepcopy(each) for each in common[where].events if not each["eventName"].startswith("AdminSet")]
         number = how(events)
         conversations_with_errors.append(Conversation(what, tuple(events), (0.0,) * len(events), number))
     return tuple(conversations_with_errors)
@@ -399,10 +391,7 @@ def event_texts(dialogue: Conversation) -> tuple[EventText, ...]:
     for number, (each, at) in enumerate(zip(dialogue.events, dialogue.at, strict=True)):
         gone, before = at - before, at
         wait = (0.05, 0.4) if _is_automatic(each) else (2.5, 40.0)
-        if dialogue.illegal_number is not None and number in {
-            dialogue.illegal_number,
-            dialogue.illegal_number + 1,
-        }:
+        if dialogue.illegal_number is not None and number in {dialogue.illegal_number, dialogue.illegal_number + 1}:
             wait = (2.5, 40.0)  # whole seconds must show the order
         texts.append(EventText.of(each, (gone, gone + 1) if gone > 60 else wait))
     return tuple(texts)
@@ -485,12 +474,7 @@ class _Writer:
 
 
 def write(
-    path: Path,
-    dialogues: Iterable[Conversation],
-    common: Mapping[str, Conversation],
-    *,
-    events: int,
-    plants: int,
+    path: Path, dialogues: Iterable[Conversation], common: Mapping[str, Conversation], *, events: int, plants: int
 ) -> WrittenLog:
     """Write a log: JSON lines, unordered within a few minutes, some of them twice.
 
@@ -518,9 +502,7 @@ def write(
             if len(writer.waiting) > 5000:
                 writer.flush(file)
         writer.flush(file)
-    return WrittenLog(
-        path, writer.written, writer.sign_ins, writer.illegal_ids, writer.repeated, writer.others
-    )
+    return WrittenLog(path, writer.written, writer.sign_ins, writer.illegal_ids, writer.repeated, writer.others)
 
 
 _DAYS: dict[int, str] = {}

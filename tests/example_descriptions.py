@@ -10,9 +10,7 @@ from authfsm.checks import Remediation
 
 Descriptions = dict[str, Any]
 
-TRIGGERS: Final = dict.fromkeys(
-    ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"), "arn"
-)
+TRIGGERS: Final = dict.fromkeys(("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthChallengeResponse"), "arn")
 TOTP: Final[Descriptions] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
 SMS: Final[Descriptions] = {"SmsMfaConfiguration": {"SmsConfiguration": {"SnsCallerArn": "arn"}}}
 
@@ -49,15 +47,10 @@ def _factors(*names: str) -> Descriptions:
 GALLERY: Final[Mapping[str, Descriptions]] = {
     "mfa_off": pool_descriptions("OFF", "USER_SRP_AUTH"),
     "mfa_optional": pool_descriptions(
-        "OPTIONAL",
-        "USER_SRP_AUTH",
-        {**TOTP, **SMS},
-        {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}},
+        "OPTIONAL", "USER_SRP_AUTH", {**TOTP, **SMS}, {"DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True}}
     ),
     "mfa_required": pool_descriptions("ON", "USER_SRP_AUTH", TOTP),
-    "passwordless": pool_descriptions(
-        "OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")
-    ),
+    "passwordless": pool_descriptions("OFF", "USER_AUTH", pool=_factors("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")),
     "custom": pool_descriptions("OFF", "CUSTOM_AUTH", pool={"LambdaConfig": TRIGGERS}),
 }
 """The full descriptions of the pools of `authfsm.diagrams.example_pools`."""

@@ -238,25 +238,16 @@ def drivers() -> Iterator[Case]:
             "refresh, not rotating": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN, rotating=False)),
             "start": ((f"{BASE}.start",), lambda c: c.start(PASSWORD, nothing=1)),
             "resume": ((f"{BASE}.resume",), lambda c: c.resume(None, KEY)),
-            "resume, broken": (
-                (f"{BASE}.resume",),
-                lambda c: c.resume("gAAAA" * 9, plant(new_key().reveal())),
-            ),
+            "resume, broken": ((f"{BASE}.resume",), lambda c: c.resume("gAAAA" * 9, plant(new_key().reveal()))),
             "resume_tokens": ((f"{BASE}.resume_tokens",), lambda c: c.resume_tokens(None, KEY)),
-            "sign_out": (
-                (f"{cognito}.sign_out",),
-                lambda c: c.sign_out(TOKEN, everywhere=True, device_key="a device"),
-            ),
+            "sign_out": ((f"{cognito}.sign_out",), lambda c: c.sign_out(TOKEN, everywhere=True, device_key="a device")),
             "sign_out, no text": ((), lambda c: c.sign_out(TOKEN.encode())),
             "Flow.refresh": ((f"{flow}.refresh",), lambda c: c.start().refresh(TOKEN)),
             "Flow.restart": ((f"{flow}.restart",), lambda c: c.start().restart(PASSWORD)),
             "Flow.carry": ((), lambda c: c.start().carry(r.UserPasswordAuth, "nobody", PASSWORD)),
             "Flow.carry, SRP": ((), lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD.encode())),
             "Flow.carry, a password late": ((), lambda c: c.start().carry(r.SrpClaim, password=PASSWORD)),
-            "Flow.make_response": (
-                (),
-                lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode()),
-            ),
+            "Flow.make_response": ((), lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode())),
             "account.sign_up": ((), lambda c: c.account.sign_up("ada", PASSWORD)),
             "account.sign_up, too much": ((), lambda c: c.account.sign_up("ada", PASSWORD, x=TOKEN)),
             "account.change_password": ((), lambda c: c.account.change_password(TOKEN, PASSWORD, PASSWORD)),
@@ -271,9 +262,7 @@ def drivers() -> Iterator[Case]:
         }
         for name, (functions, run) in rows.items():
             yield Case(
-                f"{prefix}{name}: {what}",
-                functions,
-                lambda factory=factory, run=run: run_call(lambda: run(factory())),
+                f"{prefix}{name}: {what}", functions, lambda factory=factory, run=run: run_call(lambda: run(factory()))
             )
         for name, bad in BAD_TEXT.items():
             yield Case(
@@ -346,9 +335,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         yield (
             f"{stores}.StoredFlows.__init__",
             f"no time for {factory.__name__}",
-            lambda factory=factory, store=store: factory(
-                pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)
-            ),
+            lambda factory=factory, store=store: factory(pool().cognito(), store(), KEY, turn_lifetime=timedelta(0)),
         )
         shared: Any = AsyncSharedTokens if name else SharedTokens
         yield (
@@ -419,11 +406,7 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
             "ada", PASSWORD, flow="USER_PASSWORD_AUTH"
         ),
     )
-    yield (
-        "authfsm.local.api.pool.LocalPool.__init__",
-        "a mistyped keyword",
-        lambda: LocalPool(client_secrets=KEY),
-    )
+    yield ("authfsm.local.api.pool.LocalPool.__init__", "a mistyped keyword", lambda: LocalPool(client_secrets=KEY))
     yield (
         "authfsm.local.api.pool.LocalPool.add_client",
         "a mistyped keyword",
@@ -453,9 +436,7 @@ def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         f"{encryption}.encrypt": lambda key: encrypt(Secret(TOKEN), key),
         f"{encryption}.decrypt": lambda key: decrypt("gAAAA", key),
         "authfsm.core.sealing.seal_tokens": lambda key: seal_tokens(tokens, key),
-        "authfsm.core.sealing.unseal_tokens": lambda key: unseal_tokens(
-            "gAAAA", key, pool_id=None, client_id="c"
-        ),
+        "authfsm.core.sealing.unseal_tokens": lambda key: unseal_tokens("gAAAA", key, pool_id=None, client_id="c"),
         "authfsm.protocol.replies.Tokens.seal": tokens.seal,
         f"{device}.unseal": lambda key: Device.unseal(device_value.seal(new_key()), key),
     }
@@ -482,21 +463,9 @@ def srp_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield "authfsm.srp.claim_signature", "B is 0", lambda: make_claim(B=0)
     yield "authfsm.srp.claim_signature", "a bad timestamp", lambda: make_claim(timestamp="\ud800")
     yield "authfsm.srp.claim_signature", "a bad block", lambda: make_claim(secret_block="?")
-    yield (
-        "authfsm.srp.sign",
-        "a bad timestamp",
-        lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"),
-    )
-    yield (
-        "authfsm.srp.verify",
-        "a bad timestamp",
-        lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""),
-    )
-    yield (
-        "authfsm.srp.device_verifier",
-        "a bad salt",
-        lambda: srp.device_verifier("group", "key", PASSWORD, b""),
-    )
+    yield ("authfsm.srp.sign", "a bad timestamp", lambda: srp.sign(KEY.encode(), "Pool", "ada", b"", "\ud800"))
+    yield ("authfsm.srp.verify", "a bad timestamp", lambda: srp.verify(KEY.encode(), "Pool", "ada", b"", "\ud800", ""))
+    yield ("authfsm.srp.device_verifier", "a bad salt", lambda: srp.device_verifier("group", "key", PASSWORD, b""))
     yield "authfsm.srp.secret_hash", "a bad name", lambda: srp.secret_hash("\ud800", "c", KEY)
     yield ("authfsm.srp.secret_hash", "a lone surrogate", lambda: srp.secret_hash("a", "c", KEY + "\ud800"))
 
@@ -512,9 +481,7 @@ def ephemeral() -> srp.Ephemeral:
 def make_claim(**changes: Any) -> str:
     """Make a proof of the planted password with one wrong argument."""
     right = {"salt": 1, "B": 5, "secret_block": "", "timestamp": srp.timestamp(NOW)}
-    return srp.claim_signature(
-        ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes}
-    )
+    return srp.claim_signature(ephemeral(), realm="Pool", name="ada", password=PASSWORD, **{**right, **changes})
 
 
 def call_totp(call: Any, factory: Callable[[], Any], more: str, function: Any) -> Any:
@@ -600,16 +567,12 @@ def other_cases() -> Iterator[Case]:
         "an answer by name": lambda model: model.trigger("code", CODE),
         "an answer to another state": lambda model: model.password(PASSWORD),
         "a reply to another state": lambda model: model.password(tokens),
-        "a reply that is malformed": lambda model: model.code(
-            {**tokens, "Session": 5, "ChallengeName": "SMS_MFA"}
-        ),
+        "a reply that is malformed": lambda model: model.code({**tokens, "Session": 5, "ChallengeName": "SMS_MFA"}),
         "a reply off the table": lambda model: model.code({"ChallengeName": "PASSWORD", "Session": TOKEN}),
     }.items():
         yield Case(f"build without a driver: {name}", (), partial(without_driver, call))
     yield Case(
-        "build: a trigger is refused",
-        (),
-        lambda: machine(lambda model: model.user_password_auth("nobody", PASSWORD)),
+        "build: a trigger is refused", (), lambda: machine(lambda model: model.user_password_auth("nobody", PASSWORD))
     )
     yield Case(
         "build: a trigger by name",

@@ -252,13 +252,10 @@ class _Raw(BytesIO):
 
 def bodies() -> Target:
     """The bytes of a reply, read by botocore and the driver."""
-    client: Any = boto3.client(
-        "cognito-idp", region_name="eu-west-1", config=Config(signature_version=UNSIGNED)
-    )
+    client: Any = boto3.client("cognito-idp", region_name="eu-west-1", config=Config(signature_version=UNSIGNED))
     body: list[tuple[int, bytes]] = []
     client.meta.events.register(
-        "before-send.*",
-        lambda **_: AWSResponse("https://nowhere.example", body[0][0], HTTPHeaders(), _Raw(body[0][1])),
+        "before-send.*", lambda **_: AWSResponse("https://nowhere.example", body[0][0], HTTPHeaders(), _Raw(body[0][1]))
     )
     cognito = Cognito(client, client_id="c", pool_id="eu-west-1_AbCdEfGhI")
 
@@ -283,9 +280,7 @@ def bodies() -> Target:
 
 
 def _flows(key: RSAKey) -> list[Any]:
-    pool = LocalPool(
-        mfa="OPTIONAL", mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"], key=key, clock=lambda: NOW
-    )
+    pool = LocalPool(mfa="OPTIONAL", mfa_methods=["SMS_MFA", "SOFTWARE_TOKEN_MFA"], key=key, clock=lambda: NOW)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", mfa=["SMS_MFA"])
     cognito = pool.cognito()
     return [
@@ -364,9 +359,7 @@ def tokens(key: RSAKey) -> list[Target]:
 
     return [
         Target("tokens", token, verifier.verify, (TokenRefused,), 1),
-        Target(
-            "key sets", lambda rng: mutate(rng, published, in_process=True), Keys.pinned, (ValueError,), 1
-        ),
+        Target("key sets", lambda rng: mutate(rng, published, in_process=True), Keys.pinned, (ValueError,), 1),
     ]
 
 

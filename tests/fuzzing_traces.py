@@ -53,9 +53,7 @@ def cut_text(text: str, chance: random.Random) -> str:
     """Return a text with a piece left out, doubled or replaced."""
     for _ in range(chance.randrange(3)):
         a, b = sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1)))
-        middle = chance.choice(
-            ["", text[a:b] * 2, "\n", "{", "}", '"', "'", "\x00", "9" * 5000, "\ud800", "\ufeff"]
-        )
+        middle = chance.choice(["", text[a:b] * 2, "\n", "{", "}", '"', "'", "\x00", "9" * 5000, "\ud800", "\ufeff"])
         text = text[:a] + middle + text[chance.choice([a, b]) :]
     return text
 

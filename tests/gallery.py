@@ -107,9 +107,7 @@ def files() -> dict[str, str]:
     texts = {f"{name}.svg": drawn.svg() for name, drawn, _ in every if not drawn.animated}
     for name, drawn, _ in every:
         if drawn.animated:
-            texts |= {
-                f"{name}-{look}.svg": evolve(drawn, theme=theme).svg() for look, theme in _LOOKS.items()
-            }
+            texts |= {f"{name}-{look}.svg": evolve(drawn, theme=theme).svg() for look, theme in _LOOKS.items()}
             texts[f"{name}-still.svg"] = evolve(drawn, animated=False).svg()
     texts["account.svg"] = AccountDiagram(AUTO).svg()
     texts["sign_in_messages.svg"] = sequence(history=_SIGN_IN, theme=AUTO).svg()

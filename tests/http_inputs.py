@@ -45,9 +45,7 @@ KNOWN: Final[dict[str, Sequence[str]]] = {
                           "DEVICE_PASSWORD_VERIFIER", "SOFTWARE_TOKEN_MFA", "PASSWORD", "PASSWORD_SRP", "SMS_OTP"),
 }  # fmt: skip
 NUMBERS: Final = (0, 1, -1, 7, 60, 2**31, 2**63, -(2**70), 10**13, 10**400, 0.5, 1e308, -0.0)
-METHODS: Final = (
-    ("POST",) * 12 + ("GET",) * 8 + ("OPTIONS",) * 3 + ("HEAD", "PUT", "DELETE", "PATCH", "TRACE", "X")
-)
+METHODS: Final = ("POST",) * 12 + ("GET",) * 8 + ("OPTIONS",) * 3 + ("HEAD", "PUT", "DELETE", "PATCH", "TRACE", "X")
 PATHS: Final = (
     "/", "/outbox", "/health", "/diagram.svg", "/sign-ins/1.svg", "/events", f"/{POOL_ID}/.well-known/jwks.json",
     f"/{POOL_ID}/.well-known/openid-configuration", "/eu-west-1_Other/.well-known/jwks.json", "//", "/outbox/", "",
@@ -131,9 +129,7 @@ class FuzzRequests:
         method = self._of(METHODS)
         likely = self._chance(0.7)
         path = "/" if method == "POST" and likely else self._of(PATHS)
-        headers = (
-            [] if self._chance(0.05) else [(b"host", self._of(HEADERS[b"host"][: 3 if likely else None]))]
-        )
+        headers = [] if self._chance(0.05) else [(b"host", self._of(HEADERS[b"host"][: 3 if likely else None]))]
         for name, values in HEADERS.items():
             if name != b"host" and self._chance(0.06):
                 headers.extend((name, self._of(values)) for _ in range(self._of((1, 1, 1, 2))))
@@ -145,9 +141,7 @@ class FuzzRequests:
             headers.append((b"x-amz-target", target.encode("latin-1", "replace")))
         self._random.shuffle(headers)
         body = self._body(operation) if method == "POST" or self._chance(0.1) else b""
-        return FuzzRequest(
-            method, path, self._of(QUERIES) if self._chance(0.3) else b"", tuple(headers), body
-        )
+        return FuzzRequest(method, path, self._of(QUERIES) if self._chance(0.3) else b"", tuple(headers), body)
 
     def _body(self, operation: str) -> bytes:
         if self._chance(0.03):

@@ -71,9 +71,7 @@ class AcknowledgedRequests:
         pool_id, client_id = chance.choice(self.pools)
         client: dict[str, Any] = {"ClientId": client_id}
         parameters = {"USERNAME": "ada", "PASSWORD": PASSWORD}
-        status, _, reply = web.call(
-            "InitiateAuth", **client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters
-        )
+        status, _, reply = web.call("InitiateAuth", **client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=parameters)
         if status == 200:
             refresh = {"REFRESH_TOKEN": reply["AuthenticationResult"]["RefreshToken"]}
             flow = {**client, "AuthFlow": "REFRESH_TOKEN_AUTH", "AuthParameters": refresh}
@@ -86,10 +84,7 @@ class AcknowledgedRequests:
         if web.call("CreateGroup", **group)[0] == 200 and not delete:
             self.replies.append(("GetGroup", group, 200))
         if delete:
-            for undo, members, find in (
-                ("AdminDeleteUser", user, "AdminGetUser"),
-                ("DeleteGroup", group, "GetGroup"),
-            ):
+            for undo, members, find in (("AdminDeleteUser", user, "AdminGetUser"), ("DeleteGroup", group, "GetGroup")):
                 if web.call(undo, **members)[0] == 200:
                     self.replies.append((find, members, 400))
             new_id = web.call("CreateUserPool", PoolName=new)[2]["UserPool"]["Id"]
@@ -103,10 +98,7 @@ def kill_under_load(
 ) -> None:  # fmt: skip
     """Run clients in threads, and kill the server as soon as `enough` returns true."""
     stop = threading.Event()
-    threads = [
-        threading.Thread(target=each, args=(web, f"{name}t{number}", stop))
-        for number, each in enumerate(work)
-    ]
+    threads = [threading.Thread(target=each, args=(web, f"{name}t{number}", stop)) for number, each in enumerate(work)]
     for thread in threads:
         thread.start()
     wait_until(enough, "enough work")

@@ -60,9 +60,7 @@ class ServerClient:
         """The host and the port."""
         return self.url.removeprefix("http://")
 
-    def ask(
-        self, method: str, path: str, body: bytes = b"", **headers: str
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, Mapping[str, str], bytes]:
         """Send an HTTP request on a new connection; in header names, _ stands for -."""
         connection = http.client.HTTPConnection(self.address, timeout=TIMEOUT)
         try:
@@ -76,9 +74,7 @@ class ServerClient:
     def call(self, operation: str, **request: Any) -> Answer:
         """Call an operation, with credentials."""
         body = json.dumps(request).encode()
-        status, headers, answered = self.ask(
-            "POST", "/", body, X_Amz_Target=TARGET + operation, **CREDENTIALS
-        )
+        status, headers, answered = self.ask("POST", "/", body, X_Amz_Target=TARGET + operation, **CREDENTIALS)
         return status, headers, json.loads(answered)
 
     def code_for(self, username: str) -> str:
@@ -135,9 +131,7 @@ class ServerProcess(ServerClient):
 
 
 @contextmanager
-def serve_in_process(
-    folder: Path, config: Mapping[str, Any] | None = None, *options: str
-) -> Iterator[ServerProcess]:
+def serve_in_process(folder: Path, config: Mapping[str, Any] | None = None, *options: str) -> Iterator[ServerProcess]:
     """Run `authfsm serve` on a free port until the end of the block.
 
     Args:

@@ -35,9 +35,7 @@ NEEDS_PROOF: Final = frozenset(
     }
 )
 """The challenges which only the right answer completes."""
-CHOICES: Final = frozenset(
-    {"SELECT_CHALLENGE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "PASSWORD", "PASSWORD_SRP"}
-)
+CHOICES: Final = frozenset({"SELECT_CHALLENGE", "EMAIL_OTP", "SMS_OTP", "WEB_AUTHN", "PASSWORD", "PASSWORD_SRP"})
 """The challenges in which the user may choose a first factor, or change to another one."""
 
 
@@ -226,10 +224,7 @@ Result = Proofs | None
 def _sent_code(challenge: str) -> Callable[[Answer], Result]:
     def check(answer: Answer) -> Result:
         role = "first" if answer.open_challenge.chooses_first else "second"
-        right = (
-            answer.open_challenge.code is not None
-            and answer[f"{challenge}_CODE"] == answer.open_challenge.code
-        )
+        right = answer.open_challenge.code is not None and answer[f"{challenge}_CODE"] == answer.open_challenge.code
         return frozenset({CODES[challenge], role}) if right else None
 
     return check

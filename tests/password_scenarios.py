@@ -103,8 +103,7 @@ class Situation:
 
 
 WITH_FACTOR: Final = tuple(
-    Situation(state, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,))
-    for state, move in FACTOR_ACTIVATIONS.items()
+    Situation(state, {"mfa": "OPTIONAL"}, FACTORS, meanwhile=(move,)) for state, move in FACTOR_ACTIVATIONS.items()
 )
 WITH_REMEMBERED_DEVICE: Final = Situation(
     S.DEVICE_SRP_AUTH, {"device": DeviceConfiguration()}, before=(remember_device,)

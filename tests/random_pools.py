@@ -116,21 +116,14 @@ class RandomPool:
         settings: dict[str, Any] = {
             "mfa": mfa,
             "mfa_methods": self.random.sample(list(MFA), random_choice([1, 2, 3, 3])),
-            "device": random_choice(
-                [None, DeviceConfiguration(with_probability(0.5), with_probability(0.3))]
-            ),
+            "device": random_choice([None, DeviceConfiguration(with_probability(0.5), with_probability(0.3))]),
             "client_secret": with_probability(0.3),
             "prevent_user_existence_errors": random_choice(["ENABLED", "LEGACY"]),
             "aliases": random_choice([(), ("email",), ("email", "phone_number")]),
             "case_sensitive": with_probability(0.7),
             "account_recovery": random_choice([(), ("admin_only",), ("verified_email",)]),
-            "refresh_token_rotation": random_choice(
-                [None, None, RefreshTokenRotation(random_choice([0, 60]))]
-            ),
-            "allowed_first_auth_factors": [
-                "PASSWORD",
-                *self.random.sample(passwordless, random_choice([0, 2, 3, 3])),
-            ],
+            "refresh_token_rotation": random_choice([None, None, RefreshTokenRotation(random_choice([0, 60]))]),
+            "allowed_first_auth_factors": ["PASSWORD", *self.random.sample(passwordless, random_choice([0, 2, 3, 3]))],
             "webauthn": random_choice([None, passkeys, passkeys]),
             "contradictions": Contradictions(
                 **options,
@@ -197,9 +190,7 @@ class RandomPool:
         elif names == ["SRP_A"] and chance < 0.9:
             response["challengeName"] = self.decision = "PASSWORD_VERIFIER"
         elif chance < 0.3:
-            challenge_name = self._random_choice(
-                [*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE, "SRP_A"]
-            )
+            challenge_name = self._random_choice([*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE, "SRP_A"])
             response["challengeName"] = self.decision = challenge_name
         elif session and session[-1]["challengeResult"] and chance < 0.8:
             response["issueTokens"], self.decision = True, "TOKENS"
@@ -263,8 +254,7 @@ class RandomPool:
     def _user_named(self, username: str) -> KnownUser | None:
         same = (lambda name: name) if self.pool.configuration.case_sensitive else str.casefold
         return next(
-            (each for each in self.people if same(username) in {same(name) for name in each.sign_in_names}),
-            None,
+            (each for each in self.people if same(username) in {same(name) for name in each.sign_in_names}), None
         )
 
     def _password(self, person: KnownUser | None) -> str:

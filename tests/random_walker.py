@@ -33,11 +33,7 @@ class Walker(TokenChecks):
     def begin_sign_in(self, choose: Choose[Any]) -> None:
         """Begin a sign-in of any user in any flow, with a password that may be right."""
         username = choose(
-            [
-                *(name for each in self.people[:4] for name in each.sign_in_names),
-                *self._newest_user_names(),
-                "nobody",
-            ]
+            [*(name for each in self.people[:4] for name in each.sign_in_names), *self._newest_user_names(), "nobody"]
         )
         person, client, flow = self._user_named(username), choose(self.clients), choose(SIGN_IN_FLOWS)
         admin = flow.startswith("ADMIN") or (flow != "USER_PASSWORD_AUTH" and choose([False, True]))
@@ -71,9 +67,7 @@ class Walker(TokenChecks):
     def _newest_user_names(self) -> tuple[str, ...]:
         return self.people[-1].sign_in_names
 
-    def _first_request(
-        self, choose: Choose[Any], start: OpenChallenge
-    ) -> tuple[dict[str, str], dict[str, Any]]:
+    def _first_request(self, choose: Choose[Any], start: OpenChallenge) -> tuple[dict[str, str], dict[str, Any]]:
         """Return the AuthParameters of a flow's first request, and its other members."""
         flow = start.flow
         right = self._password(start.person)
@@ -151,9 +145,7 @@ class Walker(TokenChecks):
             if not open_challenge.answered:
                 self._send(self._right_answer(choose, open_challenge))
         if len(self.tokens) > token_count:
-            choose([self._confirm_device, self._confirm_device, self._register_passkey])(
-                choose, self.tokens[-1]
-            )
+            choose([self._confirm_device, self._confirm_device, self._register_passkey])(choose, self.tokens[-1])
 
     # ---- answers ----------------------------------------------------------------------------------------
 
@@ -197,17 +189,9 @@ class Walker(TokenChecks):
             )
         target = self._challenge_of(request)
         if reply is None:
-            if (
-                target is not None
-                and target.person is not None
-                and self._only_later_step_failed(target, request, now)
-            ):
+            if target is not None and target.person is not None and self._only_later_step_failed(target, request, now):
                 self._record_changes(
-                    target,
-                    target.person,
-                    request,
-                    self._proofs_of_request(target, request, now) or NO_PROOF,
-                    now,
+                    target, target.person, request, self._proofs_of_request(target, request, now) or NO_PROOF, now
                 )
         elif target is None:
             raise self._violation("an unknown session was accepted")
@@ -271,8 +255,7 @@ class Walker(TokenChecks):
             "another app client continued a sign-in": not by_session and request.client is not target.client,
             "another user continued a sign-in": not by_session
             and not self._is_user(target, request.responses["USERNAME"]),
-            "a challenge was answered under another's name": request.challenge != target.name
-            and not changes_factor,
+            "a challenge was answered under another's name": request.challenge != target.name and not changes_factor,
             "a challenge without a right answer was answered": target.unanswerable,
         }
         for violation, violated in violations.items():
@@ -290,9 +273,7 @@ class Walker(TokenChecks):
         answer = {"ChallengeName": request.challenge, "ChallengeResponses": request.responses}
         return classify(operation, {**answer, "Session": request.session}) or Response
 
-    def _proofs_of_request(
-        self, target: OpenChallenge, request: AnswerRequest, now: datetime
-    ) -> Proofs | None:
+    def _proofs_of_request(self, target: OpenChallenge, request: AnswerRequest, now: datetime) -> Proofs | None:
         """Return what an answer proves; None if it is wrong."""
         if request.operation == "associate_software_token":
             return NO_PROOF
@@ -381,14 +362,10 @@ class Walker(TokenChecks):
 
     def _change_user(self, choose: Choose[Any], person: KnownUser) -> None:
         who = {"UserPoolId": self.pool.pool_id, "Username": person.name}
-        match choose(
-            ["password", "password", "preference", "preference", "disable", "enable", "enable", "reset"]
-        ):
+        match choose(["password", "password", "preference", "preference", "disable", "enable", "enable", "reset"]):
             case "password":
                 password, permanent = choose(PASSWORDS), choose([True, False])
-                final_reply = self._call(
-                    "admin_set_user_password", **who, Password=password, Permanent=permanent
-                )
+                final_reply = self._call("admin_set_user_password", **who, Password=password, Permanent=permanent)
                 if final_reply is not None:
                     person.password, person.temporary = password, not permanent
                     person.status = "CONFIRMED"
@@ -417,12 +394,7 @@ class Walker(TokenChecks):
         if sign_up_reply is None:
             return
         person = KnownUser(
-            name,
-            (name,),
-            PASSWORDS[0],
-            status="UNCONFIRMED",
-            factor_attributes={"email"},
-            never_signed_in=True,
+            name, (name,), PASSWORDS[0], status="UNCONFIRMED", factor_attributes={"email"}, never_signed_in=True
         )
         self.people.append(person)
         session = {"Session": sign_up_reply["Session"]} if "Session" in sign_up_reply else {}

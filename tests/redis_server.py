@@ -30,9 +30,7 @@ class RedisServer:
     def client(self, *, decode_responses: bool = False) -> redis.Redis:
         """Return a client that does not retry."""
         return redis.Redis(
-            port=self.port,
-            decode_responses=decode_responses,
-            retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+            port=self.port, decode_responses=decode_responses, retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0)
         )
 
     def end(self) -> None:

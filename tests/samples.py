@@ -89,12 +89,7 @@ TOKENS = {
 def challenge(state: State, **more: Any) -> dict[str, Any]:
     """Return the raw reply that issues this challenge."""
     name = "TOMORROWS_CHALLENGE" if state is State.OTHER_CHALLENGE else state.value
-    return {
-        "ChallengeName": name,
-        "Session": SESSION,
-        "ChallengeParameters": PARAMETERS.get(state, {}),
-        **more,
-    }
+    return {"ChallengeName": name, "Session": SESSION, "ChallengeParameters": PARAMETERS.get(state, {}), **more}
 
 
 def error(code: str, message: str = "") -> dict[str, Any]:
@@ -118,9 +113,7 @@ REFUSALS = {
 }
 
 
-def reply(
-    source: State, response: type[r.Response], dest: State, kind: LoopKind | None = None
-) -> dict[str, Any]:
+def reply(source: State, response: type[r.Response], dest: State, kind: LoopKind | None = None) -> dict[str, Any]:
     """Return a raw reply that leads from a state by a response, of this kind, to `dest`.
 
     None if there is none.

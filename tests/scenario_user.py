@@ -68,9 +68,7 @@ class ScenarioUser:
     def transitions(self) -> frozenset[Transition]:
         """Every transition that a sign-in has taken."""
         return frozenset(
-            Transition(step.source, step.response, step.dest, step.kind)
-            for flow in self.flows
-            for step in flow.history
+            Transition(step.source, step.response, step.dest, step.kind) for flow in self.flows for step in flow.history
         )
 
     @property

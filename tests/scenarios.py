@@ -156,11 +156,7 @@ def second_factors() -> Iterator[Scenario]:
         if each.ends is S.SELECT_MFA_TYPE:
             continue
         yield Scenario(
-            f"{each.ends}",
-            (*each.meanwhile, _BEGIN_WITH_PASSWORD, _RIGHT_CODE),
-            S.AUTHENTICATED,
-            each.pool,
-            each.user,
+            f"{each.ends}", (*each.meanwhile, _BEGIN_WITH_PASSWORD, _RIGHT_CODE), S.AUTHENTICATED, each.pool, each.user
         )
         yield Scenario(
             f"{each.ends}, a wrong code",
@@ -228,9 +224,7 @@ def devices() -> Iterator[Scenario]:
     at_it = (remember_device, _BEGIN_WITH_PASSWORD)
     yield Scenario("The device", (*at_it, _DEVICE_SRP_A), S.DEVICE_PASSWORD_VERIFIER, pool)
     yield Scenario("The device proved", (*at_it, _DEVICE_SRP_A, _DEVICE_CLAIM), S.AUTHENTICATED, pool)
-    yield Scenario(
-        "The device, too late", (*at_it, wait_past_expiry, expect_refusal(_DEVICE_SRP_A)), S.FAILED, pool
-    )
+    yield Scenario("The device, too late", (*at_it, wait_past_expiry, expect_refusal(_DEVICE_SRP_A)), S.FAILED, pool)
     yield Scenario(
         "The device's proof, too late",
         (*at_it, _DEVICE_SRP_A, wait_past_expiry, expect_refusal(_DEVICE_CLAIM)),
@@ -295,11 +289,7 @@ def custom_auth() -> Iterator[Scenario]:
         yield _issued_by_function(name, "CUSTOM_AUTH named", S.START, (_CUSTOM_AUTH,), ())
         yield _issued_by_function(name, "CUSTOM_AUTH with SRP named", S.START, (_CUSTOM_SRP_AUTH,), ())
         yield _issued_by_function(
-            name,
-            "CUSTOM_CHALLENGE, then named",
-            S.CUSTOM_CHALLENGE,
-            (_CUSTOM_AUTH, _ANSWER_42),
-            ("CUSTOM_CHALLENGE",),
+            name, "CUSTOM_CHALLENGE, then named", S.CUSTOM_CHALLENGE, (_CUSTOM_AUTH, _ANSWER_42), ("CUSTOM_CHALLENGE",)
         )
         for answer in _DEAD_END_ANSWERS.get(_state_named(name), ()):
             yield Scenario(
@@ -309,14 +299,9 @@ def custom_auth() -> Iterator[Scenario]:
                 {"triggers": triggers_naming(name)},
             )
     for begin, kind in ((_CUSTOM_AUTH, "CUSTOM_AUTH"), (_CUSTOM_SRP_AUTH, "CUSTOM_AUTH with SRP")):
+        yield Scenario(f"{kind}, tokens at once", (begin,), S.AUTHENTICATED, {"triggers": triggers_naming("TOKENS")})
         yield Scenario(
-            f"{kind}, tokens at once", (begin,), S.AUTHENTICATED, {"triggers": triggers_naming("TOKENS")}
-        )
-        yield Scenario(
-            f"{kind}, failed at once",
-            (expect_refusal(begin),),
-            S.FAILED,
-            {"triggers": triggers_naming("FAIL")},
+            f"{kind}, failed at once", (expect_refusal(begin),), S.FAILED, {"triggers": triggers_naming("FAIL")}
         )
     yield Scenario(
         "CUSTOM_CHALLENGE answered",
@@ -337,10 +322,7 @@ def custom_auth() -> Iterator[Scenario]:
         {"triggers": triggers_naming("CUSTOM_CHALLENGE"), **DEVICES_TRACKED},
     )
     yield Scenario(
-        "CUSTOM_AUTH with SRP, then CUSTOM_CHALLENGE",
-        _WITH_SRP,
-        S.CUSTOM_CHALLENGE,
-        _CUSTOM_CHALLENGE_AFTER_PASSWORD,
+        "CUSTOM_AUTH with SRP, then CUSTOM_CHALLENGE", _WITH_SRP, S.CUSTOM_CHALLENGE, _CUSTOM_CHALLENGE_AFTER_PASSWORD
     )
 
 
@@ -366,9 +348,7 @@ def first_requests() -> Iterator[Scenario]:
         name = kind.__name__
         yield Scenario(f"{name} begins", (sign_in, begin_with(kind, refresh_token)), S.AUTHENTICATED)
         yield Scenario(
-            f"{name} begins with no such token",
-            (expect_refusal(begin_with(kind, "no such token")),),
-            S.FAILED,
+            f"{name} begins with no such token", (expect_refusal(begin_with(kind, "no such token")),), S.FAILED
         )
 
 

@@ -8,9 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-HEAD = (
-    b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth\r\n"
-)
+HEAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth\r\n"
 SLOW_REQUESTS: dict[str, tuple[bytes, bytes]] = {
     # the beginning, and what follows repeatedly, one byte at a time
     "says nothing": (b"", b""),
@@ -21,10 +19,7 @@ SLOW_REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "a body that is declared": (HEAD + b"Content-Length: 1000\r\n\r\n", b"{"),
     "a body in chunks": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n{\r\n"),
     "a body of no use": (b"GET /health HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n", b"x"),
-    "trailers without end": (
-        HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n",
-        b"X-Trailer: y\r\n",
-    ),
+    "trailers without end": (HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n", b"X-Trailer: y\r\n"),
     "a second request": (b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /health"),
 }
 

@@ -182,9 +182,7 @@ def test_the_session_of_a_confirmation_replaces_nothing_that_is_passed(
     assert (flow.history[0].response.__name__, flow.state) == (first, state)
 
 
-def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(
-    make_account: MakeAccount,
-) -> None:
+def test_a_password_signs_in_after_the_session_of_the_confirmation_has_expired(make_account: MakeAccount) -> None:
     """A right password is verified although the Session has expired; a flow that needs a password still requires it."""
     clock = ManualClock()
     account = make_account(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], clock=clock)
@@ -259,9 +257,7 @@ def test_a_secret_that_is_a_function(make_account: MakeAccount) -> None:
         ("pre_token_generation", lambda driven: driven.sign_in("ada", PASSWORD)),
     ],
 )
-def test_a_lambda_function_denies_a_user(
-    make_account: MakeAccount, trigger: str, call: Callable[..., Any]
-) -> None:
+def test_a_lambda_function_denies_a_user(make_account: MakeAccount, trigger: str, call: Callable[..., Any]) -> None:
     """A function that raises denies the sign-up or the sign-in: OperatorError, status 403, with the function's text."""
 
     def denying(_: Any) -> Any:
@@ -319,9 +315,7 @@ def test_errors_say_what_to_do(
 
 
 @pytest.mark.parametrize("rotation", [None, RefreshTokenRotation()])
-def test_the_user_of_a_token_was_deleted(
-    make_account: MakeAccount, rotation: RefreshTokenRotation | None
-) -> None:
+def test_the_user_of_a_token_was_deleted(make_account: MakeAccount, rotation: RefreshTokenRotation | None) -> None:
     """The session of a deleted user has ended, and the error does not blame a wrong user name."""
     account = make_account(refresh_token_rotation=rotation)
     account.pool.add_user("ada", PASSWORD, email=EMAIL)
@@ -450,9 +444,7 @@ def test_a_reply_that_is_none_is_an_error(reply: Any) -> None:
         (a.StartWebAuthnRegistration, {"CredentialCreationOptions": 5}),
     ],
 )  # fmt: skip
-def test_a_member_of_the_wrong_type_is_no_value(
-    request_type: type[AccountRequest[Any]], members: Any
-) -> None:
+def test_a_member_of_the_wrong_type_is_no_value(request_type: type[AccountRequest[Any]], members: Any) -> None:
     """A member that the account's method would return, but of another type than the API's, raises MalformedReply."""
     given = {"username": "ada", "code": "123456", "access_token": "t"}
     request = request_type(
@@ -466,9 +458,7 @@ def test_a_member_of_the_wrong_type_is_no_value(
 
 def test_secrets_of_a_request_are_wrapped_and_masked() -> None:
     """An attribute and a passkey's credential are wrapped in the request; a refusal's message masks the attribute."""
-    credential = write_account_request(
-        a.CompleteWebAuthnRegistration("t", '{"id": "planted"}'), "client", None
-    )
+    credential = write_account_request(a.CompleteWebAuthnRegistration("t", '{"id": "planted"}'), "client", None)
     assert "planted" not in repr(credential)
     assert credential.reveal()["Credential"] == {"id": "planted"}
 

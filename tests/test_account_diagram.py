@@ -28,9 +28,7 @@ def test_the_picture_shows_every_transition() -> None:
     """
     statements = str(AccountDiagram()).splitlines()
     labels = {line.split(" [")[0].strip(): line for line in statements if " [" in line}
-    edge_labels = [
-        t for t in ACCOUNT_TRANSITIONS if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES
-    ]
+    edge_labels = [t for t in ACCOUNT_TRANSITIONS if t.operation not in DELETIONS and t.source not in UNUSED_STATUSES]
 
     for source, operation, dest in edge_labels:
         ends = source.name if source is dest else f"{source.name} -> {dest.name}"
@@ -62,8 +60,5 @@ def test_an_operation_with_two_meanings_is_found_by_its_own_name() -> None:
     """AdminSetUserPassword names both of its operations, and a trigger its own."""
     names = {each["name"] for each in find("AdminSetUserPassword")}
 
-    assert names == {
-        AccountOperation.ADMIN_SET_PERMANENT_PASSWORD,
-        AccountOperation.ADMIN_SET_TEMPORARY_PASSWORD,
-    }
+    assert names == {AccountOperation.ADMIN_SET_PERMANENT_PASSWORD, AccountOperation.ADMIN_SET_TEMPORARY_PASSWORD}
     assert [each["name"] for each in find("forgot_password")] == ["ForgotPassword"]

@@ -141,9 +141,7 @@ class Account:
 
     def change_password(self) -> None:
         """Send ChangePassword, with the right password."""
-        self.call(
-            "ChangePassword", AccessToken=self.token, PreviousPassword=self.password, ProposedPassword=OTHER
-        )
+        self.call("ChangePassword", AccessToken=self.token, PreviousPassword=self.password, ProposedPassword=OTHER)
         self.password = OTHER
 
     def new_password(self) -> None:
@@ -218,20 +216,15 @@ def test_the_pool_makes_the_transitions_of_the_table() -> None:
                 assert account.status is status
                 transitions.add(run(account, operation))
 
-    uncertain = {
-        each for each in ACCOUNT_TRANSITIONS if account_evidence(each)[0].confidence == "contradictory"
-    }
+    uncertain = {each for each in ACCOUNT_TRANSITIONS if account_evidence(each)[0].confidence == "contradictory"}
     assert transitions - {None} == set(ACCOUNT_TRANSITIONS) - NOT_THE_POOLS - uncertain
 
 
 @given(
-    st.sampled_from(SETTINGS),
-    st.lists(st.tuples(st.sampled_from(list(RUN)), st.booleans()), min_size=4, max_size=16),
+    st.sampled_from(SETTINGS), st.lists(st.tuples(st.sampled_from(list(RUN)), st.booleans()), min_size=4, max_size=16)
 )
 @settings(max_examples=60, deadline=None)
-def test_a_random_walk_stays_on_the_table(
-    options: dict[str, Any], steps: list[tuple[AccountOperation, bool]]
-) -> None:
+def test_a_random_walk_stays_on_the_table(options: dict[str, Any], steps: list[tuple[AccountOperation, bool]]) -> None:
     """Any sequence of operations, valid or not, takes only transitions of the table, and the gate agrees."""
     account = Account(**options)
     for operation, is_right in steps:
@@ -245,12 +238,9 @@ def test_a_random_walk_stays_on_the_table(
 
 
 @pytest.mark.parametrize(
-    "operation",
-    [each for each in RUN if each.actor is not Actor.SIGN_IN and each not in SIMULATED_OPERATIONS],
+    "operation", [each for each in RUN if each.actor is not Actor.SIGN_IN and each not in SIMULATED_OPERATIONS]
 )
-def test_the_gate_finds_a_missing_transition(
-    monkeypatch: pytest.MonkeyPatch, operation: AccountOperation
-) -> None:
+def test_the_gate_finds_a_missing_transition(monkeypatch: pytest.MonkeyPatch, operation: AccountOperation) -> None:
     """If the table lacks a transition that the pool takes, the gate reports an error of the pool."""
     source = next(status for status in UserStatus if operation in ACCOUNT_LIFE[status])
     account = Account()

@@ -62,9 +62,7 @@ def test_every_operation_with_a_password_or_status_is_in_the_table() -> None:
 
     others = ("UserPool", "Attributes", "UserImportJob")
     of_the_api = {
-        name
-        for name in COGNITO.operation_names
-        if concerns_status(name) and not any(word in name for word in others)
+        name for name in COGNITO.operation_names if concerns_status(name) and not any(word in name for word in others)
     }
 
     assert of_the_api <= {each.page for each in O}
@@ -150,9 +148,7 @@ def test_the_machine_can_be_async() -> None:
 def test_the_machine_takes_states_and_triggers_of_the_application() -> None:
     """An application's own states, triggers and callbacks work beside the table's, as in `build`."""
     transition = {"trigger": "archive", "source": "CONFIRMED", "dest": "SHELVED"}
-    machine: Any = build_account(
-        states="SHELVED", transitions=[transition], initial=U.CONFIRMED, send_event=True
-    )
+    machine: Any = build_account(states="SHELVED", transitions=[transition], initial=U.CONFIRMED, send_event=True)
     machine.add_transition("restore", "SHELVED", U.CONFIRMED)
     machine.add_transition("sign_up", "SHELVED", U.UNCONFIRMED)
 

@@ -231,9 +231,7 @@ def test_during_a_refresh_the_present_tokens_are_returned(pool_of: PoolOf) -> No
         assert [step.number for step in flow.history] == [1, 2, 3]
 
         clock.advance(3600)
-        first, *others = await asyncio.gather(
-            *(flow.fresh_tokens() for _ in range(3)), return_exceptions=True
-        )
+        first, *others = await asyncio.gather(*(flow.fresh_tokens() for _ in range(3)), return_exceptions=True)
         assert first == flow.tokens
         assert [getattr(each, "action", None) for each in others] == [RecoveryAction.WAIT] * 2
 
@@ -379,9 +377,7 @@ def throttle(headers: dict[str, str], status: int = 400) -> Any:
         ({"Retry-After": "soon"}, 1.0),
     ],
 )
-def test_throttling_says_how_long(
-    pool_of: PoolOf, sign_in: SignsIn, headers: dict[str, str], seconds: float
-) -> None:
+def test_throttling_says_how_long(pool_of: PoolOf, sign_in: SignsIn, headers: dict[str, str], seconds: float) -> None:
     """A throttled request has the delay of Retry-After, or one second without a valid one.
 
     Then the answer succeeds.

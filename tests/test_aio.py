@@ -36,13 +36,7 @@ from authfsm.local import DeviceConfiguration, LocalPool
 from authfsm.observers import Observation
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import RecoveryAction
-from authfsm.protocol.errors import (
-    ConnectionLost,
-    InvalidOperation,
-    RefusedCaller,
-    RefusedUser,
-    WrongResponse,
-)
+from authfsm.protocol.errors import ConnectionLost, InvalidOperation, RefusedCaller, RefusedUser, WrongResponse
 
 T = TypeVar("T")
 PHONE = "+15555550143"
@@ -103,9 +97,7 @@ def test_a_rotated_client_secret(pool: LocalPool, kind: str) -> None:
     async def run() -> None:
         functions: dict[str, Any] = {"plain": plain, "async": awaited, "lambda": lambda: awaited()}  # noqa: PLW0108 - no coroutine function
         client_id = pool.client_id
-        cognito = AsyncCognito(
-            pool.client(), client_id=client_id, pool_id=pool.pool_id, client_secret=functions[kind]
-        )
+        cognito = AsyncCognito(pool.client(), client_id=client_id, pool_id=pool.pool_id, client_secret=functions[kind])
         del pool._core.clients[client_id]
         pool.add_client(client_id=client_id, client_secret="one")
         flow, key = await cognito.sign_in("ada", PASSWORD), new_key()
@@ -549,9 +541,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(web: ThreadServer) -> None:
 
     async def converse() -> None:
         async with aio_client(web.url) as client:
-            cognito = AsyncCognito(
-                client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append]
-            )
+            cognito = AsyncCognito(client, client_id=CLIENT_ID, pool_id=POOL_ID, observers=[observations.append])
             flow = await cognito.sign_in("ada", PASSWORD)
             code, before = r.Code(web.code_for("ada")), data_of(flow)
 
@@ -672,9 +662,7 @@ def test_both_drivers_have_the_same_methods(sync: type, awaited: type) -> None:
     def taken(kind: type) -> dict[str, list[tuple[str, Any, Any]]]:
         every = inspect.getmembers(kind, inspect.isfunction)
         return {
-            name: [
-                (each.name, each.kind, each.default) for each in inspect.signature(call).parameters.values()
-            ]
+            name: [(each.name, each.kind, each.default) for each in inspect.signature(call).parameters.values()]
             for name, call in every
             if not name.startswith("_")
         }

@@ -48,9 +48,7 @@ def test_every_scenario_takes_the_same_steps(
         threads.add(threading.current_thread().name)
 
     more = request.getfixturevalue("over_http") if way == "HTTP" else {}
-    scenario_user = AsyncScenarioUser(
-        signing_key, scenario.pool, scenario.user, run=run, observers=[observer], **more
-    )
+    scenario_user = AsyncScenarioUser(signing_key, scenario.pool, scenario.user, run=run, observers=[observer], **more)
     play(scenario, scenario_user)
 
     assert scenario_user.flow.state is scenario.ends

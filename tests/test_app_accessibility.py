@@ -12,16 +12,7 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.site_visits import (
-    Visit,
-    authenticator,
-    begin,
-    begin_without_password,
-    enter_text,
-    notice,
-    press,
-    title,
-)
+from apps.site_visits import Visit, authenticator, begin, begin_without_password, enter_text, notice, press, title
 from browser import axe
 from local_servers import ServerClient, wait_until
 from playwright.sync_api import Page

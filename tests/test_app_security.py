@@ -8,15 +8,7 @@ from typing import Any
 
 import pytest
 from apps.site.local import PASSWORD
-from apps.site_visits import (
-    Visit,
-    authenticator,
-    begin,
-    begin_without_password,
-    enter_text,
-    press,
-    title_and_notice,
-)
+from apps.site_visits import Visit, authenticator, begin, begin_without_password, enter_text, press, title_and_notice
 from local_servers import ServerClient
 from playwright.sync_api import Page
 from starlette.responses import Response

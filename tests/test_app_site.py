@@ -72,15 +72,9 @@ def test_authenticator_app_by_qr_code(visit_of: VisitOf) -> None:
     assert app.secret in page.inner_text("details")
 
     enter_text(page, "Code", "0")
-    assert title_and_notice(page) == (
-        "Add your authenticator app",
-        "A code of the authenticator app is six digits.",
-    )
+    assert title_and_notice(page) == ("Add your authenticator app", "A code of the authenticator app is six digits.")
     enter_text(page, "Code", app.at(v.clock() + timedelta(hours=1)))
-    assert title_and_notice(page) == (
-        "Add your authenticator app",
-        "That code is not right. Check it, and try again.",
-    )
+    assert title_and_notice(page) == ("Add your authenticator app", "That code is not right. Check it, and try again.")
     enter_text(page, "Code", app.at(v.clock()))
     assert title_and_notice(page) == ("Welcome, zoe", None)
     assert v.path() == [
@@ -117,10 +111,7 @@ def test_new_password_and_required_attribute(visit_of: VisitOf) -> None:
 
     page.get_by_label("Name").fill("Nia Onyango")
     enter_text(page, "New password", "short")
-    assert title_and_notice(page) == (
-        "Choose a new password",
-        "The password is too short. Choose a longer one.",
-    )
+    assert title_and_notice(page) == ("Choose a new password", "The password is too short. Choose a longer one.")
     page.get_by_label("Name").fill("Nia Onyango")
     enter_text(page, "New password", f"{PASSWORD}-new")
     assert title_and_notice(page) == ("Welcome, nia", None)
@@ -194,10 +185,7 @@ def test_passkey(visit_of: VisitOf) -> None:
     assert title_and_notice(page) == ("Your passkeys", None)
     assert "You have none yet" in page.inner_text("main")
     press(page, "Add a passkey")
-    assert title_and_notice(page) == (
-        "Your passkeys",
-        "Your passkey was added. Next time you can sign in with it.",
-    )
+    assert title_and_notice(page) == ("Your passkeys", "Your passkey was added. Next time you can sign in with it.")
     assert page.locator("li").count() == 1
     page.goto("/")
     press(page, "Sign out")
@@ -226,9 +214,7 @@ def test_missing_passkey(visit_of: VisitOf) -> None:
     press(elsewhere, "A passkey")
     elsewhere.get_by_role("button", name="Use the passkey").click()
     elsewhere.get_by_role("alert").wait_for()
-    assert notice(elsewhere) == (
-        "The passkey was not used. Try again, or start again and choose another way."
-    )
+    assert notice(elsewhere) == ("The passkey was not used. Try again, or start again and choose another way.")
     elsewhere.get_by_role("link", name="Start again").click()
     begin_without_password(elsewhere, "eve")
     assert title_and_notice(elsewhere) == ("Choose how to sign in", None)

@@ -40,12 +40,7 @@ NEW_PASSWORD: Final = f"{PASSWORD}-new"
 USERS: Final = [
     {"username": "nia", "password": PASSWORD, "temporary": True, "phone_number": "+15555550143"},
     {"username": "zoe", "password": PASSWORD},
-    {
-        "username": "eve",
-        "password": PASSWORD,
-        "email": "eve@example.com",
-        "totp_secret": "JBSWY3DPEHPK3PXP" * 2,
-    },
+    {"username": "eve", "password": PASSWORD, "email": "eve@example.com", "totp_secret": "JBSWY3DPEHPK3PXP" * 2},
 ]
 POOL: Final[dict[str, Any]] = {
     "mfa": "ON",
@@ -119,9 +114,7 @@ def _run_site(command: Callable[[int, Path], list[str]], folder: Path) -> Iterat
             "SITE_DATABASE": str(folder / "db.sqlite3"),
         }
         with log.open("w") as out:
-            site = subprocess.Popen(
-                [sys.executable, *command(port, folder)], env=environment, stdout=out, stderr=out
-            )
+            site = subprocess.Popen([sys.executable, *command(port, folder)], env=environment, stdout=out, stderr=out)
         try:
             wait_until(lambda: site.poll() is not None or _is_answering(f"127.0.0.1:{port}"), "the site")
             assert site.poll() is None, log.read_text()
@@ -229,10 +222,7 @@ def _forgotten_password(page: Page, site: RunningSite) -> None:
     press(page, "Forgot your password?")
     assert title_and_notice(page) == ("Choose a new password", None)
     assert "by e-mail to e***@e***" in page.inner_text("main")
-    for code, text in (
-        (f"{int(outbox.code_for('eve')) ^ 1:06d}", "Choose a new password"),
-        ("", "Welcome, eve"),
-    ):
+    for code, text in ((f"{int(outbox.code_for('eve')) ^ 1:06d}", "Choose a new password"), ("", "Welcome, eve")):
         page.get_by_label("Code", exact=True).fill(code or outbox.code_for("eve"))
         enter_text(page, "New password", NEW_PASSWORD)
         assert title_and_notice(page)[0] == text

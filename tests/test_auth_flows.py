@@ -26,11 +26,7 @@ Values = tuple[str, ...]
 ADMIN = {"ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH"}
 REFRESH = {"REFRESH_TOKEN_AUTH", "REFRESH_TOKEN"}
 TRIGGERED = {"LambdaConfig": {"DefineAuthChallenge": "arn:aws:lambda:eu-west-1:000000000000:function:f"}}
-_SETTINGS: Any = {
-    "mfa_configuration": "OFF",
-    "device_configuration": False,
-    "allowed_first_auth_factors": {"PASSWORD"},
-}
+_SETTINGS: Any = {"mfa_configuration": "OFF", "device_configuration": False, "allowed_first_auth_factors": {"PASSWORD"}}
 
 
 def subsets(values: Iterable[str]) -> Iterator[Values]:
@@ -42,10 +38,7 @@ def subsets(values: Iterable[str]) -> Iterator[Values]:
 
 EQUIVALENT = [*subsets(CURRENT_VALUES), *(each for each in subsets(LEGACY_VALUES) if each)]
 MIXED = [
-    (*older, *current)
-    for older in subsets(LEGACY_VALUES)
-    for current in subsets(CURRENT_VALUES)
-    if older and current
+    (*older, *current) for older in subsets(LEGACY_VALUES) for current in subsets(CURRENT_VALUES) if older and current
 ]
 
 
@@ -115,12 +108,7 @@ def test_every_part_allows_the_same_flows(values: Values, signing_key: RSAKey) -
         ((), {"ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}),
         (
             ("ADMIN_NO_SRP_AUTH",),
-            {
-                "ALLOW_ADMIN_USER_PASSWORD_AUTH",
-                "ALLOW_USER_SRP_AUTH",
-                "ALLOW_CUSTOM_AUTH",
-                "ALLOW_REFRESH_TOKEN_AUTH",
-            },
+            {"ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"},
         ),
         (("CUSTOM_AUTH_FLOW_ONLY",), {"ALLOW_CUSTOM_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}),
         (

@@ -119,11 +119,7 @@ def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
             pool_of().cognito().sign_in("ada", "Wrong-Horse-1", flow=flow_name)
 
         error = caught.value
-        assert (error.action, error.state, error.survives) == (
-            RecoveryAction.START_AGAIN,
-            State.FAILED,
-            False,
-        )
+        assert (error.action, error.state, error.survives) == (RecoveryAction.START_AGAIN, State.FAILED, False)
         assert error.refusal.code == "NotAuthorizedException"
 
 
@@ -174,10 +170,7 @@ def test_totp_is_enrolled_during_sign_in_and_required_at_the_next(pool_of: PoolO
     assert (flow.state, flow.signin.role) == (State.SOFTWARE_TOKEN_MFA, Role.SECOND_FACTOR)
     with pytest.raises(RefusedUser) as caught:
         flow.answer(r.Code(used))
-    assert (caught.value.refusal.code, caught.value.action) == (
-        "ExpiredCodeException",
-        RecoveryAction.TRY_AGAIN,
-    )
+    assert (caught.value.refusal.code, caught.value.action) == ("ExpiredCodeException", RecoveryAction.TRY_AGAIN)
     clock.advance(30)
     assert flow.answer(r.Code(app.at(clock()))) is State.AUTHENTICATED
 
@@ -200,11 +193,7 @@ def test_a_second_factor_is_chosen(pool_of: PoolOf) -> None:
     """SELECT_MFA_TYPE offers the user's factors; the choice leads to the chosen factor."""
     pool = pool_of(
         mfa="ON",
-        user={
-            "phone_number": PHONE,
-            "totp_secret": pyotp.random_base32(),
-            "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
-        },
+        user={"phone_number": PHONE, "totp_secret": pyotp.random_base32(), "mfa": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"]},
     )
     flow = pool.cognito().sign_in("ada", PASSWORD)
     assert isinstance(flow.challenge, SelectMfaType)
@@ -296,11 +285,7 @@ def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
     for flow_name, path in (
         (
             "USER_SRP_AUTH",
-            [
-                "user_srp_auth -> PASSWORD_VERIFIER",
-                "srp_claim -> PASSWORD_VERIFIER",
-                "srp_claim -> AUTHENTICATED",
-            ],
+            ["user_srp_auth -> PASSWORD_VERIFIER", "srp_claim -> PASSWORD_VERIFIER", "srp_claim -> AUTHENTICATED"],
         ),
         ("USER_PASSWORD_AUTH", ["user_password_auth -> START", "user_password_auth -> AUTHENTICATED"]),
     ):
@@ -315,13 +300,9 @@ def custom_auth_triggers(*, tries: int = 3) -> Triggers:
     """Lambda functions whose custom challenge has the answer "age"."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
-        answered = [
-            each for each in event["request"]["session"] if each["challengeName"] == "CUSTOM_CHALLENGE"
-        ]
+        answered = [each for each in event["request"]["session"] if each["challengeName"] == "CUSTOM_CHALLENGE"]
         event["response"]["issueTokens"] = bool(answered) and answered[-1]["challengeResult"]
-        event["response"]["failAuthentication"] = (
-            not event["response"]["issueTokens"] and len(answered) >= tries
-        )
+        event["response"]["failAuthentication"] = not event["response"]["issueTokens"] and len(answered) >= tries
         event["response"]["challengeName"] = "CUSTOM_CHALLENGE"
         last = event["request"]["session"][-1:]
         if last and last[0]["challengeName"] == "SRP_A":
@@ -380,9 +361,7 @@ def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
         event["response"].update(challengeName=next(names), issueTokens=False, failAuthentication=False)
         return event
 
-    cognito = pool_of(
-        triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)
-    ).cognito()
+    cognito = pool_of(triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)).cognito()
     flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
 
     assert flow.state is State.OTHER_CHALLENGE
@@ -399,9 +378,7 @@ def test_a_raw_answer_is_repeated_without_a_forgotten_device(pool_of: PoolOf) ->
         event["response"].update(challengeName="PLEASE_WAIT", issueTokens=False, failAuthentication=False)
         return event
 
-    cognito = pool_of(
-        triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)
-    ).cognito()
+    cognito = pool_of(triggers=Triggers(define=define, create=triggers.create, verify=triggers.verify)).cognito()
     flow = cognito.sign_in("ada", flow="CUSTOM_AUTH")
     sent: list[dict[str, str]] = []
 
@@ -615,9 +592,7 @@ def test_a_response_that_is_not_accepted_is_never_sent(pool_of: PoolOf) -> None:
     client = pool.client()
     requests: list[Any] = []
     client.meta.events.register("before-call.*", lambda **named: requests.append(named["model"].name))
-    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
-        "ada", PASSWORD
-    )
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in("ada", PASSWORD)
     requests.clear()
 
     with pytest.raises(WrongResponse) as caught:
@@ -633,9 +608,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """No reply: ConnectionLost with the action WAIT, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client(ONE_TRY)
-    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
-        "ada", PASSWORD
-    )
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
 
     def lost(**_: object) -> None:
@@ -644,11 +617,7 @@ def test_a_lost_connection_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     client.meta.events.register_first("before-send.*", lost)
     with pytest.raises(ConnectionLost) as caught:
         flow.answer(code)
-    assert (caught.value.state, caught.value.action, flow.state) == (
-        State.SMS_MFA,
-        RecoveryAction.WAIT,
-        State.SMS_MFA,
-    )
+    assert (caught.value.state, caught.value.action, flow.state) == (State.SMS_MFA, RecoveryAction.WAIT, State.SMS_MFA)
     client.meta.events.unregister("before-send.*", lost)
 
     assert flow.answer(code) is State.AUTHENTICATED
@@ -715,9 +684,7 @@ def test_a_malformed_reply_leaves_the_sign_in_usable(pool_of: PoolOf) -> None:
     """A reply that cannot be read: MalformedReply, and the same answer succeeds later."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
-        "ada", PASSWORD
-    )
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
 
     def garble(parsed: dict[str, Any], **_: object) -> None:
@@ -822,9 +789,7 @@ def test_a_body_that_botocore_cannot_parse(pool_of: PoolOf, status: int, body: b
     """For any bytes in the reply: a typed error of the service, without the body, and an unchanged sign-in."""
     pool = pool_of(mfa="ON", mfa_methods=["SMS_MFA"], user={"phone_number": PHONE})
     client = pool.client()
-    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in(
-        "ada", PASSWORD
-    )
+    flow = Cognito(client, client_id=pool.client_id, pool_id=pool.pool_id, clock=pool.clock).sign_in("ada", PASSWORD)
     code = r.Code(pool.outbox.code_for("ada"))
 
     other: Any = boto3.client(
@@ -1144,12 +1109,7 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
         with pytest.raises(TypeError, match=f"{name} must be ") as caught:
             Cognito(cognito.client, **{**arguments, name: wrong})
         assert "123" not in str(caught.value)
-    entropies: list[Any] = [
-        lambda _: b"",
-        lambda count: bytes(count + 1),
-        lambda count: "x" * count,
-        lambda _: None,
-    ]
+    entropies: list[Any] = [lambda _: b"", lambda count: bytes(count + 1), lambda count: "x" * count, lambda _: None]
     for each in entropies:
         with pytest.raises(TypeError, match="entropy must return 8 bytes if it is called with 8"):
             Cognito(cognito.client, **arguments, entropy=each).start()
@@ -1165,10 +1125,6 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     with pytest.raises(NotSent, match=r"botocore refuses Name\)"):
         send_request(
             cognito.client,
-            Request(
-                "AdminUpdateUserAttributes",
-                {"UserPoolId": "x", "Username": "x", "UserAttributes": [{}]},
-                False,
-            ),
+            Request("AdminUpdateUserAttributes", {"UserPoolId": "x", "Username": "x", "UserAttributes": [{}]}, False),
             None,
         )

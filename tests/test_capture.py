@@ -109,9 +109,7 @@ class Plants:
 
     def base64(self) -> str:
         """A value in base64."""
-        return self._plant(
-            base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode()
-        )
+        return self._plant(base64.b64encode(self.random.randbytes(self.random.choice([33, 64, 100]))).decode())
 
     def session(self) -> str:
         """A Session."""
@@ -155,17 +153,12 @@ class Plants:
             "exp": 1700000000, "cognito:username": self.name(), "identities": [{"userId": self.account()}],
         }  # fmt: skip
         header = {"kid": self.base64(), "alg": "RS256"}
-        parts = [
-            base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=")
-            for each in (header, claims)
-        ]
+        parts = [base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in (header, claims)]
         return ".".join([*parts, self._plant(self.text(342))])
 
     def jwe(self) -> str:
         """An encrypted token."""
-        header = (
-            base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').decode().rstrip("=")
-        )
+        header = base64.urlsafe_b64encode(b'{"cty":"JWT","enc":"A256GCM","alg":"RSA-OAEP"}').decode().rstrip("=")
         return ".".join([header, *(self._plant(self.text(length)) for length in (342, 16, 400, 22))])
 
     def url(self) -> str:
@@ -177,15 +170,11 @@ class Plants:
 
     def inner(self) -> str:
         """A value in JSON in a string of JSON."""
-        return json.dumps(
-            {self.key(): json.dumps({self.key(): self.names(), "list": [self.email(), self.code()]})}
-        )
+        return json.dumps({self.key(): json.dumps({self.key(): self.names(), "list": [self.email(), self.code()]})})
 
     def encoded(self) -> str:
         """JSON in base64."""
-        return base64.b64encode(
-            json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()
-        ).decode()
+        return base64.b64encode(json.dumps({"payload": {self.key(): self.names(), "ip": self.ip()}}).encode()).decode()
 
     def number(self) -> int:
         """A number."""
@@ -212,11 +201,7 @@ def reply(p: Plants) -> str:
         {
             "ChallengeName": "CUSTOM_CHALLENGE",
             "Session": p.session(),
-            "ChallengeParameters": {
-                "USERNAME": p.name(),
-                "CODE_DELIVERY_DESTINATION": p.masked(),
-                **p.some(),
-            },
+            "ChallengeParameters": {"USERNAME": p.name(), "CODE_DELIVERY_DESTINATION": p.masked(), **p.some()},
             "AvailableChallenges": ["PASSWORD"],
         }
     )
@@ -231,9 +216,7 @@ def tokens(p: Plants) -> str:
         "TokenType": "Bearer",
         "ExpiresIn": 3600,
     }
-    return json.dumps(
-        {"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}}, indent=1
-    )
+    return json.dumps({"AuthenticationResult": {**result, "NewDeviceMetadata": {"DeviceKey": p.device()}}}, indent=1)
 
 
 def request(p: Plants) -> str:
@@ -279,11 +262,7 @@ def events(p: Plants) -> str:
 def http(p: Plants) -> str:
     """A request and its reply as curl prints them."""
     body = json.dumps(
-        {
-            "AuthFlow": "USER_AUTH",
-            "AuthParameters": {"USERNAME": p.name(), "PASSWORD": p.password()},
-            **p.some(),
-        }
+        {"AuthFlow": "USER_AUTH", "AuthParameters": {"USERNAME": p.name(), "PASSWORD": p.password()}, **p.some()}
     )
     return (
         f"> POST /?{p.key()}={quote(p.names())} HTTP/1.1\r\n> Host: {p.name().lower()}.corp.io\r\n"
@@ -295,14 +274,8 @@ def http(p: Plants) -> str:
 
 def log(p: Plants) -> str:
     """A log of botocore."""
-    body = json.dumps(
-        {"ClientId": p.client(), "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()}}
-    )
-    params = {
-        "body": body.encode(),
-        "headers": {"User-Agent": p.name()},
-        "url": f"https://{p.name().lower()}.test.io/",
-    }
+    body = json.dumps({"ClientId": p.client(), "AuthParameters": {"USERNAME": p.email(), "PASSWORD": p.password()}})
+    params = {"body": body.encode(), "headers": {"User-Agent": p.name()}, "url": f"https://{p.name().lower()}.test.io/"}
     return (
         f"2024-01-02 03:04:05,678 botocore.endpoint [DEBUG] Making request for OperationModel(name=InitiateAuth) with params: {params!r}\n"
         f"{p.names()} said {p.any()} and {p.key()}={p.any()}\nbotocore.parsers [DEBUG] Response body:\n{tokens(p).encode()!r}\n"
@@ -335,10 +308,7 @@ def description(p: Plants) -> str:
     }
     user = {
         "Username": p.uuid(),
-        "UserAttributes": [
-            {"Name": "birthdate", "Value": p.birthdate()},
-            {"Name": p.key(), "Value": p.any()},
-        ],
+        "UserAttributes": [{"Name": "birthdate", "Value": p.birthdate()}, {"Name": p.key(), "Value": p.any()}],
     }
     return "\n".join(json.dumps(each) for each in ({"UserPool": pool}, {"UserPoolClient": client}, user))
 
@@ -361,13 +331,9 @@ def athena(p: Plants) -> str:
     """The CSV of an Athena query."""
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(
-        ["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"]
-    )
+    writer.writerow(["eventtime", "eventname", "requestparameters", "useridentity", "sourceipaddress", "more"])
     for _ in range(3):
-        parameters = json.dumps(
-            {"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()}
-        )
+        parameters = json.dumps({"authFlow": "CUSTOM_AUTH", "clientId": p.client(), "clientMetadata": p.some()})
         who = f"{{type=Unknown, principalid=Anonymous, arn=null, username={p.name()}}}"
         writer.writerow(["2024-04-04T03:28:29Z", "InitiateAuth", parameters, who, p.ip(), p.any()])
     return out.getvalue()
@@ -405,9 +371,7 @@ def decoded_texts(text: str, depth: int = 4) -> list[str]:
     if depth:
         for each in re.findall(r"[A-Za-z0-9+/_-]{8,}", text):
             try:
-                data = base64.urlsafe_b64decode(
-                    each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4)
-                )
+                data = base64.urlsafe_b64decode(each.translate(str.maketrans("+/", "-_")) + "=" * (-len(each) % 4))
                 texts += decoded_texts(data.decode("utf-8"), depth - 1) if data.isascii() else []
             except ValueError:
                 continue
@@ -445,9 +409,7 @@ def test_a_file_with_a_thousand_secrets() -> None:
     plants = Plants(7)
     lines = []
     while len(plants.secrets) < 1000:
-        lines.append(
-            json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants)))
-        )
+        lines.append(json.dumps(json.loads(plants.random.choice([reply, tokens, error, events, har])(plants))))
     lines += lines[:5]
     anonymised = anonymise("\n".join(lines)).text
     assert remaining_secrets(plants.secrets, anonymised) == set()
@@ -472,11 +434,7 @@ trees = st.recursive(
 def texts_of(tree: Any) -> list[str]:
     """Return all texts and numbers of a tree, including its keys."""
     if isinstance(tree, dict):
-        return [
-            each
-            for key, value in tree.items()
-            for each in ([] if v.is_name(key) else [key]) + texts_of(value)
-        ]
+        return [each for key, value in tree.items() for each in ([] if v.is_name(key) else [key]) + texts_of(value)]
     if isinstance(tree, list):
         return [each for value in tree for each in texts_of(value)]
     return [str(tree)] if tree is not None and not isinstance(tree, bool) else []
@@ -626,13 +584,7 @@ def test_a_user_named_like_a_word_of_the_api() -> None:
 
 def test_values_in_custom_maps_are_replaced() -> None:
     """Under ClientMetadata, tags and unknown parameters even Cognito's words and small numbers are replaced."""
-    own = {
-        "Status": "CONFIRMED",
-        "version": 834217,
-        "ChallengeName": "SMS_MFA",
-        "size": "1234",
-        "iat": 1700000000,
-    }
+    own = {"Status": "CONFIRMED", "version": 834217, "ChallengeName": "SMS_MFA", "size": "1234", "iat": 1700000000}
     for name in ("ClientMetadata", "UserPoolTags", "ValidationData"):
         anonymised = anonymised_tree({name: {**own, "deeper": [own]}})
         left_values = [each for each in leaves(anonymised) if each in own.values()]
@@ -683,9 +635,7 @@ def test_a_csv_of_athena_keeps_its_columns() -> None:
     assert len(anonymised) == 3
     assert anonymised[0]["eventname"] == "InitiateAuth"
     assert json.loads(anonymised[0]["requestparameters"])["authFlow"] == "CUSTOM_AUTH"
-    assert anonymised[0]["useridentity"].startswith(
-        "{type=Unknown, principalid=Anonymous, arn=null, username=X"
-    )
+    assert anonymised[0]["useridentity"].startswith("{type=Unknown, principalid=Anonymous, arn=null, username=X")
     with pytest.raises(UnreadableDocument, match="columns"):
         anonymise("eventtime,eventname\na,b,c\n")
     with pytest.raises(UnreadableDocument, match="CSV"):

@@ -133,11 +133,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     "a state without a path to it": (
         lambda t: evolve(
-            t,
-            rows={
-                state: {each: dests - {S.SMS_OTP} for each, dests in row.items()}
-                for state, row in t.rows.items()
-            },
+            t, rows={state: {each: dests - {S.SMS_OTP} for each, dests in row.items()} for state, row in t.rows.items()}
         ),
         "reachable",
         "no path leads to SMS_OTP, except through a Lambda function or an unknown challenge",
@@ -157,10 +153,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     "a lock-out with the action TRY_AGAIN": (
         lambda t: with_action(
-            t,
-            "NotAuthorizedException",
-            "Password attempts exceeded",
-            ErrorRule(RecoveryAction.TRY_AGAIN, Fault.USER),
+            t, "NotAuthorizedException", "Password attempts exceeded", ErrorRule(RecoveryAction.TRY_AGAIN, Fault.USER)
         ),
         "bounded",
         "START can be repeated without end",
@@ -186,9 +179,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
         "START -user_password_auth-> MFA_SETUP",
     ),
     "a code that leads only to an unknown challenge": (
-        lambda t: without_transition(
-            t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
-        ),
+        lambda t: without_transition(t, S.SMS_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE),
         "ends",
         "from SMS_MFA no answer leads to tokens",
         "START -user_password_auth-> SMS_MFA",
@@ -201,9 +192,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     ),
     "a code that leads only to START": (
         lambda t: with_transition(
-            without_transition(
-                t, S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE
-            ),
+            without_transition(t, S.SOFTWARE_TOKEN_MFA, r.Code, S.AUTHENTICATED, S.DEVICE_SRP_AUTH, S.CUSTOM_CHALLENGE),
             S.SOFTWARE_TOKEN_MFA,
             r.Code,
             S.START,
@@ -335,11 +324,7 @@ def test_with_mfa_required_only_exceptions_lead_to_tokens_without_it() -> None:
     }
     # Of the others: a step-up asks for the second factor, a sign-up's session is of no use where MFA is
     # required (`authfsm.settings.rules`), and a federated user takes no transition of the table.
-    assert {each.name for each in SECOND_FACTOR_EXCEPTIONS} - reasons == {
-        "access token",
-        "sign-up",
-        "federated user",
-    }
+    assert {each.name for each in SECOND_FACTOR_EXCEPTIONS} - reasons == {"access token", "sign-up", "federated user"}
     assert set(FIRST_FACTOR_EXCEPTIONS) < set(SECOND_FACTOR_EXCEPTIONS)
 
 
@@ -382,9 +367,7 @@ RULED_OUT = [
     ),
     (
         r.Credential,
-        PoolSettings(
-            mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_AUTH"}, web_authn_factor="SINGLE_FACTOR"
-        ),
+        PoolSettings(mfa_configuration="ON", explicit_auth_flows={"ALLOW_USER_AUTH"}, web_authn_factor="SINGLE_FACTOR"),
         "START -user_auth-> SELECT_CHALLENGE -credential-> AUTHENTICATED",
     ),
 ]

@@ -79,11 +79,7 @@ def test_a_pool_with_everything_wrong() -> None:
             "medium",
             "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED",
         ),
-        (
-            "long-refresh",
-            "medium",
-            "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED",
-        ),
+        ("long-refresh", "medium", "START -custom_auth-> AUTHENTICATED -get_tokens_from_refresh_token-> AUTHENTICATED"),
         ("long-session", "low", f"{password} NEW_PASSWORD_REQUIRED"),
         ("text-messages", "note", f"{password} SMS_MFA -code-> AUTHENTICATED"),
     ]
@@ -97,9 +93,7 @@ WRONG = {
         "OPTIONAL", "USER_SRP_AUTH", TOTP, {"UserPoolAddOns": {"AdvancedSecurityMode": "ENFORCED"}}
     ),
     "one-time passwords by SMS": pool_descriptions(
-        "OFF",
-        "USER_AUTH",
-        pool={"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SMS_OTP"]}}},
+        "OFF", "USER_AUTH", pool={"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "SMS_OTP"]}}}
     ),
 }
 
@@ -163,10 +157,7 @@ def test_the_implicit_flow(settings: Descriptions, expected: set[str]) -> None:
             " what is omitted"
         )
         results = sarif([finding], Origin("a pool"))["runs"][0]["results"]
-        assert (
-            results[0]["codeFlows"][0]["threadFlows"][0]["locations"][0]["location"]["message"]["text"]
-            == "START"
-        )
+        assert results[0]["codeFlows"][0]["threadFlows"][0]["locations"][0]["location"]["message"]["text"] == "START"
 
 
 @pytest.mark.parametrize(("length", "short"), [(6, True), (7, True), (8, False), (99, False), (None, False)])
@@ -428,10 +419,7 @@ def test_a_complete_remediation_can_be_sent_as_it_is(mode: str, app: bool) -> No
                 tried += 1
                 assert each.id not in finding_paths(after), str(remediation)
                 assert finding_paths(after).keys() <= finding_paths(before).keys()
-                assert (
-                    after["MfaConfig"]["WebAuthnConfiguration"]
-                    == before["MfaConfig"]["WebAuthnConfiguration"]
-                )
+                assert after["MfaConfig"]["WebAuthnConfiguration"] == before["MfaConfig"]["WebAuthnConfiguration"]
                 assert "repeat" not in str(remediation)
                 described_pool(**settings)
     assert tried
@@ -442,14 +430,9 @@ def test_a_remediation_that_is_not_complete_says_so() -> None:
     unknown = review(PoolDescription(settings=PoolSettings(mfa_configuration="OPTIONAL")))
     for remediation in [*(each for f in unknown for each in f.remediations),
                         *(each for f in review(EVERYTHING_WRONG) for each in f.remediations)]:  # fmt: skip
-        if (
-            remediation.operation != "SetUserPoolMfaConfig"
-            or "SmsMfaConfiguration" not in remediation.settings
-        ):
+        if remediation.operation != "SetUserPoolMfaConfig" or "SmsMfaConfiguration" not in remediation.settings:
             assert not remediation.is_complete
-            assert str(remediation).endswith(
-                "; repeat the other settings, because Cognito resets what is omitted"
-            )
+            assert str(remediation).endswith("; repeat the other settings, because Cognito resets what is omitted")
 
 
 def test_severities_have_an_order() -> None:

@@ -208,9 +208,7 @@ def test_a_leftover_password_is_ignored(pool: LocalPool, tmp_path: Path) -> None
     """ANSWER=SMS_OTP next to a leftover PASSWORD is a choice: `authfsm trace` accepts the sign-in."""
     client, path = pool.client(), tmp_path / "steps.jsonl"
     with record(client, path):
-        reply = client.initiate_auth(
-            ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"}
-        )
+        reply = client.initiate_auth(ClientId=pool.client_id, AuthFlow="USER_AUTH", AuthParameters={"USERNAME": "ada"})
         for name, parameters in (
             ("SELECT_CHALLENGE", {"ANSWER": "SMS_OTP", "PASSWORD": WRONG}),
             ("SMS_OTP", {"SMS_OTP_CODE": ""}),

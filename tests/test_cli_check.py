@@ -180,10 +180,7 @@ def test_json_and_sarif(saved_descriptions: Mapping[str, Path], tmp_path: Path) 
     place = found["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": saved_descriptions["mfa_off"].as_uri()}
     assert place["region"] == {"startLine": 4}
-    assert (
-        '"MfaConfiguration": "OFF"'
-        in saved_descriptions["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
-    )
+    assert '"MfaConfiguration": "OFF"' in saved_descriptions["mfa_off"].read_text(encoding="utf-8").splitlines()[3]
 
 
 @pytest.mark.parametrize(
@@ -281,9 +278,7 @@ def test_files_that_cannot_be_read_or_written(tmp_path: Path, saved_descriptions
     invalid_file.write_text('{"UserPool": {"MfaConfiguration": "MAYBE"}}', encoding="utf-8")
     assert "it can have OFF, ON, OPTIONAL" in run("check", "--settings", invalid_file).stderr
     nowhere = tmp_path / "no" / "where"
-    assert (
-        "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "-o", nowhere).stderr
-    )
+    assert "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "-o", nowhere).stderr
     assert "cannot be written" in run("check", "--settings", saved_descriptions["custom"], "--diagram", invalid_file / "x").stderr  # fmt: skip
 
 
@@ -333,10 +328,7 @@ def test_missing_replies_are_named(
     arguments = [whole if each == "whole" else each for each in options]
     assert run(*arguments, whole).stderr == ""
     result = run(*arguments, part)
-    replies = (
-        "UserPoolClient (the reply of DescribeUserPoolClient)",
-        "MfaConfig (the reply of GetUserPoolMfaConfig)",
-    )
+    replies = ("UserPoolClient (the reply of DescribeUserPoolClient)", "MfaConfig (the reply of GetUserPoolMfaConfig)")
     for each in replies:
         assert f"{part}: {each} is missing, so no path is excluded" in " ".join(result.stderr.split())
     assert result.exit_code == 0

@@ -238,10 +238,7 @@ def test_an_animated_picture(steps: str) -> None:
     """`--animated` animates a recorded sign-in; `--picture` adds a still image for reduced motion."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     result = draw("--history", "one.jsonl", "--animated", "--picture", "-o", "walk.svg")
-    moving = {
-        name: "@keyframes" in Path(f"walk-{name}.svg").read_text("utf-8")
-        for name in ("light", "dark", "still")
-    }
+    moving = {name: "@keyframes" in Path(f"walk-{name}.svg").read_text("utf-8") for name in ("light", "dark", "still")}
     assert moving == {"light": True, "dark": True, "still": False}
     assert re.findall(r'media="([^"]*)" srcset="([^"]*)"', result.stdout) == [
         ("(prefers-reduced-motion: reduce)", "walk-still.svg"),
@@ -249,17 +246,11 @@ def test_an_animated_picture(steps: str) -> None:
     ]
     assert draw("--history", "one.jsonl", "--animated").exit_code == 0
     assert "@keyframes" in Path("history.svg").read_text("utf-8")
-    one_line(
-        draw("--history", "one.jsonl", "--animated", "-o", "walk.png"),
-        2,
-        "--animated applies to svg, not to png",
-    )
+    one_line(draw("--history", "one.jsonl", "--animated", "-o", "walk.png"), 2, "--animated applies to svg, not to png")
     one_line(draw("--animated"), 2, "--animated requires --history")
 
 
-@pytest.mark.parametrize(
-    "name", ["overview", "actions", "theme", "label", "history", "traffic", "faded", "diff"]
-)
+@pytest.mark.parametrize("name", ["overview", "actions", "theme", "label", "history", "traffic", "faded", "diff"])
 def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> None:
     """A format is in an option's row of the table exactly if the option changes a diagram in that format."""
     history = history_from_json(steps)
@@ -286,11 +277,7 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
         ("--theme dark -o a.MD -o a.json", "svg, png, pdf, dot, mermaid, plantuml", "json, markdown"),
         ("--theme dark --sequence --flow USER_SRP_AUTH -o a.puml", "svg, png, pdf, dot", "plantuml"),
         ("--engine dot --format mermaid", "svg, png, pdf, html", "mermaid"),
-        (
-            "--label SMS_MFA=Code -o a.xstate.json",
-            "svg, png, pdf, dot, mermaid, plantuml, markdown",
-            "xstate",
-        ),
+        ("--label SMS_MFA=Code -o a.xstate.json", "svg, png, pdf, dot, mermaid, plantuml, markdown", "xstate"),
         ("--overview -o a.mermaid", "svg, png, pdf, dot", "mermaid"),
         ("--actions -o - -f markdown", "svg, png, pdf, dot", "markdown"),
         ("--history one.jsonl -o a.scxml", "svg, png, pdf, dot, mermaid, plantuml, markdown, json", "scxml"),
@@ -298,9 +285,7 @@ def test_the_formats_in_which_an_option_has_an_effect(name: str, steps: str) -> 
         ("--picture -f dot", "svg, png", "dot"),
     ],
 )
-def test_an_option_without_effect_in_the_format(
-    options: str, applies_to: str, formats: str, steps: str
-) -> None:
+def test_an_option_without_effect_in_the_format(options: str, applies_to: str, formats: str, steps: str) -> None:
     """An option without effect in every written format is a usage error that lists its formats; nothing is written."""
     Path("one.jsonl").write_text(steps, encoding="utf-8")
     words = (f"applies to {applies_to}, not to {formats}: omit it, or choose another format",)
@@ -372,9 +357,7 @@ def test_a_difference() -> None:
     """The transitions that appear and disappear between two files are marked."""
     on = {"MfaConfiguration": "ON"}
     saved_description("a.json")
-    saved_description(
-        "b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}}
-    )
+    saved_description("b.json", UserPool=on, MfaConfig={**on, "SoftwareTokenMfaConfiguration": {"Enabled": True}})
 
     assert draw("--diff", "a.json", "b.json").stderr == "drew difference.svg\n"
     assert any("SOFTWARE_TOKEN_MFA" in text for text in texts(Path("difference.svg")))
@@ -439,9 +422,7 @@ def test_a_real_pool_is_described_and_saved(monkeypatch: pytest.MonkeyPatch) -> 
     """Three operations describe a pool in its region; the saved file has no client secret."""
     session = PoolSession()
     monkeypatch.setattr(boto3.session, "Session", session)
-    result = draw(
-        "--pool-id", "eu-west-1_x", "--client-id", "y", "--profile", "p", "--save-settings", "a.json"
-    )
+    result = draw("--pool-id", "eu-west-1_x", "--client-id", "y", "--profile", "p", "--save-settings", "a.json")
 
     assert result.exit_code == 0
     assert result.stderr == "saved a.json\n"

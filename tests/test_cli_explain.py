@@ -171,9 +171,7 @@ def test_a_message_without_an_operation(text: str, actions: dict[str, str]) -> N
 def test_every_transition_is_explained_with_its_evidence() -> None:
     """The states together show every transition of the table, with its evidence."""
     said = {
-        (state, each.response, way.node.state, way.kind): {
-            (k.confidence, k.when, k.source) for k in way.evidence
-        }
+        (state, each.response, way.node.state, way.kind): {(k.confidence, k.when, k.source) for k in way.evidence}
         for state in State
         for each in about_state(state).accepts
         for way in each.targets
@@ -217,28 +215,21 @@ def test_the_marks_of_weak_evidence_have_a_legend() -> None:
 def test_conditions_of_parameters() -> None:
     """SECRET_HASH needs a client secret, DEVICE_KEY a remembered device, Session an earlier reply."""
     parameters = {
-        each.name: each.when
-        for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
+        each.name: each.when for each in request_shape(State.PASSWORD_VERIFIER, RESPONSES["srp_claim"]).parameters
     }
 
     assert parameters["SECRET_HASH"] == "if the app client has a secret"
     assert parameters["DEVICE_KEY"] == "on a remembered device"
     assert parameters["Session"] == "if the challenge had one"
     assert parameters["PASSWORD_CLAIM_SIGNATURE"] == ""
-    refresh = {
-        each.name: each.when
-        for each in request_shape(State.START, RESPONSES["refresh_token_auth"]).parameters
-    }
+    refresh = {each.name: each.when for each in request_shape(State.START, RESPONSES["refresh_token_auth"]).parameters}
     assert refresh["REFRESH_TOKEN"] == ""
     assert refresh["DEVICE_KEY"] == "on a remembered device"
 
 
 def test_settings_that_rule_out_a_subject() -> None:
     """Settings that forbid a state or a response are listed; for EMAIL_OTP by role."""
-    assert facts("SMS_MFA")[0]["ruled_out_by"] == [
-        "MfaConfiguration is OFF",
-        "SmsMfaConfiguration is not set",
-    ]
+    assert facts("SMS_MFA")[0]["ruled_out_by"] == ["MfaConfiguration is OFF", "SmsMfaConfiguration is not set"]
     assert "as second factor: EmailMfaConfiguration is not set" in facts("EMAIL_OTP")[0]["ruled_out_by"]
     assert facts("revoke_token")[0]["ruled_out_by"] == ["EnableTokenRevocation is false"]
     assert "EnableTokenRevocation is false" in explanation_of("revoke_token")

@@ -52,9 +52,7 @@ def test_every_option_of_a_picture_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("name", set(VALUES) - {"diff"})
-def test_a_page_refuses_options_without_effect(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_refuses_options_without_effect(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`draw --html` alone with an option of a picture is a usage error, and writes nothing."""
     monkeypatch.chdir(tmp_path)
     result = run("draw", "--html", "x.html", *VALUES[name])
@@ -219,9 +217,7 @@ def test_every_known_region_is_allowed() -> None:
 
 def test_a_label_that_is_given_twice() -> None:
     """Two labels for one name are a usage error, because only one can be drawn."""
-    result = run(
-        "draw", "-o", "-", "--label", "SMS_MFA=a", "--label", "SMS_MFA=b=c", "--label", "EMAIL_OTP=a"
-    )
+    result = run("draw", "-o", "-", "--label", "SMS_MFA=a", "--label", "SMS_MFA=b=c", "--label", "EMAIL_OTP=a")
     message = "--label has SMS_MFA twice: give one text for it"
     assert (result.exit_code, message in result.stderr) == (2, True)
 
@@ -389,11 +385,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(f"authfsm.cli.{module}.{name}", stub)
     monkeypatch.chdir(tmp_path)
     for name, mfa in ("a.json", "OFF"), ("b.json", "ON"):
-        parts = {
-            "UserPool": {"MfaConfiguration": mfa},
-            "UserPoolClient": {},
-            "MfaConfig": {"MfaConfiguration": mfa},
-        }
+        parts = {"UserPool": {"MfaConfiguration": mfa}, "UserPoolClient": {}, "MfaConfig": {"MfaConfiguration": mfa}}
         (tmp_path / name).write_text(json.dumps(parts))
     (tmp_path / "c.json").write_text('{"ChallengeName": "SMS_MFA", "Other": "SomeWord"}')
     (tmp_path / "e.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in ILLEGAL))
@@ -424,9 +416,7 @@ def test_every_option_has_a_row() -> None:
     assert {(command, name) for command, rows in CHANGES.items() for name in rows} == parameters()
 
 
-@pytest.mark.parametrize(
-    ("command", "name"), [(command, name) for command, rows in CHANGES.items() for name in rows]
-)
+@pytest.mark.parametrize(("command", "name"), [(command, name) for command, rows in CHANGES.items() for name in rows])
 def test_an_option_changes_what_its_command_does(command: str, name: str, files: Path) -> None:
     """With the option, the status, the output or the files differ."""
     without, with_option = CHANGES[command][name]
@@ -526,10 +516,7 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (("--issuer", ""), "--issuer must be an http or https URL, not ''"),
         (("--issuer", "http://a b"), "--issuer must be an http or https URL, not 'http://a b'"),
         (("--host", ""), "a host must be a name or an address without scheme and port, not ''"),
-        (
-            ("--host", "http://x"),
-            "a host must be a name or an address without scheme and port, not 'http://x'",
-        ),
+        (("--host", "http://x"), "a host must be a name or an address without scheme and port, not 'http://x'"),
         (("--allow-host", "a:1"), "a host must be a name or an address without scheme and port, not 'a:1'"),
         (("--cors", "x"), "an origin must be scheme://host or scheme://host:port, not 'x'"),
         (("--cors", ""), "an origin must be scheme://host or scheme://host:port, not ''"),

@@ -350,10 +350,7 @@ def test_the_command_that_resets_a_password(secret: str | None) -> None:
     user = {"username": "ada", "password": SERVED_PASSWORD, "status": "RESET_REQUIRED"}
     config = {"client_secret": secret} if secret else {}
     environment: Any = {"AUTHFSM_CLIENT_SECRET": secret} if secret else {}
-    with (
-        serve_in_thread(**config, users=[user]) as pool,
-        start_session(*at_pool(pool.url), **environment) as session,
-    ):
+    with serve_in_thread(**config, users=[user]) as pool, start_session(*at_pool(pool.url), **environment) as session:
         session.answer("User name", "ada")
         session.answer_hidden("Password of ada", SERVED_PASSWORD)
 
@@ -370,9 +367,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
     So are the pool and the client, where no option names them.
     """
     with (
-        serve_in_thread(
-            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
-        ) as pool,
+        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]) as pool,
         start_session("--endpoint-url", pool.url) as session,
     ):
         session.answer("User pool id", POOL_ID)
@@ -389,9 +384,7 @@ def test_an_app_client_with_a_secret_asks_for_it() -> None:
 def test_a_request_without_the_client_secret_counts_as_no_wrong_password() -> None:
     """The attempt that Cognito refused for a missing SECRET_HASH leaves all three attempts for the password."""
     with (
-        serve_in_thread(
-            client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]
-        ) as pool,
+        serve_in_thread(client_secret="s" * 51, users=[{"username": "ada", "password": SERVED_PASSWORD}]) as pool,
         start_session(
             "--endpoint-url", pool.url, "--pool-id", POOL_ID, "--client-id", CLIENT_ID, "--username", "ada"
         ) as session,
@@ -465,9 +458,7 @@ def test_ctrl_c_while_cognito_is_silent() -> None:
             assert termios.tcgetattr(session.child.child_fd) == before
             assert "Typed-Too-Early" not in session.text
             assert session.wait_for_exit() == ExitStatus.INTERRUPTED
-            assert session.output.getvalue().rindex(SHOW_CURSOR) > session.output.getvalue().rindex(
-                HIDE_CURSOR
-            )
+            assert session.output.getvalue().rindex(SHOW_CURSOR) > session.output.getvalue().rindex(HIDE_CURSOR)
 
 
 # ---- output of tokens --------------------------------------------------------------------------------------
@@ -498,9 +489,7 @@ def test_tokens_are_piped(tmp_path: Path) -> None:
             "AccessToken", "IdToken", "RefreshToken", "TokenType", "ExpiresIn", "ExpiresAt",
         }  # fmt: skip
         assert not any(
-            str(token) in session.text
-            for name, token in tokens.items()
-            if "Token" in name and name != "TokenType"
+            str(token) in session.text for name, token in tokens.items() if "Token" in name and name != "TokenType"
         )
         assert "The tokens were printed as JSON" in session.text
 
@@ -537,9 +526,7 @@ def test_a_narrow_terminal() -> None:
         enter_name_and_password(session)
         session.expect_question("Code sent by SMS")
         # The frames of the spinner, which begin with a Braille sign, are drawn over each other.
-        lines = [
-            line for line in re.split(r"\n|(?=[\u2800-\u28ff])", session.text) if not line.startswith("?")
-        ]
+        lines = [line for line in re.split(r"\n|(?=[\u2800-\u28ff])", session.text) if not line.startswith("?")]
 
         assert [line for line in lines if len(line) > 40] == []
 

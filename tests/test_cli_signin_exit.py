@@ -70,16 +70,7 @@ def run_signin(*options: str, lines: str = "", **environment: str) -> CommandRes
 
 def pool_options(url: str, *options: str) -> list[str]:
     """Return the options for a served pool and its user ada, with answers on standard input."""
-    pool_arguments = [
-        "--endpoint-url",
-        url,
-        "--client-id",
-        CLIENT_ID,
-        "--pool-id",
-        POOL_ID,
-        "--username",
-        "ada",
-    ]
+    pool_arguments = ["--endpoint-url", url, "--client-id", CLIENT_ID, "--pool-id", POOL_ID, "--username", "ada"]
     return [*pool_arguments, "--no-remember", "--password-stdin", *options]
 
 
@@ -94,9 +85,7 @@ def printed_tokens(out: str) -> dict[str, Any]:
 
 def test_a_password_and_a_code_by_standard_input() -> None:
     """The first line is the password, the next the code; standard output has only the tokens."""
-    with serve_in_thread(
-        mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
-    ) as pool:
+    with serve_in_thread(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]) as pool:
         code = pyotp.TOTP(KEY).now()
         result = run_signin(*pool_options(pool.url, "--json"), lines=f"{PASSWORD}\n{code}\n")
 
@@ -225,9 +214,7 @@ def test_standard_input_without_an_answer(stdin: Any, why: str, monkeypatch: pyt
 
 def test_a_user_name_that_is_not_text() -> None:
     """A user name of the command line that is not UTF-8 is refused in one line."""
-    result = run_signin(
-        "--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD
-    )
+    result = run_signin("--pool-id", POOL_ID, "--client-id", "x", "-u", "\udcff", "--password-stdin", lines=PASSWORD)
 
     assert (result.code, result.out) == (ExitStatus.REFUSED, "")
     assert "UTF-8" in result.err
@@ -280,9 +267,7 @@ def test_refused(user: dict[str, Any], lines: str, code: ExitStatus, message: st
 
 def test_a_wrong_code_and_no_other() -> None:
     """After a refused line the next one is used; without one, the exit status is 1."""
-    with serve_in_thread(
-        mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]
-    ) as pool:
+    with serve_in_thread(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], users=[{**ADA, "totp_secret": KEY}]) as pool:
         wrong = f"{(int(pyotp.TOTP(KEY).now()) + 1) % 1_000_000:06d}"
         result = run_signin(*pool_options(pool.url), lines=f"{PASSWORD}\n{wrong}\n{wrong}\n")
 

@@ -188,12 +188,7 @@ def test_a_device_file_is_its_owners(tmp_path: Path) -> None:
 
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    for nonsense in (
-        "",
-        "[]",
-        '{"DeviceKey": 1}',
-        '{"device_key": "", "device_group_key": "g", "password": "p"}',
-    ):
+    for nonsense in ("", "[]", '{"DeviceKey": 1}', '{"device_key": "", "device_group_key": "g", "password": "p"}'):
         file.write_text(nonsense, encoding="utf-8")
         assert RememberedDevices(FileStorage(tmp_path / "d"), SERVICE).of("ada") is None
 

@@ -113,9 +113,7 @@ def test_standard_input(legal: Path, illegal: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as opened:
         opened.writestr("events.jsonl", text)
-    content = json.dumps({"Records": [json.loads(FIRST_REQUEST), json.loads(LEGAL)]}, indent=2).encode(
-        "utf-16"
-    )
+    content = json.dumps({"Records": [json.loads(FIRST_REQUEST), json.loads(LEGAL)]}, indent=2).encode("utf-16")
 
     for each in (text, gzip.compress(text), archive.getvalue(), content):
         result = run("-", "--json", stdin=each)

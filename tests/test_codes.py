@@ -64,8 +64,7 @@ def test_separators_are_removed(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", " ", "-", "abc", "12345a", "12.456", "123,456", "+123456", "\u00b2", "\u2460", "1\x1b[A", "\ud800"],
+    "text", ["", " ", "-", "abc", "12345a", "12.456", "123,456", "+123456", "\u00b2", "\u2460", "1\x1b[A", "\ud800"]
 )
 @pytest.mark.parametrize("response", [r.Code, r.VerifySoftwareToken])
 def test_a_code_without_digits_is_the_users_error(response: Any, text: str) -> None:
@@ -79,9 +78,7 @@ def test_a_code_without_digits_is_the_users_error(response: Any, text: str) -> N
     assert (error.fault, error.action, error.survives) == (Fault.USER, RecoveryAction.TRY_AGAIN, True)
     assert (error.response, error.field) == (response, "code")
     assert "code" in str(error)
-    form = (
-        "A code has only digits." if response is r.Code else "A code of the authenticator app is six digits."
-    )
+    form = "A code has only digits." if response is r.Code else "A code of the authenticator app is six digits."
     assert error.advice == (form if text.strip(" -") else "The code must not be empty.")
 
 
@@ -240,9 +237,7 @@ def test_no_error_contains_the_input(make: Callable[[], Any]) -> None:
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert str(again) == str(error)
     frames = [
-        frame.f_locals
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_code.co_filename != __file__
+        frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__
     ]
     assert frames
     assert SECRET_CODE not in f"{error!r}{vars(error)}{frames}{pickle.dumps(error)!r}"

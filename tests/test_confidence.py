@@ -28,9 +28,7 @@ FLOWS = ("USER_SRP_AUTH", "USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "CUS
 INTO_TOKENS = [
     arrow
     for arrow in TRANSITIONS
-    if arrow.dest is S.AUTHENTICATED
-    and arrow.source is not S.AUTHENTICATED
-    and arrow.response not in REFRESH_RESPONSES
+    if arrow.dest is S.AUTHENTICATED and arrow.source is not S.AUTHENTICATED and arrow.response not in REFRESH_RESPONSES
 ]
 
 

@@ -105,9 +105,7 @@ def running_endpoints() -> Iterator[tuple[list[Endpoint], list[str]]]:
     package = json.loads((JS / "cognito-local" / "package.json").read_text(encoding="utf-8"))
     moto_port, local_port = free_port(), free_port()
     moto_run = running_command(
-        [moto, "-H", "127.0.0.1", "-p", str(moto_port)],
-        moto_port,
-        MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true",
+        [moto, "-H", "127.0.0.1", "-p", str(moto_port)], moto_port, MOTO_COGNITO_IDP_USER_POOL_ENABLE_TOTP="true"
     )
     local_run = running_command([local], local_port, PORT=str(local_port), HOST="127.0.0.1", CODE=CODE)
     with moto_run as moto_url, local_run as local_url:
@@ -253,9 +251,7 @@ def test_wrong_times_of_a_token_fail(monkeypatch: pytest.MonkeyPatch, rule_id: s
 
 @pytest.mark.parametrize("rule_id", ["REFRESH_TOKEN_AUTH", "REFRESH_TOKEN", "GetTokensFromRefreshToken"])
 @pytest.mark.parametrize("name", ["AccessToken", "IdToken"])
-def test_a_refresh_that_returns_an_old_token_fails(
-    monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str
-) -> None:
+def test_a_refresh_that_returns_an_old_token_fails(monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str) -> None:
     """The rules about refreshing fail if a token of the reply is that of the sign-in."""
     issue, issued = TokenIssuer._access_and_id, dict[str, str]()
 
@@ -285,17 +281,13 @@ def test_what_cannot_be_deleted_is_named() -> None:
         provider.api.deadline = time.monotonic() - 1
         assert provider.cleanup() == []
         provider.api.deadline = float("inf")
-        assert (
-            provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
-        )
+        assert provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
         pool_id = provider.own_pool(provider.api).pool_id
 
     provider._pool_ids.append("eu-west-1_Other")
     failed = provider.cleanup()
     assert failed[0].startswith(f"DeleteUserPool {pool_id}: no reply came")
-    assert failed[1:] == [
-        "DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"
-    ]
+    assert failed[1:] == ["DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"]
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

@@ -392,9 +392,7 @@ def test_only_the_first_reply_of_custom_auth_has_the_username(signing_key: RSAKe
     pool.add_user("ada", PASSWORD)
     api = ApiClient(pool)
     first = api.initiate("CUSTOM_AUTH", USERNAME="ada")
-    first_reply = api.initiate(
-        "CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A
-    )
+    first_reply = api.initiate("CUSTOM_AUTH", USERNAME="ada", CHALLENGE_NAME="SRP_A", SRP_A=api.ephemeral.SRP_A)
     after_password = api.answer(first_reply, "ada", **api.claim(first_reply, PASSWORD))
 
     assert first["ChallengeParameters"] == {"USERNAME": "ada"}
@@ -438,8 +436,6 @@ def test_a_malformed_code_keeps_the_session_of_a_set_up(signing_key: RSAKey) -> 
     for code in ("12345x", "1234567"):
         with pytest.raises(api.boto.exceptions.InvalidParameterException, match="failed to satisfy"):
             api.boto.verify_software_token(Session=reply["Session"], UserCode=code)
-    verified = api.boto.verify_software_token(
-        Session=reply["Session"], UserCode=totp(clock, reply["SecretCode"])
-    )
+    verified = api.boto.verify_software_token(Session=reply["Session"], UserCode=totp(clock, reply["SecretCode"]))
 
     assert "AuthenticationResult" in api.respond("MFA_SETUP", verified["Session"], USERNAME="ada")

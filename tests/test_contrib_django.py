@@ -219,10 +219,7 @@ def test_a_code_and_a_wrong_one(visit: Visitor) -> None:
     assert (visit.heading, visit.alert) == ("Enter the code", None)
     earlier = visit.page
     visit.answer("code", code="000000")
-    assert (visit.heading, visit.alert) == (
-        "Enter the code",
-        "That code is not right. Check it, and try again.",
-    )
+    assert (visit.heading, visit.alert) == ("Enter the code", "That code is not right. Check it, and try again.")
     now, visit.page = visit.page, earlier
     visit.answer("code", code=visit.code("tom"))
     assert visit.alert == "This sign-in is at another step by now. Continue there."
@@ -311,9 +308,7 @@ def test_a_failing_function_signs_nobody_out(visit: Visitor) -> None:
     """While a Lambda function fails at each refresh, the user stays signed in."""
     visit.sign_in("ada")
     visit.clock.advance(3600)
-    failure = PoolRefusal(
-        ErrorTemplate("UnexpectedLambdaException", "PreTokenGeneration failed with error x.")
-    )
+    failure = PoolRefusal(ErrorTemplate("UnexpectedLambdaException", "PreTokenGeneration failed with error x."))
     with mock.patch.object(LocalPool, "answer", side_effect=failure):
         visit.get("/admin/auth/user/")
     assert visit.get("/admin/auth/user/").redirect_chain == []
@@ -382,9 +377,7 @@ def async_site() -> WebSignIn:
 
 def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings configure the site and are all documented; a missing, unknown or wrong one is named."""
-    assert [
-        each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)
-    ] == []
+    assert [each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)] == []
     full = {"POOL_ID": "eu-west-1_AbC", "CLIENT_ID": "abc", "ORIGIN": "https://a.example", "NAME": "A"}
     conf.site.cache_clear()
     with override_settings(AUTHFSM=full, SECRET_KEY_FALLBACKS=["old"]):

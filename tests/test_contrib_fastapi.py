@@ -403,9 +403,7 @@ def test_which_refusals_of_a_refresh_sign_out(
 def test_a_remembered_device(site_of: SiteOf) -> None:
     """A remembered device replaces the code at this user's next sign-in, and is forgotten when Cognito forgets it."""
     site = site_of(
-        device=DeviceConfiguration(
-            challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True
-        )
+        device=DeviceConfiguration(challenge_required_on_new_device=True, device_only_remembered_on_user_prompt=True)
     )
     site.sign_in("ada", remember=True)
     site.post("/challenge", response="code", code=site.pool.outbox.code_for("ada"))

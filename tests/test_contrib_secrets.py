@@ -83,8 +83,7 @@ def _refresh(broken: Broken) -> Callable[[], Any]:
 def _tokens_of(broken: Broken) -> list[Any]:
     """Return the tokens in the browser's cookies."""
     cookies = {
-        name: str(getattr(each, "value", each)).strip('"')
-        for name, each in dict(broken.site.client.cookies).items()
+        name: str(getattr(each, "value", each)).strip('"') for name, each in dict(broken.site.client.cookies).items()
     }
     web = WebSignIn(cognito=broken.cognito, verifier=broken.verifier, key=broken.site.key, origin=ORIGIN)
     tokens = web.browser(cookies).signed_in().signed_in()

@@ -84,8 +84,6 @@ def test_a_failed_story_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_python_m_authfsm_is_the_command() -> None:
     """`python -m authfsm --help` lists the command `demo`."""
-    result = subprocess.run(
-        [sys.executable, "-m", "authfsm", "--help"], check=True, capture_output=True, text=True
-    )
+    result = subprocess.run([sys.executable, "-m", "authfsm", "--help"], check=True, capture_output=True, text=True)
 
     assert "demo" in result.stdout

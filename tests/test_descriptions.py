@@ -81,9 +81,7 @@ def sample(model: Any, name: str = "") -> Any:  # noqa: PLR0911 - one for each k
 
 
 EVERY_MEMBER = {name: sample(part, name) for name, part in MODEL.items()}
-REAL_POOL = copy.deepcopy(
-    {"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG}
-)
+REAL_POOL = copy.deepcopy({"UserPool": USER_POOL, "UserPoolClient": USER_POOL_CLIENT, "MfaConfig": MFA_CONFIG})
 REAL_POOL["MfaConfig"].pop("ResponseMetadata")
 
 
@@ -132,10 +130,7 @@ def outcome(descriptions: Shape, key: RSAKey) -> Any:
         return built.configuration, app_client, built.unsupported_settings, replies
 
     built = (PoolSettings, PoolDescription)
-    return [
-        *(result_of(lambda kind=kind: kind.from_descriptions(descriptions)) for kind in built),
-        result_of(pool),
-    ]
+    return [*(result_of(lambda kind=kind: kind.from_descriptions(descriptions)) for kind in built), result_of(pool)]
 
 
 @pytest.mark.parametrize("descriptions", [EVERY_MEMBER, REAL_POOL], ids=["every member", "a real pool"])
@@ -252,9 +247,7 @@ TOTP_ONLY: Shape = {**NULL_FACTORS, "MfaConfig": _TOTP}
 
 
 @pytest.mark.parametrize(
-    ("with_null", "without_null"),
-    [(GO_SDK, MFA_OFF), (NULL_FACTORS, TOTP_ONLY)],
-    ids=["MFA off", "TOTP only"],
+    ("with_null", "without_null"), [(GO_SDK, MFA_OFF), (NULL_FACTORS, TOTP_ONLY)], ids=["MFA off", "TOTP only"]
 )
 def test_commands_treat_null_as_absent(
     with_null: Shape, without_null: Shape, tmp_path: Path, signing_key: RSAKey
@@ -336,12 +329,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     descriptions["Tomorrow"] = 1
     descriptions["UserPool"] |= {"Tomorrows": {"a": None}, "Policies": {"NextPolicy": {}}}
     descriptions["MfaConfig"]["PigeonMfaConfiguration"] = {}
-    names = (
-        "UserPool.Tomorrows",
-        "UserPool.Policies.NextPolicy",
-        "MfaConfig.PigeonMfaConfiguration",
-        "Tomorrow",
-    )
+    names = ("UserPool.Tomorrows", "UserPool.Policies.NextPolicy", "MfaConfig.PigeonMfaConfiguration", "Tomorrow")
     file = tmp_path / "pool.json"
     file.write_text(json.dumps(descriptions))
     settings = PoolSettings.from_descriptions(descriptions)
@@ -350,9 +338,7 @@ def test_unknown_members_are_named(tmp_path: Path, signing_key: RSAKey) -> None:
     assert settings == PoolSettings.from_descriptions(TOTP_ONLY)
     pool = LocalPool.like(descriptions, key=signing_key)
     for name in names:
-        assert any(
-            message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings
-        )
+        assert any(message.startswith(f"{name.removeprefix('UserPool.')}:") for message in pool.unsupported_settings)
     for command in ("draw", "check", "paths"):
         ran = CliRunner().invoke(app, run_command(command, file))
         for name in names:

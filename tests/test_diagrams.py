@@ -16,15 +16,7 @@ from authfsm.diagrams.vertices import JUNCTIONS, Arrow, Junction, OmissionReason
 from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import NODES, target_roles
-from authfsm.protocol.responses import (
-    AdminNoSrpAuth,
-    Code,
-    CompleteMfaSetup,
-    Select,
-    SrpClaim,
-    StepUp,
-    UserSrpAuth,
-)
+from authfsm.protocol.responses import AdminNoSrpAuth, Code, CompleteMfaSetup, Select, SrpClaim, StepUp, UserSrpAuth
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import FIRST_FACTOR_CHOICE, TRANSITIONS, Role, Transition
 
@@ -38,10 +30,7 @@ DRAFTS = {
     **{state: build_model(state=state) for state in State},
     **{f"{state}, unfolded": build_model(state=state, unfolded=True) for state in State},
     **{f"pool {name}": build_model(settings=settings) for name, (settings, _) in EXAMPLE_POOLS.items()},
-    **{
-        f"{name}, faded": build_model(settings=settings, faded=True)
-        for name, (settings, _) in EXAMPLE_POOLS.items()
-    },
+    **{f"{name}, faded": build_model(settings=settings, faded=True) for name, (settings, _) in EXAMPLE_POOLS.items()},
     **{
         f"{name}, unfolded": build_model(settings=settings, unfolded=True)
         for name, (settings, _) in EXAMPLE_POOLS.items()
@@ -134,9 +123,7 @@ def test_a_fold_is_exact() -> None:
 
     assert (password,) == fold(password.members, JUNCTIONS)
     assert short == {
-        each
-        for node in fold(short, JUNCTIONS)
-        for each in (node.members if isinstance(node, Junction) else {node})
+        each for node in fold(short, JUNCTIONS) for each in (node.members if isinstance(node, Junction) else {node})
     }
 
 

@@ -74,12 +74,7 @@ def run_in_node(script: str, package: str, data: Any) -> Any:
     if not (JS / "node_modules" / package).is_dir():
         lacking(f"{package} (npm ci in tests/js)")
     process = subprocess.run(
-        [program, str(JS / script)],
-        input=json.dumps(data),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+        [program, str(JS / script)], input=json.dumps(data), capture_output=True, text=True, check=False, timeout=120
     )
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
@@ -91,9 +86,7 @@ def test_mermaid_accepts_every_diagram() -> None:
     texts |= {f"{flow} as a sequence": str(sequence(flow=flow)) for flow in FLOWS}
     texts["a walk as a sequence"] = str(sequence(history=WALK, labels=ODD_LABELS | {"Person": "A; B"}))
 
-    assert {
-        name: error for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items() if error
-    } == {}
+    assert {name: error for name, error in run_in_node("read_mermaid.mjs", "mermaid", texts).items() if error} == {}
 
 
 EVENTS: list[dict[str, str]] = [
@@ -114,21 +107,13 @@ def test_xstate_runs_every_diagram(tmp_path: Path) -> None:
     states = run_in_node("run_xstate.mjs", "xstate", events)
 
     assert states["whole"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "done"]
-    assert states["unfolded"] == [
-        "PASSWORD_VERIFIER",
-        SECOND_FACTOR,
-        SECOND_FACTOR,
-        "AUTHENTICATED",
-        "active",
-    ]
+    assert states["unfolded"] == ["PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED", "active"]
     assert states.keys() == PICTURES.keys()
 
 
 def test_scxml_runs_every_diagram() -> None:
     """A third-party SCXML interpreter runs each diagram, and follows a recorded sign-in."""
-    events: dict[str, Any] = {
-        name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()
-    }
+    events: dict[str, Any] = {name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()}
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
     states = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
 
@@ -182,9 +167,7 @@ def test_json_has_all_that_is_drawn(name: str) -> None:
     assert [(e["source"], e["dest"]) for e in plain["edges"]] == [
         (e.source.name, e.dest.name) for e in picture.model.edges
     ]
-    assert {each["reason"] for each in plain["omitted"]} == {
-        each.reason.value for each in picture.model.omitted
-    }
+    assert {each["reason"] for each in plain["omitted"]} == {each.reason.value for each in picture.model.omitted}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -320,11 +303,7 @@ def test_a_sequence_is_saved(tmp_path: Path) -> None:
     """A sequence is saved as a picture, as text, or as Markdown that GitHub draws; another suffix is an error."""
     picture = sequence(flow="REFRESH_TOKEN")
 
-    assert (
-        picture.save(tmp_path / "a.mmd").read_text(encoding="utf-8")
-        == str(picture)
-        == format(picture, "mermaid")
-    )
+    assert picture.save(tmp_path / "a.mmd").read_text(encoding="utf-8") == str(picture) == format(picture, "mermaid")
     assert picture.save(tmp_path / "a.md").read_text(encoding="utf-8") == f"```mermaid\n{picture}```\n"
     assert picture.save(tmp_path / "a.puml").read_text(encoding="utf-8") == format(picture, "plantuml")
     for suffix, start in ((".svg", b"<?xml"), (".png", b"\x89PNG"), (".pdf", b"%PDF"), (".dot", b"digraph")):
@@ -341,20 +320,13 @@ def test_plantuml_accepts_diagrams() -> None:
         lacking("plantuml")
     special_characters = "".join(map(chr, range(32, 127))).strip() + " __b__ //i// ~~ &#1;"
     some = ("whole", "a walk", "traffic", "difference", "no way in", "USER_AUTH", "SMS_MFA")
-    labelled = sequence(
-        history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), special_characters)
-    )
-    states = [
-        *(PICTURES[name] for name in some),
-        diagram(labels=dict.fromkeys(ODD_LABELS, special_characters)),
-    ]
+    labelled = sequence(history=WALK, labels=dict.fromkeys(("Person", "the code", "EMAIL_OTP"), special_characters))
+    states = [*(PICTURES[name] for name in some), diagram(labels=dict.fromkeys(ODD_LABELS, special_characters))]
 
     def run(option: str, *texts: str) -> str:
         program = [java, "-Djava.awt.headless=true", "-jar", str(jar), option, "-pipe"]
         text = "".join(texts).encode()
-        return subprocess.run(
-            program, input=text, capture_output=True, check=False, timeout=120
-        ).stdout.decode()
+        return subprocess.run(program, input=text, capture_output=True, check=False, timeout=120).stdout.decode()
 
     sequences = [sequence(flow="USER_SRP_AUTH"), labelled]
     wrong = "@startuml\n[*] --> A\nno such line\n@enduml\n"

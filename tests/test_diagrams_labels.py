@@ -88,9 +88,7 @@ class Picture:
             elif kind.startswith(("node", "edge")):
                 labels += [label(text) for text in group.iter(f"{SVG}text") if (text.text or "").strip()]
             if kind.startswith("edge"):
-                lines.append(
-                    (name, tuple(p for path in group.iter(f"{SVG}path") for p in points_along(path)))
-                )
+                lines.append((name, tuple(p for path in group.iter(f"{SVG}path") for p in points_along(path))))
         return cls(tuple(states), tuple(lines), tuple(labels))
 
     def faults(self) -> Iterator[tuple[str, str]]:
@@ -128,9 +126,7 @@ def test_labels_and_lines_do_not_overlap(name: str) -> None:
 
     In the whole protocol with all names, which no page shows, lines are close to states.
     """
-    svg = PUBLISHED.get(name) or (
-        diagram(history=HISTORY).svg() if name == "a walk" else PROTOCOL.read_text("utf-8")
-    )
+    svg = PUBLISHED.get(name) or (diagram(history=HISTORY).svg() if name == "a walk" else PROTOCOL.read_text("utf-8"))
     picture = Picture.read(svg)
     assert picture.lines
     assert list((evolve(picture, states=()) if name == "protocol.svg" else picture).faults()) == []

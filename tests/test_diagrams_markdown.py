@@ -54,10 +54,7 @@ def test_an_example_row() -> None:
         "| `SMS_MFA` | `code` | *what follows the last factor*, `CUSTOM_CHALLENGE`, *retry*, *device dropped* |"
         in lines
     )
-    assert (
-        "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *device dropped*† |"
-        in lines
-    )
+    assert "| `PASSWORD` | `password` | *what follows a password* (`DEVICE_SRP_AUTH`‡), *device dropped*† |" in lines
 
 
 def test_the_readme_has_the_table() -> None:

@@ -11,18 +11,7 @@ from xml.etree import ElementTree as ET
 import gallery
 import pytest
 
-from authfsm.diagrams import (
-    AUTO,
-    DARK,
-    LIGHT,
-    PRINT,
-    THEMES,
-    NoEngine,
-    StateGroup,
-    UnknownSuffix,
-    diagram,
-    render,
-)
+from authfsm.diagrams import AUTO, DARK, LIGHT, PRINT, THEMES, NoEngine, StateGroup, UnknownSuffix, diagram, render
 from authfsm.diagrams.picture import HIDDEN
 from authfsm.diagrams.vertices import documentation_link
 from authfsm.protocol.errors import BadField
@@ -102,17 +91,10 @@ def test_groups_differ_without_colour(name: str) -> None:
 
 def test_the_print_theme_is_black_and_white() -> None:
     """The print theme is black and white; the legend of each theme describes the outlines in words."""
-    assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {
-        "#ffffff"
-    }
+    assert {paint.fill for group, paint in PRINT.groups.items() if group is not StateGroup.BEGIN} == {"#ffffff"}
     for theme in THEMES.values():
         legend = str(diagram(theme=theme))
-        for each in (
-            "first factor: rounded",
-            "set-up: folded corner",
-            "second factor: square",
-            "device: plugs",
-        ):
+        for each in ("first factor: rounded", "set-up: folded corner", "second factor: square", "device: plugs"):
             assert f"&#160;{each}&#160;" in legend
 
 
@@ -184,9 +166,7 @@ def test_future_steps_have_contrast(name: str) -> None:
 
     def blended(colour: str, opacity: float, under: str = theme.background) -> str:
         channels = ((int(each[at : at + 2], 16) for each in (colour, under)) for at in (1, 3, 5))
-        return "#" + "".join(
-            f"{round(above * opacity + below * (1 - opacity)):02x}" for above, below in channels
-        )
+        return "#" + "".join(f"{round(above * opacity + below * (1 - opacity)):02x}" for above, below in channels)
 
     fills = [paint.fill for group, paint in theme.groups.items() if group is not StateGroup.BEGIN]
     colour_pairs = [(blended(colour, lines), theme.background) for colour in (theme.highlight, theme.warning)]

@@ -174,9 +174,7 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
         is_drawn = effect in {*vertices.values(), *effects}
         assert (sentence in source) == is_drawn
         assert (f'label="{sign}' in source or f">{sign}" in source) == is_drawn
-    assert ("Nothing becomes possible or impossible." in source) == (
-        not {*vertices.values(), *effects} & {*signs}
-    )
+    assert ("Nothing becomes possible or impossible." in source) == (not {*vertices.values(), *effects} & {*signs})
     lines = [line for line in source.splitlines() if " -> " in line and "style=invis" not in line]
     for (edge, _), line in zip(drawn_edges(picture.model), lines, strict=True):
         effect = edge.availability.effect
@@ -231,14 +229,7 @@ def test_failed_says_what_to_do() -> None:
 START_TIME = datetime(2026, 11, 2, 9, tzinfo=timezone.utc)
 RIGHT = (
     Step(1, S.START, UserSrpAuth, S.PASSWORD_VERIFIER, at=START_TIME),
-    Step(
-        2,
-        S.PASSWORD_VERIFIER,
-        SrpClaim,
-        S.SMS_MFA,
-        Role.SECOND_FACTOR,
-        at=START_TIME + timedelta(seconds=1.25),
-    ),
+    Step(2, S.PASSWORD_VERIFIER, SrpClaim, S.SMS_MFA, Role.SECOND_FACTOR, at=START_TIME + timedelta(seconds=1.25)),
     Step(3, S.SMS_MFA, Code, S.SMS_MFA, error="CodeMismatchException", at=START_TIME + timedelta(seconds=40)),
     Step(4, S.SMS_MFA, Code, S.AUTHENTICATED, at=START_TIME + timedelta(seconds=75)),
 )

@@ -50,9 +50,7 @@ SRP = steps(
 def edges_of(model: DiagramModel, number: int) -> list[tuple[str, str]]:
     """Return the edges that a step followed."""
     return [
-        (edge.source.name, edge.dest.name)
-        for edge in model.edges
-        if any(mark.number == number for mark in edge.steps)
+        (edge.source.name, edge.dest.name) for edge in model.edges if any(mark.number == number for mark in edge.steps)
     ]
 
 
@@ -191,9 +189,7 @@ def test_traffic_has_shares_and_one_edge_to_failed() -> None:
         (r.UserPasswordAuth, failed), (r.CustomAuth, failed),
     ]  # fmt: skip
     picture = diagram(
-        traffic=[
-            [Step(1, start, response, dest, error="x" if dest is failed else None)] for response, dest in ways
-        ],
+        traffic=[[Step(1, start, response, dest, error="x" if dest is failed else None)] for response, dest in ways],
         failures=True,
     )
 

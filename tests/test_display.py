@@ -13,17 +13,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from joserfc.jwk import RSAKey
 
-from authfsm import (
-    AsyncCognito,
-    Code,
-    Cognito,
-    Flow,
-    MemoryStore,
-    PendingSignIns,
-    PoolSettings,
-    Verifier,
-    diagram,
-)
+from authfsm import AsyncCognito, Code, Cognito, Flow, MemoryStore, PendingSignIns, PoolSettings, Verifier, diagram
 from authfsm.diagrams import AUTO
 from authfsm.local import LocalCognito, LocalPool, ManualClock
 from authfsm.notebook import Stepper
@@ -105,11 +95,7 @@ def test_challenges_refusals_and_tokens_are_tables(pool: LocalPool) -> None:
     assert ipython_bundle(flow.refusal)["text/plain"].splitlines()[0] == "CodeMismatchException"
     flow.answer(Code(pool.outbox.code_for("ada")))
     tokens = ipython_bundle(flow.tokens)["text/plain"]
-    assert tokens.splitlines()[:3] == [
-        "AUTHENTICATED",
-        "  tokens        access, id, refresh",
-        "  user          ada",
-    ]
+    assert tokens.splitlines()[:3] == ["AUTHENTICATED", "  tokens        access, id, refresh", "  user          ada"]
 
 
 def test_a_pool_and_its_settings_show_themselves(pool: LocalPool) -> None:

@@ -136,8 +136,7 @@ def test_any_names(issuer: str, account: str) -> None:
 def test_the_usual_uri() -> None:
     """The URI has the form of Google's "Key Uri Format"."""
     assert Enrolment(SECRET, "Example Corp", "ada@example.com").uri == Secret(
-        "otpauth://totp/Example%20Corp:ada%40example.com"
-        "?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Corp"
+        "otpauth://totp/Example%20Corp:ada%40example.com?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Example%20Corp"
     )
 
 
@@ -192,11 +191,7 @@ def test_only_named_methods_draw() -> None:
     """Neither repr, Jupyter nor pickle shows the secret or its code."""
     enrolment = Enrolment(SECRET, "Example", "ada")
 
-    assert (
-        repr(enrolment)
-        == str(enrolment)
-        == "Enrolment(secret_code=Secret(****), issuer='Example', account='ada')"
-    )
+    assert repr(enrolment) == str(enrolment) == "Enrolment(secret_code=Secret(****), issuer='Example', account='ada')"
     assert repr(enrolment.uri) == "Secret(****)"
     assert [name for name in dir(enrolment) if name.startswith(("_repr_", "_ipython_"))] == []
     with pytest.raises(TypeError, match="cannot be pickled"):

@@ -123,12 +123,7 @@ def test_unknown_user_and_wrong_password_read_alike() -> None:
 
 @pytest.mark.parametrize(
     "row",
-    [
-        (code, part)
-        for code, parts in ERROR_POLICY.items()
-        for part in parts
-        if parts[part].fault is Fault.SERVICE
-    ]
+    [(code, part) for code, parts in ERROR_POLICY.items() for part in parts if parts[part].fault is Fault.SERVICE]
     + [("LimitExceededException", "Exceeded daily email limit")],
 )
 def test_no_user_is_blamed_for_a_fault_of_others(row: tuple[str, str]) -> None:
@@ -149,9 +144,7 @@ def test_without_a_session_the_advice_mentions_none(state: State | None) -> None
 
 def test_a_refusal_with_a_session_is_pickled_without_it() -> None:
     """VerifySoftwareToken may refuse a code with a new Session, a secret: a pickle of the error omits it."""
-    refusal = attrs.evolve(
-        refusal_of("EnableSoftwareTokenMFAException", ""), session=authfsm.Secret("planted")
-    )
+    refusal = attrs.evolve(refusal_of("EnableSoftwareTokenMFAException", ""), session=authfsm.Secret("planted"))
     error = refused(refusal, state=State.MFA_SETUP, hint="a hint")
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
     assert (again.refusal, again.hint) == (attrs.evolve(refusal, session=None), "a hint")
@@ -203,10 +196,7 @@ def test_every_sentence_is_translated() -> None:
     errors = [*every_error(), InvalidOperation("-", action=RecoveryAction.WAIT)]
     for code, parts in _BY_CODE.items():
         errors += [
-            refused(
-                Refusal(code, f"{part}, so", action=RecoveryAction.GIVE_UP, fault=Fault.USER),
-                state=State.FAILED,
-            )
+            refused(Refusal(code, f"{part}, so", action=RecoveryAction.GIVE_UP, fault=Fault.USER), state=State.FAILED)
             for part in parts
         ]
     for sentence, run in INVALID_INPUT.items():

@@ -126,9 +126,7 @@ def random_values(seed: int) -> dict[str, SwitchValue]:
     """Return a random position of the switches, with few or many of them changed."""
     rng = random.Random(seed)  # noqa: S311 -- a seed repeats its values, on purpose
     share = rng.choice((0.1, 0.3, 0.6))
-    return {
-        each.key: rng.choice(each.values[1:]) if rng.random() < share else each.values[0] for each in SWITCHES
-    }
+    return {each.key: rng.choice(each.values[1:]) if rng.random() < share else each.values[0] for each in SWITCHES}
 
 
 def settings_on_paths(data: Mapping[str, Any], share: int) -> Iterator[tuple[int, ...]]:
@@ -162,20 +160,14 @@ def test_the_trees_give_the_verdicts_of_settings() -> None:
     count = 0
     for positions in settings_on_paths(data, 31):
         count += 1
-        settings = settings_of(
-            {each.key: each.values[n] for each, n in zip(SWITCHES, positions, strict=True)}
-        )
+        settings = settings_of({each.key: each.values[n] for each, n in zip(SWITCHES, positions, strict=True)})
         expected = reachability(settings, include_lambda_named=False)
         by_lambda = reachability(settings, include_lambda_named=True).nodes
         assert [answer(each["ruledOut"], positions) for each in data["arrows"]] == [
             expected.transitions[each] for each in TRANSITIONS_IN_ROLES
         ]
-        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [
-            expected.nodes.get(n) for n in NODES
-        ]
-        assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [
-            n not in by_lambda for n in NODES
-        ]
+        assert [answer(tree, positions) for tree in data["nodeTrees"]] == [expected.nodes.get(n) for n in NODES]
+        assert [answer(tree, positions) is None for tree in data["lambdaTrees"]] == [n not in by_lambda for n in NODES]
     assert count > 120
 
 
@@ -196,8 +188,7 @@ def test_the_page_has_the_effects_of_the_settings(opened_page: OpenedPage) -> No
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
-    [("everything", "mfa_off"), ("mfa_off", "passwordless"), ("mfa_required", "mfa_optional")],
+    ("one", "other"), [("everything", "mfa_off"), ("mfa_off", "passwordless"), ("mfa_required", "mfa_optional")]
 )
 def test_the_difference_of_two_settings(opened_page: OpenedPage, one: str, other: str) -> None:
     """Arrows that become possible, impossible or less certain are marked in words and picture."""
@@ -216,11 +207,7 @@ def test_the_difference_of_two_settings(opened_page: OpenedPage, one: str, other
     assert opened_page.page.evaluate("explorer.changes()") == expected
     words = opened_page.page.inner_text("#difference")
     assert "thick: becomes possible" in opened_page.page.inner_text("#legend")
-    for kind, meaning in (
-        ("added", "becomes possible"),
-        ("removed", "becomes impossible"),
-        ("changed", "changes"),
-    ):
+    for kind, meaning in (("added", "becomes possible"), ("removed", "becomes impossible"), ("changed", "changes")):
         count = expected.count(kind)
         assert f"{meaning}: {count or 'no'} arrow" in words
     marked = "[data-line]:is(.added, .removed, .changed)"
@@ -245,9 +232,7 @@ def test_the_page_has_the_settings_confidence(opened_page: OpenedPage) -> None:
     set_switch(opened_page.page, "mfa_configuration", "ON")
     set_switch(opened_page.page, "device_configuration", value=False)
     node_element(opened_page.page, "PASSWORD_VERIFIER").click()
-    arrows = opened_page.page.locator(
-        "#details li", has=opened_page.page.locator("button:text-is('AUTHENTICATED')")
-    )
+    arrows = opened_page.page.locator("#details li", has=opened_page.page.locator("button:text-is('AUTHENTICATED')"))
     assert "refuted" in arrows.first.inner_text()
     lines_ = opened_page.page.evaluate("data.lines.map(line => line.to && line.through)")
     tokens = [n for n, each in enumerate(NODES) if each.state is State.AUTHENTICATED]
@@ -507,9 +492,7 @@ def test_everything_can_be_done_by_keys(opened_page: OpenedPage) -> None:
                 "(each => each.dataset.node ? 'place ' + each.dataset.node : each.name || each.id)(document.activeElement)"
             )
         )
-    places = {
-        f"place {n}" for n, each in enumerate(NODES) if node_element(opened_page.page, each.name).count()
-    }
+    places = {f"place {n}" for n, each in enumerate(NODES) if node_element(opened_page.page, each.name).count()}
     assert places <= met
     assert {each.key for each in SWITCHES} | {"search", "example", "theme"} <= met
 
@@ -677,9 +660,7 @@ def test_settings_are_saved_and_loaded(opened_page: OpenedPage, tmp_path: Path) 
 
     with opened_page.page.expect_download() as download:
         opened_page.page.click("#save")
-    assert json.loads(download.value.path().read_text(encoding="utf-8")) == json.loads(
-        file.read_text("utf-8")
-    )
+    assert json.loads(download.value.path().read_text(encoding="utf-8")) == json.loads(file.read_text("utf-8"))
     opened_page.requests[:] = [each for each in opened_page.requests if not each.startswith("blob:")]
 
 
@@ -691,9 +672,7 @@ def test_settings_are_saved_and_loaded(opened_page: OpenedPage, tmp_path: Path) 
         ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "UserPool.MfaConfiguration"),
     ],
 )
-def test_a_file_that_leaves_something_out(
-    opened_page: OpenedPage, tmp_path: Path, text: str, reason: str
-) -> None:
+def test_a_file_that_leaves_something_out(opened_page: OpenedPage, tmp_path: Path, text: str, reason: str) -> None:
     """For a file that only a command can read, the page names the command and changes nothing."""
     file = tmp_path / "mine.json"
     file.write_text(text, encoding="utf-8")

@@ -121,13 +121,9 @@ def faults_of(name: str, picture: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return the faults of a picture: texts outside it or their shape, and texts that overlap."""
     texts = picture["texts"]
     assert len(texts) > 10
-    faults = [
-        (name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])
-    ]
+    faults = [(name, "outside", each["text"]) for each in texts if not inside(each["box"], picture["picture"])]
     shaped = [each for each in texts if each["shape"]]
-    faults += [
-        (name, "off its shape", each["text"]) for each in shaped if not inside(each["box"], each["shape"])
-    ]
+    faults += [(name, "off its shape", each["text"]) for each in shaped if not inside(each["box"], each["shape"])]
     pairs = combinations(texts, 2)
     return faults + [(name, a["text"], b["text"]) for a, b in pairs if overlap(a["box"], b["box"])]
 
@@ -156,9 +152,7 @@ def test_svg_in_a_browser(font_set: str, tmp_path: Path) -> None:
 
     assert {family.split()[0] for family in used} == {font_set, "Noto"}, "the browser uses other fonts"
     assert any("CJK" in family for family in used)
-    faults = [
-        each for name, picture in zip(drawings(), measured, strict=True) for each in faults_of(name, picture)
-    ]
+    faults = [each for name, picture in zip(drawings(), measured, strict=True) for each in faults_of(name, picture)]
     assert faults == []
     blank = ",".join(["0"] * 40 * 40 * 4)
     assert [each for each, pixels in zip(characters, boxes, strict=True) if pixels in {box, blank}] == []
@@ -195,9 +189,7 @@ def test_png_and_pdf(font_set: str, tmp_path: Path) -> None:
 
     writers: dict[str, Callable[[str], bytes]] = {
         "PNG": lambda source: render.png(source, 72),
-        "PDF": lambda source: read(
-            "pdftoppm", render.pdf({"": (source, "")}), "-r", "72", "-png", "-singlefile"
-        ),
+        "PDF": lambda source: read("pdftoppm", render.pdf({"": (source, "")}), "-r", "72", "-png", "-singlefile"),
     }
     for (script, text), (output_format, write) in product(SCRIPTS.items(), writers.items()):
         letters = sorted(set(text) - {" "})

@@ -24,12 +24,7 @@ from authfsm.drivers import totp
 from authfsm.local import DeviceConfiguration, LocalPool, SchemaAttribute
 
 PAGE: Final = Path(__file__).parent.parent / "notebooks" / "from-pycognito.md"
-RECEIVERS: Final = {
-    "user": pycognito.Cognito,
-    "profile": pycognito.UserObj,
-    "srp": AWSSRP,
-    "auth": RequestsSrpAuth,
-}
+RECEIVERS: Final = {"user": pycognito.Cognito, "profile": pycognito.UserObj, "srp": AWSSRP, "auth": RequestsSrpAuth}
 POSTS_TO_AWS: Final = {"srp.confirm_device", "srp.update_device_status", "srp.forget_device"}
 NEW: Final = "Another-Horse-2"
 PASSWORD: Final = "Correct-Horse-1"
@@ -280,9 +275,7 @@ class Side:
         events: Any = client.meta.events
         events.register("before-call.cognito-identity-provider", self._record)
         now = datetime.now(timezone.utc)
-        session: Any = SimpleNamespace(
-            client=lambda _, **__: session.made, made=SimpleNamespace(meta=client.meta)
-        )
+        session: Any = SimpleNamespace(client=lambda _, **__: session.made, made=SimpleNamespace(meta=client.meta))
         self.names: dict[str, Any] = {
             **vars(authfsm), **{name: getattr(authfsm, name) for name in authfsm.__all__},
             "authfsm": authfsm, "totp": totp, "Cognito": Cognito, "pyotp": pyotp, "timedelta": timedelta,
@@ -350,10 +343,7 @@ def pycognitos(row: Row, key: RSAKey, patch: pytest.MonkeyPatch, shared: dict[st
     side = Side(row, key, shared)
     pool = side.pool
     user = pycognito.Cognito(
-        pool.pool_id,
-        pool.client_id,
-        username="ada",
-        session=SimpleNamespace(client=lambda *_, **__: side.client),
+        pool.pool_id, pool.client_id, username="ada", session=SimpleNamespace(client=lambda *_, **__: side.client)
     )
     user.pool_jwk = pool.jwks()
 
@@ -394,9 +384,7 @@ def ours(row: Row, key: RSAKey, shared: dict[str, Any]) -> Side:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_both_columns_have_the_same_effect(
-    name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_both_columns_have_the_same_effect(name: str, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both columns of a row have the same effect, and it differs from the state before."""
     row, (left, right) = ROWS[name], TABLE[name]
     sides, shared = [], dict[str, Any]()

@@ -144,9 +144,7 @@ def test_a_step_starts_where_the_one_before_led() -> None:
     text = f"{json.dumps(GOOD)}\n{json.dumps(second)}"
 
     for read in (history_from_json, histories_from_json):
-        with pytest.raises(
-            BadHistory, match=r"line 2 .* from SMS_MFA, but the step before led to PASSWORD_VERIFIER"
-        ):
+        with pytest.raises(BadHistory, match=r"line 2 .* from SMS_MFA, but the step before led to PASSWORD_VERIFIER"):
             read(text)
 
 

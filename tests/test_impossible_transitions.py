@@ -91,13 +91,7 @@ OF_THE_PATH: Final = (
     Row(S.SMS_MFA, r.Code, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(S.NEW_PASSWORD_REQUIRED, r.NewPassword, CUSTOM, _CUSTOM_AUTH_ONLY),
     Row(None, None, CUSTOM, _CUSTOM_AUTH_ONLY),
-    Row(
-        None,
-        None,
-        NEW_PASSWORD,
-        _ORDER,
-        lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proofs,
-    ),
+    Row(None, None, NEW_PASSWORD, _ORDER, lambda before: before.flow != "CUSTOM_AUTH" and "second" in before.proofs),
     Row(
         None,
         None,

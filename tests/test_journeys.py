@@ -102,13 +102,7 @@ def test_the_number_of_journeys() -> None:
         for name, js in JOURNEYS.items()
     }
 
-    assert path_counts == {
-        "mfa_off": 2,
-        "mfa_optional": 52,
-        "mfa_required": 4,
-        "passwordless": 328,
-        "custom": 7,
-    }
+    assert path_counts == {"mfa_off": 2, "mfa_optional": 52, "mfa_required": 4, "passwordless": 328, "custom": 7}
     assert again == {
         "mfa_off": 1,
         "mfa_optional": 8,  # a device key that is not known, at each of its DEVICE_DROPPED rows
@@ -270,9 +264,7 @@ def test_an_app_that_gives_up_is_caught(signing_key: RSAKey) -> None:
 
     with pytest.raises(ClientError, match="CodeMismatchException"):
         run_app(app, stage)
-    with pytest.raises(
-        UnexpectedPath, match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all"
-    ):
+    with pytest.raises(UnexpectedPath, match="step 3 should be SMS_MFA -code-> AUTHENTICATED, but was no step at all"):
         stage.check()
 
 
@@ -377,9 +369,7 @@ def test_a_device_replaces_the_second_factor_or_follows_it(signing_key: RSAKey) 
     """If ChallengeRequiredOnNewDevice is known, only the paths that it allows become journeys."""
     description = GALLERY["mfa_optional"]
     stands_in = {str(each) for each in journeys(description)}
-    comes_after = journeys(
-        {**description, "UserPool": {**description["UserPool"], "DeviceConfiguration": {}}}
-    )
+    comes_after = journeys({**description, "UserPool": {**description["UserPool"], "DeviceConfiguration": {}}})
 
     after = "user_srp_auth-PASSWORD_VERIFIER-srp_claim-SMS_MFA-code-DEVICE_SRP_AUTH-srp_a-DEVICE_PASSWORD_VERIFIER-srp_claim"
     assert after not in stands_in
@@ -391,9 +381,7 @@ def test_a_device_replaces_the_second_factor_or_follows_it(signing_key: RSAKey) 
 
 def test_too_many_paths_are_refused() -> None:
     """The whole protocol has too many paths: the error says what to do."""
-    with pytest.raises(
-        TooManyPaths, match="describe the pool's settings, or use cover='transitions'"
-    ) as caught:
+    with pytest.raises(TooManyPaths, match="describe the pool's settings, or use cover='transitions'") as caught:
         journeys(PoolSettings())
     assert caught.value.count > 10_000
 
@@ -417,10 +405,7 @@ def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
     assert (first.state, first.response, first.wrong) == (S.START, r.UserSrpAuth, False)
     assert isinstance(first.value, Secret)
     assert stage.password.reveal() not in repr(first) + repr(stage)
-    assert (
-        repr(stage)
-        == "<Stage of user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code, after 0 steps>"
-    )
+    assert repr(stage) == "<Stage of user_srp_auth-PASSWORD_VERIFIER-srp_claim-SOFTWARE_TOKEN_MFA-code, after 0 steps>"
 
 
 def test_journeys_are_a_sequence() -> None:

@@ -353,9 +353,7 @@ class TestForgedTokens:
             verifier.verify(token)
 
     @pytest.mark.parametrize("algorithm", ["RS384", "RS512", "PS256"])
-    def test_another_algorithm_of_the_right_key(
-        self, verifier: Verifier, signing_key: RSAKey, algorithm: str
-    ) -> None:
+    def test_another_algorithm_of_the_right_key(self, verifier: Verifier, signing_key: RSAKey, algorithm: str) -> None:
         """Signatures of the right key by another algorithm than RS256 are refused."""
         token = jwt.encode({"kid": signing_key.kid, "alg": algorithm}, dict(ACCESS), signing_key, [algorithm])
 
@@ -474,9 +472,7 @@ class TestTokensOfOthers:
             ({"scope": ["openid"]}, "scope is list, not text"),
         ],
     )
-    def test_malformed_claims(
-        self, verifier: Verifier, signing_key: RSAKey, claims: dict[str, Any], why: str
-    ) -> None:
+    def test_malformed_claims(self, verifier: Verifier, signing_key: RSAKey, claims: dict[str, Any], why: str) -> None:
         """A malformed claim is refused although the signature is valid."""
         merged = {k: v for k, v in {**ACCESS, **claims}.items() if v is not None}
         with pytest.raises(MalformedToken) as caught:
@@ -660,9 +656,7 @@ class TestKeys:
             verifier.verify(make_token(signing_key, ACCESS))
 
     @pytest.mark.filterwarnings("ignore:Key size should be")  # that is the claim
-    def test_unusable_keys_are_ignored(
-        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_unusable_keys_are_ignored(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """Keys of another kind, use or algorithm, and weak or broken ones, are ignored (RFC 7517, 5)."""
         signing_key.ensure_kid()
         public = {**signing_key.as_dict(private=False), "use": "sig", "alg": "RS256"}
@@ -714,9 +708,7 @@ class TestKeys:
         assert results == ["ada", "refused"] * 8
         assert len(fetch.urls) == 1
 
-    def test_a_known_key_is_used_at_once(
-        self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock
-    ) -> None:
+    def test_a_known_key_is_used_at_once(self, signing_key: RSAKey, other_key: RSAKey, clock: ManualClock) -> None:
         """While keys are fetched for another token, a known key verifies at once."""
         fetch, ticks = FakeFetch(key_set(signing_key)), Ticks()
         verifier = verifier_with(fetch, ticks, clock)
@@ -796,11 +788,7 @@ class TestArguments:
         updated = "https://issuer-cognito-idp.eu-west-1.amazonaws.com/" + POOL
         token = make_token(signing_key, {**ACCESS, "iss": updated})
         assert verifier.verify(token).issuer == updated
-        for iss in (
-            updated.replace("issuer-", "x-"),
-            updated + "x",
-            updated.replace("eu-west-1.", "eu-west-2."),
-        ):
+        for iss in (updated.replace("issuer-", "x-"), updated + "x", updated.replace("eu-west-1.", "eu-west-2.")):
             with pytest.raises(WrongIssuer):
                 verifier.verify(make_token(signing_key, {**ACCESS, "iss": iss}))
         with pytest.raises(WrongIssuer):
@@ -808,11 +796,7 @@ class TestArguments:
 
     @pytest.mark.parametrize(
         ("region", "host"),
-        [
-            ("eu-west-1", "amazonaws.com"),
-            ("cn-north-1", "amazonaws.com.cn"),
-            ("eusc-de-east-1", "amazonaws.eu"),
-        ],
+        [("eu-west-1", "amazonaws.com"), ("cn-north-1", "amazonaws.com.cn"), ("eusc-de-east-1", "amazonaws.eu")],
     )
     def test_the_local_pool_has_the_issuer_of_its_region(
         self, signing_key: RSAKey, clock: ManualClock, region: str, host: str
@@ -833,8 +817,7 @@ class TestArguments:
         assert repr(verifier) == f"<Verifier of {verifier.issuer} for x>"
         assert repr(verifier.keys) == f"<Keys of {verifier.keys.url}: 0 known>"
         assert (
-            Verifier("cn-north-1_AbC", "x").issuer
-            == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbC"
+            Verifier("cn-north-1_AbC", "x").issuer == "https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_AbC"
         )
 
     @pytest.mark.parametrize(

@@ -182,8 +182,7 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
     """The graph of all imports, also those for typing, has no cycle."""
     module_trees = modules()
     graph = {
-        module: {found for name in imports(tree) if (found := module_of(name, module_trees)) is not None}
-        - {module}
+        module: {found for name in imports(tree) if (found := module_of(name, module_trees)) is not None} - {module}
         for module, tree in module_trees.items()
     }
 
@@ -280,9 +279,7 @@ def test_the_pool_shares_only_the_table_and_the_arithmetic() -> None:
     assert serving == {"cli/serve", "conformance/pool_providers", "journeys/stage"}
 
 
-@pytest.mark.parametrize(
-    "module", ["authfsm", "authfsm.core.signin", "authfsm.diagrams", "authfsm.core.machine"]
-)
+@pytest.mark.parametrize("module", ["authfsm", "authfsm.core.signin", "authfsm.diagrams", "authfsm.core.machine"])
 def test_an_import_is_light(module: str) -> None:
     """Neither the package nor its core loads boto3, graphviz or IPython."""
     code = f"import {module}, sys; print({{'boto3', 'botocore', 'graphviz', 'IPython'}} & set(sys.modules))"
@@ -296,9 +293,7 @@ def test_the_public_names_can_be_imported() -> None:
     tree = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
     imported_names = {name.rpartition(".")[2] for name in imports(tree) if name.startswith("authfsm.")}
 
-    assert imported_names - {"Stepper"} == set(
-        authfsm.__all__
-    )  # it needs an extra, which a star import must not
+    assert imported_names - {"Stepper"} == set(authfsm.__all__)  # it needs an extra, which a star import must not
     assert re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", authfsm.__version__)
     assert [name for name in authfsm.__all__ if getattr(authfsm, name, None) is None] == []
     with pytest.raises(AttributeError):

@@ -43,11 +43,7 @@ def smallest(svg: str) -> dict[str, float]:
     short, long = ((millimetres - 20) * 72 / 25.4 for millimetres in (210, 297))
     paper = max(min(short / width, long / height), min(long / width, short / height))
     column = min(838 / width, 96 / 72)
-    return {
-        "README": size * column,
-        "A4": size * min(1, paper),
-        "slide": size * min(1920 / width, 1080 / height),
-    }
+    return {"README": size * column, "A4": size * min(1, paper), "slide": size * min(1920 / width, 1080 / height)}
 
 
 SMALLEST_LABELS = {name: smallest(svg) for name, svg in gallery.published_pictures()}
@@ -71,9 +67,7 @@ def table() -> str:
 
 def test_the_gallery_shows_every_picture_but_the_whole() -> None:
     """The gallery shows every picture; the whole protocol with all names is a link."""
-    assert {name for name in gallery.files() if name.endswith(".svg")} - SMALLEST_LABELS.keys() == {
-        "protocol.svg"
-    }
+    assert {name for name in gallery.files() if name.endswith(".svg")} - SMALLEST_LABELS.keys() == {"protocol.svg"}
     assert gallery.moving_picture("diagrams/") in (ROOT / "README.md").read_text("utf-8")
 
 
@@ -173,9 +167,7 @@ def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
 
 def test_an_unknown_label_is_an_error() -> None:
     """A misspelt name is an error that suggests the closest name."""
-    with pytest.raises(
-        UnknownLabel, match=r"'SMS_MAF', so there is nothing to replace; the closest is 'SMS_MFA'"
-    ):
+    with pytest.raises(UnknownLabel, match=r"'SMS_MAF', so there is nothing to replace; the closest is 'SMS_MFA'"):
         diagram(labels={"SMS_MAF": "Code"})
     known_labels = [
         "SMS_MFA",
@@ -207,12 +199,8 @@ def test_an_animated_sign_in() -> None:
 
 def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In Chromium reduced motion stops the animation, and README shows the still image."""
-    still, moving = (
-        diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True)
-    )
-    css = re.sub(
-        r"s -?[\d.]+s infinite", "s 0s infinite", moving
-    )  # at once, what comes later is not yet visible
+    still, moving = (diagram(flow="USER_SRP_AUTH", history=HISTORY, animated=each).svg() for each in (False, True))
+    css = re.sub(r"s -?[\d.]+s infinite", "s 0s infinite", moving)  # at once, what comes later is not yet visible
     for name, text in {"still.svg": still, "moving.svg": css}.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
 
@@ -227,18 +215,14 @@ def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with chromium(tmp_path / "profile") as opened:
         page = opened.page
         assert not is_still(page)
-        (tmp_path / "page.html").write_text(
-            gallery.moving_picture(f"{ROOT.as_uri()}/diagrams/"), encoding="utf-8"
-        )
+        (tmp_path / "page.html").write_text(gallery.moving_picture(f"{ROOT.as_uri()}/diagrams/"), encoding="utf-8")
         page.goto((tmp_path / "page.html").as_uri())
         for motion, scheme, name in (
             ("reduce", "light", "still"), ("reduce", "dark", "still"),
             ("no-preference", "light", "light"), ("no-preference", "dark", "dark"),
         ):  # fmt: skip
             page.emulate_media(reduced_motion=motion, color_scheme=scheme)  # type: ignore[arg-type]  # two of its words
-            page.wait_for_function(
-                "name => document.images[0].currentSrc.endsWith(`sign_in-${name}.svg`)", arg=name
-            )
+            page.wait_for_function("name => document.images[0].currentSrc.endsWith(`sign_in-${name}.svg`)", arg=name)
     # The preference of the system, because emulation for a page does not reach its images.
     monkeypatch.setattr(browser, "ARGUMENTS", (*browser.ARGUMENTS, "--force-prefers-reduced-motion"))
     with chromium(tmp_path / "other profile") as opened:

@@ -76,9 +76,7 @@ CASES: dict[str, Callable[[Region], Any]] = {
     "invalid-attribute-values": lambda r: r.ask(
         "AdminUpdateUserAttributes", **r.ada, UserAttributes=[{"Name": "phone_number", "Value": "555"}]
     ),
-    "invalid-names": lambda r: r.ask(
-        "CreateResourceServer", UserPoolId=r.pool_id, Identifier="api", Name="{api}"
-    ),
+    "invalid-names": lambda r: r.ask("CreateResourceServer", UserPoolId=r.pool_id, Identifier="api", Name="{api}"),
     "weak-passwords": lambda r: r.ask(
         "AdminCreateUser", UserPoolId=r.pool_id, Username="bob", TemporaryPassword="weakweak"
     ),
@@ -95,10 +93,7 @@ CASES: dict[str, Callable[[Region], Any]] = {
         r.ask("AdminSetUserMFAPreference", **r.ada, SMSMfaSettings={"Enabled": True}),
     ),
     "invited-users": lambda r: r.ask("AdminConfirmSignUp", **r.ada),
-    "unverified-recovery": lambda r: (
-        r.set_password(),
-        r.ask("ForgotPassword", ClientId=r.public, Username="ada"),
-    ),
+    "unverified-recovery": lambda r: (r.set_password(), r.ask("ForgotPassword", ClientId=r.public, Username="ada")),
     "code-123456": confirm_with_fixed_code,
     "contradictory-settings": lambda r: r.ask(
         "CreateUserPool", PoolName="x", AliasAttributes=["email"], UsernameAttributes=["email"]
@@ -123,9 +118,7 @@ def test_each_check(check: str, signing_key: RSAKey) -> None:
     assert strict.cognito.accepted == ()
     assert acceptance.check == check
     assert acceptance.refusal.split(":")[0] == caught.value.code or check == "code-123456"
-    assert not CHECKS[check].errors or acceptance.refusal.split(":")[0] in {
-        e.code for e in CHECKS[check].errors
-    }
+    assert not CHECKS[check].errors or acceptance.refusal.split(":")[0] in {e.code for e in CHECKS[check].errors}
 
 
 def test_the_second_factor_follows(signing_key: RSAKey) -> None:

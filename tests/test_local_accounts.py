@@ -39,9 +39,7 @@ class AccountClient(ApiClient):
 
     def confirm(self, username: str, code: str, **more: Any) -> Any:
         """Send ConfirmSignUp."""
-        return self.boto.confirm_sign_up(
-            ClientId=self.app.client_id, Username=username, ConfirmationCode=code, **more
-        )
+        return self.boto.confirm_sign_up(ClientId=self.app.client_id, Username=username, ConfirmationCode=code, **more)
 
     def resend(self, username: str) -> Any:
         """Send ResendConfirmationCode."""
@@ -133,9 +131,7 @@ class TestSignUp:
 
     def test_password_policy(self, client: AccountClient) -> None:
         """A password that violates the policy creates no user."""
-        with refused(
-            "InvalidPasswordException", "Password did not conform with policy: Password not long enough"
-        ):
+        with refused("InvalidPasswordException", "Password did not conform with policy: Password not long enough"):
             client.sign_up("ada", "short")
 
         assert client.sign_up("ada")["UserSub"]
@@ -149,9 +145,7 @@ class TestSignUp:
     def test_secret_hash(self, signing_key: RSAKey) -> None:
         """An app client with a secret needs SecretHash."""
         pool = LocalPool(key=signing_key, client_secret="s3cret", client_id="app")
-        with refused(
-            "NotAuthorizedException", "Client app is configured with secret but SECRET_HASH was not received"
-        ):
+        with refused("NotAuthorizedException", "Client app is configured with secret but SECRET_HASH was not received"):
             AccountClient(pool).sign_up("ada")
 
     def test_email_as_username(self, signing_key: RSAKey) -> None:
@@ -289,10 +283,7 @@ class TestSignUpSession:
         code = client.pool.outbox.code_for("ada")
         session = client.confirm("ada", code, Session=session)["Session"]
         reply = client.boto.initiate_auth(
-            AuthFlow="USER_AUTH",
-            ClientId=client.app.client_id,
-            AuthParameters={"USERNAME": "ada"},
-            Session=session,
+            AuthFlow="USER_AUTH", ClientId=client.app.client_id, AuthParameters={"USERNAME": "ada"}, Session=session
         )
 
         assert "AuthenticationResult" in reply
@@ -384,16 +375,12 @@ class TestSchema:
             client.update(client.token(), **{"custom:badge": "8"})
         with refused(*immutable):
             client.boto.admin_update_user_attributes(
-                UserPoolId=client.pool.pool_id,
-                Username="ada",
-                UserAttributes=attribute_list({"custom:badge": "8"}),
+                UserPoolId=client.pool.pool_id, Username="ada", UserAttributes=attribute_list({"custom:badge": "8"})
             )
 
     def test_readable_attributes(self, client: AccountClient) -> None:
         """GetUser and the id token contain the attributes in ReadAttributes."""
-        client.pool.add_user(
-            "ada", PASSWORD, attributes={"name": "Ada", "custom:team": "red", "custom:badge": "7"}
-        )
+        client.pool.add_user("ada", PASSWORD, attributes={"name": "Ada", "custom:team": "red", "custom:badge": "7"})
         tokens = client.password("ada", PASSWORD)["AuthenticationResult"]
         keys = KeySet.import_key_set(client.pool.jwks())  # type: ignore[arg-type]
         claims = jwt.decode(tokens["IdToken"], keys).claims
@@ -522,9 +509,7 @@ class TestFirstSignInWithRequiredMfa:
     def test_both_behaviours(self, signing_key: RSAKey, *, without: bool) -> None:
         """The second factor is required at once (asserted), or from the second sign-in on (documented)."""
         client = AccountClient(
-            LocalPool(
-                key=signing_key, mfa="ON", contradictions=Contradictions(first_sign_in_without_mfa=without)
-            )
+            LocalPool(key=signing_key, mfa="ON", contradictions=Contradictions(first_sign_in_without_mfa=without))
         )
         client.sign_up("ada", email="ada@example.com")
         client.confirm("ada", client.pool.outbox.code_for("ada"))

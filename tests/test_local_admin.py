@@ -93,9 +93,7 @@ class TestAdminCreateUser:
     def test_resend_to_a_confirmed_user(self, client: AdminClient) -> None:
         """RESEND is refused for a user who has signed in."""
         client.pool.add_user("ada", PASSWORD)
-        with refused(
-            "UnsupportedUserStateException", "Resend not possible. ada status is not FORCE_CHANGE_PASSWORD"
-        ):
+        with refused("UnsupportedUserStateException", "Resend not possible. ada status is not FORCE_CHANGE_PASSWORD"):
             client.create(MessageAction="RESEND")
 
     @pytest.mark.parametrize("factor", ["EMAIL_OTP", "SMS_OTP"])

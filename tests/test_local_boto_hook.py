@@ -143,11 +143,7 @@ class TestRawRequests:
                 b'{"AuthFlow":"x","ClientId":"x","AuthParameters":{"USERNAME":1}}',
                 "SerializationException",
             ),
-            (
-                "InitiateAuth",
-                b'{"AuthFlow":"x","ClientId":"x","AuthParameters":[]}',
-                "SerializationException",
-            ),
+            ("InitiateAuth", b'{"AuthFlow":"x","ClientId":"x","AuthParameters":[]}', "SerializationException"),
             ("GetUser", b"{}", "InvalidParameterException"),
             ("GetDevice", b'{"DeviceKey":"a_1"}', "InvalidParameterException"),
             ("AssociateSoftwareToken", b"{}", "InvalidParameterException"),
@@ -210,9 +206,7 @@ class TestRefusals:
         "WebAuthnRelyingPartyMismatchException",
     }
     SAYINGS: ClassVar = {
-        name: value
-        for name, value in vars(error_templates).items()
-        if isinstance(value, error_templates.ErrorTemplate)
+        name: value for name, value in vars(error_templates).items() if isinstance(value, error_templates.ErrorTemplate)
     }
 
     @pytest.mark.parametrize("name", SAYINGS)
@@ -238,9 +232,7 @@ class TestSecrets:
     PLANTED = "PLANTED-S3cret"
     TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
-    def test_no_secret_is_shown(
-        self, signing_key: RSAKey, caplog: pytest.LogCaptureFixture, capsys: Any
-    ) -> None:
+    def test_no_secret_is_shown(self, signing_key: RSAKey, caplog: pytest.LogCaptureFixture, capsys: Any) -> None:
         """Passwords, codes, sessions and secrets are in no repr, exception, log or output."""
         caplog.set_level(logging.DEBUG)
         logging.getLogger("botocore").setLevel(logging.INFO)  # its debug log shows requests
@@ -253,9 +245,7 @@ class TestSecrets:
             client_secret=self.PLANTED + "-client",
             device=DeviceConfiguration(),
         )
-        user = pool.add_user(
-            "ada", self.PLANTED + "-password", phone_number="+15550001111", totp_secret=self.TOTP
-        )
+        user = pool.add_user("ada", self.PLANTED + "-password", phone_number="+15550001111", totp_secret=self.TOTP)
         api = ApiClient(pool)
         choice = api.srp("ada", self.PLANTED + "-password")
         reply = api.answer(choice, "ada", ANSWER="SMS_MFA")

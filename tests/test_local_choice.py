@@ -106,9 +106,7 @@ class TestAvailableChallenges:
             ({"mfa": "ON", "user": {"password": None}}, PASSWORDS),
         ],
     )
-    def test_factors_of_pool_and_user(
-        self, pool_of: PoolOf, settings: dict[str, Any], offered: list[str]
-    ) -> None:
+    def test_factors_of_pool_and_user(self, pool_of: PoolOf, settings: dict[str, Any], offered: list[str]) -> None:
         """The offered factors are those of pool and user, without those that MFA excludes."""
         pool = pool_of(**settings)
 
@@ -145,9 +143,7 @@ class TestAvailableChallenges:
         for more in ({}, {"PREFERRED_CHALLENGE": "NONSENSE"}):
             reply = api.initiate("USER_AUTH", USERNAME="ada", PASSWORD=PASSWORD, **more)
             assert reply["ChallengeName"] == "SELECT_CHALLENGE"
-        reply = api.initiate(
-            "USER_AUTH", USERNAME="ada", PASSWORD="x", SRP_A="y", PREFERRED_CHALLENGE="SMS_OTP"
-        )
+        reply = api.initiate("USER_AUTH", USERNAME="ada", PASSWORD="x", SRP_A="y", PREFERRED_CHALLENGE="SMS_OTP")
         assert reply["ChallengeName"] == "SMS_OTP"
 
     def test_the_tier(self, pool_of: PoolOf) -> None:
@@ -232,9 +228,7 @@ class TestPasswords:
                     assert has_tokens(api.answer(challenge_reply, "ada", PASSWORD=PASSWORD))
                 else:
                     challenge_reply = api.answer(challenge_reply, "ada", SRP_A=api.ephemeral.SRP_A)
-                    assert has_tokens(
-                        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
-                    )
+                    assert has_tokens(api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD)))
 
     @pytest.mark.parametrize("direct", [False, True])
     def test_chosen_in_one_step(self, pool_of: PoolOf, direct: bool) -> None:  # noqa: FBT001 - a test's case
@@ -283,9 +277,7 @@ class TestPasswords:
     def test_a_second_factor_cannot_be_exchanged(self, pool_of: PoolOf) -> None:
         """EMAIL_OTP after a password accepts its code, and no new choice of a first factor."""
         api = ApiClient(pool_of(mfa="ON", mfa_methods=["EMAIL_OTP"]))
-        challenge_reply = api.initiate(
-            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD
-        )
+        challenge_reply = api.initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="PASSWORD", PASSWORD=PASSWORD)
         for name, answer in (
             ("SELECT_CHALLENGE", {"ANSWER": "PASSWORD", "PASSWORD": PASSWORD}),
             ("PASSWORD", {"PASSWORD": PASSWORD}),
@@ -493,10 +485,7 @@ class TestCodes:
 
         user = pool.user(EMAIL)
         assert user.status is Status.CONFIRMED
-        assert (user.attributes["email_verified"], "phone_number_verified" in user.attributes) == (
-            "true",
-            False,
-        )
+        assert (user.attributes["email_verified"], "phone_number_verified" in user.attributes) == ("true", False)
 
     def test_imported_users(self, pool_of: PoolOf) -> None:
         """A user imported without a password signs in by code, and need not set one."""
@@ -515,9 +504,7 @@ class TestCodes:
             ("RESET_REQUIRED", "PasswordResetRequiredException", "Password reset required for the user"),
         ],
     )
-    def test_users_who_may_not_use_a_password(
-        self, pool_of: PoolOf, status: str, code: str, message: str
-    ) -> None:
+    def test_users_who_may_not_use_a_password(self, pool_of: PoolOf, status: str, code: str, message: str) -> None:
         """A user who must reset the password is refused at once, or after choosing the password."""
         pool = pool_of(user={"status": status})
         pool.add_user("bob", PASSWORD, status=status)
@@ -543,9 +530,7 @@ class TestCodes:
         ("factor", "other", "code"),
         [("EMAIL_OTP", "SMS_MFA", "EMAIL_OTP_CODE"), ("SMS_OTP", "EMAIL_OTP", "SMS_OTP_CODE")],
     )
-    def test_a_second_factor_of_the_other_channel(
-        self, pool_of: PoolOf, factor: str, other: str, code: str
-    ) -> None:
+    def test_a_second_factor_of_the_other_channel(self, pool_of: PoolOf, factor: str, other: str, code: str) -> None:
         """By the guide's other page a code as first factor is followed by a code of the other channel."""
         pool = pool_of(
             mfa="OPTIONAL",
@@ -557,9 +542,7 @@ class TestCodes:
         challenge_reply = api.answer(challenge_reply, "ada", **{code: pool.outbox.code_for("ada")})
         assert (challenge_reply["ChallengeName"], len(pool.outbox.code_for("ada"))) == (other, 6)
 
-        assert has_tokens(
-            api.answer(challenge_reply, "ada", **{f"{other}_CODE": pool.outbox.code_for("ada")})
-        )
+        assert has_tokens(api.answer(challenge_reply, "ada", **{f"{other}_CODE": pool.outbox.code_for("ada")}))
 
 
 class TestUnknownUsers:
@@ -609,9 +592,7 @@ class TestUnknownUsers:
         for code in ("12345678", pending.expected_answer.code.reveal()):
             with refused(*MISMATCH):
                 api.answer(challenge_reply, "eve", EMAIL_OTP_CODE=code)
-        challenge_reply = api.respond(
-            "SELECT_CHALLENGE", challenge_reply["Session"], USERNAME="eve", ANSWER="PASSWORD"
-        )
+        challenge_reply = api.respond("SELECT_CHALLENGE", challenge_reply["Session"], USERNAME="eve", ANSWER="PASSWORD")
         with refused(*WRONG):
             api.answer(challenge_reply, "eve", PASSWORD=PASSWORD)
         choice = api.initiate("USER_AUTH", USERNAME="eve")

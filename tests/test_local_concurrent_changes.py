@@ -53,9 +53,7 @@ PASSWORD_PROOFS: Final = (
     Scenario("SMS_MFA", (FACTOR_ACTIVATIONS[State.SMS_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
     Scenario("TOTP", (FACTOR_ACTIVATIONS[State.SOFTWARE_TOKEN_MFA], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
     Scenario("EMAIL_OTP", (FACTOR_ACTIVATIONS[State.EMAIL_OTP], SIGNS_IN, CODE), State.FAILED, OPTIONAL),
-    Scenario(
-        "MFA_SETUP", (SIGNS_IN, enrol_totp, respond_with(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL
-    ),
+    Scenario("MFA_SETUP", (SIGNS_IN, enrol_totp, respond_with(r.CompleteMfaSetup)), State.FAILED, TOTP_ONLY, EMAIL),
     Scenario(
         "device",
         (remember_device, SIGNS_IN, respond_with(r.SrpA), respond_with(r.SrpClaim)),

@@ -108,11 +108,7 @@ class TestWithoutSrp:
             api.answer(second, "ada", ANSWER="answer 1")
         assert "AuthenticationResult" in api.answer(third, "ada", ANSWER="answer 2")
         assert custom_auth.events[-1]["request"]["session"] == [
-            {
-                "challengeName": "CUSTOM_CHALLENGE",
-                "challengeResult": right,
-                "challengeMetadata": f"QUESTION_{number}",
-            }
+            {"challengeName": "CUSTOM_CHALLENGE", "challengeResult": right, "challengeMetadata": f"QUESTION_{number}"}
             for number, right in enumerate([True, False, True])
         ]
 
@@ -313,11 +309,7 @@ class TestWithSrp:
     def test_mfa_setup_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""
         pool = make_pool(
-            signing_key,
-            CustomAuth(self.srp_first),
-            mfa="ON",
-            mfa_methods=["SOFTWARE_TOKEN_MFA"],
-            clock=ManualClock(),
+            signing_key, CustomAuth(self.srp_first), mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"], clock=ManualClock()
         )
         api = ApiClient(pool)
         challenge_reply = begin_by_srp(api)
@@ -335,18 +327,12 @@ class TestWithSrp:
         """With a setting, tokens come directly after the MFA (reported by a user)."""
         contradictions = Contradictions(custom_challenge_after_mfa=False)
         pool = make_pool(
-            signing_key,
-            CustomAuth(self.srp_first),
-            mfa="ON",
-            mfa_methods=["SMS_MFA"],
-            contradictions=contradictions,
+            signing_key, CustomAuth(self.srp_first), mfa="ON", mfa_methods=["SMS_MFA"], contradictions=contradictions
         )
         api = ApiClient(pool)
         challenge_reply = begin_by_srp(api)
 
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
 
     @pytest.mark.parametrize("goes_on", [True, False])
     def test_new_password(self, signing_key: RSAKey, goes_on: bool) -> None:  # noqa: FBT001 - a case
@@ -412,10 +398,7 @@ class TestUnanswerableChallenges:
         if later:
             challenge_reply = api.answer(challenge_reply, "ada", ANSWER="x")
 
-        assert (name, {"USERNAME": "ada"}) == (
-            challenge_reply["ChallengeName"],
-            challenge_reply["ChallengeParameters"],
-        )
+        assert (name, {"USERNAME": "ada"}) == (challenge_reply["ChallengeName"], challenge_reply["ChallengeParameters"])
         assert list(pool.outbox) == []
         with refused(*expected):
             api.answer(challenge_reply, "ada", **responses)
@@ -439,9 +422,7 @@ class TestBrokenFunctions:
         """A pool without functions refuses CUSTOM_AUTH."""
         pool = LocalPool(key=signing_key)
         pool.add_user("ada", PASSWORD)
-        with refused(
-            "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."
-        ):
+        with refused("InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."):
             begin(ApiClient(pool))
 
     @pytest.mark.parametrize(
@@ -484,9 +465,7 @@ class TestBrokenFunctions:
     )
     def test_an_invalid_response(self, signing_key: RSAKey, answer: dict[str, Any], why: str) -> None:
         """An invalid response of a function is InvalidLambdaResponseException."""
-        with refused(
-            "InvalidLambdaResponseException", f"Unrecognizable lambda output: DefineAuthChallenge: {why}"
-        ):
+        with refused("InvalidLambdaResponseException", f"Unrecognizable lambda output: DefineAuthChallenge: {why}"):
             begin(ApiClient(make_pool(signing_key, CustomAuth(lambda _: answer))))
 
     @pytest.mark.parametrize(
@@ -508,8 +487,7 @@ class TestBrokenFunctions:
         pool = LocalPool(key=signing_key, triggers=broken)
         pool.add_user("ada")
         with refused(
-            "InvalidLambdaResponseException",
-            f"Unrecognizable lambda output: CreateAuthChallenge: {key} {why}",
+            "InvalidLambdaResponseException", f"Unrecognizable lambda output: CreateAuthChallenge: {key} {why}"
         ):
             begin(ApiClient(pool))
 

@@ -154,10 +154,7 @@ class TestPoolFromDescriptions:
             "OPTIONAL",
         )
         assert settings.password_policy == PasswordPolicy(
-            minimum_length=12,
-            require_symbols=False,
-            temporary_password_validity_days=2,
-            password_history_size=3,
+            minimum_length=12, require_symbols=False, temporary_password_validity_days=2, password_history_size=3
         )
         assert settings.mfa_methods == ("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")
         assert settings.device == DeviceConfiguration(challenge_required_on_new_device=True)
@@ -229,9 +226,9 @@ class TestPoolFromDescriptions:
         pool = LocalPool.like({"TomorrowsSetting": {"On": True}}, {}, {}, key=signing_key)
 
         assert pool.unsupported_settings == ("TomorrowsSetting: this version of authfsm does not know it",)
-        assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"][
-            "TomorrowsSetting"
-        ] == {"On": True}
+        assert pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})["UserPool"]["TomorrowsSetting"] == {
+            "On": True
+        }
 
     def test_triggers_replace_lambda_functions(self, signing_key: RSAKey) -> None:
         """A function replaces the Lambda function, and gets the described version of the event."""
@@ -261,9 +258,7 @@ class TestPoolFromDescriptions:
 
         assert pool.app_client.allows("USER_SRP_AUTH")
         assert not pool.app_client.allows("CUSTOM_AUTH")
-        assert any(
-            "ALLOW_TOKEN_EXCHANGE_DELEGATION" in description for description in pool.unsupported_settings
-        )
+        assert any("ALLOW_TOKEN_EXCHANGE_DELEGATION" in description for description in pool.unsupported_settings)
         assert descriptions_of(pool)[1]["UserPoolClient"]["ExplicitAuthFlows"] == flows
 
     def test_the_defaults_are_the_apis(self, signing_key: RSAKey) -> None:
@@ -328,9 +323,7 @@ POOLS: dict[str, dict[str, Any]] = {
         "password_policy": PasswordPolicy(minimum_length=20, password_history_size=24),
         "refresh_token_rotation": RefreshTokenRotation(60),
         "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"],
-        "webauthn": WebAuthnConfiguration(
-            "example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"
-        ),
+        "webauthn": WebAuthnConfiguration("example.com", factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"),
         "tier": "PLUS",
         "acr_values": ["one", "two", "three", "four"],
         "name": "everything",
@@ -576,9 +569,9 @@ def test_zero_is_described_as_the_default_token_validity(units: dict[str, Any]) 
     """An app client with RefreshTokenValidity 0 has Cognito's default of 30 days, and its description says so."""
     boto = (cognito := LocalCognito()).client()
     pool_id = boto.create_user_pool(PoolName="x")["UserPool"]["Id"]
-    created = boto.create_user_pool_client(
-        UserPoolId=pool_id, ClientName="c", RefreshTokenValidity=0, **units
-    )["UserPoolClient"]
+    created = boto.create_user_pool_client(UserPoolId=pool_id, ClientName="c", RefreshTokenValidity=0, **units)[
+        "UserPoolClient"
+    ]
     described = boto.describe_user_pool_client(UserPoolId=pool_id, ClientId=created["ClientId"])
 
     assert cognito.pools[pool_id].app_client.refresh_token_validity == 30 * 86400
@@ -589,9 +582,7 @@ def test_zero_is_described_as_the_default_token_validity(units: dict[str, Any]) 
 
 def test_contradictory_settings_can_be_accepted() -> None:
     """With `accept` a pool has settings that Cognito refuses together, and lists what Cognito would say."""
-    pool = LocalPool(
-        tier="LITE", allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], accept="contradictory-settings"
-    )
+    pool = LocalPool(tier="LITE", allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], accept="contradictory-settings")
     pool.add_client(access_token_validity=1)
 
     assert [each.refusal.partition(": ")[2] for each in pool.accepted] == [

@@ -40,10 +40,7 @@ class UserDevice:
         return self.api.boto.confirm_device(
             AccessToken=self.tokens["AccessToken"],
             DeviceKey=self.key,
-            DeviceSecretVerifierConfig={
-                "PasswordVerifier": verifier.password_verifier,
-                "Salt": verifier.salt,
-            },
+            DeviceSecretVerifierConfig={"PasswordVerifier": verifier.password_verifier, "Salt": verifier.salt},
             DeviceName="laptop",
         )
 
@@ -157,9 +154,7 @@ class TestProof:
         """Without Session, device and secret block identify the attempt."""
         device = confirmed_device(api)
         api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
-        reply = api.respond(
-            "DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=api.ephemeral.SRP_A
-        )
+        reply = api.respond("DEVICE_SRP_AUTH", USERNAME="ada", DEVICE_KEY=device.key, SRP_A=api.ephemeral.SRP_A)
         claim = api.device_claim(reply, device.group_key, device.password)
 
         assert "AuthenticationResult" in api.respond("DEVICE_PASSWORD_VERIFIER", USERNAME="ada", **claim)
@@ -230,15 +225,11 @@ class TestDeviceStatus:
         assert device.confirm()["UserConfirmationNecessary"] is True
         assert "AuthenticationResult" in api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
-        api.boto.update_device_status(
-            AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="remembered"
-        )
+        api.boto.update_device_status(AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="remembered")
 
         assert "AuthenticationResult" in device.prove(api.srp("ada", PASSWORD, DEVICE_KEY=device.key))
 
-        api.boto.update_device_status(
-            AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="not_remembered"
-        )
+        api.boto.update_device_status(AccessToken=token, DeviceKey=device.key, DeviceRememberedStatus="not_remembered")
 
         assert "AuthenticationResult" in api.srp("ada", PASSWORD, DEVICE_KEY=device.key)
 
@@ -264,9 +255,7 @@ class TestDeviceStatus:
             "device_name": "laptop",
             "dev:device_remembered_status": "remembered",
         }
-        assert device_type["DeviceCreateDate"].timestamp() == pytest.approx(
-            api.pool.clock().timestamp(), abs=1
-        )
+        assert device_type["DeviceCreateDate"].timestamp() == pytest.approx(api.pool.clock().timestamp(), abs=1)
         assert keys == [each["DeviceKey"] for each in page["Devices"] + rest["Devices"]]
         assert "PaginationToken" not in rest
 
@@ -281,9 +270,7 @@ class TestDeviceStatus:
                 AccessToken=token, DeviceKey="eu-west-1_other", DeviceSecretVerifierConfig=verifier_config
             )
         with refused("InvalidParameterException", "Invalid device secret verifier config."):
-            api.boto.confirm_device(
-                AccessToken=token, DeviceKey=device.key, DeviceSecretVerifierConfig=verifier_config
-            )
+            api.boto.confirm_device(AccessToken=token, DeviceKey=device.key, DeviceSecretVerifierConfig=verifier_config)
         device.confirm()
         with refused("DeviceKeyExistsException", "Device already exists."):
             device.confirm()
@@ -329,9 +316,7 @@ def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
     with refused("NotAuthorizedException", "Invalid Refresh Token."):
         api.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=api.app.client_id)
 
-    assert "AuthenticationResult" in api.initiate(
-        "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, DEVICE_KEY=device.key
-    )
+    assert "AuthenticationResult" in api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, DEVICE_KEY=device.key)
     assert "AuthenticationResult" in api.boto.get_tokens_from_refresh_token(
         RefreshToken=token, ClientId=api.app.client_id, DeviceKey=device.key
     )
@@ -339,9 +324,7 @@ def test_refresh_needs_the_device(signing_key: RSAKey) -> None:
 
 def test_custom_auth(signing_key: RSAKey) -> None:
     """After issueTokens the device is proved, although there was no password."""
-    triggers = Triggers(
-        define=lambda event: {**event, "response": {"issueTokens": True}}, create=print, verify=print
-    )
+    triggers = Triggers(define=lambda event: {**event, "response": {"issueTokens": True}}, create=print, verify=print)
     api = ApiClient(make_pool(signing_key, AFTER_MFA, triggers=triggers))
     device = confirmed_device(api)
     with refused(*NO_DEVICE):
@@ -404,12 +387,8 @@ class TestContradictions:
     @pytest.mark.parametrize("tracked", [True, False])
     def test_admin_flows(self, signing_key: RSAKey, tracked: bool) -> None:  # noqa: FBT001 - a case
         """In an older developer guide the administrators' password flows have no devices."""
-        pool = make_pool(
-            signing_key, AFTER_MFA, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked)
-        )
-        final_reply = ApiClient(pool).initiate_as_admin(
-            "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
-        )
+        pool = make_pool(signing_key, AFTER_MFA, contradictions=Contradictions(devices_tracked_in_admin_flows=tracked))
+        final_reply = ApiClient(pool).initiate_as_admin("ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD)
 
         assert tracked == ("NewDeviceMetadata" in final_reply["AuthenticationResult"])
 

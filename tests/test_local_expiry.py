@@ -107,9 +107,7 @@ def quota(world: PoolWithClock) -> tuple[Callable[[], Any], float]:
     token = world.tokens()["AccessToken"]
 
     def call() -> Any:
-        return world.boto.get_user_attribute_verification_code(
-            AccessToken=token, AttributeName="phone_number"
-        )
+        return world.boto.get_user_attribute_verification_code(AccessToken=token, AttributeName="phone_number")
 
     for _ in range(5):
         call()
@@ -210,19 +208,14 @@ def by_recovery(world: PoolWithClock) -> None:
     """Call ForgotPassword, and confirm its code."""
     world.boto.forgot_password(ClientId=world.pool.client_id, Username="ada")
     world.boto.confirm_forgot_password(
-        ClientId=world.pool.client_id,
-        Username="ada",
-        ConfirmationCode=world.pool.outbox.code_for("ada"),
-        Password=NEW,
+        ClientId=world.pool.client_id, Username="ada", ConfirmationCode=world.pool.outbox.code_for("ada"), Password=NEW
     )
 
 
 def by_user(world: PoolWithClock) -> None:
     """Call ChangePassword."""
     tokens = world.code(world.password("ada", PASSWORD))["AuthenticationResult"]
-    world.boto.change_password(
-        AccessToken=tokens["AccessToken"], PreviousPassword=PASSWORD, ProposedPassword=NEW
-    )
+    world.boto.change_password(AccessToken=tokens["AccessToken"], PreviousPassword=PASSWORD, ProposedPassword=NEW)
 
 
 def disabled_and_enabled(world: PoolWithClock) -> None:

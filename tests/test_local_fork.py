@@ -66,10 +66,7 @@ def test_changes_are_separate(signing_key: RSAKey) -> None:
     assert pool.cognito().sign_in("ada", PASSWORD).state is State.AUTHENTICATED
     with pytest.raises(Exception, match="attempts exceeded"):
         fork.cognito().sign_in("ada", PASSWORD)
-    assert (repr(pool), repr(fork)) == (
-        f"LocalPool({pool.pool_id}, 1 user)",
-        f"LocalPool({pool.pool_id}, 2 users)",
-    )
+    assert (repr(pool), repr(fork)) == (f"LocalPool({pool.pool_id}, 1 user)", f"LocalPool({pool.pool_id}, 2 users)")
 
 
 # ---- forked processes ------------------------------------------------------------------------------

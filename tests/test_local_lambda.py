@@ -51,11 +51,7 @@ def sign_up(pool: LocalPool, name: str = "bea") -> Any:
     """Send SignUp."""
     attributes = [{"Name": "email", "Value": f"{name}@example.com"}]
     return pool.client().sign_up(
-        ClientId=pool.client_id,
-        Username=name,
-        Password=PASSWORD,
-        UserAttributes=attributes,
-        ClientMetadata=NOTE,
+        ClientId=pool.client_id, Username=name, Password=PASSWORD, UserAttributes=attributes, ClientMetadata=NOTE
     )
 
 
@@ -136,9 +132,7 @@ class TestHandlers:
 def texts(event: Event) -> Event:
     """Answer CustomMessage."""
     code, name = event["request"]["codeParameter"], event["request"]["usernameParameter"]
-    event["response"].update(
-        smsMessage=f"sms {code}", emailMessage=f"{name} mail {code}", emailSubject="Hello"
-    )
+    event["response"].update(smsMessage=f"sms {code}", emailMessage=f"{name} mail {code}", emailSubject="Hello")
     return event
 
 
@@ -198,9 +192,7 @@ def test_custom_senders(signing_key: RSAKey) -> None:
         mfa="ON",
         mfa_methods=["SMS_MFA"],
         triggers=Triggers(
-            custom_email_sender=sender,
-            custom_sms_sender=sender,
-            custom_message=lambda event: pytest.fail("was called"),
+            custom_email_sender=sender, custom_sms_sender=sender, custom_message=lambda event: pytest.fail("was called")
         ),
     )
     sign_up(pool)

@@ -91,16 +91,8 @@ PHONE_FIRST = ("verified_phone_number", "verified_email")
         ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"email": True}, RequiredMfa(EMAIL)),
         # 6. Both addresses.
         ({"mfa": "ON"}, {"phone_number": True, "email": True}, RequiredMfa(SELECT, (SMS, EMAIL))),
-        (
-            {"mfa": "ON", "account_recovery": PHONE_FIRST},
-            {"phone_number": True, "email": True},
-            RequiredMfa(EMAIL),
-        ),
-        (
-            {"mfa": "ON", "account_recovery": PHONE_FIRST[::-1]},
-            {"phone_number": True, "email": True},
-            RequiredMfa(SMS),
-        ),
+        ({"mfa": "ON", "account_recovery": PHONE_FIRST}, {"phone_number": True, "email": True}, RequiredMfa(EMAIL)),
+        ({"mfa": "ON", "account_recovery": PHONE_FIRST[::-1]}, {"phone_number": True, "email": True}, RequiredMfa(SMS)),
         # 7. Neither.
         ({"mfa": "ON"}, {}, RequiredMfa(SETUP, (SMS, TOTP, EMAIL))),
         ({"mfa": "ON", "mfa_methods": [TOTP]}, {}, RequiredMfa(SETUP, (TOTP,))),
@@ -138,10 +130,7 @@ class TestSentCodes:
 
     @pytest.mark.parametrize(
         ("method", "medium", "address", "masked"),
-        [
-            ("SMS_MFA", "SMS", "+15550001111", "+*******1111"),
-            ("EMAIL_OTP", "EMAIL", "ada@example.com", "a***@e***"),
-        ],
+        [("SMS_MFA", "SMS", "+15550001111", "+*******1111"), ("EMAIL_OTP", "EMAIL", "ada@example.com", "a***@e***")],
     )
     def test_the_code_goes_to_the_address_in_the_challenge(
         self, signing_key: RSAKey, method: str, medium: str, address: str, masked: str
@@ -159,17 +148,10 @@ class TestSentCodes:
             "CODE_DELIVERY_DESTINATION": masked,
             "USER_ID_FOR_SRP": "ada",
         }
-        assert (message.username, message.to, message.medium, message.purpose) == (
-            "ada",
-            address,
-            medium,
-            method,
-        )
+        assert (message.username, message.to, message.medium, message.purpose) == ("ada", address, medium, method)
         assert len(message.code.reveal()) == 6
         assert pool.outbox.code_for(address) == message.code.reveal()
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", **{f"{method}_CODE": message.code.reveal()}
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **{f"{method}_CODE": message.code.reveal()})
 
     def test_the_right_code_verifies_the_address(self, signing_key: RSAKey) -> None:
         """MFA may use an unverified number; the right code then verifies it (documented)."""
@@ -193,9 +175,7 @@ class TestSoftwareToken:
         return pool
 
     @pytest.mark.parametrize("steps", [-1, 0, 1])
-    def test_codes_of_adjacent_steps_are_accepted(
-        self, pool: LocalPool, clock: ManualClock, steps: int
-    ) -> None:
+    def test_codes_of_adjacent_steps_are_accepted(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
         """The present code is accepted, and those of the step before and after."""
         api = ApiClient(pool)
         challenge_reply = api.srp("ada", PASSWORD)
@@ -206,9 +186,7 @@ class TestSoftwareToken:
         )
 
     @pytest.mark.parametrize("steps", [-2, 2])
-    def test_codes_of_other_time_steps_are_refused(
-        self, pool: LocalPool, clock: ManualClock, steps: int
-    ) -> None:
+    def test_codes_of_other_time_steps_are_refused(self, pool: LocalPool, clock: ManualClock, steps: int) -> None:
         """A code from a minute ago, or from a minute ahead, is refused."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
@@ -298,17 +276,12 @@ class TestSelectMfaType:
         challenge_reply = api.password("ada", PASSWORD)
         with refused(*MISMATCH):
             api.respond(
-                "SOFTWARE_TOKEN_MFA",
-                challenge_reply["Session"],
-                USERNAME="ada",
-                SOFTWARE_TOKEN_MFA_CODE=totp(clock),
+                "SOFTWARE_TOKEN_MFA", challenge_reply["Session"], USERNAME="ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
             )
 
     def test_mfas_can_select(self, signing_key: RSAKey) -> None:
         """One page of the developer guide has MFAS_CAN_SELECT: a setting uses it."""
-        pool = LocalPool(
-            key=signing_key, mfa="ON", contradictions=Contradictions(mfas_parameter="MFAS_CAN_SELECT")
-        )
+        pool = LocalPool(key=signing_key, mfa="ON", contradictions=Contradictions(mfas_parameter="MFAS_CAN_SELECT"))
         pool.add_user("ada", PASSWORD, email="a@b.c", phone_number="+15550001111")
 
         assert "MFAS_CAN_SELECT" in ApiClient(pool).password("ada", PASSWORD)["ChallengeParameters"]
@@ -355,9 +328,7 @@ class TestSetUp:
         with refused("ExpiredCodeException", "Your software token has already been used once."):
             api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret))
         clock.advance(30)
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret)
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock, secret))
 
     def test_setup_needs_verification(self, pool: LocalPool) -> None:
         """MFA_SETUP returns no tokens before VerifySoftwareToken."""
@@ -428,9 +399,7 @@ class TestSetUp:
 
     def test_email_must_be_set_elsewhere(self, signing_key: RSAKey) -> None:
         """The AWS API reference has no e-mail set-up in the sign-in: a setting refuses it."""
-        pool = LocalPool(
-            key=signing_key, mfa="ON", contradictions=Contradictions(email_mfa_setup_in_session=False)
-        )
+        pool = LocalPool(key=signing_key, mfa="ON", contradictions=Contradictions(email_mfa_setup_in_session=False))
         pool.add_user("ada", PASSWORD)
         api = ApiClient(pool)
         with refused("InvalidParameterException", "This MFA method cannot be set up in this sign-in."):
@@ -439,10 +408,7 @@ class TestSetUp:
     def test_totp_required_after_setup(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """By a setting, the new factor is asked for after its set-up (developer guide)."""
         pool = LocalPool(
-            key=signing_key,
-            clock=clock,
-            mfa="ON",
-            contradictions=Contradictions(totp_required_after_setup=True),
+            key=signing_key, clock=clock, mfa="ON", contradictions=Contradictions(totp_required_after_setup=True)
         )
         pool.add_user("ada", PASSWORD)
         api = ApiClient(pool)
@@ -461,9 +427,7 @@ class TestSetUp:
         """Where only SMS is enabled and the user has no number, the sign-in is refused."""
         pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=[SMS])
         pool.add_user("ada", PASSWORD)
-        with refused(
-            "InvalidParameterException", "The user has no MFA method that this user pool could ask for."
-        ):
+        with refused("InvalidParameterException", "The user has no MFA method that this user pool could ask for."):
             ApiClient(pool).password("ada", PASSWORD)
 
 
@@ -477,18 +441,14 @@ class TestAllPaths:
         pool.add_user("ada", PASSWORD, temporary=True, phone_number="+15550001111")
         api = ApiClient(pool)
         if by == "admin":
-            challenge_reply = api.initiate_as_admin(
-                "ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD
-            )
+            challenge_reply = api.initiate_as_admin("ADMIN_USER_PASSWORD_AUTH", USERNAME="ada", PASSWORD=PASSWORD)
         else:
             challenge_reply = getattr(api, by)("ada", PASSWORD)
 
         assert challenge_reply["ChallengeName"] == "NEW_PASSWORD_REQUIRED"
         challenge_reply = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")
         assert challenge_reply["ChallengeName"] == "SMS_MFA"
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada")
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SMS_MFA_CODE=pool.outbox.code_for("ada"))
 
     def test_a_wrong_password_sends_no_code(self, signing_key: RSAKey) -> None:
         """No code is sent before the password is proved."""
@@ -543,17 +503,13 @@ class TestPreferences:
         clock.advance(60)
         challenge_reply = api.password("ada", PASSWORD)
 
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock)
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, "ada", SOFTWARE_TOKEN_MFA_CODE=totp(clock))
 
     def test_a_factor_that_the_user_does_not_have(self, signing_key: RSAKey) -> None:
         """A factor that the user does not have cannot be switched on."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")
         pool.add_user("ada", PASSWORD)
-        with refused(
-            "InvalidParameterException", "User does not have delivery config set to turn on SMS_MFA"
-        ):
+        with refused("InvalidParameterException", "User does not have delivery config set to turn on SMS_MFA"):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
                 UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings={"Enabled": True}
             )
@@ -567,8 +523,5 @@ class TestPreferences:
         preference = {"Enabled": True, "PreferredMfa": True}
         with refused("InvalidParameterException", "Only one MFA method can be preferred."):
             ApiClient(pool).boto.admin_set_user_mfa_preference(
-                UserPoolId=pool.pool_id,
-                Username="ada",
-                SMSMfaSettings=preference,
-                EmailMfaSettings=preference,
+                UserPoolId=pool.pool_id, Username="ada", SMSMfaSettings=preference, EmailMfaSettings=preference
             )

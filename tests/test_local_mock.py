@@ -62,9 +62,7 @@ def test_clients_made_inside_and_before() -> None:
     assert [each.region for each in cognito.pools.values()] == ["eu-central-1", REGION]
 
 
-def test_other_clients_and_services_are_not_affected(
-    signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_clients_and_services_are_not_affected(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """Other pools' clients, clients with their own endpoint, and other services are not affected."""
     pool = LocalPool(key=signing_key)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
@@ -109,9 +107,7 @@ def test_uses_are_separate_and_nest() -> None:
         with mock as inner:
             assert mock.cognito is inner
             assert CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"] == []
-        assert [each["Id"] for each in CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [
-            *outer.pools
-        ]
+        assert [each["Id"] for each in CLIENT_BEFORE.list_user_pools(MaxResults=9)["UserPools"]] == [*outer.pools]
 
 
 def test_an_unknown_setting() -> None:

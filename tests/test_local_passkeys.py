@@ -88,19 +88,13 @@ class TestRegistration:
     def test_the_options(self, pool_of: PoolOf) -> None:
         """CredentialCreationOptions name the relying party, the user and both algorithms."""
         pool = pool_of()
-        options = pool.client().start_web_authn_registration(AccessToken=token(pool))[
-            "CredentialCreationOptions"
-        ]
+        options = pool.client().start_web_authn_registration(AccessToken=token(pool))["CredentialCreationOptions"]
         challenge = options.pop("challenge")
 
         assert len(challenge) == 22
         assert options == {
             "rp": {"id": "example.com", "name": "example.com"},
-            "user": {
-                "id": websafe_encode(pool.user("ada").sub.encode()),
-                "name": "ada",
-                "displayName": "ada",
-            },
+            "user": {"id": websafe_encode(pool.user("ada").sub.encode()), "name": "ada", "displayName": "ada"},
             "pubKeyCredParams": [{"type": "public-key", "alg": -7}, {"type": "public-key", "alg": -257}],
             "timeout": 180_000,
             "excludeCredentials": [],
@@ -228,9 +222,7 @@ class TestRegistration:
             end(older)
         with refused("WebAuthnChallengeNotFoundException", *never):
             end(new_credential, token(pool, "bob"))
-        with refused(
-            "WebAuthnClientMismatchException", "The registration was started by another app client."
-        ):
+        with refused("WebAuthnClientMismatchException", "The registration was started by another app client."):
             end(new_credential, theirs)
         end(new_credential)
         with refused("WebAuthnChallengeNotFoundException", *never):
@@ -279,9 +271,7 @@ class TestSigningIn:
         assert options == {
             "timeout": 180_000,
             "rpId": "example.com",
-            "allowCredentials": [
-                {"type": "public-key", "id": next(iter(key.keys)), "transports": ["internal"]}
-            ],
+            "allowCredentials": [{"type": "public-key", "id": next(iter(key.keys)), "transports": ["internal"]}],
             "userVerification": "preferred",
         }
         assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
@@ -464,9 +454,7 @@ class TestSigningIn:
         register(pool)
         challenge_reply, _ = ask(pool)
         with refused(*MISMATCH):
-            ApiClient(pool).respond(
-                "EMAIL_OTP", challenge_reply["Session"], USERNAME="ada", EMAIL_OTP_CODE="1"
-            )
+            ApiClient(pool).respond("EMAIL_OTP", challenge_reply["Session"], USERNAME="ada", EMAIL_OTP_CODE="1")
 
     def test_another_relying_party(self, pool_of: PoolOf) -> None:
         """Passkeys of another relying party are not offered any more: users register again (documented)."""
@@ -517,9 +505,7 @@ class TestWithMfa:
         """Register a passkey, and switch it on as MFA."""
         key = register(pool)
         pool.client().set_user_mfa_preference(
-            AccessToken=token(pool),
-            SMSMfaSettings={"Enabled": True},
-            WebAuthnMfaSettings={"Enabled": enabled},
+            AccessToken=token(pool), SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": enabled}
         )
         return key
 
@@ -532,9 +518,7 @@ class TestWithMfa:
         assert challenge_reply["AvailableChallenges"] == ["PASSWORD_SRP", "PASSWORD", "WEB_AUTHN"]
         assert options["userVerification"] == "required"
         assertion = json.dumps(key.get(options))
-        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=assertion))["amr"] == [
-            "swk"
-        ]
+        assert claims(pool, ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=assertion))["amr"] == ["swk"]
 
         key.verifies = False
         challenge_reply, options = ask(pool)
@@ -567,9 +551,7 @@ class TestWithMfa:
         ):
             pool = pool_of(mfa="OPTIONAL", **settings)
             with refused("InvalidParameterException", message):
-                pool.client().set_user_mfa_preference(
-                    AccessToken=token(pool), WebAuthnMfaSettings={"Enabled": True}
-                )
+                pool.client().set_user_mfa_preference(AccessToken=token(pool), WebAuthnMfaSettings={"Enabled": True})
             assert pool.user("ada").passkeys.satisfy_mfa is False
 
     def test_as_an_administrator(self, pool_of: PoolOf) -> None:
@@ -595,9 +577,7 @@ def test_no_secret_is_shown(pool_of: PoolOf, caplog: pytest.LogCaptureFixture) -
     pending = pool._core.sessions.find(None, challenge_reply["Session"])
     ApiClient(pool).answer(challenge_reply, "ada", CREDENTIAL=json.dumps(key.get(options)))
     passkey = next(iter(user.passkeys.by_id.values()))
-    text = "".join(
-        [repr(user), repr(user.passkeys), repr(pending), repr(pending.expected_answer), caplog.text]
-    )
+    text = "".join([repr(user), repr(user.passkeys), repr(pending), repr(pending.expected_answer), caplog.text])
 
     assert options["challenge"] not in text
     assert repr(pending.expected_answer.challenge) not in text

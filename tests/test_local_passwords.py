@@ -92,19 +92,14 @@ class TestEveryFlow:
         """After TemporaryPasswordValidityDays only an administrator can help."""
         pool.add_user("eve", PASSWORD, temporary=True)
         clock.advance(7 * 24 * 3600)
-        with refused(
-            "NotAuthorizedException", "Temporary password has expired and must be reset by an administrator."
-        ):
+        with refused("NotAuthorizedException", "Temporary password has expired and must be reset by an administrator."):
             sign_in(ApiClient(pool), flow, "eve", PASSWORD)
 
     @pytest.mark.parametrize(
         ("facts", "expected"),
         [
             ({"status": "UNCONFIRMED"}, ("UserNotConfirmedException", "User is not confirmed.")),
-            (
-                {"status": "RESET_REQUIRED"},
-                ("PasswordResetRequiredException", "Password reset required for the user"),
-            ),
+            ({"status": "RESET_REQUIRED"}, ("PasswordResetRequiredException", "Password reset required for the user")),
             ({"enabled": False}, ("NotAuthorizedException", "User is disabled.")),
         ],
     )
@@ -254,9 +249,7 @@ class TestNewPassword:
         """After a weak password or a missing attribute, the user tries again with the session."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
-        with refused(
-            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
-        ):
+        with refused("InvalidPasswordException", "Password does not conform to policy: Password not long enough"):
             api.answer(challenge_reply, "ada", NEW_PASSWORD="Ab1!")
         with refused("InvalidParameterException", "Invalid attributes given, name is missing"):
             api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW)
@@ -295,9 +288,7 @@ class TestNewPassword:
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused("AliasExistsException", "An account with the given email already exists."):
-            api.answer(
-                challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.email": "eve@example.com"}
-            )
+            api.answer(challenge_reply, "ada", NEW_PASSWORD=NEW, **{"userAttributes.email": "eve@example.com"})
 
     @pytest.mark.parametrize(
         ("password", "lacks"),
@@ -388,9 +379,7 @@ class TestUnsupportedFlows:
         with refused("ResourceNotFoundException", "User pool client nope does not exist."):
             api.boto.initiate_auth(AuthFlow="USER_SRP_AUTH", ClientId="nope")
         with refused("ResourceNotFoundException", "User pool eu-west-1_nope does not exist."):
-            api.boto.admin_initiate_auth(
-                UserPoolId="eu-west-1_nope", AuthFlow="USER_SRP_AUTH", ClientId=pool.client_id
-            )
+            api.boto.admin_initiate_auth(UserPoolId="eu-west-1_nope", AuthFlow="USER_SRP_AUTH", ClientId=pool.client_id)
 
     @pytest.mark.parametrize("missing", ["USERNAME", "PASSWORD"])
     def test_missing_parameters(self, pool: LocalPool, missing: str) -> None:
@@ -426,9 +415,7 @@ class TestAdminNoSrpAuthChallenges:
         challenge_reply = api.initiate_as_admin("ADMIN_NO_SRP_AUTH", USERNAME="ada")
 
         assert challenge_reply["ChallengeName"] == "ADMIN_NO_SRP_AUTH"
-        with refused(
-            "InvalidParameterException", "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers."
-        ):
+        with refused("InvalidParameterException", "ADMIN_NO_SRP_AUTH is not a challenge that this operation answers."):
             api.answer(challenge_reply, "ada", PASSWORD=PASSWORD)
         final_reply = api.boto.admin_respond_to_auth_challenge(
             UserPoolId=pool.pool_id,

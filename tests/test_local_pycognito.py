@@ -49,9 +49,7 @@ class Person:
 
 
 @pytest.fixture(params=[True, False], ids=["readme", "mock"])
-def person(
-    request: pytest.FixtureRequest, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Person]:
+def person(request: pytest.FixtureRequest, signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     """Return a user in a pool with optional MFA, whose app client has a secret; no request reaches AWS."""
     settings: dict[str, Any] = {"mfa": "OPTIONAL", "client_secret": SECRET, "key": signing_key}
     if request.param:

@@ -80,11 +80,7 @@ class TestForgotPassword:
         details = client.forgot()
         client.reset(client.code)
 
-        assert details == {
-            "Destination": "+*******4567",
-            "DeliveryMedium": "SMS",
-            "AttributeName": "phone_number",
-        }
+        assert details == {"Destination": "+*******4567", "DeliveryMedium": "SMS", "AttributeName": "phone_number"}
         assert "AuthenticationResult" in client.srp("ada", NEW)
         with refused(*WRONG):
             client.password("ada", PASSWORD)
@@ -110,9 +106,7 @@ class TestForgotPassword:
         reset = {"ClientId": client.app.client_id, "Username": "ada", "ConfirmationCode": client.code}
         with pytest.raises(PoolRefusal, match="Password is not text"):
             client.pool.answer("ConfirmForgotPassword", {**reset, "Password": f"{NEW}\ud800"})
-        with refused(
-            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
-        ):
+        with refused("InvalidPasswordException", "Password does not conform to policy: Password not long enough"):
             client.reset(client.code, "short")
         client.reset(client.code)
 
@@ -179,9 +173,7 @@ class TestUserExistence:
         message_count = len(client.pool.outbox)
         answers = [client.forgot(name) for name in ("nobody", "bea", "cleo")]
 
-        assert {tuple(sorted(each)) for each in answers} == {
-            ("AttributeName", "DeliveryMedium", "Destination")
-        }
+        assert {tuple(sorted(each)) for each in answers} == {("AttributeName", "DeliveryMedium", "Destination")}
         assert client.forgot("nobody") == answers[0]
         assert len(client.pool.outbox) == message_count
         for name in ("nobody", "bea"):
@@ -282,9 +274,7 @@ class TestPasswordHistory:
 
     def test_history_of_two(self, signing_key: RSAKey, clock: ManualClock) -> None:
         """The current and the previous password are refused; an older one is accepted."""
-        pool = LocalPool(
-            key=signing_key, clock=clock, password_policy=PasswordPolicy(password_history_size=2)
-        )
+        pool = LocalPool(key=signing_key, clock=clock, password_policy=PasswordPolicy(password_history_size=2))
         pool.add_user("ada", PASSWORD, email="ada@example.com")
         client = RecoveryClient(pool)
         client.forgot()
@@ -375,9 +365,7 @@ class TestWithoutTheCode:
         for name in ("eve", "nobody"):
             for _ in range(16):
                 try:
-                    client.boto.confirm_sign_up(
-                        ClientId=pool.client_id, Username=name, ConfirmationCode="123456"
-                    )
+                    client.boto.confirm_sign_up(ClientId=pool.client_id, Username=name, ConfirmationCode="123456")
                 except ClientError as error:
                     replies_by_user.setdefault(name, []).append(error.response["Error"])
 

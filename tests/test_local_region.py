@@ -91,11 +91,7 @@ def test_a_pool_does_not_exist_in_another_region() -> None:
     target, app = {"UserPoolId": pool.pool_id}, {"ClientId": pool.client_id}
     here.create_user_pool_domain(**target, Domain="login")
     arn = here.describe_user_pool(**target)["UserPool"]["Arn"]
-    start = {
-        **app,
-        "AuthFlow": "USER_PASSWORD_AUTH",
-        "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD},
-    }
+    start = {**app, "AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}
     token = here.initiate_auth(**start)["AuthenticationResult"]["AccessToken"]
 
     for call, request in (
@@ -118,18 +114,13 @@ def test_sms_settings_are_those_of_the_pool(mode: str) -> None:
     boto = LocalCognito().client()
     roles = [{"SnsCallerArn": ROLE.format(name), "ExternalId": name} for name in ("first", "second", "third")]
     pool_id = boto.create_user_pool(
-        PoolName="p",
-        MfaConfiguration=mode,
-        SmsConfiguration=roles[0],
-        AutoVerifiedAttributes=["phone_number"],
+        PoolName="p", MfaConfiguration=mode, SmsConfiguration=roles[0], AutoVerifiedAttributes=["phone_number"]
     )["UserPool"]["Id"]
 
     def shown() -> tuple[Any, Any]:
         pool = boto.describe_user_pool(UserPoolId=pool_id)["UserPool"]
         mfa = boto.get_user_pool_mfa_config(UserPoolId=pool_id)["SmsMfaConfiguration"]
-        settings = {
-            name: pool[name] for name in ("SmsConfiguration", "SmsAuthenticationMessage") if name in pool
-        }
+        settings = {name: pool[name] for name in ("SmsConfiguration", "SmsAuthenticationMessage") if name in pool}
         assert settings == mfa
         return mfa["SmsConfiguration"], mfa.get("SmsAuthenticationMessage")
 
@@ -174,9 +165,7 @@ ROLE = "arn:aws:iam::123456789012:role/{}"
         ({"a": {"RoleArn": ROLE.format("a")}, "b": {"RoleArn": ROLE.format("b"), "Precedence": 9}}, ["a", "b"], "b"),
     ],
 )  # fmt: skip
-def test_roles_of_groups(
-    groups: dict[str, dict[str, Any]], roles: list[str] | None, preferred: str | None
-) -> None:
+def test_roles_of_groups(groups: dict[str, dict[str, Any]], roles: list[str] | None, preferred: str | None) -> None:
     """The id token has the roles of the user's groups, and prefers that of the lowest Precedence."""
     events: list[Any] = []
 
@@ -191,9 +180,7 @@ def test_roles_of_groups(
         boto.create_group(UserPoolId=pool_id, GroupName=name, **more)
         boto.admin_add_user_to_group(UserPoolId=pool_id, Username="ada", GroupName=name)
     tokens = boto.initiate_auth(
-        ClientId=client_id,
-        AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
+        ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD}
     )["AuthenticationResult"]
     payload = tokens["IdToken"].split(".")[1]
     claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -219,9 +206,7 @@ RECORDS: list[tuple[str, str, dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("kind", "key", "members", "changes", "list_member"), RECORDS)
-def test_records(
-    kind: str, key: str, members: dict[str, Any], changes: dict[str, Any], list_member: str
-) -> None:
+def test_records(kind: str, key: str, members: dict[str, Any], changes: dict[str, Any], list_member: str) -> None:
     """A record is created once, found, listed one page at a time, changed and deleted."""
     cognito = LocalCognito()
     pool = {"UserPoolId": cognito.pool().pool_id}
@@ -294,9 +279,7 @@ def test_constraints(operation: str, members: dict[str, Any], message: str) -> N
 
 def recovery(*mechanisms: str, step: int = 1) -> dict[str, Any]:
     """Return an AccountRecoverySetting."""
-    recovery_mechanisms = [
-        {"Name": name, "Priority": 1 + number * step} for number, name in enumerate(mechanisms)
-    ]
+    recovery_mechanisms = [{"Name": name, "Priority": 1 + number * step} for number, name in enumerate(mechanisms)]
     return {"AccountRecoverySetting": {"RecoveryMechanisms": recovery_mechanisms}}
 
 
@@ -430,9 +413,7 @@ def test_client_secrets() -> None:
         return [each["ClientSecretId"] for each in secrets]
 
     first = ids()
-    added = cognito.answer("AddUserPoolClientSecret", {**client, "ClientSecret": own})[
-        "ClientSecretDescriptor"
-    ]
+    added = cognito.answer("AddUserPoolClientSecret", {**client, "ClientSecret": own})["ClientSecretDescriptor"]
     assert ids() == [*first, added["ClientSecretId"]]
     assert "ClientSecretValue" not in added
     assert is_valid(app["ClientSecret"])

@@ -25,9 +25,7 @@ def test_the_model_agrees_with_botocore() -> None:
     def common(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in one.items() if name in other}
 
-    assert common(OURS["operations"], theirs["operations"]) == common(
-        theirs["operations"], OURS["operations"]
-    )
+    assert common(OURS["operations"], theirs["operations"]) == common(theirs["operations"], OURS["operations"])
     for shape, known in common(OURS["shapes"], theirs["shapes"]).items():
         mine, other = dict(known), dict(theirs["shapes"][shape])
         # A newer botocore has more values; `test_botocore_model` names them.
@@ -99,10 +97,7 @@ def _sample(shape: str, above: frozenset[str] = frozenset()) -> Any:
         case "list":
             return [_sample(shape_members["member"], above)]
         case "map":
-            return {
-                "key": _sample(shape_members["value"], above),
-                "other": _sample(shape_members["value"], above),
-            }
+            return {"key": _sample(shape_members["value"], above), "other": _sample(shape_members["value"], above)}
         case kind:
             number = kind in {"integer", "long"}
             return max(SAMPLES[kind], shape_members.get("min", 0)) if number else SAMPLES[kind]
@@ -145,9 +140,7 @@ def test_an_error_shows_nothing_of_a_sensitive_map(value: str) -> None:
     refusals: list[str] = []
     for key in ("PASSWORD", "ANSWER", "SRP_A", "USERNAME"):
         members = {value: {key: "planted" * 100_000}}
-        request_members.check_constraints(
-            operation, members, lambda _, why: refusals.append(str(why.message))
-        )
+        request_members.check_constraints(operation, members, lambda _, why: refusals.append(str(why.message)))
 
     assert len(refusals) == 4
     assert not [each for each in refusals if "planted" in each]
@@ -156,28 +149,14 @@ def test_an_error_shows_nothing_of_a_sensitive_map(value: str) -> None:
 @pytest.mark.parametrize("operation", ["SignUp", "AdminCreateUser"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "ada ",
-        "a b",
-        "\tada",
-        "ada\n",
-        "a\x07b",
-        "a\x00b",
-        "a\u200db",
-        "\u202eada",
-        "a\x85b",
-        "a\u2003b",
-        "a\ue000b",
-    ],
+    ["ada ", "a b", "\tada", "ada\n", "a\x07b", "a\x00b", "a\u200db", "\u202eada", "a\x85b", "a\u2003b", "a\ue000b"],
 )
 def test_a_new_user_name_has_only_visible_characters(signing_key: RSAKey, operation: str, name: str) -> None:
     """A user name with white space, control or format characters breaks the pattern of Username."""
     pool = LocalPool(key=signing_key)
     ids = {"ClientId": pool.client_id, "Password": "Correct-Horse-1"}
     members = ids if operation == "SignUp" else {"UserPoolId": pool.pool_id}
-    with pytest.raises(
-        PoolRefusal, match=r"1 validation error.*'username'.*regular expression pattern"
-    ) as caught:
+    with pytest.raises(PoolRefusal, match=r"1 validation error.*'username'.*regular expression pattern") as caught:
         pool.answer(operation, {**members, "Username": name})
     assert caught.value.code == "InvalidParameterException"
     pool.answer(operation, {**members, "Username": "ada.é+1@example.com"})

@@ -234,12 +234,6 @@ def test_secrets_are_compared_in_constant_time(signing_key: RSAKey, monkeypatch:
         api.boto.get_tokens_from_refresh_token(
             RefreshToken="t", ClientId=pool.client_id, ClientSecret="a wrong secret, long enough"
         )
-    parameters = {
-        b"a wrong code",
-        b"wrong TOTP",
-        b"a wrong signature",
-        b"a wrong hash",
-        b"a wrong secret, long enough",
-    }
+    parameters = {b"a wrong code", b"wrong TOTP", b"a wrong signature", b"a wrong hash", b"a wrong secret, long enough"}
 
     assert parameters <= {each for pair in compared for each in pair}

@@ -128,9 +128,7 @@ def test_another_pools_session(signing_key: RSAKey, pool: LocalPool, api: ApiCli
         ("SOMETHING_NEW", {}),
     ],
 )
-def test_another_challenges_session(
-    pool: LocalPool, api: ApiClient, challenge: str, responses: dict[str, str]
-) -> None:
+def test_another_challenges_session(pool: LocalPool, api: ApiClient, challenge: str, responses: dict[str, str]) -> None:
     """A session answers its own challenge only; another ChallengeName is a code mismatch."""
     challenge_reply = api.password("ada", PASSWORD)
     with refused(*MISMATCH):
@@ -242,9 +240,7 @@ def test_old_sessions_are_removed(pool: LocalPool, api: ApiClient, clock: Manual
     assert "AuthenticationResult" in api.answer(fresh, "ada", SMS_MFA_CODE=code(pool))
 
 
-def test_many_used_sessions_are_removed(
-    pool: LocalPool, api: ApiClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_used_sessions_are_removed(pool: LocalPool, api: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a limited number of used sessions is kept, but every pending one."""
     monkeypatch.setattr("authfsm.local.state.sessions._MAX_REMEMBERED", 20)
     for _ in range(30):

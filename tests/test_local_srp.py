@@ -84,9 +84,7 @@ def test_invalid_signatures(pool: LocalPool, signature: str) -> None:
     challenge_reply = api.srp_a("ada")
     claim = {**api.claim(challenge_reply, PASSWORD), "PASSWORD_CLAIM_SIGNATURE": signature}
     expected = (
-        WRONG
-        if signature
-        else ("InvalidParameterException", "Missing required parameter PASSWORD_CLAIM_SIGNATURE")
+        WRONG if signature else ("InvalidParameterException", "Missing required parameter PASSWORD_CLAIM_SIGNATURE")
     )
     with refused(*expected):
         api.answer(challenge_reply, "ada", **claim)
@@ -135,9 +133,7 @@ def test_a_secret_block_of_another_client(pool: LocalPool) -> None:
     with refused(*WRONG):
         other.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
-    assert "AuthenticationResult" in api.answer(
-        challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD)
-    )
+    assert "AuthenticationResult" in api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD))
 
 
 def test_the_proof_must_come_in_time(pool: LocalPool) -> None:
@@ -200,9 +196,7 @@ def test_srp_a_is_hexadecimal(pool: LocalPool, srp_a: str) -> None:
         pytest.param(lambda text: text.replace("Tue", "Wed"), WRONG, id="wrong weekday"),
     ],
 )
-def test_timestamp_format(
-    signing_key: RSAKey, spoil: Callable[[str], str], expected: tuple[str, str]
-) -> None:
+def test_timestamp_format(signing_key: RSAKey, spoil: Callable[[str], str], expected: tuple[str, str]) -> None:
     """An unreadable TIMESTAMP is an invalid parameter; one in another format is a wrong proof."""
     clock = ManualClock(datetime(2023, 9, 5, 7, 8, 9, tzinfo=timezone.utc))
     pool = LocalPool(key=signing_key, clock=clock)
@@ -210,9 +204,7 @@ def test_timestamp_format(
     api = ApiClient(pool)
     challenge_reply = api.srp_a("ada")
     with refused(*expected):
-        api.answer(
-            challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD, spoil(srp.timestamp(clock())))
-        )
+        api.answer(challenge_reply, "ada", **api.claim(challenge_reply, PASSWORD, spoil(srp.timestamp(clock()))))
 
 
 class TestUsernameInAnswers:
@@ -232,9 +224,7 @@ class TestUsernameInAnswers:
         challenge_reply = api.srp_a("ada@example.com")
         names = {"typed": "ada@example.com", **challenge_reply["ChallengeParameters"]}[which]
 
-        assert "AuthenticationResult" in api.answer(
-            challenge_reply, names, **api.claim(challenge_reply, PASSWORD)
-        )
+        assert "AuthenticationResult" in api.answer(challenge_reply, names, **api.claim(challenge_reply, PASSWORD))
 
     def test_the_internal_name_is_the_sub(self, pool: LocalPool) -> None:
         """USER_ID_FOR_SRP is a UUID, with which the password is proved, instead of the address."""

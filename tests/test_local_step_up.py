@@ -219,8 +219,7 @@ class TestClaims:
     def test_a_device_is_not_a_method(self, pool_of: PoolOf) -> None:
         """A remembered device that replaces MFA leaves the level of the password."""
         pool = pool_of(
-            device=DeviceConfiguration(challenge_required_on_new_device=True),
-            user={"preferred_mfa": "SMS_MFA"},
+            device=DeviceConfiguration(challenge_required_on_new_device=True), user={"preferred_mfa": "SMS_MFA"}
         )
         flow = pool.cognito().sign_in("ada", PASSWORD)
         flow.answer(code_of(pool, flow))
@@ -440,9 +439,7 @@ class TestWithAccessToken:
         pool = pool_of()
         register(pool)
         wish = {"TARGET_ACR_VALUES": LOA[3], "ACCESS_TOKEN": password_token(pool)}
-        challenge_reply = ApiClient(pool).initiate(
-            "USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN", **wish
-        )
+        challenge_reply = ApiClient(pool).initiate("USER_AUTH", USERNAME="ada", PREFERRED_CHALLENGE="WEB_AUTHN", **wish)
         assert challenge_reply["ChallengeName"] == "WEB_AUTHN"
 
     def test_from_a_code(self, pool_of: PoolOf) -> None:

@@ -203,9 +203,7 @@ class TestRefresh:
         challenge_reply = api.srp("ada", PASSWORD)
         tokens = api.answer(challenge_reply, "ada", NEW_PASSWORD="New-Passw0rd!")["AuthenticationResult"]
 
-        assert "AuthenticationResult" in api.initiate(
-            "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"]
-        )
+        assert "AuthenticationResult" in api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=tokens["RefreshToken"])
 
     def test_as_an_administrator(self, api: ApiClient) -> None:
         """AdminInitiateAuth refreshes too."""
@@ -239,15 +237,12 @@ class TestRefresh:
         right = srp.secret_hash(pool.user("ada@example.com").sub, pool.client_id, secret)
         wrong = srp.secret_hash("ada@example.com", pool.client_id, secret)
 
-        assert "AuthenticationResult" in api.initiate(
-            "REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=right
-        )
+        assert "AuthenticationResult" in api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=right)
         with refused("NotAuthorizedException", f"Unable to verify secret hash for client {pool.client_id}"):
             api.initiate("REFRESH_TOKEN_AUTH", REFRESH_TOKEN=token, SECRET_HASH=wrong)
         with refused(
             "NotAuthorizedException",
-            f"Client {pool.client_id} is configured with secret but "
-            "ClientSecret was not received, or is wrong",
+            f"Client {pool.client_id} is configured with secret but ClientSecret was not received, or is wrong",
         ):
             api.boto.get_tokens_from_refresh_token(RefreshToken=token, ClientId=pool.client_id)
         assert "AuthenticationResult" in api.boto.get_tokens_from_refresh_token(
@@ -262,9 +257,7 @@ class TestRotation:
     def pool(self, signing_key: RSAKey, clock: ManualClock) -> LocalPool:
         """A pool whose app client rotates refresh tokens, with ten seconds of grace."""
         pool = LocalPool(
-            key=signing_key,
-            clock=clock,
-            refresh_token_rotation=RefreshTokenRotation(retry_grace_period_seconds=10),
+            key=signing_key, clock=clock, refresh_token_rotation=RefreshTokenRotation(retry_grace_period_seconds=10)
         )
         pool.add_user("ada", PASSWORD)
         return pool
@@ -366,11 +359,7 @@ class TestAdministrators:
         challenge_reply = api.srp("eve", "Temp-Passw0rd!")
         api.answer(challenge_reply, "eve", NEW_PASSWORD="New-Passw0rd!")
         user_reply = api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="eve")
-        assert (user_reply["Username"], user_reply["UserStatus"], user_reply["Enabled"]) == (
-            "eve",
-            "CONFIRMED",
-            True,
-        )
+        assert (user_reply["Username"], user_reply["UserStatus"], user_reply["Enabled"]) == ("eve", "CONFIRMED", True)
 
     def test_a_generated_password(self, pool: LocalPool, api: ApiClient) -> None:
         """Without a temporary password, the pool generates one that is not empty."""
@@ -387,9 +376,7 @@ class TestAdministrators:
         """An existing name, a weak password and an unknown user are refused."""
         with refused("UsernameExistsException", "User account already exists"):
             api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="ada")
-        with refused(
-            "InvalidPasswordException", "Password does not conform to policy: Password not long enough"
-        ):
+        with refused("InvalidPasswordException", "Password does not conform to policy: Password not long enough"):
             api.boto.admin_create_user(UserPoolId=pool.pool_id, Username="eve", TemporaryPassword="Ab1!")
         with refused("UserNotFoundException", "User does not exist."):
             api.boto.admin_get_user(UserPoolId=pool.pool_id, Username="nobody")

@@ -98,9 +98,9 @@ WORKING: dict[str, Any] = {
     "pre_authentication": None,
     "post_authentication": None,
     "pre_token_generation": None,
-    "define": lambda event: respond(
-        issueTokens=bool(event["request"]["session"]), challengeName="CUSTOM_CHALLENGE"
-    )(event),
+    "define": lambda event: respond(issueTokens=bool(event["request"]["session"]), challengeName="CUSTOM_CHALLENGE")(
+        event
+    ),
     "create": respond(publicChallengeParameters={}, privateChallengeParameters={}),
     "verify": respond(answerCorrect=True),
 }
@@ -296,18 +296,13 @@ class TestPreTokenGeneration:
 
     def test_a_claim_that_is_suppressed_and_replaced(self, make: Any) -> None:
         """A claim that the function both suppresses and replaces is suppressed, in every version."""
-        changes = {
-            "claimsToAddOrOverride": {"email": "x", "plan": "gold"},
-            "claimsToSuppress": ["email", "plan"],
-        }
+        changes = {"claimsToAddOrOverride": {"email": "x", "plan": "gold"}, "claimsToSuppress": ["email", "plan"]}
         both = {"idTokenGeneration": changes, "accessTokenGeneration": changes}
         for version, member, details in (
             ("V1_0", "claimsOverrideDetails", changes),
             ("V2_0", "claimsAndScopeOverrideDetails", both),
         ):
-            api = make(
-                pre_token_generation=respond(**{member: details}), pre_token_generation_version=version
-            )
+            api = make(pre_token_generation=respond(**{member: details}), pre_token_generation_version=version)
             tokens = api.password("ada", PASSWORD)
             for kind in ("IdToken", "AccessToken"):
                 assert not {"email", "plan"} & claims(api.pool, tokens, kind).keys()
@@ -323,9 +318,7 @@ class TestPreTokenGeneration:
             ({"groupOverrideDetails": {"groupsToOverride": []}}, None),
         ],
     )
-    def test_suppressed_groups(
-        self, make: Any, version: str, details: Event, groups: list[str] | None
-    ) -> None:
+    def test_suppressed_groups(self, make: Any, version: str, details: Event, groups: list[str] | None) -> None:
         """An empty or null groupOverrideDetails suppresses the groups; without it they do not change."""
         member = "claimsOverrideDetails" if version == "V1_0" else "claimsAndScopeOverrideDetails"
         api = make(pre_token_generation=respond(**{member: details}), pre_token_generation_version=version)
@@ -379,12 +372,7 @@ class TestPreTokenGeneration:
             "TokenGeneration_RefreshTokens",
             "TokenGeneration_NewPasswordChallenge",
         ]
-        assert [event["request"].get("clientMetadata") for event in recorder.events] == [
-            None,
-            None,
-            NOTE,
-            None,
-        ]
+        assert [event["request"].get("clientMetadata") for event in recorder.events] == [None, None, NOTE, None]
         groups = recorder.events[0]["request"]["groupConfiguration"]
         assert groups["groupsToOverride"] == ["engines"]
 
@@ -402,8 +390,7 @@ class TestPreTokenGeneration:
         details = {"claimsToSuppress": ["jti", "origin_jti", "token_use", "event_id", "sub"]}
         version_2 = {"accessTokenGeneration": details, "idTokenGeneration": details}
         api = make(
-            pre_token_generation=respond(claimsAndScopeOverrideDetails=version_2),
-            pre_token_generation_version="V2_0",
+            pre_token_generation=respond(claimsAndScopeOverrideDetails=version_2), pre_token_generation_version="V2_0"
         )
         token = api.password("ada", PASSWORD)["AuthenticationResult"]["AccessToken"]
 
@@ -619,9 +606,7 @@ class TestCustomAuthFunctions:
     def test_without_define(self, make: Any) -> None:
         """A pool without DefineAuthChallenge has no CUSTOM_AUTH."""
         api = make(pre_sign_up=Recorder())
-        with refused(
-            "InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."
-        ):
+        with refused("InvalidParameterException", "Custom auth lambda trigger is not configured for the user pool."):
             api.initiate("CUSTOM_AUTH", USERNAME="ada")
 
     def test_define_alone(self, make: Any) -> None:

@@ -22,9 +22,7 @@ SCHEMA = (SchemaAttribute("custom:team"), SchemaAttribute("custom:once", mutable
 @pytest.fixture
 def api(signing_key: RSAKey) -> ApiClient:
     """A pool with ada, who has all addresses and an authenticator app."""
-    pool = LocalPool(
-        key=signing_key, mfa="OPTIONAL", schema=SCHEMA, required_attributes=["email"], tier="PLUS"
-    )
+    pool = LocalPool(key=signing_key, mfa="OPTIONAL", schema=SCHEMA, required_attributes=["email"], tier="PLUS")
     own = {"nickname": "Countess", "custom:team": "engines", "custom:once": "set"}
     pool.add_user(
         "ada", PASSWORD, email="ada@example.com", phone_number=PHONE, attributes=own,

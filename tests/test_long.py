@@ -74,9 +74,7 @@ def load_script(path: Path) -> ModuleType:
     return module
 
 
-def test_first_argument_is_the_seed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_first_argument_is_the_seed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Every script gets the seed first, and prints it."""
     for path in SCRIPTS:
         if path.stem == "moto_suite":  # it downloads the suite, and has no seed

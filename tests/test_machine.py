@@ -139,24 +139,14 @@ def test_it_has_exactly_the_transitions_of_the_table() -> None:
     machine = build()
     # Where a new challenge comes the state is left and entered again; the other self-loops are internal.
     transitions = {
-        (
-            transition.source,
-            event.name,
-            transition.dest,
-            cast("Any", transition.conditions[0].func).transition.kind,
-        )
+        (transition.source, event.name, transition.dest, cast("Any", transition.conditions[0].func).transition.kind)
         for event in machine.events.values()
         for transitions in event.transitions.values()
         for transition in transitions
     }
 
     assert transitions == {
-        (
-            a.source.name,
-            a.response.trigger,
-            a.dest.name if a.kind in {None, LoopKind.NEW_CHALLENGE} else None,
-            a.kind,
-        )
+        (a.source.name, a.response.trigger, a.dest.name if a.kind in {None, LoopKind.NEW_CHALLENGE} else None, a.kind)
         for a in TRANSITIONS
     }
 
@@ -165,9 +155,7 @@ def test_own_states_and_triggers() -> None:
     """An application's own states and triggers work beside the protocol's, before and after it."""
     page, machine = page_and_machine(states=["TERMS"])
     machine.add_transition("show_terms", State.AUTHENTICATED, "TERMS")
-    machine.add_transition(
-        "accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.moves.append("yes")
-    )
+    machine.add_transition("accept", "TERMS", State.AUTHENTICATED, after=lambda event: page.moves.append("yes"))
 
     page.user_password_auth(State.AUTHENTICATED)
     page.show_terms()
@@ -270,10 +258,7 @@ def test_a_prefix_with_a_driver() -> None:
     page.auth_user_password_auth("ada", "a password")
     page.trigger("auth_code", "123456")
 
-    assert driver.calls == [
-        ("user_password_auth", ("ada", Secret("a password"))),
-        ("code", (Secret("123456"),)),
-    ]
+    assert driver.calls == [("user_password_auth", ("ada", Secret("a password"))), ("code", (Secret("123456"),))]
     assert page.state is State.AUTHENTICATED
 
 
@@ -322,10 +307,7 @@ FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
         dataclasses.make_dataclass("Page", ["name"], frozen=True),
         "Page has an attribute 'state' that cannot be set",
     ),
-    "property": (
-        lambda _: ReadOnly(),
-        "ReadOnly has an attribute 'state' that cannot be set: neither a model",
-    ),
+    "property": (lambda _: ReadOnly(), "ReadOnly has an attribute 'state' that cannot be set: neither a model"),
     "slots": (attrs.make_class("Page", ["name"], slots=True), "Page cannot get triggers.*attrs.define"),
     "namedtuple": (lambda _: Pair(), "Pair cannot get triggers"),
 }
@@ -478,9 +460,7 @@ def test_an_async_machine_without_a_driver() -> None:
 
 def test_an_async_machine_with_an_async_driver() -> None:
     """AsyncMachine awaits a driver that is a coroutine function; refusals are raised after the move."""
-    script = Scripted(
-        State.SMS_MFA, refused(MISMATCH, state=State.SMS_MFA), refused(LOCKED, state=State.FAILED)
-    )
+    script = Scripted(State.SMS_MFA, refused(MISMATCH, state=State.SMS_MFA), refused(LOCKED, state=State.FAILED))
 
     async def driver(response: type[Response], *args: Any, **kwargs: Any) -> Any:
         await asyncio.sleep(0)

@@ -20,14 +20,7 @@ from authfsm.core.signin import SignIn
 from authfsm.drivers import flow_steps
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault
-from authfsm.protocol.errors import (
-    AuthfsmError,
-    BadField,
-    ProofRefused,
-    ProtocolViolation,
-    ServiceError,
-    TooManySteps,
-)
+from authfsm.protocol.errors import AuthfsmError, BadField, ProofRefused, ProtocolViolation, ServiceError, TooManySteps
 from authfsm.protocol.states import State
 from authfsm.protocol.table import DEVICE_DROPPED, TRANSITIONS, is_automatic
 
@@ -89,11 +82,7 @@ def call_or_await(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 SERVICES: dict[str, tuple[str, Device | None, Callable[[], MaliciousService]]] = {
-    "password": (
-        "USER_SRP_AUTH",
-        None,
-        lambda: MaliciousService(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER),
-    ),
+    "password": ("USER_SRP_AUTH", None, lambda: MaliciousService(State.PASSWORD_VERIFIER, State.PASSWORD_VERIFIER)),
     "device": (
         "USER_PASSWORD_AUTH",
         DEVICE,
@@ -163,9 +152,7 @@ def test_a_challenges_proof_may_be_sent_again(state: State) -> None:
 
 
 @pytest.mark.parametrize("state", PROOFS)
-@pytest.mark.parametrize(
-    "other", [{"SRP_B": "beef"}, {"SALT": "beef"}, {"SECRET_BLOCK": "b3RoZXI="}, {}], ids=str
-)
+@pytest.mark.parametrize("other", [{"SRP_B": "beef"}, {"SALT": "beef"}, {"SECRET_BLOCK": "b3RoZXI="}, {}], ids=str)
 def test_another_challenge_gets_no_proof(state: State, other: dict[str, str]) -> None:
     """After a custom challenge the table allows a second challenge; without a new SRP_A it gets no proof."""
     signin = at_proof(state)

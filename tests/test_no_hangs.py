@@ -116,10 +116,7 @@ def test_a_slow_key_server_is_abandoned_in_time(name: str) -> None:
 def test_a_document_that_is_too_large_is_refused(reply: bytes, error: type[Exception]) -> None:
     """A document that is too large is refused at once."""
     start = time.monotonic()
-    with (
-        server_with_handler(lambda connection: connection.sendall(reply)) as (url, _),
-        pytest.raises(error) as caught,
-    ):
+    with server_with_handler(lambda connection: connection.sendall(reply)) as (url, _), pytest.raises(error) as caught:
         fetch_https(f"{url}/jwks.json", seconds=60)
     assert not isinstance(caught.value, TimeoutError)
     assert time.monotonic() - start < SLACK
@@ -285,8 +282,7 @@ def test_signin_gives_up_in_time(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert isinstance(caught.value, ConnectionLost)
     assert caught.value.action is RecoveryAction.WAIT
     assert (
-        str(caught.value)
-        == "no reply came (no complete answer within 0.2 s); wait, then send the same request again"
+        str(caught.value) == "no reply came (no complete answer within 0.2 s); wait, then send the same request again"
     )
 
 

@@ -47,9 +47,7 @@ def test_the_table_has_the_roles_of_all_paths(transition: Transition) -> None:
 
 def test_the_rows_in_which_a_code_can_be_a_first_factor() -> None:
     """The first requests and the choices of USER_AUTH lead to a first factor; StepUp and a raw answer to either."""
-    roles = {
-        (transition.source, transition.response): target_roles(transition, None) for transition in TO_A_CODE
-    }
+    roles = {(transition.source, transition.response): target_roles(transition, None) for transition in TO_A_CODE}
     either = {pair for pair, found in roles.items() if len(found) > 1}
     first = {pair for pair, found in roles.items() if found == (Role.FIRST_FACTOR,)}
     choices = (State.SELECT_CHALLENGE, State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN)

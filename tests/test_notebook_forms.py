@@ -88,8 +88,7 @@ def test_a_name_that_occurs_twice(recording: SignInRecording, lines: str) -> Non
 def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     """If e-mail can be set up, the form offers it after the authenticator app."""
     at_challenge(
-        recording,
-        MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP")),
+        recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA", "EMAIL_OTP"))
     )
     app, email = prompts_for(recording.flow)
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")

@@ -154,9 +154,7 @@ def test_back_undoes_the_registration_of_a_passkey(signing_key: RSAKey) -> None:
 
 def test_a_passkey_that_may_not_satisfy_mfa_is_kept(signing_key: RSAKey) -> None:
     """If the MFA preference is refused, the registered passkey is kept, but no sign-in with it is offered."""
-    recording = SignInRecording(
-        passkey_pool(signing_key, mfa="OPTIONAL", mfa_methods=["SMS_MFA"]), "ada", PASSWORD
-    )
+    recording = SignInRecording(passkey_pool(signing_key, mfa="OPTIONAL", mfa_methods=["SMS_MFA"]), "ada", PASSWORD)
     recording.run()
     assert recording.pool is not None
     recording.answer(Code(recording.pool.outbox.code_for("ada")))
@@ -234,9 +232,7 @@ def test_next_steps_have_conditions(pool: LocalPool) -> None:
 
 def test_next_steps_distinguish_the_roles_of_email_otp(signing_key: RSAKey) -> None:
     """EMAIL_OTP as a first and as a second factor have separate verdicts."""
-    pool = LocalPool(
-        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock()
-    )
+    pool = LocalPool(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP"], key=signing_key, clock=ManualClock())
     pool.add_user("ada", PASSWORD, email="ada@example.com")
     recording = SignInRecording(pool, "ada", flow="USER_AUTH")
     recording.run()

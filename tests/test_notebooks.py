@@ -101,10 +101,7 @@ def test_it_runs_with_the_committed_outputs(path: Path) -> None:
     assert outputs(anew) == outputs(read(path))
     assert text(anew) == path.read_text("utf-8")
     for answer, why, shown in zip(solutions, solutions.values(), printed, strict=True):
-        assert ("Not right yet: " in shown and why in shown) if why else shown.endswith("Right.\n"), (
-            answer,
-            shown,
-        )
+        assert ("Not right yet: " in shown and why in shown) if why else shown.endswith("Right.\n"), (answer, shown)
 
 
 @pytest.mark.parametrize("path", ALL_NOTEBOOKS, ids=lambda path: path.stem)

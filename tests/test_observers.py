@@ -104,9 +104,7 @@ def test_a_sealed_sign_in_keeps_its_id(pool: LocalPool) -> None:
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
-def test_an_observer_that_raises_breaks_nothing(
-    pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
-) -> None:
+def test_an_observer_that_raises_breaks_nothing(pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str) -> None:
     """An error of an observer is logged, and the sign-in and other observers continue."""
     observations: list[Observation] = []
 
@@ -158,9 +156,7 @@ def words(value: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("driver", ["sync", "async"])
-def test_no_secret_reaches_an_observer(
-    pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str
-) -> None:
+def test_no_secret_reaches_an_observer(pool: LocalPool, caplog: pytest.LogCaptureFixture, driver: str) -> None:
     """No secret of a sign-in, nor the password or the name, is observed or logged."""
     observations: list[Observation] = []
     wire: set[str] = {PASSWORD, "ada"}

@@ -172,9 +172,7 @@ def test_a_span_for_each_step(
     assert re.findall(r"\bada\b", printed) == []
 
 
-def test_a_lost_reply_is_an_error(
-    pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter
-) -> None:
+def test_a_lost_reply_is_an_error(pool: LocalPool, provider: TracerProvider, exporter: InMemorySpanExporter) -> None:
     """`error.type` is this package's class, and the state is unchanged."""
     cognito = pool.cognito(observers=[spans(provider)])
 

@@ -34,10 +34,7 @@ def test_a_small_pool_is_listed_whole() -> None:
             " -new_password-> SOFTWARE_TOKEN_MFA -code-> AUTHENTICATED"
         ),
         f"START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> {enrols}",
-        (
-            "START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED"
-            f" -new_password-> {enrols}"
-        ),
+        (f"START -user_srp_auth-> PASSWORD_VERIFIER -srp_claim-> NEW_PASSWORD_REQUIRED -new_password-> {enrols}"),
     ]
     assert (paths.count(), paths.by_length) == (4, {3: 1, 4: 1, 5: 1, 6: 1})
 
@@ -154,9 +151,7 @@ FLOWS = ["USER_SRP_AUTH", "USER_PASSWORD_AUTH", "CUSTOM_AUTH", "USER_AUTH"]
     device=st.booleans(),
     email=st.booleans(),
 )
-def test_counts_and_differences_agree_for_any_settings(
-    *, mfa: str, flows: set[str], device: bool, email: bool
-) -> None:
+def test_counts_and_differences_agree_for_any_settings(*, mfa: str, flows: set[str], device: bool, email: bool) -> None:
     """For any settings the count equals the list, no path uses a forbidden flow, and gains and losses add up."""
     settings = PoolSettings(
         mfa_configuration=mfa,

@@ -58,18 +58,13 @@ def challenges() -> Iterator[tuple[str, Any, Role | None]]:
 
 ALL_CHALLENGES = list(challenges())
 NAMES = [name for name, _, _ in ALL_CHALLENGES]
-by_challenge = pytest.mark.parametrize(
-    ("challenge", "role"), [each[1:] for each in ALL_CHALLENGES], ids=NAMES
-)
+by_challenge = pytest.mark.parametrize(("challenge", "role"), [each[1:] for each in ALL_CHALLENGES], ids=NAMES)
 
 
 def values(prompt: Prompt) -> dict[str, str]:
     """Return a valid value for each field."""
     good = {"code": "123 456", "email": "ada@example.com", "lines": "ANSWER=42", "credential": "{}"}
-    return {
-        each.name: each.choices[0][0] if each.choices else good.get(each.kind, "text")
-        for each in prompt.fields
-    }
+    return {each.name: each.choices[0][0] if each.choices else good.get(each.kind, "text") for each in prompt.fields}
 
 
 # ---- completeness -------------------------------------------------------------------------------------------
@@ -100,8 +95,7 @@ def test_every_response_of_a_user_can_be_made() -> None:
         takes = {
             each
             for each in PROTOCOL[state]
-            if role is not Role.SECOND_FACTOR
-            or PREREQUISITES.get((state, each)) is not Prerequisite.STILL_FIRST_FACTOR
+            if role is not Role.SECOND_FACTOR or PREREQUISITES.get((state, each)) is not Prerequisite.STILL_FIRST_FACTOR
         }
         if state in OF_DEVICE:
             takes = set()  # the device's own proof
@@ -302,9 +296,7 @@ def test_only_attributes_without_a_value_are_asked_for() -> None:
 
 def test_public_parameters_are_facts() -> None:
     """The parameters of the pool's Lambda functions are facts of the form; those of the protocol are not."""
-    challenge = replies.CustomChallenge(
-        name="CUSTOM_CHALLENGE", parameters={"USERNAME": "ada", "question": "Up?"}
-    )
+    challenge = replies.CustomChallenge(name="CUSTOM_CHALLENGE", parameters={"USERNAME": "ada", "question": "Up?"})
     assert form_for(challenge).facts == {"question": "Up?"}
 
 
@@ -418,9 +410,7 @@ def test_the_command_asks_for_these_fields(flow: Flow, challenge: Any, role: Rol
         typist = Typist(str(factor).lower())
         answers = AnswerPrompter(screen, typist, "Example")
         first = form_for(challenge, role).prompts[0]
-        ask = (
-            answers.answer if prompt == first or first.response is not r.Code else answers.choose_other_factor
-        )
+        ask = answers.answer if prompt == first or first.response is not r.Code else answers.choose_other_factor
         if prompt.response is r.SrpClaim:
             with pytest.raises(StartAgain):
                 ask(flow)
@@ -440,9 +430,7 @@ def test_the_command_stops_at_a_device(flow: Flow) -> None:
     screen = Screen(Console(file=StringIO()))
     for state in sorted(OF_DEVICE):
         with pytest.raises(SignInEnded, match=str(state)):
-            AnswerPrompter(screen, Typist(""), "Example").answer(
-                flow_at(flow, signin_in_state(state).challenge, None)
-            )
+            AnswerPrompter(screen, Typist(""), "Example").answer(flow_at(flow, signin_in_state(state).challenge, None))
 
 
 @by_challenge

@@ -18,14 +18,7 @@ from authfsm.protocol.evidence import confidence, evidence, evidence_key, eviden
 from authfsm.protocol.replies import CHALLENGE_OF
 from authfsm.protocol.responses import RESPONSES, GetTokensFromRefreshToken, Response
 from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
-from authfsm.protocol.table import (
-    FIRST_FACTOR_CHOICE,
-    PREREQUISITES,
-    PROTOCOL,
-    TRANSITIONS,
-    destinations,
-    may_fail,
-)
+from authfsm.protocol.table import FIRST_FACTOR_CHOICE, PREREQUISITES, PROTOCOL, TRANSITIONS, destinations, may_fail
 
 _VALUES = {"PROTOCOL", "TRANSITIONS", "AnyChallenge"}
 PAIRS = {(source, response) for source, answers in PROTOCOL.items() for response in answers}
@@ -214,10 +207,7 @@ _FORM = "1 validation error detected: Value '12' at 'userCode' failed to satisfy
 def test_a_rule_for_one_operation_is_for_no_other(operation: str) -> None:
     """A rule that names an operation applies only to its refusals."""
     limited = {
-        (code, part): row
-        for code, rules in ERROR_POLICY.items()
-        for part, row in rules.items()
-        if row.operation
+        (code, part): row for code, rules in ERROR_POLICY.items() for part, row in rules.items() if row.operation
     }
 
     assert limited
@@ -242,11 +232,7 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
         ("Incorrect username or password.", RecoveryAction.START_AGAIN, Fault.USER),
         ("Password attempts exceeded", RecoveryAction.WAIT_OUT, Fault.TIME),
         ("Invalid session for the user, session is expired.", RecoveryAction.START_AGAIN, Fault.TIME),
-        (
-            "Invalid session for the user, session can only be used once.",
-            RecoveryAction.START_AGAIN,
-            Fault.CALLER,
-        ),
+        ("Invalid session for the user, session can only be used once.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("Invalid session for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("Invalid session provided for the user.", RecoveryAction.START_AGAIN, Fault.CALLER),
         ("User is disabled.", RecoveryAction.GIVE_UP, Fault.OPERATOR),
@@ -268,9 +254,7 @@ def test_every_rule_for_any_message_is_for_every_operation() -> None:
         ("whatever a Lambda says", RecoveryAction.START_AGAIN, Fault.USER),
     ],
 )
-def test_the_message_decides_what_not_authorized_means(
-    message: str, action: RecoveryAction, fault: Fault
-) -> None:
+def test_the_message_decides_what_not_authorized_means(message: str, action: RecoveryAction, fault: Fault) -> None:
     """NotAuthorizedException has a dozen meanings; the message tells which."""
     row = error_rule("NotAuthorizedException", message)
 
@@ -279,9 +263,7 @@ def test_the_message_decides_what_not_authorized_means(
 
 def test_a_forgotten_device_is_not_a_missing_pool() -> None:
     """ResourceNotFoundException drops the device for one message, and blames the configuration for others."""
-    assert (
-        error_rule("ResourceNotFoundException", "Device does not exist.").action is RecoveryAction.DROP_DEVICE
-    )
+    assert error_rule("ResourceNotFoundException", "Device does not exist.").action is RecoveryAction.DROP_DEVICE
     assert (
         error_rule("ResourceNotFoundException", "User pool eu-west-1_x does not exist.").action
         is RecoveryAction.FIX_CONFIGURATION

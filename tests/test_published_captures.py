@@ -235,9 +235,7 @@ def test_an_error_as_it_is_on_the_wire(row: dict[str, Any]) -> None:
     """An error is parsed alike in boto3's shape and in that of HTTP, with or without a namespace."""
     expected = row["payload"].get("Error")
     code, text = (
-        (expected["Code"], expected["Message"])
-        if expected
-        else (row["payload"]["__type"], row["payload"]["message"])
+        (expected["Code"], expected["Message"]) if expected else (row["payload"]["__type"], row["payload"]["message"])
     )
     kind = response_of(row)
     namespace = "com.amazonaws.cognito.identity.idp.model#"
@@ -276,14 +274,10 @@ def test_a_request_is_recognized(row: dict[str, Any], tmp_path: Path) -> None:
         "DEVICE_SRP_AUTH": "srp_a", "SOFTWARE_TOKEN_MFA": "code", "USER_SRP_AUTH": "user_srp_auth",
         "REFRESH_TOKEN_AUTH": "refresh_token_auth",
     }  # fmt: skip
-    client = boto3.client(
-        "cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
+    client = boto3.client("cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     operation = row["operation"]
     request = {"ClientId": "1example23456789abcdefghij", **row["payload"]}
-    method = {"InitiateAuth": "initiate_auth", "RespondToAuthChallenge": "respond_to_auth_challenge"}[
-        operation
-    ]
+    method = {"InitiateAuth": "initiate_auth", "RespondToAuthChallenge": "respond_to_auth_challenge"}[operation]
     file = tmp_path / "steps.jsonl"
     with Stubber(client) as stub, record(client, file):
         stub.add_response(method, {})
@@ -307,8 +301,7 @@ def captured_descriptions(operation: str) -> list[dict[str, Any]]:
 
 
 POOLS, CLIENTS, MFA = (
-    captured_descriptions(each)
-    for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
+    captured_descriptions(each) for each in ("DescribeUserPool", "DescribeUserPoolClient", "GetUserPoolMfaConfig")
 )
 
 
@@ -327,9 +320,7 @@ DESCRIPTIONS = [
 
 
 @pytest.mark.parametrize("three", DESCRIPTIONS, ids=range(len(DESCRIPTIONS)))
-def test_a_description_goes_through_settings_and_pool(
-    three: tuple[Any, Any, Any], signing_key: RSAKey
-) -> None:
+def test_a_description_goes_through_settings_and_pool(three: tuple[Any, Any, Any], signing_key: RSAKey) -> None:
     """A captured description is read, and a local pool with its settings describes itself in the same way."""
     pool, client, mfa = three
     settings = PoolSettings.from_descriptions(pool, client, mfa)
@@ -379,9 +370,7 @@ def contains(actual: Any, captured: Any) -> bool:
 def test_a_captured_event_is_checked(row: dict[str, Any], tmp_path: Path) -> None:
     """`authfsm trace` reads a captured event, finds its step, and finds no illegal step."""
     file = tmp_path / "trail.jsonl"
-    times = (
-        {} if "detail" in row["payload"] else {"eventTime": "2026-07-01T12:00:00Z"}
-    )  # cut from one of them
+    times = {} if "detail" in row["payload"] else {"eventTime": "2026-07-01T12:00:00Z"}  # cut from one of them
     file.write_text(json.dumps({**times, **row["payload"]}) + "\n", encoding="utf-8")
 
     result = CliRunner().invoke(app, ["trace", str(file), "--json"])

@@ -89,8 +89,7 @@ class TestFixturesOfThisRun:
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
-    [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")],
+    ("settings", "message"), [({"mfaa": "ON"}, "no setting mfaa; the settings are "), ({"triggers": {}}, "Triggers")]
 )
 def test_a_wrong_setting(settings: dict[str, Any], message: str) -> None:
     """A setting that does not exist, or has the wrong type, is refused by name."""

@@ -239,9 +239,7 @@ EXCEPTION_SCENARIOS: Final = (
 
 def test_every_exception_has_a_scenario() -> None:
     """Each exception has a sign-in that needs it."""
-    assert [scenario.name for scenario in EXCEPTION_SCENARIOS] == [
-        exception.name for exception in MFA_EXCEPTIONS
-    ]
+    assert [scenario.name for scenario in EXCEPTION_SCENARIOS] == [exception.name for exception in MFA_EXCEPTIONS]
 
 
 @pytest.mark.parametrize("scenario", EXCEPTION_SCENARIOS, ids=lambda scenario: scenario.name)

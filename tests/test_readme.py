@@ -83,11 +83,7 @@ def test_a_machine_with_states_of_ones_own(signing_key: RSAKey, capsys: pytest.C
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", "Correct-Horse-1", phone_number="+15555550143")
     code = code_with("class Page(ModelTriggers)").replace("page.code(code)", "page.code(code())")
-    names = {
-        "cognito": pool.cognito(),
-        "password": "Correct-Horse-1",
-        "code": lambda: pool.outbox.code_for("ada"),
-    }
+    names = {"cognito": pool.cognito(), "password": "Correct-Horse-1", "code": lambda: pool.outbox.code_for("ada")}
 
     page = run(code, **names)["page"]
     page.show_terms()
@@ -110,18 +106,11 @@ def test_everything_public_can_be_imported() -> None:
     imported = re.findall(r"from (authfsm[\w.]*) import (?:\(([^)]*)\)|([\w, ]+))", text)
     dotted = re.findall(r"(?<![\w/.\[])(authfsm(?:\.[a-z_]+)*)\.(\w+)", text)
     names = {
-        (module, name.split()[0])
-        for module, *found in imported
-        for name in "".join(found).split(",")
-        if name.strip()
+        (module, name.split()[0]) for module, *found in imported for name in "".join(found).split(",") if name.strip()
     }
     files = {"README", "toml", "db", "json", "svg"}
 
-    wrong = [
-        each
-        for each in sorted(names | {each for each in dotted if each[1] not in files})
-        if not is_there(*each)
-    ]
+    wrong = [each for each in sorted(names | {each for each in dotted if each[1] not in files}) if not is_there(*each)]
     assert len(names) > 20
     assert wrong == []
     assert {"checks", "journeys", "local", "stores.redis"} <= set(PUBLIC)
@@ -132,9 +121,7 @@ def test_help_explains_every_field() -> None:
     """The docstring of each public value class names each field, and that of an enumeration each member."""
     others = {"__all__", "authfsm", "contrib.django", "observers.otel.spans"}  # Django's needs settings
     modules = [import_module(f"authfsm.{name}") for name in PUBLIC if name not in others]
-    public = [
-        getattr(module, name) for module in (authfsm, *modules) for name in getattr(module, "__all__", ())
-    ]
+    public = [getattr(module, name) for module in (authfsm, *modules) for name in getattr(module, "__all__", ())]
     values = {each for each in public if isinstance(each, type)}
     silent = [
         f"{each.__name__}.{field.name}"
@@ -147,9 +134,7 @@ def test_help_explains_every_field() -> None:
     assert len(values) > 150
     assert silent == []
     for error in (each for each in values if issubclass(each, authfsm.AuthfsmError)):
-        assert len(re.findall(r"^ +(state|action|flow|fault): ", str(error.__doc__), re.MULTILINE)) == 4, (
-            error
-        )
+        assert len(re.findall(r"^ +(state|action|flow|fault): ", str(error.__doc__), re.MULTILINE)) == 4, error
     for action in authfsm.RecoveryAction:
         assert f"{action}: {action.advice}" in (authfsm.RecoveryAction.__doc__ or "")
 
@@ -288,8 +273,6 @@ def test_a_local_pool_has_one_name() -> None:
     """The documentation calls a pool of `LocalPool` a local pool, and its region a local Cognito."""
     here = Path(__file__).parent.parent
     files = [here / "README.md", *here.glob("notebooks/*.*"), *here.glob("authfsm/**/*.py")]
-    other = re.compile(
-        r"embedded (user )?pool|pool (that runs )?in (this|the) process|local region", re.IGNORECASE
-    )
+    other = re.compile(r"embedded (user )?pool|pool (that runs )?in (this|the) process|local region", re.IGNORECASE)
 
     assert [each.name for each in files if other.search(each.read_text("utf-8"))] == []

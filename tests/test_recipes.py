@@ -160,11 +160,7 @@ def test_readme_links_to_each() -> None:
 def test_the_fastapi_example_of_readme(signing_key: RSAKey, monkeypatch: pytest.MonkeyPatch) -> None:
     """README's example of FastAPI runs, with the replies that README shows."""
     readme = (RECIPES.parent.parent / "README.md").read_text("utf-8")
-    (block,) = [
-        each
-        for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-        if "auth = CognitoAuth(" in each
-    ]
+    (block,) = [each for each in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "auth = CognitoAuth(" in each]
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143", groups=["staff"])
     verifier = Verifier(pool.pool_id, pool.client_id, jwks=pool.jwks(), clock=pool.clock)
@@ -203,10 +199,7 @@ POOL: Final = {
     "UserPoolTier": "ESSENTIALS",
     "DeviceConfiguration": {"ChallengeRequiredOnNewDevice": True},
 }
-CLIENT: Final = {
-    "ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_AUTH"],
-    "EnableTokenRevocation": True,
-}
+CLIENT: Final = {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_AUTH"], "EnableTokenRevocation": True}
 FIRST: Final = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
 SOFTWARE_TOKEN: Final = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
 TERRAFORM: Final = {
@@ -329,9 +322,7 @@ def test_names_in_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "allowed_oauth_flows_user_pool_client": True, "allowed_oauth_scopes": ["openid"], "callback_urls": ["https://a"],
         "default_redirect_uri": "https://a", "token_validity_units": [{"refresh_token": "days"}],
     }  # fmt: skip
-    found = described(
-        tmp_path, plan_of({"aws_cognito_user_pool": pool, "aws_cognito_user_pool_client": client})
-    )
+    found = described(tmp_path, plan_of({"aws_cognito_user_pool": pool, "aws_cognito_user_pool_client": client}))
     assert PoolSettings.from_descriptions(found).unknown_members == ()
     assert "implicit-flow" in {each.id for each in review(found)}
     assert [each["Name"] for each in found["UserPool"]["Schema"]] == ["email", "colour"]

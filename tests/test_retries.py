@@ -226,10 +226,7 @@ def test_the_environment_does_not_matter(wire: Wire, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "7")
     monkeypatch.setenv("AWS_RETRY_MODE", "standard")
     client = boto3.client(
-        "cognito-idp",
-        region_name="eu-west-1",
-        endpoint_url=wire.url,
-        config=Config(signature_version=UNSIGNED),
+        "cognito-idp", region_name="eu-west-1", endpoint_url=wire.url, config=Config(signature_version=UNSIGNED)
     )
     flow = wire.cognito(client).sign_in("ada", PASSWORD)
     wire.received.clear()
@@ -310,9 +307,7 @@ def test_the_clients_other_calls_are_its_own(wire: Wire) -> None:
     flow.refresh()
     assert wire.received["GetUser"] == 3
     with pytest.raises(HTTPClientError):
-        client.respond_to_auth_challenge(
-            ClientId=wire.pool.client_id, ChallengeName="SMS_MFA", Session="x" * 20
-        )
+        client.respond_to_auth_challenge(ClientId=wire.pool.client_id, ChallengeName="SMS_MFA", Session="x" * 20)
     assert wire.received["RespondToAuthChallenge"] == 3
     assert client.meta.config.retries == {"mode": "standard", "total_max_attempts": 3}
 

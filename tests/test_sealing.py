@@ -133,9 +133,7 @@ STATES: list[Callable[[LocalPool], Flow]] = [
 
 
 @pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
-def test_nothing_is_lost_and_the_json_fits_its_schema(
-    pool: LocalPool, stand: Callable[[LocalPool], Flow]
-) -> None:
+def test_nothing_is_lost_and_the_json_fits_its_schema(pool: LocalPool, stand: Callable[[LocalPool], Flow]) -> None:
     """In every state that can be sealed, the resumed sign-in has the same attributes."""
     key = new_key()
     flow = stand(pool)
@@ -248,9 +246,7 @@ def test_it_expires_with_the_session(pool: LocalPool) -> None:
 def test_a_longer_session_waits_longer(signing_key: RSAKey) -> None:
     """The driver of a local pool knows its app client's AuthSessionValidity."""
     clock, key = ManualClock(), new_key()
-    pool = LocalPool(
-        auth_session_validity=15, mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock
-    )
+    pool = LocalPool(auth_session_validity=15, mfa="ON", mfa_methods=["SMS_MFA"], key=signing_key, clock=clock)
     pool.add_user("ada", PASSWORD, phone_number="+15555550143")
     sealed = pool.cognito().sign_in("ada", PASSWORD).seal(key)
 
@@ -326,9 +322,7 @@ def oddities(members: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("stand", STATES, ids=lambda each: each.__name__.strip("_"))
-def test_a_valid_seal_of_odd_values_is_broken_or_works(
-    pool: LocalPool, stand: Callable[[LocalPool], Flow]
-) -> None:
+def test_a_valid_seal_of_odd_values_is_broken_or_works(pool: LocalPool, stand: Callable[[LocalPool], Flow]) -> None:
     """A seal with an odd value is refused, or its sign-in can be displayed, sealed and continued."""
     key, flow = new_key(), stand(pool)
     lock, refused = Fernet(key.reveal()), 0
@@ -495,9 +489,7 @@ def test_tokens_are_not_cancelled(pool: LocalPool) -> None:
 def test_a_reply_after_cancel_is_ignored(pool: LocalPool) -> None:
     """If a sign-in is cancelled during an answer, the reply changes nothing."""
     flow = pool.cognito().sign_in("ada", PASSWORD)
-    flow.cognito.client.meta.events.register(
-        "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
-    )
+    flow.cognito.client.meta.events.register("before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel")
 
     with pytest.raises(InvalidOperation):
         flow.answer(r.Code(pool.outbox.code_for("ada")))
@@ -524,9 +516,7 @@ def test_a_reply_is_processed_completely_or_not_at_all(pool: LocalPool) -> None:
     flow.step()
     threads[0].join()
 
-    assert [(step.source, step.dest) for step in flow.history[1:]] == [
-        (State.PASSWORD_VERIFIER, State.SMS_MFA)
-    ]
+    assert [(step.source, step.dest) for step in flow.history[1:]] == [(State.PASSWORD_VERIFIER, State.SMS_MFA)]
     assert (flow.state, flow.challenge, flow.signin.session) == (State.FAILED, None, None)
     assert (flow._password, flow._exponent, flow._pair) == (None, None, None)
 
@@ -671,9 +661,7 @@ def test_a_refresh_in_progress_is_not_cancelled(pool: LocalPool) -> None:
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(r.Code(pool.outbox.code_for("ada")))
     before = flow.tokens
-    flow.cognito.client.meta.events.register(
-        "before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel"
-    )
+    flow.cognito.client.meta.events.register("before-call.cognito-idp", lambda **_: flow.cancel(), unique_id="cancel")
 
     assert flow.refresh() == flow.tokens
     assert flow.tokens != before

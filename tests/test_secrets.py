@@ -151,9 +151,7 @@ def test_nothing_of_a_sign_in_shows_a_secret() -> None:
     signin.receive({"AuthenticationResult": tokens})
     things += [signin.tokens, signin]
 
-    assert [
-        thing for thing in things if PLANTED in printed_forms(thing) or DIGITS in printed_forms(thing)
-    ] == []
+    assert [thing for thing in things if PLANTED in printed_forms(thing) or DIGITS in printed_forms(thing)] == []
 
 
 def test_an_echoed_secret_is_masked() -> None:
@@ -261,12 +259,7 @@ def test_errors_can_be_pickled() -> None:
     error = refused(refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED)
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
 
-    assert (type(again), str(again), again.state, again.action) == (
-        type(error),
-        str(error),
-        State.FAILED,
-        error.action,
-    )
+    assert (type(again), str(again), again.state, again.action) == (type(error), str(error), State.FAILED, error.action)
     assert again.refusal == error.refusal
     assert not again.survives
 

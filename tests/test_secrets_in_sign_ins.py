@@ -94,9 +94,7 @@ class Watch:
         for link in links:
             for frame in link.stack:
                 if Path(frame.filename).name != HERE:
-                    self.shown += [
-                        f"{frame.filename} {name}={value}" for name, value in (frame.locals or {}).items()
-                    ]
+                    self.shown += [f"{frame.filename} {name}={value}" for name, value in (frame.locals or {}).items()]
         self.shown += [str(error), repr(error)]
         self.shown.append(pickle.dumps(error).decode("latin-1"))
 
@@ -110,9 +108,7 @@ class Watch:
         ]
         everything = "\n".join(self.shown)
         assert len(self.secrets) >= 6
-        assert {
-            secret for secret in self.secrets if len(secret) >= 6 and contains(secret, everything)
-        } == set()
+        assert {secret for secret in self.secrets if len(secret) >= 6 and contains(secret, everything)} == set()
 
 
 def contains(secret: str, text: str) -> bool:

@@ -72,14 +72,9 @@ def ask(
         connection.close()
 
 
-def call(
-    web: ThreadServer, operation: str, request: dict[str, Any], **headers: str
-) -> tuple[int, dict[str, str], Any]:
+def call(web: ThreadServer, operation: str, request: dict[str, Any], **headers: str) -> tuple[int, dict[str, str], Any]:
     """Call an operation without credentials, unless the headers have them."""
-    request_headers = {
-        "Host": web.address,
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
+    request_headers = {"Host": web.address, **{name.replace("_", "-"): value for name, value in headers.items()}}
     request_headers["X-Amz-Target"] = TARGET + operation
     status, got, body = ask(web, "POST", "/", list(request_headers.items()), json.dumps(request).encode())
     return status, got, json.loads(body)
@@ -157,9 +152,7 @@ class TestOrigins:
         )  # fmt: skip
         return status, headers
 
-    @pytest.mark.parametrize(
-        "origin", [APP, "http://127.0.0.1:5173", "https://[::1]:8443", "http://app.localhost"]
-    )
+    @pytest.mark.parametrize("origin", [APP, "http://127.0.0.1:5173", "https://[::1]:8443", "http://app.localhost"])
     def test_loopback_origins(self, web: ThreadServer, origin: str) -> None:
         """Pages of this machine may send what AWS's SDK sends, and read replies and errors."""
         status, headers = self.preflight(web, origin)
@@ -255,9 +248,7 @@ class TestOrigins:
                 assert call(web, "InitiateAuth", SIGN_IN, Origin=origin)[0] == 200
                 assert call(web, "ListUsers", {"UserPoolId": POOL_ID}, Origin=origin, **CREDENTIALS)[0] == 403
 
-    @pytest.mark.parametrize(
-        "origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""]
-    )
+    @pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://app.example/x", "null", ""])
     def test_invalid_origin(self, origin: str) -> None:
         """An invalid origin in the configuration is refused."""
         with pytest.raises(ConfigError, match="an origin must be"):
@@ -301,8 +292,7 @@ class TestCredentials:
             name for name, each in theirs.items() if each.auth_type == "none"
         }
         assert all(
-            ("smithy.api#noAuth" in (each.auth or ())) == OPERATIONS[name].public
-            for name, each in theirs.items()
+            ("smithy.api#noAuth" in (each.auth or ())) == OPERATIONS[name].public for name, each in theirs.items()
         )
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
@@ -346,9 +336,7 @@ class TestOpenSetting:
     def test_open(self) -> None:
         """`open` allows every host, every origin and missing credentials, but other pages cannot read the outbox."""
         with serve_in_thread(users=[ADA], open=True) as web:
-            status, headers, reply = call(
-                web, "ListUsers", {"UserPoolId": POOL_ID}, Host="cognito", Origin=FOREIGN
-            )
+            status, headers, reply = call(web, "ListUsers", {"UserPoolId": POOL_ID}, Host="cognito", Origin=FOREIGN)
             assert (status, headers["access-control-allow-origin"]) == (200, "*")
             assert [each["Username"] for each in reply["Users"]] == ["ada"]
             status, headers, _ = ask(web, "GET", "/outbox", [("Host", "cognito"), ("Origin", FOREIGN)])
@@ -453,9 +441,7 @@ def browser() -> Iterator[Browser]:
     program = shutil.which("chromium") or lacking("chromium")
     rules = "MAP evil.example 127.0.0.1, MAP rebind.example 127.0.0.1"
     with sync_playwright() as play:
-        started = play.chromium.launch(
-            executable_path=program, args=["--no-sandbox", f"--host-resolver-rules={rules}"]
-        )
+        started = play.chromium.launch(executable_path=program, args=["--no-sandbox", f"--host-resolver-rules={rules}"])
         yield started
         started.close()
 

@@ -72,8 +72,7 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
     config = {"mfa": "OPTIONAL", "users": users}
     with serve_in_process(tmp_path, config, "--state", str(tmp_path / "pool.db")) as web:
         threads = [
-            threading.Thread(target=client, args=(web.address, user["username"], user["password"]))
-            for user in users
+            threading.Thread(target=client, args=(web.address, user["username"], user["password"])) for user in users
         ]
         for thread in threads:
             thread.start()
@@ -84,7 +83,6 @@ def test_two_hundred_concurrent_clients(tmp_path: Path) -> None:
     assert errors == []
     assert len(signed_in) == CLIENTS * ROUNDS
     assert {
-        (name, access["username"], identity["cognito:username"], owner)
-        for name, access, identity, owner in signed_in
+        (name, access["username"], identity["cognito:username"], owner) for name, access, identity, owner in signed_in
     } == {(user["username"],) * 4 for user in users}
     assert len({access["jti"] for _, access, _, _ in signed_in}) == CLIENTS * ROUNDS

@@ -265,10 +265,7 @@ class TestRefusalsChangeNothing:
         for name in shape["members"]:
             request = json.dumps({**filled, name: [7] if name != "Limit" else "x"}).encode()
             answer = send_and_check(pool, TARGET + operation, request)
-            assert json.loads(answer.body)["__type"] in {
-                "SerializationException",
-                "InvalidParameterException",
-            }
+            assert json.loads(answer.body)["__type"] in {"SerializationException", "InvalidParameterException"}
 
         assert touched == []
 
@@ -332,9 +329,7 @@ class TestHttp:
         assert statuses[200] > 100
         assert {400, 403, 404, 405} <= set(statuses)
 
-    @pytest.mark.parametrize(
-        "operation", ["InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"]
-    )
+    @pytest.mark.parametrize("operation", ["InitiateAuth", "RespondToAuthChallenge", "AssociateSoftwareToken"])
     @pytest.mark.parametrize("value", [[], {}, 7, True, [[]], {"a": []}], ids=repr)
     def test_members_of_another_type(self, signing_key: RSAKey, operation: str, value: object) -> None:
         """Members of another type cause no internal error in the sign-in tracker either."""

@@ -78,10 +78,7 @@ class TestProtocol:
         """Connections are kept alive, after refusals too."""
         connection = http.client.HTTPConnection(web.address, timeout=10)
         statuses = []
-        for body in (
-            "{",
-            json.dumps({**REQUEST, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}),
-        ):
+        for body in ("{", json.dumps({**REQUEST, "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}})):
             connection.request("POST", "/", body, {"X-Amz-Target": f"{TARGET}InitiateAuth"})
             reply = connection.getresponse()
             reply.read()
@@ -466,9 +463,7 @@ def test_a_large_body_is_refused_with_a_reply(web: ThreadServer) -> None:
 def test_a_request_that_arrives_shows_no_secret() -> None:
     """A traceback shows no body, header or URL of a request that the parser holds."""
     parser = http_connection._MessageParser()
-    parser.feed(
-        b"POST /?password=in-url HTTP/1.1\r\nAuthorization: in-header\r\nContent-Length: 7\r\n\r\nin-body"
-    )
+    parser.feed(b"POST /?password=in-url HTTP/1.1\r\nAuthorization: in-header\r\nContent-Length: 7\r\n\r\nin-body")
     (message,) = parser.messages
 
     assert (bytes(message.body), message.headers["authorization"]) == (b"in-body", "in-header")

@@ -57,8 +57,7 @@ def test_no_secret_is_logged(tmp_path: Path) -> None:
         web.ask("GET", "/Planted-In-The-Path?token=Planted-In-The-Query")
         web.ask("GET", "/", Authorization="Planted-In-The-Header")
         secrets |= {
-            f"Planted-In-The-{part}"
-            for part in ("Target", "Body", "Client", "Flow", "Path", "Query", "Header")
+            f"Planted-In-The-{part}" for part in ("Target", "Body", "Client", "Flow", "Path", "Query", "Header")
         }
         secrets |= {each for reply in replies for each in possible_secrets(reply.get("AuthenticationResult"))}
         secrets |= {reply["Session"] for reply in replies if "Session" in reply}
@@ -190,9 +189,7 @@ def test_missing_extra() -> None:
         "u.find_spec = lambda name, *a: None if name == 'cattrs' else real(name, *a)\n"
         "sys.argv = ['authfsm', 'serve']; from authfsm.cli import app; app()"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
     assert ran.returncode == 1
     assert ran.stderr == "authfsm serve needs cattrs: pip install 'authfsm[server]'\n"
@@ -216,8 +213,6 @@ def test_toml(tmp_path: Path) -> None:
         "config = read_config(Path('pool.toml')); pool = config.pool(); config.add_users(pool)\n"
         "print(pool.client_id, pool.client_secret.reveal(), pool.user('ada').status)"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
 
     assert ran.stdout == "mine planted CONFIRMED\n"

@@ -136,10 +136,7 @@ def contents(pool: LocalPool) -> Any:
     def plain(value: Any) -> Any:
         if has(type(value)):
             fields = asdict(value, recurse=False).items()
-            return {
-                "": type(value).__name__,
-                **{name: plain(each) for name, each in fields if not callable(each)},
-            }
+            return {"": type(value).__name__, **{name: plain(each) for name, each in fields if not callable(each)}}
         if isinstance(value, dict):
             return {key: plain(each) for key, each in value.items()}
         if isinstance(value, (set, frozenset)):
@@ -169,10 +166,7 @@ class TestRestart:
         """The session configuration and the sessions of users are as before the restart."""
         pool = {"UserPoolId": stored_pool.service.pool.pool_id}
         stored_pool.call(
-            "SetUserPoolSessionConfiguration",
-            **pool,
-            UserSessionTracking="ENABLED",
-            TokenSession={"MaxPerUser": 2},
+            "SetUserPoolSessionConfiguration", **pool, UserSessionTracking="ENABLED", TokenSession={"MaxPerUser": 2}
         )
         tokens = [stored_pool.password("ada")["AuthenticationResult"] for _ in range(2)]
         sessions = stored_pool.call("ListUserSessions", AccessToken=tokens[0]["AccessToken"])
@@ -291,9 +285,7 @@ class TestRestart:
     def test_deleted_user(self, stored_pool: StoredPool) -> None:
         """A deleted user's sessions stay invalid; the configuration creates its users anew."""
         pool = stored_pool.service.pool.pool_id
-        user = stored_pool.call(
-            "AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD
-        )
+        user = stored_pool.call("AdminCreateUser", UserPoolId=pool, Username="gone", TemporaryPassword=PASSWORD)
         assert user["User"]["Username"] == "gone"
         stored_pool.password("gone")
         stored_pool.begin()
@@ -394,9 +386,7 @@ class RandomClient:
             "join": lambda: call("AdminAddUserToGroup", **admin, GroupName=user),
             "ungroup": lambda: call("DeleteGroup", **POOL, GroupName=user),
             "custom": lambda: call(
-                "AddCustomAttributes",
-                **POOL,
-                CustomAttributes=[{"Name": user, "AttributeDataType": "String"}],
+                "AddCustomAttributes", **POOL, CustomAttributes=[{"Name": user, "AttributeDataType": "String"}]
             ),
             "attributes": lambda: call("UpdateUserAttributes", AccessToken=access, UserAttributes=email),
         }
@@ -458,9 +448,7 @@ def test_every_attribute_is_accounted_for() -> None:
     }  # what the process accepted; random; within one operation; a lock; calls for unknown names
 
     classes = {
-        name
-        for part in (core, core.users, core.sessions, core.token_issuer, core.outbox)
-        for name in vars(part)
+        name for part in (core, core.users, core.sessions, core.token_issuer, core.outbox) for name in vars(part)
     }
     assert classes == stored_pool | made_of_them | settings_ | of_the_process | of_no_account
 
@@ -566,9 +554,7 @@ class TestRefusedFiles:
         """
         path = tmp_path / "pool.db"
         stored_pool = StoredPool(path)
-        good, bad = (
-            stored_pool.call("CreateUserPool", PoolName=each)["UserPool"]["Id"] for each in ("good", "bad")
-        )
+        good, bad = (stored_pool.call("CreateUserPool", PoolName=each)["UserPool"]["Id"] for each in ("good", "bad"))
         user = {"Username": "ada", "TemporaryPassword": PASSWORD}
         stored_pool.call("AdminCreateUser", UserPoolId=bad, **user)
         assert stored_pool.file is not None
@@ -586,10 +572,7 @@ class TestRefusedFiles:
         assert stored_pool.call("AdminCreateUser", UserPoolId=good, **user)["User"]["Username"] == "ada"
         pools = stored_pool.call("ListUserPools", MaxResults=60)["UserPools"]
         assert [each["Id"] for each in pools] == [stored_pool.service.pool.pool_id, good]
-        assert (page_data(stored_pool.service)["unreadable"], outbox_data(stored_pool.service, "ada")) == (
-            1,
-            [],
-        )
+        assert (page_data(stored_pool.service)["unreadable"], outbox_data(stored_pool.service, "ada")) == (1, [])
         lines = [json.loads(line) for line in log.getvalue().splitlines()]
         assert {each["pool"] for each in lines if each["event"] == "pool not read"} == {bad}
         assert "hunter2" not in log.getvalue() + str(reply)
@@ -664,9 +647,7 @@ def test_described_event_version() -> None:
 def test_existing_user_stays(stored_pool: StoredPool) -> None:
     """An existing user keeps the password that was set since the last start."""
     pool = stored_pool.service.pool.pool_id
-    stored_pool.call(
-        "AdminSetUserPassword", UserPoolId=pool, Username="ada", Password="Another-1!", Permanent=True
-    )
+    stored_pool.call("AdminSetUserPassword", UserPoolId=pool, Username="ada", Password="Another-1!", Permanent=True)
     stored_pool.begin()
 
     assert "AuthenticationResult" in stored_pool.password("ada", "Another-1!")
@@ -677,10 +658,7 @@ def test_existing_user_stays(stored_pool: StoredPool) -> None:
     [
         ({"colour": "red"}, "has no setting colour"),
         ({"preferred_mfa": "SMS_MFA"}, "is invalid: ada has no address or secret for SMS_MFA"),
-        (
-            {"status": "hunter2"},
-            "is invalid: ValueError",
-        ),  # whose message has the text that is also the password
+        ({"status": "hunter2"}, "is invalid: ValueError"),  # whose message has the text that is also the password
     ],
 )
 def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
@@ -805,10 +783,7 @@ def test_kill(tmp_path: Path) -> None:
             acknowledged.add_pool(web)
         workers = [partial(_sign_in_repeatedly, user["username"], got) for user in users]
         kill_under_load(
-            web,
-            [*workers, *[acknowledged.work] * 4],
-            "",
-            lambda: len(got) >= 40 and acknowledged.sign_ins >= 5,
+            web, [*workers, *[acknowledged.work] * 4], "", lambda: len(got) >= 40 and acknowledged.sign_ins >= 5
         )
 
     with serve_in_process(tmp_path, config, "--state", state) as web:
@@ -887,9 +862,7 @@ WRITES: dict[str, dict[str, Any]] = {
 class TestFullDisk:
     @pytest.mark.parametrize("at", ["BEGIN", "INSERT", "COMMIT"])
     @pytest.mark.parametrize("operation", [*WRITES, "a wrong password", "an answer"])
-    def test_failed_write_changes_nothing(
-        self, tmp_path: Path, signing_key: RSAKey, operation: str, at: str
-    ) -> None:
+    def test_failed_write_changes_nothing(self, tmp_path: Path, signing_key: RSAKey, operation: str, at: str) -> None:
         """An operation that cannot be written changes neither the pool nor the file."""
         config = {**CONFIG, "aliases": ["email"], "key": signing_key}
         stored_pool = StoredPool(tmp_path / "pool.db", config)
@@ -963,9 +936,7 @@ class TestFullDisk:
             created: dict[bool, list[str]] = {True: [], False: []}
             for number in range(60):
                 name = f"made{number}"
-                status, _, reply = web.call(
-                    "AdminCreateUser", **POOL, Username=name, TemporaryPassword=PASSWORD
-                )
+                status, _, reply = web.call("AdminCreateUser", **POOL, Username=name, TemporaryPassword=PASSWORD)
                 created[status == 200].append(name)
                 if status != 200:
                     assert (status, reply["__type"]) == (500, "InternalErrorException")
@@ -1097,9 +1068,7 @@ def test_restart_after_the_first_pool_was_deleted(tmp_path: Path) -> None:
 
         assert next(iter(cognito.pools)) == first
         assert stored_pool.call("ListUsers", UserPoolId=first)["Users"] == []
-        assert [each["Username"] for each in stored_pool.call("ListUsers", UserPoolId=other)["Users"]] == [
-            "grace"
-        ]
+        assert [each["Username"] for each in stored_pool.call("ListUsers", UserPoolId=other)["Users"]] == ["grace"]
 
 
 _NEW = {"ClientName": "renamed", "ExplicitAuthFlows": ["ALLOW_USER_PASSWORD_AUTH"], "AccessTokenValidity": 2}
@@ -1120,15 +1089,10 @@ def test_changes_of_the_first_app_client(
     stored_pool = StoredPool(tmp_path / "pool.db", {"client_secret": secret})
     client = {"UserPoolId": stored_pool.service.pool.pool_id, "ClientId": CLIENT_ID}
     assert "__type" not in stored_pool.call(operation, **client, **members)
-    before = [
-        stored_pool.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
-    ]
+    before = [stored_pool.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")]
     for _ in range(2):
         stored_pool.begin()
-        after = [
-            stored_pool.call(each, **client)
-            for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")
-        ]
+        after = [stored_pool.call(each, **client) for each in ("DescribeUserPoolClient", "ListUserPoolClientSecrets")]
 
         assert after == before
     assert ("__type" in before[0]) is (operation == "DeleteUserPoolClient")

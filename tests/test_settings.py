@@ -151,9 +151,7 @@ def test_a_reason_names_a_field(
 
 
 @pytest.mark.parametrize("pool", [{}, PLAIN])
-@pytest.mark.parametrize(
-    "source", [transition for transition in TRANSITIONS if transition.dest is S.DEVICE_SRP_AUTH]
-)
+@pytest.mark.parametrize("source", [transition for transition in TRANSITIONS if transition.dest is S.DEVICE_SRP_AUTH])
 def test_no_mfa_keeps_devices(source: Transition, pool: dict[str, Any]) -> None:
     """MfaConfiguration OFF keeps the device's challenges, except after a second factor."""
     pool_settings = settings("OFF", pool=pool)
@@ -219,9 +217,7 @@ def test_a_lambda_function_may_name_any_challenge() -> None:
     assert [pool_settings.ruled_out(transition) for transition in echoed] == [None] * len(ANY_CHALLENGE)
     assert pool_settings.lambda_only(Transition(S.CUSTOM_CHALLENGE, Answer, S.SMS_MFA))
     assert not pool_settings.lambda_only(transition_between(S.CUSTOM_CHALLENGE, Answer, S.CUSTOM_CHALLENGE))
-    assert (
-        pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA)) == "MfaConfiguration is OFF"
-    )
+    assert pool_settings.ruled_out(Transition(S.START, UserPasswordAuth, S.SMS_MFA)) == "MfaConfiguration is OFF"
 
 
 def test_no_custom_challenge_without_a_lambda_function() -> None:
@@ -234,9 +230,7 @@ def test_no_custom_challenge_without_a_lambda_function() -> None:
 
 def test_an_unreachable_state_has_the_blocking_reasons() -> None:
     """The reasons of an unreachable state are those that block every path to it."""
-    pool_settings = settings(
-        flows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"], factors=["PASSWORD"], pool=PLAIN
-    )
+    pool_settings = settings(flows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_USER_AUTH"], factors=["PASSWORD"], pool=PLAIN)
     without = settings(flows=["ALLOW_USER_PASSWORD_AUTH"], pool=PLAIN)
 
     assert pool_settings.unreachable(S.PASSWORD_VERIFIER) is None
@@ -272,11 +266,7 @@ def test_the_default_of_explicit_auth_flows() -> None:
 def test_legacy_values_add_to_the_default(older: str, remaining: set[str], removed: set[str]) -> None:
     """The values without ALLOW_ add to SRP, CUSTOM_AUTH and refreshing; CUSTOM_AUTH_FLOW_ONLY removes SRP."""
     pool_settings = settings(flows=[older])
-    flows = {
-        a.response.auth_flow
-        for a in pool_settings.possible()
-        if a.source is S.START and a.dest is not S.FAILED
-    }
+    flows = {a.response.auth_flow for a in pool_settings.possible() if a.source is S.START and a.dest is not S.FAILED}
 
     assert remaining <= flows
     assert not removed & flows
@@ -297,8 +287,7 @@ def test_tokens_that_cannot_be_revoked() -> None:
     pool_settings = PoolSettings.from_descriptions({}, {"EnableTokenRevocation": False})
 
     assert (
-        pool_settings.ruled_out(Transition(S.AUTHENTICATED, RevokeToken, S.START))
-        == "EnableTokenRevocation is false"
+        pool_settings.ruled_out(Transition(S.AUTHENTICATED, RevokeToken, S.START)) == "EnableTokenRevocation is false"
     )
 
 
@@ -413,9 +402,7 @@ OPTIONS = st.builds(
         }
     ),
     flows=st.lists(st.sampled_from(ALL_FLOWS), unique=True),
-    methods=st.sets(st.sampled_from(sorted(EVERY_MFA))).map(
-        lambda names: {name: EVERY_MFA[name] for name in names}
-    ),
+    methods=st.sets(st.sampled_from(sorted(EVERY_MFA))).map(lambda names: {name: EVERY_MFA[name] for name in names}),
     factors=st.lists(st.sampled_from(ALL_FACTORS), unique=True),
 )
 

@@ -35,9 +35,7 @@ def define(event: Any) -> Any:
     """Issue one custom challenge, then tokens."""
     session = event["request"]["session"]
     challenge_answered = bool(session) and session[-1]["challengeName"] == "CUSTOM_CHALLENGE"
-    event["response"] |= (
-        {"issueTokens": True} if challenge_answered else {"challengeName": "CUSTOM_CHALLENGE"}
-    )
+    event["response"] |= {"issueTokens": True} if challenge_answered else {"challengeName": "CUSTOM_CHALLENGE"}
     return event
 
 
@@ -56,11 +54,7 @@ def verify(event: Any) -> Any:
 CUSTOM_AUTH_TRIGGERS = Triggers(define=define, create=create, verify=verify)
 POOLS: dict[str, dict[str, Any]] = {
     "off": {"mfa": "OFF"},
-    "off, with devices and a Lambda": {
-        "mfa": "OFF",
-        "device": DeviceConfiguration(),
-        "triggers": CUSTOM_AUTH_TRIGGERS,
-    },
+    "off, with devices and a Lambda": {"mfa": "OFF", "device": DeviceConfiguration(), "triggers": CUSTOM_AUTH_TRIGGERS},
     "optional": {"mfa": "OPTIONAL", "device": DeviceConfiguration()},
     "required, by app": {"mfa": "ON", "mfa_methods": ["SOFTWARE_TOKEN_MFA"]},
     "required, by SMS": {"mfa": "ON", "mfa_methods": ["SMS_MFA"]},
@@ -127,9 +121,7 @@ def test_no_transition_that_happens_is_ruled_out(name: str, signing_key: RSAKey)
     pool = LocalPool(clock=ManualClock(), key=signing_key, **POOLS[name])
     pool_settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     if "triggers" in POOLS[name]:
-        pool_settings = evolve(
-            pool_settings, lambda_config={"DefineAuthChallenge"}
-        )  # a function of ours has no ARN
+        pool_settings = evolve(pool_settings, lambda_config={"DefineAuthChallenge"})  # a function of ours has no ARN
     wrong, count = [], 0
     for flow in walks(pool):
         for step in flow.history:

@@ -106,14 +106,10 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     shape: RequestShape = request_shape(state, kind, admin=admin)
     raw = state is State.OTHER_CHALLENGE
     for chosen in product([False, True], repeat=4):
-        facts = {
-            fact for fact, true in zip((SECRET, DEVICE, SESSION, OPTIONAL_MARK), chosen, strict=True) if true
-        }
+        facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, OPTIONAL_MARK), chosen, strict=True) if true}
         response_sent = response(state, kind, facts)
         request = write(state, response_sent, SituationContext(state, facts, admin=admin))
-        expected = {
-            (each.within, each.name) for each in shape.parameters if is_present(each, facts, response_sent)
-        }
+        expected = {(each.within, each.name) for each in shape.parameters if is_present(each, facts, response_sent)}
         if raw:
             expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
 
@@ -124,9 +120,7 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
                 request.parameters.get("AuthFlow"),
                 request.parameters.get("ChallengeName"),
             }
-    plain = names(
-        write(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal()
-    )
+    plain = names(write(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal())
     always = {"ANSWER" if raw and name == "<fields>" else name for name in shape.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 

@@ -31,13 +31,7 @@ from authfsm.core.history import Step
 from authfsm.core.signin import SignIn
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.errors import (
-    BadField,
-    InvalidOperation,
-    MalformedReply,
-    ProtocolViolation,
-    WrongResponse,
-)
+from authfsm.protocol.errors import BadField, InvalidOperation, MalformedReply, ProtocolViolation, WrongResponse
 from authfsm.protocol.replies import (
     Acknowledgement,
     CustomChallenge,
@@ -111,11 +105,7 @@ def test_srp_then_sms() -> None:
     }
     assert signin.receive(error("CodeMismatchException", "Invalid code"), at=NOON) is State.SMS_MFA
     assert signin.refusal == Refusal(
-        "CodeMismatchException",
-        "Invalid code",
-        action=RecoveryAction.TRY_AGAIN,
-        fault=Fault.USER,
-        request_id="r-1",
+        "CodeMismatchException", "Invalid code", action=RecoveryAction.TRY_AGAIN, fault=Fault.USER, request_id="r-1"
     )
     assert signin.session == Secret(SESSION)
 
@@ -173,11 +163,7 @@ def test_totp_enrolment_uses_the_newest_session() -> None:
 
     request = signin.send(r.VerifySoftwareToken("123456", "phone"))
     assert request.operation == "VerifySoftwareToken"
-    assert request.reveal() == {
-        "Session": "a newer session",
-        "UserCode": "123456",
-        "FriendlyDeviceName": "phone",
-    }
+    assert request.reveal() == {"Session": "a newer session", "UserCode": "123456", "FriendlyDeviceName": "phone"}
     signin.receive({"Status": "SUCCESS", "Session": "third session"})
     assert r.CompleteMfaSetup in signin.accepts
 
@@ -253,10 +239,7 @@ EMAIL = challenge(State.EMAIL_OTP)
     ("role", "steps"),
     [
         (Role.FIRST_FACTOR, [(r.UserAuth("ada", "EMAIL_OTP"), EMAIL)]),
-        (
-            Role.FIRST_FACTOR,
-            [(r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)), (r.Select("EMAIL_OTP"), EMAIL)],
-        ),
+        (Role.FIRST_FACTOR, [(r.UserAuth("ada"), challenge(State.SELECT_CHALLENGE)), (r.Select("EMAIL_OTP"), EMAIL)]),
         (Role.FIRST_FACTOR, [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Select("EMAIL_OTP"), EMAIL)]),
         (Role.SECOND_FACTOR, [(r.UserPasswordAuth("ada", "a password"), EMAIL)]),
         (Role.SECOND_FACTOR, [(r.UserAuthWithPassword("ada", "a password"), EMAIL)]),
@@ -282,9 +265,7 @@ EMAIL = challenge(State.EMAIL_OTP)
         (Role.SECOND_FACTOR, [(r.UserAuth("ada"), challenge(State.SMS_OTP)), (r.Code("12345678"), EMAIL)]),
     ],
 )
-def test_the_role_of_email_otp_depends_on_the_path(
-    role: Role, steps: list[tuple[r.Response, dict[str, Any]]]
-) -> None:
+def test_the_role_of_email_otp_depends_on_the_path(role: Role, steps: list[tuple[r.Response, dict[str, Any]]]) -> None:
     """EMAIL_OTP is a first factor until a password has been proved, or a second factor chosen."""
     signin = email_otp_after(*steps)
 
@@ -322,9 +303,7 @@ def test_mfas_can_select_is_read_too() -> None:
     """MFAS_CAN_SELECT is read like MFAS_CAN_CHOOSE; AWS's pages have both."""
     signin = signin_in_state(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
-    signin.receive(
-        {**challenge(State.SELECT_MFA_TYPE), "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'}}
-    )
+    signin.receive({**challenge(State.SELECT_MFA_TYPE), "ChallengeParameters": {"MFAS_CAN_SELECT": '["SMS_MFA"]'}})
 
     assert isinstance(signin.challenge, SelectMfaType)
     assert signin.challenge.choices == ("SMS_MFA",)
@@ -417,9 +396,7 @@ def test_operations_after_the_sign_in() -> None:
     signin.client_secret = Secret("a client secret")
     signin.send(r.UserPasswordAuth("ada", "a password"))
     metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
-    signin.receive(
-        {"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}}
-    )
+    signin.receive({"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}})
     assert signin.tokens is not None
     assert signin.tokens.new_device == NewDevice(device_key="device", device_group_key="group")
 
@@ -486,9 +463,7 @@ def test_a_reply_that_is_not_awaited_is_refused() -> None:
     assert all_data(signin) == before
 
 
-@pytest.mark.parametrize(
-    "code", ["TooManyRequestsException", "InternalErrorException", "ThrottlingException"]
-)
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "InternalErrorException", "ThrottlingException"])
 @pytest.mark.parametrize("state", [s for s in State if s is not State.FAILED])
 def test_throttling_changes_nothing(state: State, code: str) -> None:
     """A throttled request leaves the state and its session valid, in every state."""
@@ -556,11 +531,7 @@ MALFORMED: dict[str, Any] = {
     "no session": {"ChallengeName": "SMS_MFA", "ChallengeParameters": {}},
     "session of a wrong type": {"ChallengeName": "SMS_MFA", "Session": 5},
     "name of a wrong type": {"ChallengeName": 5, "Session": SESSION},
-    "parameters of a wrong type": {
-        "ChallengeName": "SMS_MFA",
-        "Session": SESSION,
-        "ChallengeParameters": "x",
-    },
+    "parameters of a wrong type": {"ChallengeName": "SMS_MFA", "Session": SESSION, "ChallengeParameters": "x"},
     "a parameter of a wrong type": {
         "ChallengeName": "SMS_MFA",
         "Session": SESSION,
@@ -627,9 +598,7 @@ def test_a_malformed_reply_changes_nothing(name: str) -> None:
     assert signin.receive(challenge(State.PASSWORD_VERIFIER)) is State.PASSWORD_VERIFIER
 
 
-@pytest.mark.parametrize(
-    "raw", [{}, {"SecretCode": "x"}, {"Session": "x"}, {"SecretCode": 5, "Session": "x"}]
-)
+@pytest.mark.parametrize("raw", [{}, {"SecretCode": "x"}, {"Session": "x"}, {"SecretCode": 5, "Session": "x"}])
 def test_a_malformed_association_changes_nothing(raw: dict[str, Any]) -> None:
     """A malformed reply to AssociateSoftwareToken or VerifySoftwareToken changes nothing."""
     for kind in (r.AssociateSoftwareToken, r.VerifySoftwareToken):
@@ -647,14 +616,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = [
-    "ChallengeName",
-    "Session",
-    "ChallengeParameters",
-    "AvailableChallenges",
-    "AuthenticationResult",
-    "Error",
-]
+KEYS = ["ChallengeName", "Session", "ChallengeParameters", "AvailableChallenges", "AuthenticationResult", "Error"]
 NAMES = st.sampled_from([state.value for state in State])
 PARAMETER_KEYS = sorted({key for parameters in PARAMETERS.values() for key in parameters})
 PARAMETER_MAPS = st.dictionaries(
@@ -749,9 +711,7 @@ def test_a_gateways_failure_changes_nothing(status: int) -> None:
     signin = signin_in_state(State.SMS_MFA)
     signin.send(r.Code("123456"))
 
-    state = signin.receive(
-        {**error(str(status), "Bad Gateway"), "ResponseMetadata": {"HTTPStatusCode": status}}
-    )
+    state = signin.receive({**error(str(status), "Bad Gateway"), "ResponseMetadata": {"HTTPStatusCode": status}})
 
     assert state is State.SMS_MFA
     assert signin.refusal is not None
@@ -763,11 +723,7 @@ def test_a_gateways_failure_changes_nothing(status: int) -> None:
 def test_a_refusal_that_ends_the_attempt_says_start_again() -> None:
     """If a state has no response that could be repeated, the action is START_AGAIN."""
     for state, response, refused in (
-        (
-            State.PASSWORD_SRP,
-            r.SrpA("beef"),
-            error("InvalidParameterException", "Missing required parameter SRP_A"),
-        ),
+        (State.PASSWORD_SRP, r.SrpA("beef"), error("InvalidParameterException", "Missing required parameter SRP_A")),
         (State.DEVICE_SRP_AUTH, r.SrpA("beef"), error("ResourceNotFoundException", "Device does not exist.")),
     ):
         signin = signin_in_state(state)
@@ -801,9 +757,7 @@ def test_a_refresh_hashes_the_real_name() -> None:
     payload = base64.urlsafe_b64encode(json.dumps({"username": "a-sub"}).encode()).decode().rstrip("=")
     signin = SignIn("client", client_secret="a client secret")
     signin.send(r.UserPasswordAuth("ada@example.com", "a password"))
-    signin.receive(
-        {"AuthenticationResult": {"AccessToken": f"e30.{payload}.c2ln", "RefreshToken": "a refresh token"}}
-    )
+    signin.receive({"AuthenticationResult": {"AccessToken": f"e30.{payload}.c2ln", "RefreshToken": "a refresh token"}})
 
     parameters = signin.send(r.RefreshTokenAuth()).reveal()["AuthParameters"]
 
@@ -834,9 +788,7 @@ def test_a_refresh_names_the_device_that_came_with_the_tokens() -> None:
     signin = signin_in_state(State.START)
     signin.send(r.UserPasswordAuth("ada", "a password"))
     metadata = {"DeviceKey": "device", "DeviceGroupKey": "group"}
-    signin.receive(
-        {"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}}
-    )
+    signin.receive({"AuthenticationResult": {**TOKENS["AuthenticationResult"], "NewDeviceMetadata": metadata}})
 
     assert signin.send(r.GetTokensFromRefreshToken()).reveal()["DeviceKey"] == "device"
     signin.send_failed()

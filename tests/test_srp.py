@@ -308,9 +308,7 @@ def test_client_and_server_agree() -> None:
         assert len(clients) == 16
         for name, n in zip("ABS", numbers, strict=True):
             digits = srp.to_hex(n)
-            shapes.add(
-                (name, "short" if len(digits) < 767 else "odd" if len(digits) % 2 else digits[0] > "7")
-            )
+            shapes.add((name, "short" if len(digits) < 767 else "odd" if len(digits) % 2 else digits[0] > "7"))
     expected = {(name, shape) for name in "ABS" for shape in ("short", "odd", True, False)}
     assert expected == shapes
 
@@ -327,14 +325,7 @@ def test_any_script(realm: str, name: str, password: str, salt: int) -> None:
 
     def signed(attempt: str) -> str:
         return srp.claim_signature(
-            mine,
-            realm=realm,
-            name=name,
-            password=attempt,
-            salt=salt,
-            B=server.B,
-            secret_block=block,
-            timestamp=STAMP,
+            mine, realm=realm, name=name, password=attempt, salt=salt, B=server.B, secret_block=block, timestamp=STAMP
         )
 
     assert srp.verify(key, realm, name, BLOCK, STAMP, signed(password))
@@ -472,22 +463,7 @@ def test_u_of_zero_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.value == "u"
 
 
-BAD_HEX = [
-    "",
-    " ",
-    "g",
-    "0x1f",
-    "-1",
-    "+1",
-    "1 ",
-    " 1",
-    "1_0",
-    "1\n",
-    "\u0663",
-    "\uff11",
-    "0" * 1025,
-    "f" * 10**6,
-]
+BAD_HEX = ["", " ", "g", "0x1f", "-1", "+1", "1 ", " 1", "1_0", "1\n", "\u0663", "\uff11", "0" * 1025, "f" * 10**6]
 
 
 @pytest.mark.parametrize("text", BAD_HEX, ids=range(len(BAD_HEX)))
@@ -515,14 +491,7 @@ def test_strict_secret_block(block: str) -> None:
     """A SECRET_BLOCK that is not base64 to the letter is refused."""
     with pytest.raises(SrpRefused) as caught:
         srp.claim_signature(
-            client(7),
-            realm="AbC",
-            name=USER,
-            password="pa:ss",
-            salt=1,
-            B=5,
-            secret_block=block,
-            timestamp=STAMP,
+            client(7), realm="AbC", name=USER, password="pa:ss", salt=1, B=5, secret_block=block, timestamp=STAMP
         )
     assert caught.value.value == "SECRET_BLOCK"
 

@@ -221,9 +221,7 @@ def test_the_temporary_password_and_the_attributes(pools: Any) -> None:
 def test_a_choice_among_second_factors(pools: Any) -> None:
     """The choices are the offered ones, and the page can show the code that would have been sent."""
     pool = pools(mfa="OPTIONAL")
-    pool.add_user(
-        "ada", PASSWORD, phone_number=PHONE, totp_secret=TOTP, mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"]
-    )
+    pool.add_user("ada", PASSWORD, phone_number=PHONE, totp_secret=TOTP, mfa=["SMS_MFA", "SOFTWARE_TOKEN_MFA"])
     page = Page(Stepper(pool, "ada", PASSWORD))
     page.press("run")
     [form] = page.view["forms"]
@@ -276,11 +274,7 @@ def custom_challenge_triggers() -> Triggers:
 
     def define(event: Any) -> Any:
         passed = bool(event["request"]["session"]) and event["request"]["session"][-1]["challengeResult"]
-        event["response"] |= {
-            "issueTokens": passed,
-            "failAuthentication": False,
-            "challengeName": "CUSTOM_CHALLENGE",
-        }
+        event["response"] |= {"issueTokens": passed, "failAuthentication": False, "challengeName": "CUSTOM_CHALLENGE"}
         return event
 
     def create(event: Any) -> Any:
@@ -303,10 +297,9 @@ def test_a_custom_challenge_question(pools: Any) -> None:
     pool.add_user("ada")
     page = Page(Stepper(pool, "ada", flow="CUSTOM_AUTH"))
     page.press("run")
-    assert [
-        "riddle",
-        "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?",
-    ] in page.view["facts"]
+    assert ["riddle", "<b>Up</b>, but never down, whatever you do, and whoever you are: what is it?"] in page.view[
+        "facts"
+    ]
 
     panel = str(page.view["panels"]["what_if"])
     assert "DefineAuthChallenge returns issueTokens=true" in panel
@@ -322,9 +315,7 @@ def test_a_custom_challenge_question(pools: Any) -> None:
 
 def test_a_remembered_device_needs_no_input(pools: Any) -> None:
     """DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER need no user input; their SRP values can be shown."""
-    pool = pools(
-        mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
-    )
+    pool = pools(mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True))
     pool.add_user("ada", PASSWORD, phone_number=PHONE)
     flow = pool.cognito().sign_in("ada", PASSWORD)
     flow.answer(Code(pool.outbox.code_for("ada")))
@@ -342,9 +333,7 @@ def test_a_remembered_device_needs_no_input(pools: Any) -> None:
     assert states == ["PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER", "AUTHENTICATED"]
 
 
-@pytest.mark.parametrize(
-    "flow", ["USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "USER_AUTH"]
-)
+@pytest.mark.parametrize("flow", ["USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADMIN_NO_SRP_AUTH", "USER_AUTH"])
 def test_other_flows_run_to_their_end(pools: Any, flow: str) -> None:
     """Flows that need only a password run to tokens, and no state has the password."""
     pool = pools()
@@ -670,15 +659,11 @@ def test_a_step_that_is_not_possible(pool: LocalPool) -> None:
         stepper.step()
     stepper.advance()
     for move in (stepper.step, stepper.advance):
-        with pytest.raises(
-            InvalidOperation, match=r"has ended, in AUTHENTICATED: call act\(...\) or restart"
-        ):
+        with pytest.raises(InvalidOperation, match=r"has ended, in AUTHENTICATED: call act\(...\) or restart"):
             move()
     with pytest.raises(InvalidOperation, match="does not offer the action 'fly'; it offers refresh, "):
         stepper.act("fly")
-    with pytest.raises(
-        InvalidOperation, match="a real pool has no outbox: it sends its messages to the user"
-    ):
+    with pytest.raises(InvalidOperation, match="a real pool has no outbox: it sends its messages to the user"):
         _ = Stepper(pool.cognito(), "ada", PASSWORD).outbox
 
 

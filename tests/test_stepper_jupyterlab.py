@@ -216,10 +216,7 @@ def test_a_sign_in_by_clicks(tmp_path: Path) -> None:
 
     axe-core finds nothing at any moment, in the light palette and in the dark one. Without a kernel the page says so.
     """
-    with (
-        jupyterlab(tmp_path / "lab") as lab,
-        chromium(tmp_path / "profile", width=1200, height=1400) as shown,
-    ):
+    with jupyterlab(tmp_path / "lab") as lab, chromium(tmp_path / "profile", width=1200, height=1400) as shown:
         (lab.folder / "planted.py").write_text(SETUP_MODULE, encoding="utf-8")
         page = shown.page
         with notebook(lab, page, "signin.ipynb", CELLS) as said:

@@ -50,11 +50,7 @@ from authfsm.stores import (
 
 PASSWORD = "Correct-Horse-1"
 LIFETIME = 300
-ROTATIONS = {
-    "no rotation": None,
-    "rotation": RefreshTokenRotation(0),
-    "rotation with grace": RefreshTokenRotation(10),
-}
+ROTATIONS = {"no rotation": None, "rotation": RefreshTokenRotation(0), "rotation with grace": RefreshTokenRotation(10)}
 
 Do = Callable[[Any], Any]
 
@@ -68,11 +64,7 @@ def driver(request: pytest.FixtureRequest) -> Iterator[tuple[Callable[[LocalPool
         return loop.run_until_complete(value) if inspect.isawaitable(value) else value
 
     def awaited(pool: LocalPool) -> Any:
-        arguments: dict[str, Any] = {
-            "client_id": pool.client_id,
-            "pool_id": pool.pool_id,
-            "clock": pool.clock,
-        }
+        arguments: dict[str, Any] = {"client_id": pool.client_id, "pool_id": pool.pool_id, "clock": pool.clock}
         return AsyncCognito(pool.client(), client_secret=pool.client_secret, **arguments)
 
     yield (awaited if request.param == "async" else LocalPool.cognito), do

@@ -76,9 +76,7 @@ class ModelledStore(RuleBasedStateMachine):
 
 def test_any_order_of_calls() -> None:
     """Hypothesis finds no order of calls in which the store differs from the model."""
-    run_state_machine_as_test(
-        ModelledStore, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
-    )
+    run_state_machine_as_test(ModelledStore, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
 
 
 class Slow(str):
@@ -117,9 +115,7 @@ def test_any_threads_at_once(programs: list[list[str]]) -> None:
         except BaseException as error:  # noqa: BLE001 - raised below, by the main thread
             failed.append(error)
 
-    threads = [
-        threading.Thread(target=run, args=(thread, program)) for thread, program in enumerate(programs)
-    ]
+    threads = [threading.Thread(target=run, args=(thread, program)) for thread, program in enumerate(programs)]
     for thread in threads:
         thread.start()
     for thread in threads:

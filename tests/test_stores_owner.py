@@ -23,14 +23,7 @@ from authfsm.core.encryption import BadKey, keys_for, new_key
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.local import LocalPool
 from authfsm.protocol.error_policy import Fault, RecoveryAction
-from authfsm.protocol.errors import (
-    BadField,
-    RefusedCaller,
-    SealBroken,
-    SealNotFound,
-    ServiceError,
-    StoreUnavailable,
-)
+from authfsm.protocol.errors import BadField, RefusedCaller, SealBroken, SealNotFound, ServiceError, StoreUnavailable
 from authfsm.stores import AsyncMemoryStore, AsyncPendingSignIns, MemoryStore, PendingSignIns
 from authfsm.stores.key_value import KeyValueStore
 from authfsm.stores.pending import name_of
@@ -110,9 +103,7 @@ def test_foreign_bytes_are_refused(backend: Backend, a_redis: RedisServer, bytes
         client.set(f"authfsm:{name_of(ticket)}", bytes_)
 
     async def turn() -> None:
-        cognito = AsyncCognito(
-            backend.pool.client(), client_id=backend.pool.client_id, pool_id=backend.pool.pool_id
-        )
+        cognito = AsyncCognito(backend.pool.client(), client_id=backend.pool.client_id, pool_id=backend.pool.pool_id)
         async with redis.asyncio.Redis(port=a_redis.port) as client:
             store = AsyncRedisStore(client)
             async with AsyncPendingSignIns(cognito, store, backend.key).turn(ticket):
@@ -284,9 +275,7 @@ def test_a_redis_that_hangs_on_a_loop(call: str, hangs: str) -> None:
             client = redis.asyncio.Redis(port=port, socket_timeout=None)
             async with TheirRedis(client=client) as inner, client:
                 store: Any = (
-                    KeyValueStore(inner, timeout=SECONDS)
-                    if theirs
-                    else AsyncRedisStore(client, timeout=SECONDS)
+                    KeyValueStore(inner, timeout=SECONDS) if theirs else AsyncRedisStore(client, timeout=SECONDS)
                 )
                 with pytest.raises(StoreUnavailable):
                     await CALLS[call](store)
@@ -306,9 +295,7 @@ def test_an_error_of_redis_quotes_nothing(a_redis: RedisServer, call: str) -> No
         with pytest.raises(StoreUnavailable) as caught:
             CALLS[call](RedisStore(client))
         client.delete("authfsm:name")
-    assert (
-        str(caught.value) == "the store of pending sign-ins is unavailable (ResponseError); try again later"
-    )
+    assert str(caught.value) == "the store of pending sign-ins is unavailable (ResponseError); try again later"
 
 
 @pytest.mark.parametrize("timeouts", [{}, {"socket_timeout": None}])

@@ -275,10 +275,7 @@ def test_invalid_settings_are_refused(backend: Backend) -> None:
     asynchronous = AsyncCognito(backend.pool.client(), client_id=backend.pool.client_id)
     mixed: list[tuple[Any, Any, Any]] = [
         *((each, asynchronous, backend.store) for each in (PendingSignIns, SharedTokens)),
-        *(
-            (each, backend.pool.cognito(), AsyncMemoryStore())
-            for each in (AsyncPendingSignIns, AsyncSharedTokens)
-        ),
+        *((each, backend.pool.cognito(), AsyncMemoryStore()) for each in (AsyncPendingSignIns, AsyncSharedTokens)),
     ]
     for kind, driver, entries in mixed:
         named = f"{kind.__name__} cannot be used with {type(driver).__name__}: use the Async"
@@ -338,9 +335,7 @@ def test_a_sign_in_that_moved_on_is_not_lost(
     if failures == 100:
         assert isinstance(error.__cause__, StoreUnavailable)
         assert error_for(backend.pending, ticket) == WAIT
-        assert str(error).startswith(
-            "the sign-in or its new tokens could not be stored (reset by the peer): "
-        )
+        assert str(error).startswith("the sign-in or its new tokens could not be stored (reset by the peer): ")
         remaining_failures[0] = 0
         assert backend.pending.put(error.flow, ticket) == ticket
 

@@ -142,9 +142,7 @@ def test_an_enrolled_app_is_required_at_the_next_sign_in(pool_of: PoolOf, clock:
         ({"email": "ada@example.com"}, "Countess", "Countess"),
     ],
 )
-def test_the_account_name(
-    pool_of: PoolOf, attributes: dict[str, str], account: str | None, expected: str
-) -> None:
+def test_the_account_name(pool_of: PoolOf, attributes: dict[str, str], account: str | None, expected: str) -> None:
     """The app shows the account that was passed, else the e-mail address, else the user name."""
     pool = pool_of(**attributes)
 
@@ -258,9 +256,7 @@ def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
 @pytest.mark.parametrize(
     ("names", "field"), [({"issuer": ""}, "issuer"), ({"issuer": "x", "account": "\n"}, "account")]
 )
-def test_names_are_checked_before_anything_is_sent(
-    pool_of: PoolOf, names: dict[str, Any], field: str
-) -> None:
+def test_names_are_checked_before_anything_is_sent(pool_of: PoolOf, names: dict[str, Any], field: str) -> None:
     """An invalid name does not replace a secret; an empty code is not sent."""
     pool = pool_of()
     client, token = pool.client(), signed_in(pool)
@@ -336,14 +332,8 @@ def test_no_secret_is_in_messages_and_frames(pool_of: PoolOf) -> None:
         return client_with(pool, operation, fixed_reply(400, {"Error": error_fields}))
 
     cases: list[tuple[Callable[[], object], type[AuthfsmError]]] = [
-        (
-            lambda: totp.verify(quoting("VerifySoftwareToken", token.reveal(), code), token, code),
-            RefusedCaller,
-        ),
-        (
-            lambda: totp.associate(quoting("GetUser", token.reveal()), token.reveal(), issuer="x"),
-            RefusedCaller,
-        ),
+        (lambda: totp.verify(quoting("VerifySoftwareToken", token.reveal(), code), token, code), RefusedCaller),
+        (lambda: totp.associate(quoting("GetUser", token.reveal()), token.reveal(), issuer="x"), RefusedCaller),
         (lambda: totp.verify(pool.client(), token, code), RefusedByConfiguration),
         (
             lambda: totp.associate(

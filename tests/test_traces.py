@@ -71,9 +71,7 @@ def test_recorded_steps_show_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert transitions == {
-        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
-    }
+    assert transitions == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
 
 
 def test_cloudtrail_shows_every_transition() -> None:
@@ -85,9 +83,7 @@ def test_cloudtrail_shows_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert transitions == {
-        transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS
-    }
+    assert transitions == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:
@@ -103,9 +99,7 @@ def test_mfa_setup_needs_a_verified_app() -> None:
 def test_only_a_first_factor_can_be_exchanged_for_another() -> None:
     """SELECT_CHALLENGE is accepted at EMAIL_OTP only where it is, or may be, a first factor."""
     leaves = {
-        each.source
-        for each in cloudtrail_transitions()
-        if each.symbol == "SELECT_CHALLENGE" and "EMAIL" in each.source
+        each.source for each in cloudtrail_transitions() if each.symbol == "SELECT_CHALLENGE" and "EMAIL" in each.source
     }
 
     assert leaves == {"EMAIL_OTP", "EMAIL_OTP (first factor)"}
@@ -158,8 +152,7 @@ def test_the_replayed_steps_match_the_funnel(log: Any) -> None:
     whys = {written.illegal_ids[each.id]: each.why for each in wrong.values()}
     assert whys["the password never proved"] == "PASSWORD_VERIFIER accepts PASSWORD_VERIFIER; not SMS_MFA"
     assert (
-        whys["a second factor left for a first"]
-        == "EMAIL_OTP (second factor) accepts EMAIL_OTP; not SELECT_CHALLENGE"
+        whys["a second factor left for a first"] == "EMAIL_OTP (second factor) accepts EMAIL_OTP; not SELECT_CHALLENGE"
     )
     assert whys["tokens without a factor"] == (
         "from START, USER_SRP_AUTH leads to PASSWORD_VERIFIER, OTHER_CHALLENGE, FAILED; not to AUTHENTICATED"
@@ -193,9 +186,7 @@ def test_traffic_on_the_diagram(log: Any) -> None:
     picture = funnel.diagram()
     model = picture.model
     times = next(
-        each.times
-        for each in funnel.transitions
-        if (each.symbol, each.dest) == ("USER_SRP_AUTH", "PASSWORD_VERIFIER")
+        each.times for each in funnel.transitions if (each.symbol, each.dest) == ("USER_SRP_AUTH", "PASSWORD_VERIFIER")
     )
 
     assert model.sign_ins == funnel.sign_ins
@@ -237,9 +228,7 @@ def test_spark_gives_the_same_result(
     all_conversations: tuple[Conversation, ...], common: dict[str, Conversation], spark: Any, tmp_path: Path
 ) -> None:
     """The query in Spark's dialect over the same file gives the same funnel."""
-    path = (
-        tmp_path / "log.jsonl"
-    )  # each error once: without compiled code, Spark takes its time for each event
+    path = tmp_path / "log.jsonl"  # each error once: without compiled code, Spark takes its time for each event
     write(path, all_conversations, common, events=EVENTS // 4, plants=1)
     schema = ", ".join(f"{name} STRING" for name in COLUMNS)
     spark.read.schema(schema).json(str(path)).createOrReplaceTempView("cloudtrail_logs")
@@ -320,18 +309,11 @@ def test_an_unknown_dialect_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("what", [what for what, *_ in PLANTS])
-def test_each_planted_error_is_illegal_in_one_event(
-    what: str, common: dict[str, Conversation], tmp_path: Path
-) -> None:
+def test_each_planted_error_is_illegal_in_one_event(what: str, common: dict[str, Conversation], tmp_path: Path) -> None:
     """A planted error is one illegal step, and the steps after it are legal."""
     (dialogue,) = (each for each in planted_errors(common) if each.name == what)
     texts = json.dumps([{**each, "eventID": f"id-{number}"} for number, each in enumerate(dialogue.events)])
-    for slot, value in (
-        ("@ADDRESS@", "198.18.0.1"),
-        ("@AGENT@", "agent"),
-        ("@SUB@", "sub"),
-        ("@REQUEST@", "r"),
-    ):
+    for slot, value in (("@ADDRESS@", "198.18.0.1"), ("@AGENT@", "agent"), ("@SUB@", "sub"), ("@REQUEST@", "r")):
         texts = texts.replace(slot, value)
     events = json.loads(texts)
     for number, each in enumerate(events):

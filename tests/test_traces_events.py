@@ -16,10 +16,7 @@ from authfsm.traces.log_symbols import NOT_LOGGED
 from authfsm.traces.query import query
 
 SRP = {"authFlow": "USER_SRP_AUTH", "authParameters": REDACTED, "clientId": "app"}
-TOKENS = {
-    "challengeParameters": REDACTED,
-    "authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600},
-}
+TOKENS = {"challengeParameters": REDACTED, "authenticationResult": {"accessToken": REDACTED, "expiresIn": 3600}}
 NUMBER = iter(range(10**6))
 
 
@@ -47,12 +44,7 @@ def srp_event(second: int, reply: Any = None, **more: Any) -> dict[str, Any]:
 
 def answer_event(second: int, name: str, reply: Any = None, **more: Any) -> dict[str, Any]:
     """Return an event that answers a challenge."""
-    parameters = {
-        "challengeName": name,
-        "clientId": "app",
-        "session": REDACTED,
-        "challengeResponses": REDACTED,
-    }
+    parameters = {"challengeName": name, "clientId": "app", "session": REDACTED, "challengeResponses": REDACTED}
     return event(second, "RespondToAuthChallenge", parameters, reply, **more)
 
 
@@ -100,12 +92,7 @@ def test_a_device_is_proved_within_one_second(tmp_path: Path) -> None:
         srp_event(0),
     )
 
-    assert [step[0] for step in steps] == [
-        "START",
-        "PASSWORD_VERIFIER",
-        "DEVICE_SRP_AUTH",
-        "DEVICE_PASSWORD_VERIFIER",
-    ]
+    assert [step[0] for step in steps] == ["START", "PASSWORD_VERIFIER", "DEVICE_SRP_AUTH", "DEVICE_PASSWORD_VERIFIER"]
     assert {step[3] for step in steps} == {"legal"}
 
 
@@ -146,9 +133,7 @@ def test_both_redacted_values_are_unknown(tmp_path: Path) -> None:
     """A redacted name is unknown, and an unknown step is not illegal."""
     for literal in ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY_REASONS"):
         steps = replay(
-            tmp_path,
-            srp_event(0, {"challengeName": literal}),
-            answer_event(3, literal, challenge_reply(literal)),
+            tmp_path, srp_event(0, {"challengeName": literal}), answer_event(3, literal, challenge_reply(literal))
         )
 
         assert steps == [
@@ -212,12 +197,7 @@ def test_two_sign_ins_at_once_are_ambiguous(tmp_path: Path) -> None:
     """If a user has two sign-ins at once, a step that is legal for the other one is not illegal."""
     steps = replay(
         tmp_path,
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
-            challenge_reply("SMS_MFA"),
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, challenge_reply("SMS_MFA")),
         srp_event(2),
         answer_event(9, "SMS_MFA", TOKENS),
     )
@@ -246,15 +226,8 @@ def test_an_authenticator_app_set_up_by_an_unknown_user(tmp_path: Path) -> None:
     parameters = {"session": REDACTED}
     steps = replay(
         tmp_path,
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"},
-            challenge_reply("MFA_SETUP"),
-        ),
-        event(
-            3, "AssociateSoftwareToken", parameters, {"session": REDACTED, "secretCode": REDACTED}, sub=None
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH", "clientId": "app"}, challenge_reply("MFA_SETUP")),
+        event(3, "AssociateSoftwareToken", parameters, {"session": REDACTED, "secretCode": REDACTED}, sub=None),
         event(20, "VerifySoftwareToken", parameters, {"session": REDACTED, "status": "SUCCESS"}, sub=None),
         answer_event(25, "MFA_SETUP", TOKENS),
     )
@@ -287,9 +260,7 @@ def test_an_empty_session_counts_as_missing(tmp_path: Path) -> None:
     )
     assert len(steps) == 2
     in_session = {"session": REDACTED, "accessToken": ""}
-    assert (
-        len(replay(tmp_path, event(0, "AssociateSoftwareToken", in_session, {"secretCode": REDACTED}))) == 1
-    )
+    assert len(replay(tmp_path, event(0, "AssociateSoftwareToken", in_session, {"secretCode": REDACTED}))) == 1
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -323,12 +294,7 @@ def test_tokens_of_an_earlier_sign_in(tmp_path: Path) -> None:
         answer_event(1, "PASSWORD_VERIFIER", TOKENS),
         srp_event(60),
         answer_event(61, "PASSWORD_VERIFIER", **wrong),
-        event(
-            70,
-            "ConfirmDevice",
-            {"accessToken": REDACTED, "deviceKey": "key"},
-            {"userConfirmationNecessary": False},
-        ),
+        event(70, "ConfirmDevice", {"accessToken": REDACTED, "deviceKey": "key"}, {"userConfirmationNecessary": False}),
     )
 
     assert steps[-1] == (NOT_LOGGED, "ConfirmDevice", "AUTHENTICATED", "unknown")
@@ -357,10 +323,7 @@ REFRESHES: dict[str, Any] = {
 def test_sessions_that_refresh_at_any_time(name: str, browsers: str, tmp_path: Path) -> None:
     """Refreshes between the steps of another sign-in of the user are steps from AUTHENTICATED, and no sign-ins."""
     other = {"sourceIPAddress": "198.18.0.2", "userAgent": "another"} if browsers == "two browsers" else {}
-    parameters, refused = (
-        REFRESHES[name],
-        refusal_members("NotAuthorizedException", "Refresh Token has been revoked"),
-    )
+    parameters, refused = (REFRESHES[name], refusal_members("NotAuthorizedException", "Refresh Token has been revoked"))
     path = tmp_path / "events.jsonl"
     events = [
         srp_event(0),
@@ -475,9 +438,7 @@ def test_events_delivered_twice_and_out_of_order(tmp_path: Path) -> None:
 
     assert (funnel.steps, funnel.repeated, funnel.sign_ins, funnel.legal) == (2, 3, 1, True)
     assert dict(funnel.ends) == {"AUTHENTICATED": 1}
-    assert [(each.node, each.times, each.median) for each in funnel.durations] == [
-        ("PASSWORD_VERIFIER", 1, 30)
-    ]
+    assert [(each.node, each.times, each.median) for each in funnel.durations] == [("PASSWORD_VERIFIER", 1, 30)]
 
 
 def test_the_query_runs_as_it_is_printed(tmp_path: Path) -> None:

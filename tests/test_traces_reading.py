@@ -105,9 +105,7 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
     """Logs can be named by files, folders and patterns; a file that is named twice is read once."""
     (tmp_path / "a" / "b").mkdir(parents=True)
     for number, each in enumerate(EVENTS):
-        (tmp_path / "a" / "b" / f"{number}.json").write_text(
-            json.dumps({"Records": [each]}), encoding="utf-8"
-        )
+        (tmp_path / "a" / "b" / f"{number}.json").write_text(json.dumps({"Records": [each]}), encoding="utf-8")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text("not a log", encoding="utf-8")
     pattern = Path(f"{tmp_path}/**/*.json")
@@ -174,8 +172,7 @@ def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
     huge = {"eventVersion": "1.10", "eventName": "x" * (MAX_EVENT_LENGTH + 10)}
     path = tmp_path / "log.json"
     path.write_text(
-        json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}),
-        encoding="utf-8",
+        json.dumps({"Records": [huge, *({"eventVersion": "1.10", **each} for each in EVENTS)]}), encoding="utf-8"
     )
     summary, ids = read(path)
 
@@ -187,10 +184,7 @@ def test_an_event_that_is_too_long_in_a_list(tmp_path: Path) -> None:
 def test_a_gzip_that_ends_in_the_middle(form: str, tmp_path: Path) -> None:
     """Complete events before the end are read, the file is named, and other files are read completely."""
     complete_file, truncated_file = tmp_path / "a.json.gz", tmp_path / "b.json.gz"
-    more = [
-        {**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"}
-        for n in range(3000)
-    ]
+    more = [{**EVENTS[n % 5], "eventID": f"more-{n}", "userAgent": f"{n * 2654435761 % 2**32:x}"} for n in range(3000)]
     text = json.dumps({"Records": more}) if form == "S3" else "".join(f"{json.dumps(e)}\n" for e in more)
     packed = gzip.compress(text.encode())
     truncated_file.write_bytes(packed[: len(packed) // 2])
@@ -229,11 +223,7 @@ def test_other_services_are_counted(tmp_path: Path) -> None:
     others = [
         {"eventSource": "s3.amazonaws.com", "eventName": "GetObject"},
         {"eventSource": "cognito-idp.amazonaws.com", "eventName": "AdminCreateUser"},
-        {
-            "eventSource": "cognito-idp.amazonaws.com",
-            "eventName": "Login_GET",
-            "eventType": "AwsServiceEvent",
-        },
+        {"eventSource": "cognito-idp.amazonaws.com", "eventName": "Login_GET", "eventType": "AwsServiceEvent"},
         {"eventSource": "evil.example.com", "eventName": "InitiateAuth"},
     ]
     path = tmp_path / "log.jsonl"
@@ -254,12 +244,7 @@ def test_parameters_that_are_not_json(tmp_path: Path) -> None:
     with TraceFiles(path) as files:
         (step,) = files.replay()
 
-    assert (step.source, step.symbol, step.dest, str(step.verdict)) == (
-        "START",
-        "UNKNOWN",
-        "UNKNOWN",
-        "unknown",
-    )
+    assert (step.source, step.symbol, step.dest, str(step.verdict)) == ("START", "UNKNOWN", "UNKNOWN", "unknown")
 
 
 def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
@@ -311,9 +296,7 @@ def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
     """DuckDB counts its progress but does not print it, which it would do after two seconds."""
     path = tmp_path / "log.jsonl"
     path.write_text(LINES, encoding="utf-8")
-    settings_query = (
-        "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
-    )
+    settings_query = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
     with TraceFiles(path) as files:
         files.funnel()
         summary = [each.execute(settings_query).fetchone() for each in (files._connection, files._running)]

@@ -150,22 +150,15 @@ def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"
     client = pool.client()
     challenge = client.initiate_auth(
-        ClientId=pool.client_id,
-        AuthFlow="USER_PASSWORD_AUTH",
-        AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD},
+        ClientId=pool.client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": USER, "PASSWORD": PASSWORD}
     )
     responses = {"USERNAME": USER, "SMS_MFA_CODE": pool.outbox.code_for(USER)}
     with record(client, path):
         client.respond_to_auth_challenge(
-            ClientId=pool.client_id,
-            ChallengeName="SMS_MFA",
-            Session=challenge["Session"],
-            ChallengeResponses=responses,
+            ClientId=pool.client_id, ChallengeName="SMS_MFA", Session=challenge["Session"], ChallengeResponses=responses
         )
 
-    assert members(path.read_text(encoding="utf-8"), *STEP) == [
-        (1, None, "code", None, "AUTHENTICATED", None)
-    ]
+    assert members(path.read_text(encoding="utf-8"), *STEP) == [(1, None, "code", None, "AUTHENTICATED", None)]
     with TraceFiles(path) as files:
         assert [(each.source, each.verdict) for each in files.replay()] == [("UNKNOWN", Verdict.UNKNOWN)]
 
@@ -184,9 +177,7 @@ def recordings(signing_key: RSAKey) -> list[tuple[Scenario, ScenarioUser, str, s
     return scenario_users
 
 
-def test_hooks_record_the_steps_of_the_driver(
-    recordings: list[tuple[Scenario, ScenarioUser, str, str]],
-) -> None:
+def test_hooks_record_the_steps_of_the_driver(recordings: list[tuple[Scenario, ScenarioUser, str, str]]) -> None:
     """In every scenario, the recorded steps are those of the driver's history."""
     differ: list[tuple[Any, ...]] = []
     unread: list[str] = []
@@ -204,9 +195,7 @@ def test_hooks_record_the_steps_of_the_driver(
             assert len(theirs) == len(mine) + 1
 
     # The driver refuses a reply that lacks what it must have; a hook takes it for what it says.
-    assert [name.rpartition("named ")[2].replace("DEVICE_", "") for name in unread] == [
-        "PASSWORD_VERIFIER"
-    ] * 5
+    assert [name.rpartition("named ")[2].replace("DEVICE_", "") for name in unread] == ["PASSWORD_VERIFIER"] * 5
     assert differ == []
 
 
@@ -258,9 +247,7 @@ def test_no_secret_is_written(recordings: list[tuple[Scenario, ScenarioUser, str
         for each in (flow.tokens.access_token, flow.tokens.id_token, flow.tokens.refresh_token)
         if each is not None
     }
-    codes = {
-        message.code.reveal() for _, scenario_user, *_ in recordings for message in scenario_user.pool.outbox
-    }
+    codes = {message.code.reveal() for _, scenario_user, *_ in recordings for message in scenario_user.pool.outbox}
     values = {str(value) for line in text.splitlines() for value in json.loads(line).values()}
 
     member_names = "sign_in step from response challenge_name to role error action at seconds"

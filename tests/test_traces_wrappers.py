@@ -151,9 +151,7 @@ def insights_fields(events: tuple[Event, ...]) -> dict[str, Any]:
 def as_csv(rows: list[dict[str, str]], delimiter: str = ",") -> str:
     """Return a CSV."""
     out = io.StringIO()
-    writer = csv.DictWriter(
-        out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter
-    )
+    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in rows for name in row)), delimiter=delimiter)
     writer.writeheader()
     writer.writerows(rows)
     return out.getvalue()
@@ -242,14 +240,10 @@ def findings_of(path: Path) -> tuple[list[str], tuple[str, ...], int]:
     return [each.id for each in funnel.illegal], funnel.input.problems, funnel.input.events
 
 
-def write_wrapped(
-    folder: Path, wrappers: Iterable[str], package: Callable[[str], bytes] = str.encode
-) -> None:
+def write_wrapped(folder: Path, wrappers: Iterable[str], package: Callable[[str], bytes] = str.encode) -> None:
     """Write a file for each wrapper, with the two events of a sign-in of its own, named after the wrapper."""
     for number, wrapper in enumerate(wrappers):
-        events = json.loads(
-            json.dumps(ILLEGAL).replace("event-", f"{wrapper}-").replace("5a1f0c9e", str(number))
-        )
+        events = json.loads(json.dumps(ILLEGAL).replace("event-", f"{wrapper}-").replace("5a1f0c9e", str(number)))
         (folder / f"{number}.log").write_bytes(package(WRAPPERS[wrapper](tuple(events))))
 
 
@@ -299,11 +293,7 @@ def test_files_with_different_wrappers_can_be_read_together(tmp_path: Path) -> N
     printed = json.loads(result.stdout)
 
     assert result.exit_code == 1
-    assert (printed["problems"], printed["steps"], [each["id"] for each in printed["illegal"]]) == (
-        [],
-        2,
-        ["event-1"],
-    )
+    assert (printed["problems"], printed["steps"], [each["id"] for each in printed["illegal"]]) == ([], 2, ["event-1"])
     assert printed["repeated"] == 2 * len(WRAPPERS) - 2
 
 
@@ -328,14 +318,7 @@ def test_a_wrapper_larger_than_an_event_is_read_event_by_event(tmp_path: Path) -
 def test_an_empty_error_code_is_not_an_error(wrapper: str, tmp_path: Path) -> None:
     """An errorCode of "" is not a refusal: the sign-in goes on to the second factor legally."""
     events = (
-        event(
-            0,
-            "InitiateAuth",
-            {"authFlow": "USER_PASSWORD_AUTH"},
-            SMS_CHALLENGE,
-            errorCode="",
-            errorMessage="",
-        ),
+        event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, SMS_CHALLENGE, errorCode="", errorMessage=""),
         event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS, errorCode=""),
     )
     path = tmp_path / "log"
@@ -368,9 +351,7 @@ def test_an_empty_member_counts_as_missing(member: str, tmp_path: Path) -> None:
 
 LINES: Final = lines([ILLEGAL[0], event(1, "RespondToAuthChallenge", {"challengeName": "SMS_MFA"}, TOKENS)])
 MANY: Final = lines(
-    event(
-        0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"{n * 2654435761 % 2**32:x}"
-    )
+    event(0, "InitiateAuth", {"authFlow": "USER_PASSWORD_AUTH"}, TOKENS, eventID=f"{n * 2654435761 % 2**32:x}")
     for n in range(2000)
 )
 OTHER: Final = {
@@ -449,9 +430,7 @@ def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None
     path = tmp_path / "log"
     path.write_text(
         LINES
-        + lines(
-            [OTHER, {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"}, {"a": 1}]
-        ),
+        + lines([OTHER, {**OTHER, "eventSource": "cognito-idp.amazonaws.com", "eventName": "ListUsers"}, {"a": 1}]),
         encoding="utf-8",
     )
     result = run(str(path))
@@ -475,10 +454,7 @@ def test_a_file_without_read_permission(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Path, "open", denied)
     result = run(str(path))
 
-    assert (result.exit_code, result.stderr.strip()) == (
-        1,
-        f"authfsm trace: {path} cannot be read: Permission denied",
-    )
+    assert (result.exit_code, result.stderr.strip()) == (1, f"authfsm trace: {path} cannot be read: Permission denied")
 
 
 def test_an_encrypted_archive(tmp_path: Path) -> None:

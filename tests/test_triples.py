@@ -56,11 +56,7 @@ def test_a_reply_that_the_table_does_not_have_changes_nothing() -> None:
                 with pytest.raises(ProtocolViolation) as caught:
                     signin.receive(reply(source, kind, dest))
 
-                assert (caught.value.state, caught.value.response, caught.value.leads_to) == (
-                    source,
-                    kind,
-                    dest,
-                )
+                assert (caught.value.state, caught.value.response, caught.value.leads_to) == (source, kind, dest)
                 assert all_data(signin) == before
                 signin.send(RESPONSES[kind])
                 count += 1

@@ -116,9 +116,7 @@ class TestVocabulary:
         first_responses = [kind for kind in RESPONSES.values() if kind.auth_flow]
         by_admin = {*FLOWS_OF["AdminInitiateAuth"]} - {*FLOWS_OF["InitiateAuth"]}
 
-        assert {
-            kind for kind in first_responses if kind.auth_flow == "CUSTOM_AUTH"
-        } == r.CUSTOM_AUTH_RESPONSES
+        assert {kind for kind in first_responses if kind.auth_flow == "CUSTOM_AUTH"} == r.CUSTOM_AUTH_RESPONSES
         assert {kind for kind in first_responses if kind.auth_flow in by_admin} == r.ADMIN_RESPONSES
 
 

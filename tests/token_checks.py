@@ -67,9 +67,7 @@ class TokenChecks(ChallengeAnswers):
         """Return whether Cognito must ask a user for a second factor, by the settings of pool and user."""
         configuration = self.pool.configuration
         active = {
-            f
-            for f in person.active_factors
-            if f in configuration.mfa_methods and MFA[f] in person.factor_attributes
+            f for f in person.active_factors if f in configuration.mfa_methods and MFA[f] in person.factor_attributes
         }
         return configuration.mfa == "ON" or (configuration.mfa == "OPTIONAL" and bool(active))
 
@@ -105,9 +103,7 @@ class TokenChecks(ChallengeAnswers):
         family = TokenFamily(person, before.client, self.clock(), proofs, key)
         if device is not None and "device" in proofs:
             family.device_key = device.key
-        self.tokens.append(
-            IssuedTokens(family, result["AccessToken"], result["RefreshToken"], self.clock(), new)
-        )
+        self.tokens.append(IssuedTokens(family, result["AccessToken"], result["RefreshToken"], self.clock(), new))
 
     def _has_exception(self, before: OpenChallenge) -> bool:
         exceptions = [each.name for each in self.mfa_exceptions if each.applies(self, before)]
@@ -197,11 +193,7 @@ class TokenChecks(ChallengeAnswers):
 
     def _get_user(self, _: Choose[Any], tokens: IssuedTokens) -> None:
         reply = self._call("get_user", AccessToken=tokens.access)
-        if (
-            self._check_token_accepted(tokens, reply)
-            and reply
-            and reply["Username"] != tokens.family.person.name
-        ):
+        if self._check_token_accepted(tokens, reply) and reply and reply["Username"] != tokens.family.person.name:
             raise self._violation("the attributes of another user were returned")
 
     def _confirm_device(self, choose: Choose[Any], tokens: IssuedTokens) -> None:

@@ -66,10 +66,7 @@ def exhaustive(challenge: AnyChallenge) -> str:  # noqa: C901, PLR0911 - a case 
 def local_pool() -> Tokens | None:
     """Sign in from beginning to end."""
     cognito = Cognito(
-        boto3.client("cognito-idp"),
-        client_id="client",
-        pool_id="eu-west-1_AbCdEfGhI",
-        observers=[use_observer],
+        boto3.client("cognito-idp"), client_id="client", pool_id="eu-west-1_AbCdEfGhI", observers=[use_observer]
     )
     flow = cognito.sign_in("ada", "password")
     assert_type(flow, Flow)

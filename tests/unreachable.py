@@ -43,11 +43,7 @@ def _refresh(transition: Transition) -> bool:
 
 def _unknown_challenge(transition: Transition) -> bool:
     issued_by_cognito = transition.response not in _BY_FUNCTIONS and not _refresh(transition)
-    return (
-        transition.dest is S.OTHER_CHALLENGE
-        and transition.source is not transition.dest
-        and issued_by_cognito
-    )
+    return transition.dest is S.OTHER_CHALLENGE and transition.source is not transition.dest and issued_by_cognito
 
 
 def _nothing_to_prove(transition: Transition) -> bool:
@@ -55,13 +51,7 @@ def _nothing_to_prove(transition: Transition) -> bool:
     return transition.response in _BY_FUNCTIONS and transition.dest in _PROOFS and not with_srp_a
 
 
-_AFTER_FIRST_FACTOR: Final = {
-    S.CUSTOM_CHALLENGE,
-    S.NEW_PASSWORD_REQUIRED,
-    S.MFA_SETUP,
-    S.SMS_MFA,
-    S.SOFTWARE_TOKEN_MFA,
-}
+_AFTER_FIRST_FACTOR: Final = {S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED, S.MFA_SETUP, S.SMS_MFA, S.SOFTWARE_TOKEN_MFA}
 
 UNREACHABLE: Final = (
     Unreachable(
@@ -94,16 +84,13 @@ UNREACHABLE: Final = (
         "Contradictory: only a list of names says that DefineAuthChallenge runs after an administrator's password "
         "flow (guide of 2023); the same guide has custom challenges in CUSTOM_AUTH only. No trace is known.",
         lambda transition: (
-            transition.response in {r.AdminUserPasswordAuth, r.AdminNoSrpAuth}
-            and transition.dest is S.CUSTOM_CHALLENGE
+            transition.response in {r.AdminUserPasswordAuth, r.AdminNoSrpAuth} and transition.dest is S.CUSTOM_CHALLENGE
         ),
     ),
     Unreachable(
         "Contradictory: the list of names for functions has the device (guide of 2023), but the device is 'the final "
         "challenge' (guide, working with user devices). No trace of a custom challenge after the device is known.",
-        lambda transition: (
-            transition.source is S.DEVICE_PASSWORD_VERIFIER and transition.dest is S.CUSTOM_CHALLENGE
-        ),
+        lambda transition: transition.source is S.DEVICE_PASSWORD_VERIFIER and transition.dest is S.CUSTOM_CHALLENGE,
     ),
     Unreachable(
         "Contradictory: step 8.1 of a page of the guide sets up several factors at once, but an answer to MFA_SETUP "
@@ -133,9 +120,7 @@ UNREACHABLE: Final = (
         "If MFA is required, Cognito offers no one-time password as first factor (guide, authentication flows: 'aren't "
         "compatible with required MFA'); if it is not required, no user must set it up.",
         lambda transition: (
-            transition.source in _ONE_TIME
-            and transition.response is r.Password
-            and transition.dest is S.MFA_SETUP
+            transition.source in _ONE_TIME and transition.response is r.Password and transition.dest is S.MFA_SETUP
         ),
     ),
     Unreachable(

@@ -116,10 +116,7 @@ USER_AUTH_PROOFS: Final = (
             respond_with(r.Password, WRONG_PASSWORD),
             source=factor,
             # Its password is made temporary meanwhile.
-            pool={
-                **EVERY_FIRST_FACTOR,
-                "contradictions": Contradictions(sessions_survive_password_change=True),
-            },
+            pool={**EVERY_FIRST_FACTOR, "contradictions": Contradictions(sessions_survive_password_change=True)},
             user=FACTORS,
             before=_setup_moves(factor),
             situation_after_start=True,
@@ -138,10 +135,7 @@ def factor_choices() -> Iterator[Scenario]:
         respond_with(r.Credential, "{}"),
         respond_with(r.Password, PASSWORD),
     )
-    for source, begin in (
-        (S.SELECT_CHALLENGE, BEGIN_USER_AUTH),
-        *((f, _begin_with_factor(f)) for f in FIRST_FACTORS),
-    ):
+    for source, begin in ((S.SELECT_CHALLENGE, BEGIN_USER_AUTH), *((f, _begin_with_factor(f)) for f in FIRST_FACTORS)):
         yield Scenario(f"USER_AUTH, {source}", (register_passkey, begin), source, EVERY_FIRST_FACTOR, FACTORS)
         for chosen in (*FIRST_FACTORS, S.PASSWORD, S.PASSWORD_SRP):
             yield Scenario(
@@ -184,16 +178,12 @@ def factor_choices() -> Iterator[Scenario]:
             FACTORS,
         )
         off = {"explicit_auth_flows": ["ALLOW_CUSTOM_AUTH"]}
-        yield Scenario(
-            f"{kind.__name__}, not enabled", (expect_refusal(begin_with(kind, *args)),), S.FAILED, off
-        )
+        yield Scenario(f"{kind.__name__}, not enabled", (expect_refusal(begin_with(kind, *args)),), S.FAILED, off)
         yield Scenario(
             f"UserAuth, not enabled beside {kind.__name__}", (expect_refusal(BEGIN_USER_AUTH),), S.FAILED, off
         )
     yield Scenario(
-        "USER_AUTH with SRP_A",
-        (begin_with(r.UserAuthWithSrp, USER), respond_with(r.SrpClaim)),
-        S.AUTHENTICATED,
+        "USER_AUTH with SRP_A", (begin_with(r.UserAuthWithSrp, USER), respond_with(r.SrpClaim)), S.AUTHENTICATED
     )
 
 
@@ -236,25 +226,18 @@ def passkeys() -> Iterator[Scenario]:
     """Yield the scenarios of WEB_AUTHN: in two steps, in one step, and left for a password because MFA is required."""
     signs = respond_with(r.Credential, signature)
     yield Scenario(
-        "WEB_AUTHN",
-        (register_passkey, _begin_with_factor(S.WEB_AUTHN), signs),
-        S.AUTHENTICATED,
-        EVERY_FIRST_FACTOR,
+        "WEB_AUTHN", (register_passkey, _begin_with_factor(S.WEB_AUTHN), signs), S.AUTHENTICATED, EVERY_FIRST_FACTOR
     )
     settings = Contradictions(select_challenge_has_request_options=True)
     at_once = {**EVERY_FIRST_FACTOR, "contradictions": settings}
-    yield Scenario(
-        "WEB_AUTHN in one step", (register_passkey, BEGIN_USER_AUTH, signs), S.AUTHENTICATED, at_once
-    )
+    yield Scenario("WEB_AUTHN in one step", (register_passkey, BEGIN_USER_AUTH, signs), S.AUTHENTICATED, at_once)
     multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     yield Scenario(
         "WEB_AUTHN left for PASSWORD, the other factor gone meanwhile",
         (
             register_passkey,
             admin_call(
-                "set_user_mfa_preference",
-                SMSMfaSettings={"Enabled": True},
-                WebAuthnMfaSettings={"Enabled": True},
+                "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
             ),
             _begin_with_factor(S.WEB_AUTHN),
             admin_call("update_user_attributes", UserAttributes=[{"Name": "phone_number", "Value": ""}]),
@@ -273,9 +256,7 @@ def _level(number: int) -> list[str]:
 def step_up() -> Iterator[Scenario]:
     """Yield the scenarios of a step-up to a level: without and with the factors of an access token."""
     mail, phone = {"email": FACTORS["email"]}, {"phone_number": FACTORS["phone_number"]}
-    yield Scenario(
-        "Step-up, a choice", (_steps(2),), S.SELECT_CHALLENGE, EVERY_FIRST_FACTOR, {**mail, **phone}
-    )
+    yield Scenario("Step-up, a choice", (_steps(2),), S.SELECT_CHALLENGE, EVERY_FIRST_FACTOR, {**mail, **phone})
     yield Scenario("Step-up by e-mail", (_steps(2),), S.EMAIL_OTP, EVERY_FIRST_FACTOR, mail)
     yield Scenario("Step-up by SMS", (_steps(2),), S.SMS_OTP, EVERY_FIRST_FACTOR, phone)
     yield Scenario("Step-up by passkey", (register_passkey, _steps(3)), S.WEB_AUTHN, EVERY_FIRST_FACTOR)
@@ -293,11 +274,7 @@ def step_up() -> Iterator[Scenario]:
         (4, S.SOFTWARE_TOKEN_MFA, {"totp_secret": FACTORS["totp_secret"], "mfa": []}),
     ):
         yield Scenario(
-            f"Step-up from a password to {ends}",
-            (sign_in, _steps(level, with_token=True)),
-            ends,
-            optional,
-            user,
+            f"Step-up from a password to {ends}", (sign_in, _steps(level, with_token=True)), ends, optional, user
         )
     yield Scenario("Step-up to nowhere", (expect_refusal(_steps(9)),), S.FAILED, EVERY_FIRST_FACTOR)
 
@@ -316,10 +293,7 @@ def after_sign_up() -> Iterator[Scenario]:
     signs_in = begin_with(r.SignedUp, NEW_USER, _session)
     yield Scenario("Signed up", (sign_up, signs_in), S.AUTHENTICATED, EVERY_FIRST_FACTOR)
     yield Scenario(
-        "Signed up, the session used twice",
-        (sign_up, signs_in, expect_refusal(signs_in)),
-        S.FAILED,
-        EVERY_FIRST_FACTOR,
+        "Signed up, the session used twice", (sign_up, signs_in, expect_refusal(signs_in)), S.FAILED, EVERY_FIRST_FACTOR
     )
     yield Scenario(
         "Signed up, MFA switched on before the session is used",

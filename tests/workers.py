@@ -33,11 +33,7 @@ def site(client: redis.Redis, url: str, key: str) -> PendingSignIns[Flow]:
     """Return the `PendingSignIns` of the site, which is the same in every worker."""
     there = boto3.session.Session(
         aws_access_key_id="local", aws_secret_access_key="local", region_name="eu-west-1"
-    ).client(
-        "cognito-idp",
-        endpoint_url=url,
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32),
-    )
+    ).client("cognito-idp", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}, max_pool_connections=32))
     lifetime = timedelta(minutes=MINUTES)
     cognito = Cognito(there, client_id=CLIENT_ID, pool_id=POOL_ID, session_lifetime=lifetime)
     return PendingSignIns(cognito, RedisStore(client), key, turn_lifetime=TURN)
@@ -81,8 +77,7 @@ def main() -> None:
     client = redis.Redis(port=int(os.environ["SITE_REDIS"]), decode_responses=True)
     pending = site(client, os.environ["SITE_COGNITO"], os.environ["SITE_KEY"])
     workers = [
-        threading.Thread(target=serve_requests, args=(client, pending, IN_PROGRESS + name))
-        for _ in range(threads)
+        threading.Thread(target=serve_requests, args=(client, pending, IN_PROGRESS + name)) for _ in range(threads)
     ]
     for worker in workers:
         worker.start()

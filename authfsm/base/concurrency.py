@@ -31,9 +31,7 @@ class OutOfTime(TimeoutError):
         self.seconds = seconds
 
 
-def call_within(
-    seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None
-) -> T:
+def call_within(seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None) -> T:
     """Call a blocking function with a time limit; return its result, or raise its exception, or OutOfTime.
 
     The function runs in a daemon thread, in a copy of the caller's context. When the time is up, `give_up` is called, to

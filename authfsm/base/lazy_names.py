@@ -15,18 +15,14 @@ from typing import Any
 _IMPORT = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
-def lazy_names(
-    package: str, init: str
-) -> tuple[Callable[[str], Any], Callable[[], list[str]], Mapping[str, str]]:
+def lazy_names(package: str, init: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], Mapping[str, str]]:
     """Return `__getattr__` and `__dir__` for a package, and the module of each of its public names.
 
     Args:
         package: the package's name.
         init: its `__file__`; the stub is beside that file.
     """
-    module_of = {
-        name: module for module, name in _IMPORT.findall(Path(init).with_suffix(".pyi").read_text("utf-8"))
-    }
+    module_of = {name: module for module, name in _IMPORT.findall(Path(init).with_suffix(".pyi").read_text("utf-8"))}
 
     def get(name: str) -> Any:
         if name not in module_of:

@@ -39,9 +39,7 @@ class _CompletedDoc(str):
     def __get__(self, _: object, cls: type) -> str:
         doc = inspect.cleandoc(self)
         members = getattr(cls, "__members__", {}).items()
-        meanings = {
-            name: f"    {name}: {text}" for name, each in members if (text := getattr(each, "meaning", ""))
-        }
+        meanings = {name: f"    {name}: {text}" for name, each in members if (text := getattr(each, "meaning", ""))}
         for heading in ("Args:", "Attributes:", "Members:"):
             inherited = meanings if heading == "Members:" else {}
             for base in reversed(cls.__mro__[1:]):

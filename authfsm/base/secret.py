@@ -156,9 +156,7 @@ class WrapsSecrets:
             cls.__init__ = __init__  # type: ignore[method-assign] # the signature stays
 
     @classmethod
-    def wrap_arguments(
-        cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def wrap_arguments(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Return the arguments of a call of this class, with the secret ones wrapped."""
         return _wrapper(getattr(cls, "__attrs_attrs__", ()))(args, kwargs)
 

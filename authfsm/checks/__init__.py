@@ -8,14 +8,7 @@ Public: the names in `__all__`. Private: everything else in the modules of this 
 
 from authfsm.checks.factors import Factor, FactorException, ProofState
 from authfsm.checks.findings import Finding, Remediation, Severity
-from authfsm.checks.invariants import (
-    INVARIANTS,
-    Invariant,
-    Violation,
-    check,
-    factor_exceptions,
-    path_invariant,
-)
+from authfsm.checks.invariants import INVARIANTS, Invariant, Violation, check, factor_exceptions, path_invariant
 from authfsm.checks.model import Exploration, Model, Move, Path, Position, explore
 from authfsm.checks.review import RULES, PoolDescription, ReviewRule, not_reviewed, review
 from authfsm.checks.sign_in_paths import Change, SignInPaths

@@ -119,9 +119,7 @@ def proved_by(
     if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.REFUSAL_KINDS or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
-    no_function = factor is Factor.FUNCTIONS and not (
-        before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES
-    )
+    no_function = factor is Factor.FUNCTIONS and not (before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES)
     no_tokens = response in NEXT_BY_FUNCTIONS and dest not in {S.AUTHENTICATED, S.DEVICE_SRP_AUTH}
     if no_token_verified or no_function or no_tokens:
         return frozenset()
@@ -222,8 +220,6 @@ def exception_for(
 ) -> FactorException | None:
     """Return the exception that explains a transition to the tokens; None if there is none."""
     found = (
-        each
-        for each in exceptions
-        if (settings is None or each.applies(settings)) and each.holds(proved, transition)
+        each for each in exceptions if (settings is None or each.applies(settings)) and each.holds(proved, transition)
     )
     return next(found, None) if transition.dest is State.AUTHENTICATED else None

@@ -56,9 +56,7 @@ class Remediation:
     def __str__(self) -> str:
         texts = {n: each if isinstance(each, str) else json.dumps(each) for n, each in self.settings.items()}
         fields = (f"{name} = {'left out' if text == 'null' else text}" for name, text in texts.items())
-        rest = (
-            "" if self.is_complete else "; repeat the other settings, because Cognito resets what is omitted"
-        )
+        rest = "" if self.is_complete else "; repeat the other settings, because Cognito resets what is omitted"
         return f"{self.operation}: {', '.join(fields)}{rest}"
 
 

@@ -79,9 +79,7 @@ class PoolDescription:
         length = parsed.user_pool.get("Policies", {}).get("PasswordPolicy", {}).get("MinimumLength")
         settings, recovery = PoolSettings.from_parsed(parsed), parsed.recovery
         mfa = parsed.mfa_config
-        pool = cls(
-            settings=settings, account_recovery=recovery, minimum_password_length=length, mfa_config=mfa
-        )
+        pool = cls(settings=settings, account_recovery=recovery, minimum_password_length=length, mfa_config=mfa)
         if (client := parsed.user_pool_client) is None:
             return pool
         uses_oauth = client.get("AllowedOAuthFlowsUserPoolClient", True)
@@ -163,10 +161,7 @@ def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
-    mfa, known = (
-        pool.settings.mfa_configuration,
-        (pool.settings.explicit_auth_flows, pool.settings.lambda_config),
-    )
+    mfa, known = (pool.settings.mfa_configuration, (pool.settings.explicit_auth_flows, pool.settings.lambda_config))
     if None not in known and mfa in {"ON", "OPTIONAL"}:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
@@ -286,9 +281,7 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
 def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
         fix = _client(EnableTokenRevocation=True)
-        yield from _finding(
-            sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix
-        )
+        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
 def _implicit_flow(pool: PoolDescription) -> Iterator[Found]:

@@ -72,9 +72,7 @@ class SignInPaths:
     contradictory: bool = field(default=False, kw_only=True)
     _avoided: frozenset[State] = field(default=frozenset(), init=False)
     _known_moves: dict[Position, tuple[Move, ...]] = field(factory=dict, init=False, repr=False)
-    _known_counts: dict[tuple[Position, frozenset[Place]], Counts] = field(
-        factory=dict, init=False, repr=False
-    )
+    _known_counts: dict[tuple[Position, frozenset[Place]], Counts] = field(factory=dict, init=False, repr=False)
 
     @cached_property
     def _model(self) -> Model:
@@ -160,9 +158,7 @@ class SignInPaths:
         """Return the paths with a number of steps, in the table's order."""
         return self._list(AT_START, (), frozenset({place(AT_START)}), steps)
 
-    def _list(
-        self, here: Position, moves: tuple[Move, ...], visited: frozenset[Place], steps: int
-    ) -> Iterator[Path]:
+    def _list(self, here: Position, moves: tuple[Move, ...], visited: frozenset[Place], steps: int) -> Iterator[Path]:
         counts = self._counts(here, visited)
         if steps >= len(counts) or not counts[steps]:
             return
@@ -189,9 +185,7 @@ class SignInPaths:
 
     def count_through(self, state: State) -> int:
         """Return the number of paths through a state: the number of all paths, minus those that avoid it."""
-        others = SignInPaths(
-            self.settings, table=self.table, device=self.device, contradictory=self.contradictory
-        )
+        others = SignInPaths(self.settings, table=self.table, device=self.device, contradictory=self.contradictory)
         others._avoided = frozenset({state})
         return self.count() - others.count()
 

@@ -157,7 +157,5 @@ def _contradictory() -> Iterator[Transition]:
                 yield Transition(source, response, State.OTHER_CHALLENGE)
 
 
-TABLE: Final = Table(
-    p.PROTOCOL, p.PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory()
-)
+TABLE: Final = Table(p.PROTOCOL, p.PREREQUISITES, PROOFS, ERROR_POLICY, LISTED_OPERATIONS, BOUNDS, _contradictory())
 """The protocol of this package."""

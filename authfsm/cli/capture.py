@@ -61,9 +61,7 @@ class Capture:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(result.replaced.items()))
         print_message(f"Number of distinct values replaced: {counts or 'none'}.")
         for key in sorted(result.unknown):
-            print_message(
-                f"An unknown value of {key} was replaced: if AWS documents this value, keep it with --keep."
-            )
+            print_message(f"An unknown value of {key} was replaced: if AWS documents this value, keep it with --keep.")
         print_message("Read the result before you publish it.")
         return 0
 

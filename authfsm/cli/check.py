@@ -132,12 +132,7 @@ def _draw(folder: Path, found: Sequence[Finding]) -> None:
             command.print_message(f"drew {path}")
 
 
-_COLOURS: Final = {
-    Severity.HIGH: "bold red",
-    Severity.MEDIUM: "yellow",
-    Severity.LOW: "cyan",
-    Severity.NOTE: "dim",
-}
+_COLOURS: Final = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan", Severity.NOTE: "dim"}
 
 
 def path_line(path: checks.Path) -> Text:

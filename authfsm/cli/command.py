@@ -96,9 +96,7 @@ class _FileName(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path; fail if the name is empty."""
-        return (
-            super().convert(value, param, ctx) if value != "" else self.fail("the name is empty", param, ctx)
-        )
+        return super().convert(value, param, ctx) if value != "" else self.fail("the name is empty", param, ctx)
 
 
 def click_command(name: str, options: type[Command]) -> click.Command:

@@ -68,9 +68,7 @@ class Conform:
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests.")
-    profile: str | None = _endpoint(
-        "The AWS profile for signing requests; by default dummy credentials are used."
-    )
+    profile: str | None = _endpoint("The AWS profile for signing requests; by default dummy credentials are used.")
     rule: list[str] | None = _rules(
         "Run only this rule and print its requests and replies; srp.* selects all rules whose name begins with srp. Repeatable."
     )
@@ -173,9 +171,7 @@ class Conform:
             if not equals:
                 name, how = names[0], each
                 if len(names) > 1:
-                    raise command.WrongUsage(
-                        f"--codes {each} needs an endpoint's name: --codes {names[0]}={each}"
-                    )
+                    raise command.WrongUsage(f"--codes {each} needs an endpoint's name: --codes {names[0]}={each}")
             if name not in names:
                 raise command.WrongUsage(f"--codes: no --compare endpoint is called {name!r}")
             try:

@@ -264,9 +264,7 @@ def _play_and_draw(story: Story, console: Console, out: Path, pause: float) -> b
     verdict = Text("\n  ✓ " if done else "\n  ✗ ", style="bold green" if done else "bold red")
     verdict.append("tokens" if done else flow.state)
     verdict.append(f" after {len(flow.history)} steps, {seconds * 1000:.0f} ms", style="not bold dim")
-    verdict.append("\n    path drawn in: ", style="not bold dim").append(
-        f"{picture}\n", style="not bold underline"
-    )
+    verdict.append("\n    path drawn in: ", style="not bold dim").append(f"{picture}\n", style="not bold underline")
     console.print(verdict, soft_wrap=True)
     return done
 

@@ -101,8 +101,7 @@ class Draw(PoolOptions):
         dir_okay=False,
     )
     traffic: Path | None = _content(
-        "Draw how often each transition was taken; FILE has the --history lines of many sign-ins.",
-        dir_okay=False,
+        "Draw how often each transition was taken; FILE has the --history lines of many sign-ins.", dir_okay=False
     )
     sequence: bool = _content("Draw the messages between user, app and Cognito.", default=False)
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
@@ -179,14 +178,10 @@ class Draw(PoolOptions):
         """Refuse a file of another format, before any file is written."""
         if self.form and _form(output) not in {"", self.form}:
             ending = _SUFFIXES.get(self.form, f".{self.form}")
-            raise command.WrongUsage(
-                f"{output} contradicts --format {self.form}: name a file that ends in {ending}"
-            )
+            raise command.WrongUsage(f"{output} contradicts --format {self.form}: name a file that ends in {ending}")
         if self.picture:
             if output == command.STDOUT:
-                raise command.WrongUsage(
-                    "--picture writes several files: name one with -o, not standard output"
-                )
+                raise command.WrongUsage("--picture writes several files: name one with -o, not standard output")
             if (output.suffix or f".{self.form or 'svg'}").lower() not in {".svg", ".png"}:
                 raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
         elif not self.form and output != command.STDOUT:

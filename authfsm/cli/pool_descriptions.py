@@ -19,9 +19,7 @@ from authfsm.settings.descriptions import decode_text, parse_json
 from authfsm.settings.sign_in_settings import fetch_descriptions
 from authfsm.srp import pool_name
 
-ACTIONS: Final = (
-    "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
-)
+ACTIONS: Final = "cognito-idp:DescribeUserPool, cognito-idp:DescribeUserPoolClient, cognito-idp:GetUserPoolMfaConfig"
 """The IAM actions that are needed to describe a pool."""
 
 _DENIED: Final = {"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"}

@@ -34,9 +34,7 @@ class Serve:
         "Address to listen on; the default accepts connections from this machine only.", default="127.0.0.1"
     )
     port: int = option("Port to listen on; 0 selects a free port.", default=9229, min=0, max=65535)
-    state: Path | None = option(
-        "Keep all pools in this file, which is created if it does not exist.", dir_okay=False
-    )
+    state: Path | None = option("Keep all pools in this file, which is created if it does not exist.", dir_okay=False)
     config: Path | None = option(
         "File with the pool's settings and users: JSON, or TOML (.toml). --print-config prints every key.",
         dir_okay=False,
@@ -44,9 +42,7 @@ class Serve:
     print_config: bool = option(
         "Print a file for --config, with every setting, its meaning and its default, and exit.", default=False
     )
-    issuer: str | None = option(
-        "The issuer (iss) of the tokens; by default the server's URL and the pool's id."
-    )
+    issuer: str | None = option("The issuer (iss) of the tokens; by default the server's URL and the pool's id.")
     allow_host: list[str] | None = option(
         "Also accept requests to this host name, for example a Compose service; loopback names and --host are always"
         " accepted. Repeatable.",

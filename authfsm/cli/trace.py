@@ -58,8 +58,7 @@ class Trace:
     )
     json: bool = option("Print JSON.", default=False)
     diagram: Path | None = option(
-        "Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...",
-        dir_okay=False,
+        "Draw how often each transition was taken. The suffix sets the format: .svg, .png, .md ...", dir_okay=False
     )
     sql: str | None = option(
         "Print the check as a query in this SQL dialect (athena, spark or duckdb), and read no input.",
@@ -188,8 +187,7 @@ def _counts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     read = funnel.input
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
     yield Text(
-        f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}",
-        style="bold",
+        f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}", style="bold"
     )
     other_events = {
         "of other services or operations": read.others,

@@ -37,9 +37,7 @@ _UNMASKED_MEMBERS: Final = frozenset({
     "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
     "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
-_GENERATED_VALUE: Final = re.compile(
-    r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}"
-)
+_GENERATED_VALUE: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}")
 _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 
 

@@ -94,9 +94,7 @@ class PoolClient:
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
-            result["SECRET_HASH"] = srp.secret_hash(
-                result["USERNAME"], self.app_client.client_id, secret.reveal()
-            )
+            result["SECRET_HASH"] = srp.secret_hash(result["USERNAME"], self.app_client.client_id, secret.reveal())
         return {name: value for name, value in result.items() if value or name != "SECRET_HASH"}
 
 
@@ -186,12 +184,7 @@ class SrpSignIn(IssuedChallenge):
     ephemeral: srp.Ephemeral
 
     def prove(
-        self,
-        password: str = PASSWORD,
-        *,
-        timestamp: str | None = None,
-        user: PoolUser | None = None,
-        **responses: str,
+        self, password: str = PASSWORD, *, timestamp: str | None = None, user: PoolUser | None = None, **responses: str
     ) -> ApiReply:
         """Answer with the proof of a password."""
         parameters = self.reply.parameters

@@ -110,10 +110,7 @@ _CUSTOM_AUTH_ID: Final = "eu-west-1_CustomAuth"
 
 _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "SOFTWARE_TOKEN_MFA": ("SoftwareTokenMfaConfiguration", {"Enabled": True}),
-    "SMS_MFA": (
-        "SmsMfaConfiguration",
-        {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
-    ),
+    "SMS_MFA": ("SmsMfaConfiguration", {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}}),
     "EMAIL_OTP": ("EmailMfaConfiguration", {"Message": "{####}", "Subject": "A code"}),
 }
 
@@ -283,9 +280,7 @@ class ExistingPoolProvider(PoolProvider):
             raise Skipped(f"the rule needs a pool with {', '.join(missing)}")
         return p.ConformancePool(self.api, self.pool_id, self.inbox)
 
-    def _create_client(
-        self, pool: p.ConformancePool, requirements: p.ClientRequirements
-    ) -> p.ConformanceClient:
+    def _create_client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
         if self.client_id is None:
             created = create_client(pool, requirements)
             self._client_ids.append(created.client_id)

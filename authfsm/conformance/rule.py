@@ -86,9 +86,7 @@ class RuleCollector:
 
         return collect
 
-    def add(
-        self, rule_id: str, source: RuleSource, severity: RuleSeverity, statement: str, run: RunRule
-    ) -> None:
+    def add(self, rule_id: str, source: RuleSource, severity: RuleSeverity, statement: str, run: RunRule) -> None:
         """Add a rule; its statement becomes one line."""
         statement = " ".join(statement.split())
         self.rules.append(ConformanceRule(rule_id, statement, self.group, source, severity, run))
@@ -133,9 +131,7 @@ class RuleContext:
     _apis: list[tuple[ApiClient, int]] = field(factory=list, init=False)
 
     def client(
-        self,
-        pool: pools.PoolRequirements = pools.DEFAULT_POOL,
-        client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
+        self, pool: pools.PoolRequirements = pools.DEFAULT_POOL, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
     ) -> PoolClient:
         """Return an app client of a pool, with these settings."""
         provided = self.pool_provider.pool(pool)

@@ -71,9 +71,7 @@ class Results:
     def endpoints_without_result(self) -> tuple[str, ...]:
         """The names of the endpoints at which no rule passed or failed."""
         return tuple(
-            each.endpoint.name
-            for each in self.endpoints
-            if not each.count(Outcome.PASSED) + each.count(Outcome.FAILED)
+            each.endpoint.name for each in self.endpoints if not each.count(Outcome.PASSED) + each.count(Outcome.FAILED)
         )
 
 
@@ -85,9 +83,7 @@ def ensure_reachable(api: ApiClient) -> None:
         raise Skipped(f"{api.url} does not answer: start it, or correct the URL") from None
 
 
-def run_rule(
-    rule: ConformanceRule, pool_provider: PoolProvider, seconds: float = RULE_TIMEOUT
-) -> RuleVerdict:
+def run_rule(rule: ConformanceRule, pool_provider: PoolProvider, seconds: float = RULE_TIMEOUT) -> RuleVerdict:
     """Run one rule at one endpoint and return the verdict, whatever the endpoint replies."""
     begin = time.monotonic()
     context = RuleContext(pool_provider, rule.id, begin + seconds)

@@ -91,9 +91,7 @@ class CognitoAuth:
         finally:
             changed = request.scope.get(_CHANGED)
             if changed is None:
-                raise RuntimeError(
-                    "refreshed tokens would be lost: call app.add_middleware(CookieMiddleware) first"
-                )
+                raise RuntimeError("refreshed tokens would be lost: call app.add_middleware(CookieMiddleware) first")
             changed.append(browser.cookies)
 
     def in_group(self, *names: str) -> Callable[..., Claims]:
@@ -160,10 +158,7 @@ class CookieMiddleware:
                 unanswered.append(error)
 
         handlers = getattr(scope.get("app"), "exception_handlers", {})
-        handler, debug = (
-            handlers.get(500) or handlers.get(Exception),
-            getattr(scope.get("app"), "debug", False),
-        )
+        handler, debug = (handlers.get(500) or handlers.get(Exception), getattr(scope.get("app"), "debug", False))
         outer = ServerErrorMiddleware(app, handler, debug)
         handled = outer({**scope, _CHANGED: changed}, receive, send_with_cookies)
         del scope

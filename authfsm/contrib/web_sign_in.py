@@ -193,9 +193,7 @@ class BrowserSession:
         fields = {name: text for name, text in values.items() if name not in {"response", "step"}}
         name, step = _text(values, "response"), _text(values, "step")
         if (name != _RESET) if flow is None else step not in {"", step_of(flow)}:
-            raise authfsm.InvalidOperation(
-                "the form was that of an earlier step", state=flow.state if flow else None
-            )
+            raise authfsm.InvalidOperation("the form was that of an earlier step", state=flow.state if flow else None)
         if flow is None:
             return self._reset_password(fields)
         device = flow.device

@@ -23,9 +23,7 @@ from authfsm.protocol.replies import Acknowledgement, Refusal
 Members = Mapping[str, Any]
 
 
-def write_account_request(
-    request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None
-) -> Request:
+def write_account_request(request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None) -> Request:
     """Return the API request; if it names a user, with ClientId, and SecretHash if the app client has a secret."""
     operation = type(request).__name__
     parameters: dict[str, Any] = {}

@@ -35,9 +35,7 @@ class Device(WrapsSecrets):
     password: Secret[str] = field(converter=secret, validator=is_text)
 
     @classmethod
-    def new(
-        cls, metadata: NewDevice, entropy: bytes, name: str | None = None
-    ) -> tuple[Device, ConfirmDevice]:
+    def new(cls, metadata: NewDevice, entropy: bytes, name: str | None = None) -> tuple[Device, ConfirmDevice]:
         """Return a device with a new password, and the response that confirms it with Cognito.
 
         Args:
@@ -46,14 +44,10 @@ class Device(WrapsSecrets):
             name: DeviceName, by which the user knows the device.
         """
         if len(entropy) != PASSWORD_BYTES + SALT_BYTES:
-            raise ValueError(
-                f"a device needs {PASSWORD_BYTES + SALT_BYTES} bytes of entropy, not {len(entropy)}"
-            )
+            raise ValueError(f"a device needs {PASSWORD_BYTES + SALT_BYTES} bytes of entropy, not {len(entropy)}")
         password = Secret(base64.b64encode(entropy[:PASSWORD_BYTES]).decode())
         device = cls(metadata.device_key, metadata.device_group_key, password)
-        proof = srp.device_verifier(
-            device.device_group_key, device.device_key, password, entropy[PASSWORD_BYTES:]
-        )
+        proof = srp.device_verifier(device.device_group_key, device.device_key, password, entropy[PASSWORD_BYTES:])
         return device, ConfirmDevice(
             proof.password_verifier, proof.salt, device_key=device.device_key, device_name=name
         )

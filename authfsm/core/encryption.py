@@ -33,9 +33,7 @@ class BadKey(e.CallerError, ValueError):
     """The value is not a valid sealing key: 32 bytes in URL-safe base64, as `new_key` returns it."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "the key is not valid: a key is 32 bytes in URL-safe base64, as authfsm.new_key() returns it"
-        )
+        super().__init__("the key is not valid: a key is 32 bytes in URL-safe base64, as authfsm.new_key() returns it")
 
 
 class TooLongToSeal(e.CallerError, ValueError):

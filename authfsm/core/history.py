@@ -167,7 +167,5 @@ def _read_step(line: int, fields: dict[str, Any]) -> Step:
     transition = Transition(step.source, step.response, step.dest, step.kind)
     # The table does not have refusals after which nothing changes (throttling, for example) for every state.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
-        raise BadHistory(
-            line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}"
-        )
+        raise BadHistory(line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}")
     return step

@@ -47,9 +47,7 @@ class LeadsTo:
         return bool(getattr(event, "transition_made", self.transition) == self.transition)
 
 
-def _transitions(
-    condition: Callable[[Transition], Any] | None = None, prefix: str = ""
-) -> list[dict[str, Any]]:
+def _transitions(condition: Callable[[Transition], Any] | None = None, prefix: str = "") -> list[dict[str, Any]]:
     # A transition without a destination is what `transitions` calls internal.
     return [
         {
@@ -66,9 +64,7 @@ def _transitions(
 def _shared() -> dict[Transition, tuple[Event, Any]]:
     """Return the event and the transition of the shared machine for each transition of the table."""
     # A machine with queued=True would return before it has moved; auto_transitions would add to_AUTHENTICATED().
-    machine = Machine(
-        None, State, State.START, send_event=True, auto_transitions=False, model_attribute="_state"
-    )
+    machine = Machine(None, State, State.START, send_event=True, auto_transitions=False, model_attribute="_state")
     executable = {}
     for transition, arguments in zip(TRANSITIONS, _transitions(), strict=True):
         machine.add_transition(**arguments)
@@ -126,9 +122,7 @@ def build(
     errors of the driver, after the machine has moved as the sign-in did.
     """
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
-        raise ValueError(
-            f"prefix must be the beginning of a Python name, for example 'auth_', not {prefix!r}"
-        )
+        raise ValueError(f"prefix must be the beginning of a Python name, for example 'auth_', not {prefix!r}")
     get_reply: Any = GetReply(driver, prefix)
     options["after_state_change"] = [*listify(options.get("after_state_change")), raise_refusal]
     machine = _build(machine_cls, State, _transitions(LeadsTo, prefix), get_reply, options)
@@ -170,9 +164,7 @@ def _store_status(event: Any) -> None:
     """Store on the event the transition to the status that is its argument, or to the only possible status."""
     source = event.state.value
     operation = account.AccountOperation.__members__.get(event.event.name.upper())
-    dests = (
-        account.ACCOUNT_LIFE[source].get(operation) if source in account.ACCOUNT_LIFE and operation else None
-    )
+    dests = account.ACCOUNT_LIFE[source].get(operation) if source in account.ACCOUNT_LIFE and operation else None
     # Without `dests` the application added the trigger or the state.
     if not operation or not dests or (is_may_call(event) and not event.args):
         return
@@ -185,9 +177,7 @@ def _store_status(event: Any) -> None:
     event.transition_made = account.AccountTransition(source, operation, candidates[0])
 
 
-def build_account(
-    model: Any = Machine.self_literal, machine_cls: type[Machine] = Machine, **options: Any
-) -> Machine:
+def build_account(model: Any = Machine.self_literal, machine_cls: type[Machine] = Machine, **options: Any) -> Machine:
     """Return an ordinary `transitions` machine over the states of an account (`ACCOUNT_LIFE`).
 
     States are members of `authfsm.UserStatus`; triggers are Cognito's operations (`confirm_sign_up`,

@@ -205,9 +205,7 @@ def _why_unsuitable(model: Any, state: str, taken: list[str]) -> str | None:
     try:
         setattr(model, state, getattr(model, state, None))
     except (AttributeError, TypeError, ValueError):  # ValueError: a frozen model of pydantic
-        return (
-            f"has an attribute {state!r} that cannot be set: neither a model nor its {state} may be read-only"
-        )
+        return f"has an attribute {state!r} that cannot be set: neither a model nor its {state} may be read-only"
     return None
 
 

@@ -226,9 +226,7 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     claims = replies.unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
     if not (isinstance(client, str) and isinstance(issuer, str)):
-        raise BadField(
-            Tokens, "access_token", "must have the claims client_id and iss, to which the seal is bound"
-        )
+        raise BadField(Tokens, "access_token", "must have the claims client_id and iss, to which the seal is bound")
     fields = {name: value for name, value in attrs.asdict(tokens).items() if value is not None}
     fields.pop("pool_id", None)
     if tokens.at is not None:

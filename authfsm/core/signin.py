@@ -160,22 +160,17 @@ class SignIn(RequestContext, DisplayMixin):
         response = wrap_text(response)
         if self.awaiting is not None:
             raise InvalidOperation(
-                f"the reply to {self.awaiting.__name__} has not been processed: call receive() or"
-                " send_failed() first",
+                f"the reply to {self.awaiting.__name__} has not been processed: call receive() or send_failed() first",
                 state=self._state,
             )
         if isinstance(response, type):
             name = response.__name__
-            raise InvalidOperation(
-                f"{name} is a class: pass an object, for example {name}(...)", state=self._state
-            )
+            raise InvalidOperation(f"{name} is a class: pass an object, for example {name}(...)", state=self._state)
         self.check(response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self.srp_answered:
             raise BadField(
-                type(response),
-                "srp_a",
-                "was used for an earlier challenge: use a new ephemeral for each challenge",
+                type(response), "srp_a", "was used for an earlier challenge: use a new ephemeral for each challenge"
             )
         request = write(self._state, response, self)
         self._awaiting = response, request
@@ -241,9 +236,7 @@ class SignIn(RequestContext, DisplayMixin):
         self._steps.append(step)
         return self._state
 
-    def prove(
-        self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None
-    ) -> SrpClaim:
+    def prove(self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None) -> SrpClaim:
         """Return the answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing changes.
 
         An ephemeral is used for one challenge only, so that a false service can test one guess of the password with
@@ -276,9 +269,7 @@ class SignIn(RequestContext, DisplayMixin):
             case replies.PasswordVerifier() as challenge:
                 if password is None or self.pool_id is None:
                     raise ValueError("a proof of the password needs the password and the pool_id")
-                return challenge, SrpIdentity(
-                    srp.pool_name(self.pool_id), challenge.user_id_for_srp, password
-                )
+                return challenge, SrpIdentity(srp.pool_name(self.pool_id), challenge.user_id_for_srp, password)
             case replies.DevicePasswordVerifier() as challenge:
                 if (device := self.device) is None:
                     raise ValueError("a proof of the device needs the device")

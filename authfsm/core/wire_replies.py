@@ -185,9 +185,7 @@ def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     parameters = _parameters(raw)
     fields = READERS[state](parameters)
     challenge_type = replies.CHALLENGE_OF[state]
-    return challenge_type(
-        name=name, session=session, parameters=parameters, available=_available(raw), **fields
-    )
+    return challenge_type(name=name, session=session, parameters=parameters, available=_available(raw), **fields)
 
 
 def _tokens(result: Any) -> replies.Tokens:
@@ -221,9 +219,7 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = optional_text(raw, "Status")
     if status == "ERROR":
         # This refusal has no error code: the session stays valid, and another code may be sent.
-        wrong = refusal(
-            "EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR"
-        )
+        wrong = refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR")
         return attrs.evolve(wrong, session=_secret(raw, "Session"))
     if status != "SUCCESS":
         raise MalformedReply("Status is neither SUCCESS nor ERROR")
@@ -235,21 +231,15 @@ def _acknowledgement(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> repl
     return replies.Acknowledgement(members=MappingProxyType(members))
 
 
-_OPERATION_READERS: Final[
-    Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]
-] = {
+_OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]] = {
     r.AssociateSoftwareToken: _associated,
     r.VerifySoftwareToken: _verified,
-    **dict.fromkeys(
-        (r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement
-    ),
+    **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement),
 }
 """The functions that read the replies that have neither ChallengeName nor AuthenticationResult, by response."""
 
 
-def refusal(
-    code: str, message: str = "", request_id: str | None = None, operation: str = ""
-) -> replies.Refusal:
+def refusal(code: str, message: str = "", request_id: str | None = None, operation: str = "") -> replies.Refusal:
     """Return a refusal, with the action and the fault of the error policy."""
     row = error_rule(code, message, operation)
     return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)

@@ -138,9 +138,7 @@ def _identity(context: RequestContext, username: str | None, device: Device | No
     # "the username ... in the request": SECRET_HASH is computed with the USERNAME of the same request, whichever
     # of the user's names that is -- AWS developer guide, "Computing secret hash values"
     return _present(
-        USERNAME=username,
-        SECRET_HASH=_secret_hash(context, username),
-        DEVICE_KEY=device and device.device_key,
+        USERNAME=username, SECRET_HASH=_secret_hash(context, username), DEVICE_KEY=device and device.device_key
     )
 
 

@@ -7,15 +7,7 @@ it from the table, from settings and from recorded sign-ins, and the formats.
 from authfsm.diagrams.account import AccountDiagram
 from authfsm.diagrams.drawing import UnknownFormat, UnknownSuffix, picture_tag
 from authfsm.diagrams.history_overlay import HistoryStep
-from authfsm.diagrams.model import (
-    Availability,
-    DiagramModel,
-    Edge,
-    EdgeKind,
-    EdgeStep,
-    OmittedArrows,
-    SettingsEffect,
-)
+from authfsm.diagrams.model import Availability, DiagramModel, Edge, EdgeKind, EdgeStep, OmittedArrows, SettingsEffect
 from authfsm.diagrams.picture import (
     FORMATS,
     SUFFIXES,

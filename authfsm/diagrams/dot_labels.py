@@ -89,9 +89,7 @@ def table(rows: Iterable[str], size: int) -> str:
 def with_rows(name: str, rows: Iterable[str], size: str) -> str:
     """Return the label of a node: its name, and rows of smaller text below it."""
     # Bold rows have BOLD_ROOM on both sides, because rows are centred, and space above, because they are too close to the name.
-    centred = [
-        BOLD_ROOM[:2] + row.removesuffix(BOLD_ROOM) + BOLD_ROOM[2:] if "<b>" in row else row for row in rows
-    ]
+    centred = [BOLD_ROOM[:2] + row.removesuffix(BOLD_ROOM) + BOLD_ROOM[2:] if "<b>" in row else row for row in rows]
     above = '<tr><td height="3"></td></tr>' if any("<b>" in row for row in centred) else ""
     below = f'{above}<tr><td><font point-size="{size}">{"<br/>".join(centred)}</font></td></tr>'
     table = '<table border="0" cellborder="0" cellspacing="0" cellpadding="0">'
@@ -158,9 +156,7 @@ def _column(texts: list[list[str]]) -> str:
 def codes(action: RecoveryAction) -> tuple[str, ...]:
     """Return the error codes of which at least one message requires this recovery action."""
     return tuple(
-        code
-        for code, messages in ERROR_POLICY.items()
-        if any(row.action is action for row in messages.values())
+        code for code, messages in ERROR_POLICY.items() if any(row.action is action for row in messages.values())
     )
 
 

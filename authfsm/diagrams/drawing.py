@@ -167,6 +167,4 @@ def picture_tag(light: str, dark: str, title: str, still: str | None = None) -> 
     """
     files = {"prefers-reduced-motion: reduce": still, "prefers-color-scheme: dark": dark}
     rows = [f'  <source media="({query})" srcset="{escape(file)}">' for query, file in files.items() if file]
-    return "\n".join(
-        ("<picture>", *rows, f'  <img alt="{escape(title)}" src="{escape(light)}">', "</picture>\n")
-    )
+    return "\n".join(("<picture>", *rows, f'  <img alt="{escape(title)}" src="{escape(light)}">', "</picture>\n"))

@@ -18,9 +18,7 @@ _TRIGGERS: Final = ("DefineAuthChallenge", "CreateAuthChallenge", "VerifyAuthCha
 _FACTORS: Final = {"AllowedFirstAuthFactors": ("PASSWORD", "EMAIL_OTP", "WEB_AUTHN")}
 
 
-def _pool(
-    mfa_mode: str, flows: tuple[str, ...], mfa: Mapping[str, Any] | None = None, **pool: Any
-) -> PoolSettings:
+def _pool(mfa_mode: str, flows: tuple[str, ...], mfa: Mapping[str, Any] | None = None, **pool: Any) -> PoolSettings:
     description = {"MfaConfiguration": mfa_mode, "UserPoolTier": "ESSENTIALS", **pool}
     return PoolSettings.from_descriptions(description, {"ExplicitAuthFlows": flows}, mfa or {})
 
@@ -32,10 +30,7 @@ EXAMPLE_POOLS: Final[Mapping[str, tuple[PoolSettings, str]]] = MappingProxyType(
             _pool("OPTIONAL", _SRP, {**_TOTP, **_SMS}, **_DEVICES),
             "Passwords by SRP, a second factor for users who set one up, remembered devices.",
         ),
-        "mfa_required": (
-            _pool("ON", _SRP, _TOTP),
-            "Passwords by SRP, then the authenticator app, for all users.",
-        ),
+        "mfa_required": (_pool("ON", _SRP, _TOTP), "Passwords by SRP, then the authenticator app, for all users."),
         "passwordless": (
             _pool("OFF", _CHOICE, Policies={"SignInPolicy": _FACTORS}),
             "The user chooses an e-mailed code, a passkey, or the password.",

@@ -7,15 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from authfsm.diagrams.model import (
-    AVAILABLE,
-    Availability,
-    DiagramModel,
-    Edge,
-    EdgeKind,
-    ResponseClass,
-    SettingsEffect,
-)
+from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, ResponseClass, SettingsEffect
 from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import START, Junction, Vertex, documentation_link, group_of
 from authfsm.protocol.nodes import Node
@@ -26,11 +18,7 @@ SCHEMA: Final = "authfsm-diagram/1"
 """The name of the JSON format; the number increases with incompatible changes."""
 
 
-SIGNS: Final = {
-    SettingsEffect.FADED: "\u2715 ",
-    SettingsEffect.ADDED: "+ ",
-    SettingsEffect.REMOVED: "\u2212 ",
-}
+SIGNS: Final = {SettingsEffect.FADED: "\u2715 ", SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
 """The signs before labels of nodes and responses that settings rule out or change."""
 _RESERVED: Final = frozenset({
     "as", "class", "classdef", "click", "default", "direction", "end", "fork", "join", "note", "state", "style",
@@ -227,8 +215,7 @@ def as_json(model: DiagramModel) -> str:
         "nodes": [_node(node, model) for node in model.nodes],
         "edges": [_edge(edge, model) for edge in model.edges],
         "omitted": [
-            {"reason": e.reason.value, "caption": e.reason.caption, "arrows": len(e.arrows)}
-            for e in model.omitted
+            {"reason": e.reason.value, "caption": e.reason.caption, "arrows": len(e.arrows)} for e in model.omitted
         ],
         "notes": list(model.notes),
         "current": model.current.name if model.current else None,

@@ -10,15 +10,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from authfsm.diagrams import vertices as v
-from authfsm.diagrams.model import (
-    AVAILABLE,
-    Availability,
-    DiagramModel,
-    Edge,
-    EdgeKind,
-    OmittedArrows,
-    SettingsEffect,
-)
+from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, OmittedArrows, SettingsEffect
 from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
@@ -117,9 +109,7 @@ def build_model(
     return DiagramModel(
         nodes=nodes,
         edges=edges,
-        omitted=tuple(
-            OmittedArrows(each, frozenset(omitted[each])) for each in v.OmissionReason if omitted[each]
-        ),
+        omitted=tuple(OmittedArrows(each, frozenset(omitted[each])) for each in v.OmissionReason if omitted[each]),
         flow=flow,
         availabilities={k: v for k, v in availabilities.items() if v != AVAILABLE},
         focus=frozenset(each for each in NODES if each.state is state),
@@ -163,9 +153,7 @@ def _folded_away(
     return v.OmissionReason.SETTINGS if ruled_out else reason
 
 
-def _lines(
-    arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay
-) -> Iterator[_Line]:
+def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     Not folded are arrows to FAILED, and self-loops other than new challenges. If the settings do not affect all arrows

@@ -130,9 +130,7 @@ class Diagram(Drawing):
             for number, (node, each) in enumerate(zip(nodes, models, strict=True))
         )
         files = [stem + re.sub(r"\W+", "-", name).rstrip("-") + suffix for name in names]
-        links = {
-            node: quote(file) for node, file in reversed([*zip(nodes, files, strict=True)]) if node and stem
-        }
+        links = {node: quote(file) for node, file in reversed([*zip(nodes, files, strict=True)]) if node and stem}
         found = {}
         for node, model, file, after in zip(nodes, models, files, (*files[1:], files[0]), strict=True):
             following = {node: quote(after)} if node and stem else {}

@@ -29,10 +29,7 @@ def arrows_by_source(model: DiagramModel) -> dict[Node, list[Arrow]]:
     """Return the arrows of a diagram by their source, without those that settings rule out."""
     absent = {node for node in model.nodes if model.availability(node).effect in _ABSENT}
     ruled_out = {
-        arrow
-        for edge in model.edges
-        for arrow in model.arrows_along(edge)
-        if edge.effect_on(arrow.response) in _ABSENT
+        arrow for edge in model.edges for arrow in model.arrows_along(edge) if edge.effect_on(arrow.response) in _ABSENT
     }
     arrows = [a for a in model.arrows - ruled_out if not {a.source, a.dest} & absent]
     nodes = {node for node in model.nodes if isinstance(node, Node) and node not in absent}

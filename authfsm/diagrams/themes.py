@@ -114,9 +114,7 @@ LIGHT: Final = _theme(0, {group: (each.fill, each.line) for group, each in _LIGH
 DARK: Final = _theme(1, _DARK_FILLS_AND_LINES)
 """For dark screens, in the colours of GitHub's dark theme."""
 
-PRINT: Final = _theme(
-    2, dict.fromkeys(StateGroup, ("#ffffff", "#000000")) | {StateGroup.BEGIN: ("#000000",) * 2}
-)
+PRINT: Final = _theme(2, dict.fromkeys(StateGroup, ("#ffffff", "#000000")) | {StateGroup.BEGIN: ("#000000",) * 2})
 """For paper: black on white; only the outlines of groups differ."""
 
 AUTO: Final = evolve(LIGHT, dark=DARK)

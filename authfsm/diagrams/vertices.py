@@ -123,8 +123,7 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
 JUNCTIONS: Final = (
     Junction("password proved", _members(t.AFTER_PASSWORD - t.OTHER, Role.SECOND_FACTOR)),
     Junction(
-        "permanent password proved",
-        _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR),
+        "permanent password proved", _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)
     ),
     Junction("first factor asked", _members(t.FIRST_FACTOR, Role.FIRST_FACTOR)),
     Junction("second factor asked", _members(t.ENROLLED_FACTOR, Role.SECOND_FACTOR)),
@@ -134,9 +133,7 @@ JUNCTIONS: Final = (
 """Sets of next states that several rows of the table share, a larger one before those that it contains."""
 
 
-def fold(
-    dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None
-) -> tuple[Vertex, ...]:
+def fold(dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None) -> tuple[Vertex, ...]:
     """Return the junctions and nodes that together have these destinations; with `inside`, only smaller junctions than that."""
     every_dest = frozenset(dests)
     rest = every_dest
@@ -200,9 +197,7 @@ def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
     return best_confidence(arrow.transition, pools) is Confidence.REFUTED
 
 
-def omission_reason(
-    arrow: Arrow, *, flow: str | None = None, failures: bool = False
-) -> OmissionReason | None:
+def omission_reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> OmissionReason | None:
     """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
     source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:

@@ -90,9 +90,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     ) -> Tokens:
         """See `Cognito.refresh`. If it is cancelled, the new tokens are lost: `AsyncFlow.refresh` keeps them."""
         refresh_token = secret(refresh_token)
-        return await self.start().refresh(
-            refresh_token, username=username, device_key=device_key, rotating=rotating
-        )
+        return await self.start().refresh(refresh_token, username=username, device_key=device_key, rotating=rotating)
 
     @property
     def account(self) -> AsyncCognitoAccount:
@@ -178,9 +176,7 @@ class AsyncFlow(FlowSteps):
 
     cognito: AsyncCognito
 
-    async def begin(
-        self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None
-    ) -> State:
+    async def begin(self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None) -> State:
         """See `Flow.begin`."""
         return await self._run(self._begin_steps(flow, username, preferred_challenge))
 
@@ -241,9 +237,7 @@ class AsyncFlow(FlowSteps):
         """See `Flow.next_response`."""
         return await self._run(self._next_response_steps())
 
-    async def initial_response(
-        self, flow: str, username: str, preferred_challenge: str | None = None
-    ) -> Response:
+    async def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
         """See `Flow.initial_response`."""
         return await self._run(self._initial_response_steps(flow, username, preferred_challenge))
 

@@ -103,9 +103,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         `tokens.device_key`, or the claim `device_key` of an access token.
         """
         refresh_token = secret(refresh_token)
-        return self.start().refresh(
-            refresh_token, username=username, device_key=device_key, rotating=rotating
-        )
+        return self.start().refresh(refresh_token, username=username, device_key=device_key, rotating=rotating)
 
     @property
     def account(self) -> CognitoAccount:
@@ -146,11 +144,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             effect = next(steps)
             while True:
                 try:
-                    result = (
-                        send_request(self.client, effect, state())
-                        if isinstance(effect, Request)
-                        else effect()
-                    )
+                    result = send_request(self.client, effect, state()) if isinstance(effect, Request) else effect()
                 except BaseException as error:  # noqa: BLE001, PERF203 - the generator handles it
                     effect = steps.throw(error)
                 else:

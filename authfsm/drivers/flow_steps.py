@@ -45,9 +45,7 @@ _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a messag
 _NAME_DEVICE: Final = (
     "If the pool remembers devices, pass device_key: the device_key claim of an access token of that session."
 )
-_SHARE_TOKENS: Final = (
-    "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
-)
+_SHARE_TOKENS: Final = "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
 
 MAX_AUTOMATIC_STEPS: Final = 8
 """At most this many consecutive steps are taken without user input; no path of the table needs more than four."""
@@ -166,9 +164,7 @@ class FlowSteps(BaseFlow):
     def _single_step(self) -> Effects[State]:
         response = (yield from self._next_response_steps()) or self._unanswered
         if response is None:
-            todo = (
-                "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
-            )
+            todo = "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
             raise errors.InvalidOperation(f"{self.state} {todo}", state=self.state)
         yield from self._exchange(response)
         return self.state
@@ -183,9 +179,7 @@ class FlowSteps(BaseFlow):
         password = secret(password)
         first = self.signin.history[0].response if self.signin.history else type(self._unanswered)
         if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
-            raise errors.InvalidOperation(
-                "a step-up cannot be restarted: send a new StepUp", state=self.state
-            )
+            raise errors.InvalidOperation("a step-up cannot be restarted: send a new StepUp", state=self.state)
         first_name, first_flow = self._first_request or (None, None)
         began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
         username, auth_flow = self.signin.username or first_name, began or first_flow
@@ -256,12 +250,7 @@ class FlowSteps(BaseFlow):
         return device
 
     def _refresh_steps(
-        self,
-        refresh_token: str | Secret[str] | None,
-        username: str | None,
-        device_key: str | None,
-        *,
-        rotating: bool,
+        self, refresh_token: str | Secret[str] | None, username: str | None, device_key: str | None, *, rotating: bool
     ) -> Effects[Tokens]:
         refresh_token = secret(refresh_token)
         yield from self._exchange(
@@ -270,9 +259,7 @@ class FlowSteps(BaseFlow):
             else r.RefreshTokenAuth(refresh_token, username, device_key)
         )
         if self.tokens is None or self.state is not State.AUTHENTICATED:
-            raise errors.InvalidOperation(
-                f"Cognito replied to the refresh with {self.state}", state=self.state
-            )
+            raise errors.InvalidOperation(f"Cognito replied to the refresh with {self.state}", state=self.state)
         return self.tokens
 
     # ---- responses that need no user input -----------------------------------------------------------
@@ -287,9 +274,7 @@ class FlowSteps(BaseFlow):
             return (yield from self._srp_a_steps(kind, None))
         return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
-    def _initial_response_steps(
-        self, auth_flow: str, username: str, preferred: str | None
-    ) -> Effects[Response]:
+    def _initial_response_steps(self, auth_flow: str, username: str, preferred: str | None) -> Effects[Response]:
         """Return the response that begins a flow."""
         self.signin.check(
             _OTHER_START.get(auth_flow, r.UserSrpAuth)

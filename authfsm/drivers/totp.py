@@ -53,9 +53,7 @@ class AlreadyEnrolled(CallerError):
     _fixed_presentation = OTHER_STEP
 
     def __init__(self, username: str) -> None:
-        super().__init__(
-            f"{username} has an authenticator app: pass replace=True to replace it", state=_STATE
-        )
+        super().__init__(f"{username} has an authenticator app: pass replace=True to replace it", state=_STATE)
         self.username = username
 
 
@@ -90,12 +88,7 @@ def associate(
 
 
 async def associate_async(
-    client: Any,
-    access_token: str | Secret[str],
-    *,
-    issuer: str,
-    account: str | None = None,
-    replace: bool = False,
+    client: Any, access_token: str | Secret[str], *, issuer: str, account: str | None = None, replace: bool = False
 ) -> Enrolment:
     """See `associate`."""
     access_token = secret(access_token)
@@ -202,16 +195,12 @@ def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[
     # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. It is
     # inferred that another factor then stops being preferred; the local Cognito does this.
     settings = {"Enabled": True, "PreferredMfa": preferred}
-    yield from _call(
-        "SetUserMFAPreference", {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings}
-    )
+    yield from _call("SetUserMFAPreference", {"AccessToken": access_token, "SoftwareTokenMfaSettings": settings})
 
 
 def _run(client: Any, steps: Requests[T]) -> T:
     if is_async(client):
-        raise TypeError(
-            "the methods of this client are coroutine functions: use the function with _async in its name"
-        )
+        raise TypeError("the methods of this client are coroutine functions: use the function with _async in its name")
     return Cognito(client, client_id="")._run(steps, lambda: _STATE)  # noqa: SLF001 - same package
 
 

@@ -134,11 +134,7 @@ _EVENT: Final = "needs-retry.cognito-identity-provider.*"
 _HANDLER_ID: Final = "authfsm-send-once"
 
 # No connection was made, so nothing was sent: botocore may try again.
-_NOT_SENT: Final = (
-    exceptions.ConnectTimeoutError,
-    exceptions.EndpointConnectionError,
-    exceptions.ProxyConnectionError,
-)
+_NOT_SENT: Final = (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError, exceptions.ProxyConnectionError)
 
 # The statuses and codes that botocore's retry modes repeat; a test compares them with botocore's own lists.
 _RETRIED_STATUS: Final = 429

@@ -12,15 +12,7 @@ Public: the names in `__all__`. Private: everything else in the modules of this 
 """
 
 from authfsm.journeys.journey import Journey, Journeys, NoPaths, OmittedPath, TooManyPaths, journeys
-from authfsm.journeys.plan import (
-    BetweenSteps,
-    NextInput,
-    NoProgress,
-    NothingSent,
-    Person,
-    Plan,
-    UnexpectedPath,
-)
+from authfsm.journeys.plan import BetweenSteps, NextInput, NoProgress, NothingSent, Person, Plan, UnexpectedPath
 from authfsm.journeys.stage import Stage
 
 __all__ = [

@@ -173,15 +173,11 @@ class NextInput:
 class UnexpectedPath(CallerError, AssertionError):
     """A sign-in did not follow the path of its `journey`: its `actual` transitions are not the `expected` ones."""
 
-    def __init__(
-        self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]
-    ) -> None:
+    def __init__(self, journey: str, expected: tuple[Transition, ...], actual: tuple[Transition, ...]) -> None:
         pairs = enumerate(zip_longest(expected, actual), 1)
         different = ((step, *pair) for step, pair in pairs if pair[0] != pair[1])
         step, due, other = next(different, (len(expected) + 1, None, None))
-        super().__init__(
-            f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(other)}"
-        )
+        super().__init__(f"{journey}: step {step} should be {_transition_text(due)}, but was {_transition_text(other)}")
         self.journey, self.expected, self.actual = journey, expected, actual
 
 
@@ -240,9 +236,7 @@ class ObservedPool(local.LocalPool):
             self._report(operation, reply)
             return reply
 
-    def _report(
-        self, operation: str, reply: Mapping[str, Any], refusal: local.PoolRefusal | None = None
-    ) -> None:
+    def _report(self, operation: str, reply: Mapping[str, Any], refusal: local.PoolRefusal | None = None) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
         if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:

@@ -84,9 +84,7 @@ class PoolFacts:
 def plan_for(path: Path, pool: PoolFacts) -> Plan:
     """Return what a path requires, or raise ImpossiblePath."""
     if path.responses[0] in r.ADMIN_RESPONSES and S.CUSTOM_CHALLENGE in path.states:
-        raise ImpossiblePath(
-            "sources contradict each other about a custom challenge after an administrator's flow"
-        )
+        raise ImpossiblePath("sources contradict each other about a custom challenge after an administrator's flow")
     for source, response, dest, _ in path.transitions:
         for key in ((source, response, dest), (source, response, None)):
             if key in IMPOSSIBLE:
@@ -119,9 +117,7 @@ def _with_action(plan: Plan, steps: int, **action: Any) -> Plan:
 
 def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
     first_factors = {
-        move.to.state
-        for move in path
-        if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
+        move.to.state for move in path if move.to.state in PASSWORDLESS and move.to.role is not Role.SECOND_FACTOR
     }
     device_forgotten = _device_forgotten_at(path, pool)
     passkey = S.WEB_AUTHN in first_factors or r.Credential in path.responses
@@ -245,9 +241,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
     if not pool.mfa_required:
         raise ImpossiblePath("users set up a second factor only where MFA is required")
     if passwordless:
-        raise ImpossiblePath(
-            "where MFA is required, a user without a second factor can begin only with the password"
-        )
+        raise ImpossiblePath("where MFA is required, a user without a second factor can begin only with the password")
     if pool.email_as_username and S.EMAIL_OTP in enabled_second_factors(pool.settings):
         raise ImpossiblePath("users who sign in with their e-mail address have a second factor")
     if r.SetUpEmail in path.responses and "verified_email" in pool.recovery:

@@ -139,9 +139,7 @@ class BadSignature(TokenRefused, CallerError):
     """
 
     def __init__(self, *, known: bool) -> None:
-        super().__init__(
-            "the signature is wrong" if known else "the token names a key that is not one of this pool's"
-        )
+        super().__init__("the signature is wrong" if known else "the token names a key that is not one of this pool's")
         self.known = known
 
 
@@ -184,9 +182,7 @@ class NotYetValid(TokenRefused, TimeError):
     """The token is valid only from a later time (`since`): this machine's clock is slow by more than the leeway."""
 
     def __init__(self, since: datetime) -> None:
-        super().__init__(
-            f"the token is valid from {since.isoformat()}, in the future: is this machine's clock slow?"
-        )
+        super().__init__(f"the token is valid from {since.isoformat()}, in the future: is this machine's clock slow?")
         self.since = since
 
 

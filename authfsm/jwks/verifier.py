@@ -109,9 +109,7 @@ class Verifier:
         self.keys = Keys(url, fetch or fetch_https, interval=interval, max_age=max_age, ticks=ticks)
 
     @classmethod
-    def of(
-        cls, cognito: PoolDriver, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None
-    ) -> Verifier:
+    def of(cls, cognito: PoolDriver, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
         If the client's endpoint is not at AWS (`authfsm serve`), the issuer and the keys are expected there, too, unless

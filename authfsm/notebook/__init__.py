@@ -25,9 +25,7 @@ class NoWidgets(OperatorError, ImportError):
     """A package that the stepper needs (`missing`) is not installed."""
 
     def __init__(self, missing: str) -> None:
-        super().__init__(
-            f'the stepper needs {missing}, which is not installed: pip install "authfsm[notebook]"'
-        )
+        super().__init__(f'the stepper needs {missing}, which is not installed: pip install "authfsm[notebook]"')
         self.missing = missing
 
 

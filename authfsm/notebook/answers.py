@@ -103,9 +103,7 @@ def known_answer(recording: SignInRecording) -> tuple[Prompt, dict[str, Any]] | 
     return None
 
 
-def _known_value(
-    field: Field, recording: SignInRecording, secrets: DebugSecrets | None
-) -> str | Secret[str] | None:
+def _known_value(field: Field, recording: SignInRecording, secrets: DebugSecrets | None) -> str | Secret[str] | None:
     match field.kind:
         case "code" | "credential":
             return None if secrets is None else secrets.code

@@ -59,9 +59,7 @@ class WireExchange:
     reply: Mapping[str, Any] = field(factory=dict)
 
 
-def masked(
-    value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST
-) -> Any:
+def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST) -> Any:
     """Return a request, a reply or the value of the member `name`; SECRET_MEMBERS and `secrets` are masked, long values shortened."""
     if isinstance(value, Secret):
         return MASK

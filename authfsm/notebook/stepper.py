@@ -31,9 +31,7 @@ from authfsm.settings import PoolSettings
 
 _publish: Any = ipython.publish_display_data  # IPython has no types
 _FOLDER: Final = Path(__file__).parent
-_COLOURS: Final = (
-    f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
-)
+_COLOURS: Final = f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-stepper.dark {{ {css_variables(DARK)} }}\n"
 
 
 class StepperWidget(anywidget.AnyWidget):
@@ -100,9 +98,7 @@ class Stepper:
         ):  # fmt: skip
             if not isinstance(value, types):
                 raise BadField(type(self), name, f"must be {must}, not {type(value).__name__}")
-        self.recording = SignInRecording(
-            source, username, password, flow, preferred_challenge, device, client_metadata
-        )
+        self.recording = SignInRecording(source, username, password, flow, preferred_challenge, device, client_metadata)
         if settings is None and isinstance(source, LocalPool):
             settings = settings_of(source)
         self.settings = settings

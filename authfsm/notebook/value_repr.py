@@ -125,10 +125,7 @@ def _table(title: str, rows: Rows, head: tuple[str, ...] = ()) -> dict[str, str]
     html += [_html_row(row, ["td" if head else "th"] + ["td"] * (len(row) - 1)) for row in rows]
     lines = [head, *rows] if head else rows
     widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
-    text = [
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
-        for line in lines
-    ]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip() for line in lines]
     return {
         "text/html": f'<table style="{_TABLE}">{caption}{"".join(html)}</table>',
         "text/plain": "\n".join([title, *(f"  {line}" for line in text)]),

@@ -152,9 +152,7 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
     """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
-    session: Secret[str] | None = field(
-        default=None, converter=secret, validator=v.is_text_if_given, kw_only=True
-    )
+    session: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given, kw_only=True)
     force_alias_creation: bool = field(default=False, validator=v.is_bool, kw_only=True)
 
 

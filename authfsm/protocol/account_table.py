@@ -145,10 +145,7 @@ _LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, set[UserStatus]]]] = 
 # fmt: on
 
 ACCOUNT_LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, frozenset[UserStatus]]]] = MappingProxyType(
-    {
-        status: MappingProxyType({op: frozenset(dests) for op, dests in row.items()})
-        for status, row in _LIFE.items()
-    }
+    {status: MappingProxyType({op: frozenset(dests) for op, dests in row.items()}) for status, row in _LIFE.items()}
 )
 """The statuses to which each operation may lead, by status."""
 

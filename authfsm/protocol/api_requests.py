@@ -62,11 +62,7 @@ _ANSWER: Final[Mapping[str, _Rules]] = {
     S.CUSTOM_CHALLENGE: ((r.Answer, {}),),
     S.NEW_PASSWORD_REQUIRED: ((r.NewPassword, {}),),
     # Clients send EMAIL; one page of AWS has email.
-    S.MFA_SETUP: (
-        (r.SetUpEmail, {"EMAIL": _PRESENT}),
-        (r.SetUpEmail, {"email": _PRESENT}),
-        (r.CompleteMfaSetup, {}),
-    ),
+    S.MFA_SETUP: ((r.SetUpEmail, {"EMAIL": _PRESENT}), (r.SetUpEmail, {"email": _PRESENT}), (r.CompleteMfaSetup, {})),
     S.SELECT_MFA_TYPE: ((r.Select, {}),),
     S.DEVICE_SRP_AUTH: ((r.SrpA, {}),),
     S.DEVICE_PASSWORD_VERIFIER: ((r.SrpClaim, {}),),

@@ -66,9 +66,7 @@ class AuthfsmError(CompletesDocstring, Exception):
     _fixed_presentation: ClassVar[tuple[int, str] | None] = None
     """HTTP status and sentence of a class whose recovery action and fault do not decide them."""
 
-    def __init__(
-        self, message: str, *, state: State | None = None, action: RecoveryAction | None = None
-    ) -> None:
+    def __init__(self, message: str, *, state: State | None = None, action: RecoveryAction | None = None) -> None:
         super().__init__(message)
         self.state = state
         self.action = action
@@ -217,8 +215,7 @@ class WrongResponse(CallerError):
         self.accepts: Final = tuple(accepts)
         names = ", ".join(each.__name__ for each in self.accepts) or "nothing"
         super().__init__(
-            f"{state} does not accept {response.__name__}{f' {why}' if why else ''}; it accepts {names}",
-            state=state,
+            f"{state} does not accept {response.__name__}{f' {why}' if why else ''}; it accepts {names}", state=state
         )
         self.response = response
         self.why = why
@@ -352,9 +349,7 @@ class StoreUnavailable(ExplainedError, ServiceError):
 class NotStored(StoreUnavailable):
     """The sign-in or the refreshed tokens of `flow` could not be put back; `put(flow, ticket)` stores them again."""
 
-    _sentence = (
-        "the sign-in or its new tokens could not be stored ({}): put error.flow under its ticket again"
-    )
+    _sentence = "the sign-in or its new tokens could not be stored ({}): put error.flow under its ticket again"
     flow: FlowInProgress
 
 
@@ -376,9 +371,7 @@ class Refused(AuthfsmError):
         self.refusal, self.hint = refusal, hint
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make, args, state = (
-            super().__reduce__()
-        )  # nor does it include the Session of a refusal, which is a secret
+        make, args, state = super().__reduce__()  # nor does it include the Session of a refusal, which is a secret
         return make, args, {**state, "refusal": evolve(self.refusal, session=None)}
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:

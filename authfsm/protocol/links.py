@@ -22,9 +22,7 @@ def reference(name: str) -> str:
 
 
 COMMON_ERRORS: Final = f"{REFERENCE}CommonErrors.html"
-CLI_ADMIN_INITIATE_AUTH: Final = (
-    "https://docs.aws.amazon.com/cli/latest/reference/cognito-idp/admin-initiate-auth.html"
-)
+CLI_ADMIN_INITIATE_AUTH: Final = "https://docs.aws.amazon.com/cli/latest/reference/cognito-idp/admin-initiate-auth.html"
 AUTHENTICATION: Final = guide("authentication")
 AUTHENTICATION_FLOWS: Final = guide("amazon-cognito-user-pools-authentication-flow-methods")
 MFA: Final = guide("user-pool-settings-mfa")

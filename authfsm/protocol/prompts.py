@@ -112,9 +112,7 @@ def check_answer(challenge: replies.Challenge | None, response: Response) -> Non
 
 # ---- the form of each challenge --------------------------------------------------------------------------
 
-_PROTOCOL_PARAMETERS: Final = frozenset(
-    {"USERNAME", "USER_ID_FOR_SRP", "DEVICE_KEY", "SALT", "SRP_B", "SECRET_BLOCK"}
-)
+_PROTOCOL_PARAMETERS: Final = frozenset({"USERNAME", "USER_ID_FOR_SRP", "DEVICE_KEY", "SALT", "SRP_B", "SECRET_BLOCK"})
 _SRP_EXPLANATION: Final = "The password is proved by SRP, and is not sent."
 _MEDIUM: Final = {"SMS": "by SMS", "EMAIL": "by e-mail"}
 _USUAL_MEDIUM: Final = {S.SMS_MFA: "SMS", S.SMS_OTP: "SMS", S.EMAIL_OTP: "EMAIL"}
@@ -235,9 +233,7 @@ def _first_factors(challenge: replies.Challenge) -> Iterator[Prompt]:
         article = "a" if challenge.state is S.SELECT_CHALLENGE else "another"
         yield _select(f"Choose {article} first factor.", others)
     if S.PASSWORD in others:
-        yield _password(
-            r.Password, "Or enter the password now; it is sent in plain text, over TLS.", S.PASSWORD
-        )
+        yield _password(r.Password, "Or enter the password now; it is sent in plain text, over TLS.", S.PASSWORD)
     if S.PASSWORD_SRP in others:
         yield _password(r.SrpA, _SRP_EXPLANATION, S.PASSWORD_SRP)
 
@@ -285,9 +281,7 @@ _PLACEHOLDER: Final = Secret("-")
 _EXAMPLES: Final = (
     replies.SmsMfa(name="SMS_MFA"),
     replies.SelectChallenge(name="SELECT_CHALLENGE"),
-    replies.PasswordVerifier(
-        name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PLACEHOLDER, user_id_for_srp="-"
-    ),
+    replies.PasswordVerifier(name="PASSWORD_VERIFIER", salt=0, B=0, secret_block=_PLACEHOLDER, user_id_for_srp="-"),
     replies.WebAuthn(name="WEB_AUTHN", request_options={}),
     replies.CustomChallenge(name="CUSTOM_CHALLENGE"),
     replies.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED"),

@@ -317,9 +317,7 @@ class NewPassword(Response):
     """
 
     password: Secret[str] = field(converter=secret, validator=v.is_typed)
-    attributes: Mapping[str, str] = field(
-        factory=dict, converter=v.frozen_texts, validator=v.are_texts, repr=False
-    )
+    attributes: Mapping[str, str] = field(factory=dict, converter=v.frozen_texts, validator=v.are_texts, repr=False)
 
 
 @frozen
@@ -418,9 +416,7 @@ CUSTOM_AUTH_RESPONSES: Final = frozenset({CustomAuth, CustomSrpAuth})
 ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
 """The responses that only an operation of an administrator carries."""
 
-SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset(
-    {UserSrpAuth, CustomSrpAuth, UserAuthWithSrp}
-)
+SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
 """The responses that start an SRP proof: a driver accepts the password in place of SRP_A, which it computes."""
 
 

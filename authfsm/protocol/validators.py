@@ -234,9 +234,7 @@ def is_totp(response: Any, attribute: Attribute[Any], value: Secret[str]) -> Non
     check_code(type(response), attribute.name, value, TOTP_CODE)
 
 
-def check_code(
-    response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None
-) -> None:
+def check_code(response: type, name: str, code: Secret[str], rule: CodeFormat, state: State | None = None) -> None:
     """Raise InvalidInput if a normalized code does not fit the rule, and BadField if it is not text."""
     if why := not_text(code):
         raise BadField(response, name, why)

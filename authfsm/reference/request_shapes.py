@@ -172,9 +172,7 @@ class _PlaceholderContext(RequestContext):
 
 # Parameters that are not fields of a response, or have another name there.
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
-    **dict.fromkeys(
-        ("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."
-    ),
+    **dict.fromkeys(("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."),
     "ClientId": "the app client.",
     "UserPoolId": "the user pool.",
     "Session": "the newest session, unchanged.",
@@ -229,9 +227,7 @@ def _write(state: State, response: type[Response], context: RequestContext, *, c
 
 def _with_placeholders(response: type[Response], optional: list[str]) -> Response:
     values = {
-        each.name: _placeholder(each)
-        for each in fields(response)
-        if each.default is NOTHING or each.name in optional
+        each.name: _placeholder(each) for each in fields(response) if each.default is NOTHING or each.name in optional
     }
     try:
         return response(**values)

@@ -81,10 +81,7 @@ class Descriptions:
 
     @classmethod
     def parse(
-        cls,
-        user_pool: Structure,
-        user_pool_client: Structure | None = None,
-        mfa_config: Structure | None = None,
+        cls, user_pool: Structure, user_pool_client: Structure | None = None, mfa_config: Structure | None = None
     ) -> Descriptions:
         """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 

@@ -185,9 +185,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
     def _reason(self, transition: Transition, role: Role | None, *, include_lambda_named: bool) -> str | None:
         found = reachability(self, include_lambda_named=include_lambda_named).transitions
         reasons = [
-            found[transition, roles]
-            for roles in edge_roles(transition)
-            if role in {None, roles.role} or not roles.role
+            found[transition, roles] for roles in edge_roles(transition) if role in {None, roles.role} or not roles.role
         ]
         if not reasons:
             raise KeyError((transition, role))

@@ -225,9 +225,7 @@ class UnlessLambda:
 
 
 @cache
-def rules_of(
-    transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool
-) -> tuple[SettingRule, ...]:
+def rules_of(transition: t.Transition, roles: EdgeRoles, *, include_lambda_named: bool) -> tuple[SettingRule, ...]:
     """Return the rules for a transition from a reachable state.
 
     With `include_lambda_named`, a challenge is also possible if a Lambda function may name it.

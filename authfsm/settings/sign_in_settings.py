@@ -107,9 +107,7 @@ class SignInSettings(CompletesDocstring):
             value, known = getattr(self, name), known_names(path)
             names = value if isinstance(value, frozenset) else [value] * (value is not None)
             described = () if name == "mfa_configuration" else (*self.unknown_values, *self.unknown_members)
-            ends = [
-                each for each in described if each.startswith(path)
-            ]  # in a list, the path has a number, too
+            ends = [each for each in described if each.startswith(path)]  # in a list, the path has a number, too
             wrong = {each for each in map(str, names) if each not in known}
             if wrong := {n for n in wrong if not any(e.endswith((f" = {n!r}", f".{n}")) for e in ends)}:
                 why = f"cannot have {', '.join(sorted(wrong))}; it can have {', '.join(known)}"

@@ -62,12 +62,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
     """Whether the methods of the store are coroutine functions."""
 
     def __init__(
-        self,
-        cognito: BaseCognito[Any, FlowT],
-        store: StoreT,
-        key: Key,
-        *,
-        turn_lifetime: timedelta = TURN_LIFETIME,
+        self, cognito: BaseCognito[Any, FlowT], store: StoreT, key: Key, *, turn_lifetime: timedelta = TURN_LIFETIME
     ) -> None:
         key = wrapped_keys(key)
         if not isinstance(cognito, BaseCognito) or not callable(getattr(store, "take", None)):

@@ -38,11 +38,7 @@ class RedisStore:
     """
 
     def __init__(
-        self,
-        client: redis.Redis | redis.RedisCluster,
-        *,
-        prefix: str = "authfsm:",
-        timeout: float = DEFAULT_TIMEOUT,
+        self, client: redis.Redis | redis.RedisCluster, *, prefix: str = "authfsm:", timeout: float = DEFAULT_TIMEOUT
     ) -> None:
         self.prefix = prefix
         self.timeout = positive("timeout", timeout)

@@ -179,9 +179,7 @@ class Recording:
             role = _role(evolve(before, password_proved=proved), response, state)
         elif not _keeps_state(before.state, response, action):
             state, role = State.FAILED, None
-        progress = _Progress(
-            before.sign_in, before.number + 1, state, role, before.flow, password_proved=proved
-        )
+        progress = _Progress(before.sign_in, before.number + 1, state, role, before.flow, password_proved=proved)
         self._write(pending, progress, error=error, action=None if action is None else str(action))
         self._store_progress(pending, progress, parsed)
 
@@ -196,9 +194,7 @@ class Recording:
         }  # fmt: skip
         self._recorder.write(step)
 
-    def _store_progress(
-        self, pending: _PendingRequest, progress: _Progress, parsed: Mapping[str, Any]
-    ) -> None:
+    def _store_progress(self, pending: _PendingRequest, progress: _Progress, parsed: Mapping[str, Any]) -> None:
         result = _mapping(parsed, "AuthenticationResult")
         secret_block = _mapping(parsed, "ChallengeParameters").get("SECRET_BLOCK")
         tokens = result.get("AccessToken"), result.get("RefreshToken")

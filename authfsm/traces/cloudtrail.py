@@ -100,7 +100,9 @@ def time_of(text: str) -> str:
     """
     # Nearly every time is like the first, so that is the fastest to read.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
-    in_utc = f"TRY_CAST(REPLACE(REPLACE(REPLACE(REPLACE({text}, ',', '.'), ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
+    in_utc = (
+        f"TRY_CAST(REPLACE(REPLACE(REPLACE(REPLACE({text}, ',', '.'), ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
+    )
     zoned = f"TRY_CAST(REPLACE(REPLACE({text}, ',', '.'), 'T', ' ') AS TIMESTAMPTZ)"
     number = f"TRY_CAST({text} AS DOUBLE)"
     milliseconds = f"CAST({number} * CASE WHEN {number} < 1e11 THEN 1000 ELSE 1 END AS BIGINT)"
@@ -150,9 +152,7 @@ def extraction(table: str) -> str:
         return extracted if rest else column.lower()
 
     columns = ", ".join(f"{value} AS {name}" for name, value in field_values(member).items())
-    return (
-        f"events_read AS (SELECT {columns} FROM {table} WHERE {is_sign_in_event('eventsource', 'eventname')})"  # noqa: S608 - our own words
-    )
+    return f"events_read AS (SELECT {columns} FROM {table} WHERE {is_sign_in_event('eventsource', 'eventname')})"  # noqa: S608 - our own words
 
 
 def exchanges(*, stored: bool = False) -> str:
@@ -163,7 +163,9 @@ def exchanges(*, stored: bool = False) -> str:
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
-    refresh = f"COALESCE(flow, operation) IN ({_literals(sorted(REFRESH_FLOWS))}, '{_RENEW}') AND next_challenge IS NULL"
+    refresh = (
+        f"COALESCE(flow, operation) IN ({_literals(sorted(REFRESH_FLOWS))}, '{_RENEW}') AND next_challenge IS NULL"
+    )
     with_token = f"operation IN ('{_ASSOCIATE}', '{_VERIFY}') AND with_token AND NOT in_session"
     stored_or_not = "_stored" if stored else ""
     deduplicated = SQL[f"deduplicated{stored_or_not}"].format(names=names, with_token=with_token)

@@ -243,9 +243,7 @@ def _kind_of_lines(source: TraceSource) -> str | None:
     return None
 
 
-def _scan_lines(
-    rows: list[Any], cursor: duckdb.DuckDBPyConnection, counts: ScanCounts
-) -> Iterator[tuple[str, bytes]]:
+def _scan_lines(rows: list[Any], cursor: duckdb.DuckDBPyConnection, counts: ScanCounts) -> Iterator[tuple[str, bytes]]:
     while rows:
         for (line,) in rows:
             yield from scan(iter([line]), counts)
@@ -258,9 +256,7 @@ _TABLES: Final = {"cloudtrail": "events_read", "steps": "steps"}
 def _extract(paths: Iterable[str], lines: str) -> str:
     """Return the SQL that extracts the values at these paths from each line, which it parses once."""
     listed = ", ".join(f"'$.{path}'" for path in paths)
-    return (
-        f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
-    )
+    return f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
 
 
 def _insert_events(lines: str, *, final: bool) -> str:
@@ -272,9 +268,7 @@ def _insert_events(lines: str, *, final: bool) -> str:
     paths = [("eventSource",), *cloudtrail.FIELDS.values()]
     field = {path: f"field[{number}]" for number, path in enumerate(paths, start=1)}
     source, name = field["eventSource",], field["eventName",]
-    has_parameters = " OR ".join(
-        f"{field[path]} IS NOT NULL" for path in paths if path[0] == "requestParameters"
-    )
+    has_parameters = " OR ".join(f"{field[path]} IS NOT NULL" for path in paths if path[0] == "requestParameters")
     is_event = (
         f"{name} IS NOT NULL AND COALESCE({source}, {field['eventTime',]}, {field['eventID',]}) IS NOT NULL"
         f" AND COALESCE({source}, '') NOT LIKE 'aws:%'"

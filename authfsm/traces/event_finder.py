@@ -31,9 +31,7 @@ from authfsm.traces.step_log import COLUMNS
 DECODER: Final = json.JSONDecoder(parse_float=str, parse_constant=str)
 """Parses JSON. Numbers with a fraction or exponent stay text, so that they are written again unchanged."""
 
-EVENT_START: Final = re.compile(
-    r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"'
-)
+EVENT_START: Final = re.compile(r'\{\s*"(?:event(?:Version|ID|Time|Name|Source|Type)|userIdentity|EventId|sign_in)"')
 """How an event or a recorded step begins."""
 
 _OBJECT_MEMBERS: Final = ("requestParameters", "responseElements", "additionalEventData")

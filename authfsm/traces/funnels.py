@@ -257,9 +257,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
             for number in segment.path:
                 counts[number, response] += each.times
     by_edge = [{r: n for (at, r), n in counts.items() if at == e} for e in range(len(walker.edges))]
-    edges = tuple(
-        evolve(edge, counts=_edge_counts(edge, own)) for edge, own in zip(walker.edges, by_edge, strict=True)
-    )
+    edges = tuple(evolve(edge, counts=_edge_counts(edge, own)) for edge, own in zip(walker.edges, by_edge, strict=True))
     notes = [*model.notes, *_notes(funnel)]
     if ambiguous:
         notes.append(

@@ -76,9 +76,7 @@ def sort_key(node: str) -> tuple[int, str]:
 
 
 @cache
-def cloudtrail_transitions(
-    *, refusals: bool = False
-) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
+def cloudtrail_transitions(*, refusals: bool = False) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
     """Return every transition as CloudTrail shows it, with the responses that may have caused it.
 
     With `refusals`, include the transitions of refusals that keep a sign-in in its state.

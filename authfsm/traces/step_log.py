@@ -40,9 +40,7 @@ class Recorder:
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
         if not isinstance(sink, str | Path) and not hasattr(sink, "write"):
-            raise TypeError(
-                f"sink must be the path of a file or a text stream, not of type {type(sink).__name__}"
-            )
+            raise TypeError(f"sink must be the path of a file or a text stream, not of type {type(sink).__name__}")
         self._owns_sink = isinstance(sink, str | Path)
         # Buffered by line: each written step is in the file, and several processes can append to it.
         self._sink: TextIO = (

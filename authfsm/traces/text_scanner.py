@@ -26,16 +26,12 @@ _RESUME_AT: Final = re.compile(rf"{e.EVENT_START.pattern}|\n[ \t]*[\[{{]")
 # `--output text` prints beside an event. A table row with quotation marks is part of an event.
 _FRAME: Final = re.compile(r"""[\s,\]}|+\-=]*|[|+][^"{}]*|(?:EVENTS|RESOURCES|NEXTTOKEN)(?:\t.*)?""")
 _YAML: Final = re.compile(r"---$|- \w+:(?: |$)|\w+:$")
-_YAML_STRING: Final = re.compile(
-    r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL
-)
+_YAML_STRING: Final = re.compile(r"""(?:^|\n)[ \t-]*\w+:\s*('(?:[^']|'')*'(?!')|"(?:[^"\\]|\\.)*")""", re.DOTALL)
 _YAML_UNCLOSED: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
 # A backslash at the end of a line continues it in the next line, where `\ ` stands for a leading space.
 _YAML_CONTINUATION: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _YAML_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
-_CSV_COLUMNS: Final = frozenset(
-    {"eventname", "eventtime", "@message", "message", "cloudtrailevent", "event", "detail"}
-)
+_CSV_COLUMNS: Final = frozenset({"eventname", "eventtime", "@message", "message", "cloudtrailevent", "event", "detail"})
 _LISTS: Final = frozenset({"Records", "Events", "events", "logEvents", "results"})
 _NEAR_END: Final = 16
 _OVERLAP: Final = 240

@@ -201,9 +201,7 @@ def _rows_by_name(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]
         yield from (dict(zip(names, row, strict=True)) for row in rows)
 
 
-def funnel_from_rows(
-    rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000
-) -> Funnel:
+def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000) -> Funnel:
     """Return the funnel for the rows of the query, from any engine.
 
     Args:
@@ -227,9 +225,7 @@ def funnel_from_rows(
             by_source[source] += times
             if row["verdict"] == Verdict.ILLEGAL:
                 id_, at = row["illegal_id"] or "", row["first_at"]
-                illegal.append(
-                    CheckedStep(id_, row["sign_in"], 0, at, *key[:3], Verdict.ILLEGAL, row["error"])
-                )
+                illegal.append(CheckedStep(id_, row["sign_in"], 0, at, *key[:3], Verdict.ILLEGAL, row["error"]))
                 if len(illegal) > 2 * limit:
                     illegal = _earliest(illegal, limit)
         elif not row["no_duration"]:

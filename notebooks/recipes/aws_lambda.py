@@ -25,9 +25,7 @@ from authfsm import AuthfsmError, Cognito, Flow
 def cognito() -> Cognito:
     """Return the user pool and app client that the environment names."""
     return Cognito(
-        boto3.client("cognito-idp"),
-        client_id=os.environ["COGNITO_CLIENT_ID"],
-        pool_id=os.environ["COGNITO_POOL_ID"],
+        boto3.client("cognito-idp"), client_id=os.environ["COGNITO_CLIENT_ID"], pool_id=os.environ["COGNITO_POOL_ID"]
     )
 
 

@@ -28,9 +28,7 @@ STORED = Path("tokens.sealed")
 def cognito() -> Cognito:
     """Return the user pool and app client that the environment names."""
     return Cognito(
-        boto3.client("cognito-idp"),
-        client_id=os.environ["COGNITO_CLIENT_ID"],
-        pool_id=os.environ["COGNITO_POOL_ID"],
+        boto3.client("cognito-idp"), client_id=os.environ["COGNITO_CLIENT_ID"], pool_id=os.environ["COGNITO_POOL_ID"]
     )
 
 

@@ -72,9 +72,7 @@ def description(path: Path) -> dict[str, Any]:
     try:
         found = described(path)
     except (AttributeError, KeyError, TypeError):
-        raise UnreadableFile(
-            "its JSON has not the structure of a template, a plan, a state or a reply"
-        ) from None
+        raise UnreadableFile("its JSON has not the structure of a template, a plan, a state or a reply") from None
     if found["UserPool"] is None:
         raise UnreadableFile("it describes no user pool")
     return with_types_of_the_api({name: each for name, each in found.items() if each is not None})
@@ -84,10 +82,7 @@ def described(path: Path) -> dict[str, Any]:
     """Return the description in a file or a folder; None for each part that it lacks."""
     if path.is_dir():
         replies = [read(each) for each in sorted(path.glob("*.json"))]
-        found = {
-            name: first(name, [e[name] for e in replies if name in e])
-            for name in ("UserPool", "UserPoolClient")
-        }
+        found = {name: first(name, [e[name] for e in replies if name in e]) for name in ("UserPool", "UserPoolClient")}
         found["MfaConfig"] = first("MfaConfiguration", [e for e in replies if "MfaConfiguration" in e])
         return found
     whole = read(path)
@@ -125,10 +120,7 @@ def first(kind: str, found: list[Any]) -> Any:
 
 def from_cloudformation(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description in a template; its functions (`Ref`, `Fn::...`) stand for texts that are not known yet."""
-    found: dict[str, list[dict[str, Any]]] = {
-        "AWS::Cognito::UserPool": [],
-        "AWS::Cognito::UserPoolClient": [],
-    }
+    found: dict[str, list[dict[str, Any]]] = {"AWS::Cognito::UserPool": [], "AWS::Cognito::UserPoolClient": []}
     for name, resource in template["Resources"].items():
         if not isinstance(resource, dict):
             left_out(f"Resources.{name}, which is not a resource")
@@ -147,32 +139,23 @@ def mfa_of_template(pool: dict[str, Any]) -> dict[str, Any] | None:
         pool["Name"] = pool.pop("UserPoolName")
     passkeys = {ours: pool.pop(name) for name, ours in WEB_AUTHN.items() if name in pool}
     email = {
-        n: pool.pop(f"EmailAuthentication{n}")
-        for n in ("Message", "Subject")
-        if f"EmailAuthentication{n}" in pool
+        n: pool.pop(f"EmailAuthentication{n}") for n in ("Message", "Subject") if f"EmailAuthentication{n}" in pool
     }
     factors = pool.pop("EnabledMfas", ["SMS_MFA"] if "SmsConfiguration" in pool else [])
-    if not isinstance(factors, list) or not all(
-        isinstance(each, str) and each in FACTORS for each in factors
-    ):
+    if not isinstance(factors, list) or not all(isinstance(each, str) and each in FACTORS for each in factors):
         left_out(f"EnabledMfas, which is not a list of {', '.join(FACTORS)}: {json.dumps(factors)}")
         return None
     mfa = mfa_of(pool, factors)
     if email and "EMAIL_OTP" in factors:
         mfa["EmailMfaConfiguration"] = email
     elif email:
-        left_out(
-            "EmailAuthenticationMessage and EmailAuthenticationSubject, because EnabledMfas has no EMAIL_OTP"
-        )
+        left_out("EmailAuthenticationMessage and EmailAuthenticationSubject, because EnabledMfas has no EMAIL_OTP")
     return {**mfa, "WebAuthnConfiguration": passkeys} if passkeys else mfa
 
 
 def mfa_of(pool: Mapping[str, Any], factors: Iterable[str]) -> dict[str, Any]:
     """Return the MFA settings of a pool with these second factors, as in the reply of GetUserPoolMfaConfig."""
-    return {
-        "MfaConfiguration": pool.get("MfaConfiguration", "OFF"),
-        **dict(FACTORS[each] for each in factors),
-    }
+    return {"MfaConfiguration": pool.get("MfaConfiguration", "OFF"), **dict(FACTORS[each] for each in factors)}
 
 
 def without_functions(value: Any) -> Any:
@@ -233,9 +216,7 @@ def with_unknown(values: Mapping[str, Any], later: Mapping[str, Any]) -> dict[st
     does not say which, so it is left out and named.
     """
     if names := sorted(name for name, each in later.items() if each is True):
-        left_out(
-            f"what is known only after apply, for which Cognito's defaults are assumed: {', '.join(names)}"
-        )
+        left_out(f"what is known only after apply, for which Cognito's defaults are assumed: {', '.join(names)}")
     nested = {name: each for name, each in later.items() if each is not True}
     merged: dict[str, Any] = merge_unknown(dict(values), nested)
     return merged

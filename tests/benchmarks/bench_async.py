@@ -105,9 +105,7 @@ def rows() -> list[Row]:
             ("pycognito", 0.5, 1, "longest hold-up of the loop / pycognito in an executor"),
         ):
             ratio = compared(variant, other, which)
-            results.append(
-                Row(f"{variant}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(variant, other, which))
-            )
+            results.append(Row(f"{variant}: {what}", ratio, f"<= {bar}", ratio <= bar, figures(variant, other, which)))
     return results
 
 

@@ -190,9 +190,7 @@ def over_http() -> Iterator[Row]:
         servers["authfsm --state"] = stack.enter_context(ours("--state", f"{state}/pool.db"))
         for name, start in peers().items():
             servers[name] = stack.enter_context(start())
-        times = dict(
-            zip(servers, interleaved([sign_ins(each) for each in servers.values()], ROUNDS), strict=True)
-        )
+        times = dict(zip(servers, interleaved([sign_ins(each) for each in servers.values()], ROUNDS), strict=True))
         rates = {name: SIGN_INS / statistics.median(each) for name, each in times.items()}
         figures = ", ".join(f"{name} {rate:.0f}/s" for name, rate in rates.items())
         others = [name for name in servers if not name.startswith("authfsm")]
@@ -270,9 +268,7 @@ def in_process() -> Iterator[Row]:
 
     def seconds(mock: Any) -> float:
         with mock:
-            idp: Any = boto3.client(
-                "cognito-idp", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="a"
-            )
+            idp: Any = boto3.client("cognito-idp", "eu-west-1", aws_access_key_id="a", aws_secret_access_key="a")
             pool = {"UserPoolId": idp.create_user_pool(PoolName="bench")["UserPool"]["Id"]}
             flows = ["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
             app_client = idp.create_user_pool_client(**pool, ClientName="bench", ExplicitAuthFlows=flows)

@@ -58,9 +58,7 @@ def each(work: Any, number: int, rounds: int = 9) -> float:
 
 def stubbed_call() -> Any:
     """Return a boto3 call that botocore's own Stubber answers, to compare with a step."""
-    client = boto3.client(
-        "cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
-    )
+    client = boto3.client("cognito-idp", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x")
     stubber = Stubber(client)
     stubber.activate()
 
@@ -132,20 +130,8 @@ def rows() -> list[Row]:
             f"{step:.0f} us beside {call:.0f} us",
         ),
         Row("import authfsm / 15 ms", light / 15, "<= 1", light <= 15, f"{light:.0f} ms"),
-        Row(
-            "import of the core / import boto3",
-            core / boto,
-            "none",
-            True,
-            f"{core:.0f} ms beside {boto:.0f} ms",
-        ),
-        Row(
-            "a transitions machine of one's own / a SignIn",
-            registered / making,
-            "none",
-            True,
-            f"{registered:.0f} us",
-        ),
+        Row("import of the core / import boto3", core / boto, "none", True, f"{core:.0f} ms beside {boto:.0f} ms"),
+        Row("a transitions machine of one's own / a SignIn", registered / making, "none", True, f"{registered:.0f} us"),
     ]
     if (peer := statemachine_made()) is not None:
         other = each(peer, 20)

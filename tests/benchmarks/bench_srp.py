@@ -32,13 +32,7 @@ NOW = datetime.now(timezone.utc)
 
 # Any B will do: the client computes the same whether the service knows its password or not.
 SRP_B = srp.to_hex(secrets.randbelow(srp.N))
-CHALLENGE = {
-    "SALT": SALT,
-    "SRP_B": SRP_B,
-    "SECRET_BLOCK": SECRET_BLOCK,
-    "USERNAME": USER,
-    "USER_ID_FOR_SRP": USER,
-}
+CHALLENGE = {"SALT": SALT, "SRP_B": SRP_B, "SECRET_BLOCK": SECRET_BLOCK, "USERNAME": USER, "USER_ID_FOR_SRP": USER}
 
 
 def ours() -> None:

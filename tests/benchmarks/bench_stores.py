@@ -66,8 +66,7 @@ def measure_store(name: str, store: Store, flow: Flow, request: float) -> Iterat
         turn / request,
         "<= 0.5",
         turn <= request / 2,
-        f"seal and put {put:,.0f}/s, take and resume {take:,.0f}/s,"
-        f" a turn {turn:.0f} us beside {request:.0f} us",
+        f"seal and put {put:,.0f}/s, take and resume {take:,.0f}/s, a turn {turn:.0f} us beside {request:.0f} us",
     )
 
 
@@ -84,11 +83,7 @@ def rows() -> list[Row]:
         request = each(one_request, 20)
         results.extend(measure_store("memory", MemoryStore(), flow, request))
         if shutil.which("redis-server"):
-            with (
-                TemporaryDirectory() as folder,
-                redis_server(Path(folder)) as server,
-                server.client() as client,
-            ):
+            with TemporaryDirectory() as folder, redis_server(Path(folder)) as server, server.client() as client:
                 results.extend(measure_store("Redis", RedisStore(client), flow, request))
     return results
 

@@ -74,9 +74,7 @@ def write_log(folder: Path) -> WrittenLog:
 
 def run(code: str, *args: str) -> dict[str, object]:
     """Return the output of a separate process."""
-    process = subprocess.run(
-        [sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.run([sys.executable, "-c", code, *args], check=True, stdout=subprocess.PIPE, text=True)
     output: dict[str, object] = json.loads(process.stdout)
     return output
 
@@ -98,9 +96,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             f"{trail.events:,} events, {trail.sign_ins:,} sign-ins, {size:,.0f} MiB, written in {wrote:.0f} s;"
             f" read in {read:.1f} s, all in {took:.1f} s, {cpu:.1f} s of CPU"
         )
-        yield Row(
-            "events a second", trail.events / took, f">= {SPEED:,}", trail.events / took >= SPEED, figures
-        )
+        yield Row("events a second", trail.events / took, f">= {SPEED:,}", trail.events / took >= SPEED, figures)
         yield Row("events a CPU second", trail.events / cpu, ">= 20,000", trail.events / cpu >= 20_000, "")
         yield Row(
             "peak memory, MiB",
@@ -124,13 +120,7 @@ def rows(*, spark: bool = False) -> Iterator[Row]:
             plain.pop("read")
             other.pop("read")
             ratio = float(str(theirs["took"])) / took
-            yield Row(
-                "PySpark's time over DuckDB's",
-                ratio,
-                "equal answers",
-                plain == other,
-                f"{theirs['took']:.1f} s",
-            )
+            yield Row("PySpark's time over DuckDB's", ratio, "equal answers", plain == other, f"{theirs['took']:.1f} s")
 
 
 if __name__ == "__main__":

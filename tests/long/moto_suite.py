@@ -44,9 +44,7 @@ def download(folder: Path) -> None:
     options = ["-q", "--no-deps", "--no-binary", ":all:", "-d", str(folder)]
     pip = [shutil.which("python3") or "python3", "-m", "pip", "download"]
     if subprocess.run([*pip, *options, f"moto=={moto.__version__}"], check=False).returncode:
-        raise SystemExit(
-            f"the source distribution of moto {moto.__version__} cannot be downloaded; see above"
-        )
+        raise SystemExit(f"the source distribution of moto {moto.__version__} cannot be downloaded; see above")
     with tarfile.open(folder / f"{name}.tar.gz") as archive:
         for member in archive.getmembers():
             inside = member.name.removeprefix(f"{name}/")
@@ -74,12 +72,7 @@ def run(folder: Path, iam: str) -> Results:
     plugins = ["-p", "no:cacheprovider", "-p", "no:randomly", "-n", "2"]
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(folder), *plugins, "-q"]
     process = subprocess.run(
-        [*command, "--tb=short", SUITE],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+        [*command, "--tb=short", SUITE], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
     sys.stderr.write(process.stdout + process.stderr)
     results: Results = {}
@@ -101,8 +94,7 @@ def compare(results: Results) -> list[str]:
     """Return the differences between the list of exceptions and the results."""
     exceptions_by_test = {each["test"]: each for each in rows() if each["kind"] != "other"}
     problems = [
-        f"{test}: listed, but the suite has no such test"
-        for test in exceptions_by_test.keys() - results.keys()
+        f"{test}: listed, but the suite has no such test" for test in exceptions_by_test.keys() - results.keys()
     ]
     unexplained = [e["test"] for e in rows() if e["kind"] != "lenient" and not (e["reason"] and e["source"])]
     problems += [f"{test}: listed without a reason and its source" for test in unexplained]
@@ -112,9 +104,7 @@ def compare(results: Results) -> list[str]:
         kind = "" if passed["strict"] else "lenient" if passed["lenient"] else "differs"
         expected = exceptions_by_test.get(test, {"kind": "", "checks": ""})
         if kind != expected["kind"] or (kind == "lenient" and checks != expected["checks"]):
-            problems.append(
-                f"{test}: {kind or 'passes'} ({checks}), listed as {expected['kind'] or 'passing'}"
-            )
+            problems.append(f"{test}: {kind or 'passes'} ({checks}), listed as {expected['kind'] or 'passing'}")
         if modes["lenient"][2] and not all(passed.values()):
             problems.append(f"{test}: verified at AWS, and failed")
     return problems
@@ -134,12 +124,8 @@ def main() -> None:
     problems = compare(results)
     counts = {mode: sum(each[mode][0] for each in results.values()) for mode in ("strict", "lenient")}
     verified = sum(each["lenient"][2] for each in results.values())
-    sys.stdout.write(
-        f"{len(results)} tests: {counts['strict']} pass strictly, {counts['lenient']} with accept='all'\n"
-    )
-    sys.stdout.write(
-        f"all {verified} tests that moto's maintainers verify at AWS are among them\n" if verified else ""
-    )
+    sys.stdout.write(f"{len(results)} tests: {counts['strict']} pass strictly, {counts['lenient']} with accept='all'\n")
+    sys.stdout.write(f"all {verified} tests that moto's maintainers verify at AWS are among them\n" if verified else "")
     if counts["lenient"] < LOWEST:
         problems.append(f"{counts['lenient']} tests pass with accept='all', and {LOWEST} have to")
     if problems:

@@ -72,9 +72,7 @@ def _servers() -> Iterator[dict[str, ThreadServer]]:
     """The two servers, whose pools share one signing key: making one takes longer than most tests."""
     key = RSAKey.generate_key(2048, private=True)
     with ExitStack() as stack:
-        found = {
-            mode: stack.enter_context(serve_in_thread(accept=list(names))) for mode, names in _MODES.items()
-        }
+        found = {mode: stack.enter_context(serve_in_thread(accept=list(names))) for mode, names in _MODES.items()}
         for each in found.values():
             each.service.cognito._key = key
         yield found

@@ -57,15 +57,13 @@ class Ada:
     def refresh(self, tokens: dict[str, str]) -> None:
         """Refresh tokens a second later."""
         self.clock.advance(1)
-        self.client.get_tokens_from_refresh_token(
-            ClientId=self.pool.client_id, RefreshToken=tokens["RefreshToken"]
-        )
+        self.client.get_tokens_from_refresh_token(ClientId=self.pool.client_id, RefreshToken=tokens["RefreshToken"])
 
     def sessions(self, tokens: dict[str, str]) -> list[dict[str, Any]]:
         """Return what ListUserSessions lists for an access token."""
-        session_list: list[dict[str, Any]] = self.client.list_user_sessions(
-            AccessToken=tokens["AccessToken"]
-        )["Sessions"]
+        session_list: list[dict[str, Any]] = self.client.list_user_sessions(AccessToken=tokens["AccessToken"])[
+            "Sessions"
+        ]
         return session_list
 
     def current(self, tokens: dict[str, str]) -> str:

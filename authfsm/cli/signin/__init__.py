@@ -55,13 +55,10 @@ class Signin:
         metavar="[EXAMPLE]",
     )
     client_id: str | None = _pool("The app client's id.", envvar="AUTHFSM_CLIENT_ID")
-    pool_id: str | None = _pool(
-        "The user pool's id, for example eu-west-1_AbCdEfGhI.", envvar="AUTHFSM_POOL_ID"
-    )
+    pool_id: str | None = _pool("The user pool's id, for example eu-west-1_AbCdEfGhI.", envvar="AUTHFSM_POOL_ID")
     region: str | None = _pool("The pool's region; by default the one in its id.", envvar="AUTHFSM_REGION")
     endpoint_url: str | None = _pool(
-        "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.",
-        envvar="AUTHFSM_ENDPOINT_URL",
+        "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.", envvar="AUTHFSM_ENDPOINT_URL"
     )
     profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
     admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
@@ -96,14 +93,10 @@ class Signin:
     )
     json: bool = _tokens("Print the tokens as JSON to standard output, and nothing else.", default=False)
     show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
-    output: Path | None = _tokens(
-        "Write the tokens to a file that only its owner can read.", "--output", "-o"
-    )
+    output: Path | None = _tokens("Write the tokens to a file that only its owner can read.", "--output", "-o")
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to a local pool, which is created for the example.",
-        default=False,
-        panel="Without a user pool",
+        "Sign in to a local pool, which is created for the example.", default=False, panel="Without a user pool"
     )
 
     def run(self) -> int:

@@ -48,8 +48,7 @@ def _mfa(*methods: str, **settings: Any) -> LocalPool:
 
 def _passkey() -> LocalPool:
     pool = LocalPool(
-        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"],
-        webauthn=WebAuthnConfiguration(RELYING_PARTY),
+        allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"], webauthn=WebAuthnConfiguration(RELYING_PARTY)
     )
     _with_user(pool, email=EMAIL)
     # As if it had been registered in a browser: its private key is not on this machine.

@@ -234,9 +234,7 @@ class SignInEnded(Exception):
     `hint` is Cognito's error code, `advice` what to do next, and `command` a command line that does it.
     """
 
-    def __init__(
-        self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", command: str = ""
-    ) -> None:
+    def __init__(self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", command: str = "") -> None:
         super().__init__(why)
         self.code = code
         self.why = why

@@ -54,9 +54,7 @@ class KeyringStorage:
         self._keyring: Any = keyring.get_keyring()
         self._failed = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
-            raise Misused(
-                "This machine has no keyring (Secret Service, Keychain): use --output FILE, not --keyring."
-            )
+            raise Misused("This machine has no keyring (Secret Service, Keychain): use --output FILE, not --keyring.")
 
     def get(self, service: str, account: str) -> Secret[str] | None:
         """Return a secret from the keyring."""

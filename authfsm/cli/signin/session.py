@@ -142,9 +142,7 @@ class SignInSession:
         if not self._user.is_interactive:
             if suggested:
                 return suggested
-            raise Misused(
-                "With --password-stdin, or without a terminal, --username (or AUTHFSM_USERNAME) is required."
-            )
+            raise Misused("With --password-stdin, or without a terminal, --username (or AUTHFSM_USERNAME) is required.")
         username = self._user.line("User name", default=suggested)
         while not username:
             username = self._user.line("User name")

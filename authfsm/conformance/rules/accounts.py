@@ -41,9 +41,7 @@ def _protected_pool(context: RuleContext) -> ApiReply:
     return reply
 
 
-def _new_client(
-    context: RuleContext, needs: pools.ClientRequirements
-) -> tuple[PoolUser, Callable[..., ApiReply]]:
+def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[PoolUser, Callable[..., ApiReply]]:
     """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
     client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
@@ -189,9 +187,7 @@ def _role_of_lowest_precedence(context: RuleContext) -> None:
         for call in (last, first):
             call("AdminAddUserToGroup", Username=user.username).expect_success()
         role = _claims_of_member(user)[1].get("cognito:preferred_role")
-    fail_if(
-        role != _ROLE.format("one"), "cognito:preferred_role is not the role of the group with Precedence 1"
-    )
+    fail_if(role != _ROLE.format("one"), "cognito:preferred_role is not the role of the group with Precedence 1")
 
 
 @group_rule("group.members", _reference("ListUsersInGroup"))
@@ -264,6 +260,4 @@ def _filtered_users(context: RuleContext) -> None:
     by_email = f'email = "{context.username("ada")}"'
     reply = user.client.call_with_pool_id("ListUsers", Filter=by_email).expect_success()
     found = [each.get("Username") for each in reply.body.get("Users", [])]
-    fail_if(
-        found != [user.username], f"ListUsers returned {len(found)} users, not only the one with this address"
-    )
+    fail_if(found != [user.username], f"ListUsers returned {len(found)} users, not only the one with this address")

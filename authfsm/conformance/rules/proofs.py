@@ -33,9 +33,7 @@ rule: Final = RuleCollector("Passwords and SRP")
 code_rule: Final = RuleCollector("Codes")
 device_rule: Final = RuleCollector("Remembered devices")
 
-_CREATING_USERS: Final = RuleSource.guide(
-    "how-to-create-user-accounts", "Creating user accounts as administrator"
-)
+_CREATING_USERS: Final = RuleSource.guide("how-to-create-user-accounts", "Creating user accounts as administrator")
 _CONFIRM_SIGN_UP: Final = RuleSource.reference("ConfirmSignUp")
 _CONFIRM_FORGOT: Final = RuleSource.reference("ConfirmForgotPassword")
 NO_PROOF: Final = base64.b64encode(bytes(32)).decode()

@@ -34,9 +34,7 @@ rule: Final = RuleCollector("Errors and replies")
 
 _SESSION_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 13123)
 _CHALLENGE_ISSUE: Final = RuleSource.issue("aws-amplify/amplify-js", 9734)
-_SECRET_HASH: Final = RuleSource.guide(
-    "signing-up-users-in-your-app", "Signing up and confirming user accounts"
-)
+_SECRET_HASH: Final = RuleSource.guide("signing-up-users-in-your-app", "Signing up and confirming user accounts")
 _EXISTENCE: Final = RuleSource.guide(links.USER_EXISTENCE_ERRORS, "Managing user existence error responses")
 _CLI_PAGE: Final = RuleSource("AWS CLI reference, admin-initiate-auth", links.CLI_ADMIN_INITIATE_AUTH)
 

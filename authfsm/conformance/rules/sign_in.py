@@ -16,15 +16,7 @@ from attrs import define
 from authfsm.conformance import pools
 from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
 from authfsm.conformance.pools import PoolRequirements, UserRequirements
-from authfsm.conformance.rule import (
-    DEVICES_PAGE,
-    FLOWS_PAGE,
-    MAJOR,
-    RuleCollector,
-    RuleContext,
-    RuleSource,
-    RunRule,
-)
+from authfsm.conformance.rule import DEVICES_PAGE, FLOWS_PAGE, MAJOR, RuleCollector, RuleContext, RuleSource, RunRule
 from authfsm.conformance.verdicts import NotSupported, RuleFailed, RuleSeverity, Skipped, fail_if
 from authfsm.drivers.boto import Flow
 from authfsm.protocol import errors as e
@@ -43,9 +35,7 @@ S = State
 
 rule: Final = RuleCollector("Sign-in")
 
-_CUSTOM_PAGE: Final = RuleSource.guide(
-    links.CUSTOM_CHALLENGES, "Custom authentication challenge Lambda triggers"
-)
+_CUSTOM_PAGE: Final = RuleSource.guide(links.CUSTOM_CHALLENGES, "Custom authentication challenge Lambda triggers")
 
 SIGN_IN_METHODS: Final[dict[str, tuple[State, type[Response]]]] = {
     "USER_SRP_AUTH": (S.PASSWORD_VERIFIER, r.SrpClaim),

@@ -19,15 +19,9 @@ from authfsm.protocol import links
 rule: Final = RuleCollector("Tokens")
 
 _guide: Final = RuleSource.guide
-_JWT_PAGE: Final = _guide(
-    "amazon-cognito-user-pools-using-tokens-verifying-a-jwt", "Verifying JSON web tokens"
-)
-_ACCESS_PAGE: Final = _guide(
-    "amazon-cognito-user-pools-using-the-access-token", "Understanding the access token"
-)
-_ID_PAGE: Final = _guide(
-    "amazon-cognito-user-pools-using-the-id-token", "Understanding the identity (ID) token"
-)
+_JWT_PAGE: Final = _guide("amazon-cognito-user-pools-using-tokens-verifying-a-jwt", "Verifying JSON web tokens")
+_ACCESS_PAGE: Final = _guide("amazon-cognito-user-pools-using-the-access-token", "Understanding the access token")
+_ID_PAGE: Final = _guide("amazon-cognito-user-pools-using-the-id-token", "Understanding the identity (ID) token")
 _REFRESH_PAGE: Final = _guide(links.REFRESH_TOKENS, "Refresh tokens")
 _REVOCATION_PAGE: Final = _guide(links.TOKEN_REVOCATION, "Ending user sessions with token revocation")
 _SIGN_OUT: Final = RuleSource.reference("GlobalSignOut")

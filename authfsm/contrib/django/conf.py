@@ -29,9 +29,7 @@ def setting(name: str, default: Any = None) -> Any:
     if not isinstance(values, dict):
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
     if unknown := sorted(values.keys() - _ALL):
-        raise ImproperlyConfigured(
-            f"AUTHFSM has unknown keys: {', '.join(unknown)}; it may have {sorted(_ALL)}"
-        )
+        raise ImproperlyConfigured(f"AUTHFSM has unknown keys: {', '.join(unknown)}; it may have {sorted(_ALL)}")
     return values.get(name, default)
 
 

@@ -32,9 +32,7 @@ def _view(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest]
 @_view
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Ask for the user name and the password, and begin the sign-in."""
-    return (
-        _take_step(request, BrowserSession.begin) if request.method == "POST" else _page(request, "sign_in")
-    )
+    return _take_step(request, BrowserSession.begin) if request.method == "POST" else _page(request, "sign_in")
 
 
 @_view
@@ -74,9 +72,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def _take_step(request: HttpRequest, step: Callable[[BrowserSession, Values], Flow | None]) -> HttpResponse:
     """Take a step of the sign-in; redirect to the next challenge or the page that the user wanted, or show the error."""
     try:  # no local variable holds the input: a traceback would show it
-        flow = step(
-            _browser(request), {k: v for k, v in request.POST.dict().items() if k not in _DJANGO_FIELDS}
-        )
+        flow = step(_browser(request), {k: v for k, v in request.POST.dict().items() if k not in _DJANGO_FIELDS})
     except AuthfsmError as error:
         return _page(request, error=error)
     if flow is None or flow.tokens is None:

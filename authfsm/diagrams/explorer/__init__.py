@@ -32,9 +32,7 @@ _ERROR_NUMBERS: Final = {(code, part): n for n, (code, part, _) in enumerate(_ER
 _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_IN_ROLES)}
 
 
-def page(
-    settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None
-) -> str:
+def page(settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None) -> str:
     """Return the page as HTML; raises NoEngine.
 
     The page first shows `settings`, a pool's (by default nothing is ruled out), compared with the settings `before`, if they
@@ -54,8 +52,7 @@ def page(
         "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
         "errors": [
-            [code, part, str(row.action), str(row.fault), row.source, row.is_only_listed]
-            for code, part, row in _ERRORS
+            [code, part, str(row.action), str(row.fault), row.source, row.is_only_listed] for code, part, row in _ERRORS
         ],
         "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
     }

@@ -17,12 +17,7 @@ from attrs import asdict, frozen
 
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.vertices import ORDER
-from authfsm.protocol.auth_flows import (
-    ALLOWED_FIRST_AUTH_FACTORS,
-    CURRENT_VALUES,
-    current_values,
-    is_flow_allowed,
-)
+from authfsm.protocol.auth_flows import ALLOWED_FIRST_AUTH_FACTORS, CURRENT_VALUES, current_values, is_flow_allowed
 from authfsm.protocol.nodes import NODES, TRANSITIONS_IN_ROLES, Node
 from authfsm.protocol.table import Transition
 from authfsm.settings import PoolSettings, SignInSettings, reach
@@ -304,9 +299,7 @@ def verdicts() -> Mapping[str, Any]:
             "response": arrow.response.trigger,
             "to": ORDER[Node(arrow.dest, roles.dest)],
             "kind": arrow.kind,
-            "ruledOut": number(
-                reduce(and_, map(nodes.__getitem__, reach.required_nodes((arrow, roles))), tree)
-            ),
+            "ruledOut": number(reduce(and_, map(nodes.__getitem__, reach.required_nodes((arrow, roles))), tree)),
             "confidence": number(_tree_of(partial(_confidence, arrow))),
         }
         for (arrow, roles), tree in why.items()

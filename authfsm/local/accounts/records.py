@@ -92,9 +92,7 @@ class RecordKind:
         return list_all
 
 
-GROUPS: Final = RecordKind(
-    GROUP, "GroupName", "Group", error_templates.GROUP_EXISTS, error_templates.NO_SUCH_GROUP
-)
+GROUPS: Final = RecordKind(GROUP, "GroupName", "Group", error_templates.GROUP_EXISTS, error_templates.NO_SUCH_GROUP)
 IDENTITY_PROVIDERS: Final = RecordKind(
     "identity_provider", "ProviderName", "IdentityProvider", error_templates.PROVIDER_EXISTS,
     error_templates.NO_SUCH_PROVIDER,

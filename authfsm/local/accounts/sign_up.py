@@ -213,9 +213,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 # have no password to pass on and do not invoke it.
 
 
-def migrate_at_sign_in(
-    pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata
-) -> User | None:
+def migrate_at_sign_in(pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata) -> User | None:
     """Return the user whom UserMigration imports for an unknown name and a password; None if it imports none."""
     # InitiateAuth's ClientMetadata arrives as validationData (developer guide).
     members = {"password": password.reveal(), "validationData": dict(metadata) if metadata else None}

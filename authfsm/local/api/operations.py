@@ -233,9 +233,7 @@ def transition_of(
     return transition_between(source, response, state_named(reply.get("ChallengeName", "")))
 
 
-def check_transition(
-    response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None
-) -> None:
+def check_transition(response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None) -> None:
     """Raise GateError for a reply without a transition; the arguments are those of `transition_of`."""
     transition = transition_of(response, reply, challenge)
     if transition is not None and transition not in TRANSITION_SET:

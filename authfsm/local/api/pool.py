@@ -119,9 +119,7 @@ class LocalPool(DisplayMixin):
     ) -> None:
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
-        client_settings = {
-            name: settings.pop(name) for name in fields_dict(AppClient).keys() & settings.keys()
-        }
+        client_settings = {name: settings.pop(name) for name in fields_dict(AppClient).keys() & settings.keys()}
         pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         check_types("str", {"pool_id": pool_id})
         configuration = PoolConfiguration(
@@ -144,9 +142,7 @@ class LocalPool(DisplayMixin):
             refresh_token_rotation=refresh_token_rotation, **client_settings,
         ).client_id  # fmt: skip
 
-    def _start(
-        self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None
-    ) -> None:
+    def _start(self, configuration: PoolConfiguration, clock: Clock, entropy: Entropy, key: RSAKey | None) -> None:
         self.clock, self._entropy, self._lock = checked_clock(clock), entropy, ForkSafeLock()
         self._core = Core(configuration, TokenIssuer(configuration, clock, entropy, key), clock, entropy)
         self._client_id = ""  # no app client was created with the pool
@@ -237,11 +233,7 @@ class LocalPool(DisplayMixin):
         return tuple(self._core.accepted)
 
     def add_client(
-        self,
-        *,
-        client_id: str | None = None,
-        client_secret: bool | str | Secret[str] = False,
-        **settings: Any,
+        self, *, client_id: str | None = None, client_secret: bool | str | Secret[str] = False, **settings: Any
     ) -> AppClient:
         """Add an app client.
 

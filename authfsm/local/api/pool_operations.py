@@ -122,9 +122,7 @@ def schema_attribute(attribute: Structure) -> dict[str, Any]:
         kind = standard.data_type
     else:
         if kind is None:
-            raise refuse(
-                "Invalid AttributeDataType input, consider using the provided AttributeDataType enum."
-            )
+            raise refuse("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
         name = f"{'dev:' if developer_only else ''}custom:{name}"
     described = {
         "Name": name,
@@ -169,9 +167,7 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     if mode not in {"ON", "OFF", "OPTIONAL"}:
         raise refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
     if mode != "OFF" and not factors:
-        raise refuse(
-            "At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided."
-        )
+        raise refuse("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}
@@ -364,9 +360,7 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
 
 
 def _set_client(pool: Core, description: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    check_settings(
-        pool, settings_conflicts.client_conflicts(description, pool.configuration.attributes, verb)
-    )
+    check_settings(pool, settings_conflicts.client_conflicts(description, pool.configuration.attributes, verb))
     try:
         settings = descriptions.client_settings({**description, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})

@@ -96,10 +96,7 @@ class Pools(Mapping[str, LocalPool]):
         self._by_client.clear()  # it may have deleted pools
 
     def read_later(
-        self,
-        pool_ids: Iterable[str],
-        read: Callable[[str], LocalPool],
-        index: Callable[[str], Mapping[str, str]],
+        self, pool_ids: Iterable[str], read: Callable[[str], LocalPool], index: Callable[[str], Mapping[str, str]]
     ) -> None:
         """Add pools that `read` returns at their first use; `index` returns the pool ids by record key, for a kind of record."""
         self._known.update(dict.fromkeys(pool_ids))

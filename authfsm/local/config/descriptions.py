@@ -147,10 +147,7 @@ def client_settings(client: Structure) -> dict[str, Any]:
         "write_attributes": client.get("WriteAttributes"),
         **_read_members(c.AppClient, client),
         "auth_session_validity": int(token_validity(client, "AuthSessionValidity").total_seconds()) // 60,
-        **{
-            name: int(token_validity(client, member).total_seconds())
-            for member, name in _VALIDITY_FIELDS.items()
-        },
+        **{name: int(token_validity(client, member).total_seconds()) for member, name in _VALIDITY_FIELDS.items()},
         "client_description": _without(client, {"ClientSecret", "GenerateSecret"}),
     }
     return {**settings, "client_id": client["ClientId"]} if "ClientId" in client else settings
@@ -194,8 +191,7 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
         "AccountRecoverySetting": configuration.account_recovery
         and {
             "RecoveryMechanisms": [
-                {"Priority": priority, "Name": name}
-                for priority, name in enumerate(configuration.account_recovery, 1)
+                {"Priority": priority, "Name": name} for priority, name in enumerate(configuration.account_recovery, 1)
             ]
         },
         "AdminCreateUserConfig": {

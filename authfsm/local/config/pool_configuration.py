@@ -54,9 +54,7 @@ class RefreshTokenRotation:
         retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
     """
 
-    retry_grace_period_seconds: int = field(
-        default=0, validator=within("RetryGracePeriodSecondsType", "seconds")
-    )
+    retry_grace_period_seconds: int = field(default=0, validator=within("RetryGracePeriodSecondsType", "seconds"))
 
 
 def _flows(names: Iterable[str]) -> frozenset[str]:
@@ -267,9 +265,7 @@ def _check_classes(settings: PoolConfiguration | AppClient) -> None:
 _ADDRESSES: Final = ("email", "phone_number")
 _ALLOWED_NAMES: Final = {
     "aliases": (*_ADDRESSES, "preferred_username"),
-    **dict.fromkeys(
-        ("username_attributes", "auto_verified_attributes", "verified_before_update"), _ADDRESSES
-    ),
+    **dict.fromkeys(("username_attributes", "auto_verified_attributes", "verified_before_update"), _ADDRESSES),
     "account_recovery": ("verified_email", "verified_phone_number", "admin_only"),
 }
 

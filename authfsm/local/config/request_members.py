@@ -61,9 +61,7 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
     return members
 
 
-def check_constraints(
-    operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]
-) -> None:
+def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]) -> None:
     """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values.
 
     SignUp and AdminCreateUser also refuse a user name that breaks its pattern, for example one with a space.
@@ -72,11 +70,7 @@ def check_constraints(
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
     all_broken = ((each, each.rpartition("constraint: ")[2]) for each in violations(name, members, ""))
     new_name = "at 'username' " if operation in {"SignUp", "AdminCreateUser"} else _TOO_LONG
-    broken = {
-        each: why
-        for each, why in all_broken
-        if not about_user or why.startswith(_TOO_LONG) or new_name in each
-    }
+    broken = {each: why for each, why in all_broken if not about_user or why.startswith(_TOO_LONG) or new_name in each}
     if found := list(broken):
         are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
         # A message that begins so is about a secret, whose value it does not show.
@@ -117,9 +111,7 @@ def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) 
 
 def _length_violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if len(value) < shape.get("min", 0):
-        yield _violation(
-            shape, value, path, f"Member must have length greater than or equal to {shape['min']}"
-        )
+        yield _violation(shape, value, path, f"Member must have length greater than or equal to {shape['min']}")
     if len(value) > shape.get("max", len(value)):
         yield _violation(shape, value, path, f"{_TOO_LONG} {shape['max']}")
 

@@ -15,9 +15,7 @@ def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> No
     """Raise ValueError if a setting has a name that is not allowed, or a name twice; `name` is the setting's."""
     found = list(names)
     if unknown := sorted(set(found) - set(allowed), key=str):
-        raise ValueError(
-            f"{name} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}"
-        )
+        raise ValueError(f"{name} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}")
     if repeated := sorted({each for each in found if found.count(each) > 1}):
         raise ValueError(f"{name} has {', '.join(repeated)} twice")
 

@@ -204,9 +204,7 @@ class HttpConnection:
         reply = self._respond(request)
         closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
         closes = closes or (not message.is_complete and "expect" in message.headers)
-        closes = closes or (
-            isinstance(reply, StreamedReply) and message.version == "1.0"
-        )  # which has no chunks
+        closes = closes or (isinstance(reply, StreamedReply) and message.version == "1.0")  # which has no chunks
         self._send(reply, "close" if closes else "keep-alive", with_body=message.method != "HEAD")
         if not (closes or message.is_complete):  # `respond` has not read the body.
             with suppress(RequestRefused):
@@ -293,9 +291,7 @@ class HttpConnection:
             if len(message.body) > MAX_BODY_BYTES or message.received > _MAX_RECEIVED:
                 raise too_large
         if message.head_bytes > MAX_HEAD_BYTES:
-            raise RequestRefused(
-                431, f"The URL, headers and trailers are larger than {MAX_HEAD_BYTES} bytes."
-            )
+            raise RequestRefused(431, f"The URL, headers and trailers are larger than {MAX_HEAD_BYTES} bytes.")
         return bytes(message.body)
 
 

@@ -55,9 +55,7 @@ class ListenError(Exception):
 def listen(host: str, port: int) -> tuple[socket.socket, str]:
     """Return a listening socket and its URL for clients on this machine; port 0 selects a free port."""
     try:
-        family, _, _, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         sock = socket.create_server(address[:2], family=family, backlog=1024)
     except (OSError, UnicodeError) as error:  # UnicodeError: the host cannot be a name in DNS
         why = getattr(error, "strerror", None) or error
@@ -75,9 +73,7 @@ def is_loopback(sock: socket.socket) -> bool:
 def run(service: Service, sock: socket.socket, on_ready: Callable[[], None]) -> None:
     """Serve until SIGINT or SIGTERM arrives, then answer the requests that have begun, and return."""
     closing = Event()
-    handlers = {
-        each: signal.signal(each, lambda *_: closing.set()) for each in (signal.SIGINT, signal.SIGTERM)
-    }
+    handlers = {each: signal.signal(each, lambda *_: closing.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         on_ready()  # The socket listens, so clients can connect already.
         gc.freeze()  # The garbage collector need not visit the objects that exist now: they live until the end.
@@ -258,9 +254,7 @@ class App:
 _ROUTES: Final[Mapping[str, Callable[..., HttpReply]]] = {
     r"/": lambda *_: _page_reply(page.html(), "text/html; charset=utf-8"),
     rf"/(?P<pool>[^/]+)/\.well-known/(?P<document>{_DOCUMENTS})": App.well_known,
-    r"/health": lambda app, _: json_reply(
-        {"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}
-    ),
+    r"/health": lambda app, _: json_reply({"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}),
     r"/outbox": App.outbox,
     r"/events": App.events,
     r"/diagram\.svg": lambda _, request: _picture(request, None),

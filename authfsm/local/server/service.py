@@ -159,9 +159,7 @@ class Service:
             raise outcome
         return outcome
 
-    def _answer_region(
-        self, operation: str, request: Mapping[str, Any], authorization: str
-    ) -> Mapping[str, Any]:
+    def _answer_region(self, operation: str, request: Mapping[str, Any], authorization: str) -> Mapping[str, Any]:
         """Answer an operation that may create or delete pools; undo this if the state file cannot be written."""
         before = self.cognito.pools.copy()
         store = self._served[self.pool.pool_id].store
@@ -214,9 +212,7 @@ class Service:
         return self.pool._lock  # noqa: SLF001 - same package
 
 
-def _log_details(
-    request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal
-) -> dict[str, str | None]:
+def _log_details(request: Mapping[str, Any], outcome: Mapping[str, Any] | PoolRefusal) -> dict[str, str | None]:
     """Return the flow and the challenges of a request and its reply; names that Cognito does not have are omitted."""
     flow, challenge, leads_to = request.get("AuthFlow"), request.get("ChallengeName"), None
     if not isinstance(outcome, PoolRefusal):

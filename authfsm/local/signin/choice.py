@@ -118,9 +118,7 @@ def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: 
     if user is not None and not user.enabled:
         raise error_templates.DISABLED.refusal()
     factors = (
-        available_first_factors(configuration, user)
-        if user
-        else _simulated_first_factors(pool, attempt.submitted_name)
+        available_first_factors(configuration, user) if user else _simulated_first_factors(pool, attempt.submitted_name)
     )
     attempt = evolve(attempt, first_factors=factors)
     if session is not None:
@@ -269,9 +267,7 @@ def web_authn(pool: Core, answer: ChallengeAnswer) -> Reply:
     return next_challenge(pool, attempt, answer.metadata)
 
 
-def sign_in_with_password(
-    pool: Core, attempt: Attempt, parameters: Mapping[str, str], metadata: Metadata
-) -> Reply:
+def sign_in_with_password(pool: Core, attempt: Attempt, parameters: Mapping[str, str], metadata: Metadata) -> Reply:
     """Check the PASSWORD of AuthParameters or ChallengeResponses, then the DEVICE_KEY, and issue the next challenge."""
     passwords.check_password(pool, attempt, Secret(required_parameter(parameters, "PASSWORD")))
     attempt = devices.with_device_key(pool, attempt, parameters)

@@ -107,9 +107,7 @@ class FirstFactorCode:
     address: str
 
 
-def send_first_factor_code(
-    pool: Core, attempt: Attempt, factor: State
-) -> tuple[dict[str, str], FirstFactorCode]:
+def send_first_factor_code(pool: Core, attempt: Attempt, factor: State) -> tuple[dict[str, str], FirstFactorCode]:
     """Send the code of EMAIL_OTP or SMS_OTP; return the ChallengeParameters and the expected code."""
     code = pool.new_code(pool.configuration.contradictions.first_factor_digits)
     if attempt.user is not None:

@@ -80,9 +80,7 @@ def issue_challenge(
     return {"ChallengeName": challenge, "ChallengeParameters": dict(parameters), "Session": session}
 
 
-def next_challenge(
-    pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None
-) -> Reply:
+def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None) -> Reply:
     """Return the next challenge or the tokens; `proof` is the exchange of an SRP_A that CUSTOM_AUTH has not answered yet."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
@@ -173,9 +171,7 @@ def _issue_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
     return issue_challenge(pool, attempt, State.NEW_PASSWORD_REQUIRED, parameters)
 
 
-def _issue_custom(
-    pool: Core, attempt: Attempt, name: str, metadata: Metadata, proof: SrpProof | None
-) -> Reply:
+def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, proof: SrpProof | None) -> Reply:
     if name == State.PASSWORD_VERIFIER and proof is not None:
         return issue_password_verifier(pool, attempt, proof)
     last = attempt.challenge_results[-1]["challengeName"] if attempt.challenge_results else None

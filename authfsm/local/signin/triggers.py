@@ -126,9 +126,7 @@ def pre_sign_up(pool: Core, source: str, client: AppClient | None, user: User, m
     return set_flags
 
 
-def post_confirmation(
-    pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata
-) -> None:
+def post_confirmation(pool: Core, source: str, client: AppClient | None, user: User, metadata: Metadata) -> None:
     """Call PostConfirmation for a user who was confirmed, or who has reset the password."""
     call(pool, source, Subject(user.username, client, metadata), user_members(None, user))
 
@@ -142,9 +140,7 @@ def pre_authentication(pool: Core, attempt: Attempt, metadata: Metadata) -> None
         call(pool, "PreAuthentication_Authentication", Subject(attempt.username, client), request)
 
 
-def run_token_triggers(
-    pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool
-) -> ClaimOverrides:
+def run_token_triggers(pool: Core, attempt: Attempt, metadata: Metadata, *, new_device: bool) -> ClaimOverrides:
     """Call PostAuthentication and PreTokenGeneration before tokens are issued; either may refuse the sign-in."""
     client, user = attempt.client, attempt.existing_user
     # Inferred from the developer guide: newDeviceUsed is true if the reply has NewDeviceMetadata.
@@ -159,9 +155,7 @@ def run_token_triggers(
     return pre_token_generation(pool, client, user, f"TokenGeneration_{cause}", metadata)
 
 
-def pre_token_generation(
-    pool: Core, client: AppClient, user: User, source: str, metadata: Metadata
-) -> ClaimOverrides:
+def pre_token_generation(pool: Core, client: AppClient, user: User, source: str, metadata: Metadata) -> ClaimOverrides:
     """Call PreTokenGeneration, and return its changes to the claims."""
     version = getattr(pool.configuration.triggers, "pre_token_generation_version", None) or "V1_0"
     roles = role_claims(pool.records.groups_of(user))
@@ -249,9 +243,7 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     return challenge
 
 
-def create_challenge(
-    pool: Core, attempt: Attempt, metadata: Metadata
-) -> tuple[dict[str, str], CreatedChallenge]:
+def create_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> tuple[dict[str, str], CreatedChallenge]:
     """Call CreateAuthChallenge, and return its publicChallengeParameters and the data that verifies the answer."""
     request = {"challengeName": State.CUSTOM_CHALLENGE.value, "session": _session(attempt)}
     members = ("publicChallengeParameters", "privateChallengeParameters", "challengeMetadata")
@@ -285,12 +277,7 @@ def _session(attempt: Attempt) -> list[dict[str, Any]]:
 
 
 def _call_custom(  # noqa: PLR0917 - the parts of one event
-    pool: Core,
-    attempt: Attempt,
-    name: str,
-    request: Mapping[str, Any],
-    members: tuple[str, ...],
-    metadata: Metadata,
+    pool: Core, attempt: Attempt, name: str, request: Mapping[str, Any], members: tuple[str, ...], metadata: Metadata
 ) -> TriggerResponse:
     request = {**request, **user_members(attempt.client, attempt.user)}
     subject, source = Subject(attempt.username, attempt.client, metadata), f"{name}_Authentication"

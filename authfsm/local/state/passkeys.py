@@ -156,9 +156,7 @@ def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -
         raise error_templates.PASSKEY_REFUSED.refusal() from None
 
 
-def _verify_assertion(
-    relying_party: Fido2Server, challenge: PasskeyChallenge, user: User, credential: str
-) -> Passkey:
+def _verify_assertion(relying_party: Fido2Server, challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
     from fido2.webauthn import AttestedCredentialData, AuthenticationResponse  # noqa: PLC0415 - an extra
 
     if len(credential) > _MAX_CREDENTIAL_LENGTH:

@@ -129,9 +129,7 @@ class Sessions(TrackedDicts):
         self._remove_old(now)
         session = urlsafe_b64encode(self._entropy(48)).decode()
         expires = now + timedelta(minutes=attempt.client.auth_session_validity)
-        pending = PendingChallenge(
-            attempt, challenge, expected_answer, session, expires, other_key, session_required
-        )
+        pending = PendingChallenge(attempt, challenge, expected_answer, session, expires, other_key, session_required)
         if attempt.user is not None:
             pending.session_generation = attempt.user.session_generation
         self.restore(pending)
@@ -142,9 +140,7 @@ class Sessions(TrackedDicts):
         pending.used, self.last_answered = True, pending
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
-    def find(
-        self, client: AppClient | None, session: str | None, other_key: str | None = None
-    ) -> PendingChallenge:
+    def find(self, client: AppClient | None, session: str | None, other_key: str | None = None) -> PendingChallenge:
         """Return the usable challenge of a session or, without one, of `other_key`; without a client, whose it is is not checked."""
         if session is not None:
             pending = self._pending.get(session)

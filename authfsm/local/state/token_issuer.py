@@ -80,11 +80,7 @@ class TokenIssuer(TrackedDicts):
     _dicts = ("_families", "_by_refresh_token")
 
     def __init__(
-        self,
-        configuration: PoolConfiguration,
-        clock: Clock,
-        entropy: Callable[[int], bytes],
-        key: RSAKey | None = None,
+        self, configuration: PoolConfiguration, clock: Clock, entropy: Callable[[int], bytes], key: RSAKey | None = None
     ) -> None:
         self.configuration = configuration
         self._clock = clock

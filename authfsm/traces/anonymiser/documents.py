@@ -211,10 +211,7 @@ def _quote(token: re.Match[str], text: str, *, strict: bool) -> str:
     prefix, quote = token.group()[:position], token.group()[position]
     if "r" in prefix.lower():
         return f"{prefix}{quote}{text}{quote}"
-    if text.isascii():
-        escaped = text.replace("\\", "\\\\")
-    else:
-        escaped = text.encode("ascii", "backslashreplace").decode()
+    escaped = text.replace("\\", "\\\\") if text.isascii() else text.encode("ascii", "backslashreplace").decode()
     for each, escape in ((quote, f"\\{quote}"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")):
         escaped = escaped.replace(each, escape)
     return f"{prefix}{quote}{escaped}{quote}"
@@ -267,9 +264,7 @@ def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
     writer.writerow(map(anonymiser.key, columns))
     for row in rows:
         if len(row) != len(columns):
-            raise UnreadableDocument(
-                "a row has more or fewer columns than the first line: give the whole text"
-            )
+            raise UnreadableDocument("a row has more or fewer columns than the first line: give the whole text")
         writer.writerow(_rewrite_cell(*each, anonymiser) for each in zip(columns, row, strict=True))
     return out.getvalue()
 

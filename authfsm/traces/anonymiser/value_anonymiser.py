@@ -24,8 +24,7 @@ _PATHS: Final = frozenset({"url_path", ":path", "url"})
 
 # The text of botocore's ClientError: the code, the operation, the message.
 _CLIENT_ERROR: Final = re.compile(
-    r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)",
-    re.DOTALL,
+    r"An error occurred \((\w+)\) when calling the (\w+) operation(?: \(reached max retries: \d+\))?: (.*)", re.DOTALL
 )
 _CLIENT_ERROR_WORDS: Final = v.CODES | {
     "An", "error", "occurred", "when", "calling", "the", "operation", "reached", "max", "retries",
@@ -47,9 +46,7 @@ def _template_pattern(template: str) -> re.Pattern[str]:
     return re.compile("(.+?)".join(map(re.escape, parts)) + r"(?:\.?)", re.DOTALL)
 
 
-_POOL_MESSAGES: Final = [
-    each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)
-]
+_POOL_MESSAGES: Final = [each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)]
 # Whole messages, the longest first, with a group for each variable part. Templates with too little text would match
 # unrelated messages.
 _TEMPLATES: Final = tuple(
@@ -155,8 +152,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
             self.replace(part)
             if number % 2
             else "".join(
-                each if n % 2 else self._word(each, words)
-                for n, each in enumerate(shapes.SEPARATORS.split(part))
+                each if n % 2 else self._word(each, words) for n, each in enumerate(shapes.SEPARATORS.split(part))
             )
             for number, part in enumerate(p.TIME.split(text))
         )

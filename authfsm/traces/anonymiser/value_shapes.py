@@ -254,8 +254,7 @@ class ShapeAnonymiser(ABC):
         service = service if service in _AWS_SERVICES else self.replace(service)
         region = region if not region or v.REGION.fullmatch(region) else self.replace(region)
         parts = (
-            each if each in _ARN_WORDS or each in "/:" else self.replace(each)
-            for each in re.split(r"([/:])", resource)
+            each if each in _ARN_WORDS or each in "/:" else self.replace(each) for each in re.split(r"([/:])", resource)
         )
         return f"arn:{partition}:{service}:{region}:{self.replace(account)}:{''.join(parts)}"
 
@@ -281,17 +280,13 @@ class ShapeAnonymiser(ABC):
         if any(int(each) > 255 for each in text.split(".")):  # noqa: PLR2004 - a byte
             return None
         networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
-        return self.placeholders.number(
-            "IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}"
-        )
+        return self.placeholders.number("IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}")
 
     def _ipv6(self, text: str) -> str:
         return self.placeholders.number("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
 
     def _date(self, text: str) -> str:
-        return self.placeholders.number(
-            "dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}"
-        )
+        return self.placeholders.number("dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}")
 
     def _digits(self, text: str) -> str:
         first = p.DIGITS if text[0] == "0" or len(text) == 1 else p.NOT_ZERO

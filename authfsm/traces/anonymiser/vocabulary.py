@@ -26,12 +26,8 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(
-    files(__package__).joinpath("vocabulary.json").read_bytes()
-)
-_SECTIONS: Final = re.split(
-    r"(?m)^\[(.+)\]\n#.*$", files(__package__).joinpath("words.txt").read_text("utf-8")
-)
+_MODEL: Final[dict[str, dict[str, list[str]]]] = json.loads(files(__package__).joinpath("vocabulary.json").read_bytes())
+_SECTIONS: Final = re.split(r"(?m)^\[(.+)\]\n#.*$", files(__package__).joinpath("words.txt").read_text("utf-8"))
 _TEXTS: Final = dict(zip(_SECTIONS[1::2], _SECTIONS[2::2], strict=True))
 _WORDS: Final = {name: frozenset(text.split()) for name, text in _TEXTS.items()}
 KNOWN_MESSAGES: Final = tuple(_TEXTS["messages"].strip().splitlines())
@@ -50,9 +46,7 @@ COGNITO: Final = frozenset(_TYPES) | {each.lower() for each in PARAMETERS | OPER
 """The names of Cognito's API, in lower case: they show that a text is captured Cognito traffic."""
 
 NAMES: Final = COGNITO | {
-    each.lower()
-    for name in ("attributes", "claims", "events", "passkeys", "headers", "tools")
-    for each in _WORDS[name]
+    each.lower() for name in ("attributes", "claims", "events", "passkeys", "headers", "tools") for each in _WORDS[name]
 }
 """All keys that stay, in lower case."""
 
@@ -177,9 +171,7 @@ REGION: Final = re.compile(
 )
 _NUMERAL: Final = re.compile(r"(?:HTTP/)?\d{1,4}(?:\.\d{1,3}){0,2}", re.ASCII)
 _MASK: Final = re.compile(r"[*.…•█]+")
-_REGIONS: Final = frozenset(
-    {"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"}
-)
+_REGIONS: Final = frozenset({"awsregion", "region", "regionname", "client_region", "snsregion", "secondaryregion"})
 
 
 @cache

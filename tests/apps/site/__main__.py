@@ -28,9 +28,7 @@ from authfsm import Cognito, Secret, Verifier
 
 # A reply that was lost is the person's to ask for again: botocore, sending once more by itself, would
 # spend the session on an answer that was heard already.
-ONE_TRY = Config(
-    signature_version=UNSIGNED, connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1}
-)
+ONE_TRY = Config(signature_version=UNSIGNED, connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 1})
 NEEDED = {"COGNITO_POOL_ID", "COGNITO_CLIENT_ID", "SITE_KEY"}
 
 
@@ -43,9 +41,7 @@ def from_environment() -> FastAPI:
     client = boto3.client("cognito-idp", region_name=pool_id.partition("_")[0], config=ONE_TRY)
     secret = os.environ.get("COGNITO_CLIENT_SECRET")
     life = timedelta(minutes=int(os.environ.get("COGNITO_SESSION_MINUTES", "3")))
-    cognito = Cognito(
-        client, client_id=client_id, pool_id=pool_id, client_secret=secret, session_lifetime=life
-    )
+    cognito = Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=secret, session_lifetime=life)
     key, origin = Secret(os.environ["SITE_KEY"]), os.environ["SITE_ORIGIN"]
     return site(cognito, Verifier.of(cognito), key=key, origin=origin)
 

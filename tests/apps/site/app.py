@@ -61,12 +61,7 @@ def site(
     auth = CognitoAuth(web)
     pages, form_replies = Pages(auth, flows), FormReplies()
     app, own_forms = FastAPI(openapi_url=None), [Depends(auth.check_origin)]
-    pages_by_path = {
-        "/": pages.home,
-        "/sign-in": pages.start,
-        "/challenge": pages.ask,
-        "/passkeys": pages.passkeys,
-    }
+    pages_by_path = {"/": pages.home, "/sign-in": pages.start, "/challenge": pages.ask, "/passkeys": pages.passkeys}
     forms_by_path = {
         "/sign-in": pages.begin, "/forgot-password": pages.forgot_password, "/challenge": pages.answer,
         "/passkeys": pages.add_passkey, "/sign-out": pages.sign_out,

@@ -50,9 +50,7 @@ class Pages:
             description = browser.describe(browser.pending())
         except AuthfsmError as error:
             return self._nothing_to_answer(browser, error)
-        return self._show(
-            browser, request, "challenge" if description["form"]["prompts"] else "go_on", **description
-        )
+        return self._show(browser, request, "challenge" if description["form"]["prompts"] else "go_on", **description)
 
     def answer(self, request: Request, values: Values) -> Response:
         """Send the answer, and run until user input is required again."""
@@ -134,9 +132,7 @@ class Pages:
         browser.cookies.write(reply)
         return reply
 
-    def _redirect(
-        self, browser: BrowserSession, path: str, message: str = "", *, wrong: bool = True
-    ) -> Response:
+    def _redirect(self, browser: BrowserSession, path: str, message: str = "", *, wrong: bool = True) -> Response:
         """Redirect to another page, which shows a notice."""
         if message:
             browser.cookies.seal("notice", {"text": message, "wrong": wrong}, 60)
