@@ -139,6 +139,49 @@ def test_sms_settings_are_those_of_the_pool(mode: str) -> None:
     assert shown() == (roles[2], None)
 
 
+_TOTP: dict[str, Any] = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+_NO_TOTP: dict[str, Any] = {"SoftwareTokenMfaConfiguration": {"Enabled": False}}
+_EMAIL: dict[str, Any] = {"EmailMfaConfiguration": {"Message": "Code {####}"}}
+_PASSKEYS: dict[str, Any] = {"WebAuthnConfiguration": {"RelyingPartyId": "example.com"}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "factors", "why"),
+    [
+        ("OFF", _TOTP, "can't turn off MFA and configure an MFA together"),
+        ("OFF", _EMAIL, "can't turn off MFA and configure an MFA together"),
+        ("OPTIONAL", _NO_TOTP, "can't disable all MFAs with a required or optional configuration"),
+        ("ON", _NO_TOTP, "can't disable all MFAs with a required or optional configuration"),
+        ("ON", {}, "At least one of"),
+        ("OFF", {}, None),
+        ("OFF", _NO_TOTP, None),
+        ("OFF", _PASSKEYS, None),
+        ("OPTIONAL", _TOTP, None),
+        ("ON", {**_NO_TOTP, **_EMAIL}, None),
+    ],
+    ids=str,
+)
+def test_mfa_and_its_factors_must_agree(mode: str, factors: dict[str, Any], why: str | None) -> None:
+    """SetUserPoolMfaConfig refuses a factor without MFA, and MFA without a factor, in Cognito's words."""
+    boto = LocalCognito().client()
+    email = {
+        "EmailSendingAccount": "DEVELOPER",
+        "SourceArn": "arn:aws:ses:eu-west-1:123456789012:identity/a@example.com",
+    }
+    pool_id = boto.create_user_pool(PoolName="p", EmailConfiguration=email)["UserPool"]["Id"]
+    before = boto.get_user_pool_mfa_config(UserPoolId=pool_id)
+    if why is None:
+        boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration=mode, **factors)
+        return
+
+    with pytest.raises(boto.exceptions.InvalidParameterException, match=why):
+        boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration=mode, **factors)
+    assert {**boto.get_user_pool_mfa_config(UserPoolId=pool_id), "ResponseMetadata": 0} == {
+        **before,
+        "ResponseMetadata": 0,
+    }
+
+
 def test_deletion_protection() -> None:
     """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
     cognito = LocalCognito()

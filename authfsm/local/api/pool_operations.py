@@ -168,6 +168,15 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
         raise refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
     if mode != "OFF" and not factors:
         raise refuse("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
+    # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
+    # and anomalyco/sst (5177).
+    enabled = Descriptions({}, mfa_config={**request, "MfaConfiguration": mode}).second_factors
+    if request.get("MfaConfiguration") == "OFF" and enabled:
+        raise refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+    if mode != "OFF" and not enabled and "WebAuthnConfiguration" not in request:
+        raise refuse(
+            "Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration."
+        )
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}
