@@ -80,6 +80,15 @@ def test_a_flow_and_a_state() -> None:
     assert "SMS_MFA" in texts(Path("sms_mfa.svg"))
 
 
+@pytest.mark.parametrize("options", ["-o a.pdf", "-f pdf -o a.pdf"])
+def test_an_unfolded_pdf_has_every_page(options: str) -> None:
+    """An unfolded PDF has a page for each file of an unfolded SVG."""
+    flow = ("--flow", "REFRESH_TOKEN", "--unfolded")
+    assert draw(*flow, *options.split()).exit_code == draw(*flow, "-o", "a.svg").exit_code == 0
+    pages = re.findall(rb"/Type /Page\b", Path("a.pdf").read_bytes())
+    assert len(pages) == len(list(Path().glob("*.svg"))) > 1
+
+
 def test_failures_recovery_actions_unfolded_and_themes() -> None:
     """Options add failures, recovery actions, unfolded edges and other themes."""
     assert draw("--failures", "-o", "f.svg").exit_code == 0

@@ -101,7 +101,7 @@ def test_an_unfolded_picture_is_saved_as_pages(tmp_path: Path) -> None:
     assert picture.save(tmp_path / "a b.svg") == tmp_path / "a b.svg"
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(names)
     assert f'href="{names[1].replace(" ", "%20")}"' in (tmp_path / names[0]).read_text("utf-8")
-    pdf = picture.pdf()
+    pdf = picture.save(tmp_path / "a.pdf").read_bytes()
     assert len(re.findall(rb"/Type /Page\b", pdf)) == len(names)
     assert pdf.count(b"/Dest [") > len(names)
     assert "href" not in picture._repr_mimebundle_()["image/svg+xml"].replace('href="https://', "")

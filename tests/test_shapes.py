@@ -149,3 +149,9 @@ def test_sequence_diagrams(state: State, kind: type[Response]) -> None:
     assert isinstance(message, SequenceMessage)
     assert message.text.startswith(shape.operation)
     assert message.parameters == tuple(shape.always_sent)
+
+
+def test_an_administrators_challenge_is_answered_by_an_administrator() -> None:
+    """ADMIN_NO_SRP_AUTH is answered by AdminRespondToAuthChallenge, as only administrators' flows lead there."""
+    assert request_shape(State.ADMIN_NO_SRP_AUTH, r.Password).operation == "AdminRespondToAuthChallenge"
+    assert request_shape(State.PASSWORD, r.Password).operation == "RespondToAuthChallenge"

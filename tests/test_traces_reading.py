@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authfsm.traces import InputSummary, InvalidMemoryLimit, OutOfResources, TraceFiles, UnreadableTraceFile
+from authfsm.traces import InputSummary, InvalidMemoryLimit, OutOfResources, TraceFiles, UnreadableTraceFile, sql
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 from authfsm.traces.step_log import COLUMNS
 from authfsm.traces.text_scanner import ScanCounts, scan
@@ -283,6 +283,11 @@ def test_memory(tmp_path: Path) -> None:
     for threads in (0, -1, 1025, 10**30):
         with pytest.raises(ValueError, match=f"threads must be from 1 to 1024, not {threads}"):
             TraceFiles(path, threads=threads, folder=room)
+    for wrong in (2, 16, -5, "x"):
+        with pytest.raises(ValueError, match=f"validity must be from 3 to 15 minutes, not {wrong!r}"):
+            TraceFiles(path, validity=wrong, folder=room)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match=f"validity must be from 3 to 15 minutes, not {wrong!r}"):
+            sql("athena", validity=wrong)  # type: ignore[arg-type]
     with (
         pytest.raises(OutOfResources, match="ran out of memory or disk space"),
         TraceFiles(path, memory="1MB", folder=room) as files,

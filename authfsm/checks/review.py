@@ -44,8 +44,9 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). Unknown settings produce no findings, with one
-    exception: an unknown AdvancedSecurityMode counts as not ENFORCED (finding `mfa-unenforced`).
+    If a reply is missing, the fields that it would set are None (unknown). An unknown setting
+    is no reason for a finding, but excludes no path: without the app client every flow counts as allowed, and an unknown
+    AdvancedSecurityMode counts as not ENFORCED (finding `mfa-unenforced`).
 
     Args:
         settings: the settings of the sign-in.
@@ -107,7 +108,7 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: the description without which it is not tried, or only in part: UserPoolClient, MfaConfig, or neither ("").
+        needs: the reply without which the rule is not tried or only in part, UserPoolClient or MfaConfig; "" if there is none.
     """
 
     id: str

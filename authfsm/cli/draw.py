@@ -29,13 +29,16 @@ _SUFFIXES: Final = {
     "mermaid": ".mmd", "plantuml": ".puml", "markdown": ".md", "xstate": ".xstate.json", "xstate-module": ".xstate.js",
 }  # fmt: skip
 _NAMES: Final = {".gv": "dot", **{suffix: name for name, suffix in _SUFFIXES.items()}}
-_BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {"png": Drawing.png, "pdf": Drawing.pdf}
+_BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {
+    "png": lambda drawn: drawn.png(),
+    "pdf": lambda drawn: drawn.pdf(),
+}
 
 PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options that select or change a diagram's content or look, without --sequence, --engine and those that name a pool."""
+"""The options that have no effect on the page of --html, except --diff; each asks for a picture beside it."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -84,8 +87,9 @@ class Draw(PoolOptions):
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Write an overview and pages of what leads out of each state (START: a page for each flow; EMAIL_OTP: for each role),"
-        " with every transition separate. SVG and PNG: one file per page; the SVG files link to each other.",
+        "Draw every transition separately. SVG and PNG files: an overview, and a file for what leads out of each state (START:"
+        " for each flow; EMAIL_OTP: for each role); the SVG files link to each other. PDF: a page for each. Other formats,"
+        " and standard output: one diagram.",
         default=False,
     )
     overview: bool = _content(

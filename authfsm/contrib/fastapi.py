@@ -192,7 +192,7 @@ async def body_of(request: Request) -> Values:
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
     with suppress(AttributeError, ValueError, RecursionError):
         return _fields(await request.form() if is_form else json.loads(await request.body() or b"{}"))
-    raise HTTPException(422, "the values of the form or JSON object must be text")
+    raise HTTPException(422, "the body must be a form, or a JSON object, whose values are text")
 
 
 async def _is_read(request: Request) -> bool:

@@ -136,8 +136,8 @@ class Drawing:
 
 PICTURE_SUFFIXES: Final[Mapping[str, Callable[[Drawing], bytes]]] = {
     ".svg": lambda drawn: drawn.svg().encode(),
-    ".png": Drawing.png,
-    ".pdf": Drawing.pdf,
+    ".png": lambda drawn: drawn.png(),
+    ".pdf": lambda drawn: drawn.pdf(),  # a subclass may have several pages
     ".dot": lambda drawn: drawn.dot().encode(),
     ".gv": lambda drawn: drawn.dot().encode(),
 }

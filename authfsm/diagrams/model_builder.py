@@ -120,7 +120,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return the junctions, each with only those members that settings allow and to which an arrow leads that is not uncertain."""
+    """Return the junctions without members that settings exclude, or that only uncertain arrows reach through the junction."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -156,8 +156,9 @@ def _folded_away(
 def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    Not folded are arrows to FAILED, and self-loops other than new challenges. If the settings do not affect all arrows
-    of the row alike, an arrow is folded only if it is affected in the same way as its destination. An arrow that is uncertain only with these settings has a line of its own.
+    Each of these has a line of its own: an arrow to FAILED; a self-loop, except a new challenge; an arrow that only these
+    settings make uncertain; and, if settings affect the arrows of the row differently, an arrow that is affected
+    differently from its destination.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -192,7 +193,7 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 
 
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """Yield uncertain lines that can be left out: certain lines, one of them in the same row, lead to their destinations."""
+    """Yield uncertain lines that can be left out: their row has a certain line, and certain lines lead to their destinations."""
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}

@@ -269,8 +269,8 @@ def diagram(
         history: the steps of a sign-in: highlight its path and the current state. Unless another argument selects
             what to draw, the diagram is that of the sign-in's flow.
         traffic: the histories of many sign-ins: draw how often each edge was followed.
-        unfolded: draw each arrow as a line of its own, without junctions and omissions; as SVG, PNG and PDF, the
-            diagram is saved as `Diagram.pages`.
+        unfolded: draw each arrow as a line of its own, without junctions and omissions; the diagram is saved as
+            `Diagram.pages`: SVG and PNG as several files, PDF as one.
         failures: draw the arrows to FAILED.
         actions: draw the arrows to FAILED, and the recovery actions.
         overview: leave out the names of responses, so that the whole diagram can be read on a page.

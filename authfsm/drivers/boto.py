@@ -35,7 +35,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     Args:
         client: any boto3 `cognito-idp` client, or a wrapper with its `meta`; unsigned (`UNSIGNED`) only without `admin`.
         client_id: the app client's id.
-        pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and `admin` need it.
+        pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP, `admin` and administrators' flows need
+            it.
         client_secret: the app client's secret, if it has one; or a function that returns it and is called
             before each request, so that a secret that AWS Secrets Manager rotates can be used.
         device: the remembered device to sign in on.
@@ -75,9 +76,11 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             walk: if False, stop after each step; `Flow.step` takes the next step.
 
         Raises:
+            InvalidInput: the user name or the password cannot be right, for example because it is empty. Nothing was sent.
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
+            MalformedReply, ProtocolViolation: as for `Flow.answer`.
             ValueError: no flow has this name, the password or the pool's id is missing, or `preferred_challenge` is
                 given for another flow than USER_AUTH. Nothing was sent.
 
@@ -160,7 +163,7 @@ class Flow(FlowSteps):
     cognito: Cognito
 
     def begin(self, flow: str, username: str | Confirmed, preferred_challenge: str | None = None) -> State:
-        """Send the response that begins a flow. `Cognito.sign_in` calls `start` and then this, with the same arguments."""
+        """Send the response that begins a flow; the arguments are those of `Cognito.sign_in`, which calls `start` and this."""
         return self._run(self._begin_steps(flow, username, preferred_challenge))
 
     def answer(self, response: Response) -> State:
@@ -281,7 +284,7 @@ class Flow(FlowSteps):
     def sign_out(self, *, everywhere: bool = False) -> None:
         """End this session at Cognito by RevokeToken, or `everywhere` all of the user's sessions by GlobalSignOut.
 
-        The state is then START. The signatures of tokens that were issued stay valid until the tokens expire.
+        The state is then START. Verifiers accept the issued tokens until they expire.
 
         Raises:
             WrongResponse: there are no tokens.

@@ -149,7 +149,7 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         if self._password is not None or preferred or auth_flow not in {"USER_SRP_AUTH", "USER_AUTH"}:
-            response = None  # Cognito would not verify what the caller passed
+            response = None  # with the Session of the sign-up, Cognito would verify neither password nor preference
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)
@@ -197,7 +197,7 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
-        """Send RevokeToken, or GlobalSignOut if `everywhere`; a new flow takes over `refresh_token`, or refreshes with it, before."""
+        """Send RevokeToken or, if `everywhere`, GlobalSignOut; with `refresh_token`, a new flow first adopts or refreshes it."""
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs none
@@ -239,7 +239,7 @@ class FlowSteps(BaseFlow):
             self.signin.device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # a CallerError means that nothing was sent
-                # The reply is lost: Cognito may have stored this password.
+                # The request may have reached Cognito, which then has stored this password.
                 self._unconfirmed_device = device, confirm
             raise
         self.signin.device, self._unconfirmed_device = device, None

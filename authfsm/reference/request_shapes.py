@@ -193,7 +193,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
     """Return the request that carries a response in a state; raise KeyError if the state does not accept it."""
     context = _PlaceholderContext(
-        admin=admin,
+        admin=admin or state is State.ADMIN_NO_SRP_AUTH,  # only administrators' flows lead there
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
         session=None if state in WITHOUT_SESSION else _SESSION,
         # Cognito issues the device challenges to a remembered device only.

@@ -61,6 +61,13 @@ def _from_steps() -> str:
 
 
 @cache
+def check_validity(minutes: int) -> int:
+    """Return AuthSessionValidity, which Cognito limits to 3 to 15 minutes; otherwise raise ValueError."""
+    if minutes not in range(3, 16):
+        raise ValueError(f"validity must be from 3 to 15 minutes, not {minutes!r}")
+    return minutes
+
+
 def query(*, table: str = "events", validity: int = VALIDITY, funnel: bool = True) -> str:
     """Return the query over CloudTrail events as one statement in DuckDB's dialect; arguments as for `sql`."""
     parts = (
@@ -116,8 +123,9 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
 
     Raises:
         UnknownDialect: the dialect is not in `DIALECTS`.
+        ValueError: `validity` is not from 3 to 15.
     """
     if dialect not in DIALECTS:
         raise UnknownDialect(dialect)
-    statement = query(table=table, validity=validity, funnel=funnel)
+    statement = query(table=table, validity=check_validity(validity), funnel=funnel)
     return sqlglot.transpile(statement, read="duckdb", write=dialect, pretty=True)[0]

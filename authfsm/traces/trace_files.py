@@ -19,7 +19,7 @@ from authfsm.protocol.errors import CallerError, ExplainedError, OperatorError
 from authfsm.traces.duckdb_loader import Loader
 from authfsm.traces.funnels import Funnel, InputSummary, StepDuration, TransitionCount
 from authfsm.traces.log_symbols import FINISHED, NOT_LOGGED, CheckedStep, Verdict, sort_key
-from authfsm.traces.query import VALIDITY, preparation, prepared_query
+from authfsm.traces.query import VALIDITY, check_validity, preparation, prepared_query
 from authfsm.traces.sources import find_files
 
 MEMORY: Final = "550MB"
@@ -69,7 +69,8 @@ class TraceFiles:
     Raises:
         UnreadableTraceFile: there is no such file.
         InvalidMemoryLimit: `memory` is not an amount of memory.
-        ValueError: `threads` is not a number from 1 to 1024.
+        ValueError: `threads` is not a number from 1 to 1024, or `validity` not one from 3 to 15.
+        OSError: there is no such `folder`, or no file can be made there.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class TraceFiles:
         self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)
         """The bytes of all files."""
-        self._validity = validity
+        self._validity = check_validity(validity)
         self._input: InputSummary | None = None
         self._prepared = False
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)

@@ -57,7 +57,7 @@ def _is_denial(error: AuthfsmError) -> bool:
 
 
 def exit_status(error: AuthfsmError) -> ExitStatus:
-    """Return the exit code of an error that ends the sign-in: by its action, otherwise by its fault."""
+    """Return the exit code of an error that ends the sign-in: REFUSED for a denial, otherwise by its action or its fault."""
     if _is_denial(error):
         return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
@@ -210,7 +210,7 @@ class SignInSession:
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
-        """Return if there is a new attempt (after a wrong password without asking the user), or raise SignInEnded."""
+        """Return if there is to be a new attempt, for which only some errors ask the user; otherwise raise SignInEnded."""
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
