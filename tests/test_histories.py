@@ -148,17 +148,17 @@ def test_a_step_starts_where_the_one_before_led() -> None:
             read(text)
 
 
-def test_a_recorded_sign_in_with_a_lost_reply(walked: tuple[Step, ...]) -> None:
+def test_a_recorded_sign_in_with_a_lost_reply(sample_history: tuple[Step, ...]) -> None:
     """A recorder's line about a request without a reply is no step of the sign-in."""
-    lines = history_to_json(walked).splitlines()
+    lines = history_to_json(sample_history).splitlines()
     lost = json.dumps({**json.loads(lines[3]), "to": "SMS_MFA", "action": "WAIT", "lost": "ConnectionLost"})
 
-    assert history_from_json("\n".join([*lines[:3], lost, lines[3]])) == walked
+    assert history_from_json("\n".join([*lines[:3], lost, lines[3]])) == sample_history
 
 
-def test_recorded_sign_ins_are_separated_by_their_ids(walked: tuple[Step, ...]) -> None:
+def test_recorded_sign_ins_are_separated_by_their_ids(sample_history: tuple[Step, ...]) -> None:
     """The lines of simultaneous sign-ins, which a recorder mixes, belong to the sign-ins that they name."""
-    steps = [json.loads(line) for line in history_to_json(walked).splitlines()]
+    steps = [json.loads(line) for line in history_to_json(sample_history).splitlines()]
     text = "\n".join(json.dumps({**step, "sign_in": name}) for step in steps for name in ("a", "b"))
 
-    assert histories_from_json(text) == (walked, walked)
+    assert histories_from_json(text) == (sample_history, sample_history)
