@@ -192,7 +192,7 @@ def _without_action(found: Exploration) -> Iterator[Fault]:
             nearest[operation] = found.path(here).then(move)
     for code, operations in table.errors.items():
         if "" not in table.actions.get(code, {}):
-            paths = sorted((nearest[each] for each in operations if each in nearest), key=len)
+            paths = sorted((path for each, path in nearest.items() if each in operations), key=len)
             if paths:
                 yield f"there is no action for {code}", paths[0]
 
