@@ -183,7 +183,9 @@ def revealed(value: Any) -> Any:
     """Return a copy of nested mappings (as dicts) and sequences (as lists) with every `Secret` revealed, to be sent."""
     if isinstance(value, Secret):
         return value.reveal()
-    if isinstance(value, Mapping):
+    if isinstance(value, str):  # most values; the test for Mapping is slow
+        return value
+    if isinstance(value, (dict, Mapping)):
         return {key: revealed(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [revealed(item) for item in value]

@@ -16,7 +16,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import Secret, revealed, secret, wrap_text
+from authfsm.base.secret import Secret, secret, wrap_text
 from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
@@ -157,10 +157,11 @@ class SignIn(RequestContext, DisplayMixin):
             BadField: a value that this request needs is missing, its SRP_A was used before, or its operation has no
                 ClientMetadata.
         """
-        response = wrap_text(response)
-        if self.awaiting is not None:
+        if not isinstance(response, Response):
+            response = wrap_text(response)
+        if self._awaiting is not None:
             raise InvalidOperation(
-                f"the reply to {self.awaiting.__name__} has not been processed: call receive() or send_failed() first",
+                f"the reply to {type(self._awaiting[0]).__name__} has not been processed: call receive() or send_failed() first",
                 state=self._state,
             )
         if isinstance(response, type):
@@ -183,7 +184,11 @@ class SignIn(RequestContext, DisplayMixin):
             WrongResponse: it is not accepted; the error names the accepted ones.
             InvalidInput: the user's input cannot be an answer to this challenge.
         """
-        response_type = response if isinstance(response, type) else type(revealed(response))
+        response_type = (
+            response
+            if isinstance(response, type)
+            else type(response.reveal() if isinstance(response, Secret) else response)
+        )
         if response_type not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, response_type, self.accepts)
         if (why := self._not_accepted(response_type)) is not None:

@@ -256,10 +256,11 @@ def mask_secrets(refusal: replies.Refusal, sent: object) -> replies.Refusal:
 
 
 def _secrets_in(value: Any) -> Iterator[str]:
-    if isinstance(value, Secret) and isinstance(value.reveal(), str):
-        yield value.reveal()
-    elif isinstance(value, (Mapping, list, tuple)):
-        for each in value.values() if isinstance(value, Mapping) else value:
+    if isinstance(value, Secret):
+        if isinstance(value.reveal(), str):
+            yield value.reveal()
+    elif not isinstance(value, str) and isinstance(value, (dict, list, tuple, Mapping)):
+        for each in value if isinstance(value, (list, tuple)) else value.values():
             yield from _secrets_in(each)
 
 
