@@ -46,6 +46,16 @@ def facts(name: str) -> list[dict[str, Any]]:
     return explanations
 
 
+@pytest.mark.parametrize("name", ["ADMIN_NO_SRP_AUTH", "code", "USER_SRP_AUTH", "CodeMismatchException"])
+def test_links_are_neither_wrapped_nor_cut(name: str) -> None:
+    """In a narrow terminal, each link has a line of its own with all of its characters."""
+    narrow = CliRunner().invoke(app, ["explain", name], env={"COLUMNS": "60"}).stdout
+    links = [line.strip() for line in narrow.splitlines() if "https://" in line]
+    whole = [line.strip() for line in explanation_of(name).splitlines() if line.strip().startswith("https://")]
+    assert links
+    assert links == whole
+
+
 # ---- subjects ----------------------------------------------------------------------------------------------
 
 

@@ -90,8 +90,7 @@ class Check(PoolOptions):
         if self.form == "text":
             buffer = None if output is None else StringIO()
             console = Console(file=buffer, highlight=False, width=120 if buffer else None)
-            for each in lines:
-                console.print(each, soft_wrap=isinstance(each, Text) and bool(each.no_wrap))
+            command.print_lines(console, lines)
             if buffer is None:
                 return
             text = buffer.getvalue()

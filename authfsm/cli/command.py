@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from inspect import getdoc
@@ -163,6 +163,12 @@ def missing(extra: str) -> str | None:
 def print_message(message: str) -> None:
     """Print a message on standard error, because standard output may be a picture or JSON."""
     click.echo(message, err=True)
+
+
+def print_lines(console: Any, lines: Iterable[Any]) -> None:
+    """Print lines and tables on a console of rich; a `Text` with `no_wrap`, such as a link, is neither wrapped nor cut."""
+    for each in lines:
+        console.print(each, soft_wrap=bool(getattr(each, "no_wrap", False)))
 
 
 def as_json(document: Any) -> str:

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from authfsm.cli.command import Failed, argument, as_json, option
+from authfsm.cli.command import Failed, argument, as_json, option, print_lines
 from authfsm.diagrams.vertices import CONFIDENCE_MARKS, documentation_link
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
@@ -75,7 +75,7 @@ class Explain:
             console.out(as_json(found), end="", highlight=False)
         else:
             for described in found:
-                console.print(*_rendered(described), sep="\n")
+                print_lines(console, _rendered(described))
         if not found:
             near = similar_names(self.name)
             names = " or ".join(map(repr, near))
@@ -126,8 +126,8 @@ def _heading(text: str, note: str = "") -> Text:
     return Text.assemble(("\n" + text, "bold"), (f"  {note}" if note else "", "dim"))
 
 
-def _url(page: str) -> Text:
-    return Text(page, style="dim underline", no_wrap=True, overflow="ignore")
+def _url(page: str, columns: int = 0) -> Text:
+    return Text.assemble(" " * columns, (page, "dim underline"), no_wrap=True, overflow="ignore")
 
 
 def _indented(renderable: RenderableType, columns: int = 2) -> Padding:
@@ -169,7 +169,7 @@ def _accepted(each: Facts, title: str, note: str) -> Iterator[RenderableType]:
         yield _indented(Text(each["condition"], style="yellow"))
     request = each["request"]
     yield _indented(Text.assemble("sent by ", (request["operation"], "bold")))
-    yield _indented(_url(request["page"]))
+    yield _url(request["page"], 2)
     yield _indented(_parameters(request["parameters"]), 4)
     yield _indented(Text("leads to"))
     yield _indented(_next_states(each["leads_to"]), 4)
