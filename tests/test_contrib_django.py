@@ -16,13 +16,14 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models.signals import m2m_changed
 from django.test import Client, override_settings
 from joserfc.jwk import RSAKey
 
 from authfsm import AsyncCognito, Verifier, new_key
 from authfsm.contrib.django import conf
 from authfsm.contrib.web_sign_in import WebSignIn
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, Triggers
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, RefreshTokenRotation, Triggers
 from authfsm.local.config.error_templates import ErrorTemplate
 
 PASSWORD: Final = "Correct-Horse-1"
@@ -286,6 +287,30 @@ def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
     assert (user.is_superuser, user.is_staff, [each.name for each in user.groups.all()]) == (
         False, False, ["editors"],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("visit", [{"refresh_token_rotation": RefreshTokenRotation()}], indirect=True)
+def test_a_rotated_token_survives_an_error_of_the_application(visit: Visitor) -> None:
+    """If a signal handler raises after the tokens were rotated, the error page sets their cookie, and the next refresh works."""
+    Group.objects.create(name="editors")
+    visit.sign_in("ada")
+    ids = {"UserPoolId": visit.pool.pool_id, "Username": "ada", "GroupName": "editors"}
+    visit.pool.client().admin_add_user_to_group(**ids)
+    visit.clock.advance(3600)
+    visit.client.raise_request_exception = False
+
+    def fail(**_: Any) -> None:
+        raise RuntimeError("the handler of the application failed")
+
+    m2m_changed.connect(fail, sender=User.groups.through)
+    try:
+        reply = visit.get("/admin/auth/user/")
+    finally:
+        m2m_changed.disconnect(fail, sender=User.groups.through)
+    assert (reply.status_code, "__Host-tokens-0" in reply.cookies) == (500, True)
+    visit.clock.advance(3600)
+    visit.get("/admin/auth/user/")
+    assert [each.name for each in User.objects.get().groups.all()] == ["editors"]
 
 
 def deny_eve(event: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, logout
+from django.core.handlers.exception import convert_exception_to_response
 from django.views.debug import SafeExceptionReporterFilter
 
 from authfsm import AuthfsmError
@@ -40,11 +41,20 @@ class CognitoMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
+        # If the application raises, for example while it stores groups, the error page has the cookies too: otherwise
+        # the browser would keep a refresh token that rotation has replaced.
+        self._page = convert_exception_to_response(self._refresh_and_respond)
 
     def __call__(self, request: Any) -> Any:
         """Handle a request."""
         browser = request.cognito = site().browser(request.COOKIES)
         request.exception_reporter_filter = _Masked()
+        response = self._page(request)
+        browser.cookies.write(response)
+        return response
+
+    def _refresh_and_respond(self, request: Any) -> Any:
+        browser = request.cognito
         if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
             try:
                 claims = browser.claims()
@@ -57,6 +67,4 @@ class CognitoMiddleware:
             except AuthfsmError as error:
                 if ends_session(error):
                     logout(request)
-        response = self.get_response(request)
-        browser.cookies.write(response)
-        return response
+        return self.get_response(request)
