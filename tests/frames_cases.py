@@ -247,6 +247,9 @@ def drivers() -> Iterator[Case]:
             "Flow.carry": ((), lambda c: c.start().carry(r.UserPasswordAuth, "nobody", PASSWORD)),
             "Flow.carry, SRP": ((), lambda c: c.start().carry(r.UserSrpAuth, "ada", PASSWORD.encode())),
             "Flow.carry, a password late": ((), lambda c: c.start().carry(r.SrpClaim, password=PASSWORD)),
+            "Flow.carry, text instead of a class": ((), lambda c: c.start().carry(PASSWORD)),
+            "Flow.make_response, text instead of a class": ((), lambda c: c.start().make_response(PASSWORD)),
+            "Flow.answer, text instead of a response": ((), lambda c: c.start().answer(PASSWORD)),
             "Flow.make_response": ((), lambda c: c.start().make_response(r.UserSrpAuth, "ada", PASSWORD.encode())),
             "account.sign_up": ((), lambda c: c.account.sign_up("ada", PASSWORD)),
             "account.sign_up, too much": ((), lambda c: c.account.sign_up("ada", PASSWORD, x=TOKEN)),
@@ -546,6 +549,19 @@ def other_cases() -> Iterator[Case]:
             lambda bad=bad: authfsm.response("new_password", password=bad(PASSWORD)),
             authfsm.InvalidInput,
         )
+    for method in ("send", "check"):
+        yield Case(
+            f"SignIn.{method}, text instead of a response",
+            (),
+            lambda method=method: getattr(SignIn(client_id="c"), method)(PASSWORD),
+            authfsm.WrongResponse,
+        )
+    yield Case(
+        "Stepper.answer, text instead of a response",
+        (),
+        lambda: notebook("Stepper")(pool(), "ada", PASSWORD).answer(CODE),
+        authfsm.WrongResponse,
+    )
     yield Case("response: an unknown field", (), lambda: authfsm.response("password", passwd=PASSWORD))
 
     class Model:

@@ -109,6 +109,11 @@ def wrap_text(value: Any) -> Any:
     return Secret(value) if isinstance(value, (str, bytes, int, Mapping)) else value
 
 
+def type_of(value: Any) -> type:
+    """Return the type of a value; of a `Secret`, the type of the value that it wraps."""
+    return type(value.reveal() if isinstance(value, Secret) else value)
+
+
 def secret_values(value: Any) -> Any:
     """Return a mapping with each value wrapped as `secret` does; wrap anything else as `secret` does."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):

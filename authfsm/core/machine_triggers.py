@@ -61,7 +61,7 @@ class GetReply:
         is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
         if response is None or is_outcome:
             return tuple(map(_opaque, args)), kwargs
-        return wrap_call(response, args, kwargs)
+        return wrap_call(response, args, kwargs)[1:]
 
     def __call__(self, event: Any) -> Awaitable[None] | None:
         """Get the reply, and store the transition on the event."""

@@ -16,7 +16,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.mixins import DisplayMixin
-from authfsm.base.secret import Secret, secret, wrap_text
+from authfsm.base.secret import Secret, secret, type_of, wrap_text
 from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
@@ -184,11 +184,9 @@ class SignIn(RequestContext, DisplayMixin):
             WrongResponse: it is not accepted; the error names the accepted ones.
             InvalidInput: the user's input cannot be an answer to this challenge.
         """
-        response_type = (
-            response
-            if isinstance(response, type)
-            else type(response.reveal() if isinstance(response, Secret) else response)
-        )
+        if not isinstance(response, Response):
+            response = wrap_text(response)
+        response_type = response if isinstance(response, type) else type_of(response)
         if response_type not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, response_type, self.accepts)
         if (why := self._not_accepted(response_type)) is not None:

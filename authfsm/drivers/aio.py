@@ -191,7 +191,7 @@ class AsyncFlow(FlowSteps):
 
     async def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
         """See `Flow.carry`; for `authfsm.build(driver=flow.carry, machine_cls=AsyncMachine)`."""
-        args, kwargs = r.wrap_call(response, args, kwargs)
+        response, args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._run(self._carry_steps(response, *args, **kwargs))
 
     async def restart(self, password: str | Secret[str] | None = None) -> AsyncFlow:
@@ -243,7 +243,7 @@ class AsyncFlow(FlowSteps):
 
     async def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
         """See `Flow.make_response`."""
-        args, kwargs = r.wrap_call(response, args, kwargs)
+        response, args, kwargs = r.wrap_call(response, args, kwargs)
         return await self._run(self._make_response_steps(response, *args, **kwargs))
 
     async def _run(self, steps: Effects[T]) -> T:

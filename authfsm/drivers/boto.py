@@ -200,7 +200,7 @@ class Flow(FlowSteps):
             *args: the fields of the response, or the response itself.
             **kwargs: further fields.
         """
-        args, kwargs = r.wrap_call(response, args, kwargs)
+        response, args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._carry_steps(response, *args, **kwargs))
 
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
@@ -318,7 +318,7 @@ class Flow(FlowSteps):
             WrongResponse: the state does not accept it. Nothing changed.
             BadField: a field is not valid. Nothing changed.
         """
-        args, kwargs = r.wrap_call(response, args, kwargs)
+        response, args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._make_response_steps(response, *args, **kwargs))
 
     def _run(self, steps: Effects[T]) -> T:

@@ -17,7 +17,7 @@ import attrs
 from attrs import field, frozen
 
 from authfsm import srp
-from authfsm.base.secret import Secret, secret, wrap_text
+from authfsm.base.secret import Secret, secret, type_of, wrap_text
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request, session_device_key
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
@@ -290,7 +290,7 @@ class FlowSteps(BaseFlow):
     def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[Response]:
         """Return a response of this class, with what the flow adds: the SRP values, and its metadata (see `start`)."""
         if not isinstance(kind, type):
-            raise TypeError(f"pass the class of a response, not an object of {type(kind).__name__}")
+            raise TypeError(f"pass the class of a response, not an object of {type_of(kind).__name__}")
         if len(args) == 1 and isinstance(args[0], kind):
             return args[0]
         self.signin.check(kind)  # checked before the flow changes

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field, frozen
 
-from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.base.secret import Secret, WrapsSecrets, secret, type_of, wrap_text
 from authfsm.core.device import Device
 from authfsm.core.sealing import Snapshot
 from authfsm.core.wire_replies import read_account_or_token_reply
@@ -189,14 +189,16 @@ class SignInRecording(WrapsSecrets):
 
     def offer(self, response: Response) -> None:
         """Make a user's answer the pending response, or raise WrongResponse or BadField."""
+        response = wrap_text(response)
         if not self.flow.done and self.pending is not None and type(response) not in self.flow.accepts:
             why = "yet: the next step needs no answer, so call step() or run()"
-            raise WrongResponse(self.flow.state, type(response), self.flow.accepts, why)
+            raise WrongResponse(self.flow.state, type_of(response), self.flow.accepts, why)
         self.request_of(response)
         self._pending = response
 
     def answer(self, response: Response) -> RecordedStep:
         """Make a response the pending response, and send it."""
+        response = wrap_text(response)
         self.offer(response)
         return self.step()
 

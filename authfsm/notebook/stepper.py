@@ -12,7 +12,7 @@ import traitlets
 from attrs import asdict
 from IPython import display as ipython
 
-from authfsm.base.secret import Secret, revealed, secret
+from authfsm.base.secret import Secret, revealed, secret, wrap_text
 from authfsm.core.device import Device
 from authfsm.core.history import History
 from authfsm.diagrams import DARK, LIGHT
@@ -175,6 +175,7 @@ class Stepper:
 
     def answer(self, response: Response) -> Moment:
         """Send the user's answer; raise WrongResponse or BadField, without a change, if the state does not accept it."""
+        response = wrap_text(response)
         self.recording.answer(response)
         return self._update()
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 from attrs import field, frozen
 
 from authfsm.base.mixins import CompletesDocstring
-from authfsm.base.secret import Secret, WrapsSecrets, secret
+from authfsm.base.secret import Secret, WrapsSecrets, secret, wrap_text
 from authfsm.protocol import validators as v
 
 
@@ -422,12 +422,12 @@ SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset({UserSrpAuth, 
 
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return the arguments of a response with the secret ones wrapped; if the class is unknown, wrap all of them."""
+) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return a response's class and arguments with the secret ones wrapped; if it is no such class, wrap all of them."""
     if not (isinstance(response, type) and issubclass(response, Response)):
-        return WrapsSecrets.wrap_arguments(args, kwargs)
+        return wrap_text(response), *WrapsSecrets.wrap_arguments(args, kwargs)
     if len(args) == 1 and isinstance(args[0], Response):
-        return args, WrapsSecrets.wrap_arguments((), kwargs)[1]
+        return response, args, WrapsSecrets.wrap_arguments((), kwargs)[1]
     if response in SRP_START_RESPONSES and len(args) > 1:
         args = (args[0], *(secret(each) for each in args[1:]))
-    return response.wrap_arguments(args, kwargs)
+    return response, *response.wrap_arguments(args, kwargs)
