@@ -182,6 +182,33 @@ def test_mfa_and_its_factors_must_agree(mode: str, factors: dict[str, Any], why:
     }
 
 
+def test_update_user_pool_keeps_mfa_and_policies() -> None:
+    """UpdateUserPool keeps MfaConfiguration and each policy that the request omits, and resets AutoVerifiedAttributes."""
+    boto = LocalCognito().client()
+    password = {"MinimumLength": 12, "RequireSymbols": False}
+    first_factors = {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}
+    policies = {"PasswordPolicy": password, "SignInPolicy": first_factors}
+    pool_id = boto.create_user_pool(PoolName="p", Policies=policies, AutoVerifiedAttributes=["email"])["UserPool"]["Id"]
+    totp = {"Enabled": True}
+    boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration="OPTIONAL", SoftwareTokenMfaConfiguration=totp)
+
+    def described(**update: Any) -> tuple[Any, ...]:
+        boto.update_user_pool(UserPoolId=pool_id, **update)
+        pool = boto.describe_user_pool(UserPoolId=pool_id)["UserPool"]
+        left = {name: pool["Policies"]["PasswordPolicy"][name] for name in password}
+        mode = boto.get_user_pool_mfa_config(UserPoolId=pool_id)["MfaConfiguration"]
+        assert pool["MfaConfiguration"] == mode
+        return left, pool["Policies"]["SignInPolicy"], mode, pool.get("AutoVerifiedAttributes", [])
+
+    assert described(AutoVerifiedAttributes=["email"]) == (password, first_factors, "OPTIONAL", ["email"])
+    assert described() == (password, first_factors, "OPTIONAL", [])
+    only_password = {"AllowedFirstAuthFactors": ["PASSWORD"]}
+    assert described(Policies={"SignInPolicy": only_password})[:2] == (password, only_password)
+    longer = {"MinimumLength": 15, "RequireSymbols": False}
+    assert described(Policies={"PasswordPolicy": longer})[:2] == (longer, only_password)
+    assert described(MfaConfiguration="OFF")[2] == "OFF"
+
+
 def test_deletion_protection() -> None:
     """A pool whose deletion protection is active is not deleted until UpdateUserPool deactivates it."""
     cognito = LocalCognito()

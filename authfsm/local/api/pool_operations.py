@@ -33,10 +33,11 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
 }
-# The members that UpdateUserPool cannot change.
+# The members that UpdateUserPool cannot change, or keeps if the request leaves them out.
 _KEPT: Final = (
     "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
     "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
+    "MfaConfiguration", "Policies",
 )  # fmt: skip
 # Members of VerificationMessageTemplate, and the older members of the pool that repeat them.
 _TEMPLATE_MEMBERS: Final = {
@@ -215,12 +216,17 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference)."""
+    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference).
+
+    Pools at AWS keep MfaConfiguration, PasswordPolicy and SignInPolicy (measured: github.com/go-to-k/cdkd/pull/1982).
+    """
     before = descriptions.user_pool(pool.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     members: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
     if "PoolName" in request:
         members["Name"] = request["PoolName"]
+    if "Policies" in rest:
+        rest["Policies"] = {**before.get("Policies", {}), **rest["Policies"]}
     description = _description(pool, {**members, **rest}, descriptions.mfa_config(pool.configuration))
     pool.configure(configured(pool.configuration, description))
 
