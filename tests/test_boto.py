@@ -721,8 +721,13 @@ def test_any_boto3_client_is_accepted() -> None:
         raise NoCredentialsError
 
     signed.meta.events.register_first("before-sign.*", none)
-    with pytest.raises(NotSent, match="NoCredentialsError"):
+    with pytest.raises(NotSent, match="NoCredentialsError") as caught:
         Cognito(signed, client_id="client", pool_id="eu-west-1_Pool", admin=True).sign_in("ada", PASSWORD)
+    # No answer of the user can correct this.
+    assert (caught.value.action, caught.value.http_status) == (RecoveryAction.FIX_CONFIGURATION, 500)
+    assert caught.value.for_person() == (
+        "Signing in is not possible at the moment. Contact the operator of this service."
+    )
 
 
 def objects_of(error: BaseException | None) -> str:
@@ -751,6 +756,7 @@ def test_a_parameter_that_botocore_refuses_is_named_not_quoted(pool_of: PoolOf) 
         flow.answer(r.AssociateSoftwareToken())
 
     assert caught.value.__context__ is None
+    assert caught.value.action is RecoveryAction.TRY_AGAIN
     assert "77777" not in objects_of(caught.value)
     assert flow.state is State.MFA_SETUP
 
@@ -1028,6 +1034,24 @@ def test_a_response_that_is_not_valid_changes_nothing(pool_of: PoolOf) -> None:
         flow.make_response(r.UserSrpAuth, "ada", "a wrong password", client_metadata={"a": 1})
 
     assert flow.begin("USER_SRP_AUTH", "ada") is State.AUTHENTICATED
+
+
+def test_a_response_that_is_passed_is_checked_too(pool_of: PoolOf) -> None:
+    """`make_response` with an object of the class refuses it if the state does not accept it; otherwise it returns it."""
+    flow = pool_of().cognito().start(PASSWORD)
+    for arguments in (("x",), (r.NewPassword("x"),)):
+        with pytest.raises(WrongResponse):
+            flow.make_response(r.NewPassword, *arguments)
+    begin = r.UserPasswordAuth("ada", PASSWORD)
+    assert flow.make_response(r.UserPasswordAuth, begin) is begin
+
+
+def test_the_error_of_a_proof_names_what_is_missing(pool_of: PoolOf) -> None:
+    """Without the password `make_response(SrpClaim)` says that the password is missing, not the pool's id."""
+    flow = pool_of().cognito().start()
+    flow.carry(r.UserSrpAuth, "ada")
+    with pytest.raises(ValueError, match=r"needs the password$"):
+        flow.make_response(r.SrpClaim)
 
 
 def test_the_metadata_of_a_proof_can_be_passed(pool_of: PoolOf) -> None:

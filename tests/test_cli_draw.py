@@ -196,7 +196,7 @@ def test_a_walk_and_traffic(steps: str) -> None:
     assert any("1 \u00b7 user_srp_auth" in text for text in texts(Path("history.svg")))
     assert draw("--traffic", "many.jsonl").stderr == "drew traffic.svg\n"
     assert any("\u00d73" in text for text in texts(Path("traffic.svg")))
-    one_line(draw("--history", "many.jsonl"), 1, "many.jsonl", "line 3", "begins another sign-in")
+    one_line(draw("--history", "many.jsonl"), 1, "many.jsonl", "3 sign-ins", "--traffic")
 
 
 def test_a_sequence(steps: str) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
@@ -21,6 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from click.testing import CliRunner
 from conftest import lacking
@@ -307,6 +310,29 @@ def test_the_sign_in_rules_cover_every_challenge() -> None:
 
     assert [each for each in CHALLENGES if each.value not in words and each not in untested] == []
     assert [rule.id for rule in rules for each in untested if rule.id.endswith(each.value)] == []
+
+
+def test_an_interrupt_ends_the_run_after_the_rule_in_progress() -> None:
+    """After Ctrl-C no further rule begins, what was created is deleted, and the KeyboardInterrupt is raised."""
+    begun, cleanups = [], []
+
+    class Provider(LocalPoolProvider):
+        def cleanup(self) -> list[str]:
+            cleanups.append(self)
+            return super().cleanup()
+
+    def interrupt(rule: Any) -> None:
+        begun.append(rule)
+        ident = threading.main_thread().ident
+        assert ident is not None
+        time.sleep(0.5)  # until the main thread waits for the results
+        signal.pthread_kill(ident, signal.SIGINT)
+        time.sleep(1)  # until the main thread has raised KeyboardInterrupt
+
+    rules = [attrs.evolve(each, run=interrupt) for each in RULES[:3]]
+    with pytest.raises(KeyboardInterrupt):
+        run_rules([Endpoint("local", Provider())], rules, day=date(2026, 1, 1))
+    assert (len(begun), len(cleanups)) == (1, 1)
 
 
 def test_rules_are_selected_by_their_names() -> None:

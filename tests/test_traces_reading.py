@@ -280,8 +280,9 @@ def test_memory(tmp_path: Path) -> None:
     for memory in ("lots", "-1MB", " -1", "", "none", "NULL"):
         with pytest.raises(InvalidMemoryLimit, match=f"memory must be an amount like 700MB, not '{memory}'"):
             TraceFiles(path, memory=memory, folder=room)
-    for threads in (0, -1, 1025, 10**30):
-        with pytest.raises(ValueError, match=f"threads must be from 1 to 1024, not {threads}"):
+    not_valid: tuple[Any, ...] = (0, -1, 1025, 10**30, True, 1.5, "2")
+    for threads in not_valid:
+        with pytest.raises(ValueError, match=f"threads must be an integer from 1 to 1024, not {threads!r}"):
             TraceFiles(path, threads=threads, folder=room)
     for wrong in (2, 16, -5, "x"):
         with pytest.raises(ValueError, match=f"validity must be from 3 to 15 minutes, not {wrong!r}"):

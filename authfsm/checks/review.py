@@ -44,9 +44,9 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). An unknown setting
-    is no reason for a finding, but excludes no path: without the app client every flow counts as allowed, and an unknown
-    AdvancedSecurityMode counts as not ENFORCED (finding `mfa-unenforced`).
+    If a reply is missing, the fields that it would set are None (unknown). An unknown setting excludes no path: without
+    the app client every flow counts as allowed. It causes no finding, with one exception: `mfa-unenforced` is found
+    unless AdvancedSecurityMode is known to be ENFORCED.
 
     Args:
         settings: the settings of the sign-in.
@@ -197,7 +197,8 @@ def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
         fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
-        why = "MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is not ENFORCED"
+        unknown = pool.settings.advanced_security_mode is None
+        why = f"MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is {'unknown' if unknown else 'not ENFORCED'}"
         adapt = Remediation("UpdateUserPool and SetRiskConfiguration", fields)
         yield from _by_password_alone(pool, why, adapt)
 

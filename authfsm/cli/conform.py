@@ -73,7 +73,12 @@ class Conform:
         "Run only this rule and print its requests and replies; srp.* selects all rules whose name begins with srp. Repeatable."
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
-    timeout: float = _rules("Timeout of one rule, in seconds.", default=30.0, min=1, max=600)
+    timeout: float = _rules(
+        "Time limit of the requests of one rule, in seconds; setting up pools that rules share is not counted.",
+        default=30.0,
+        min=1,
+        max=600,
+    )
     output: list[Path] | None = command.option(
         "Write the results to this file; the suffix sets the format (.md or .json). - prints JSON to standard output."
         " Repeatable.",

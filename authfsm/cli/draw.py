@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from authfsm import diagrams
 from authfsm.cli import command, pool_descriptions
 from authfsm.cli.pool_descriptions import PoolOptions, pool_option, settings_of
-from authfsm.core.history import histories_from_json, history_from_json
+from authfsm.core.history import History, histories_from_json
 from authfsm.diagrams.drawing import Drawing
 from authfsm.diagrams.render import ENGINES
 from authfsm.protocol.errors import CallerError
@@ -38,7 +38,7 @@ PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options that have no effect on the page of --html, except --diff; each asks for a picture beside it."""
+"""The options about a picture. With --html they need -o, except --diff; with --save-settings they draw a picture too."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -53,7 +53,7 @@ _FORMATS: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("history", "traffic", "faded"), (*_PICTURES, "mermaid", "plantuml", "markdown", "json")),
     "diff": (*_PICTURES, "mermaid", "plantuml", "markdown", "json", "html"),
 }  # fmt: skip
-"""The formats that can show what an option asks for, for each option that some formats cannot show."""
+"""For each option that not every format supports, the formats that support it."""
 
 _content: Final = partial(command.option, panel="Content")
 _output: Final = partial(command.option, panel="Output")
@@ -218,7 +218,7 @@ class Draw(PoolOptions):
             "engine": self.engine,
             "theme": diagrams.THEMES[self.theme or "light"],
         }
-        history, flow = _read(self.history, history_from_json), self.flow and self.flow.upper()
+        history, flow = _read(self.history, _one_history), self.flow and self.flow.upper()
         if self.sequence:
             return diagrams.sequence(flow=flow, settings=settings, history=history, **look)
         return diagrams.diagram(
@@ -295,6 +295,14 @@ def _write(path: Path, make: Callable[[], bytes | str | Path]) -> None:
         if not isinstance(content, Path):
             path.write_bytes(content.encode() if isinstance(content, str) else content)
     command.print_message(f"drew {path}")
+
+
+def _one_history(text: str) -> History:
+    history, *others = histories_from_json(text)
+    if others:
+        count = 1 + len(others)
+        raise CallerError(f"there are {count} sign-ins: keep the lines of one, or draw all of them with --traffic")
+    return history
 
 
 def _read(path: Path | None, parse: Callable[[str], Read]) -> Read | None:

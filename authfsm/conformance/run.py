@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
 from shlex import quote
+from threading import Event
 from typing import Final
 
 from attrs import field, frozen
@@ -112,14 +113,17 @@ def run_rules(
 ) -> Results:
     """Run rules at endpoints, and delete the pools, app clients and users that they created.
 
-    `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads.
+    `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads. After a
+    KeyboardInterrupt the rules in progress end and what they created is deleted, then it is raised again.
     """
-    all_rules = tuple(rules)
+    all_rules, interrupted = tuple(rules), Event()
 
     def run_at(endpoint: Endpoint) -> EndpointResult:
         verdicts = {}
         try:
             for rule in all_rules:
+                if interrupted.is_set():
+                    break
                 verdicts[rule.id] = run_rule(rule, endpoint.pool_provider, seconds)
                 on_verdict(endpoint.name, rule, verdicts[rule.id])
         finally:
@@ -128,4 +132,8 @@ def run_rules(
 
     targets = tuple(endpoints)
     with ThreadPoolExecutor(max(len(targets), 1), thread_name_prefix="conform") as threads:
-        return Results(all_rules, tuple(threads.map(run_at, targets)), day)
+        try:
+            return Results(all_rules, tuple(threads.map(run_at, targets)), day)
+        except KeyboardInterrupt:
+            interrupted.set()
+            raise

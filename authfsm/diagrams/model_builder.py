@@ -120,7 +120,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return the junctions without members that settings exclude, or that only uncertain arrows reach through the junction."""
+    """Return every junction, without the members that settings exclude or that it reaches by uncertain arrows only."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -157,8 +157,8 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     Each of these has a line of its own: an arrow to FAILED; a self-loop, except a new challenge; an arrow that only these
-    settings make uncertain; and, if settings affect the arrows of the row differently, an arrow that is affected
-    differently from its destination.
+    settings make uncertain; and, if the settings have several effects on the arrows of the row, an arrow on which their
+    effect is not the same as on its destination.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

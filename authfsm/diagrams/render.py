@@ -47,7 +47,7 @@ class NoEngine(OperatorError):
         wheel = "" if name == "dot" else "`pip install graphviz-pure`, or "
         super().__init__(
             f"{missing}: {wheel}install Graphviz so that `dot` is on the PATH"
-            " (DOT, Mermaid, Markdown, SCXML, XState and JSON need no layout engine)"
+            " (DOT, Mermaid, PlantUML, Markdown, SCXML, XState and JSON need no layout engine)"
         )
         self.name = name
 

@@ -33,7 +33,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     """A user pool and one of its app clients, reached through a boto3 client.
 
     Args:
-        client: any boto3 `cognito-idp` client, or a wrapper with its `meta`; unsigned (`UNSIGNED`) only without `admin`.
+        client: any boto3 `cognito-idp` client, or a wrapper with its `meta`; `admin` and administrators' flows need
+            one that signs requests (not `UNSIGNED`).
         client_id: the app client's id.
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP, `admin` and administrators' flows need
             it.
@@ -47,8 +48,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         session_lifetime: the app client's AuthSessionValidity, after which a sealed sign-in has expired.
 
     Raises:
-        ValueError: `pool_id` is not the id of a user pool.
-        TypeError: the client is an async one, which requires `AsyncCognito`.
+        ValueError: `pool_id` is not the id of a user pool, or `session_lifetime` is not positive.
+        TypeError: an argument has the wrong type, for example an async client, which requires `AsyncCognito`.
     """
 
     def sign_in(
@@ -66,7 +67,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`,
-                whose Session is used if you pass no password, no preferred challenge and no flow except USER_AUTH.
+                whose Session is used if you pass no password and no preferred challenge, and `flow` is USER_AUTH or
+                the default.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
@@ -77,6 +79,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Raises:
             InvalidInput: the user name or the password cannot be right, for example because it is empty. Nothing was sent.
+            BadField: another argument is not valid, for example an unknown `preferred_challenge`. Nothing was sent.
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
@@ -177,13 +180,13 @@ class Flow(FlowSteps):
             Refused: Cognito refused; `error.survives` says whether the challenge can be answered again.
             ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the failed step changed nothing. If the flow
                 took that step by itself, call `step` to repeat it.
-            InvalidOperation: another answer is in progress (action WAIT).
+            InvalidOperation: another answer is in progress (action WAIT), or `response` is a class, not an object.
         """
         response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take one step that needs no user input. If no reply came to the first request, send that again.
+        """Take one step that needs no user input. If the first request was lost or throttled, send it again.
 
         Raises:
             InvalidOperation: the state needs user input, or has no challenge. The other errors are those of `answer`.
@@ -317,6 +320,8 @@ class Flow(FlowSteps):
         Raises:
             WrongResponse: the state does not accept it. Nothing changed.
             BadField: a field is not valid. Nothing changed.
+            ValueError: the proof needs the password or the pool's id, and the flow does not know it.
+            InvalidOperation: the flow has sent no SRP_A, so there is nothing to prove.
         """
         response, args, kwargs = r.wrap_call(response, args, kwargs)
         return self._run(self._make_response_steps(response, *args, **kwargs))

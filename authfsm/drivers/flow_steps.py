@@ -114,7 +114,7 @@ def _first_response(
     if preferred is not None and auth_flow != "USER_AUTH":
         raise ValueError(f"preferred_challenge is for USER_AUTH, not for {auth_flow}")
     if password is None and auth_flow in PASSWORD_FLOWS:
-        raise ValueError(f"{auth_flow} needs the password: pass it as `password` when you create the flow")
+        raise ValueError(f"{auth_flow} needs the password: pass it to `sign_in`, `start` or `restart`")
     if password is not None and auth_flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
     by_srp = auth_flow != "USER_AUTH" or preferred in (None, "PASSWORD_SRP")
@@ -292,6 +292,7 @@ class FlowSteps(BaseFlow):
         if not isinstance(kind, type):
             raise TypeError(f"pass the class of a response, not an object of {type_of(kind).__name__}")
         if len(args) == 1 and isinstance(args[0], kind):
+            self.signin.check(args[0])
             return args[0]
         self.signin.check(kind)  # checked before the flow changes
         if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:

@@ -28,6 +28,7 @@ from authfsm.base.concurrency import OutOfTime
 from authfsm.base.secret import Secret
 from authfsm.core.wire_replies import wrapped_reply
 from authfsm.core.wire_requests import Request
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, ConnectionLost, MalformedReply, NotSent
 from authfsm.protocol.states import State
 
@@ -91,7 +92,9 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
         case exceptions.ParamValidationError():
             # The message may quote the value, so only the parameter's name is taken from it.
             names = ", ".join(_REFUSED_PARAMETER.findall(str(error)))
-            return NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
+            refused = NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
+            refused.action = RecoveryAction.TRY_AGAIN
+            return refused
         case exceptions.BotoCoreError() | OSError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
         case Exception() if isinstance(error, ResponseParserError) or _raised_by_parser(error):

@@ -230,11 +230,12 @@ class InvalidOperation(CallerError):
 class NotSent(ExplainedError, CallerError):
     """The client library refused to send the request; the sign-in is unchanged.
 
-    `why` is the library's message. If the library refused a parameter, `why` says only that.
+    `why` is the library's message. If the library refused a parameter, `why` says only that, and `action` is TRY_AGAIN;
+    otherwise, for example if there are no credentials, `action` is FIX_CONFIGURATION.
     """
 
-    _sentence = "the request was not sent ({}); correct it, then send the answer again"
-    _action = RecoveryAction.TRY_AGAIN
+    _sentence = "the request was not sent ({}); correct this, then repeat the call"
+    _action = RecoveryAction.FIX_CONFIGURATION
 
 
 # ---- the reply is missing or invalid -------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Private: what the tables say about a name (a state, a response, a flow, an account's status, an error), for `explain` and the diagrams.
+"""Private: what the tables say about a name (a state, a response, a flow, an account's status, an error).
 
 Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
-errors from the error policy, and the settings that rule a state out from the rules of settings. Only the descriptions of some request parameters, and
-the words for when they are sent, are written in this folder (`request_shapes`).
+errors from `protocol/error_policy.py`, and the settings that make a state impossible from `settings/rules.py`. Only the
+descriptions of some request parameters, and when these are sent, are written in this folder (`request_shapes`).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # All steps of a sign-in have the same page, and `new_password` is also the trigger of a response.
+        # Not for a sign-in's operations: they share one page, and their trigger `new_password` is also a response's name.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
@@ -86,7 +86,7 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors whose codes are in the text, otherwise those that have such a message.
+    """Return the errors whose codes are in the text; without a code, those with the longest known message in the text.
 
     A message without the name of an operation may be of a sign-in, of a request about an account, or of both.
     """
@@ -122,7 +122,7 @@ def similar_names(text: str, count: int = 5) -> tuple[str, ...]:
 
 
 def as_dict(about: AboutState) -> Facts:
-    """Return the facts about a state as JSON."""
+    """Return the facts about a state as a dict of values for JSON."""
     return {
         "kind": "state", "name": about.node.name, "meaning": about.node.state.meaning,
         "carries": [_parameter(each) for each in about.carries], "session": about.session,

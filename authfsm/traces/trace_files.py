@@ -67,7 +67,7 @@ class TraceFiles:
         threads: how many threads DuckDB uses; one for each core by default.
 
     Raises:
-        UnreadableTraceFile: there is no such file.
+        UnreadableTraceFile: there is no file of one of the names.
         InvalidMemoryLimit: `memory` is not an amount of memory.
         ValueError: `threads` is not a number from 1 to 1024, or `validity` not one from 3 to 15.
         OSError: there is no such `folder`, or no file can be made there.
@@ -82,8 +82,8 @@ class TraceFiles:
         validity: int = VALIDITY,
         threads: int | None = None,
     ) -> None:
-        if threads is not None and not 1 <= threads <= _MOST_THREADS:
-            raise ValueError(f"threads must be from 1 to {_MOST_THREADS}, not {threads}")
+        if threads is not None and not (type(threads) is int and 1 <= threads <= _MOST_THREADS):
+            raise ValueError(f"threads must be an integer from 1 to {_MOST_THREADS}, not {threads!r}")
         if not memory.lstrip()[:1].isdigit():  # "-1" and "none" are no limit for DuckDB
             raise InvalidMemoryLimit(memory)
         self.paths = find_files(names)

@@ -60,7 +60,9 @@ class Signin:
     endpoint_url: str | None = _pool(
         "Use this endpoint URL instead of AWS's, for example http://127.0.0.1:9229.", envvar="AUTHFSM_ENDPOINT_URL"
     )
-    profile: str | None = _pool("The AWS profile; --admin signs requests with its credentials.")
+    profile: str | None = _pool(
+        "The AWS profile whose credentials sign the requests of --admin and of the ADMIN_... flows."
+    )
     admin: bool = _pool("Use the Admin* operations, with AWS credentials.", default=False)
     username: str | None = _sign_in(
         "The user name or an alias; you are asked for it if it is omitted.",
@@ -69,8 +71,8 @@ class Signin:
         envvar="AUTHFSM_USERNAME",
     )
     flow: str | None = _sign_in(
-        "The AuthFlow: USER_SRP_AUTH (the default), USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH,"
-        " ADMIN_USER_PASSWORD_AUTH or ADMIN_NO_SRP_AUTH.",
+        "The AuthFlow: USER_SRP_AUTH, USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or"
+        " ADMIN_NO_SRP_AUTH. The default is USER_SRP_AUTH, with --preferred USER_AUTH, and with --local the example's.",
         envvar="AUTHFSM_FLOW",
         metavar="FLOW",
     )

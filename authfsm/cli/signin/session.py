@@ -137,7 +137,7 @@ class SignInSession:
         return flow
 
     def _ask_username(self) -> str:
-        """Ask for the user name. Without a terminal nobody is asked, because the first line of standard input is the password."""
+        """Ask for the user name, only at a terminal: with --password-stdin the first line of input is the password."""
         suggested = self._start.suggested
         if not self._user.is_interactive:
             if suggested:
@@ -210,7 +210,11 @@ class SignInSession:
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
-        """Return if there is to be a new attempt, for which only some errors ask the user; otherwise raise SignInEnded."""
+        """Return if the command must make a new attempt; otherwise raise SignInEnded.
+
+        A wrong password, or a missing client secret that the user enters, leads to a new attempt at once. After any other
+        error the user is asked first.
+        """
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")

@@ -64,7 +64,7 @@ def passkeys(request: HttpRequest) -> HttpResponse:
 @require_POST
 @_view
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out of Django. The signal handler in `apps.py` then revokes Cognito's tokens."""
+    """Sign out of Django, whose `logout` first calls the signal handler in `apps.py`: that revokes Cognito's tokens."""
     logout(request)
     return redirect(resolve_url(settings.LOGOUT_REDIRECT_URL or "authfsm:sign_in"))
 
