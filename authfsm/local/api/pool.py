@@ -294,7 +294,7 @@ class LocalPool(DisplayMixin):
             preferred_mfa: PreferredMfaSetting.
 
         Raises:
-            PoolRefusal: the name or an alias is taken.
+            PoolRefusal: the name or an alias is taken, or the pool allows no such name.
             TypeError: an argument has the wrong type.
             ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
         """
