@@ -8,7 +8,7 @@ import pytest
 from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
 
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, WebAuthnConfiguration
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PasswordPolicy, WebAuthnConfiguration
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -81,6 +81,14 @@ class TestAdminCreateUser:
         client.create(attributes={"email": "ada@example.com"})
 
         assert len(client.pool.outbox) == 0
+
+    def test_a_generated_password_has_the_minimum_length(self, signing_key: RSAKey) -> None:
+        """A temporary password that the pool generates conforms to the pool's policy."""
+        policy = PasswordPolicy(minimum_length=40)
+        client = AdminClient(LocalPool(key=signing_key, password_policy=policy))
+        client.create(attributes={"phone_number": "+15551234567"})
+
+        assert policy.violation(client.pool.outbox.code_for("ada")) is None
 
     def test_resend(self, client: AdminClient, clock: ManualClock) -> None:
         """RESEND sends a new temporary password, whose validity begins anew."""

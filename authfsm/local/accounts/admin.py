@@ -80,7 +80,8 @@ def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
 
 
 def _random_password(pool: Core) -> Secret[str]:
-    alphabets = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+") * 5
+    repetitions = 5 + pool.configuration.password_policy.minimum_length // 4
+    alphabets = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+") * repetitions
     pairs = zip(alphabets, pool.entropy(len(alphabets)), strict=True)
     return Secret("".join(alphabet[byte % len(alphabet)] for alphabet, byte in pairs))
 
