@@ -92,8 +92,7 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
     user = pending.attempt.existing_user
     if user.deleted:
         raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
-    if not user.enabled:
-        raise error_templates.DISABLED.refusal()
+    user.ensure_can_sign_in(hide_imported=False)
     pool.sessions.check_not_ended(pending)
     if State.SOFTWARE_TOKEN_MFA not in progress.factors:
         raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
@@ -143,7 +142,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
     for number, option in enumerate(request["MFAOptions"], 1):
         for member, allowed in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != allowed:
-                name, value = f"mFAOptions.{number}.member.{lower_first(member)}", str(option.get(member))
+                name, value = f"mFAOptions.{number}.member.{lower_first(member)}", option.get(member, "null")
                 raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=allowed)
     set_mfa_preference(pool, user, {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}})
 
@@ -210,7 +209,7 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     """Answer StartWebAuthnRegistration. The registration expires after AuthSessionValidity; Cognito's limit is unknown."""
-    family, settings = pool.token_family(request), _webauthn_settings(pool)
+    family, settings = pool.confirmed_family(request), _webauthn_settings(pool)
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
     if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
@@ -224,7 +223,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
     """Answer CompleteWebAuthnRegistration: verify a RegistrationResponseJSON, and store the passkey."""
-    family, settings = pool.token_family(request), _webauthn_settings(pool)
+    family, settings = pool.confirmed_family(request), _webauthn_settings(pool)
     user = family.user
     registration = user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:

@@ -139,8 +139,7 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 
 def get_user(pool: Core, request: Request) -> Reply:
     """Answer GetUser: return the attributes that the app client may read."""
-    family = pool.token_family(request)
-    family.user.ensure_confirmed()
+    family = pool.confirmed_family(request)
     schema, allowed = pool.configuration.attributes, family.client.read_attributes
     readable = {n: v for n, v in family.user.all_attributes().items() if schema.may_read(n, allowed)}
     return {
@@ -152,8 +151,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserAttributes: send a code to a new address that is among AutoVerifiedAttributes."""
-    family = pool.token_family(request)
-    family.user.ensure_confirmed()
+    family = pool.confirmed_family(request)
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
     attributes.check(pool, values, family.user)
@@ -184,7 +182,7 @@ def _write_attributes(
 
 def delete_user_attributes(pool: Core, request: Request) -> None:
     """Answer DeleteUserAttributes: delete attributes that the app client may write, if the user has them."""
-    family, names = pool.token_family(request), request["UserAttributeNames"]
+    family, names = pool.confirmed_family(request), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
     admin_delete_user_attributes(pool, family.user, request)
 
@@ -195,10 +193,6 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
     if unknown := [name for name in names if name not in schema.all]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
         raise error_templates.NO_SUCH_ATTRIBUTES.refusal(why=why)
-    for name in names:
-        # Users sign in with these attributes, or must have them.
-        if name in (*schema.required, *pool.configuration.username_attributes):
-            raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
     values = dict.fromkeys(names, "")
     attributes.check(pool, values, user)
     attributes.write(pool, user, values)
@@ -206,7 +200,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """Answer GetUserAttributeVerificationCode: send a code to the address that is to be verified, or to the current one."""
-    family, name = pool.token_family(request), request["AttributeName"]
+    family, name = pool.confirmed_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)
