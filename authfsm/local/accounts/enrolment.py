@@ -168,7 +168,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable a new user's second factors, by default TOTP and the preferred one; ValueError if an address or secret is missing."""
+    """Enable `enabled` (None: TOTP, if it is set up) and `preferred`; ValueError if a factor is unknown or not set up."""
     names = to_tuple(enabled or ())
     check_names("mfa", {*names, *filter(None, [preferred])}, MFA_METHODS)
     factors = {State[name] for name in names}
@@ -183,8 +183,8 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
 
 
 def mfa_members(user: User) -> Reply:
-    """Return UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser have them."""
-    # UserMFASettingList is absent until a preference was set, and then empty if no factor is enabled
+    """Return UserMFASettingList and PreferredMfaSetting, as in the replies of GetUser and GetUserAuthFactors."""
+    # After a preference was set, UserMFASettingList is present even if no factor is enabled
     # (aws-sdk-js-v3 #7961). The empty PreferredMfaSetting is moto's.
     reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
     if user.mfa_enabled or user.mfa_chosen:
@@ -194,8 +194,8 @@ def mfa_members(user: User) -> Reply:
     return reply
 
 
-# "They can only register a passkey after they have signed in to your user pool at least once"
-# -- developer guide, "Authentication flows"
+# The operations on passkeys need an access token: users "can only register a passkey after they have signed in to
+# your user pool at least once" -- developer guide, "Authentication flows"
 
 
 def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:

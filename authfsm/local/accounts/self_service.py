@@ -1,7 +1,7 @@
 """The operations on a user's passwords, attributes, sessions and tokens, for users and for administrators.
 
-If PreventUserExistenceErrors is ENABLED, no reply reveals whether a user exists
--- developer guide, "Managing user existence error responses"
+With PreventUserExistenceErrors=ENABLED, ForgotPassword treats an unknown name like a user without a verified address,
+and ConfirmForgotPassword like a wrong code -- developer guide, "Managing user existence error responses"
 
 The pool has no managed login pages, and so no SSO sessions: RevokeAssociatedSessions has nothing to revoke.
 """
@@ -20,11 +20,10 @@ from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
-from authfsm.local.state.codes import MEDIA, Purpose
+from authfsm.local.state.codes import ADDRESSES, MEDIA, Purpose
 from authfsm.local.state.core import Core, Reply, Request, SessionConfiguration
 from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import Status, User
-from authfsm.protocol.states import State
 
 
 def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
@@ -35,7 +34,8 @@ def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str 
         is_verified = user.attributes.get(f"{attribute}_verified") == "true"
         if verified and not is_verified:
             continue
-        if configured and attribute == "phone_number" and State.SMS_MFA in user.mfa_enabled:
+        # With this setting the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
+        if configured and any(ADDRESSES.get(factor) == attribute for factor in user.mfa_enabled):
             continue
         if user.attributes.get(attribute) or (is_verified and not verified):
             return attribute
@@ -43,7 +43,7 @@ def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str 
 
 
 def _accepted_recovery_attribute(pool: Core, user: User) -> str:
-    """Return `recovery_attribute`; an unverified one only if the check "unverified-recovery" is disabled."""
+    """Return `recovery_attribute`, or refuse; an unverified address counts if "unverified-recovery" is disabled."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
     if found is None and (found := recovery_attribute(pool, user, verified=False)):
         pool.refuse_or_record("unverified-recovery", refusal)

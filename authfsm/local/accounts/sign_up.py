@@ -63,14 +63,13 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
-def add_confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
-    """Add a user without checking the schema; if `verified`, the addresses are verified unless `values` says otherwise."""
+def confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
+    """Return an `unsaved_user` who is confirmed; if `verified`, the addresses are verified unless `values` says otherwise."""
     user = unsaved_user(pool, username, values)
     user.status = Status.CONFIRMED
     for name in ("email", "phone_number"):
         if verified and name in user.attributes:
             user.attributes.setdefault(f"{name}_verified", "true")
-    pool.users.add(user)
     return user
 
 
@@ -101,11 +100,11 @@ def sign_up(pool: Core, request: Request) -> Reply:
             user.attributes[f"{attribute}_verified"] = "true" if member in decisions else "false"
     if conflict := pool.users.conflict(user):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
-    pool.users.add(user)
     user.account.never_signed_in = True
     if password is not None:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
+    pool.users.add(user)
     if "autoConfirmUser" in decisions:
         confirm(pool, client, user, request.get("ClientMetadata"))
         return {"UserConfirmed": True, "UserSub": user.sub}
@@ -254,7 +253,6 @@ def _migrate(
     # A user who signs in with an alias gets their name from "username".
     user = unsaved_user(pool, values.pop("username", subject.user_name), values)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=force)
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
@@ -262,4 +260,5 @@ def _migrate(
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
     if sms_mfa:
         user.mfa_enabled = frozenset({State.SMS_MFA})
+    pool.users.add(user, force=force)
     return user
