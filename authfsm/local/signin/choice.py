@@ -150,13 +150,13 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """Return the Session of ConfirmSignUp's reply; with it the user can begin USER_AUTH without a challenge."""
+    """Return the Session of ConfirmSignUp's reply; USER_AUTH that begins with it may need no challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
 
 def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """Return tokens at once if a code could be the first factor and its address is verified (developer guide)."""
+    """Return tokens at once if a code could be the only factor and its address is verified (developer guide)."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise error_templates.SESSION_UNKNOWN.refusal()

@@ -3,8 +3,8 @@
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
 behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
 
-Only the last code of each purpose is valid. It expires, and the first correct answer uses it up. This module also
-applies Cognito's hourly quotas per user.
+Only the last code is valid for each of these: the sign-up, the password, each attribute. It expires, and can be used
+once; `check_code` leaves it to the caller to remove it. This module also applies Cognito's hourly quotas per user.
 """
 
 from __future__ import annotations
