@@ -251,7 +251,7 @@ def _migrate(
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
-    user = unsaved_user(pool, values.pop("username", subject.user_name), values)
+    user = unsaved_user(pool, values.pop("username", "") or subject.user_name, values)
     user.attributes.pop("sub", None)
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"

@@ -96,12 +96,9 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
     """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
-    allowed = _allowed(pool.configuration)
-    if (
-        pool.configuration.webauthn is None
-        or pool.configuration.mfa == "ON"
-        or pool.stable_bytes("passkey", submitted_name)[0] % 2
-    ):
+    settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
+    allowed = _allowed(settings)
+    if is_odd or settings.webauthn is None or settings.mfa == "ON":
         allowed -= {State.WEB_AUTHN}
     return _in_order(allowed or _PASSWORD_FACTORS)
 

@@ -17,7 +17,7 @@ from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.core import Core, Reply, Request, paginate
+from authfsm.local.state.core import Core, Reply, Request, paginate, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.local.state.token_claims import PASSKEY_METHODS
@@ -134,10 +134,7 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
 def update_status(pool: Core, user: User, request: Request) -> None:
     """Answer UpdateDeviceStatus and AdminUpdateDeviceStatus: remember a device or not."""
     device = confirmed_device(user, request["DeviceKey"])
-    status = request.get("DeviceRememberedStatus")
-    if status not in {"remembered", "not_remembered"}:
-        raise error_templates.MISSING_PARAMETER.refusal(name="DeviceRememberedStatus")
-    device.remembered = status == "remembered"
+    device.remembered = required_parameter(request, "DeviceRememberedStatus") == "remembered"
     device.modified = pool.clock()
 
 

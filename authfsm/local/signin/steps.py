@@ -76,8 +76,7 @@ def issue_challenge(
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
-    challenge, session = pending.challenge, pending.session
-    return {"ChallengeName": challenge, "ChallengeParameters": dict(parameters), "Session": session}
+    return {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters), "Session": pending.session}
 
 
 def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None) -> Reply:
