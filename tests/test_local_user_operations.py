@@ -259,6 +259,15 @@ class TestAuthEvents:
         ]
         assert "NextToken" not in rest
 
+    def test_the_last_sixty_are_kept(self, signing_key: RSAKey) -> None:
+        """A user has at most sixty events: the older ones are removed one by one."""
+        pool = LocalPool(key=signing_key, tier="PLUS", per_user_quotas=False)
+        pool.add_user("ada", PASSWORD, email="ada@example.com")
+        for _ in range(62):
+            pool.answer("ForgotPassword", {"ClientId": pool.client_id, "Username": "ada"})
+
+        assert len(admin(ApiClient(pool), "admin_list_user_auth_events")["AuthEvents"]) == 60
+
     def test_without_threat_protection(self, signing_key: RSAKey) -> None:
         """A pool without threat protection has no events."""
         pool = LocalPool(key=signing_key)

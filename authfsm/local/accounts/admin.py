@@ -242,7 +242,7 @@ def record_event(
         context = request.get("ContextData") or request.get("UserContextData") or {}
         event_id, address = pool.token_issuer.uuid(), context.get("IpAddress", "")
         event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
-        del events[: len(events) - _MAX_EVENTS + 1]
+        del events[: max(0, len(events) - _MAX_EVENTS + 1)]
         events.append(event)
     challenge = request.get("ChallengeName")
     has_password = challenge in _PASSWORD_CHALLENGES or "PASSWORD" in _parameters(request)
