@@ -101,8 +101,8 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
 
 def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
     """Answer SetUserMFAPreference and AdminSetUserMFAPreference: enable second factors, and prefer one."""
-    enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
     requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
+    enabled, preferred = set(user.mfa_enabled), None if user.preferred_mfa in requested else user.preferred_mfa
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
         raise error_templates.INVALID_PARAMETER.refusal(why="Only one MFA method can be preferred.")
@@ -119,8 +119,6 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
             preferred = factor
-        elif preferred is factor:
-            preferred = None
     satisfy_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.satisfy_mfa))
     if satisfy_mfa and "WebAuthnMfaSettings" in request:
         _check_passkey_mfa(pool, enabled)
@@ -224,8 +222,7 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
     """Answer CompleteWebAuthnRegistration: verify a RegistrationResponseJSON, and store the passkey."""
     family, settings = pool.confirmed_family(request), _webauthn_settings(pool)
-    user = family.user
-    registration = user.passkeys.registration
+    user, registration = family.user, family.user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:
         raise error_templates.NO_REGISTRATION.refusal()
     if registration.client_id != family.client.client_id:

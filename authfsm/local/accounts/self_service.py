@@ -140,13 +140,10 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 def get_user(pool: Core, request: Request) -> Reply:
     """Answer GetUser: return the attributes that the app client may read."""
     family = pool.confirmed_family(request)
-    schema, allowed = pool.configuration.attributes, family.client.read_attributes
-    readable = {n: v for n, v in family.user.all_attributes().items() if schema.may_read(n, allowed)}
-    return {
-        "Username": family.user.username,
-        "UserAttributes": attributes.to_api(readable),
-        **enrolment.mfa_members(family.user),
-    }
+    user, schema, allowed = family.user, pool.configuration.attributes, family.client.read_attributes
+    readable = {n: v for n, v in user.all_attributes().items() if schema.may_read(n, allowed)}
+    own = {"Username": user.username, "UserAttributes": attributes.to_api(readable)}
+    return {**own, **enrolment.mfa_members(user)}
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:

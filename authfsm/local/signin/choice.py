@@ -109,14 +109,12 @@ def _in_order(factors: Collection[State]) -> tuple[State, ...]:
 
 def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None) -> Reply:
     """Begin USER_AUTH; `session` is the Session of ConfirmSignUp's reply, None if the request has none."""
-    user, configuration = attempt.user, pool.configuration
+    user, name, configuration = attempt.user, attempt.submitted_name, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
         raise error_templates.NOT_IN_TIER.refusal(feature="USER_AUTH")
     if user is not None and not user.enabled:
         raise error_templates.DISABLED.refusal()
-    factors = (
-        available_first_factors(configuration, user) if user else _simulated_first_factors(pool, attempt.submitted_name)
-    )
+    factors = available_first_factors(configuration, user) if user else _simulated_first_factors(pool, name)
     attempt = evolve(attempt, first_factors=factors)
     if session is not None:
         return _begin_after_sign_up(pool, attempt, session)

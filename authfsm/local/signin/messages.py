@@ -63,11 +63,8 @@ def send(pool: Core, delivery: Delivery) -> None:
 def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str] | None]:
     """Return the subject and the text from CustomMessage; None stands for Cognito's default."""
     is_invitation = delivery.purpose == Purpose.ADMIN_CREATE_USER
-    request = {
-        "codeParameter": _CODE,
-        "linkParameter": _LINK,
-        "usernameParameter": _USERNAME if is_invitation else None,
-    }
+    name = _USERNAME if is_invitation else None
+    request = {"codeParameter": _CODE, "linkParameter": _LINK, "usernameParameter": name}
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
     member = {"EMAIL": "emailMessage", "SMS": "smsMessage"}[delivery.medium]

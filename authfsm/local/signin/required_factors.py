@@ -148,12 +148,8 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     reached = 0
     if family is not None:
         methods = tuple(each for each in family.amr if each not in {"mfa", claims.PASSWORD_METHOD})
-        attempt = evolve(
-            attempt,
-            methods=methods,
-            password_proved=claims.PASSWORD_METHOD in family.amr,
-            second_factor_passed="mfa" in family.amr,
-        )
+        by_password, by_mfa = claims.PASSWORD_METHOD in family.amr, "mfa" in family.amr
+        attempt = evolve(attempt, methods=methods, password_proved=by_password, second_factor_passed=by_mfa)
         # If the pool's level was renamed since, the token has "an unrecognized level"; its methods still count.
         reached = levels.get(family.acr or "", 0)
     second_factors = _step_up_factors(pool.configuration, attempt.user)
