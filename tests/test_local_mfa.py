@@ -396,8 +396,8 @@ class TestSetUp:
             api.boto.associate_software_token(Session=challenge_reply["Session"])
 
     @pytest.mark.parametrize("key", ["EMAIL", "email"])
-    def test_email(self, pool: LocalPool, key: str) -> None:
-        """An address as the answer and then its code make the address a verified factor."""
+    def test_email(self, pool: LocalPool, clock: ManualClock, key: str) -> None:
+        """An address as the answer and then its code make the address a verified factor, and change the user."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused("InvalidParameterException", "Invalid email address format."):
@@ -406,10 +406,12 @@ class TestSetUp:
 
         assert coded["ChallengeName"] == "EMAIL_OTP"
         assert "email" not in pool.user("ada").attributes
+        clock.advance(5)
         assert "AuthenticationResult" in api.answer(
             coded, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada@example.com")
         )
         assert pool.user("ada").attributes == {"email": "ada@example.com", "email_verified": "true"}
+        assert pool.user("ada").modified == clock()
         assert api.password("ada", PASSWORD)["ChallengeName"] == "EMAIL_OTP"
 
     def test_email_must_be_set_elsewhere(self, signing_key: RSAKey) -> None:

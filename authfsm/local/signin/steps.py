@@ -80,7 +80,7 @@ def issue_challenge(
 
 
 def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None) -> Reply:
-    """Return the next challenge or the tokens; `proof` is the exchange of SRP_A if DefineAuthChallenge may name its challenge."""
+    """Return the next challenge or the tokens; `proof` is for PASSWORD_VERIFIER, if DefineAuthChallenge names it."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
         raise error_templates.WRONG_PASSWORD.refusal()
