@@ -160,6 +160,26 @@ class TestSignUp:
         with refused("InvalidParameterException", "Username should be an email."):
             client.sign_up("ada")
 
+    @pytest.mark.parametrize(
+        ("kind", "name", "other"),
+        [("email", "ada@example.com", "eve@example.com"), ("phone_number", "+15555550143", "+15555550144")],
+    )
+    def test_the_attribute_for_the_name_must_equal_the_name(
+        self, signing_key: RSAKey, kind: str, name: str, other: str
+    ) -> None:
+        """A Username that differs from the same attribute is refused: with it, the user could never be found."""
+        names = ["phone_number", "email"]
+        client = AccountClient(LocalPool(key=signing_key, username_attributes=names, case_sensitive=False))
+        attributes = [{"Name": kind, "Value": other}]
+        why = f"User {kind} should be empty or same as username, since username attribute is {kind}."
+        with refused("InvalidParameterException", why):
+            client.sign_up(name, **{kind: other})
+        with refused("InvalidParameterException", why):
+            client.boto.admin_create_user(UserPoolId=client.pool.pool_id, Username=name, UserAttributes=attributes)
+        client.sign_up(name, **{kind: name.upper()})
+
+        assert client.pool.user(name).attributes[kind] == name.upper()
+
 
 class TestConfirmSignUp:
     """Confirmation codes."""
@@ -258,14 +278,15 @@ class TestConfirmSignUp:
         assert client.pool.user("us@example.com").username == "ada"
         assert client.pool.user("bea").attributes["email_verified"] == "false"
 
-    def test_name_in_email_format(self, signing_key: RSAKey) -> None:
-        """In a pool with email aliases, no username may look like an email address."""
-        client = AccountClient(LocalPool(key=signing_key, aliases=["email"]))
+    @pytest.mark.parametrize(("alias", "name"), [("email", "ada@example.com"), ("phone_number", "+15555550143")])
+    def test_name_in_the_format_of_an_alias(self, signing_key: RSAKey, alias: str, name: str) -> None:
+        """In a pool with aliases of a kind, no username may look like such an alias."""
+        client, text = AccountClient(LocalPool(key=signing_key, aliases=[alias])), alias.replace("_", " ")
         with refused(
             "InvalidParameterException",
-            "Username cannot be of email format, since user pool is configured for email alias.",
+            f"Username cannot be of {text} format, since user pool is configured for {text} alias.",
         ):
-            client.sign_up("ada@example.com")
+            client.sign_up(name)
 
 
 class TestSignUpSession:
@@ -457,6 +478,22 @@ class TestAttributes:
         client.boto.verify_user_attribute(AccessToken=token, AttributeName="email", Code=code)
 
         assert client.attributes(token)["email_verified"] == "false"
+
+    def test_a_code_ends_with_its_address(self, client: AccountClient, token: str) -> None:
+        """After a change without a code, the earlier code is refused, and a new one goes to the new address."""
+        client.update(token, email="one@example.com")
+        code, names = client.pool.outbox.code_for("one@example.com"), {"AccessToken": token, "AttributeName": "email"}
+        two = [{"Name": "email", "Value": "two@example.com"}, {"Name": "email_verified", "Value": "true"}]
+        user = {"UserPoolId": client.pool.pool_id, "Username": "ada"}
+        client.boto.admin_update_user_attributes(**user, UserAttributes=two)
+        with refused("ExpiredCodeException", "Invalid code provided, please request a code again."):
+            client.boto.verify_user_attribute(**names, Code=code)
+        client.boto.get_user_attribute_verification_code(**names)
+
+        assert client.pool.outbox[-1].to == "two@example.com"
+        client.boto.admin_delete_user_attributes(**user, UserAttributeNames=["email"])
+        with refused("InvalidParameterException", "The user has no email to verify."):
+            client.boto.get_user_attribute_verification_code(**names)
 
     def test_blank_value_removes(self, client: AccountClient, token: str) -> None:
         """A blank value removes the attribute."""

@@ -8,7 +8,14 @@ import pytest
 from api_client import ApiClient, refused
 from joserfc.jwk import RSAKey
 
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, WebAuthnConfiguration
+from authfsm.local import (
+    DeviceConfiguration,
+    LocalPool,
+    ManualClock,
+    PasswordPolicy,
+    PoolRefusal,
+    WebAuthnConfiguration,
+)
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -81,6 +88,43 @@ class TestAdminCreateUser:
         client.create(attributes={"email": "ada@example.com"})
 
         assert len(client.pool.outbox) == 0
+
+    @pytest.mark.parametrize(
+        ("medium", "message"),
+        [
+            ("EMAIL", "No email provided but desired delivery medium was Email"),
+            ("SMS", "No phone number provided but desired delivery medium was SMS"),
+        ],
+    )
+    def test_a_requested_medium_needs_an_address(self, client: AdminClient, medium: str, message: str) -> None:
+        """An invitation that could not be delivered as requested is refused, and no user is created."""
+        with refused("InvalidParameterException", message):
+            client.create(DesiredDeliveryMediums=[medium])
+        with pytest.raises(LookupError):
+            client.pool.user("ada")
+        client.create(DesiredDeliveryMediums=[medium], MessageAction="SUPPRESS", TemporaryPassword=PASSWORD)
+
+    def test_a_refused_request_creates_no_user(self, signing_key: RSAKey) -> None:
+        """A user whose password cannot be encoded, or who lacks a factor's address, is not half created."""
+        pool, password = LocalPool(key=signing_key), f"{PASSWORD}\ud800"
+        with pytest.raises(PoolRefusal, match="InvalidPasswordException"):
+            pool.answer(
+                "AdminCreateUser", {"UserPoolId": pool.pool_id, "Username": "ada", "TemporaryPassword": password}
+            )
+        with pytest.raises(PoolRefusal, match="InvalidPasswordException"):
+            pool.answer("SignUp", {"ClientId": pool.client_id, "Username": "ada", "Password": password})
+        with pytest.raises(ValueError, match="ada has no address or secret for SMS_MFA"):
+            pool.add_user("ada", PASSWORD, mfa=["SMS_MFA"])
+        with pytest.raises(LookupError):
+            pool.user("ada")
+
+    def test_a_generated_password_has_the_minimum_length(self, signing_key: RSAKey) -> None:
+        """A temporary password that the pool generates conforms to the pool's policy."""
+        policy = PasswordPolicy(minimum_length=40)
+        client = AdminClient(LocalPool(key=signing_key, password_policy=policy))
+        client.create(attributes={"phone_number": "+15551234567"})
+
+        assert policy.violation(client.pool.outbox.code_for("ada")) is None
 
     def test_resend(self, client: AdminClient, clock: ManualClock) -> None:
         """RESEND sends a new temporary password, whose validity begins anew."""

@@ -459,7 +459,7 @@ class TestBrokenFunctions:
         ("answer", "why"),
         [
             ({}, "no challengeName"),
-            ({"challengeName": 5}, "no challengeName"),
+            ({"challengeName": 5}, "challengeName is not text"),
             ({"issueTokens": "yes"}, "issueTokens is not a boolean"),
         ],
     )

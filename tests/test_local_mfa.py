@@ -341,6 +341,21 @@ class TestSetUp:
 
         assert pool.user("ada").software_token is None
 
+    def test_no_app_is_set_up_after_a_reset_of_the_password(self, signing_key: RSAKey, clock: ManualClock) -> None:
+        """Who knows only the password that an administrator has reset cannot register an authenticator app."""
+        pool = LocalPool(key=signing_key, clock=clock, mfa="ON", mfa_methods=[TOTP])
+        api, user = ApiClient(pool), pool.add_user("ada", PASSWORD, email="ada@example.com")
+        first, second = (api.password("ada", PASSWORD)["Session"] for _ in range(2))
+        reply = api.boto.associate_software_token(Session=first)
+        api.boto.admin_reset_user_password(UserPoolId=pool.pool_id, Username="ada")
+        message = "Password reset required for the user"
+        with refused("PasswordResetRequiredException", message):
+            api.boto.associate_software_token(Session=second)
+        with refused("PasswordResetRequiredException", message):
+            api.boto.verify_software_token(Session=reply["Session"], UserCode=totp(clock, reply["SecretCode"]))
+
+        assert user.software_token is None
+
     def test_older_sessions_are_used_up(self, pool: LocalPool, clock: ManualClock) -> None:
         """The session of MFA_SETUP cannot answer it once there is a newer one."""
         api = ApiClient(pool)
@@ -381,8 +396,8 @@ class TestSetUp:
             api.boto.associate_software_token(Session=challenge_reply["Session"])
 
     @pytest.mark.parametrize("key", ["EMAIL", "email"])
-    def test_email(self, pool: LocalPool, key: str) -> None:
-        """An address as the answer and then its code make the address a verified factor."""
+    def test_email(self, pool: LocalPool, clock: ManualClock, key: str) -> None:
+        """An address as the answer and then its code make the address a verified factor, and change the user."""
         api = ApiClient(pool)
         challenge_reply = api.password("ada", PASSWORD)
         with refused("InvalidParameterException", "Invalid email address format."):
@@ -391,10 +406,12 @@ class TestSetUp:
 
         assert coded["ChallengeName"] == "EMAIL_OTP"
         assert "email" not in pool.user("ada").attributes
+        clock.advance(5)
         assert "AuthenticationResult" in api.answer(
             coded, "ada", EMAIL_OTP_CODE=pool.outbox.code_for("ada@example.com")
         )
         assert pool.user("ada").attributes == {"email": "ada@example.com", "email_verified": "true"}
+        assert pool.user("ada").modified == clock()
         assert api.password("ada", PASSWORD)["ChallengeName"] == "EMAIL_OTP"
 
     def test_email_must_be_set_elsewhere(self, signing_key: RSAKey) -> None:

@@ -147,13 +147,14 @@ class TestAccountRecoverySetting:
 
         assert RecoveryClient(pool).forgot()["AttributeName"] == attribute
 
-    def test_sms_mfa_rules_out_sms(self, signing_key: RSAKey) -> None:
-        """With the setting, a user with SMS MFA cannot recover by SMS."""
+    @pytest.mark.parametrize(("factor", "attribute"), [("SMS_MFA", "email"), ("EMAIL_OTP", "phone_number")])
+    def test_a_second_factor_rules_out_its_address(self, signing_key: RSAKey, factor: str, attribute: str) -> None:
+        """With the setting, a user cannot recover by the address of an enabled second factor."""
         setting = ("verified_phone_number", "verified_email")
-        pool = LocalPool(key=signing_key, account_recovery=setting)
-        pool.add_user("ada", PASSWORD, email="a@example.com", phone_number="+15551234567", mfa=["SMS_MFA"])
+        pool = LocalPool(key=signing_key, account_recovery=setting if factor == "SMS_MFA" else setting[::-1])
+        pool.add_user("ada", PASSWORD, email="a@example.com", phone_number="+15551234567", mfa=[factor])
 
-        assert RecoveryClient(pool).forgot()["AttributeName"] == "email"
+        assert RecoveryClient(pool).forgot()["AttributeName"] == attribute
 
     def test_admin_only(self, signing_key: RSAKey) -> None:
         """With admin_only, ForgotPassword is refused."""

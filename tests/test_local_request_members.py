@@ -42,6 +42,7 @@ def test_every_supported_operation_is_in_the_model() -> None:
 
 
 NULL = "1 validation error detected: Value null at '{}' failed to satisfy constraint: Member must not be null"
+NOT_IN_ENUM = "1 validation error detected: Value '{}' at '{}' failed to satisfy constraint: Member must satisfy enum value set: ["
 LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint: Member must have length less than or equal to 128"
 
 
@@ -51,18 +52,23 @@ LONG = "1 validation error detected: Value at '{}' failed to satisfy constraint:
         ("InitiateAuth", {"ClientId": "c"}, "InvalidParameterException", NULL.format("authFlow")),
         ("InitiateAuth", {"ClientId": None, "AuthFlow": "f"}, "InvalidParameterException", NULL.format("clientId")),
         ("InitiateAuth", {"ClientId": 7, "AuthFlow": "f"}, "SerializationException", "clientId is not"),
-        ("InitiateAuth", {"ClientId": "c" * 129, "AuthFlow": "f"}, "InvalidParameterException", LONG.format("clientId")),
+        ("InitiateAuth", {"ClientId": "c" * 129, "AuthFlow": "USER_AUTH"}, "InvalidParameterException", LONG.format("clientId")),
         ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": []}, "SerializationException", "authParameters is not"),
         ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": 7}}, "SerializationException", "authParameters is not"),
-        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f", "AuthParameters": {"USERNAME": "a" * 129}}, "InvalidParameterException", LONG.format("authParameters.USERNAME")),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "USER_AUTH", "AuthParameters": {"USERNAME": "a" * 129}}, "InvalidParameterException", LONG.format("authParameters.USERNAME")),
         ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": [{"Value": "v"}]}, "InvalidParameterException", NULL.format("userAttributes.1.member.name")),
+        ("InitiateAuth", {"ClientId": "c", "AuthFlow": "f"}, "InvalidParameterException", NOT_IN_ENUM.format("f", "authFlow")),
+        ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "MessageAction": "Suppress"}, "InvalidParameterException", NOT_IN_ENUM.format("Suppress", "messageAction") + "RESEND, SUPPRESS]"),
+        ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "DesiredDeliveryMediums": ["FAX"]}, "InvalidParameterException", NOT_IN_ENUM.format("FAX", "desiredDeliveryMediums.1.member") + "SMS, EMAIL]"),
+        ("UpdateDeviceStatus", {"AccessToken": "t", "DeviceKey": "d", "DeviceRememberedStatus": "yes"}, "InvalidParameterException", NOT_IN_ENUM.format("yes", "deviceRememberedStatus")),
+        ("RespondToAuthChallenge", {"ClientId": "c", "ChallengeName": "MINE"}, "ResourceNotFoundException", "User pool client c does not exist."),
         ("AdminCreateUser", {"UserPoolId": "p", "Username": "u", "UserAttributes": ["name"]}, "SerializationException", "userAttributes.1.member is not"),
         ("ListDevices", {"AccessToken": "t", "Limit": -1}, "InvalidParameterException", "1 validation error detected: Value '-1' at 'limit'"),
         ("ListDevices", {"AccessToken": "t", "Limit": True}, "SerializationException", "limit is not"),
     ],
 )  # fmt: skip
 def test_invalid_members(operation: str, request_: dict[str, Any], code: str, message: str) -> None:
-    """The error for a missing, null, too long or wrong member says where it is."""
+    """The error for a missing, null, too long, unknown or wrong member says where it is; sessions refuse ChallengeNames."""
     pool = LocalPool()
 
     with pytest.raises(PoolRefusal) as caught:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from api_client import WRONG, ApiClient, refused
+from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.local import LocalPool, Triggers
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -269,6 +270,21 @@ class TestPostAuthentication:
         api = make(post_authentication=fail("late"))
         with refused("UserLambdaValidationException", "PostAuthentication failed with error late."):
             api.password("ada", PASSWORD)
+
+    @pytest.mark.parametrize("name", ["post_authentication", "pre_token_generation"])
+    def test_a_refused_sign_in_has_not_succeeded(self, make: Any, name: str) -> None:
+        """If the function refuses the sign-in, no device is added, and the count of wrong passwords is not reset."""
+        clock = ManualClock()
+        api = make(settings={"clock": clock, "device": DeviceConfiguration()}, **{name: fail("late")})
+        user = api.pool.user("ada")
+        for _ in range(5):
+            with refused(*WRONG):
+                api.password("ada", "wrong")
+        clock.advance(2)
+        with pytest.raises(ClientError, match="failed with error late"):
+            api.password("ada", PASSWORD)
+
+        assert (user.lock_out.failures, user.devices) == (5, {})
 
 
 class TestPreTokenGeneration:

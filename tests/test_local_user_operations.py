@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pyotp
 import pytest
@@ -10,11 +11,12 @@ from api_client import MISMATCH, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
 
 from authfsm import Code
-from authfsm.local import Contradictions, LocalPool, SchemaAttribute, Triggers
+from authfsm.local import Contradictions, LocalPool, PoolRefusal, SchemaAttribute, Triggers
 
 PASSWORD = "Correct-h0rse"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 PHONE = "+15555550143"
+DEVICE = f"eu-west-1_{UUID(int=1)}"
 SMS = {"DeliveryMedium": "SMS", "AttributeName": "phone_number"}
 SCHEMA = (SchemaAttribute("custom:team"), SchemaAttribute("custom:once", mutable=False))
 
@@ -78,6 +80,49 @@ class TestDeleteUserAttributes:
 
         assert api.pool.user("ada").attributes == before
 
+    @pytest.mark.parametrize("settings", [{"username_attributes": ["email"]}, {"required_attributes": ["email"]}])
+    def test_a_blank_value_deletes_no_required_attribute(self, signing_key: RSAKey, settings: dict[str, Any]) -> None:
+        """A blank value of UpdateUserAttributes and AdminUpdateUserAttributes is refused where a deletion is."""
+        api = ApiClient(LocalPool(key=signing_key, **settings))
+        name = "ada@example.com" if "username_attributes" in settings else "ada"
+        user = api.pool.add_user(name, PASSWORD, email="ada@example.com")
+        blank = [{"Name": "email", "Value": ""}]
+        access = api.password(name, PASSWORD)["AuthenticationResult"]["AccessToken"]
+        message = "user.email: A required attribute cannot be deleted."
+        with refused("InvalidParameterException", message):
+            api.boto.update_user_attributes(AccessToken=access, UserAttributes=blank)
+        with refused("InvalidParameterException", message):
+            api.boto.admin_update_user_attributes(UserPoolId=api.pool.pool_id, Username=name, UserAttributes=blank)
+
+        assert user.attributes["email"] == "ada@example.com"
+
+
+MEMBERS: dict[str, dict[str, Any]] = {
+    "ChangePassword": {"PreviousPassword": PASSWORD, "ProposedPassword": PASSWORD},
+    "CompleteWebAuthnRegistration": {"Credential": {}},
+    "DeleteUserAttributes": {"UserAttributeNames": ["nickname"]},
+    "DeleteWebAuthnCredential": {"CredentialId": "x"},
+    "GetUserAttributeVerificationCode": {"AttributeName": "email"},
+    "SetUserSettings": {"MFAOptions": []},
+    "UpdateUserAttributes": {"UserAttributes": []},
+    "VerifySoftwareToken": {"UserCode": "123456"},
+    "VerifyUserAttribute": {"AttributeName": "email", "Code": "1"},
+    **{name: {"DeviceKey": DEVICE} for name in ("ConfirmDevice", "ForgetDevice", "GetDevice", "UpdateDeviceStatus")},
+}
+"""The required members of operations with an access token."""
+
+
+def test_no_token_is_accepted_from_a_user_who_must_reset_the_password(api: ApiClient) -> None:
+    """Each operation with an access token for which the API lists PasswordResetRequiredException raises it."""
+    access, model = token(api), api.boto.meta.service_model
+    admin(api, "admin_reset_user_password")
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        listed = any(each.name == "PasswordResetRequiredException" for each in operation.error_shapes)
+        if listed and "AccessToken" in operation.input_shape.members:
+            with pytest.raises(PoolRefusal, match="PasswordResetRequiredException"):
+                api.pool.answer(name, {"AccessToken": access, **MEMBERS.get(name, {})})
+
 
 class TestFactors:
     """SetUserSettings, AdminDeleteSoftwareToken, AdminGetUserAuthFactors."""
@@ -102,6 +147,13 @@ class TestFactors:
         wrong = "1 validation error detected: Value 'EMAIL' at 'mFAOptions.1.member.deliveryMedium' failed to satisfy constraint: Member must satisfy enum value set: [SMS]"
         with refused("InvalidParameterException", wrong):
             admin(api, "admin_set_user_settings", MFAOptions=[{**SMS, "DeliveryMedium": "EMAIL"}])
+        null = (
+            wrong.replace("'EMAIL'", "'null'")
+            .replace("deliveryMedium", "attributeName")
+            .replace("[SMS]", "[phone_number]")
+        )
+        with refused("InvalidParameterException", null):
+            admin(api, "admin_set_user_settings", MFAOptions=[{"DeliveryMedium": "SMS"}])
         admin(api, "admin_delete_user_attributes", UserAttributeNames=["phone_number"])
         message = "User does not have delivery config set to turn on SMS_MFA"
         with refused("InvalidParameterException", message):
@@ -206,6 +258,15 @@ class TestAuthEvents:
             ("SignIn", "Fail", [("Password", "Failure")]),
         ]
         assert "NextToken" not in rest
+
+    def test_the_last_sixty_are_kept(self, signing_key: RSAKey) -> None:
+        """A user has at most sixty events: the older ones are removed one by one."""
+        pool = LocalPool(key=signing_key, tier="PLUS", per_user_quotas=False)
+        pool.add_user("ada", PASSWORD, email="ada@example.com")
+        for _ in range(62):
+            pool.answer("ForgotPassword", {"ClientId": pool.client_id, "Username": "ada"})
+
+        assert len(admin(ApiClient(pool), "admin_list_user_auth_events")["AuthEvents"]) == 60
 
     def test_without_threat_protection(self, signing_key: RSAKey) -> None:
         """A pool without threat protection has no events."""

@@ -1,8 +1,8 @@
-"""The operations on users that only administrators have: create, list and disable users, and list their sign-in events.
+"""Operations of administrators that create, confirm, list and disable users, set passwords, and list users' events.
 
-AdminListUserAuthEvents needs threat protection (`tier="PLUS"` or an AdvancedSecurityMode), which finds no risks in a
-local pool. A sign-in is one event, whose challenges are `Password` and `Mfa` only (AWS API reference,
-ChallengeResponseType). An event stays InProgress after a refusal whose session can be used again; this is inferred.
+AdminListUserAuthEvents needs `tier="PLUS"` or an AdvancedSecurityMode other than OFF; the events have no risks. A
+sign-in is one event, whose challenges are named `Password` or `Mfa` (AWS API reference, ChallengeResponseType). Inferred:
+EMAIL_OTP is `Mfa` as a first factor too, and an event stays InProgress after a refusal that its session survives.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def create_user(pool: Core, request: Request) -> Reply:
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
-    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. With
-    MessageAction=SUPPRESS, or if WEB_AUTHN is allowed, Cognito refuses the request instead (measured at Cognito,
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Instead of generating
+    one, Cognito refuses a request with MessageAction=SUPPRESS, and any if WEB_AUTHN is allowed (measured at Cognito,
     and reports of users).
     """
     if request.get("MessageAction") == "RESEND":
@@ -55,14 +55,16 @@ def create_user(pool: Core, request: Request) -> Reply:
     conflict = pool.users.conflict(user)
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
-    # The response of the Lambda function has no effect: the user is confirmed already.
+    invitations = _invitations(user, password, request)
+    # A valid response of the Lambda function has no effect: the user is confirmed already.
     triggers.pre_sign_up(pool, "PreSignUp_AdminCreateUser", None, user, request)
-    pool.users.add(user, force=bool(conflict))
     user.status = Status.CONFIRMED
     if password is not None:
         passwords.set_password(pool, user, password, temporary=True)
         user.modified = user.created  # equal in the example of AWS's CLI reference, admin-create-user
-        _send_invitation(pool, user, password, request)
+    pool.users.add(user, force=bool(conflict))
+    for each in invitations:
+        messages.send(pool, each)
     return {"User": list_members(user)}
 
 
@@ -80,20 +82,27 @@ def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
 
 
 def _random_password(pool: Core) -> Secret[str]:
-    alphabets = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+") * 5
+    repetitions = 5 + pool.configuration.password_policy.minimum_length // 4
+    alphabets = (string.ascii_uppercase, string.ascii_lowercase, string.digits, "!@#$%^*-_+") * repetitions
     pairs = zip(alphabets, pool.entropy(len(alphabets)), strict=True)
     return Secret("".join(alphabet[byte % len(alphabet)] for alphabet, byte in pairs))
 
 
-def _send_invitation(pool: Core, user: User, password: Secret[str], request: Request) -> None:
-    if request.get("MessageAction") == "SUPPRESS":
-        return
-    media = request.get("DesiredDeliveryMediums") or ["SMS"]  # "The default value is SMS"
-    for medium, attribute in (("SMS", "phone_number"), ("EMAIL", "email")):
+def _invitations(user: User, password: Secret[str] | None, request: Request) -> list[Delivery]:
+    """Return the messages with the password; refuse a requested medium for which the user has no address."""
+    if password is None or request.get("MessageAction") == "SUPPRESS":
+        return []
+    media, metadata = request.get("DesiredDeliveryMediums"), request.get("ClientMetadata")
+    found = []
+    for medium, attribute, name in (("SMS", "phone_number", "phone number"), ("EMAIL", "email", "email")):
         address = user.attributes.get(attribute)
-        if medium in media and address:
-            purpose, metadata = Purpose.ADMIN_CREATE_USER, request.get("ClientMetadata")
-            messages.send(pool, Delivery(user, address, medium, purpose, password, None, metadata))
+        if address and medium in (media or ["SMS"]):  # "The default value is SMS"
+            found.append(Delivery(user, address, medium, Purpose.ADMIN_CREATE_USER, password, None, metadata))
+        elif media and medium in media:
+            # Reports of users for e-mail; the message for SMS is inferred.
+            why = f"No {name} provided but desired delivery medium was {medium if medium == 'SMS' else 'Email'}"
+            raise error_templates.INVALID_PARAMETER.refusal(why=why)
+    return found
 
 
 def _resend_invitation(pool: Core, request: Request) -> Reply:
@@ -101,8 +110,10 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
         raise error_templates.RESEND_NOT_POSSIBLE.refusal(username=user.username)
     password = _temporary_password(pool, request) or _random_password(pool)
+    invitations = _invitations(user, password, request)
     passwords.set_password(pool, user, password, temporary=True)
-    _send_invitation(pool, user, password, request)
+    for each in invitations:
+        messages.send(pool, each)
     return {"User": list_members(user)}
 
 
@@ -186,7 +197,7 @@ def disable_user(pool: Core, user: User, _: Request) -> None:
 
 
 def enable_user(pool: Core, user: User, _: Request) -> None:
-    """Answer AdminEnableUser: sign-ins that began before the user was disabled cannot be continued."""
+    """Answer AdminEnableUser: by default, no sign-in that began before can be continued (`passwords.end_sessions`)."""
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
@@ -209,7 +220,7 @@ def _records_events(pool: Core) -> bool:
 def record_event(
     pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
 ) -> None:
-    """Record a user's request as an event, with its result; either `reply` or `refusal` is None."""
+    """Record a user's request and its result, as an event or in that of its sign-in; `reply` or `refusal` is None."""
     kind = _EVENT_KINDS.get(operation)
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):
@@ -231,7 +242,7 @@ def record_event(
         context = request.get("ContextData") or request.get("UserContextData") or {}
         event_id, address = pool.token_issuer.uuid(), context.get("IpAddress", "")
         event = AuthEvent(event_id, kind, pool.clock(), response, ip_address=address)
-        del events[: len(events) - _MAX_EVENTS + 1]
+        del events[: max(0, len(events) - _MAX_EVENTS + 1)]
         events.append(event)
     challenge = request.get("ChallengeName")
     has_password = challenge in _PASSWORD_CHALLENGES or "PASSWORD" in _parameters(request)

@@ -92,8 +92,7 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
     user = pending.attempt.existing_user
     if user.deleted:
         raise error_templates.SESSION_OF_ANOTHER_USER.refusal()
-    if not user.enabled:
-        raise error_templates.DISABLED.refusal()
+    user.ensure_can_sign_in(hide_imported=False)
     pool.sessions.check_not_ended(pending)
     if State.SOFTWARE_TOKEN_MFA not in progress.factors:
         raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
@@ -102,8 +101,8 @@ def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaS
 
 def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
     """Answer SetUserMFAPreference and AdminSetUserMFAPreference: enable second factors, and prefer one."""
-    enabled, preferred = set(user.mfa_enabled), user.preferred_mfa
     requested = {factor: request[key] for factor, key in MFA_SETTINGS.items() if key in request}
+    enabled, preferred = set(user.mfa_enabled), None if user.preferred_mfa in requested else user.preferred_mfa
     if sum(bool(each.get("PreferredMfa")) for each in requested.values()) > 1:
         # Cognito's text is unknown.
         raise error_templates.INVALID_PARAMETER.refusal(why="Only one MFA method can be preferred.")
@@ -120,8 +119,6 @@ def set_mfa_preference(pool: Core, user: User, request: Request) -> None:
         enabled = enabled | {factor} if enables else enabled - {factor}
         if prefers:
             preferred = factor
-        elif preferred is factor:
-            preferred = None
     satisfy_mfa = bool(request.get("WebAuthnMfaSettings", {}).get("Enabled", user.passkeys.satisfy_mfa))
     if satisfy_mfa and "WebAuthnMfaSettings" in request:
         _check_passkey_mfa(pool, enabled)
@@ -143,7 +140,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
     for number, option in enumerate(request["MFAOptions"], 1):
         for member, allowed in (("DeliveryMedium", "SMS"), ("AttributeName", "phone_number")):
             if option.get(member) != allowed:
-                name, value = f"mFAOptions.{number}.member.{lower_first(member)}", str(option.get(member))
+                name, value = f"mFAOptions.{number}.member.{lower_first(member)}", option.get(member, "null")
                 raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=allowed)
     set_mfa_preference(pool, user, {"SMSMfaSettings": {"Enabled": bool(request["MFAOptions"])}})
 
@@ -169,7 +166,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable a new user's second factors, by default TOTP and the preferred one; ValueError if an address or secret is missing."""
+    """Enable `enabled` (None: TOTP, if it is set up) and `preferred`; ValueError if a factor is unknown or not set up."""
     names = to_tuple(enabled or ())
     check_names("mfa", {*names, *filter(None, [preferred])}, MFA_METHODS)
     factors = {State[name] for name in names}
@@ -184,8 +181,8 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
 
 
 def mfa_members(user: User) -> Reply:
-    """Return UserMFASettingList and PreferredMfaSetting, as GetUser and AdminGetUser have them."""
-    # UserMFASettingList is absent until a preference was set, and then empty if no factor is enabled
+    """Return UserMFASettingList and PreferredMfaSetting, as in the replies of GetUser and GetUserAuthFactors."""
+    # After a preference was set, UserMFASettingList is present even if no factor is enabled
     # (aws-sdk-js-v3 #7961). The empty PreferredMfaSetting is moto's.
     reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
     if user.mfa_enabled or user.mfa_chosen:
@@ -195,8 +192,8 @@ def mfa_members(user: User) -> Reply:
     return reply
 
 
-# "They can only register a passkey after they have signed in to your user pool at least once"
-# -- developer guide, "Authentication flows"
+# The operations on passkeys need an access token: users "can only register a passkey after they have signed in to
+# your user pool at least once" -- developer guide, "Authentication flows"
 
 
 def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
@@ -210,7 +207,7 @@ def _webauthn_settings(pool: Core) -> WebAuthnConfiguration:
 
 def start_web_authn_registration(pool: Core, request: Request) -> Reply:
     """Answer StartWebAuthnRegistration. The registration expires after AuthSessionValidity; Cognito's limit is unknown."""
-    family, settings = pool.token_family(request), _webauthn_settings(pool)
+    family, settings = pool.confirmed_family(request), _webauthn_settings(pool)
     user, client = family.user, family.client
     passkeys.relying_party_server(settings.relying_party_id)  # raises if fido2 is not installed
     if len(user.passkeys.by_id) >= _MAX_PASSKEYS:
@@ -224,9 +221,8 @@ def start_web_authn_registration(pool: Core, request: Request) -> Reply:
 
 def complete_web_authn_registration(pool: Core, request: Request) -> None:
     """Answer CompleteWebAuthnRegistration: verify a RegistrationResponseJSON, and store the passkey."""
-    family, settings = pool.token_family(request), _webauthn_settings(pool)
-    user = family.user
-    registration = user.passkeys.registration
+    family, settings = pool.confirmed_family(request), _webauthn_settings(pool)
+    user, registration = family.user, family.user.passkeys.registration
     if registration is None or pool.elapsed() >= registration.expires:
         raise error_templates.NO_REGISTRATION.refusal()
     if registration.client_id != family.client.client_id:

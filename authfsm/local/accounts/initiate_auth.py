@@ -1,6 +1,7 @@
-"""Answer InitiateAuth and AdminInitiateAuth: one function for each AuthFlow; and GetTokensFromRefreshToken.
+"""Answers InitiateAuth and AdminInitiateAuth, with a function for each kind of AuthFlow, and GetTokensFromRefreshToken.
 
-The order of the checks: the app client, the flow, the parameters, SECRET_HASH, then the user.
+The order of the checks: the app client, the flow, the parameters, SECRET_HASH, then the user. When tokens are
+refreshed, the refresh token comes before SECRET_HASH, because it determines the user.
 """
 
 from __future__ import annotations
@@ -43,15 +44,12 @@ def initiate_auth(pool: Core, request: Request) -> Reply:
 
 
 def admin_initiate_auth(pool: Core, request: Request) -> Reply:
-    """Answer AdminInitiateAuth, which also allows the ADMIN_* flows and needs AWS credentials."""
+    """Answer AdminInitiateAuth, which needs AWS credentials, and has ADMIN_* flows in place of USER_PASSWORD_AUTH."""
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 
 def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
-    if flow not in {**FLOWS, **ADMIN_FLOWS}:
-        names = ", ".join({**FLOWS, **ADMIN_FLOWS})
-        raise error_templates.NOT_IN_ENUM.refusal(value=flow, name="authFlow", values=names)
     if flow not in flows:
         raise error_templates.FLOW_NEEDS_ADMIN.refusal()
     if not client.allows(flow):
@@ -61,7 +59,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
 
 
 def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
-    """Return a new attempt, whose user is None for an unknown name, if the app client or `any_name` allows one."""
+    """Return a new attempt; for an unknown name its user is None if the app client hides users or `any_name`, else refuse."""
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
@@ -106,14 +104,14 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
-    """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A, SRP comes first."""
+    """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A also PASSWORD_VERIFIER."""
     if getattr(pool.configuration.triggers, "define", None) is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
     srp_a = request.parameters.get("SRP_A")
     attempt = _attempt(pool, request)
     if attempt.user is not None:
-        # Wrong passwords lock out only sign-ins with a password (developer guide).
+        # A lock-out is not checked: it concerns only sign-ins with a password (developer guide).
         attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
     if not with_srp:
         return next_challenge(pool, devices.with_device_key(pool, attempt, request.parameters))

@@ -1,7 +1,7 @@
 """The operations on groups, identity providers, resource servers and domains, which are all records.
 
-Records of each kind are created, described, listed, updated and deleted in the same way. Only groups have an effect:
-their names are in the tokens of their users. There is no federation, and there are no login pages.
+Records of each kind are created, described, listed (except domains), updated and deleted in the same way. Only groups
+have an effect: tokens contain the names and roles of the user's groups. There is no federation, and no login page.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return the operation that lists all records in `member`, in pages of `size`; `only` has the members that it lists."""
+        """Return the operation that lists all records in `member`, with the members `only`; `size` names the page size."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The operations on a user's passwords, attributes, sessions and tokens, for users and for administrators.
 
-If PreventUserExistenceErrors is ENABLED, no reply reveals whether a user exists
--- developer guide, "Managing user existence error responses"
+With PreventUserExistenceErrors=ENABLED, ForgotPassword treats an unknown name like a user without a verified address,
+and ConfirmForgotPassword like a wrong code -- developer guide, "Managing user existence error responses"
 
 The pool has no managed login pages, and so no SSO sessions: RevokeAssociatedSessions has nothing to revoke.
 """
@@ -20,11 +20,10 @@ from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.config.request_members import lower_first
 from authfsm.local.signin import messages, passwords, triggers
 from authfsm.local.state import attributes
-from authfsm.local.state.codes import MEDIA, Purpose
+from authfsm.local.state.codes import ADDRESSES, MEDIA, Purpose
 from authfsm.local.state.core import Core, Reply, Request, SessionConfiguration
 from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import Status, User
-from authfsm.protocol.states import State
 
 
 def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
@@ -35,7 +34,8 @@ def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str 
         is_verified = user.attributes.get(f"{attribute}_verified") == "true"
         if verified and not is_verified:
             continue
-        if configured and attribute == "phone_number" and State.SMS_MFA in user.mfa_enabled:
+        # With this setting the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
+        if configured and any(ADDRESSES.get(factor) == attribute for factor in user.mfa_enabled):
             continue
         if user.attributes.get(attribute) or (is_verified and not verified):
             return attribute
@@ -43,7 +43,7 @@ def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str 
 
 
 def _accepted_recovery_attribute(pool: Core, user: User) -> str:
-    """Return `recovery_attribute`; an unverified one only if the check "unverified-recovery" is disabled."""
+    """Return `recovery_attribute`, or refuse; an unverified address counts if "unverified-recovery" is disabled."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
     if found is None and (found := recovery_attribute(pool, user, verified=False)):
         pool.refuse_or_record("unverified-recovery", refusal)
@@ -139,21 +139,16 @@ def change_password(pool: Core, user: User, request: Request) -> None:
 
 def get_user(pool: Core, request: Request) -> Reply:
     """Answer GetUser: return the attributes that the app client may read."""
-    family = pool.token_family(request)
-    family.user.ensure_confirmed()
-    schema, allowed = pool.configuration.attributes, family.client.read_attributes
-    readable = {n: v for n, v in family.user.all_attributes().items() if schema.may_read(n, allowed)}
-    return {
-        "Username": family.user.username,
-        "UserAttributes": attributes.to_api(readable),
-        **enrolment.mfa_members(family.user),
-    }
+    family = pool.confirmed_family(request)
+    user, schema, allowed = family.user, pool.configuration.attributes, family.client.read_attributes
+    readable = {n: v for n, v in user.all_attributes().items() if schema.may_read(n, allowed)}
+    own = {"Username": user.username, "UserAttributes": attributes.to_api(readable)}
+    return {**own, **enrolment.mfa_members(user)}
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserAttributes: send a code to a new address that is among AutoVerifiedAttributes."""
-    family = pool.token_family(request)
-    family.user.ensure_confirmed()
+    family = pool.confirmed_family(request)
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
     attributes.check(pool, values, family.user)
@@ -184,7 +179,7 @@ def _write_attributes(
 
 def delete_user_attributes(pool: Core, request: Request) -> None:
     """Answer DeleteUserAttributes: delete attributes that the app client may write, if the user has them."""
-    family, names = pool.token_family(request), request["UserAttributeNames"]
+    family, names = pool.confirmed_family(request), request["UserAttributeNames"]
     attributes.check_writable(pool, family.client, dict.fromkeys(names, ""))
     admin_delete_user_attributes(pool, family.user, request)
 
@@ -195,10 +190,6 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
     if unknown := [name for name in names if name not in schema.all]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
         raise error_templates.NO_SUCH_ATTRIBUTES.refusal(why=why)
-    for name in names:
-        # Users sign in with these attributes, or must have them.
-        if name in (*schema.required, *pool.configuration.username_attributes):
-            raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
     values = dict.fromkeys(names, "")
     attributes.check(pool, values, user)
     attributes.write(pool, user, values)
@@ -206,7 +197,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
     """Answer GetUserAttributeVerificationCode: send a code to the address that is to be verified, or to the current one."""
-    family, name = pool.token_family(request), request["AttributeName"]
+    family, name = pool.confirmed_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
     pending = user.account.codes.get(name)

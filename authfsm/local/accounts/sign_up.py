@@ -1,11 +1,13 @@
 """The operations SignUp, ConfirmSignUp and ResendConfirmationCode, and the import of users by UserMigration.
 
-The order of SignUp's checks: the app client, SECRET_HASH, whether users may sign up, the password, the
-attributes, the name, PreSignUp. Cognito's own order is unknown.
+The order of SignUp's checks: the app client, SECRET_HASH, whether users may sign up, the password, which attributes
+the app client may write, the form of the name, the attributes, whether the name is free, PreSignUp, whether the
+aliases are free. Cognito's own order is unknown.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -22,7 +24,7 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
 _SIGN_UP: Final = "SIGN_UP"
-"""The flow and challenge in SignUp's session. No challenge has this name, so that the session answers no challenge."""
+"""The flow and challenge of SignUp's session. The API has no such ChallengeName: only ConfirmSignUp accepts the session."""
 
 
 def client_of(pool: Core, request: Request) -> AppClient:
@@ -42,29 +44,32 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str]) -> User:
     """Return a new user who is not in the pool yet; with UsernameAttributes, the internal username is the sub."""
     sub, now = pool.token_issuer.uuid(), pool.clock()
     name, own = username, dict(values)
+    kind = "email" if "@" in username else "phone_number" if re.fullmatch(r"\+[0-9]+", username) else ""
+    # The messages are from reports of users, except those for phone numbers alone, which are inferred.
     if required := pool.configuration.username_attributes:
-        name = sub
-        kind = "email" if "@" in username else "phone_number" if username.startswith("+") else ""
+        name, text = sub, {"email": "an email", "phone_number": "a phone number"}[required[0]]
         if kind not in required:
-            # Two messages are from reports of users; the message for phone numbers alone is inferred.
-            texts = {"email": "an email", "phone_number": "a phone number"}
-            text = "either an email or a phone number" if len(required) > 1 else texts[required[0]]
+            text = "either an email or a phone number" if len(required) > 1 else text
             raise error_templates.INVALID_PARAMETER.refusal(why=f"Username should be {text}.")
-        own = {kind: username, **own}
-    elif "email" in pool.configuration.aliases and "@" in username:
-        why = "Username cannot be of email format, since user pool is configured for email alias."
+        own = {kind: own.pop(kind, "") or username, **own}
+        key = str if pool.configuration.case_sensitive else str.casefold
+        if key(own[kind]) != key(username):
+            why = f"User {kind} should be empty or same as username, since username attribute is {kind}."
+            raise error_templates.INVALID_PARAMETER.refusal(why=why)
+    elif kind in pool.configuration.aliases:
+        text = kind.replace("_", " ")
+        why = f"Username cannot be of {text} format, since user pool is configured for {text} alias."
         raise error_templates.INVALID_PARAMETER.refusal(why=why)
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
-def add_confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
-    """Add a user without checking the schema; `verified` is the default of email_verified and phone_number_verified."""
+def confirmed_user(pool: Core, username: str, values: Mapping[str, str], *, verified: bool) -> User:
+    """Return an `unsaved_user` who is confirmed; if `verified`, the addresses are verified unless `values` says otherwise."""
     user = unsaved_user(pool, username, values)
     user.status = Status.CONFIRMED
     for name in ("email", "phone_number"):
         if verified and name in user.attributes:
             user.attributes.setdefault(f"{name}_verified", "true")
-    pool.users.add(user)
     return user
 
 
@@ -74,7 +79,7 @@ def check_new_attributes(pool: Core, user: User) -> None:
 
 
 def sign_up(pool: Core, request: Request) -> Reply:
-    """Answer SignUp: add an unconfirmed user, and send the confirmation code."""
+    """Answer SignUp: add an unconfirmed user, and send the code for ConfirmSignUp, unless PreSignUp confirms the user."""
     client = client_of(pool, request)
     if pool.configuration.allow_admin_create_user_only:
         raise error_templates.NO_SIGN_UP.refusal()
@@ -95,11 +100,11 @@ def sign_up(pool: Core, request: Request) -> Reply:
             user.attributes[f"{attribute}_verified"] = "true" if member in decisions else "false"
     if conflict := pool.users.conflict(user):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
-    pool.users.add(user)
     user.account.never_signed_in = True
     if password is not None:
         passwords.set_password(pool, user, password, temporary=False)
         user.status = Status.UNCONFIRMED
+    pool.users.add(user)
     if "autoConfirmUser" in decisions:
         confirm(pool, client, user, request.get("ClientMetadata"))
         return {"UserConfirmed": True, "UserSub": user.sub}
@@ -108,13 +113,13 @@ def sign_up(pool: Core, request: Request) -> Reply:
 
 
 def _await_confirmation(pool: Core, client: AppClient, user: User, request: Request) -> Reply:
-    """Send the code for ConfirmSignUp; in a pool with passwordless sign-in, also open a session for it."""
+    """Send the code for ConfirmSignUp if the pool verifies an address; if a code can be the first factor, open a session."""
     reply: Reply = {}
     if attribute := messages.confirmation_attribute(pool, user):
         details = messages.send_code(pool, user, Purpose.SIGN_UP, attribute, client, request)
         reply["CodeDeliveryDetails"] = details
     if allows_no_password(pool):
-        # A recorded reply of a pool without passwordless sign-in has no Session.
+        # A recorded reply of a pool that allows passwords only has no Session.
         name = user.username
         attempt = Attempt(client, _SIGN_UP, user, name, name, pool.clock())
         reply["Session"] = pool.sessions.open(attempt, _SIGN_UP, None).session
@@ -146,7 +151,7 @@ def _count_call(pool: Core, request: Request, operation: str) -> tuple[AppClient
 
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
-    """Answer ConfirmSignUp: confirm a user; in a pool with passwordless sign-in the reply has a Session for USER_AUTH."""
+    """Answer ConfirmSignUp: confirm a user; if a code can be the first factor, the reply has a Session for USER_AUTH."""
     client, user = _count_call(pool, request, "ConfirmSignUp")
     if user is None:
         # Documented for ConfirmForgotPassword only.
@@ -174,7 +179,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
 
 
 def check_unconfirmed(pool: Core, user: User) -> None:
-    """Refuse to confirm a disabled or confirmed user; called before the code is checked (reports of users)."""
+    """Refuse to confirm a user who is disabled or whose status is not UNCONFIRMED; comes before the code (reports of users)."""
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
@@ -209,8 +214,8 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 
 # "When a user doesn't exist in the user pool at sign-in with a password, or in the forgot-password flow,
 # Amazon Cognito invokes this trigger. After the Lambda function returns successfully, Amazon Cognito creates
-# the user in the user pool." -- developer guide, "Migrate user Lambda trigger". SRP and passwordless sign-in
-# have no password to pass on and do not invoke it.
+# the user in the user pool." -- developer guide, "Migrate user Lambda trigger". Only USER_PASSWORD_AUTH and the
+# ADMIN_* flows have a password at once; that USER_AUTH with a PASSWORD does not invoke it is inferred.
 
 
 def migrate_at_sign_in(pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata) -> User | None:
@@ -246,9 +251,8 @@ def _migrate(
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
     # A user who signs in with an alias gets their name from "username".
-    user = unsaved_user(pool, values.pop("username", subject.user_name), values)
+    user = unsaved_user(pool, values.pop("username", "") or subject.user_name, values)
     user.attributes.pop("sub", None)
-    pool.users.add(user, force=force)
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
@@ -256,4 +260,5 @@ def _migrate(
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
     if sms_mfa:
         user.mfa_enabled = frozenset({State.SMS_MFA})
+    pool.users.add(user, force=force)
     return user

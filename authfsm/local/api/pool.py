@@ -294,7 +294,7 @@ class LocalPool(DisplayMixin):
             preferred_mfa: PreferredMfaSetting.
 
         Raises:
-            PoolRefusal: the name or an alias is taken.
+            PoolRefusal: the name or an alias is taken, or the pool allows no such name.
             TypeError: an argument has the wrong type.
             ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
         """
@@ -311,14 +311,15 @@ class LocalPool(DisplayMixin):
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
         check_names("status", [status] if status else (), [each.value for each in Status])
         with self._lock:
-            user = sign_up.add_confirmed_user(self._core, username, known, verified=verified)
+            user = sign_up.confirmed_user(self._core, username, known, verified=verified)
             if password is not None:
                 passwords.set_password(self._core, user, password, temporary=temporary)
             user.status = Status(status) if status else user.status
             user.enabled, user.groups = enabled, groups
-            add_missing_groups(self._core, user.groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
+            self._core.users.add(user)
+            add_missing_groups(self._core, user.groups)
         return user
 
     def user(self, name: str) -> User:

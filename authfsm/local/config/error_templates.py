@@ -203,7 +203,7 @@ PASSWORD_REUSED = ErrorTemplate("PasswordHistoryPolicyViolationException", "Pass
 PREVIOUS_PASSWORD = ErrorTemplate(_INVALID_PARAMETER, "PreviousPassword is required for a user who has a password.")  # the text is ours
 NOT_IN_SCHEMA = ErrorTemplate(_INVALID_PARAMETER, "Attributes did not conform to the schema: {why}", survives=True)
 NO_SUCH_ATTRIBUTES = ErrorTemplate(_INVALID_PARAMETER, "Invalid user attributes: {why}\n")  # moto's text
-ATTRIBUTE_REQUIRED = ErrorTemplate(_INVALID_PARAMETER, "user.{name}: A required attribute cannot be deleted.")  # the text is ours
+ATTRIBUTE_REQUIRED = ErrorTemplate(_INVALID_PARAMETER, "user.{name}: A required attribute cannot be deleted.", survives=True)  # the text is ours
 UNKNOWN_ATTRIBUTES = ErrorTemplate(_INVALID_PARAMETER, "One or more requested attributes do not exist.")
 NOT_MUTABLE = ErrorTemplate(_INVALID_PARAMETER, "user.{name}: Attribute cannot be updated.", survives=True)
 BAD_PHONE = ErrorTemplate(_INVALID_PARAMETER, "Invalid phone number format.", survives=True)

@@ -2,8 +2,8 @@
 
 It checks types, required members, lengths and bounds; botocore checks the requests of its callers, but over HTTP any
 request can arrive. `members.json` is an excerpt of botocore's model of the API (tests/generate_members.py generates it,
-a test compares them). Patterns and enumerations are checked only in operations that are not about a user, and for the
-name of a new user (`check_constraints`); patterns of ARNs are not checked.
+a test compares them). In operations about a user, patterns are checked only for the name of a new user, and every
+enumeration but ChallengeName (`check_constraints`); patterns of ARNs are not checked.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
+_ENUM: Final = "Member must satisfy enum value set"
 # Python has no classes of Unicode categories: the ASCII characters of each, and one for all its others.
 _CATEGORIES: Final = {
     each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
@@ -62,15 +63,18 @@ def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]) -> None:
-    """Call `refuse(check, refusal)` for values that break constraints; in requests about users, only for too long values.
+    """Call `refuse(check, refusal)` for values that break constraints; in requests about users only for some.
 
-    SignUp and AdminCreateUser also refuse a user name that breaks its pattern, for example one with a space.
+    These are too long values, values that an enumeration lacks, and in SignUp and AdminCreateUser a user name that
+    breaks its pattern, for example one with a space. An unknown ChallengeName is not refused here, but by its session.
     """
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
-    all_broken = ((each, each.rpartition("constraint: ")[2]) for each in violations(name, members, ""))
+    found_in = (each for each in violations(name, members, "") if "at 'challengeName' " not in each)
+    all_broken = ((each, each.rpartition("constraint: ")[2]) for each in found_in)
     new_name = "at 'username' " if operation in {"SignUp", "AdminCreateUser"} else _TOO_LONG
-    broken = {each: why for each, why in all_broken if not about_user or why.startswith(_TOO_LONG) or new_name in each}
+    checked = (_TOO_LONG, _ENUM) if about_user else ""
+    broken = {each: why for each, why in all_broken if why.startswith(checked) or new_name in each}
     if found := list(broken):
         are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
         # A message that begins so is about a secret, whose value it does not show.
@@ -103,7 +107,7 @@ def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) 
             yield from violations(shape["member"], each, f"{prefix}{number}.member", secret=secret)
     if kind == "string" and "enum" in shape and value not in shape["enum"]:
         allowed = f"[{', '.join(shape['enum'])}]"
-        yield _violation(shape, value, path, f"Member must satisfy enum value set: {allowed}")
+        yield _violation(shape, value, path, f"{_ENUM}: {allowed}")
     pattern = shape.get("pattern", "")
     if kind == "string" and pattern and "arn:" not in pattern and not _matches(pattern, value):
         yield _violation(shape, value, path, f"{_PATTERN}: {pattern}")

@@ -30,7 +30,6 @@ from authfsm.protocol.states import CODE_FIELDS, PASSWORDLESS, State
 Handler = Callable[[Core, ChallengeAnswer], Reply]
 
 _SRP_CLAIM: Final = ("PASSWORD_CLAIM_SECRET_BLOCK", "PASSWORD_CLAIM_SIGNATURE", "TIMESTAMP")
-_ATTRIBUTE_PREFIX: Final = "userAttributes."
 
 
 def respond(pool: Core, request: Request) -> Reply:
@@ -137,11 +136,8 @@ def _admin_no_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
 def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
     user = answer.user
     password = Secret(required_parameter(answer.responses, "NEW_PASSWORD"))
-    new_attributes = {
-        key.removeprefix(_ATTRIBUTE_PREFIX): value
-        for key, value in answer.responses.items()
-        if key.startswith(_ATTRIBUTE_PREFIX)
-    }
+    by_key, prefix = answer.responses.items(), "userAttributes."
+    new_attributes = {key.removeprefix(prefix): value for key, value in by_key if key.startswith(prefix)}
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     for name in pool.configuration.attributes.required:

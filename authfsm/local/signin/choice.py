@@ -96,12 +96,9 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
     """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
-    allowed = _allowed(pool.configuration)
-    if (
-        pool.configuration.webauthn is None
-        or pool.configuration.mfa == "ON"
-        or pool.stable_bytes("passkey", submitted_name)[0] % 2
-    ):
+    settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
+    allowed = _allowed(settings)
+    if is_odd or settings.webauthn is None or settings.mfa == "ON":
         allowed -= {State.WEB_AUTHN}
     return _in_order(allowed or _PASSWORD_FACTORS)
 
@@ -112,14 +109,12 @@ def _in_order(factors: Collection[State]) -> tuple[State, ...]:
 
 def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: str | None) -> Reply:
     """Begin USER_AUTH; `session` is the Session of ConfirmSignUp's reply, None if the request has none."""
-    user, configuration = attempt.user, pool.configuration
+    user, name, configuration = attempt.user, attempt.submitted_name, pool.configuration
     if configuration.tier == "LITE" and configuration.contradictions.user_auth_needs_essentials:
         raise error_templates.NOT_IN_TIER.refusal(feature="USER_AUTH")
     if user is not None and not user.enabled:
         raise error_templates.DISABLED.refusal()
-    factors = (
-        available_first_factors(configuration, user) if user else _simulated_first_factors(pool, attempt.submitted_name)
-    )
+    factors = available_first_factors(configuration, user) if user else _simulated_first_factors(pool, name)
     attempt = evolve(attempt, first_factors=factors)
     if session is not None:
         return _begin_after_sign_up(pool, attempt, session)
@@ -150,13 +145,13 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """Return the Session of ConfirmSignUp's reply; with it the user can begin USER_AUTH without a challenge."""
+    """Return the Session of ConfirmSignUp's reply; USER_AUTH that begins with it may need no challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
 
 def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """Return tokens at once if a code could be the first factor and its address is verified (developer guide)."""
+    """Return tokens at once if a code could be the only factor and its address is verified (developer guide)."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise error_templates.SESSION_UNKNOWN.refusal()

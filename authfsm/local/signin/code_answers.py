@@ -48,7 +48,7 @@ def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
         if pool.users.is_taken(expected.attribute, expected.address, user):
             raise error_templates.ALIAS_TAKEN.refusal(name="email")
         pool.users.set_attribute(user, expected.attribute, expected.address)
-        user.mfa_enabled |= {factor}
+        user.mfa_enabled, user.modified = user.mfa_enabled | {factor}, pool.clock()
     pool.users.mark_verified(user, expected.attribute, expected.address)
     attempt = _with_second_factor(pool, answer.attempt, factor)
     return next_challenge(pool, attempt, answer.metadata)

@@ -17,7 +17,7 @@ from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
-from authfsm.local.state.core import Core, Reply, Request, paginate
+from authfsm.local.state.core import Core, Reply, Request, paginate, required_parameter
 from authfsm.local.state.sessions import Attempt
 from authfsm.local.state.srp_proofs import PasswordRecord
 from authfsm.local.state.token_claims import PASSKEY_METHODS
@@ -41,7 +41,7 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
 
 
 def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with the request's DEVICE_KEY, if the flow tracks devices; refuse an unknown device."""
+    """Return the attempt with the request's DEVICE_KEY, if the flow tracks devices; refuse one that is not confirmed."""
     key = parameters.get("DEVICE_KEY")
     if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
@@ -49,7 +49,7 @@ def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str])
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with a known DEVICE_KEY; an unknown one is ignored, as a refusal would reveal devices."""
+    """Return the attempt with a confirmed DEVICE_KEY; others are ignored, as a refusal would reveal devices."""
     try:
         return with_device_key(pool, attempt, parameters)
     except PoolRefusal:
@@ -89,16 +89,19 @@ def _is_tracking(pool: Core, attempt: Attempt) -> bool:
     return contradictions.devices_tracked_in_admin_flows or not attempt.flow.startswith("ADMIN_")
 
 
+def adds_device(pool: Core, attempt: Attempt) -> bool:
+    """Return whether the reply with the tokens has NewDeviceMetadata: in a sign-in without DEVICE_KEY."""
+    return attempt.device_key is None and _is_tracking(pool, attempt)
+
+
 def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
-    """Return the NewDeviceMetadata of a sign-in without DEVICE_KEY; None if the reply has none."""
+    """Add a device and return its NewDeviceMetadata; else record the sign-in of the attempt's device, and return None."""
     now = pool.clock()
-    if attempt.device_key is not None:
-        if device := user.devices.get(attempt.device_key):
+    if not adds_device(pool, attempt):
+        if device := user.devices.get(attempt.device_key or ""):
             device.last_authenticated = now
         return None
-    if not _is_tracking(pool, attempt):
-        return None
-    # Every such sign-in adds a device: the oldest unconfirmed ones are removed.
+    # Every such sign-in adds a device: the oldest unconfirmed ones in excess of the limit are removed.
     unconfirmed = [key for key, device in user.devices.items() if device.credential is None]
     for key in unconfirmed[: max(0, len(unconfirmed) - _MAX_UNCONFIRMED + 1)]:
         del user.devices[key]
@@ -131,10 +134,7 @@ def confirm(pool: Core, user: User, request: Request) -> Reply:
 def update_status(pool: Core, user: User, request: Request) -> None:
     """Answer UpdateDeviceStatus and AdminUpdateDeviceStatus: remember a device or not."""
     device = confirmed_device(user, request["DeviceKey"])
-    status = request.get("DeviceRememberedStatus")
-    if status not in {"remembered", "not_remembered"}:
-        raise error_templates.MISSING_PARAMETER.refusal(name="DeviceRememberedStatus")
-    device.remembered = status == "remembered"
+    device.remembered = required_parameter(request, "DeviceRememberedStatus") == "remembered"
     device.modified = pool.clock()
 
 

@@ -3,8 +3,8 @@
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
 behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
 
-Only the last code of each purpose is valid. It expires, and the first correct answer uses it up. This module also
-applies Cognito's hourly quotas per user.
+Only the last code is valid for each of these: the sign-up, the password, each attribute. It expires, and can be used
+once; `check_code` leaves it to the caller to remove it. This module also applies Cognito's hourly quotas per user.
 """
 
 from __future__ import annotations
@@ -63,11 +63,8 @@ def send(pool: Core, delivery: Delivery) -> None:
 def _custom_text(pool: Core, delivery: Delivery) -> tuple[str | None, Secret[str] | None]:
     """Return the subject and the text from CustomMessage; None stands for Cognito's default."""
     is_invitation = delivery.purpose == Purpose.ADMIN_CREATE_USER
-    request = {
-        "codeParameter": _CODE,
-        "linkParameter": _LINK,
-        "usernameParameter": _USERNAME if is_invitation else None,
-    }
+    name = _USERNAME if is_invitation else None
+    request = {"codeParameter": _CODE, "linkParameter": _LINK, "usernameParameter": name}
     members = ("smsMessage", "emailMessage", "emailSubject")
     response = delivery.call(pool, "CustomMessage", request, *members)
     member = {"EMAIL": "emailMessage", "SMS": "smsMessage"}[delivery.medium]

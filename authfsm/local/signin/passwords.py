@@ -109,7 +109,7 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
-    """Set a user's password: the pool stores its salt and verifier, not the password."""
+    """Set a user's password, of which only salt and verifier are stored, and the status; end the user's pending sign-ins."""
     size = pool.configuration.password_policy.password_history_size
     try:
         credential = PasswordRecord.from_password(pool.realm, user.username, password, pool.entropy(16))

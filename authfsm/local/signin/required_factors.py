@@ -1,11 +1,12 @@
 """Decides which factors a sign-in still needs, for MFA and for the target level of a step-up.
 
 The numbers in the comments are the steps of the MFA decision tree in the developer guide, "Adding MFA to a user
-pool". An address that recovers the account (AccountRecoverySetting) cannot be a second factor.
+pool". An address that recovers the account (AccountRecoverySetting) is no second factor: if it is preferred, where it
+is the only such address (3); for a user without TOTP, where it is the first (5, 6).
 
 "Amazon Cognito steps the user up from the token's current factors to the highest-priority satisfiable level" --
 developer guide, "Step-up authentication with the USER_AUTH flow". A step-up requires the MFA of user and pool in
-any case, sets up no factor, and counts only proved methods.
+any case (this may lead to MFA_SETUP); for its level it sets up no factor, and counts only proved methods.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def _step_up_factors(configuration: PoolConfiguration, user: User | None) -> lis
 
 
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level and the first factors that lead to it; none if a second suffices."""
+    """Return the attempt with its target level and the first factors that lead to it: none if a second factor suffices."""
     if not parameters.get("TARGET_ACR_VALUES"):
         raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":
@@ -147,12 +148,8 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
     reached = 0
     if family is not None:
         methods = tuple(each for each in family.amr if each not in {"mfa", claims.PASSWORD_METHOD})
-        attempt = evolve(
-            attempt,
-            methods=methods,
-            password_proved=claims.PASSWORD_METHOD in family.amr,
-            second_factor_passed="mfa" in family.amr,
-        )
+        by_password, by_mfa = claims.PASSWORD_METHOD in family.amr, "mfa" in family.amr
+        attempt = evolve(attempt, methods=methods, password_proved=by_password, second_factor_passed=by_mfa)
         # If the pool's level was renamed since, the token has "an unrecognized level"; its methods still count.
         reached = levels.get(family.acr or "", 0)
     second_factors = _step_up_factors(pool.configuration, attempt.user)

@@ -1,8 +1,8 @@
 """Decides the next challenge of a sign-in, for all flows, and issues challenges and tokens.
 
-`next_challenge` depends only on what the attempt has proved, not on the requests that led there. So no path avoids
-the change of a temporary password, or a second factor. The order is: the new password, the second factor (unless
-a remembered device replaces it), the custom challenges, the device, the tokens.
+`next_challenge` depends only on what the attempt has proved, not on the requests that led there. So no path with a
+password avoids the change of a temporary password, or a second factor. The order is: the new password, the second
+factor (unless a remembered device replaces it), the custom challenges, the device, the tokens.
 """
 
 from __future__ import annotations
@@ -76,12 +76,11 @@ def issue_challenge(
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
-    challenge, session = pending.challenge, pending.session
-    return {"ChallengeName": challenge, "ChallengeParameters": dict(parameters), "Session": session}
+    return {"ChallengeName": pending.challenge, "ChallengeParameters": dict(parameters), "Session": pending.session}
 
 
 def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proof: SrpProof | None = None) -> Reply:
-    """Return the next challenge or the tokens; `proof` is the exchange of an SRP_A that CUSTOM_AUTH has not answered yet."""
+    """Return the next challenge or the tokens; `proof` is for PASSWORD_VERIFIER, if DefineAuthChallenge names it."""
     user, device = attempt.user, devices.device_to_prove(pool, attempt)
     if attempt.awaits_first_factor:
         raise error_templates.WRONG_PASSWORD.refusal()
@@ -92,7 +91,7 @@ def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proo
                 # before the second factor, never after it.
                 raise error_templates.WRONG_PASSWORD.refusal()
             return _issue_new_password(pool, attempt, user)
-        # MFA follows a password only: "MFA is not supported in passwordless custom flows" (amplify-js
+        # CUSTOM_AUTH without a password skips this: "MFA is not supported in passwordless custom flows" (amplify-js
         # #12887). No source says that a temporary password has an effect in such a flow.
         mfa = required_factors.next_second_factor(pool.configuration, attempt, user)
         # A device is not a method of `amr`, so it does not count towards a target level.
@@ -134,7 +133,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
 def issue_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return a second factor's challenge, and send its code: to `new_address` if MFA_SETUP sets up an address."""
+    """Return a second factor's challenge; send its code, if it has one, to `new_address` (of MFA_SETUP) or the user's own."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}
@@ -184,7 +183,7 @@ def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, p
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = triggers.create_challenge(pool, attempt, metadata)
-        # The first CUSTOM_CHALLENGE has USERNAME (amplify-js #12887), later ones do not (amplify-js #4888).
+        # CUSTOM_CHALLENGE has USERNAME only as the first challenge (amplify-js #12887; later ones: #4888).
         public = {**parameters, **public} if last in {None, "SRP_A"} else public
         return issue_challenge(pool, attempt, name, public, expected)
     # "ChallengeParameters {USERNAME} only and no message sent" (a trace in amplify-js PR #566).
@@ -192,7 +191,9 @@ def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, p
 
 
 def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
-    user = attempt.existing_user
+    user, adds_device = attempt.existing_user, devices.adds_device(pool, attempt)
+    # Called first, because the functions may refuse the sign-in.
+    overrides = run_token_triggers(pool, attempt, metadata, new_device=adds_device)
     user.lock_out.record_success()
     user.account.never_signed_in = False
     new_device = devices.new_device_metadata(pool, attempt, user)
@@ -204,7 +205,6 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
         device.second_factor_passed = True
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
-    overrides = run_token_triggers(pool, attempt, metadata, new_device=new_device is not None)
     sign_in = user, attempt.client, attempt.started_at, device_key
     limit = pool.max_sessions_per_user
     result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=limit)

@@ -229,8 +229,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
         raise error_templates.WRONG_PASSWORD.refusal()
     if issues_tokens:
         return None
-    challenge = response.members.get("challengeName")
-    if not isinstance(challenge, str) or not challenge:
+    challenge = response.text("challengeName")
+    if not challenge:
         raise response.invalid("no challengeName")
     # As the first challenge (or after SRP_A) or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
     # After a password or a second factor, no source shows another name (custom_auth_may_name_mfa allows some).

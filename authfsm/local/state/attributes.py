@@ -58,6 +58,9 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
             why = f"Type for attribute {{{name}}} could not be determined"
             pool.refuse_or_record("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
             continue
+        if user is not None and not value and name in (*schema.required, *pool.configuration.username_attributes):
+            # Users sign in with these attributes, or must have them.
+            raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
         # "Attribute cannot be updated even when the attribute was never set" (reports of users)
         if name == "sub" or (user is not None and not found.mutable):
             raise error_templates.NOT_MUTABLE.refusal(name=name)

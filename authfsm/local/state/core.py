@@ -144,11 +144,15 @@ class Core(TrackedDicts):
             raise error_templates.MISSING_PARAMETER.refusal(name="AccessToken")
         return self.token_issuer.family_of_access_token(request["AccessToken"])
 
+    def confirmed_family(self, request: Request) -> TokenFamily:
+        """Return the token family of a request's AccessToken, whose user must be confirmed."""
+        family = self.token_family(request)
+        family.user.ensure_confirmed()
+        return family
+
     def user_of_token(self, request: Request) -> User:
         """Return the user of a request's AccessToken, who must be confirmed."""
-        user = self.token_family(request).user
-        user.ensure_confirmed()
-        return user
+        return self.confirmed_family(request).user
 
     def user_of(self, request: Request) -> User:
         """Return the user whose name or alias is the Username of an administrator's request."""

@@ -217,7 +217,7 @@ class Directory(TrackedDicts):
         """Set an attribute: the user can no longer sign in with its old value, and a new address is not verified."""
         old = user.attributes.get(attribute)
         if old is not None and old != value:
-            self._forget_alias(user, old)
+            self._forget_value(user, attribute, old)
         user.attributes[attribute] = value
         if attribute in {"email", "phone_number"} and old != value:
             user.attributes[f"{attribute}_verified"] = "false"
@@ -228,7 +228,7 @@ class Directory(TrackedDicts):
         old = user.attributes.pop(attribute, None)
         user.attributes.pop(f"{attribute}_verified", None)
         if old is not None:
-            self._forget_alias(user, old)
+            self._forget_value(user, attribute, old)
 
     def mark_verified(self, user: User, attribute: str, address: str) -> None:
         """Mark an address as verified, if the user still has it."""
@@ -247,6 +247,12 @@ class Directory(TrackedDicts):
                     if self._key(owner.attributes.get(name, "")) == key:
                         owner.attributes[f"{name}_verified"] = "false"
             self._by_alias[key] = user
+
+    def _forget_value(self, user: User, attribute: str, value: str) -> None:
+        self._forget_alias(user, value)
+        sent = user.account.codes.get(attribute)
+        if sent is not None and sent.address == value:  # The code verifies only this address.
+            del user.account.codes[attribute]
 
     def _forget_alias(self, user: User, alias: str) -> None:
         # The alias may belong to another user: several users may have an address, and one of them verified it.
