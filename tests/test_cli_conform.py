@@ -156,6 +156,17 @@ USAGE_ERRORS = {
     ("--endpoint-url", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
         "--profile nobody-has-this: The config profile (nobody-has-this) could not be found"
     ),
+    ("--endpoint-url", "http://127.0.0.1:1", "--region", "a b"): (
+        "--region must be the name of a region, such as eu-west-1, not 'a b'"
+    ),
+    ("--compare", "a=http://127.0.0.1:1", "--region", ""): (
+        "--region must be the name of a region, such as eu-west-1, not ''"
+    ),
+    ("--endpoint-url", "http://127.0.0.1:1", "--pool-id", "a-b c_d"): (
+        "boto3 refuses the endpoint http://127.0.0.1:1 or its region:"
+        " Provided region_name 'a-b c' doesn't match a supported format."
+    ),
+    ("--endpoint-url", "http://[::1"): "boto3 refuses the endpoint http://[::1 or its region: Invalid IPv6 URL",
 }  # fmt: skip
 
 
