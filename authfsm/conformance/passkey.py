@@ -43,6 +43,8 @@ class VirtualPasskey:
         client_data = self._client_data("webauthn.create", options["challenge"])
         return self._credential(
             clientDataJSON=websafe_encode(client_data),
+            authenticatorData=websafe_encode(data),
+            publicKeyAlgorithm=ES256.ALGORITHM,
             attestationObject=websafe_encode(webauthn.AttestationObject.create("none", data, {})),
             transports=["internal"],
         )

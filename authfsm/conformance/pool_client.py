@@ -133,8 +133,7 @@ class PoolUser:
     def access_token(self) -> str:
         """Sign in without a second factor, as part of the setup, and return the access token."""
         with self.client.api.setup():
-            reply = self.sign_in()
-        return str(reply.setup_value("AuthenticationResult").get("AccessToken"))
+            return str(self.sign_in().setup_value("AuthenticationResult", "AccessToken"))
 
     def challenge(self, name: str) -> IssuedChallenge:
         """Sign in with the password, which leads to this challenge."""

@@ -63,6 +63,14 @@ DEVICE_POOL: Final = PoolRequirements(devices=True)
 USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTORS)
 CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 
+# Settings of every pool that the suite creates; existing pools may lack them.
+SELF_SIGN_UP: Final = "self sign-up, without the Lambda triggers PreSignUp and PostConfirmation"
+RECOVERY: Final = "account recovery without admin_only"
+NO_REQUIRED_ATTRIBUTES: Final = "no required attributes but email"
+UPDATES_AT_ONCE: Final = "no UserAttributeUpdateSettings"
+NO_MIGRATION: Final = "no Lambda trigger UserMigration"
+PLAIN_TOKENS: Final = "no Lambda trigger PreTokenGeneration"
+
 DEFAULT_CLIENT: Final = ClientRequirements()
 OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_WITHOUT_USER_AUTH)
 """A second app client of the same pool."""
@@ -109,6 +117,12 @@ class ConformancePool:
     api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
+    lacks: frozenset[str] = frozenset()  # settings that only some rules need
+
+    def require(self, setting: str) -> None:
+        """Raise Skipped if the pool lacks this setting."""
+        if setting in self.lacks:
+            raise Skipped(f"the rule needs a pool with {setting}")
 
 
 @frozen

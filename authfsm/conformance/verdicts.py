@@ -75,14 +75,19 @@ class RuleVerdict:
         return f"{last.request} -> {last.reply}" if last else ""
 
 
+def one_line(text: str) -> str:
+    """Return a text in one line of printable characters: others of an endpoint's reply could break tables and files."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 class RuleEnded(Exception):
     """Ends a rule with another outcome than PASSED, for a reason without secrets."""
 
     outcome: Outcome
 
     def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+        self.why = one_line(why)
+        super().__init__(self.why)
 
 
 class RuleFailed(RuleEnded):

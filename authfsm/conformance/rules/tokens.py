@@ -48,6 +48,7 @@ def _key_set(client: PoolClient) -> KeySet:
 
 def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the claims of a token; raise RuleFailed if the pool's keys do not verify its signature."""
+    client.pool.require(pools.PLAIN_TOKENS)
     try:
         token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
