@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -430,6 +432,66 @@ def test_a_device_proof_is_refused_for_its_signature(monkeypatch: pytest.MonkeyP
     for each in times:
         age = datetime.now(timezone.utc) - srp.parse_timestamp(each)
         assert abs(age.total_seconds()) < 60
+
+
+@pytest.mark.parametrize("rule_id", ["sign-out.refresh-token", "refresh.binds-client", "revoke.refresh-token"])
+def test_a_missing_refresh_token_is_not_a_refused_one(monkeypatch: pytest.MonkeyPatch, rule_id: str) -> None:
+    """A rule about a refresh token fails if the sign-in returns none: a request without a token shows nothing."""
+    assert verdict(rule_id).outcome is Outcome.PASSED
+    tokens = property(lambda reply: dict(reply._mapping("AuthenticationResult")) | {"RefreshToken": None})
+    monkeypatch.setattr(ApiReply, "tokens", tokens)
+    failed = verdict(rule_id)
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, "the sign-in returned no RefreshToken")
+
+
+def test_a_wrong_code_must_be_refused_before_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`session.survives-wrong-code` fails at an endpoint that accepts every code in every session."""
+    assert verdict("session.survives-wrong-code").outcome is Outcome.PASSED
+    accepted = ApiReply("RespondToAuthChallenge", 200, {"AuthenticationResult": {"AccessToken": "a"}}, "200")
+    monkeypatch.setattr(PoolUser, "respond", lambda *_, **__: accepted)
+    assert verdict("session.survives-wrong-code").why == "a wrong code returned tokens"
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "name"),
+    [
+        ("USER_PASSWORD_AUTH.SMS_MFA", "SMS_MFA"),
+        ("USER_AUTH.EMAIL_OTP", "EMAIL_OTP"),
+        ("CUSTOM_AUTH.CUSTOM_CHALLENGE", "CUSTOM_CHALLENGE"),
+    ],
+)
+def test_a_malformed_challenge_fails(monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str) -> None:
+    """A rule fails if the client cannot read the expected challenge, also when it is the first reply."""
+    send = ApiClient._send
+
+    def without_session(api: ApiClient, label: str, request: Any) -> Any:
+        response: Any = send(api, label, request)
+        content = json.loads(response.content)
+        if content.get("ChallengeName") == name:
+            response._content = json.dumps(content | {"Session": None}).encode()
+        return response
+
+    monkeypatch.setattr(ApiClient, "_send", without_session)
+    failed = verdict(f"sign-in.{rule_id}")
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, "malformed reply: Session is missing")
+
+
+def test_names_and_options_in_the_report_are_quoted() -> None:
+    """The name of an endpoint breaks no table, and the command that tests all endpoints has each of their options."""
+    endpoints = [
+        Endpoint("moto_server | 'x'", LocalPoolProvider(), MOTO_URL, ("--codes 'fixed:a b'", "--region eu-west-2")),
+        Endpoint("moto_server <y>", LocalPoolProvider(), MOTO_URL, ("--region eu-west-2",)),
+    ]
+    report = as_markdown(run_rules(endpoints, select_rules(("srp.timestamp",)), day=date(2026, 1, 1)))
+    [command] = [line for line in report.splitlines() if line.startswith("authfsm conform --compare")]
+    rows = [line for line in report.splitlines() if line.startswith("| ")]
+
+    assert shlex.split(command)[2:] == [
+        "--compare", f"moto_server | 'x'={MOTO_URL}", "--codes", "moto_server | 'x'=fixed:a b",
+        "--region", "eu-west-2", "--compare", f"moto_server <y>={MOTO_URL}", "-o", "diagrams/conformance.md",
+    ]  # fmt: skip
+    assert any(line.startswith(r"| moto_server \| 'x' | 1 |") for line in rows)
+    assert "<y>" not in re.sub(r"\\<|```sh.*?```", "", report, flags=re.DOTALL)
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

@@ -255,8 +255,8 @@ def refuse_region(options: Any) -> None:
     region, own = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
     form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if own else r"[a-z]+(-[a-z]+)+-[0-9]+"
     if region is not None and not re.fullmatch(form, region):
-        of_aws = "" if own else " of AWS"
-        raise WrongUsage(f"--region must be the name of a region{of_aws}, such as eu-west-1, not {region!r}")
+        what = "a region" if own else "a region of AWS"
+        raise WrongUsage(f"--region must be the name of {what}, such as eu-west-1, not {region!r}")
 
 
 def flag(name: str) -> str:

@@ -185,9 +185,8 @@ class Conform:
         region = self.region
         if region is None and self.pool_id and "-" in self.pool_id:
             region = self.pool_id.partition("_")[0]
-        credentials = _credentials(self.profile)
         try:
-            api = ApiClient(url, region or "us-east-1", credentials)
+            api = ApiClient(url, region or "us-east-1", _credentials(self.profile))
             ensure_reachable(api)
         except Skipped as error:
             raise command.WrongUsage(str(error)) from None

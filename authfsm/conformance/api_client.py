@@ -33,11 +33,10 @@ _LONGEST_MESSAGE: Final = 200
 _SHORTEST_SECRET: Final = 6
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
-    "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
-    "Name", "AttributeName", "UserAttributeNames", "MessageAction", "Permanent", "MfaConfiguration",
-    "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
-    "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
-    "UserConfirmationNecessary", "TokenType", "ExpiresIn",
+    "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
+    "MessageAction", "Permanent", "MfaConfiguration", "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows",
+    "CODE_DELIVERY_DELIVERY_MEDIUM", "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges",
+    "Status", "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
 _GENERATED_VALUE: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}")
 _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
@@ -47,7 +46,7 @@ _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 class Redactor:
     """Describes the requests and replies of one endpoint. It remembers their values, and masks them in messages.
 
-    `labels` has, for each user name that the endpoint generated, the rule's name of this user (for example ada), which is
+    `labels` has, for each user name that the endpoint returned, the rule's name of this user (for example ada), which is
     shown instead.
     """
 
@@ -78,7 +77,7 @@ class Redactor:
         return one_line(f"{status}{self._content(content)}")
 
     def mask(self, message: str) -> str:
-        """Return a message in at most 200 characters, without values that were sent or received or look generated."""
+        """Return a message in a line of at most 200 characters, with **** for the `_secrets` and what looks generated."""
         message = one_line(message)
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
@@ -111,6 +110,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
+        """Add the texts in a value to the `_secrets`, except names, words of letters and those of less than 6 characters."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
@@ -187,8 +187,7 @@ class ApiClient:
                 if isinstance(error, exceptions.BotoCoreError):
                     raise Skipped(f"botocore could not send {operation}: {error}") from None
                 raise  # Skipped, or a bug
-        reply: Any = self.last_reply
-        return reply  # type: ignore[no-any-return]
+        return self.last_reply  # type: ignore[return-value]  # `_on_send` has set it
 
     def get(self, url: str) -> ApiReply:
         """Fetch a document that is not part of the API, such as the pool's JWKS."""
@@ -203,7 +202,7 @@ class ApiClient:
 
     @contextmanager
     def setup(self) -> Iterator[None]:
-        """Mark the requests of the block as setup: they create what a rule needs."""
+        """Mark the requests of the block as setup: they only prepare what a rule needs, or clean up."""
         before, self._in_setup = self._in_setup, True
         try:
             yield
@@ -215,12 +214,11 @@ class ApiClient:
 
     def _on_send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Send the request in place of botocore, and record it with its reply."""
-        operation, members = self._call
-        label = self.redactor.describe_request(operation, members)
+        label = self.redactor.describe_request(*self._call)
         response = self._send(label, request)
         summary = self.redactor.describe_reply(response.status_code, response.content)
         self._record(label, summary)
-        self.last_reply = ApiReply(operation, response.status_code, parse_json(response.content), summary)
+        self.last_reply = ApiReply(self._call[0], response.status_code, parse_json(response.content), summary)
         return response
 
     def _record(self, request: str, reply: str) -> None:

@@ -213,17 +213,15 @@ class LocalPoolProvider(ApiPoolProvider):
 
 
 def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
-    # The channel that recovers the account is avoided as second factor, so pools with MFA recover by admin_only.
+    # Cognito sends no MFA code over the channel that recovers the account, so pools with MFA recover by admin_only.
     mechanism = {"Name": "verified_email" if requirements.mfa == "OFF" else "admin_only", "Priority": 1}
     request: dict[str, Any] = {
         "AutoVerifiedAttributes": ["email"],
         "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
     }
     if requirements.devices:
-        request["DeviceConfiguration"] = {
-            "ChallengeRequiredOnNewDevice": False,
-            "DeviceOnlyRememberedOnUserPrompt": False,
-        }
+        switches = ("ChallengeRequiredOnNewDevice", "DeviceOnlyRememberedOnUserPrompt")
+        request["DeviceConfiguration"] = dict.fromkeys(switches, False)
     if requirements.first_factors != ("PASSWORD",):
         request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": list(requirements.first_factors)}}
         request["UserPoolTier"] = "ESSENTIALS"
@@ -236,8 +234,7 @@ def _mfa_request(requirements: p.PoolRequirements) -> dict[str, Any]:
     if requirements.mfa != "OFF":
         request |= dict(_MFA_SETTINGS[each] for each in requirements.methods)
     if "WEB_AUTHN" in requirements.first_factors:
-        webauthn = {"RelyingPartyId": p.RELYING_PARTY, "UserVerification": "preferred"}
-        request["WebAuthnConfiguration"] = webauthn
+        request["WebAuthnConfiguration"] = {"RelyingPartyId": p.RELYING_PARTY, "UserVerification": "preferred"}
     return {} if request == {"MfaConfiguration": "OFF"} else request
 
 
@@ -267,12 +264,15 @@ class ExistingPoolProvider(PoolProvider):
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         lambdas = pool.get("LambdaConfig", {}).keys()
         recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
-        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")}
+        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")} - {
+            "sub",
+            "email",
+        }
         only_admins = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {
-            p.SELF_SIGN_UP: only_admins or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
+            p.SELF_SIGN_UP: only_admins or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
             p.RECOVERY: "admin_only" in {each["Name"] for each in recovery},
-            p.NO_REQUIRED_ATTRIBUTES: not required <= {"sub", "email"},
+            p.NO_REQUIRED_ATTRIBUTES: required,
             p.UPDATES_AT_ONCE: any(pool.get("UserAttributeUpdateSettings", {}).values()),
             p.NO_MIGRATION: "UserMigration" in lambdas,
             p.PLAIN_TOKENS: not lambdas.isdisjoint({"PreTokenGeneration", "PreTokenGenerationConfig"}),

@@ -26,7 +26,7 @@ CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity
 
 @frozen
 class RuleSource:
-    """The source of a rule: a page, a measurement or an issue."""
+    """The source of a rule: a document, a measurement, an issue or the code of a client."""
 
     title: str
     url: str
@@ -34,7 +34,7 @@ class RuleSource:
 
     @classmethod
     def guide(cls, page: str, title: str) -> RuleSource:
-        """Return the source for a page of the developer guide, given its URL or the last part of it."""
+        """Return the source for a page of the developer guide, given its URL, or its name without ".html"."""
         url = page if page.startswith("https://") else links.guide(page)
         return cls(f'developer guide, "{title}"', url)
 
@@ -143,7 +143,7 @@ class RuleContext:
         return PoolClient(provided, app_client)
 
     def own_pool(self, **settings: Any) -> PoolClient:
-        """Create a pool only for this rule, without an app client; `settings` are members of CreateUserPool."""
+        """Create a pool only for this rule; `settings` are members of CreateUserPool. The app client is of another pool."""
         shared = self.client()
         return PoolClient(self.pool_provider.own_pool(shared.api, **settings), shared.app_client)
 
@@ -153,7 +153,7 @@ class RuleContext:
         return tuple(each for api, first in self._apis for each in api.exchanges[first:])
 
     def username(self, label: str = "nobody") -> str:
-        """Return a user name only for this rule: an e-mail address, which every pool accepts as user name."""
+        """Return a user name only for this rule: an e-mail address, which every pool that the suite creates accepts."""
         return f"{label}@{self.rule_id.lower().replace('_', '-')}{USER_DOMAIN}"
 
     def user(
@@ -164,7 +164,7 @@ class RuleContext:
         client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user; `label` is the name in texts and in the user name."""
+        """Create a user; `label` is the name in texts and in the user name. Raises Skipped if the endpoint refuses it."""
         pool_client, address = self.client(pool, client), self.username(label)
         if user.temporary:
             pool_client.pool.require(pools.NO_REQUIRED_ATTRIBUTES)
@@ -223,8 +223,7 @@ class RuleContext:
     def signed_up_user(self) -> PoolUser:
         """Sign up a user without confirming the account."""
         client, username = self.client(), self.username("ada")
-        for setting in (pools.SELF_SIGN_UP, pools.NO_REQUIRED_ATTRIBUTES):
-            client.pool.require(setting)
+        client.pool.require(pools.SELF_SIGN_UP)
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
         self.pool_provider.delete_later("AdminDeleteUser", Username=username)

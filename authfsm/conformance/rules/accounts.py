@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve
 
@@ -20,6 +20,7 @@ secret_rule: Final = RuleCollector("Client secrets")
 group_rule: Final = RuleCollector("Groups")
 account_rule: Final = RuleCollector("Accounts")
 
+_Call: TypeAlias = Callable[..., ApiReply]
 _reference: Final = RuleSource.reference
 _GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding groups to a user pool")
 _NOT_FOUND: Final = "ResourceNotFoundException"
@@ -40,9 +41,7 @@ def _protected_pool(context: RuleContext) -> ApiReply:
     return reply
 
 
-def _new_client(
-    context: RuleContext, needs: pools.ClientRequirements = pools.CONFIDENTIAL_CLIENT
-) -> tuple[PoolUser, Callable[..., ApiReply]]:
+def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[PoolUser, _Call]:
     """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
     client = PoolClient(user.client.pool, context.pool_provider.new_client(user.client.pool, needs))
@@ -67,7 +66,7 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
     _deleted_client, _NOT_FOUND)  # fmt: skip
 
 
-def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
+def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
     """Add a secret that the endpoint generates, and return the user, at the app client with this secret."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
@@ -75,31 +74,28 @@ def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
     return evolve(user, client=client)
 
 
-def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:
+def _delete_secret(call: _Call) -> ApiReply:
     first, *_ = call("ListUserPoolClientSecrets").expect_success().body["ClientSecrets"]
     return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
 
 
 def _third_secret(context: RuleContext) -> ApiReply:
-    user, call = _new_client(context)
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     _add_secret(user, call)
     return call("AddUserPoolClientSecret")
-
-
-def _last_secret(context: RuleContext) -> ApiReply:
-    return _delete_secret(_new_client(context)[1])
 
 
 secret_rule.refused("secret.two-at-most", _reference("AddUserPoolClientSecret"), MAJOR, "a third secret",
     "Cognito refuses to add a third secret to an app client.", _third_secret)  # fmt: skip
 secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJOR, "the deletion of the last secret",
-    "Cognito refuses to delete the last secret of an app client.", _last_secret)  # fmt: skip
+    "Cognito refuses to delete the last secret of an app client.",
+    lambda c: _delete_secret(_new_client(c, pools.CONFIDENTIAL_CLIENT)[1]))  # fmt: skip
 
 
 @secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
 def _added_secret(context: RuleContext) -> None:
     """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
-    user, call = _new_client(context)
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     for each in (_add_secret(user, call), user):
         each.sign_in().expect_tokens()
 
@@ -107,23 +103,19 @@ def _added_secret(context: RuleContext) -> None:
 @secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
 def _deleted_secret(context: RuleContext) -> None:
     """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
-    user, call = _new_client(context)
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     added = _add_secret(user, call)
     _delete_secret(call).expect_success()
     accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
     fail_if(accepted != 1, f"{accepted} of two secrets were accepted, instead of only the remaining one")
 
 
-def _group(context: RuleContext, name: str, **members: Any) -> Callable[..., ApiReply]:
+def _group(context: RuleContext, name: str, **members: Any) -> _Call:
     """Create a group in the default pool, and return a function that calls an operation on it."""
     call = partial(context.client().call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success()
     context.pool_provider.delete_later("DeleteGroup", GroupName=name)
     return call
-
-
-def _same_group_twice(context: RuleContext) -> ApiReply:
-    return _group(context, "conform-twice")("CreateGroup")
 
 
 def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
@@ -143,7 +135,7 @@ def _unknown_group(context: RuleContext) -> None:
 
 group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second group of the same name",
     "Cognito replies with GroupExistsException for a second group of the same name.",
-    _same_group_twice, "GroupExistsException")  # fmt: skip
+    lambda c: _group(c, "conform-twice")("CreateGroup"), "GroupExistsException")  # fmt: skip
 
 
 @group_rule("group.claim", _GROUPS_PAGE)
@@ -197,11 +189,6 @@ def _sign_in_after_deletion(context: RuleContext) -> ApiReply:
     return user.sign_in()
 
 
-def _second_user(context: RuleContext) -> ApiReply:
-    client = context.user_with_working_password().client
-    return client.call_with_pool_id("AdminCreateUser", Username=context.username("ada"))
-
-
 account_rule.refused("account.deleted", _reference("DeleteUser"), CRITICAL, "a user who deleted the account",
     "Cognito refuses the sign-in of a user who called DeleteUser.", _sign_in_after_deletion)  # fmt: skip
 account_rule.refused(
@@ -218,7 +205,8 @@ account_rule.refused(
 account_rule.refused(
     "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
     "Cognito replies with UsernameExistsException for a second user of the same name.",
-    _second_user, "UsernameExistsException")  # fmt: skip
+    lambda c: c.user_with_working_password().client.call_with_pool_id("AdminCreateUser", Username=c.username("ada")),
+    "UsernameExistsException")  # fmt: skip
 
 
 @account_rule("account.changed-address", _reference("UpdateUserAttributes"))

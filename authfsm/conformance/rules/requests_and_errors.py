@@ -123,12 +123,12 @@ session_rule.add("session.none-after-srp", MINISTACK, MINOR, "The reply to USER_
 def _after_wrong_code(context: RuleContext) -> None:
     """After CodeMismatchException, Cognito accepts the right code with the same Session."""
     challenge = context.totp_challenge()
-    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code()).expect_error("a wrong code")
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.code()).expect_tokens()
 
 
 def _client_without(flow: str) -> pools.ClientRequirements:
-    """Return an app client whose ExplicitAuthFlows do not allow a flow."""
+    """Return the settings of an app client whose ExplicitAuthFlows do not allow a flow."""
     flows = tuple(each for each in pools.FLOWS_WITHOUT_USER_AUTH if each != f"ALLOW_{flow}")
     return pools.ClientRequirements(flows=flows)
 
