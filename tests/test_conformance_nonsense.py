@@ -163,6 +163,16 @@ def test_an_endpoint_that_does_not_answer_is_unreachable() -> None:
         ensure_reachable(ApiClient(url))
 
 
+def test_an_endpoint_without_outbox_is_not_one_that_sent_no_code() -> None:
+    """With --codes outbox, the reason says whether the endpoint has no outbox, or has sent no code."""
+    for reply, why in (
+        ((404, b"{}"), "GET /outbox: 404, 2 bytes"),
+        ((200, b'{"messages": []}'), "the endpoint sent no code"),
+    ):
+        with server(lambda _, reply=reply: reply) as url, pytest.raises(Skipped, match=f"^{why}$"):  # type: ignore[misc]
+            parse_inbox("outbox")("ada", ApiClient(url))
+
+
 def test_verdicts_contain_no_secrets() -> None:
     """Passwords, codes, sessions and tokens are masked in verdicts, even if a message quotes them."""
     session = "AYABeC-this-is-the-session-1234567890"

@@ -78,7 +78,7 @@ class Redactor:
 
     def mask(self, message: str) -> str:
         """Return a message in a line of at most 200 characters, with **** for the `_secrets` and what looks generated."""
-        message = one_line(message)
+        message = one_line(message[:10_000])  # far more than is shown
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
         message = _GENERATED_VALUE.sub(MASK, message)
@@ -198,7 +198,7 @@ class ApiClient:
         response = self._send(label, request)
         summary = f"{response.status_code}, {len(response.content)} bytes"
         self._record(label, summary)
-        return ApiReply("GET", response.status_code, parse_json(response.content), summary)
+        return ApiReply(label.partition("?")[0], response.status_code, parse_json(response.content), summary)
 
     @contextmanager
     def setup(self) -> Iterator[None]:

@@ -91,7 +91,7 @@ Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]
 def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
     """Read the last code from the endpoint's `GET /outbox?username=`, which is not Cognito's: `authfsm serve` has it."""
     with api.setup():
-        messages = api.get(f"{api.url}/outbox?username={quote(username)}").body.get("messages")
+        messages = api.get(f"{api.url}/outbox?username={quote(username)}").setup_value("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
     code = last.get("code") if isinstance(last, Mapping) else None
     if not isinstance(code, str):
