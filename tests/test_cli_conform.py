@@ -176,3 +176,15 @@ def test_usage_errors(options: tuple[str, ...]) -> None:
     code, stdout, stderr = conform(*options)
 
     assert (code, stdout, stderr) == (2, "", f"authfsm conform: {USAGE_ERRORS[options]}\n")
+
+
+def test_a_profile_that_needs_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile whose login has expired, or is missing, is a usage error that names the profile."""
+    settings = ("sso_start_url = https://example.com/start", "sso_region = eu-west-1", "sso_account_id = 123456789012")
+    (tmp_path / "config").write_text("\n".join(["[profile sso]", *settings, "sso_role_name = x"]), encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    code, stdout, stderr = conform("--endpoint-url", "http://127.0.0.1:1", "--profile", "sso")
+
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("authfsm conform: --profile sso: Error loading SSO Token: ")

@@ -320,7 +320,8 @@ EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     ),
     "required attributes": (
         {"required_attributes": ["family_name"]},
-        dict.fromkeys(("sign-up.right-code", "password.replaced", "session.once"), NO_REQUIRED_ATTRIBUTES),
+        {"sign-up.right-code": SELF_SIGN_UP}
+        | dict.fromkeys(("password.replaced", "session.once"), NO_REQUIRED_ATTRIBUTES),
     ),
     "verification before update": (
         {"verified_before_update": ["phone_number"], "auto_verified_attributes": ["email", "phone_number"]},

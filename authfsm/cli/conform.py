@@ -202,9 +202,9 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
         return "local", "local", None
     try:
         found = boto3.session.Session(profile_name=profile).get_credentials()
+        keys = found and found.get_frozen_credentials()
     except BotoCoreError as error:
         raise command.WrongUsage(f"--profile {profile}: {error}") from None
-    keys = found and found.get_frozen_credentials()
     if not keys or not keys.access_key or not keys.secret_key:
         raise command.WrongUsage(f"--profile {profile} has no credentials")
     return keys.access_key, keys.secret_key, keys.token
