@@ -156,6 +156,17 @@ USAGE_ERRORS = {
     ("--endpoint-url", "http://127.0.0.1:1", "--profile", "nobody-has-this"): (
         "--profile nobody-has-this: The config profile (nobody-has-this) could not be found"
     ),
+    ("--endpoint-url", "http://127.0.0.1:1", "--region", "a b"): (
+        "--region must be the name of a region, such as eu-west-1, not 'a b'"
+    ),
+    ("--compare", "a=http://127.0.0.1:1", "--region", ""): (
+        "--region must be the name of a region, such as eu-west-1, not ''"
+    ),
+    ("--endpoint-url", "http://127.0.0.1:1", "--pool-id", "a-b c_d"): (
+        "boto3 refuses the endpoint http://127.0.0.1:1 or its region:"
+        " Provided region_name 'a-b c' doesn't match a supported format."
+    ),
+    ("--endpoint-url", "http://[::1"): "boto3 refuses the endpoint http://[::1 or its region: Invalid IPv6 URL",
 }  # fmt: skip
 
 
@@ -165,3 +176,15 @@ def test_usage_errors(options: tuple[str, ...]) -> None:
     code, stdout, stderr = conform(*options)
 
     assert (code, stdout, stderr) == (2, "", f"authfsm conform: {USAGE_ERRORS[options]}\n")
+
+
+def test_a_profile_that_needs_a_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile whose login has expired, or is missing, is a usage error that names the profile."""
+    settings = ("sso_start_url = https://example.com/start", "sso_region = eu-west-1", "sso_account_id = 123456789012")
+    (tmp_path / "config").write_text("\n".join(["[profile sso]", *settings, "sso_role_name = x"]), encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    code, stdout, stderr = conform("--endpoint-url", "http://127.0.0.1:1", "--profile", "sso")
+
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith("authfsm conform: --profile sso: Error loading SSO Token: ")

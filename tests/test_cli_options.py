@@ -194,12 +194,22 @@ def test_an_issuer_in_a_configuration(issuer: str, tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("region", ["nowhere", "", "EU-WEST-1", "eu_west_1", "eu-west-1 ", "https://x"])
 @pytest.mark.parametrize("command", ["check", "draw -o -", "paths", "signin --client-id c"])
 def test_a_region_that_cannot_exist(command: str, region: str) -> None:
-    """A name without the form of a region's is a usage error; it is allowed with an endpoint that is not AWS's."""
+    """A name without the form of AWS's regions is a usage error; other endpoints' regions need not have this form."""
     options = (*command.split(), "--pool-id", "eu-west-1_AbCdEfGhI", "--region", region)
     result = run(*options)
     message = f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}"
     assert (result.exit_code, message in result.stderr) == (2, True), result.output
     assert message not in run(*options, "--endpoint-url", "http://127.0.0.1:9").output
+
+
+@pytest.mark.parametrize("region", ["a b", "", "-x", "1", "x" * 64])
+@pytest.mark.parametrize("command", ["check", "paths", "signin --client-id c", "conform"])
+def test_a_region_that_no_endpoint_can_have(command: str, region: str) -> None:
+    """With an endpoint, a region that cannot be a part of a host name is a usage error, which names the option."""
+    options = ("--pool-id", "eu-west-1_AbCdEfGhI", "--endpoint-url", "http://127.0.0.1:9", "--region", region)
+    result = run(*command.split(), *options)
+    message = f"--region must be the name of a region, such as eu-west-1, not {region!r}"
+    assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
 def test_every_known_region_is_allowed() -> None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -16,6 +18,7 @@ import tempfile
 import threading
 import time
 from base64 import urlsafe_b64decode
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timezone
@@ -29,19 +32,28 @@ from click.testing import CliRunner
 from conftest import lacking
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from local_servers import serve_in_thread
+from local_servers import POOL_ID, serve_in_thread
 
+from authfsm import srp
 from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.pool_client import AuthenticatorApp
-from authfsm.conformance.pool_providers import ApiPoolProvider, LocalPoolProvider
-from authfsm.conformance.pools import parse_inbox
+from authfsm.conformance.pool_client import AuthenticatorApp, PoolUser
+from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProvider, LocalPoolProvider
+from authfsm.conformance.pools import (
+    NO_MIGRATION,
+    NO_REQUIRED_ATTRIBUTES,
+    PLAIN_TOKENS,
+    RECOVERY,
+    SELF_SIGN_UP,
+    UPDATES_AT_ONCE,
+    parse_inbox,
+)
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
 from authfsm.conformance.run import Endpoint, EndpointResult, ensure_reachable, run_rule, run_rules
-from authfsm.conformance.verdicts import Outcome, RuleVerdict, Skipped
+from authfsm.conformance.verdicts import ApiReply, Outcome, RuleVerdict, Skipped
 from authfsm.local.state import token_claims
 from authfsm.local.state.token_issuer import TokenIssuer
 from authfsm.protocol.states import CHALLENGES
@@ -291,6 +303,199 @@ def test_what_cannot_be_deleted_is_named() -> None:
     failed = provider.cleanup()
     assert failed[0].startswith(f"DeleteUserPool {pool_id}: no reply came")
     assert failed[1:] == ["DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"]
+
+
+def test_a_rule_that_ran_out_of_time_does_not_end_the_others() -> None:
+    """Pools and app clients are created within no rule's time, so the rules after a slow one get them all the same."""
+    first, *others = select_rules(("password.wrong", "totp.wrong", "secret-hash.wrong"))
+    with serve_in_thread() as served:
+        provider = ApiPoolProvider(ApiClient(served.url, "eu-west-1"))
+        assert run_rule(first, provider, seconds=-1).why == "the rule's time is over"
+        assert {run_rule(each, provider).outcome for each in (first, *others)} == {Outcome.PASSED}
+        provider.cleanup()
+
+
+EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "only administrators create users": ({"allow_admin_create_user_only": True}, {"sign-up.right-code": SELF_SIGN_UP}),
+    "no recovery": (
+        {"account_recovery": ["admin_only"]},
+        dict.fromkeys(("forgot-password.right-code", "existence.forgot-password", "error.reset-required"), RECOVERY),
+    ),
+    "required attributes": (
+        {"required_attributes": ["family_name"]},
+        {"sign-up.right-code": SELF_SIGN_UP}
+        | dict.fromkeys(("password.replaced", "session.once"), NO_REQUIRED_ATTRIBUTES),
+    ),
+    "verification before update": (
+        {"verified_before_update": ["phone_number"], "auto_verified_attributes": ["email", "phone_number"]},
+        {"account.changed-address": UPDATES_AT_ONCE},
+    ),
+    "aliases": ({"aliases": ["email"]}, {"error.unconfirmed": "no AliasAttributes"}),
+    "phone numbers": (
+        {"username_attributes": ["phone_number"]}, {"error.unconfirmed": "no UsernameAttributes but email"}
+    ),
+    "e-mail addresses": ({"username_attributes": ["email"]}, {"account.exists": ""}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", EXISTING_POOLS)
+def test_a_setting_of_an_existing_pool_is_no_failure(case: str) -> None:
+    """Rules that need other settings than those of the existing pool are skipped with the reason; others pass."""
+    settings, expected = EXISTING_POOLS[case]
+    with serve_in_thread(**settings) as served:
+        api = ApiClient(served.url, "eu-west-1")
+        provider = ExistingPoolProvider(api, POOL_ID, inbox=parse_inbox("outbox"))
+        for rule in select_rules((*expected, "sign-up.wrong-code", "account.exists")):
+            verdict = run_rule(rule, provider)
+            if needed := expected.get(rule.id):
+                assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, f"the rule needs a pool with {needed}")
+            assert verdict.outcome is not Outcome.FAILED, verdict.why
+        assert provider.cleanup() == []
+
+
+@pytest.mark.parametrize(
+    ("trigger", "rule_id", "needed"),
+    [
+        ("PreSignUp", "sign-up.right-code", SELF_SIGN_UP),
+        ("UserMigration", "existence.password", NO_MIGRATION),
+        ("PreTokenGeneration", "token.id-attributes", PLAIN_TOKENS),
+        ("PreAuthentication", "password.wrong", "no Lambda trigger DefineAuthChallenge or PreAuthentication"),
+    ],
+)
+def test_lambda_functions_of_an_existing_pool_are_no_failure(
+    monkeypatch: pytest.MonkeyPatch, trigger: str, rule_id: str, needed: str
+) -> None:
+    """Rules whose replies a Lambda function of the existing pool may change are skipped with the reason."""
+    describe = ExistingPoolProvider._describe
+
+    def described(provider: ExistingPoolProvider, *kind: str, **identifier: str) -> dict[str, Any]:
+        return describe(provider, *kind, **identifier) | {"LambdaConfig": {trigger: "arn:aws:lambda:::function:f"}}
+
+    monkeypatch.setattr(ExistingPoolProvider, "_describe", described)
+    with serve_in_thread() as served:
+        provider = ExistingPoolProvider(ApiClient(served.url, "eu-west-1"), POOL_ID)
+        verdict = run_rule(select_rules((rule_id,))[0], provider)
+        provider.cleanup()
+
+    assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, f"the rule needs a pool with {needed}")
+
+
+def test_what_rules_create_in_an_existing_pool_is_named() -> None:
+    """Users, groups and app clients that remain in an existing pool are named, also those of a single rule."""
+    with serve_in_thread() as served:
+        provider = ExistingPoolProvider(ApiClient(served.url, "eu-west-1"), POOL_ID)
+        for rule in select_rules(("group.claim", "secret.last")):
+            assert run_rule(rule, provider).outcome is Outcome.PASSED
+
+    operations = Counter(each.partition(" ")[0] for each in provider.cleanup())
+    assert operations == {"AdminDeleteUser": 2, "DeleteUserPoolClient": 2, "DeleteGroup": 1}
+
+
+def test_a_profile_of_the_environment_has_no_effect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite signs with the credentials that it was given, whatever AWS_PROFILE names."""
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+
+    assert verdict("password.wrong").outcome is Outcome.PASSED
+
+
+def test_an_operation_that_boto3_lacks_is_named() -> None:
+    """A rule whose operation the installed boto3 does not have is skipped, and says so."""
+    with pytest.raises(Skipped, match="the installed boto3 has no TomorrowsOperation: update boto3"):
+        ApiClient("http://127.0.0.1:1").call("TomorrowsOperation")
+
+
+def test_an_app_that_was_not_verified_is_not_enrolled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status ERROR of VerifySoftwareToken refuses the code: `totp.adjacent-step` fails, and no rule uses the app."""
+    call, refused = ApiClient.call, [1]
+
+    def refuse(api: ApiClient, operation: str, /, **members: Any) -> ApiReply:
+        if operation == "VerifySoftwareToken" and refused[0] > 0:
+            refused[0] -= 1
+            return ApiReply(operation, 200, {"Status": "ERROR"}, "200 Status=ERROR")
+        return call(api, operation, **members)
+
+    monkeypatch.setattr(ApiClient, "call", refuse)
+    assert verdict("totp.adjacent-step").outcome is Outcome.FAILED
+    refused[0] = 2
+    skipped = verdict("totp.wrong")
+    assert (skipped.outcome, skipped.why) == (Outcome.SKIPPED, "VerifySoftwareToken: 200 Status=ERROR")
+
+
+def test_a_device_proof_is_refused_for_its_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`device.verifies-proof` sends a TIMESTAMP of the present, so no endpoint refuses the answer for its age."""
+    times = list[str]()
+    respond = PoolUser.respond
+
+    def record(user: PoolUser, *names: Any, **responses: str) -> ApiReply:
+        times.extend(value for name, value in responses.items() if name == "TIMESTAMP")
+        return respond(user, *names, **responses)
+
+    monkeypatch.setattr(PoolUser, "respond", record)
+    assert verdict("device.verifies-proof").outcome is Outcome.PASSED
+    assert len(times) == 3
+    for each in times:
+        age = datetime.now(timezone.utc) - srp.parse_timestamp(each)
+        assert abs(age.total_seconds()) < 60
+
+
+@pytest.mark.parametrize("rule_id", ["sign-out.refresh-token", "refresh.binds-client", "revoke.refresh-token"])
+def test_a_missing_refresh_token_is_not_a_refused_one(monkeypatch: pytest.MonkeyPatch, rule_id: str) -> None:
+    """A rule about a refresh token fails if the sign-in returns none: a request without a token shows nothing."""
+    assert verdict(rule_id).outcome is Outcome.PASSED
+    tokens = property(lambda reply: dict(reply._mapping("AuthenticationResult")) | {"RefreshToken": None})
+    monkeypatch.setattr(ApiReply, "tokens", tokens)
+    failed = verdict(rule_id)
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, "the sign-in returned no RefreshToken")
+
+
+def test_a_wrong_code_must_be_refused_before_the_right_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`session.survives-wrong-code` fails at an endpoint that accepts every code in every session."""
+    assert verdict("session.survives-wrong-code").outcome is Outcome.PASSED
+    accepted = ApiReply("RespondToAuthChallenge", 200, {"AuthenticationResult": {"AccessToken": "a"}}, "200")
+    monkeypatch.setattr(PoolUser, "respond", lambda *_, **__: accepted)
+    assert verdict("session.survives-wrong-code").why == "a wrong code returned tokens"
+
+
+@pytest.mark.parametrize(
+    ("rule_id", "name"),
+    [
+        ("USER_PASSWORD_AUTH.SMS_MFA", "SMS_MFA"),
+        ("USER_AUTH.EMAIL_OTP", "EMAIL_OTP"),
+        ("CUSTOM_AUTH.CUSTOM_CHALLENGE", "CUSTOM_CHALLENGE"),
+    ],
+)
+def test_a_malformed_challenge_fails(monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str) -> None:
+    """A rule fails if the client cannot read the expected challenge, also when it is the first reply."""
+    send = ApiClient._send
+
+    def without_session(api: ApiClient, label: str, request: Any) -> Any:
+        response: Any = send(api, label, request)
+        content = json.loads(response.content)
+        if content.get("ChallengeName") == name:
+            response._content = json.dumps(content | {"Session": None}).encode()
+        return response
+
+    monkeypatch.setattr(ApiClient, "_send", without_session)
+    failed = verdict(f"sign-in.{rule_id}")
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, "malformed reply: Session is missing")
+
+
+def test_names_and_options_in_the_report_are_quoted() -> None:
+    """The name of an endpoint breaks no table, and the command that tests all endpoints has each of their options."""
+    endpoints = [
+        Endpoint("moto_server | 'x'", LocalPoolProvider(), MOTO_URL, ("--codes 'fixed:a b'", "--region eu-west-2")),
+        Endpoint("moto_server <y>", LocalPoolProvider(), MOTO_URL, ("--region eu-west-2",)),
+    ]
+    report = as_markdown(run_rules(endpoints, select_rules(("srp.timestamp",)), day=date(2026, 1, 1)))
+    [command] = [line for line in report.splitlines() if line.startswith("authfsm conform --compare")]
+    rows = [line for line in report.splitlines() if line.startswith("| ")]
+
+    assert shlex.split(command)[2:] == [
+        "--compare", f"moto_server | 'x'={MOTO_URL}", "--codes", "moto_server | 'x'=fixed:a b",
+        "--region", "eu-west-2", "--compare", f"moto_server <y>={MOTO_URL}", "-o", "diagrams/conformance.md",
+    ]  # fmt: skip
+    assert any(line.startswith(r"| moto_server \| 'x' | 1 |") for line in rows)
+    assert "<y>" not in re.sub(r"\\<|```sh.*?```", "", report, flags=re.DOTALL)
 
 
 def test_a_rule_is_a_sentence_with_a_source() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from authfsm.conformance.api_client import ApiClient
+from authfsm.conformance.api_client import ApiClient, Redactor
 from authfsm.conformance.pool_providers import ApiPoolProvider
 from authfsm.conformance.pools import NEW_PASSWORD, PASSWORD, TEMPORARY_PASSWORD, parse_inbox
 from authfsm.conformance.rules import RULES, select_rules
@@ -163,6 +163,16 @@ def test_an_endpoint_that_does_not_answer_is_unreachable() -> None:
         ensure_reachable(ApiClient(url))
 
 
+def test_an_endpoint_without_outbox_is_not_one_that_sent_no_code() -> None:
+    """With --codes outbox, the reason says whether the endpoint has no outbox, or has sent no code."""
+    for reply, why in (
+        ((404, b"{}"), "GET /outbox: 404, 2 bytes"),
+        ((200, b'{"messages": []}'), "the endpoint sent no code"),
+    ):
+        with server(lambda _, reply=reply: reply) as url, pytest.raises(Skipped, match=f"^{why}$"):  # type: ignore[misc]
+            parse_inbox("outbox")("ada", ApiClient(url))
+
+
 def test_verdicts_contain_no_secrets() -> None:
     """Passwords, codes, sessions and tokens are masked in verdicts, even if a message quotes them."""
     session = "AYABeC-this-is-the-session-1234567890"
@@ -182,3 +192,42 @@ def test_verdicts_contain_no_secrets() -> None:
     assert "CodeMismatchException: Session **** of **** with **** was not taken" in text
     for secret in (session, PASSWORD, TEMPORARY_PASSWORD, NEW_PASSWORD, "5a17"):
         assert secret not in text
+
+
+def test_an_access_token_is_required() -> None:
+    """A sign-in without an AccessToken is no sign-in: the rules that need one are skipped, and send no made-up token."""
+    with server(lambda _: json_reply(200, {"AuthenticationResult": {"IdToken": "d.e.f"}})) as url:
+        verdict = run_rule(select_rules(("flows.USER_PASSWORD_AUTH",))[0], ApiPoolProvider(ApiClient(url)))
+
+    assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, "InitiateAuth: 200, tokens: IdToken")
+
+
+ODD = "a\nb\x1b[31m|\ud800"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"__type": ODD, "message": ODD},
+        {"ChallengeName": ODD, "ChallengeParameters": {ODD: ODD, "MFAS_CAN_SETUP": ODD}},
+        {ODD: ODD, "Status": ODD},
+        [ODD],
+    ],
+)
+def test_verdicts_are_lines_of_printable_characters(body: Any) -> None:
+    """Whatever an endpoint replies, the reasons and the requests and replies of a verdict are printable lines."""
+    with server(lambda _: json_reply(200, body)) as url:
+        provider = ApiPoolProvider(ApiClient(url), parse_inbox("fixed:123456"))
+        verdicts = [run_rule(rule, provider) for rule in select_rules(("error.*", "session.*", "token.*"))]
+    lines = [each.why for each in verdicts]
+    lines += [line for each in verdicts for pair in each.exchanges for line in (pair.request, pair.reply)]
+
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_an_excerpt_has_no_part_of_a_secret() -> None:
+    """A reply that is not JSON is masked before it is cut, so that no part of a secret remains."""
+    redactor = Redactor()
+    redactor.describe_request("InitiateAuth", {"AuthParameters": {"PASSWORD": PASSWORD}})
+
+    assert redactor.describe_reply(200, b"x " * 25 + PASSWORD.encode()) == f"200, no JSON object but '{'x ' * 25}****'"

@@ -251,10 +251,12 @@ def http_url(name: str, value: str) -> str:
 
 
 def refuse_region(options: Any) -> None:
-    """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints may have regions of their own."""
-    region = options.region
-    if region is not None and not (options.endpoint_url or re.fullmatch(r"[a-z]+(-[a-z]+)+-[0-9]+", region)):
-        raise WrongUsage(f"--region must be the name of a region of AWS, such as eu-west-1, not {region!r}")
+    """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints' regions need only be host labels."""
+    region, own = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
+    form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if own else r"[a-z]+(-[a-z]+)+-[0-9]+"
+    if region is not None and not re.fullmatch(form, region):
+        what = "a region" if own else "a region of AWS"
+        raise WrongUsage(f"--region must be the name of {what}, such as eu-west-1, not {region!r}")
 
 
 def flag(name: str) -> str:

@@ -67,7 +67,7 @@ class Conform:
         " every time. With --compare, repeat as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
-    region: str | None = _endpoint("The region for signing requests.")
+    region: str | None = _endpoint("The region for signing requests; by default the one in --pool-id, or us-east-1.")
     profile: str | None = _endpoint("The AWS profile for signing requests; by default dummy credentials are used.")
     rule: list[str] | None = _rules(
         "Run only this rule and print its requests and replies; srp.* selects all rules whose name begins with srp. Repeatable."
@@ -137,6 +137,7 @@ class Conform:
         remote = {name for name, url in columns if url is not None}
         command.refuse_unused(self, {"codes"} if inboxes.keys() - remote else (), "the local pool")
         command.refuse_unused(self, () if remote else {"region", "profile"}, "the local pool")
+        command.refuse_region(self)
         endpoints = []
         for name, url in columns:
             if url is None:
@@ -189,11 +190,13 @@ class Conform:
         region = self.region
         if region is None and self.pool_id and "-" in self.pool_id:
             region = self.pool_id.partition("_")[0]
-        api = ApiClient(url, region or "us-east-1", _credentials(self.profile))
         try:
+            api = ApiClient(url, region or "us-east-1", _credentials(self.profile))
             ensure_reachable(api)
         except Skipped as error:
             raise command.WrongUsage(str(error)) from None
+        except (BotoCoreError, ValueError) as error:
+            raise command.WrongUsage(f"boto3 refuses the endpoint {url} or its region: {error}") from None
         if self.pool_id:
             return pool_providers.ExistingPoolProvider(api, self.pool_id, self.client_id, inbox)
         return pool_providers.ApiPoolProvider(api, inbox)
@@ -204,9 +207,9 @@ def _credentials(profile: str | None) -> tuple[str, str, str | None]:
         return "local", "local", None
     try:
         found = boto3.session.Session(profile_name=profile).get_credentials()
+        keys = found and found.get_frozen_credentials()
     except BotoCoreError as error:
         raise command.WrongUsage(f"--profile {profile}: {error}") from None
-    keys = found and found.get_frozen_credentials()
     if not keys or not keys.access_key or not keys.secret_key:
         raise command.WrongUsage(f"--profile {profile} has no credentials")
     return keys.access_key, keys.secret_key, keys.token

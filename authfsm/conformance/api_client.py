@@ -1,7 +1,7 @@
-"""A client of one endpoint: boto3 sends each request, and each reply is recorded before botocore parses it.
+"""A client of one endpoint: boto3 makes and signs each request, and each reply is recorded before botocore parses it.
 
-An endpoint may reply with anything, such as HTML, an empty body or JSON of another shape. Whatever arrives is an
-`ApiReply`; if nothing arrives in time, the call raises `Skipped`.
+An endpoint may reply with anything, such as HTML, an empty body or JSON of another shape. Each complete reply is an
+`ApiReply`; if none arrives in time, the call raises `Skipped`.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from botocore import exceptions, xform_name
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
+from botocore.session import Session as BotocoreSession
 
 from authfsm.base.concurrency import OutOfTime, call_within
-from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message
+from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message, one_line
+from authfsm.local.api.boto_hook import NO_PROFILE
 from authfsm.protocol.states import CHALLENGES
 
 MASK: Final = "****"
@@ -31,11 +33,10 @@ _LONGEST_MESSAGE: Final = 200
 _SHORTEST_SECRET: Final = 6
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
-    "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE",
-    "AttributeName", "MessageAction", "Permanent", "MfaConfiguration",
-    "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows", "CODE_DELIVERY_DELIVERY_MEDIUM",
-    "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges", "Status",
-    "UserConfirmationNecessary", "TokenType", "ExpiresIn",
+    "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
+    "MessageAction", "Permanent", "MfaConfiguration", "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows",
+    "CODE_DELIVERY_DELIVERY_MEDIUM", "requiredAttributes", "MFAS_CAN_SETUP", "MFAS_CAN_CHOOSE", "AvailableChallenges",
+    "Status", "UserConfirmationNecessary", "TokenType", "ExpiresIn",
 })  # fmt: skip
 _GENERATED_VALUE: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{20,}|(?=[A-Za-z0-9+/_=.-]*\d)[A-Za-z0-9+/_=.-]{24,}")
 _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
@@ -45,7 +46,7 @@ _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 class Redactor:
     """Describes the requests and replies of one endpoint. It remembers their values, and masks them in messages.
 
-    `labels` has, for each user name that the endpoint generated, the rule's name of this user (for example ada), which is
+    `labels` has, for each user name that the endpoint returned, the rule's name of this user (for example ada), which is
     shown instead.
     """
 
@@ -69,15 +70,15 @@ class Redactor:
         if not body.strip():
             return f"{status}, an empty body"
         if not isinstance(content, Mapping):
-            excerpt = repr(self.mask(body[:60].decode("utf-8", "replace")))
+            excerpt = repr(self.mask(body.decode("utf-8", "replace"))[:60])
             html = b"<html" in body[:200].lower()
             return f"{status}, no JSON object but {'HTML' if html else excerpt}"
         self._remember({k: v for k, v in content.items() if k not in {"message", "Message"}})
-        return f"{status}{self._content(content)}"
+        return one_line(f"{status}{self._content(content)}")
 
     def mask(self, message: str) -> str:
-        """Return a message in at most 200 characters, without values that were sent or received or look generated."""
-        message = " ".join(message.split())
+        """Return a message in a line of at most 200 characters, with **** for the `_secrets` and what looks generated."""
+        message = one_line(message[:10_000])  # far more than is shown
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
         message = _GENERATED_VALUE.sub(MASK, message)
@@ -86,7 +87,7 @@ class Redactor:
 
     def _content(self, content: Mapping[str, Any]) -> str:
         if (code := error_code(content)) is not None:
-            return f" {code}: {self.mask(error_message(content))}"
+            return f" {self.mask(code)}: {self.mask(error_message(content))}"
         if isinstance(result := content.get("AuthenticationResult"), Mapping):
             tokens = sorted(key for key, value in result.items() if value is not None)
             return f", tokens: {', '.join(tokens)}"
@@ -94,7 +95,7 @@ class Redactor:
             parameters = content.get("ChallengeParameters")
             pairs = parameters.items() if isinstance(parameters, Mapping) else ()
             session = [f"Session={MASK}"] if content.get("Session") else []
-            return " ".join(["", str(name), *session, *(self._pair(str(k), v) for k, v in pairs)])
+            return " ".join(["", self.mask(str(name)), *session, *(self._pair(str(k), v) for k, v in pairs)])
         if not content:
             return ", an empty object"
         return " " + " ".join(self._pair(str(key), value) for key, value in content.items())
@@ -109,6 +110,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
+        """Add the texts in a value to the `_secrets`, except names, words of letters and those of less than 6 characters."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
@@ -139,13 +141,12 @@ def parse_json(text: str | bytes) -> Any:
 class ApiClient:
     """Sends requests to one endpoint and records them with their replies.
 
-    `credentials` are access key, secret key and session token; None means those of the environment.
-    A reply may take `timeout` seconds.
+    `credentials` are access key, secret key and session token. A reply may take `timeout` seconds.
     """
 
     url: str
     region: str = "us-east-1"
-    credentials: tuple[str, str, str | None] | None = field(default=("local", "local", None), repr=False)
+    credentials: tuple[str, str, str | None] = field(default=("local", "local", None), repr=False)
     timeout: float = 10.0
     deadline: float = field(default=float("inf"), init=False)  # by `time.monotonic()`
     exchanges: list[RecordedExchange] = field(factory=list, init=False, repr=False)
@@ -159,11 +160,10 @@ class ApiClient:
     def __attrs_post_init__(self) -> None:
         # Like botocore's own sessions, so that the body of a request does not wait for the ACK of the headers.
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
-        session: Any = URLLib3Session
-        self._http = session(timeout=(self.timeout, self.timeout), socket_options=no_delay)
-        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
-        keys: dict[str, Any] = dict(zip(names, self.credentials or (), strict=False))
-        self.boto3_client = boto3.session.Session(region_name=self.region, **keys).client(
+        http: Any = URLLib3Session
+        self._http = http(timeout=(self.timeout, self.timeout), socket_options=no_delay)
+        session = boto3.session.Session(*self.credentials, self.region, BotocoreSession(session_vars=NO_PROFILE))
+        self.boto3_client = session.client(
             "cognito-idp",
             endpoint_url=self.url,
             # Rules send invalid requests on purpose: the endpoint must refuse them, not botocore.
@@ -174,20 +174,20 @@ class ApiClient:
         events.register("before-send.cognito-identity-provider.*", self._on_send)
 
     def call(self, operation: str, /, **members: Any) -> ApiReply:
-        """Call an operation and return its reply, whatever it is."""
+        """Call an operation and return its reply, whatever it is; raise Skipped if there is none."""
         self.last_reply = None
-        method = getattr(self.boto3_client, xform_name(operation))
+        method = getattr(self.boto3_client, xform_name(operation), None)
+        if method is None:
+            raise Skipped(f"the installed boto3 has no {operation}: update boto3")
         try:
             method(**{name: value for name, value in members.items() if value is not None})
-        except (exceptions.BotoCoreError, exceptions.ClientError):
-            pass  # an error reply, which `_on_send` has recorded
-        except Exception:
-            # If a reply came, botocore could not parse it. Otherwise the error is `Skipped` or a bug.
+        except Exception as error:
+            # If a reply came, `_on_send` has recorded it: it is an error, or botocore could not parse it.
             if self.last_reply is None:
-                raise
-        if self.last_reply is None:
-            raise Skipped(f"botocore could not send {operation}")
-        return self.last_reply
+                if isinstance(error, exceptions.BotoCoreError):
+                    raise Skipped(f"botocore could not send {operation}: {error}") from None
+                raise  # Skipped, or a bug
+        return self.last_reply  # type: ignore[return-value]  # `_on_send` has set it
 
     def get(self, url: str) -> ApiReply:
         """Fetch a document that is not part of the API, such as the pool's JWKS."""
@@ -198,11 +198,11 @@ class ApiClient:
         response = self._send(label, request)
         summary = f"{response.status_code}, {len(response.content)} bytes"
         self._record(label, summary)
-        return ApiReply("GET", response.status_code, parse_json(response.content), summary)
+        return ApiReply(label.partition("?")[0], response.status_code, parse_json(response.content), summary)
 
     @contextmanager
     def setup(self) -> Iterator[None]:
-        """Mark the requests of the block as setup: they create what a rule needs."""
+        """Mark the requests of the block as setup: they only prepare what a rule needs, or clean up."""
         before, self._in_setup = self._in_setup, True
         try:
             yield
@@ -214,12 +214,11 @@ class ApiClient:
 
     def _on_send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         """Send the request in place of botocore, and record it with its reply."""
-        operation, members = self._call
-        label = self.redactor.describe_request(operation, members)
+        label = self.redactor.describe_request(*self._call)
         response = self._send(label, request)
         summary = self.redactor.describe_reply(response.status_code, response.content)
         self._record(label, summary)
-        self.last_reply = ApiReply(operation, response.status_code, parse_json(response.content), summary)
+        self.last_reply = ApiReply(self._call[0], response.status_code, parse_json(response.content), summary)
         return response
 
     def _record(self, request: str, reply: str) -> None:

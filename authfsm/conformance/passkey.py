@@ -40,9 +40,10 @@ class VirtualPasskey:
         attested = webauthn.AttestedCredentialData.create(webauthn.Aaguid.NONE, self._id, public_key)
         flags = _FLAG.UP | _FLAG.UV | _FLAG.AT
         data = webauthn.AuthenticatorData.create(self._rp_id_hash(), flags, 0, attested)
-        client_data = self._client_data("webauthn.create", options["challenge"])
         return self._credential(
-            clientDataJSON=websafe_encode(client_data),
+            clientDataJSON=websafe_encode(self._client_data("webauthn.create", options["challenge"])),
+            authenticatorData=websafe_encode(data),
+            publicKeyAlgorithm=ES256.ALGORITHM,
             attestationObject=websafe_encode(webauthn.AttestationObject.create("none", data, {})),
             transports=["internal"],
         )

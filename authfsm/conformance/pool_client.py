@@ -33,7 +33,7 @@ class AuthenticatorApp:
     accepts_previous: bool = True  # whether VerifySoftwareToken accepted the previous code
 
     def key(self) -> bytes:
-        """Return the key, which SecretCode has in base32 with or without padding."""
+        """Return the key, which SecretCode has in base32 with or without padding; raise RuleFailed if it is not base32."""
         text = self.secret.reveal()
         try:
             return base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)
@@ -47,13 +47,13 @@ class AuthenticatorApp:
         accept the code of the current step only.
         """
         if (rest := _TIME_STEP - time.time() % _TIME_STEP) < _SHORTEST_REST:
-            time.sleep(rest + 0.01)  # the two clocks may differ a little
+            time.sleep(rest + 0.01)  # `sleep` uses another clock than `time`
         # pyotp refuses short keys, which some endpoints issue.
         totp = TOTP(self.key(), 6, SHA1(), _TIME_STEP, enforce_key_length=False)  # noqa: S303 - as RFC 6238 says
         return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
 
     def wrong_code(self) -> str:
-        """Return a code that is wrong in all time steps around the current one."""
+        """Return a code that is wrong in the current time step and in the five before and after it."""
         near = {self.code(offset) for offset in range(-5, 6)}
         return next(each for n in range(100) if (each := f"{n:06}") not in near)
 
@@ -79,7 +79,7 @@ class PoolClient:
         return self.api.call(operation, UserPoolId=self.pool.pool_id, **members)
 
     def initiate(self, flow: str, **parameters: str) -> ApiReply:
-        """Call InitiateAuth."""
+        """Call InitiateAuth with these AuthParameters, and SECRET_HASH as in `with_secret_hash`."""
         members = self.with_secret_hash(parameters)
         return self.call_with_client_id("InitiateAuth", AuthFlow=flow, AuthParameters=members)
 
@@ -90,7 +90,7 @@ class PoolClient:
         return Cognito(client, client_id=client_id, admin=admin, device=device, **settings)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Return members with SECRET_HASH if the app client has a secret; without it if they have an empty SECRET_HASH."""
+        """Return members with SECRET_HASH, if they have USERNAME and the app client a secret; an empty one is left out."""
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
@@ -100,7 +100,7 @@ class PoolClient:
 
 @define
 class PoolUser:
-    """A user who was created for a rule and signs in through an app client, with the current password."""
+    """A user of a rule at an app client; `password` is the one that the setup gave, even after a rule changed it."""
 
     client: PoolClient
     username: str
@@ -122,19 +122,14 @@ class PoolUser:
 
     def sign_in_as_admin(self, password: str = PASSWORD) -> ApiReply:
         """Call AdminInitiateAuth with ADMIN_USER_PASSWORD_AUTH."""
-        parameters = {"USERNAME": self.username, "PASSWORD": password}
-        return self.client.call_with_pool_id(
-            "AdminInitiateAuth",
-            ClientId=self.client.app_client.client_id,
-            AuthFlow="ADMIN_USER_PASSWORD_AUTH",
-            AuthParameters=self.client.with_secret_hash(parameters),
-        )
+        parameters = self.client.with_secret_hash({"USERNAME": self.username, "PASSWORD": password})
+        names = {"ClientId": self.client.app_client.client_id, "AuthFlow": "ADMIN_USER_PASSWORD_AUTH"}
+        return self.client.call_with_pool_id("AdminInitiateAuth", **names, AuthParameters=parameters)
 
     def access_token(self) -> str:
         """Sign in without a second factor, as part of the setup, and return the access token."""
         with self.client.api.setup():
-            reply = self.sign_in()
-        return str(reply.setup_value("AuthenticationResult").get("AccessToken"))
+            return str(self.sign_in().setup_value("AuthenticationResult", "AccessToken"))
 
     def challenge(self, name: str) -> IssuedChallenge:
         """Sign in with the password, which leads to this challenge."""
@@ -190,14 +185,14 @@ class SrpSignIn(IssuedChallenge):
         parameters = self.reply.parameters
         timestamp = timestamp or srp.timestamp(utc_now())
         try:
-            # Padding is added because another rule reports missing padding.
+            # Padding is added because the rules about sign-ins report missing padding.
             block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")
             name = parameters["USER_ID_FOR_SRP"]
             pool = srp.pool_name(self.user.client.pool.pool_id)
             x = srp.private_key(pool, name, password, srp.from_hex(parameters["SALT"], "SALT"))
             key = srp.client_key(self.ephemeral, srp.from_hex(parameters["SRP_B"], "SRP_B"), x)
         except (KeyError, TypeError, ValueError) as error:
-            raise RuleFailed(f"PASSWORD_VERIFIER cannot be read: {type(error).__name__}") from None
+            raise RuleFailed(f"PASSWORD_VERIFIER or the pool's id cannot be read: {type(error).__name__}") from None
         proof = {
             "PASSWORD_CLAIM_SIGNATURE": srp.sign(key, pool, name, block, timestamp),
             "PASSWORD_CLAIM_SECRET_BLOCK": parameters["SECRET_BLOCK"],

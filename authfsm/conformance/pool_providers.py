@@ -20,27 +20,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def create_client(pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
-    """Create an app client through the API."""
-    request: dict[str, Any] = {
-        "ClientName": "authfsm-conform",
-        "ExplicitAuthFlows": list(requirements.flows),
-        "GenerateSecret": requirements.secret,
-        "PreventUserExistenceErrors": requirements.existence,
-    }
-    if requirements.rotation:
-        # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
-        request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
-        request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
-    with pool.api.setup():
-        reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
-    client = reply.setup_value("UserPoolClient")
-    client_id, secret = client.get("ClientId"), client.get("ClientSecret")
-    if not isinstance(client_id, str) or requirements.secret != isinstance(secret, str):
-        raise Skipped(f"CreateUserPoolClient: {reply.summary}")
-    return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
-
-
 def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
     """Send these requests until one gets no reply; return those that failed or were not sent, as text."""
     failed, lost = [], False
@@ -73,14 +52,36 @@ class PoolProvider(ABC):
 
     def client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
         """Return an app client of a pool with these settings."""
+        pool.api.deadline = float("inf")  # the app client is for several rules
         return self._once(self._create_client, pool, requirements)
 
     def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:  # noqa: ARG002 - most providers create pools
         """Create a pool for one rule, with these members of CreateUserPool."""
         raise Skipped("the rule needs a pool of its own")
 
-    def register_user(self, username: str) -> None:  # noqa: B027 - most providers delete users with their pool
-        """Register a user for deletion by `cleanup`; called after a rule created one."""
+    def new_client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
+        """Create an app client through the API."""
+        request: dict[str, Any] = {
+            "ClientName": "authfsm-conform",
+            "ExplicitAuthFlows": list(requirements.flows),
+            "GenerateSecret": requirements.secret,
+            "PreventUserExistenceErrors": requirements.existence,
+        }
+        if requirements.rotation:
+            # Rotation excludes REFRESH_TOKEN_AUTH: developer guide, "Refresh tokens".
+            request["ExplicitAuthFlows"].remove("ALLOW_REFRESH_TOKEN_AUTH")
+            request["RefreshTokenRotation"] = {"Feature": "ENABLED", "RetryGracePeriodSeconds": 0}
+        with pool.api.setup():
+            reply = pool.api.call("CreateUserPoolClient", UserPoolId=pool.pool_id, **request)
+        client_id = str(reply.setup_value("UserPoolClient", "ClientId"))
+        self.delete_later("DeleteUserPoolClient", ClientId=client_id)
+        secret = reply.body["UserPoolClient"].get("ClientSecret")
+        if requirements.secret != isinstance(secret, str):
+            raise Skipped(f"CreateUserPoolClient with GenerateSecret {requirements.secret}: {reply.summary}")
+        return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
+
+    def delete_later(self, operation: str, **members: str) -> None:  # noqa: B027 - most providers delete their pools
+        """Let `cleanup` send this request, which deletes a part of a pool, unless it deletes the pool itself."""
 
     @abstractmethod
     def cleanup(self) -> list[str]:
@@ -89,10 +90,10 @@ class PoolProvider(ABC):
     @abstractmethod
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
 
-    _create_client = staticmethod(create_client)
+    _create_client = new_client
 
     def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what the first call with these arguments returned, or raise what it raised."""
+        """Return what the first call with these arguments returned, or raise the `RuleEnded` that it raised."""
         key = (create.__name__, args)
         if key not in self._created:
             try:
@@ -160,7 +161,7 @@ class ApiPoolProvider(PoolProvider):
         return _delete(self.api, requests)
 
     def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:
-        """Create a pool for one rule."""
+        """Create a pool, with these members of CreateUserPool."""
         with api.setup():
             reply = api.call("CreateUserPool", **{"PoolName": "authfsm-conform", **settings})
         self._pool_ids.append(str(reply.setup_value("UserPool", "Id")))
@@ -169,6 +170,7 @@ class ApiPoolProvider(PoolProvider):
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         if requirements.custom_auth:
             raise Skipped("Lambda functions cannot be created through Cognito's API")
+        self.api.deadline = float("inf")  # the pool is for several rules
         pool = self.own_pool(self.api, **_pool_request(requirements))
         if settings := _mfa_request(requirements):
             with self.api.setup():
@@ -211,17 +213,15 @@ class LocalPoolProvider(ApiPoolProvider):
 
 
 def _pool_request(requirements: p.PoolRequirements) -> dict[str, Any]:
-    # The channel that recovers the account is avoided as second factor, so pools with MFA recover by admin_only.
+    # Cognito sends no MFA code over the channel that recovers the account, so pools with MFA recover by admin_only.
     mechanism = {"Name": "verified_email" if requirements.mfa == "OFF" else "admin_only", "Priority": 1}
     request: dict[str, Any] = {
         "AutoVerifiedAttributes": ["email"],
         "AccountRecoverySetting": {"RecoveryMechanisms": [mechanism]},
     }
     if requirements.devices:
-        request["DeviceConfiguration"] = {
-            "ChallengeRequiredOnNewDevice": False,
-            "DeviceOnlyRememberedOnUserPrompt": False,
-        }
+        switches = ("ChallengeRequiredOnNewDevice", "DeviceOnlyRememberedOnUserPrompt")
+        request["DeviceConfiguration"] = dict.fromkeys(switches, False)
     if requirements.first_factors != ("PASSWORD",):
         request["Policies"] = {"SignInPolicy": {"AllowedFirstAuthFactors": list(requirements.first_factors)}}
         request["UserPoolTier"] = "ESSENTIALS"
@@ -234,8 +234,7 @@ def _mfa_request(requirements: p.PoolRequirements) -> dict[str, Any]:
     if requirements.mfa != "OFF":
         request |= dict(_MFA_SETTINGS[each] for each in requirements.methods)
     if "WEB_AUTHN" in requirements.first_factors:
-        webauthn = {"RelyingPartyId": p.RELYING_PARTY, "UserVerification": "preferred"}
-        request["WebAuthnConfiguration"] = webauthn
+        request["WebAuthnConfiguration"] = {"RelyingPartyId": p.RELYING_PARTY, "UserVerification": "preferred"}
     return {} if request == {"MfaConfiguration": "OFF"} else request
 
 
@@ -247,44 +246,55 @@ class ExistingPoolProvider(PoolProvider):
     pool_id: str
     client_id: str | None = None  # if left out, app clients are created through the API
     inbox: p.Inbox | None = None
-    _usernames: list[str] = field(factory=list, init=False)
-    _client_ids: list[str] = field(factory=list, init=False)
+    _deletions: list[tuple[str, dict[str, str]]] = field(factory=list, init=False)
 
-    def register_user(self, username: str) -> None:
-        """Register a user for deletion by `cleanup`."""
-        self._usernames.append(username)
+    def delete_later(self, operation: str, **members: str) -> None:
+        """Let `cleanup` send this request."""
+        self._deletions.append((operation, {"UserPoolId": self.pool_id, **members}))
 
     def cleanup(self) -> list[str]:
-        """Delete the users and the app clients that were created; return what could not be deleted, each with the reason."""
-        pool = {"UserPoolId": self.pool_id}
-        requests = [("AdminDeleteUser", {**pool, "Username": each}) for each in self._usernames]
-        requests += [("DeleteUserPoolClient", {**pool, "ClientId": each}) for each in self._client_ids]
-        self._usernames.clear()
-        self._client_ids.clear()
+        """Delete the users, groups and app clients that were created; return what remains, each with the reason."""
+        requests, self._deletions = self._deletions, []
         return _delete(self.api, requests)
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
+        self.api.deadline = float("inf")  # the pool is for all rules
         pool = self._once(self._describe, "UserPool")
         policy = pool.get("Policies", {}).get("SignInPolicy", {})
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
-        triggers = {"DefineAuthChallenge", "PreAuthentication"} & set(pool.get("LambdaConfig", {}))
+        lambdas = pool.get("LambdaConfig", {}).keys()
+        recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
+        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")} - {
+            "sub",
+            "email",
+        }
+        only_admins = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
+        lacks = {
+            p.SELF_SIGN_UP: only_admins or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
+            p.RECOVERY: "admin_only" in {each["Name"] for each in recovery},
+            p.NO_REQUIRED_ATTRIBUTES: required,
+            p.UPDATES_AT_ONCE: any(pool.get("UserAttributeUpdateSettings", {}).values()),
+            p.NO_MIGRATION: "UserMigration" in lambdas,
+            p.PLAIN_TOKENS: not lambdas.isdisjoint({"PreTokenGeneration", "PreTokenGenerationConfig"}),
+        }
         checks = {
             f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
             "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
             "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
             # The suite does not know the right answers to the custom challenges of an existing pool.
             "the suite's own custom challenge": not requirements.custom_auth,
-            "no Lambda trigger DefineAuthChallenge or PreAuthentication": not triggers,
-        }
+            "no Lambda trigger DefineAuthChallenge or PreAuthentication":
+                lambdas.isdisjoint({"DefineAuthChallenge", "PreAuthentication"}),
+            "no AliasAttributes": not pool.get("AliasAttributes"),
+            "no UsernameAttributes but email": set(pool.get("UsernameAttributes", [])) <= {"email"},
+        }  # fmt: skip
         if missing := [setting for setting, met in checks.items() if not met]:
             raise Skipped(f"the rule needs a pool with {', '.join(missing)}")
-        return p.ConformancePool(self.api, self.pool_id, self.inbox)
+        return p.ConformancePool(self.api, self.pool_id, self.inbox, frozenset(each for each in lacks if lacks[each]))
 
     def _create_client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
         if self.client_id is None:
-            created = create_client(pool, requirements)
-            self._client_ids.append(created.client_id)
-            return created
+            return self.new_client(pool, requirements)
         client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id)
         secret = client.get("ClientSecret")
         settings = p.ClientRequirements(

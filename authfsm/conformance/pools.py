@@ -63,6 +63,14 @@ DEVICE_POOL: Final = PoolRequirements(devices=True)
 USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTORS)
 CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 
+# Settings of every pool that the suite creates; existing pools may lack them.
+SELF_SIGN_UP: Final = "self sign-up by e-mail address alone, without PreSignUp and PostConfirmation"
+RECOVERY: Final = "account recovery without admin_only"
+NO_REQUIRED_ATTRIBUTES: Final = "no required attributes but email"
+UPDATES_AT_ONCE: Final = "no UserAttributeUpdateSettings"
+NO_MIGRATION: Final = "no Lambda trigger UserMigration"
+PLAIN_TOKENS: Final = "no Lambda trigger PreTokenGeneration"
+
 DEFAULT_CLIENT: Final = ClientRequirements()
 OTHER_CLIENT: Final = ClientRequirements(flows=FLOWS_WITHOUT_USER_AUTH)
 """A second app client of the same pool."""
@@ -77,13 +85,13 @@ EMAIL_USER: Final = UserRequirements(("EMAIL_OTP",), "EMAIL_OTP")
 
 
 Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]
-"""Returns the last code that an endpoint sent to a user."""
+"""Returns the last code that an endpoint sent to a user, or raises Skipped."""
 
 
 def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
-    """Read a code from the endpoint's `GET /outbox?username=`, which is not Cognito's: `authfsm serve` has it."""
+    """Read the last code from the endpoint's `GET /outbox?username=`, which is not Cognito's: `authfsm serve` has it."""
     with api.setup():
-        messages = api.get(f"{api.url}/outbox?username={quote(username)}").body.get("messages")
+        messages = api.get(f"{api.url}/outbox?username={quote(username)}").setup_value("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
     code = last.get("code") if isinstance(last, Mapping) else None
     if not isinstance(code, str):
@@ -92,7 +100,7 @@ def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
 
 
 def parse_inbox(option: str) -> Inbox:
-    """Return the inbox that an option names: `outbox`, or `fixed:` and the code that a server always sends."""
+    """Return the inbox that an option names, `outbox` or `fixed:CODE`; raise ValueError if it names neither."""
     kind, _, code = option.partition(":")
     if option == "outbox":
         return code_in_outbox
@@ -109,6 +117,12 @@ class ConformancePool:
     api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
+    lacks: frozenset[str] = frozenset()  # settings that only some rules need
+
+    def require(self, setting: str) -> None:
+        """Raise Skipped if the pool lacks this setting."""
+        if setting in self.lacks:
+            raise Skipped(f"the rule needs a pool with {setting}")
 
 
 @frozen

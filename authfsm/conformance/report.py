@@ -1,10 +1,11 @@
-"""The results as Markdown and as JSON: every verdict, with its evidence and the command that reproduces it."""
+"""The results as JSON, with evidence and a command for every verdict, and as Markdown, with these for failures only."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from importlib.resources import files
+from shlex import quote, split
 from typing import Any, Final
 
 from authfsm.conformance.rule import ConformanceRule
@@ -41,12 +42,8 @@ def _endpoint_as_json(result: EndpointResult, rules: tuple[ConformanceRule, ...]
         for rule in rules
         for verdict in (result.verdicts[rule.id],)
     }  # fmt: skip
-    return {
-        "name": result.endpoint.name,
-        "url": result.endpoint.url,
-        "counts": {each.value: result.count(each) for each in Outcome},
-        "verdicts": verdicts,
-    }
+    counts = {each.value: result.count(each) for each in Outcome}
+    return {"name": result.endpoint.name, "url": result.endpoint.url, "counts": counts, "verdicts": verdicts}
 
 
 def as_markdown(results: Results) -> str:
@@ -56,14 +53,14 @@ def as_markdown(results: Results) -> str:
 
 
 def _introduction(results: Results) -> Iterator[str]:
-    names = ", ".join(each.endpoint.name for each in results.endpoints)
+    names = ", ".join(_text(each.endpoint.name) for each in results.endpoints)
     yield from _paragraphs(
-        "# Conformance of local Cognito servers",
+        "# Conformance with Amazon Cognito",
         f"{names}; tested on {results.day.isoformat()} by `authfsm conform`.",
         "Each rule is a sentence about Amazon Cognito, with its source. The suite tries each rule at each endpoint"
-        " through boto3. All rules are about signing in; other features of the servers are not tested. Nothing was"
-        " tested at AWS: the word in brackets after a source says how certain it is, in the terms of"
-        " `authfsm/protocol/evidence.csv`.",
+        " through boto3. The rules are about sign-ins and tokens, and about the users, groups, app clients and pools that"
+        " they need; other features are not tested. This project has not run the rules at AWS: the word in brackets after a"
+        " source says how certain it is, in the terms of `authfsm/protocol/evidence.csv`.",
     )
     for outcome in Outcome:
         yield f"- {outcome.mark} {outcome}: {outcome.meaning}"
@@ -76,7 +73,7 @@ def _summary(results: Results) -> Iterator[str]:
     for result in results.endpoints:
         counts = [result.count(each) for each in Outcome]
         critical = sum(each.severity is RuleSeverity.CRITICAL for each in result.verdicts.values())
-        yield _row([result.endpoint.name, *counts, critical])
+        yield _row([_text(result.endpoint.name), *counts, critical])
     yield ""
     yield from _paragraphs("The severity of a failure:")
     for severity in RuleSeverity:
@@ -89,18 +86,17 @@ def _notes(results: Results) -> Iterator[str]:
     notes = [note for name in names for note in _NOTES if name.startswith(note.split("**")[1])]
     if notes:
         yield from _paragraphs("## How to reproduce the results", "\n".join(notes))
-        command = f"authfsm conform {' '.join(_compare_options(results))} -o diagrams/conformance.md"
+        command = f"authfsm conform {' '.join(dict.fromkeys(_compare_options(results)))} -o diagrams/conformance.md"
         yield from _paragraphs("The command that tests all of them:", f"```sh\n{command}\n```")
 
 
 def _compare_options(results: Results) -> Iterator[str]:
     for result in results.endpoints:
         endpoint = result.endpoint
-        yield f"--compare '{endpoint.name}={endpoint.url or 'local'}'"
+        yield "--compare " + quote(f"{endpoint.name}={endpoint.url or 'local'}")
         for option in endpoint.options:
-            name, _, value = option.partition(" ")
-            if name == "--codes":
-                yield f"--codes '{endpoint.name}={value}'"
+            name, value = split(option)
+            yield f"--codes {quote(f'{endpoint.name}={value}')}" if name == "--codes" else option
 
 
 def _groups(results: Results) -> Iterator[str]:
@@ -121,7 +117,7 @@ def _sign_in(results: Results) -> Iterator[str]:
         yield f"Not tested: {state.value} ({why})."
     yield ""
     for result in results.endpoints:
-        yield from _paragraphs(f"### {result.endpoint.name}")
+        yield from _paragraphs(f"### {_text(result.endpoint.name)}")
         yield from _header(["challenge", *(f"`{each}`" for each in sign_in.SIGN_IN_METHODS)], ":---:")
         for challenge in sign_in.USER_SITUATIONS:
             marks = (_mark(result, sign_in.rule_id(each, challenge)) for each in sign_in.SIGN_IN_METHODS)
@@ -138,7 +134,7 @@ _MATRIX: Final = {
 def _rules(rules: list[ConformanceRule], results: Results) -> Iterator[str]:
     if not rules:
         return
-    names = (result.endpoint.name for result in results.endpoints)
+    names = (_text(result.endpoint.name) for result in results.endpoints)
     columns = ["rule", "what Cognito does", "source", "severity"]
     yield _row([*columns, *names])
     yield f"|{'---|' * len(columns)}{':---:|' * len(results.endpoints)}"
@@ -170,8 +166,8 @@ def _failures(results: Results) -> Iterator[str]:
         if not failures:
             continue
         yield from _paragraphs(
-            f"## Failures of {result.endpoint.name}",
-            "The command runs the rule again and prints all requests and replies.",
+            f"## Failures of {_text(result.endpoint.name)}",
+            "The command runs the rule again and prints its requests and replies.",
         )
         for rule, verdict in failures:
             yield f"- **{rule.id}** ({verdict.severity}): {_text(verdict.why)}"
@@ -192,7 +188,7 @@ def _not_tested(results: Results) -> Iterator[str]:
             if verdict.outcome in {Outcome.NOT_SUPPORTED, Outcome.SKIPPED}:
                 reasons.setdefault((verdict.outcome, verdict.why), []).append(f"`{rule.id}`")
         if reasons:
-            yield from _paragraphs(f"## Not supported by {result.endpoint.name}, or skipped")
+            yield from _paragraphs(f"## Not supported by {_text(result.endpoint.name)}, or skipped")
             for (outcome, why), rule_ids in sorted(reasons.items()):
                 yield f"- {outcome.mark} `{_code(why)}`: {', '.join(rule_ids)}"
             yield ""
@@ -204,8 +200,8 @@ def _paragraphs(*texts: str) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """Escape what Markdown would format."""
-    return re.sub(r"([|\[\]*])", r"\\\1", text)
+    """Escape what would end a cell of a table, or what Markdown would format."""
+    return re.sub(r"([\\`|\[\]*<])", r"\\\1", text)
 
 
 def _code(text: str) -> str:

@@ -15,7 +15,7 @@ from authfsm.conformance import pools
 from authfsm.conformance.api_client import USER_DOMAIN, ApiClient
 from authfsm.conformance.pool_client import AuthenticatorApp, IssuedChallenge, PoolClient, PoolUser
 from authfsm.conformance.pool_providers import PoolProvider
-from authfsm.conformance.verdicts import ApiReply, NotSupported, RecordedExchange, RuleSeverity
+from authfsm.conformance.verdicts import ApiReply, NotSupported, RecordedExchange, RuleSeverity, Skipped
 from authfsm.protocol import links
 from authfsm.protocol.evidence import Confidence
 from authfsm.protocol.states import MFA_SETTINGS, State
@@ -26,7 +26,7 @@ CRITICAL, MAJOR, MINOR = RuleSeverity.CRITICAL, RuleSeverity.MAJOR, RuleSeverity
 
 @frozen
 class RuleSource:
-    """The source of a rule: a page, a measurement or an issue."""
+    """The source of a rule: a document, a measurement, an issue or the code of a client."""
 
     title: str
     url: str
@@ -34,7 +34,7 @@ class RuleSource:
 
     @classmethod
     def guide(cls, page: str, title: str) -> RuleSource:
-        """Return the source for a page of the developer guide, given its URL or the last part of it."""
+        """Return the source for a page of the developer guide, given its URL, or its name without ".html"."""
         url = page if page.startswith("https://") else links.guide(page)
         return cls(f'developer guide, "{title}"', url)
 
@@ -138,21 +138,22 @@ class RuleContext:
         api = provided.api
         if all(each is not api for each, _ in self._apis):
             self._apis.append((api, len(api.exchanges)))
+        app_client = self.pool_provider.client(provided, client)
         api.deadline = self.deadline
-        return PoolClient(provided, self.pool_provider.client(provided, client))
+        return PoolClient(provided, app_client)
 
     def own_pool(self, **settings: Any) -> PoolClient:
-        """Create a pool only for this rule, without an app client; `settings` are members of CreateUserPool."""
+        """Create a pool only for this rule; `settings` are members of CreateUserPool. The app client is of another pool."""
         shared = self.client()
         return PoolClient(self.pool_provider.own_pool(shared.api, **settings), shared.app_client)
 
     @property
     def exchanges(self) -> tuple[RecordedExchange, ...]:
-        """All requests since the rule began, with their replies."""
+        """The requests since the rule's first pool was provided, with their replies."""
         return tuple(each for api, first in self._apis for each in api.exchanges[first:])
 
     def username(self, label: str = "nobody") -> str:
-        """Return a user name only for this rule: an e-mail address, which every pool accepts as user name."""
+        """Return a user name only for this rule: an e-mail address, which every pool that the suite creates accepts."""
         return f"{label}@{self.rule_id.lower().replace('_', '-')}{USER_DOMAIN}"
 
     def user(
@@ -163,14 +164,17 @@ class RuleContext:
         client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user; `label` is the name in texts and in the user name."""
+        """Create a user; `label` is the name in texts and in the user name. Raises Skipped if the endpoint refuses it."""
         pool_client, address = self.client(pool, client), self.username(label)
+        if user.temporary:
+            pool_client.pool.require(pools.NO_REQUIRED_ATTRIBUTES)
         attributes = {
             "email": address,
             "email_verified": "true",
             "phone_number": "+15555550143",  # one of the numbers reserved for fictional use
             "phone_number_verified": "true",
         }
+        self.pool_provider.delete_later("AdminDeleteUser", Username=address)  # also if the reply is lost
         with pool_client.api.setup():
             reply = pool_client.call_with_pool_id(
                 "AdminCreateUser",
@@ -180,7 +184,6 @@ class RuleContext:
                 UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
             )
             name = str(reply.setup_value("User", "Username"))
-            self.pool_provider.register_user(address)
             pool_client.api.redactor.labels[name] = label
             created = PoolUser(pool_client, name, Secret(pools.TEMPORARY_PASSWORD))
             if not user.temporary:
@@ -220,10 +223,11 @@ class RuleContext:
     def signed_up_user(self) -> PoolUser:
         """Sign up a user without confirming the account."""
         client, username = self.client(), self.username("ada")
+        client.pool.require(pools.SELF_SIGN_UP)
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
+        self.pool_provider.delete_later("AdminDeleteUser", Username=username)
         client.call_with_client_id("SignUp", **members).expect_success()
-        self.pool_provider.register_user(username)
         return PoolUser(client, username, Secret(pools.PASSWORD))
 
 
@@ -254,8 +258,9 @@ def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:
     app = AuthenticatorApp(Secret(secret))
     # Enrolling with the previous code leaves the current one unused for the sign-in.
     reply = client.api.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
-    if reply.code is not None and not reply.unsupported:
+    if not reply.unsupported and (reply.code is not None or reply.body.get("Status") == "ERROR"):
         app.accepts_previous = False
         reply = client.api.call("VerifySoftwareToken", UserCode=app.code(), **token)
-    reply.setup_value("Status")
+    if reply.setup_value("Status") == "ERROR":
+        raise Skipped(f"VerifySoftwareToken: {reply.summary}")
     return app

@@ -13,9 +13,8 @@ _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 # Phrases in the errors of servers that lack an operation, flow or challenge.
 _UNSUPPORTED: Final = (
-    "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented",
-    "does not serve", "unknown operation", "unknownoperation", "enum value set",
-    "is not a valid choice",
+    "not supported", "unsupported", "not implemented", "notimplemented", "not yet implemented", "does not serve",
+    "unknown operation", "unknownoperation", "enum value set", "is not a valid choice",
 )  # fmt: skip
 
 
@@ -31,22 +30,22 @@ class Outcome(DescribedName):
     # fmt: off
     PASSED = "passed", "✓", "The endpoint behaves as the rule says."
     FAILED = "failed", "✗", "The endpoint behaves differently."
-    NOT_SUPPORTED = "not supported", "·", "The endpoint lacks the feature and says so. This is no failure."
-    SKIPPED = "skipped", "?", "The endpoint could not provide what the rule needs."
+    NOT_SUPPORTED = "not supported", "·", "The endpoint seems to lack the feature. This is no failure."
+    SKIPPED = "skipped", "?", "The rule could not be tested, for example because no reply came."
     # fmt: on
 
 
 class RuleSeverity(DescribedName):
     """How much the failure of a rule matters to a test that uses the endpoint."""
 
-    CRITICAL = "critical", "The endpoint accepts what Cognito refuses: a test passes that should fail."  # fmt: skip
+    CRITICAL = "critical", "The endpoint accepts or issues what Cognito does not: a test passes that should fail."  # fmt: skip
     MAJOR = "major", "A client written for Cognito gets a different reply."
     MINOR = "minor", "A detail differs, which a tolerant client ignores."
 
 
 @frozen
 class RecordedExchange:
-    """A request and its reply, each in one line without secrets; `is_setup` if it created users or pools for a rule."""
+    """A request and its reply, each in one line without secrets; `is_setup` if it only prepared or cleaned up."""
 
     request: str
     reply: str
@@ -75,14 +74,19 @@ class RuleVerdict:
         return f"{last.request} -> {last.reply}" if last else ""
 
 
+def one_line(text: str) -> str:
+    """Return a text in one line of printable characters: others of an endpoint's reply could break tables and files."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 class RuleEnded(Exception):
     """Ends a rule with another outcome than PASSED, for a reason without secrets."""
 
     outcome: Outcome
 
     def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+        self.why = one_line(why)
+        super().__init__(self.why)
 
 
 class RuleFailed(RuleEnded):
@@ -102,13 +106,13 @@ def fail_if(condition: object, why: str) -> None:
 
 
 class NotSupported(RuleEnded):
-    """The endpoint says that it lacks the operation, flow or challenge."""
+    """The endpoint seems to lack the operation, flow or challenge: its error says so, or the reply does not have it."""
 
     outcome = Outcome.NOT_SUPPORTED
 
 
 class Skipped(RuleEnded):
-    """The endpoint could not provide what the rule needs, or did not reply in time."""
+    """The rule could not be tested: the endpoint or the installation lacks what it needs, or no reply came in time."""
 
     outcome = Outcome.SKIPPED
 
@@ -147,7 +151,7 @@ class ApiReply:
 
     @property
     def challenge(self) -> str | None:
-        """The ChallengeName; None if the reply is no challenge."""
+        """The ChallengeName; None if the reply has none."""
         return self._text("ChallengeName")
 
     @property
@@ -167,14 +171,14 @@ class ApiReply:
 
     @property
     def unsupported(self) -> bool:
-        """Whether the endpoint says that it lacks the operation, flow or challenge."""
+        """Whether the reply is an error with one of the phrases of `_UNSUPPORTED`, or has an HTTP status of 500 or more."""
         if self.code is None:
             return False
         error = f"{self.code} {self.message}".lower().replace("_", " ")
         return self.status >= _SERVER_ERROR or any(phrase in error for phrase in _UNSUPPORTED)
 
     def ensure_supported(self) -> ApiReply:
-        """Return the reply; raise NotSupported if it says that the endpoint lacks the operation, flow or challenge."""
+        """Return the reply; raise NotSupported if it is `unsupported`."""
         if self.unsupported:
             raise NotSupported(self.summary)
         return self
@@ -188,8 +192,7 @@ class ApiReply:
     def expect_tokens(self) -> ApiReply:
         """Return the reply, which must have an access token."""
         self.expect_success()
-        if not self.tokens.get("AccessToken"):
-            raise RuleFailed(f"{self.operation} returned no access token: it {self._result}")
+        fail_if(not self.tokens.get("AccessToken"), f"{self.operation} returned no access token: it {self._result}")
         return self
 
     def expect_error(self, attempt: str, code: str | None = None) -> None:
@@ -199,11 +202,10 @@ class ApiReply:
         fail_if(code not in {None, self.code}, f"{attempt} was refused with {self.code}, not {code}")
 
     def expect_challenge(self, challenge: str) -> ApiReply:
-        """Return the reply, which must have this challenge."""
+        """Return the reply, which must have this challenge; any error is taken to mean that the endpoint lacks it."""
         if self.code is not None:
             raise NotSupported(self.summary)
-        if self.challenge != challenge:
-            raise RuleFailed(f"{self.operation} did not lead to {challenge}: it {self._result}")
+        fail_if(self.challenge != challenge, f"{self.operation} did not lead to {challenge}: it {self._result}")
         return self
 
     def setup_value(self, *path: str) -> Any:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import evolve
 
 from authfsm.base.secret import Secret
-from authfsm.conformance import pool_providers, pools
+from authfsm.conformance import pools
 from authfsm.conformance.pool_client import PoolClient, PoolUser
 from authfsm.conformance.rule import CRITICAL, MAJOR, RuleCollector, RuleContext, RuleSource
 from authfsm.conformance.rules.tokens import claims_of
@@ -21,6 +20,7 @@ secret_rule: Final = RuleCollector("Client secrets")
 group_rule: Final = RuleCollector("Groups")
 account_rule: Final = RuleCollector("Accounts")
 
+_Call: TypeAlias = Callable[..., ApiReply]
 _reference: Final = RuleSource.reference
 _GROUPS_PAGE: Final = RuleSource.guide("cognito-user-pools-user-groups", "Adding groups to a user pool")
 _NOT_FOUND: Final = "ResourceNotFoundException"
@@ -41,10 +41,10 @@ def _protected_pool(context: RuleContext) -> ApiReply:
     return reply
 
 
-def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[PoolUser, Callable[..., ApiReply]]:
+def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[PoolUser, _Call]:
     """Return a user at a new app client, and a function that calls an operation on this app client."""
     user = context.user_with_working_password()
-    client = PoolClient(user.client.pool, pool_providers.create_client(user.client.pool, needs))
+    client = PoolClient(user.client.pool, context.pool_provider.new_client(user.client.pool, needs))
     call = partial(client.call_with_pool_id, ClientId=client.app_client.client_id)
     return evolve(user, client=client), call
 
@@ -66,18 +66,7 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
     _deleted_client, _NOT_FOUND)  # fmt: skip
 
 
-@contextmanager
-def _client_with_secret(context: RuleContext) -> Iterator[tuple[PoolUser, Callable[..., ApiReply]]]:
-    """Create an app client with a secret, yield as `_new_client` returns, and delete the app client at the end."""
-    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
-    try:
-        yield user, call
-    finally:
-        with user.client.api.setup():
-            call("DeleteUserPoolClient")
-
-
-def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
+def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
     """Add a secret that the endpoint generates, and return the user, at the app client with this secret."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
@@ -85,61 +74,48 @@ def _add_secret(user: PoolUser, call: Callable[..., ApiReply]) -> PoolUser:
     return evolve(user, client=client)
 
 
-def _delete_secret(call: Callable[..., ApiReply]) -> ApiReply:
+def _delete_secret(call: _Call) -> ApiReply:
     first, *_ = call("ListUserPoolClientSecrets").expect_success().body["ClientSecrets"]
     return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
 
 
 def _third_secret(context: RuleContext) -> ApiReply:
-    with _client_with_secret(context) as (user, call):
-        _add_secret(user, call)
-        return call("AddUserPoolClientSecret")
-
-
-def _last_secret(context: RuleContext) -> ApiReply:
-    with _client_with_secret(context) as (_, call):
-        return _delete_secret(call)
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
+    _add_secret(user, call)
+    return call("AddUserPoolClientSecret")
 
 
 secret_rule.refused("secret.two-at-most", _reference("AddUserPoolClientSecret"), MAJOR, "a third secret",
     "Cognito refuses to add a third secret to an app client.", _third_secret)  # fmt: skip
 secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJOR, "the deletion of the last secret",
-    "Cognito refuses to delete the last secret of an app client.", _last_secret)  # fmt: skip
+    "Cognito refuses to delete the last secret of an app client.",
+    lambda c: _delete_secret(_new_client(c, pools.CONFIDENTIAL_CLIENT)[1]))  # fmt: skip
 
 
 @secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
 def _added_secret(context: RuleContext) -> None:
     """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
-    with _client_with_secret(context) as (user, call):
-        for each in (_add_secret(user, call), user):
-            each.sign_in().expect_tokens()
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
+    for each in (_add_secret(user, call), user):
+        each.sign_in().expect_tokens()
 
 
 @secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
 def _deleted_secret(context: RuleContext) -> None:
     """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
-    with _client_with_secret(context) as (user, call):
-        added = _add_secret(user, call)
-        _delete_secret(call).expect_success()
-        accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
+    user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
+    added = _add_secret(user, call)
+    _delete_secret(call).expect_success()
+    accepted = sum(bool(each.sign_in().tokens) for each in (added, user))
     fail_if(accepted != 1, f"{accepted} of two secrets were accepted, instead of only the remaining one")
 
 
-@contextmanager
-def _group(client: PoolClient, name: str, **members: Any) -> Iterator[Callable[..., ApiReply]]:
-    """Create a group, yield a function that calls an operation on it, and delete it at the end."""
-    call = partial(client.call_with_pool_id, GroupName=name)
+def _group(context: RuleContext, name: str, **members: Any) -> _Call:
+    """Create a group in the default pool, and return a function that calls an operation on it."""
+    call = partial(context.client().call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success()
-    try:
-        yield call
-    finally:
-        with client.api.setup():
-            call("DeleteGroup")
-
-
-def _same_group_twice(context: RuleContext) -> ApiReply:
-    with _group(context.client(), "conform-twice") as call:
-        return call("CreateGroup")
+    context.pool_provider.delete_later("DeleteGroup", GroupName=name)
+    return call
 
 
 def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
@@ -159,7 +135,7 @@ def _unknown_group(context: RuleContext) -> None:
 
 group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second group of the same name",
     "Cognito replies with GroupExistsException for a second group of the same name.",
-    _same_group_twice, "GroupExistsException")  # fmt: skip
+    lambda c: _group(c, "conform-twice")("CreateGroup"), "GroupExistsException")  # fmt: skip
 
 
 @group_rule("group.claim", _GROUPS_PAGE)
@@ -167,11 +143,11 @@ def _groups_in_tokens(context: RuleContext) -> None:
     """A member's tokens have the group in cognito:groups, until the user is removed from it."""
     user = context.user_with_working_password()
     member = {"Username": user.username}
-    with _group(user.client, "conform-claim") as call:
-        call("AdminAddUserToGroup", **member).expect_success()
-        groups = [each.get("cognito:groups") for each in _claims_of_member(user)]
-        call("AdminRemoveUserFromGroup", **member).expect_success()
-        has_groups = ["cognito:groups" in each for each in _claims_of_member(user)]
+    call = _group(context, "conform-claim")
+    call("AdminAddUserToGroup", **member).expect_success()
+    groups = [each.get("cognito:groups") for each in _claims_of_member(user)]
+    call("AdminRemoveUserFromGroup", **member).expect_success()
+    has_groups = ["cognito:groups" in each for each in _claims_of_member(user)]
     fail_if(groups != [["conform-claim"]] * 2, "cognito:groups of a member's tokens lacks the group")
     fail_if(any(has_groups), "cognito:groups has the group after the user was removed from it")
 
@@ -180,13 +156,10 @@ def _groups_in_tokens(context: RuleContext) -> None:
 def _role_of_lowest_precedence(context: RuleContext) -> None:
     """The claim cognito:preferred_role is the role of the user's group with the lowest Precedence."""
     user = context.user_with_working_password()
-    with (
-        _group(user.client, "conform-9", Precedence=9, RoleArn=_ROLE.format("nine")) as last,
-        _group(user.client, "conform-1", Precedence=1, RoleArn=_ROLE.format("one")) as first,
-    ):
-        for call in (last, first):
-            call("AdminAddUserToGroup", Username=user.username).expect_success()
-        role = _claims_of_member(user)[1].get("cognito:preferred_role")
+    for precedence, name in (9, "nine"), (1, "one"):
+        call = _group(context, f"conform-{precedence}", Precedence=precedence, RoleArn=_ROLE.format(name))
+        call("AdminAddUserToGroup", Username=user.username).expect_success()
+    role = _claims_of_member(user)[1].get("cognito:preferred_role")
     fail_if(role != _ROLE.format("one"), "cognito:preferred_role is not the role of the group with Precedence 1")
 
 
@@ -194,9 +167,9 @@ def _role_of_lowest_precedence(context: RuleContext) -> None:
 def _members(context: RuleContext) -> None:
     """ListUsersInGroup lists the members of a group."""
     user = context.user_with_working_password()
-    with _group(user.client, "conform-members") as call:
-        call("AdminAddUserToGroup", Username=user.username).expect_success()
-        listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
+    call = _group(context, "conform-members")
+    call("AdminAddUserToGroup", Username=user.username).expect_success()
+    listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
     fail_if([each.get("Username") for each in listed] != [user.username], "the member is not listed")
 
 
@@ -232,7 +205,7 @@ account_rule.refused(
 account_rule.refused(
     "account.exists", _reference("AdminCreateUser"), MAJOR, "a second user of the same name",
     "Cognito replies with UsernameExistsException for a second user of the same name.",
-    lambda c: c.client().call_with_pool_id("AdminCreateUser", Username=c.user_with_working_password().username),
+    lambda c: c.user_with_working_password().client.call_with_pool_id("AdminCreateUser", Username=c.username("ada")),
     "UsernameExistsException")  # fmt: skip
 
 
@@ -240,6 +213,7 @@ account_rule.refused(
 def _changed_address(context: RuleContext) -> None:
     """After UpdateUserAttributes, the new phone number is not verified."""
     user = context.user_with_working_password()
+    user.client.pool.require(pools.UPDATES_AT_ONCE)
     changed = [{"Name": "phone_number", "Value": "+15555550199"}]
     _user_call(user, "UpdateUserAttributes", UserAttributes=changed).expect_success()
     fail_if(_attributes(user).get("phone_number_verified") == "true", "the new phone number is verified")

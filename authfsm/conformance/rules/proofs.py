@@ -7,6 +7,7 @@ import secrets
 from typing import Any, Final
 
 from authfsm import srp
+from authfsm.base.clock import utc_now
 from authfsm.base.secret import Secret
 from authfsm.conformance import pools
 from authfsm.conformance.api_client import parse_json
@@ -275,6 +276,7 @@ def _right_sign_up_code(context: RuleContext) -> None:
 
 def _forgot_password(context: RuleContext) -> PoolUser:
     user = context.user()
+    user.client.pool.require(pools.RECOVERY)
     user.client.call_with_client_id("ForgotPassword", Username=user.username).expect_success()
     return user
 
@@ -338,7 +340,7 @@ def _no_device_proof(context: RuleContext) -> None:
         DEVICE_KEY=key,
         PASSWORD_CLAIM_SIGNATURE=NO_PROOF,
         PASSWORD_CLAIM_SECRET_BLOCK=str(verifier.parameters.get("SECRET_BLOCK")),
-        TIMESTAMP="Thu Jan 1 00:00:00 UTC 2026",
+        TIMESTAMP=srp.timestamp(utc_now()),
     ).expect_error("a signature of 32 zero bytes")
 
 

@@ -123,12 +123,12 @@ session_rule.add("session.none-after-srp", MINISTACK, MINOR, "The reply to USER_
 def _after_wrong_code(context: RuleContext) -> None:
     """After CodeMismatchException, Cognito accepts the right code with the same Session."""
     challenge = context.totp_challenge()
-    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code())
+    challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.wrong_code()).expect_error("a wrong code")
     challenge.answer(SOFTWARE_TOKEN_MFA_CODE=challenge.user.app.code()).expect_tokens()
 
 
 def _client_without(flow: str) -> pools.ClientRequirements:
-    """Return an app client whose ExplicitAuthFlows do not allow a flow."""
+    """Return the settings of an app client whose ExplicitAuthFlows do not allow a flow."""
     flows = tuple(each for each in pools.FLOWS_WITHOUT_USER_AUTH if each != f"ALLOW_{flow}")
     return pools.ClientRequirements(flows=flows)
 
@@ -177,6 +177,7 @@ client_rule.add("secret-hash.right", _SECRET_HASH, MAJOR,
 
 def _nobody(context: RuleContext, user: PoolUser) -> PoolUser:
     """Return a user who does not exist, at the app client of `user`."""
+    user.client.pool.require(pools.NO_MIGRATION)
     return PoolUser(user.client, context.username("nobody"), user.password)
 
 
@@ -216,10 +217,11 @@ def _unknown_in_srp(context: RuleContext) -> None:
 def _unknown_in_forgot_password(context: RuleContext) -> None:
     """With PreventUserExistenceErrors ENABLED, ForgotPassword for an unknown user replies as if a code was sent."""
     user = context.user()
-    call = user.client.call_with_client_id
+    user.client.pool.require(pools.RECOVERY)
+    nobody, call = _nobody(context, user), user.client.call_with_client_id
     reply = call("ForgotPassword", Username=user.username).expect_success()
     fail_if(not reply.body.get("CodeDeliveryDetails"), f"ForgotPassword was answered with {reply.summary}")
-    reply = call("ForgotPassword", Username=context.username("nobody"))
+    reply = call("ForgotPassword", Username=nobody.username)
     fail_if(not reply.body.get("CodeDeliveryDetails"), f"an unknown user was answered with {reply.summary}")
 
 
@@ -261,6 +263,8 @@ def _sign_in_at_unknown_client(context: RuleContext) -> ApiReply:
 def _sign_in_after(context: RuleContext, operation: str) -> ApiReply:
     """Sign in a user after an administrator's operation on that user."""
     user = context.user_with_working_password()
+    if operation == "AdminResetUserPassword":
+        user.client.pool.require(pools.RECOVERY)
     user.client.call_with_pool_id(operation, Username=user.username).expect_success()
     return user.sign_in()
 

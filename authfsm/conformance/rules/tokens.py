@@ -35,7 +35,7 @@ def _tokens(
     reply = user.sign_in().expect_success()
     if not reply.tokens:
         raise NotSupported(reply.summary)
-    return user.client, {name: str(value) for name, value in reply.tokens.items()}
+    return user.client, {name: str(value) for name, value in reply.tokens.items() if value is not None}
 
 
 def _key_set(client: PoolClient) -> KeySet:
@@ -48,6 +48,7 @@ def _key_set(client: PoolClient) -> KeySet:
 
 def claims_of(client: PoolClient, tokens: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return the claims of a token; raise RuleFailed if the pool's keys do not verify its signature."""
+    client.pool.require(pools.PLAIN_TOKENS)
     try:
         token = jwt.decode(tokens.get(name, ""), _key_set(client), algorithms=["RS256"])
     except (JoseError, ValueError) as error:
@@ -120,12 +121,17 @@ def _get_user(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
     return client.api.call("GetUser", AccessToken=tokens.get("AccessToken"))
 
 
+def _refresh_token(tokens: Mapping[str, str]) -> str:
+    fail_if(not tokens.get("RefreshToken"), "the sign-in returned no RefreshToken")
+    return tokens["RefreshToken"]
+
+
 def _refresh(client: PoolClient, tokens: Mapping[str, str], flow: str = "REFRESH_TOKEN_AUTH") -> ApiReply:
-    return client.initiate(flow, REFRESH_TOKEN=tokens.get("RefreshToken", ""))
+    return client.initiate(flow, REFRESH_TOKEN=_refresh_token(tokens))
 
 
 def _refresh_by_operation(client: PoolClient, tokens: Mapping[str, str]) -> ApiReply:
-    return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=tokens.get("RefreshToken"))
+    return client.call_with_client_id("GetTokensFromRefreshToken", RefreshToken=_refresh_token(tokens))
 
 
 def _forge_token(context: RuleContext) -> ApiReply:
@@ -203,7 +209,7 @@ def _rotation(context: RuleContext) -> None:
 
 def _revoke(context: RuleContext) -> tuple[PoolClient, dict[str, str]]:
     client, tokens = _tokens(context)
-    client.call_with_client_id("RevokeToken", Token=tokens.get("RefreshToken")).expect_success()
+    client.call_with_client_id("RevokeToken", Token=_refresh_token(tokens)).expect_success()
     return client, tokens
 
 

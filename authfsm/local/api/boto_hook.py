@@ -57,17 +57,18 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
     return client
 
 
+NO_PROFILE: Final[Any] = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+"""Variables of a botocore session on which neither AWS_PROFILE nor a configuration file has an effect."""
+
+
 @cache
 def _session(region: str) -> boto3.session.Session:
     """Return a session that is shared by all pools of a region, because loading the service model is slow."""
-    # Without these, AWS_PROFILE or an invalid configuration file would have an effect.
-    botocore_session = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-    )
+    botocore_session = botocore.session.Session(session_vars=NO_PROFILE)
     return boto3.session.Session(
         aws_access_key_id=_DUMMY_CREDENTIAL,
         aws_secret_access_key=_DUMMY_CREDENTIAL,
