@@ -50,7 +50,7 @@ class Signin:
 
     demo: str | None = argument(
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
-        " device, password, reset, unconfirmed, or other (a challenge that this version does not know).",
+        " device, password, reset, unconfirmed, or other (a challenge that this version does not know; ends with status 5).",
         default=None,
         metavar="[EXAMPLE]",
     )
@@ -222,7 +222,7 @@ class Signin:
 
 
 def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
-    """Ask at the terminal for a value that no option has; raise Misused without a terminal."""
+    """Ask at the terminal for a value that no option gave; raise Misused without a terminal, or for an empty answer."""
     line = user.line(question) if isinstance(user, TerminalInput) else ""
     if not line:
         raise Misused(

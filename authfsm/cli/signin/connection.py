@@ -45,7 +45,7 @@ class PoolConnection:
     def cognito(self) -> Cognito:
         """Return the driver on a boto3 client, or raise SignInEnded."""
         region = self.region or (self.pool_id or "").partition("_")[0] or None
-        # botocore sends each request once: `SignInSession` repeats a lost one, and shows the wait before.
+        # One attempt for each request: a lost request is sent again only if the user asks for it.
         config = Config(
             signature_version=None if self.admin else UNSIGNED,
             connect_timeout=CONNECT_TIMEOUT,

@@ -207,12 +207,11 @@ class TokenOutput:
         if self.is_printed and sys.stdout.isatty() and not self.allow_terminal:
             raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
-            folder, is_other = self.file.parent, self.file.exists() and not self.file.is_file()
-            if not folder.is_dir() or is_other or self.file == STDOUT:
-                not_regular = "it is no regular file; for a pipe, use --json"
-                why = not_regular if folder.is_dir() else f"there is no folder {folder}"
-                raise Misused(f"{self.file} cannot be written: {why}.")
-            if not os.access(folder, os.W_OK):
+            if self.file == STDOUT or (self.file.exists() and not self.file.is_file()):
+                raise Misused(f"{self.file} cannot be written: it is no regular file; for a pipe, use --json.")
+            if not self.file.parent.is_dir():
+                raise Misused(f"{self.file} cannot be written: there is no folder {self.file.parent}.")
+            if not os.access(self.file.parent, os.W_OK):
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
