@@ -334,6 +334,16 @@ def test_missing_replies_are_named(
     assert result.exit_code == 0
 
 
+def test_the_settings_are_not_overwritten(saved_descriptions: Mapping[str, Path]) -> None:
+    """`check -o` must name another file than --settings."""
+    file = saved_descriptions["mfa_off"]
+    before = file.read_bytes()
+    result = run("check", "--settings", file, "-o", file)
+
+    assert (result.exit_code, "is the input file: choose another output file" in result.stderr) == (2, True)
+    assert file.read_bytes() == before
+
+
 def test_new_and_missing_paths(saved_descriptions: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved_descriptions["mfa_off"], saved_descriptions["mfa_required"])
