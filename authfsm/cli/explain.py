@@ -99,9 +99,7 @@ def _by_message(text: str) -> tuple[Facts, ...]:
 
 
 def _rendered(described: Facts) -> Iterator[RenderableType]:
-    title = Text(f"\n{described['name']}", style="bold")
-    title.append(f"  {_KINDS[described['kind']]}", style="not bold dim")
-    yield title
+    yield Text.assemble((f"\n{described['name']}", "bold"), (f"  {_KINDS[described['kind']]}", "dim"))
     if meaning := described.get("meaning"):
         yield Text(meaning)
     yield _url(described["page"])

@@ -35,7 +35,7 @@ class Paths(PoolOptions):
     and MFA_SETUP once for each step of the set-up.
     """
 
-    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."
 
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
@@ -52,8 +52,8 @@ class Paths(PoolOptions):
 
     def run(self) -> int:
         """Print the paths, or the paths that a change of settings adds and removes."""
-        refuse_exclusive(self, *((name, "diff") for name in ("pool_id", "settings")))
-        refuse_exclusive(self, ("shortest", "longest"), ("shortest", "diff"), ("longest", "diff"))
+        with_diff = ((name, "diff") for name in ("pool_id", "settings", "shortest", "longest"))
+        refuse_exclusive(self, ("shortest", "longest"), *with_diff)
         self.refuse_conflicts()
         one = "shortest" if self.shortest else "longest" if self.longest else None
         if self.limit != _LIMIT and one:

@@ -87,7 +87,7 @@ class Signin:
         default=False,
     )
     remember: bool | None = _sign_in(
-        "Whether to remember this device, if the pool supports it; you are asked if this option is omitted.",
+        "Whether to use and remember this device, if the pool supports it; without this option, you are asked at a terminal.",
         "--remember/--no-remember",
         show_default=False,
     )

@@ -96,7 +96,7 @@ class Screen:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stderr or StringIO(), highlight=False, markup=False, emoji=False)
-        self.draws = (self.console.encoding or "").lower().startswith("utf")
+        self.shows_unicode = (self.console.encoding or "").lower().startswith("utf")
         """Whether this terminal can show more than ASCII."""
 
     @property
@@ -106,7 +106,7 @@ class Screen:
 
     def sign(self, name: str) -> str:
         """Return a sign of `_SIGNS`, or its replacement in ASCII."""
-        return _SIGNS[name][not self.draws]
+        return _SIGNS[name][not self.shows_unicode]
 
     def _print(self, name: str, text: str, hint: str = "") -> None:
         grid = Table.grid(padding=(0, 1))
@@ -185,7 +185,7 @@ class Screen:
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield
             return
-        spinner = "dots" if self.draws else "line"
+        spinner = "dots" if self.shows_unicode else "line"
         with input_discarded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 

@@ -42,7 +42,7 @@ class SecretStorage(Protocol):
 
 
 class KeyringStorage:
-    """The system's keyring, through the package `keyring`; raises SignInEnded if the keyring or the package is missing."""
+    """The system's keyring, through the package `keyring`; raises SignInEnded if either is missing or the keyring fails."""
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
