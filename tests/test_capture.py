@@ -761,6 +761,13 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
         assert run(str(tmp_path / "file")).stdout == anonymise(text).text
 
 
+def test_joined_gzip_files(tmp_path: Path) -> None:
+    """Every part of a file is read that several gzip files were joined to, as `cat` and log shippers join them."""
+    lines = ['{"Session": "AYABeSecretSecret"}\n', '{"ChallengeName": "SMS_MFA"}\n']
+    (tmp_path / "file").write_bytes(b"".join(gzip.compress(each.encode()) for each in lines))
+    assert run(str(tmp_path / "file")).stdout == anonymise("".join(lines)).text
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -768,8 +775,10 @@ def test_compressed_and_in_utf_16(tmp_path: Path) -> None:
         (b"\xff\x00\xfe", "not UTF-8"),
         (b'{"Session": "Secret', "begins like JSON"),
         (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip data is damaged"),
+        (gzip.compress(b'{"Session": "Secret"}\n')[:-8], "gzip data is damaged"),
+        (gzip.compress(b'{"Session": "Secret"}\n') + b"Secret", "gzip data is damaged"),
     ],
-    ids=["binary", "encoding", "cut", "gzip"],
+    ids=["binary", "encoding", "cut", "gzip", "gzip cut before its checksum", "more after gzip"],
 )
 def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
     """For unreadable input the command fails with one line, which names the input, and writes no file."""

@@ -334,6 +334,16 @@ def test_missing_replies_are_named(
     assert result.exit_code == 0
 
 
+def test_the_settings_are_not_overwritten(saved_descriptions: Mapping[str, Path]) -> None:
+    """`check -o` must name another file than --settings."""
+    file = saved_descriptions["mfa_off"]
+    before = file.read_bytes()
+    result = run("check", "--settings", file, "-o", file)
+
+    assert (result.exit_code, "is the input file: choose another output file" in result.stderr) == (2, True)
+    assert file.read_bytes() == before
+
+
 def test_new_and_missing_paths(saved_descriptions: Mapping[str, Path]) -> None:
     """Between two descriptions, the new and the missing paths are listed."""
     diff = ("paths", "--diff", saved_descriptions["mfa_off"], saved_descriptions["mfa_required"])
@@ -357,5 +367,28 @@ def test_paths_called_wrongly(options: list[str], words: str) -> None:
     result = run("paths", *options)
 
     assert (result.exit_code, result.stderr) == (2, f"authfsm paths: {words}\n")
-    nowhere = run("paths", "--through", "NOWHERE")
-    assert (nowhere.exit_code, "--through must be one of " in nowhere.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["NOWHERE", "START", "FAILED", "other_challenge"])
+def test_paths_through_what_no_path_visits(name: str) -> None:
+    """--through refuses a name that no path can visit, instead of reporting 0 paths; it accepts every other state."""
+    nowhere = run("paths", "--through", name)
+    assert (nowhere.exit_code, "--through must be one of SELECT_CHALLENGE, " in nowhere.stderr) == (2, True)
+    assert f", not {name.upper()!r}" in nowhere.stderr
+    assert f" {name.upper()}," not in nowhere.stderr
+
+
+def test_a_comparison_with_a_pool_without_paths(tmp_path: Path) -> None:
+    """`paths --diff` names each description whose settings allow no path, and says that not all paths are listed."""
+    files = {name: tmp_path / f"{name}.json" for name in ("open", "closed")}
+    for (name, file), flows in zip(files.items(), (["ALLOW_USER_SRP_AUTH"], ["ALLOW_REFRESH_TOKEN_AUTH"]), strict=True):
+        client = {"ClientId": "c", "ExplicitAuthFlows": flows}
+        pool = {"Id": "eu-west-1_a", "Name": name, "MfaConfiguration": "OFF"}
+        content = {"UserPool": pool, "UserPoolClient": client, "MfaConfig": {"MfaConfiguration": "OFF"}}
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+    result = run("paths", "--diff", files["open"], files["closed"], "--limit", 1)
+
+    assert result.stderr.startswith(f"{files['closed']}: these settings allow no path to sign in: ")
+    assert str(files["open"]) not in result.stderr
+    assert result.stdout.splitlines()[-1] == "0 added, 2 removed; --limit 0 lists all."

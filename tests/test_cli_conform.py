@@ -142,6 +142,10 @@ USAGE_ERRORS = {
     ("--endpoint-url", "http://here", "--client-id", "a"): "--client-id requires --pool-id",
     ("--compare", "a=local", "--codes", "b=outbox"): "--codes: no --compare endpoint is called 'b'",
     ("--codes", "fixed:1"): "--codes has no effect with the local pool",
+    ("--compare", "a=http://here", "--codes", "a=outbox", "--codes", "fixed:1"): (
+        "--codes has a twice: say once how the suite gets its codes"
+    ),
+    ("--list", "--timeout", "5"): "--timeout has no effect with --list: no rule runs",
     ("--region", "nowhere"): "--region has no effect with the local pool",
     ("--profile", "nobody"): "--profile has no effect with the local pool",
     ("--compare", "a=local", "--codes", "pigeon"): "--codes 'pigeon' is neither outbox nor fixed:CODE",

@@ -6,6 +6,8 @@ The pool is served over HTTP and reached by the command's own boto3 client.
 from __future__ import annotations
 
 import json
+import shlex
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret
 from authfsm.cli import app
 from authfsm.cli.signin.answers import AnswerPrompter
+from authfsm.cli.signin.local_demo import PASSWORD as DEMO_PASSWORD
 from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.cli.signin.secret_storage import MemoryStorage, RememberedDevices
 from authfsm.cli.signin.session import SignInSession, SignInStart, exit_status
@@ -113,6 +116,35 @@ def test_all_settings_from_the_environment() -> None:
 
     assert (result.code, min(printed_tokens(result.out))) == (ExitStatus.SIGNED_IN, "AccessToken")
     assert PASSWORD not in result.err
+
+
+def test_a_closed_standard_error() -> None:
+    """Without standard error (`2>&-`) messages are discarded: standard output has the tokens and nothing else."""
+    command = [
+        sys.executable,
+        "-m",
+        "authfsm",
+        "signin",
+        "--local",
+        "password",
+        "-u",
+        "ada",
+        "--password-stdin",
+        "--json",
+    ]
+    script = f'printf "%s" "$0" | {shlex.join(command)} 2>&-'
+    ended = subprocess.run(["/bin/sh", "-c", script, DEMO_PASSWORD], capture_output=True, check=False, text=True)
+
+    assert (ended.returncode, min(printed_tokens(ended.stdout))) == (ExitStatus.SIGNED_IN, "AccessToken")
+
+
+def test_bytes_in_an_app_client_id() -> None:
+    """An app client id that is not text in UTF-8 fails as any unknown one."""
+    with serve_in_thread(users=[ADA]) as pool:
+        options = [each for each in pool_options(pool.url) if each != "--no-remember"]
+        result = run_signin(*options, "--client-id", "\udcff", lines=PASSWORD)
+
+    assert (result.code, "ResourceNotFoundException" in result.err) == (ExitStatus.MISCONFIGURED, True), result.err
 
 
 def test_a_client_secret_by_the_environment() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,22 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
 
     assert file.read_text(encoding="utf-8") == "older"
     assert [each.name for each in tmp_path.iterdir()] == ["tokens.json"]
+
+
+@pytest.mark.parametrize("name", ["-", "pipe", "folder"])
+def test_tokens_replace_no_other_kind_of_file(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--output refuses a pipe, a device, a folder and `-` before anything is sent: a file would replace a pipe or a device."""
+    monkeypatch.chdir(tmp_path)
+    if sys.platform == "win32":
+        lacking("pipes with a name")
+    os.mkfifo("pipe")
+    Path("folder").mkdir()
+    result = run_signin("--local", "password", "--username", "ada", "--password-stdin", "--output", name)
+
+    assert result.code == ExitStatus.MISUSED
+    assert f"{name} cannot be written: it is no regular file; for a pipe, use --json." in result.err
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "pipe"]
+    assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
 
 
 # ---- the keyring -------------------------------------------------------------------------------------------

@@ -240,7 +240,12 @@ def test_the_query(dialect: str) -> None:
         (("--sql", "athena", "--diagram", "a.svg"), 2, "authfsm trace: --diagram has no effect with --sql, which prints the query and reads nothing"),
         (("a.json", "--table", "t"), 2, "authfsm trace: --table requires --sql: files have no table name"),
         (("--sql", "athena", "--table", "t; DROP TABLE t"), 2,
-         "authfsm trace: --table must be a table's name, for example cloudtrail_logs, not 't; DROP TABLE t'"),
+         "authfsm trace: --table must be a table's name, for example cloudtrail_logs or '\"a-b\"', not 't; DROP TABLE t'"),
+        *[
+            (("--sql", "athena", "--table", name), 2,
+             f"authfsm trace: --table must be a table's name, for example cloudtrail_logs or '\"a-b\"', not {name!r}")
+            for name in ('a"', "a-b", "a.", ".a", '"', 'a."b')
+        ],
     ],
 )  # fmt: skip
 def test_usage_errors(args: tuple[str, ...], code: int, message: str) -> None:

@@ -23,7 +23,7 @@ from authfsm.protocol.states import State
 from authfsm.settings import PoolSettings
 
 S = State
-_NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
+NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
 
 Place = tuple[Node, bool, bool]
 """A node, and whether an authenticator app was associated and verified there."""
@@ -86,7 +86,7 @@ class SignInPaths:
             self._known_moves[here] = tuple(
                 move
                 for move in self._model.moves(here)
-                if move.to.state not in _NOT_ON_PATHS | self._avoided
+                if move.to.state not in NOT_ON_PATHS | self._avoided
                 if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)

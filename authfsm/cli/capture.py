@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar, Final
 
@@ -74,8 +75,8 @@ def _read(name: str) -> str:
             data = file.read(_LARGEST + 1)
     if data.startswith(b"\x1f\x8b"):
         try:
-            data = zlib.decompressobj(wbits=31).decompress(data, _LARGEST + 1)
-        except (zlib.error, gzip.BadGzipFile):
+            data = gzip.GzipFile(fileobj=BytesIO(data)).read(_LARGEST + 1)
+        except (zlib.error, gzip.BadGzipFile, EOFError):
             raise UnreadableDocument("its gzip data is damaged") from None
     if len(data) > _LARGEST:
         raise UnreadableDocument("it is larger than 64 MiB; split it")

@@ -67,7 +67,7 @@ class Command(Protocol):
 
 
 def option(text: str, *names: str, default: Any = None, panel: str = "Options", **more: Any) -> Any:
-    """Return the field of an option, with its text for `--help`; a flag has the default False."""
+    """Return the field of an option, with its text for `--help`; a flag needs `default=False`."""
     settings = {"help": text, "show_default": True, "show_envvar": True, **more}
     return attrs.field(default=default, metadata={_DECLARED: (names, panel, settings)})
 
@@ -91,12 +91,16 @@ class _PanelCommand(click.Command):
                 formatter.write_dl(records)
 
 
-class _FileName(click.Path):
-    """The name of a file or folder, which must not be empty: an unset shell variable would mean the current folder."""
+class _NotEmpty(click.ParamType[Any]):
+    """Refuses an empty value: with an unset shell variable, `--pool-id "$POOL"` would mean no pool, and `-o "$FILE"` the folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path; fail if the name is empty."""
-        return super().convert(value, param, ctx) if value != "" else self.fail("the name is empty", param, ctx)
+        """Return the converted value; fail if it is empty."""
+        return super().convert(value, param, ctx) if value != "" else self.fail("the value is empty", param, ctx)
+
+
+_TEXT: Final = type("_Text", (_NotEmpty, click.types.StringParamType), {})()
+_FileName: Final = type("_FileName", (_NotEmpty, click.Path), {})
 
 
 def click_command(name: str, options: type[Command]) -> click.Command:
@@ -131,7 +135,7 @@ def _parameter(field: attrs.Attribute[Any]) -> click.Parameter:
     many, kind = get_origin(kind), (*get_args(kind), kind)
     of_type = {each: settings[each] for each in _TYPE_SETTINGS & settings.keys()}
     settings = {each: value for each, value in settings.items() if each not in of_type}
-    settings["type"] = kind[0]
+    settings["type"] = _TEXT if kind[0] is str else kind[0]
     if kind[0] is Path:
         settings["type"] = _FileName(path_type=Path, **of_type)
     elif of_type:
@@ -177,7 +181,7 @@ def as_json(document: Any) -> str:
 
 
 class _Stdout:
-    """Standard output, or a method of it. `STDOUT` is the file name of its errors, unlike those of connections."""
+    """Standard output, or one of its methods. Its errors have the file name `STDOUT`, which distinguishes them from others."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped

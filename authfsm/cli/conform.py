@@ -92,7 +92,7 @@ class Conform:
         """Run the rules against the endpoints, or list them; `epilog` has the exit status."""
         rules = self._selected()
         if self.list_:
-            others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_", "timeout"}
+            others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_"}
             command.refuse_unused(self, others, "--list: no rule runs")
             Console(highlight=False).print(rules_with_sources(rules))
             return 0
@@ -180,6 +180,8 @@ class Conform:
                     raise command.WrongUsage(f"--codes {each} needs an endpoint's name: --codes {names[0]}={each}")
             if name not in names:
                 raise command.WrongUsage(f"--codes: no --compare endpoint is called {name!r}")
+            if name in found:
+                raise command.WrongUsage(f"--codes has {name} twice: say once how the suite gets its codes")
             try:
                 found[name] = parse_inbox(how), how
             except ValueError as error:

@@ -1,4 +1,4 @@
-"""`authfsm explain NAME`: what a state, a response, a flow, an error or an error's text means."""
+"""`authfsm explain NAME`: what a state, a response, a flow, an account's status, an error or its message means."""
 
 from __future__ import annotations
 
@@ -99,9 +99,7 @@ def _by_message(text: str) -> tuple[Facts, ...]:
 
 
 def _rendered(described: Facts) -> Iterator[RenderableType]:
-    title = Text(f"\n{described['name']}", style="bold")
-    title.append(f"  {_KINDS[described['kind']]}", style="not bold dim")
-    yield title
+    yield Text.assemble((f"\n{described['name']}", "bold"), (f"  {_KINDS[described['kind']]}", "dim"))
     if meaning := described.get("meaning"):
         yield Text(meaning)
     yield _url(described["page"])
@@ -201,7 +199,7 @@ def _next_states(transitions: Iterable[Facts]) -> Table:
     table = _grid("", "", "dim")
     for each in transitions:
         certainty, why = _certainty(each)
-        more = f" (and {len(each['evidence']) - 1} more sources)" if len(each["evidence"]) > 1 else ""
+        more = f" (further sources: {len(each['evidence']) - 1})" if len(each["evidence"]) > 1 else ""
         kind = f" ({each['kind']})" if "kind" in each else ""
         table.add_row(each["state"] + kind + _mark(each["confidence"]), certainty, why + more)
     return table
@@ -254,7 +252,8 @@ def _flow(described: Facts) -> Iterator[RenderableType]:
             if each["state"] == "START":
                 yield _indented(_parameters(each["request"]["parameters"]), 4)
                 yield _indented(_next_states(each["leads_to"]), 4)
-    yield _heading("Reaches")
+    without = "" if "CUSTOM_CHALLENGE" in described["reaches"] else "CUSTOM_CHALLENGE and "
+    yield _heading("Reaches", f"without {without}OTHER_CHALLENGE, which any challenge may follow")
     yield _indented(Text(", ".join(described["reaches"])))
 
 
@@ -263,7 +262,7 @@ def _error(described: Facts) -> Iterator[RenderableType]:
         yield _heading(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
         yield _indented(Text(this["source"], style="dim"))
         if others := len(described["actions"]) - 1:
-            more = f"{others} other messages have this code: authfsm explain {described['name']}"
+            more = f"other messages with this code: {others}; see authfsm explain {described['name']}"
             yield _indented(Text(more, style="dim"))
         return
     yield _heading("Action by message")

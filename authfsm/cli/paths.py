@@ -16,14 +16,14 @@ from rich.text import Text
 from authfsm import checks
 from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
-from authfsm.checks.sign_in_paths import why_no_path
+from authfsm.checks.sign_in_paths import NOT_ON_PATHS, why_no_path
 from authfsm.cli.check import path_line
-from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive
-from authfsm.cli.pool_descriptions import PoolOptions, pool_option, settings_of
+from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive, refuse_unknown
+from authfsm.cli.pool_descriptions import Descriptions, PoolOptions, pool_option, settings_of
 from authfsm.protocol.states import State
-from authfsm.settings import PoolSettings
 
 _LIMIT: Final = 20
+_ON_PATHS: Final = [each.name for each in State if each not in NOT_ON_PATHS]
 _selection: Final = partial(option, panel="Selection")
 
 
@@ -36,7 +36,7 @@ class Paths(PoolOptions):
     Lambda function names, are left out.
     """
 
-    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure; 2 usage error."
+    epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."
 
     diff: tuple[Path, Path] | None = pool_option(
         "Compare two saved descriptions: list the paths that B adds and removes.", metavar="A B"
@@ -53,26 +53,26 @@ class Paths(PoolOptions):
 
     def run(self) -> int:
         """Print the paths, or the paths that a change of settings adds and removes."""
-        refuse_exclusive(self, *((name, "diff") for name in ("pool_id", "settings")))
-        refuse_exclusive(self, ("shortest", "longest"), ("shortest", "diff"), ("longest", "diff"))
+        with_diff = ((name, "diff") for name in ("pool_id", "settings", "shortest", "longest"))
+        refuse_exclusive(self, ("shortest", "longest"), *with_diff)
         self.refuse_conflicts()
         one = "shortest" if self.shortest else "longest" if self.longest else None
         if self.limit != _LIMIT and one:
             raise WrongUsage(f"--limit has no effect with --{one}, which lists one path")
         if self.limit not in {0, _LIMIT} and self.diff and self.json:
             raise WrongUsage("--limit has no effect with --diff and --json, which print every path")
-        if self.through and self.through.upper() not in State.__members__:
-            raise WrongUsage(f"--through must be one of {', '.join(State.__members__)}, not {self.through!r}")
+        refuse_unknown("through", self.through and self.through.upper(), _ON_PATHS)
         return self._print_change() if self.diff else self._print_paths()
 
-    def _paths(self, settings: PoolSettings | None) -> SignInPaths:
-        return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory)
+    def _paths(self, found: Descriptions | Path | None, where: object = None) -> tuple[SignInPaths, int]:
+        """Return the paths and the exit status; print a message if the settings allow no path."""
+        settings = settings_of(found, where) if found else None
+        if why := settings and why_no_path(settings):
+            print_message(f"{where or found}: {why}")
+        return SignInPaths(settings, device=not self.no_device, contradictory=self.contradictory), FAILED if why else 0
 
     def _print_paths(self) -> int:
-        found = self.described()
-        paths = self._paths(settings_of(found, self.settings or self.pool_id) if found else None)
-        if why := paths.settings and why_no_path(paths.settings):
-            print_message(why)
+        paths, status = self._paths(self.described(), self.settings or self.pool_id)
         through = State[self.through.upper()] if self.through else None
         count = paths.count() if through is None else paths.count_through(through)
         every: Iterable[checks.Path] = paths if through is None else paths.through(through)
@@ -84,7 +84,7 @@ class Paths(PoolOptions):
         if self.json:
             found = {"count": count, "by_length": paths.by_length, "paths": list(map(steps_of, listed))}
             sys.stdout.write(as_json(found))
-            return FAILED if why else 0
+            return status
         console = Console(highlight=False, soft_wrap=True)
         for path in listed:
             console.print(path_line(path))
@@ -93,10 +93,10 @@ class Paths(PoolOptions):
         rest = count - len(listed)
         one = self.shortest or self.longest
         console.print(Text(summary + (f"; --limit 0 lists {rest} more." if rest and not one else ".")))
-        return FAILED if why else 0
+        return status
 
     def _print_change(self) -> int:
-        before, after = (self._paths(settings_of(path)) for path in self.diff or ())
+        before, after = (self._paths(path)[0] for path in self.diff or ())
         change, through = Change(before, after), self.through and State[self.through.upper()]
         added, removed = (
             [path for path in paths if not through or through in path.states]
@@ -110,5 +110,6 @@ class Paths(PoolOptions):
         for mark, style, paths in (("+ ", "green", added), ("- ", "red", removed)):
             for path in islice(paths, self.limit or None):
                 console.print(Text.assemble((mark, style), path_line(path)))
-        console.print(Text(f"\n{len(added)} added, {len(removed)} removed."))
+        more = "; --limit 0 lists all" if 0 < self.limit < max(len(added), len(removed)) else ""
+        console.print(Text(f"\n{len(added)} added, {len(removed)} removed{more}."))
         return 0

@@ -28,7 +28,7 @@ from authfsm.cli.draw import drawing
 from authfsm.diagrams import SUFFIXES
 
 _REFRESH_SECONDS: Final = 0.1
-_TABLE: Final = re.compile(r'[A-Za-z_"][\w".-]*')
+_TABLE: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
 _COLOURS: Final = {
     traces.Verdict.LEGAL: "green",
     traces.Verdict.ILLEGAL: "red",
@@ -108,7 +108,7 @@ class Trace:
         if self.names:
             raise command.WrongUsage("--sql prints the query and reads nothing: omit the files")
         if not _TABLE.fullmatch(self.table):
-            why = f"--table must be a table's name, for example cloudtrail_logs, not {self.table!r}"
+            why = f"--table must be a table's name, for example cloudtrail_logs or '\"a-b\"', not {self.table!r}"
             raise command.WrongUsage(why)
         try:
             sys.stdout.write(traces.sql(dialect, self.table, validity=self.validity) + "\n")
@@ -125,7 +125,7 @@ def _stdin(folder: str) -> str:
 
 
 def _without(folder: str, *of_field: Any) -> Any:
-    """Return the last value, and if it is text or a file, without the folder of standard input's copy."""
+    """Return the last argument; if it is text or a path, without the folder that has the copy of standard input."""
     value = of_field[-1]
     is_named = isinstance(value, str | Path)
     return type(value)(str(value).replace(f"{folder}{os.sep}", "")) if is_named else value

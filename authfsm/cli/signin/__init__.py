@@ -50,7 +50,7 @@ class Signin:
 
     demo: str | None = argument(
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
-        " device, password, reset, unconfirmed, or other (a challenge that this version does not know).",
+        " device, password, reset, unconfirmed, or other (a challenge that this version does not know; ends with status 5).",
         default=None,
         metavar="[EXAMPLE]",
     )
@@ -89,7 +89,7 @@ class Signin:
         default=False,
     )
     remember: bool | None = _sign_in(
-        "Whether to remember this device, if the pool supports it; you are asked if this option is omitted.",
+        "Whether to use and remember this device, if the pool supports it; without this option, you are asked at a terminal.",
         "--remember/--no-remember",
         show_default=False,
     )
@@ -224,7 +224,7 @@ class Signin:
 
 
 def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
-    """Ask at the terminal for a value that no option has; raise Misused without a terminal."""
+    """Ask at the terminal for a value that no option gave; raise Misused without a terminal, or for an empty answer."""
     line = user.line(question) if isinstance(user, TerminalInput) else ""
     if not line:
         raise Misused(

@@ -216,7 +216,7 @@ class AnswerPrompter:
 
     def _picture(self, enrolment: Enrolment) -> str:
         """Return the QR code; an empty string if it cannot be made or shown."""
-        if not self._screen.draws:
+        if not self._screen.shows_unicode:
             return ""
         try:
             return enrolment.terminal(colour=self._screen.coloured)

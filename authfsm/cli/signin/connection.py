@@ -40,7 +40,7 @@ class PoolConnection:
     @property
     def service(self) -> str:
         """The service under which `SecretStorage` stores the secrets of this pool and app client."""
-        return f"authfsm:{self.pool_id or self.region or 'pool'}/{self.client_id}"
+        return f"authfsm:{self.pool_id or self.region or 'pool'}/{self.client_id}".encode(errors="replace").decode()
 
     def cognito(self) -> Cognito:
         """Return the driver on a boto3 client, or raise SignInEnded."""
@@ -84,5 +84,5 @@ class _TimedClient:
 
 
 def from_environment(name: str) -> Secret[str] | None:
-    """Return a secret from an environment variable; None if it is not set."""
+    """Return a secret from an environment variable; None if it is not set or empty."""
     return Secret(os.environ[name]) if os.environ.get(name) else None

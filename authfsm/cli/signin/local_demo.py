@@ -95,7 +95,7 @@ DEMO_POOLS: Final[Mapping[str, DemoPool]] = {
     "password": DemoPool("nothing but a password", lambda: _with_user(LocalPool())),
     "reset": DemoPool("an administrator reset the password", lambda: _with_user(LocalPool(), status="RESET_REQUIRED")),
     "unconfirmed": DemoPool("the user was never confirmed", lambda: _with_user(LocalPool(), status="UNCONFIRMED")),
-    "other": DemoPool("a challenge whose name this version does not know", _other, flow="CUSTOM_AUTH"),
+    "other": DemoPool("a challenge that this version does not know; the pool refuses every answer", _other, flow="CUSTOM_AUTH"),
 }  # fmt: skip
 """Every example pool by its name; the first is the default."""
 
@@ -126,7 +126,7 @@ class OutboxPrinter:
 
 
 def introduce(name: str, pool: LocalPool, screen: Screen) -> None:
-    """Print the id of the pool, what the example shows, the user name and the password."""
+    """Print the id of the pool, what the example shows, the user name, the password and the example's hints."""
     where, demo = f"{pool.pool_id}, a local pool", DEMO_POOLS[name]
     user = {"user": ADA, "password": PASSWORD, **demo.hints}
     screen.facts({"pool": where, "example": demo.about, **user}, f"Example pool: {name}")

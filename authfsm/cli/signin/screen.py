@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
 from functools import partialmethod
+from io import StringIO
 from itertools import groupby
 from typing import Any, Final
 
@@ -68,16 +69,16 @@ def printable(text: str) -> str:
 
 
 def path(history: Iterable[Step], times: str = "x") -> list[str]:
-    """Return the names of a sign-in's states, START first; a repeated state has its number: "SMS_MFA x2"."""
+    """Return the names of a sign-in's states, START first; a state repeated in a row has its count: "SMS_MFA x2"."""
     walked = [State.START, *(step.dest for step in history)]
     runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
 
 
 def why(error: AuthfsmError) -> tuple[str, str]:
-    """Return a sentence that says why a request failed, and the error code of Cognito or botocore.
+    """Return a sentence that says why a request failed, and the error code of Cognito or botocore, or an empty string.
 
-    If the configuration or a Lambda function is at fault, Cognito's message says more than the sentence for a user.
+    Unless the user or the time is at fault, Cognito's message says more than the sentence for a user.
     """
     match error:
         case Refused() if error.fault in _USER_FAULTS or not error.refusal.message:
@@ -91,11 +92,11 @@ def why(error: AuthfsmError) -> tuple[str, str]:
 
 
 class Screen:
-    """Writes to the terminal: on standard error, unless another console is given."""
+    """Writes to the terminal: on standard error, unless another console is given; nowhere if standard error is closed."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
-        self.draws = (self.console.encoding or "").lower().startswith("utf")
+        self.console = console or Console(file=sys.stderr or StringIO(), highlight=False, markup=False, emoji=False)
+        self.shows_unicode = (self.console.encoding or "").lower().startswith("utf")
         """Whether this terminal can show more than ASCII."""
 
     @property
@@ -105,7 +106,7 @@ class Screen:
 
     def sign(self, name: str) -> str:
         """Return a sign of `_SIGNS`, or its replacement in ASCII."""
-        return _SIGNS[name][not self.draws]
+        return _SIGNS[name][not self.shows_unicode]
 
     def _print(self, name: str, text: str, hint: str = "") -> None:
         grid = Table.grid(padding=(0, 1))
@@ -184,7 +185,7 @@ class Screen:
         if not self.console.is_terminal or self.console.is_dumb_terminal:
             yield
             return
-        spinner = "dots" if self.draws else "line"
+        spinner = "dots" if self.shows_unicode else "line"
         with input_discarded(), self.console.status(Text(what, style="dim"), spinner=spinner):
             yield
 
@@ -213,7 +214,7 @@ class ExitStatus(IntEnum):
 
     SIGNED_IN = 0, "signed in"
     REFUSED = 1, "refused: a wrong password, code or answer, or the pool's rules deny the user"
-    MISUSED = 2, "usage error, or no input for a prompt"
+    MISUSED = 2, "usage error, no input for a prompt, or an output that cannot be written"
     TOO_LATE = 3, "expired, locked out or throttled: try again later"
     SERVICE_FAILED = 4, "the network, Cognito or a trigger failed"
     MISCONFIGURED = 5, "the configuration of the pool, the app client or this command must be fixed"
@@ -231,7 +232,7 @@ EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for eac
 class SignInEnded(Exception):
     """The sign-in has ended without tokens; `why` is empty if it was already printed.
 
-    `hint` is Cognito's error code, `advice` what to do next, and `command` a command line that does it.
+    `hint` is the error code of Cognito or botocore, `advice` what to do next, and `command` a command line that does it.
     """
 
     def __init__(self, code: ExitStatus, why: str = "", *, hint: str = "", advice: str = "", command: str = "") -> None:

@@ -1,7 +1,7 @@
 """Where `authfsm signin` stores devices and tokens: the system's keyring, files, memory, or standard output.
 
-`TokenOutput.check` finds an output that would fail before the user types a password. Tokens are printed to a terminal
-only with `--show-tokens`.
+`TokenOutput.check`, which runs before the user types a password, finds an output that would fail. Tokens are printed to
+a terminal only with `--show-tokens`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from attrs import asdict, field, frozen
 
 from authfsm.base.secret import Secret, revealed
-from authfsm.cli.command import discard_stdout
+from authfsm.cli.command import STDOUT, discard_stdout
 from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
 from authfsm.core.device import Device
 from authfsm.drivers.boto import Flow
@@ -42,7 +42,7 @@ class SecretStorage(Protocol):
 
 
 class KeyringStorage:
-    """The system's keyring, through the package `keyring`; raises SignInEnded if the keyring or the package is missing."""
+    """The system's keyring, through the package `keyring`; raises SignInEnded if either is missing or the keyring fails."""
 
     def __init__(self) -> None:
         if find_spec("keyring") is None:
@@ -86,7 +86,7 @@ class KeyringStorage:
 
 @frozen
 class FileStorage:
-    """A folder with mode 0700, with a file of mode 0600 for each secret."""
+    """A folder, created with mode 0700, with a file of mode 0600 for each secret."""
 
     _folder: Path
 
@@ -207,15 +207,15 @@ class TokenOutput:
         if self.is_printed and sys.stdout.isatty() and not self.allow_terminal:
             raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
-            folder = self.file.parent
-            if not folder.is_dir() or self.file.is_dir():
-                why = "it is a folder" if self.file.is_dir() else f"there is no folder {folder}"
-                raise Misused(f"{self.file} cannot be written: {why}.")
-            if not os.access(folder, os.W_OK):
+            if self.file == STDOUT or (self.file.exists() and not self.file.is_file()):
+                raise Misused(f"{self.file} cannot be written: it is no regular file; for a pipe, use --json.")
+            if not self.file.parent.is_dir():
+                raise Misused(f"{self.file} cannot be written: there is no folder {self.file.parent}.")
+            if not os.access(self.file.parent, os.W_OK):
                 raise unwritable(self.file, PermissionError(13, "Permission denied"))
 
     def keep(self, flow: Flow, service: str) -> list[str]:
-        """Print and store the tokens of a sign-in, and return phrases that tell the user where they are."""
+        """Print and store the tokens of a sign-in, and return phrases that tell the user where the tokens are."""
         text = Secret(json.dumps(tokens_to_json(flow.signed_in()), indent=2) + "\n")
         done = []
         if self.keyring is not None:
@@ -237,7 +237,7 @@ class TokenOutput:
 
 
 def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
-    """Return the tokens as members of AuthenticationResult, and `ExpiresAt`, when the access token expires."""
+    """Return the tokens as members of AuthenticationResult, and `ExpiresAt` (ISO 8601), when the access token expires."""
     text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),

@@ -118,7 +118,7 @@ def user_input_for(screen: Screen, *, from_stdin: bool) -> UserInput:
     """Return the lines of standard input if `from_stdin`; otherwise the terminal, if there is one."""
     if from_stdin:
         return PipedInput(sys.stdin or StringIO())  # sys.stdin is None if it is closed
-    is_terminal = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    is_terminal = all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))
     return TerminalInput(screen) if is_terminal else PipedInput(None)
 
 
