@@ -301,9 +301,19 @@ class TestPoolFromDescriptions:
 
     def test_arguments_override_the_description(self, signing_key: RSAKey) -> None:
         """Arguments override any setting of the description."""
-        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="ON")
+        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="OFF")
 
-        assert pool.configuration.mfa == "ON"
+        assert pool.configuration.mfa == "OFF"
+
+    def test_passkeys_that_may_satisfy_mfa(self) -> None:
+        """Without GetUserPoolMfaConfig's reply, passkeys may satisfy required MFA; with it, they must."""
+        required = {**USER_POOL, "MfaConfiguration": "ON"}
+        mfa = {**MFA_CONFIG, "MfaConfiguration": "ON"}
+        multi = {"WebAuthnConfiguration": {"FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION"}}
+        assert LocalPool.like(required).configuration.mfa == "ON"
+        assert LocalPool.like(required, None, {**mfa, **multi}).configuration.mfa == "ON"
+        with pytest.raises(ValueError, match="WEB_AUTHN cannot be used"):
+            LocalPool.like(required, None, mfa)
 
 
 POOLS: dict[str, dict[str, Any]] = {
@@ -528,6 +538,9 @@ class NoOffset(tzinfo):
         (LocalPool, {"account_recovery": ["admin_only", "verified_email"]}, "cannot use admin_only setting with any"),
         (LocalPool, {"allowed_first_auth_factors": ["EMAIL_OTP"]}, "Password should be configured as one of"),
         (LocalPool, {"tier": "LITE", "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}, "Passwordless Sign-In"),
+        (LocalPool, {"mfa": "ON", "allowed_first_auth_factors": ["PASSWORD", "SMS_OTP"]}, "Only PASSWORD and WEB_AUTHN"),
+        (LocalPool, {"mfa": "ON", "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"], "webauthn": WebAuthnConfiguration("example.com")},
+            "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA"),
         (LocalPool, {"tier": "LITE", "triggers": Triggers(pre_token_generation_version="V2_0")}, "Lambda V2_0"),
         (LocalPool, {"verified_before_update": ["phone_number"]}, "must exist in AutoVerifiedAttributes"),
         (LocalPool, {"schema": [SchemaAttribute("custom:a", required=True)]}, "Required custom attributes are not"),

@@ -40,7 +40,8 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
     """Return a function that makes a pool that accepts passkeys, with a clock that the test moves, and ada."""
 
     def make(**settings: Any) -> LocalPool:
-        settings.setdefault("allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
+        factors = ["PASSWORD", "WEB_AUTHN", *(["EMAIL_OTP"] if settings.get("mfa") != "ON" else [])]
+        settings.setdefault("allowed_first_auth_factors", factors)
         settings.setdefault("webauthn", WebAuthnConfiguration("example.com"))
         settings.setdefault("clock", ManualClock())
         user = settings.pop("user", {})

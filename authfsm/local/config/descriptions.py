@@ -247,8 +247,9 @@ def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
         members["SmsMfaConfiguration"] = description.get("SmsMfaConfiguration", role)
     if State.EMAIL_OTP in methods:
         members["EmailMfaConfiguration"] = description.get("EmailMfaConfiguration", {})
-    if webauthn is not None:
-        members["WebAuthnConfiguration"] = _write_members(webauthn)
+    described = description.get("WebAuthnConfiguration", {})
+    if webauthn is not None or (described and "RelyingPartyId" not in described):
+        members["WebAuthnConfiguration"] = described if webauthn is None else _write_members(webauthn)
     optional = ("SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration")
     return {**_without(description, {*members, *optional}), **members}
 

@@ -291,7 +291,8 @@ class PoolConfiguration:
             `signin/required_factors.py`). Empty means the phone number, otherwise the e-mail address ("the
             legacy behavior ... where SMS is preferred through email": AWS API reference).
         password_policy: the requirements on new passwords.
-        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH.
+        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH. With MFA ON, only PASSWORD, and
+            WEB_AUTHN if passkeys satisfy MFA.
         tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
         webauthn: WebAuthnConfiguration; None for a pool without a relying party.
         acr_values: the names of the levels 1 to 4, or an AcrConfiguration.
