@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone, tzinfo
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -217,6 +218,7 @@ class TestPoolFromDescriptions:
             "LambdaConfig.PreSignUp",
             "LambdaConfig.PreTokenGenerationConfig",
             "UserPoolAddOns",
+            "EmailMfaConfiguration.Subject",
             "CallbackURLs",
             "SupportedIdentityProviders",
         ]
@@ -554,6 +556,9 @@ class NoOffset(tzinfo):
         (Contradictions, {"totp_required_after_setup": "no"}, "totp_required_after_setup must be True or False"),
         (Contradictions, {"first_factor_digits": 7}, "first_factor_digits must be one of 6, 8"),
         (Contradictions, {"timestamp_tolerance": -1}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": True}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": inf}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": nan}, "timestamp_tolerance must be a timedelta or a number"),
         (LocalPool, {"case_sensitive": "no"}, "case_sensitive must be True or False"),
         (LocalPool, {"issuer": 5}, "issuer must be text, not of type int"),
         (RefreshTokenRotation, {"retry_grace_period_seconds": 100}, "must be 0 to 60 seconds"),

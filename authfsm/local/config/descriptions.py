@@ -2,7 +2,7 @@
 
 UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
 operations for app clients. Top-level members without a setting here are kept and returned unchanged;
-`unsupported_settings` lists all members without one, with reasons.
+`unsupported_settings` lists the members that have no effect here, with reasons.
 """
 
 from __future__ import annotations

@@ -37,8 +37,6 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
 _LONGEST_ACR_VALUE: Final = 64
-
-
 _LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
 _IS_DOMAIN: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
@@ -51,7 +49,7 @@ class RefreshTokenRotation:
     """RefreshTokenRotation of an app client, if it is ENABLED: each refresh returns a new refresh token.
 
     Args:
-        retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
+        retry_grace_period_seconds: for how many seconds the replaced token is still accepted, 0 to 60.
     """
 
     retry_grace_period_seconds: int = field(default=0, validator=within("RetryGracePeriodSecondsType", "seconds"))
@@ -69,9 +67,9 @@ class AppClient(WrapsSecrets):
         client_id: ClientId.
         client_secret: the secret, if it has one; SECRET_HASH is then required.
         second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
-        secret_dates: when each secret was added, in seconds since 1970; empty until a secret is added or deleted
-            (CreationDate counts then).
-        explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
+        secret_dates: when each secret was added, in seconds since 1970; until a secret is added or deleted it is empty,
+            and CreationDate counts.
+        explicit_auth_flows: ExplicitAuthFlows, by default all `ALLOW_*` values; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
             API's own default is LEGACY.
@@ -83,8 +81,8 @@ class AppClient(WrapsSecrets):
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
-        client_description: the DescribeUserPoolClient response from which `LocalPool.like` copied the app client;
-            members without a field here are returned from it.
+        client_description: the description or request from which the app client was created; members without a
+            field here are returned from it.
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
@@ -158,10 +156,10 @@ class DeviceConfiguration:
     """How the pool remembers devices (UserPool.DeviceConfiguration); a pool without this setting remembers none.
 
     Args:
-        challenge_required_on_new_device: a remembered device replaces the second factor. Otherwise the
+        challenge_required_on_new_device: True: a remembered device replaces the second factor. False: the
             second factor is asked for as well, and the device is proved after it.
-        device_only_remembered_on_user_prompt: a confirmed device is remembered only after
-            UpdateDeviceStatus. Otherwise it is remembered at once.
+        device_only_remembered_on_user_prompt: True: a confirmed device is remembered only after
+            UpdateDeviceStatus. False: it is remembered at once.
     """
 
     challenge_required_on_new_device: bool = False
@@ -178,7 +176,7 @@ class PasswordPolicy:
         require_lowercase: it must contain a lower-case letter from a to z.
         require_numbers: it must contain a digit.
         require_symbols: it must contain a special character.
-        temporary_password_validity_days: how long a password that an administrator set can be used.
+        temporary_password_validity_days: for how many days a temporary password can be used.
         password_history_size: how many earlier passwords a user cannot set again.
     """
 
@@ -278,7 +276,7 @@ class PoolConfiguration:
         pool_id: `<region>_<letters and digits>`.
         issuer: the `iss` of the tokens; AWS's own verifiers accept only Cognito's.
         mfa: MfaConfiguration.
-        mfa_methods: the second factors that are enabled.
+        mfa_methods: the second factors that are enabled; by default all, which is not Cognito's default.
         device: DeviceConfiguration, or None.
         triggers: the pool's Lambda functions, or None.
         aliases: AliasAttributes: attributes with which a user may also sign in, once they are verified.
@@ -305,8 +303,8 @@ class PoolConfiguration:
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
         accept: checks of `leniency.CHECKS`, or `all`: requests that succeed although Cognito refuses them.
-        pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses from which `LocalPool.like` copied
-            the pool; members without a field here are returned from them.
+        pool_description: the descriptions (UserPool, MfaConfig) from which the pool was created or changed; members
+            without a field here are returned from them.
     """
 
     pool_id: str

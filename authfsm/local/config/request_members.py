@@ -2,8 +2,8 @@
 
 It checks types, required members, lengths and bounds; botocore checks the requests of its callers, but over HTTP any
 request can arrive. `members.json` is an excerpt of botocore's model of the API (tests/generate_members.py generates it,
-a test compares them). Patterns and enumerations are checked only in operations that are not about a user, and for the
-name of a new user (`check_constraints`); patterns of ARNs are not checked.
+a test compares them). Patterns, enumerations and minimum lengths are checked only in operations that are not about a
+user, and for the name of a new user (`check_constraints`); patterns of ARNs are not checked.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
-# Python has no classes of Unicode categories: the ASCII characters of each, and one for all its others.
+# Python's `re` has no Unicode categories. Each is a list of its ASCII characters and one character for all its others.
 _CATEGORIES: Final = {
     each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
     for each in "LMSNPZC"
@@ -56,7 +56,7 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without unknown members and without null; refuse members of a wrong type or out of bounds."""
+    """Return a request without unknown members and null; refuse missing members, wrong types and numbers out of bounds."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 

@@ -71,8 +71,7 @@ def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - on
 def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_MFA) -> Iterator[str]:
     """Yield why Cognito refuses to require MFA in a pool with these first factors; unknown FactorConfiguration is accepted.
 
-    go-to-k/cdkd measured it (issues 1975, 2064), and the default of `passkey_message`, UpdateUserPool's, is from
-    hashicorp/terraform-provider-aws (issue 50110). That CreateUserPool refuses in the same words is inferred.
+    Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred.
     """
     if described.mfa != "ON":
         return
@@ -85,7 +84,7 @@ def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_
 
 
 def attribute_conflicts(attribute: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses an attribute of a schema, in the form of DescribeUserPool."""
+    """Yield why Cognito refuses an attribute of a schema; it has the form of SchemaAttributes in DescribeUserPool."""
     name, kind = attribute["Name"], attribute["AttributeDataType"]
     if attribute.get("Required") and name not in STANDARD_ATTRIBUTES:
         yield "Required custom attributes are not supported currently."
@@ -100,7 +99,7 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
 
 
 def request_conflicts(described: Descriptions) -> Iterator[str]:
-    """Yield why Cognito refuses settings in a request: also those that a pool's description may have together."""
+    """Yield why Cognito refuses settings in a request, which may not have all that a description may have together."""
     yield from pool_conflicts(described)
     pool = described.user_pool
     days = pool.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
