@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from api_client import EXPIRED, MISMATCH, USED, ApiClient, refused
@@ -300,6 +300,8 @@ class TestSigningIn:
             (Authenticator(attachment="cross-platform", transports=("usb",)), "hwk"),
             (Authenticator(attachment=None), "swk"),
             (Authenticator(attachment=None, transports=("nfc",)), "hwk"),
+            # An attachment that is no text counts as unknown.
+            (Authenticator(attachment=cast("str", ["cross-platform"])), "swk"),
         ],
     )
     def test_the_claims(self, pool_of: PoolOf, key: Authenticator, method: str) -> None:
