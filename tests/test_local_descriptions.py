@@ -525,6 +525,10 @@ class NoOffset(tzinfo):
         (LocalPool, {"refresh_token_rotation": True}, "refresh_token_rotation must be a RefreshTokenRotation"),
         (LocalPool, {"client_secret": 5}, "client_secret must be text, not of type int"),
         (LocalPool, {"client_secret": ""}, "client_secret must be text that is not empty"),
+        (LocalPool, {"explicit_auth_flows": "ALLOW_ALL"}, "explicit_auth_flows cannot have ALLOW_ALL; it can have"),
+        (LocalPool, {"acr_values": [1, 2, 3, 4]}, "acr_values cannot have 1: a name has 1 to 64 characters"),
+        (LocalPool, {"acr_values": "abcd"}, "acr_values must have four different names"),
+        (Triggers, {"pre_token_generation_version": "V9"}, "pre_token_generation_version must be one of V1_0, V2_0, V3_0"),
         (LocalPool, {"client_id": ""}, "'client_id' failed to satisfy constraint: Member must have length greater than or equal to 1"),
         (LocalPool, {"client_id": "a b"}, "'client_id' failed to satisfy constraint: Member must satisfy regular expression pattern"),
         (LocalPool, {"pool_id": 5}, "pool_id must be text, not of type int"),
@@ -574,6 +578,16 @@ def test_settings_in_python_are_checked(kind: Any, settings: dict[str, Any], why
     """A setting of the wrong type or out of Cognito's range is an error that names it, as in a configuration file."""
     with pytest.raises((TypeError, ValueError), match=re.escape(why)):
         kind(**settings)
+
+
+def test_a_single_name() -> None:
+    """A setting that is a list of names may be a single one."""
+    client = LocalPool(
+        explicit_auth_flows="ALLOW_USER_AUTH", read_attributes="email", write_attributes="email"
+    ).app_client
+
+    assert client.explicit_auth_flows == {"ALLOW_USER_AUTH"}
+    assert client.read_attributes == client.write_attributes == frozenset({"email"})
 
 
 def test_zero_is_the_default_session_validity() -> None:

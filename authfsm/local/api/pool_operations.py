@@ -175,10 +175,9 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
     # and anomalyco/sst (5177).
     pool = Descriptions(descriptions.user_pool(core.configuration, 0), mfa_config={**request, "MfaConfiguration": mode})
-    enabled = pool.second_factors
     if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
         raise refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
-    if mode != "OFF" and not enabled and "WebAuthnConfiguration" not in request:
+    if mode != "OFF" and not pool.second_factors and "WebAuthnConfiguration" not in request:
         raise refuse(
             "Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration."
         )

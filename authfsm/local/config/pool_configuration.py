@@ -55,8 +55,12 @@ class RefreshTokenRotation:
     retry_grace_period_seconds: int = field(default=0, validator=within("RetryGracePeriodSecondsType", "seconds"))
 
 
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(to_tuple(names))
+
+
 def _flows(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names) or DEFAULT_FLOW_VALUES
+    return _names(names) or DEFAULT_FLOW_VALUES
 
 
 @frozen(field_transformer=typed)
@@ -81,8 +85,7 @@ class AppClient(WrapsSecrets):
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
-        client_description: the description or request from which the app client was created; members without a
-            field here are returned from it.
+        client_description: the description or request of the app client, which has the members without a field here.
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
@@ -99,8 +102,8 @@ class AppClient(WrapsSecrets):
     refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
     refresh_token_rotation: RefreshTokenRotation | None = None
     client_name: str = "local"
-    read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
-    write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    read_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
+    write_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
     enable_token_revocation: bool = True
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     second_secret: Secret[str] | None = None
@@ -220,11 +223,11 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
         check_names("acr_values", named, [f"Level{number}" for number in (1, 2, 3, 4)])
         values = tuple(named.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
     else:
-        values = tuple(names)
+        values = to_tuple(names)
     if len(values) != len(ACR_VALUES) or len(set(values)) != len(values):
         raise ValueError("acr_values must have four different names, one for each level")
     for name in values:
-        if not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
+        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
             rule = f"a name has 1 to {_LONGEST_ACR_VALUE} characters, without spaces, quotes and backslashes"
             raise ValueError(f"acr_values cannot have {name!r}: {rule}")
     return values
@@ -303,8 +306,7 @@ class PoolConfiguration:
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
         accept: checks of `leniency.CHECKS`, or `all`: requests that succeed although Cognito refuses them.
-        pool_description: the descriptions (UserPool, MfaConfig) from which the pool was created or changed; members
-            without a field here are returned from them.
+        pool_description: UserPool and MfaConfig as last described or requested, with the members without a field here.
     """
 
     pool_id: str

@@ -2,9 +2,8 @@
 
 The rules are for requests (CreateUserPool, UpdateUserPoolClient) and for settings in Python and in configuration files.
 
-Rules and messages are those of the package cdk-preflight, whose maintainers try each rule on AWS; those of
-`mfa_conflicts` have other sources. Settings for other services (the keys, addresses and roles of KMS, SES, SNS and
-IAM), OAuth and federation are not checked.
+Rules and messages are those of the package cdk-preflight, whose maintainers try each on AWS, except `mfa_conflicts`.
+Settings for other services (keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
 """
 
 from __future__ import annotations
@@ -73,13 +72,12 @@ def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_
 
     Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred.
     """
-    if described.mfa != "ON":
-        return
-    if not {"EMAIL_OTP", "SMS_OTP"}.isdisjoint(described.first_factors):
+    factors = {*described.first_factors} if described.mfa == "ON" else set()
+    if factors & {"EMAIL_OTP", "SMS_OTP"}:
         yield "Only PASSWORD and WEB_AUTHN (if configured) can be enabled as an auth factor if MFA is enabled"
     passkeys = (described.mfa_config or {}).get("WebAuthnConfiguration", {})
     satisfy_mfa = described.mfa_config is None or passkeys.get("FactorConfiguration") == _MULTI_FACTOR
-    if "WEB_AUTHN" in described.first_factors and not satisfy_mfa:
+    if "WEB_AUTHN" in factors and not satisfy_mfa:
         yield passkey_message
 
 

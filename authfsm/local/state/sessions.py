@@ -164,7 +164,7 @@ class Sessions(TrackedDicts):
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Mark the session as used after the block, unless the block raises a refusal that the session survives."""
+        """Mark the session as used after the block or its refusal, but not after a refusal that the session survives."""
         self.last_answered = pending
         try:
             yield
