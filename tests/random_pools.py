@@ -112,7 +112,11 @@ class RandomPool:
             random_choice(["required", "preferred"]),
             random_choice(["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"]),
         )
+        webauthn = random_choice([None, passkeys, passkeys])
         passwordless = ["EMAIL_OTP", "SMS_OTP", "WEB_AUTHN"]
+        if mfa == "ON":  # Cognito refuses the other factors
+            passwordless = ["WEB_AUTHN"] if webauthn is not None and webauthn.is_multi_factor else []
+        number = min(random_choice([0, 2, 3, 3]), len(passwordless))
         settings: dict[str, Any] = {
             "mfa": mfa,
             "mfa_methods": self.random.sample(list(MFA), random_choice([1, 2, 3, 3])),
@@ -123,8 +127,8 @@ class RandomPool:
             "case_sensitive": with_probability(0.7),
             "account_recovery": random_choice([(), ("admin_only",), ("verified_email",)]),
             "refresh_token_rotation": random_choice([None, None, RefreshTokenRotation(random_choice([0, 60]))]),
-            "allowed_first_auth_factors": ["PASSWORD", *self.random.sample(passwordless, random_choice([0, 2, 3, 3]))],
-            "webauthn": random_choice([None, passkeys, passkeys]),
+            "allowed_first_auth_factors": ["PASSWORD", *self.random.sample(passwordless, number)],
+            "webauthn": webauthn,
             "contradictions": Contradictions(
                 **options,
                 mfas_parameter=random_choice(["MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT"]),

@@ -396,6 +396,27 @@ MFA_SETTINGS: dict[str, Any] = {
 }
 
 
+def test_required_mfa_and_passkeys() -> None:
+    """The change that requires MFA keeps passkeys as first factor, and lets them satisfy MFA, as Cognito demands."""
+    client = LocalCognito().client()
+    policies = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
+    pool_id = client.create_user_pool(PoolName="p", Policies=policies)["UserPool"]["Id"]
+    client.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration="OPTIONAL", **MFA_SETTINGS)
+    mfa = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+    found = review({"UserPool": client.describe_user_pool(UserPoolId=pool_id)["UserPool"], "MfaConfig": mfa})
+    (finding,) = (each for each in found if each.id == "mfa-unenforced")
+    settings: dict[str, Any] = dict(finding.remediations[0].settings)
+    settings["SoftwareTokenMfaConfiguration"] = {"Enabled": settings.pop("SoftwareTokenMfaConfiguration.Enabled")}
+    client.set_user_pool_mfa_config(UserPoolId=pool_id, **settings)
+
+    after = client.get_user_pool_mfa_config(UserPoolId=pool_id)
+    assert after["MfaConfiguration"] == "ON"
+    assert after["WebAuthnConfiguration"] == {
+        **MFA_SETTINGS["WebAuthnConfiguration"],
+        "FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+    }
+
+
 @pytest.mark.parametrize("mode", ["OFF", "ON", "OPTIONAL"])
 @pytest.mark.parametrize("app", [True, False])
 def test_a_complete_remediation_can_be_sent_as_it_is(mode: str, app: bool) -> None:  # noqa: FBT001 - a parameter

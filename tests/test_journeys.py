@@ -94,6 +94,17 @@ def test_a_pool_with_everything(mode: str, signing_key: RSAKey) -> None:
     assert len(every.transitions) >= 100
 
 
+def test_a_passkey_that_may_satisfy_mfa(signing_key: RSAKey) -> None:
+    """If the settings do not say whether passkeys satisfy required MFA, the driver follows the journeys with one, too."""
+    _passkeys()
+    settings = evolve(all_settings("ON"), web_authn_factor=None)
+    found = [each for each in journeys(settings, cover="transitions") if S.WEB_AUTHN in each.path.states]
+
+    assert found
+    for journey in found:
+        assert journey.run(key=signing_key).state is S.AUTHENTICATED
+
+
 def test_the_number_of_journeys() -> None:
     """For every path there is a journey or a reason why not; journeys and their transitions are counted."""
     path_counts = {name: SignInPaths(pool).count() for name, (pool, _) in EXAMPLE_POOLS.items()}

@@ -374,6 +374,7 @@ class TestSchema:
             ("custom:seats", "ten"),
             ("custom:seats", "10"),
             ("custom:seats", "9" * 5000),
+            ("custom:seats", "٣"),
         ],
     )
     def test_types_and_bounds(self, client: AccountClient, name: str, value: str) -> None:
@@ -381,10 +382,22 @@ class TestSchema:
         with pytest.raises(client.boto.exceptions.InvalidParameterException, match=name):
             client.sign_up("ada", email="ada@example.com", **{"name": "Ada", name: value[:2048]})
 
+    def test_numbers_without_bounds(self) -> None:
+        """A number without bounds may have as many digits as fit into an attribute, and leading zeros."""
+        assert SchemaAttribute("custom:n", "Number").violation("9" * 2048) is None
+        assert SchemaAttribute("custom:n", "Number", max_value=9).violation("9".zfill(50)) is None
+
     def test_addresses(self, client: AccountClient) -> None:
         """Email addresses and phone numbers must have the right format."""
         with refused("InvalidParameterException", "Invalid email address format."):
             client.sign_up("ada", email="ada", name="Ada")
+        pool = LocalPool()
+        pool.add_user("ada", PASSWORD)
+        for number in ("+٣٣٣", "5551234567"):
+            with refused("InvalidParameterException", "Invalid phone number format."):
+                pool.client().admin_update_user_attributes(
+                    UserPoolId=pool.pool_id, Username="ada", UserAttributes=[{"Name": "phone_number", "Value": number}]
+                )
 
     def test_immutable_attributes(self, client: AccountClient) -> None:
         """An immutable attribute can be set by SignUp only; administrators cannot change it either."""

@@ -42,7 +42,7 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
     def make(**settings: Any) -> LocalPool:
         user: dict[str, Any] = {"password": PASSWORD, "email": EMAIL, "phone_number": PHONE}
         user |= settings.pop("user", {})
-        settings.setdefault("allowed_first_auth_factors", OTP)
+        settings.setdefault("allowed_first_auth_factors", ["PASSWORD"] if settings.get("mfa") == "ON" else OTP)
         settings.setdefault("clock", ManualClock())
         pool = LocalPool(key=signing_key, **settings)
         pool.add_user(user.pop("username", "ada"), **user)
@@ -97,6 +97,7 @@ class TestAvailableChallenges:
             ({"tier": "LITE", "accept": [CONFLICTS]}, PASSWORDS),
             # With MFA required there are no codes; with MFA optional, for those who use none.
             ({"mfa": "ON"}, PASSWORDS),
+            ({"mfa": "ON", "allowed_first_auth_factors": OTP, "accept": [CONFLICTS]}, PASSWORDS),
             ({"mfa": "OPTIONAL"}, EVERY_OTP),
             ({"mfa": "OPTIONAL", "user": {"preferred_mfa": "SMS_MFA"}}, PASSWORDS),
             ({"mfa": "OPTIONAL", "user": {"totp_secret": pyotp.random_base32()}}, PASSWORDS),
@@ -655,6 +656,7 @@ class TestSignUpSession:
         "settings",
         [
             {"mfa": "ON"},
+            {"mfa": "ON", "allowed_first_auth_factors": OTP, "accept": [CONFLICTS]},
             {"mfa": "OPTIONAL", "user": {"preferred_mfa": "SMS_MFA"}},
             {"allowed_first_auth_factors": ["PASSWORD"]},
             {"user": {"verified": False}},

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import pytest
-from attrs import evolve
 from joserfc.jwk import RSAKey
 from password_scenarios import FACTOR_ACTIVATIONS, FACTORS, TOTP_ONLY, Settings
 from scenario_user import (
@@ -25,7 +24,7 @@ from scenario_user import (
     signature,
     temporary_password,
 )
-from user_auth_scenarios import EVERY_FIRST_FACTOR, RELYING_PARTY
+from user_auth_scenarios import MFA_AND_PASSKEYS
 
 from authfsm.local import DeviceConfiguration
 from authfsm.protocol import responses as r
@@ -96,9 +95,7 @@ def test_a_new_password_does_not_undo_a_reset(signing_key: RSAKey) -> None:
 
 def test_a_passkey_for_mfa_verifies_its_user(signing_key: RSAKey) -> None:
     """A passkey that was offered for required MFA needs user verification, even if the preference changes."""
-    multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
-    pool = {**EVERY_FIRST_FACTOR, "webauthn": multi, "mfa": "ON"}
-    scenario_user = ScenarioUser(signing_key, pool, {"phone_number": PHONE})
+    scenario_user = ScenarioUser(signing_key, MFA_AND_PASSKEYS, {"phone_number": PHONE})
     preferences = {"SMSMfaSettings": {"Enabled": True}, "WebAuthnMfaSettings": {"Enabled": True}}
     for move in (
         register_passkey,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timezone, tzinfo
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -217,6 +218,7 @@ class TestPoolFromDescriptions:
             "LambdaConfig.PreSignUp",
             "LambdaConfig.PreTokenGenerationConfig",
             "UserPoolAddOns",
+            "EmailMfaConfiguration.Subject",
             "CallbackURLs",
             "SupportedIdentityProviders",
         ]
@@ -301,9 +303,19 @@ class TestPoolFromDescriptions:
 
     def test_arguments_override_the_description(self, signing_key: RSAKey) -> None:
         """Arguments override any setting of the description."""
-        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="ON")
+        pool = LocalPool.like(USER_POOL, USER_POOL_CLIENT, MFA_CONFIG, key=signing_key, mfa="OFF")
 
-        assert pool.configuration.mfa == "ON"
+        assert pool.configuration.mfa == "OFF"
+
+    def test_passkeys_that_may_satisfy_mfa(self) -> None:
+        """Without GetUserPoolMfaConfig's reply, passkeys may satisfy required MFA; with it, they must."""
+        required = {**USER_POOL, "MfaConfiguration": "ON"}
+        mfa = {**MFA_CONFIG, "MfaConfiguration": "ON"}
+        multi = {"WebAuthnConfiguration": {"FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION"}}
+        assert LocalPool.like(required).configuration.mfa == "ON"
+        assert LocalPool.like(required, None, {**mfa, **multi}).configuration.mfa == "ON"
+        with pytest.raises(ValueError, match="WEB_AUTHN cannot be used"):
+            LocalPool.like(required, None, mfa)
 
 
 POOLS: dict[str, dict[str, Any]] = {
@@ -513,6 +525,10 @@ class NoOffset(tzinfo):
         (LocalPool, {"refresh_token_rotation": True}, "refresh_token_rotation must be a RefreshTokenRotation"),
         (LocalPool, {"client_secret": 5}, "client_secret must be text, not of type int"),
         (LocalPool, {"client_secret": ""}, "client_secret must be text that is not empty"),
+        (LocalPool, {"explicit_auth_flows": "ALLOW_ALL"}, "explicit_auth_flows cannot have ALLOW_ALL; it can have"),
+        (LocalPool, {"acr_values": [1, 2, 3, 4]}, "acr_values cannot have 1: a name has 1 to 64 characters"),
+        (LocalPool, {"acr_values": "abcd"}, "acr_values must have four different names"),
+        (Triggers, {"pre_token_generation_version": "V9"}, "pre_token_generation_version must be one of V1_0, V2_0, V3_0"),
         (LocalPool, {"client_id": ""}, "'client_id' failed to satisfy constraint: Member must have length greater than or equal to 1"),
         (LocalPool, {"client_id": "a b"}, "'client_id' failed to satisfy constraint: Member must satisfy regular expression pattern"),
         (LocalPool, {"pool_id": 5}, "pool_id must be text, not of type int"),
@@ -528,6 +544,9 @@ class NoOffset(tzinfo):
         (LocalPool, {"account_recovery": ["admin_only", "verified_email"]}, "cannot use admin_only setting with any"),
         (LocalPool, {"allowed_first_auth_factors": ["EMAIL_OTP"]}, "Password should be configured as one of"),
         (LocalPool, {"tier": "LITE", "allowed_first_auth_factors": ["PASSWORD", "EMAIL_OTP"]}, "Passwordless Sign-In"),
+        (LocalPool, {"mfa": "ON", "allowed_first_auth_factors": ["PASSWORD", "SMS_OTP"]}, "Only PASSWORD and WEB_AUTHN"),
+        (LocalPool, {"mfa": "ON", "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"], "webauthn": WebAuthnConfiguration("example.com")},
+            "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA"),
         (LocalPool, {"tier": "LITE", "triggers": Triggers(pre_token_generation_version="V2_0")}, "Lambda V2_0"),
         (LocalPool, {"verified_before_update": ["phone_number"]}, "must exist in AutoVerifiedAttributes"),
         (LocalPool, {"schema": [SchemaAttribute("custom:a", required=True)]}, "Required custom attributes are not"),
@@ -541,6 +560,9 @@ class NoOffset(tzinfo):
         (Contradictions, {"totp_required_after_setup": "no"}, "totp_required_after_setup must be True or False"),
         (Contradictions, {"first_factor_digits": 7}, "first_factor_digits must be one of 6, 8"),
         (Contradictions, {"timestamp_tolerance": -1}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": True}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": inf}, "timestamp_tolerance must be a timedelta or a number"),
+        (Contradictions, {"timestamp_tolerance": nan}, "timestamp_tolerance must be a timedelta or a number"),
         (LocalPool, {"case_sensitive": "no"}, "case_sensitive must be True or False"),
         (LocalPool, {"issuer": 5}, "issuer must be text, not of type int"),
         (RefreshTokenRotation, {"retry_grace_period_seconds": 100}, "must be 0 to 60 seconds"),
@@ -556,6 +578,16 @@ def test_settings_in_python_are_checked(kind: Any, settings: dict[str, Any], why
     """A setting of the wrong type or out of Cognito's range is an error that names it, as in a configuration file."""
     with pytest.raises((TypeError, ValueError), match=re.escape(why)):
         kind(**settings)
+
+
+def test_a_single_name() -> None:
+    """A setting that is a list of names may be a single one."""
+    client = LocalPool(
+        explicit_auth_flows="ALLOW_USER_AUTH", read_attributes="email", write_attributes="email"
+    ).app_client
+
+    assert client.explicit_auth_flows == {"ALLOW_USER_AUTH"}
+    assert client.read_attributes == client.write_attributes == frozenset({"email"})
 
 
 def test_zero_is_the_default_session_validity() -> None:

@@ -92,6 +92,7 @@ class TestHandlers:
             (lambda *, event: None, TypeError),
             (7, TypeError),
             ("nowhere:handler", ValueError),
+            (".nowhere:handler", ValueError),
             ("sys:nothing", ValueError),
             ("sys:byteorder", TypeError),
             ("app.handler", ValueError),

@@ -9,7 +9,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from api_client import EXPIRED, MISMATCH, USED, ApiClient, refused
@@ -40,7 +40,8 @@ def pool_of(signing_key: RSAKey) -> PoolOf:
     """Return a function that makes a pool that accepts passkeys, with a clock that the test moves, and ada."""
 
     def make(**settings: Any) -> LocalPool:
-        settings.setdefault("allowed_first_auth_factors", ["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"])
+        factors = ["PASSWORD", "WEB_AUTHN", *(["EMAIL_OTP"] if settings.get("mfa") != "ON" else [])]
+        settings.setdefault("allowed_first_auth_factors", factors)
         settings.setdefault("webauthn", WebAuthnConfiguration("example.com"))
         settings.setdefault("clock", ManualClock())
         user = settings.pop("user", {})
@@ -299,6 +300,8 @@ class TestSigningIn:
             (Authenticator(attachment="cross-platform", transports=("usb",)), "hwk"),
             (Authenticator(attachment=None), "swk"),
             (Authenticator(attachment=None, transports=("nfc",)), "hwk"),
+            # An attachment that is no text counts as unknown.
+            (Authenticator(attachment=cast("str", ["cross-platform"])), "swk"),
         ],
     )
     def test_the_claims(self, pool_of: PoolOf, key: Authenticator, method: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64decode
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -150,11 +151,11 @@ _PASSKEYS: dict[str, Any] = {"WebAuthnConfiguration": {"RelyingPartyId": "exampl
     [
         ("OFF", _TOTP, "can't turn off MFA and configure an MFA together"),
         ("OFF", _EMAIL, "can't turn off MFA and configure an MFA together"),
+        ("OFF", _NO_TOTP, "can't turn off MFA and configure an MFA together"),
         ("OPTIONAL", _NO_TOTP, "can't disable all MFAs with a required or optional configuration"),
         ("ON", _NO_TOTP, "can't disable all MFAs with a required or optional configuration"),
         ("ON", {}, "At least one of"),
         ("OFF", {}, None),
-        ("OFF", _NO_TOTP, None),
         ("OFF", _PASSKEYS, None),
         ("OPTIONAL", _TOTP, None),
         ("ON", {**_NO_TOTP, **_EMAIL}, None),
@@ -207,6 +208,56 @@ def test_update_user_pool_keeps_mfa_and_policies() -> None:
     longer = {"MinimumLength": 15, "RequireSymbols": False}
     assert described(Policies={"PasswordPolicy": longer})[:2] == (longer, only_password)
     assert described(MfaConfiguration="OFF")[2] == "OFF"
+
+
+def _with_first_factors(*names: str) -> dict[str, Any]:
+    return {"Policies": {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", *names]}}}
+
+
+_MULTI: dict[str, Any] = {"WebAuthnConfiguration": {"FactorConfiguration": "MULTI_FACTOR_WITH_USER_VERIFICATION"}}
+_SMS: dict[str, Any] = {"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/x"}}
+_ONLY: str = r"Only PASSWORD and WEB_AUTHN \(if configured\) can be enabled as an auth factor if MFA is enabled"
+_PASSKEYS_NOT_MFA: str = "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA."
+_SINGLE: str = (
+    "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and WebAuthn is an allowed"
+    " first auth factor"
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "passkeys", "in_mfa_config", "in_pool"),
+    [
+        (["EMAIL_OTP"], {}, _ONLY, _ONLY),
+        (["SMS_OTP"], _MULTI, _ONLY, _ONLY),
+        (["WEB_AUTHN"], {}, _SINGLE, _PASSKEYS_NOT_MFA),
+        (["WEB_AUTHN"], _PASSKEYS, _SINGLE, _PASSKEYS_NOT_MFA),
+        (["WEB_AUTHN"], _MULTI, None, None),
+        ([], {}, None, None),
+    ],
+    ids=str,
+)
+def test_required_mfa_excludes_first_factors(
+    names: list[str], passkeys: dict[str, Any], in_mfa_config: str | None, in_pool: str | None
+) -> None:
+    """Required MFA excludes codes as first factor, and passkeys that do not satisfy it; Cognito refuses them in its words."""
+    boto = LocalCognito().client()
+
+    def attempt(why: str | None, operation: str, **members: Any) -> None:
+        with nullcontext() if why is None else pytest.raises(boto.exceptions.InvalidParameterException, match=why):
+            getattr(boto, operation)(**members)
+
+    factors = _with_first_factors(*names)
+    pool_id = boto.create_user_pool(PoolName="p", **factors)["UserPool"]["Id"]
+    optional = {"UserPoolId": pool_id, "MfaConfiguration": "OPTIONAL", **_TOTP, **passkeys}
+    boto.set_user_pool_mfa_config(**optional)
+    attempt(in_mfa_config, "set_user_pool_mfa_config", **{**optional, "MfaConfiguration": "ON"})
+
+    pool_id = boto.create_user_pool(PoolName="p")["UserPool"]["Id"]
+    boto.set_user_pool_mfa_config(UserPoolId=pool_id, MfaConfiguration="ON", **_TOTP, **passkeys)
+    attempt(in_pool, "update_user_pool", UserPoolId=pool_id, MfaConfiguration="ON", **factors)
+    if passkeys != _MULTI:  # CreateUserPool cannot configure passkeys
+        attempt(in_pool, "create_user_pool", PoolName="p", MfaConfiguration="ON", **_SMS, **factors)
+    boto.update_user_pool(UserPoolId=pool_id, MfaConfiguration="OPTIONAL", **factors)
 
 
 def test_deletion_protection() -> None:

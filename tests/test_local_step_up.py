@@ -346,7 +346,7 @@ class TestWithoutAccessToken:
     @pytest.mark.parametrize("mfa", ["ON", "OPTIONAL"])
     def test_a_target_does_not_replace_mfa(self, pool_of: PoolOf, mfa: str) -> None:
         """A lower target does not suppress required MFA."""
-        pool = pool_of(mfa=mfa, user={"preferred_mfa": "SMS_MFA"})
+        pool = pool_of(mfa=mfa, allowed_first_auth_factors=["PASSWORD"], user={"preferred_mfa": "SMS_MFA"})
         flow = step_up(pool, LOA[1])
         assert flow.answer(r.Password(PASSWORD)) is State.SMS_MFA
         flow.answer(code_of(pool, flow))

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Final
 
 import pytest
-from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import RSAKey
@@ -34,7 +33,7 @@ from scenario_user import (
     signature,
 )
 from token_checks import MfaException, TokenChecks
-from user_auth_scenarios import EVERY_FIRST_FACTOR, RELYING_PARTY
+from user_auth_scenarios import EVERY_FIRST_FACTOR, MFA_AND_PASSKEYS
 
 from authfsm.local import Contradictions, DeviceConfiguration
 from authfsm.protocol import responses as r
@@ -189,7 +188,6 @@ _SIGNS_IN: Final = begin_with(r.UserPasswordAuth, USER, PASSWORD)
 _PASSKEY_FOR_MFA: Final = admin_call(
     "set_user_mfa_preference", SMSMfaSettings={"Enabled": True}, WebAuthnMfaSettings={"Enabled": True}
 )
-_MULTI: Final = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
 EXCEPTION_SCENARIOS: Final = (
     Scenario(
         MFA_EXCEPTIONS[0].name,
@@ -207,7 +205,7 @@ EXCEPTION_SCENARIOS: Final = (
             respond_with(r.Credential, signature),
         ),
         State.AUTHENTICATED,
-        {**EVERY_FIRST_FACTOR, "mfa": "ON", "webauthn": _MULTI},
+        MFA_AND_PASSKEYS,
         FACTORS,
     ),
     Scenario(
@@ -232,7 +230,7 @@ EXCEPTION_SCENARIOS: Final = (
         MFA_EXCEPTIONS[4].name,
         (sign_up, begin_with(r.UserPasswordAuth, NEW_USER, PASSWORD)),
         State.AUTHENTICATED,
-        {**EVERY_FIRST_FACTOR, "mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
+        {"mfa": "ON", "contradictions": Contradictions(first_sign_in_without_mfa=True)},
     ),
 )
 

@@ -141,6 +141,7 @@ def test_banner(tmp_path: Path) -> None:
         ('{"device": {"colour": 1}}', "device cannot have colour; it can have challenge_required_on_new_device"),
         ('{"triggers": {"define": 7}}', 'triggers: define is not "module:function"'),
         ('{"triggers": {"define": "nowhere:f"}}', "triggers: define cannot be imported"),
+        ('{"triggers": {"define": ".nowhere:f"}}', "triggers: define cannot be imported"),
         ("{", "is not JSON"),
         ('{"mfa": "OFF", "mfa": "ON"}', "the key 'mfa' occurs twice in one object"),
         pytest.param("[" * 100_000, "is nested too deeply", id="nested too deeply"),

@@ -56,6 +56,12 @@ EVERY_FIRST_FACTOR: Final[Settings] = {
     "webauthn": RELYING_PARTY,
 }
 """A pool whose users may begin with every factor."""
+MFA_AND_PASSKEYS: Final[Settings] = {
+    "mfa": "ON",
+    "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"],
+    "webauthn": evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION"),
+}
+"""A pool that requires MFA, and whose users may begin with every factor that Cognito then allows."""
 
 BEGIN_USER_AUTH: Final = begin_with(r.UserAuth, USER)
 FIRST_FACTORS: Final = (S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN)
@@ -231,7 +237,6 @@ def passkeys() -> Iterator[Scenario]:
     settings = Contradictions(select_challenge_has_request_options=True)
     at_once = {**EVERY_FIRST_FACTOR, "contradictions": settings}
     yield Scenario("WEB_AUTHN in one step", (register_passkey, BEGIN_USER_AUTH, signs), S.AUTHENTICATED, at_once)
-    multi = evolve(RELYING_PARTY, factor_configuration="MULTI_FACTOR_WITH_USER_VERIFICATION")
     yield Scenario(
         "WEB_AUTHN left for PASSWORD, the other factor gone meanwhile",
         (
@@ -244,7 +249,7 @@ def passkeys() -> Iterator[Scenario]:
             respond_with(r.Password, PASSWORD),
         ),
         S.MFA_SETUP,
-        {**EVERY_FIRST_FACTOR, "webauthn": multi, "mfa": "ON"},
+        MFA_AND_PASSKEYS,
         {"phone_number": FACTORS["phone_number"]},
     )
 

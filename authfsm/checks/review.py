@@ -25,7 +25,7 @@ from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY, REQUIRED_VALUE, c
 from authfsm.protocol.states import RECOVERY_MECHANISMS, State
 from authfsm.settings import PoolSettings
 from authfsm.settings.descriptions import Descriptions, token_validity
-from authfsm.settings.rules import enabled_second_factors
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 from authfsm.settings.sign_in_settings import fetch_descriptions
 
 S = State
@@ -171,9 +171,11 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _require_mfa(pool: PoolDescription) -> Remediation:
-    """Return the change that requires MFA: it enables TOTP, and removes first factors that required MFA excludes."""
-    change = _mfa(pool, MfaConfiguration="ON", **_ENABLE_APP)
+    """Return the change that requires MFA: it enables TOTP, lets passkeys satisfy MFA, and removes other first factors."""
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
+    passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
+    more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
+    change = _mfa(pool, MfaConfiguration="ON", **_ENABLE_APP, **more)
     if not allowed_first & _ONE_TIME:
         return change
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"

@@ -26,7 +26,7 @@ from authfsm.protocol.states import MFA_SETTINGS, State
 from authfsm.protocol.table import Transition, transition_for_reply
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
-from authfsm.settings.rules import enabled_second_factors
+from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 
 USERNAME: Final = "ada"
 PASSWORD: Final = Secret("Correct-Horse-1")
@@ -306,7 +306,8 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     """Return the arguments of a `LocalPool` with these settings; the plan decides those that are not known."""
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     known_flows, needs_mfa = local.CURRENT_FLOW_VALUES, plan.person.mfa or plan.between_steps
-    passkeys: Any = settings.web_authn_factor or "SINGLE_FACTOR"  # a Literal that its class checks
+    default = MULTI_FACTOR_PASSKEY if plan.person.passkey_as_mfa else "SINGLE_FACTOR"
+    passkeys: Any = settings.web_authn_factor or default  # a Literal that its class checks
     device = local.DeviceConfiguration(bool(plan.challenge_required_on_new_device))
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),

@@ -134,7 +134,10 @@ class LocalPool(DisplayMixin):
         described = descriptions.user_pool(configuration, 0)
         if version := getattr(triggers, "pre_token_generation_version", None):
             described["LambdaConfig"] = {"PreTokenGenerationConfig": {"LambdaVersion": version}}
-        pool_operations.check_arguments(self._core, settings_conflicts.pool_conflicts(described))
+        # If `like` got no GetUserPoolMfaConfig response, FactorConfiguration is unknown.
+        unknown = configuration.webauthn is None and configuration.pool_description.get("MfaConfig", {}) is None
+        parsed = Descriptions(described, mfa_config=None if unknown else descriptions.mfa_config(configuration))
+        pool_operations.check_arguments(self._core, settings_conflicts.pool_conflicts(parsed))
         self._client_id = self.add_client(
             client_id=client_id, client_secret=client_secret, explicit_auth_flows=explicit_auth_flows,
             auth_session_validity=auth_session_validity,

@@ -45,6 +45,10 @@ _TEMPLATE_MEMBERS: Final = {
     "EmailMessage": "EmailVerificationMessage",
     "EmailSubject": "EmailVerificationSubject",
 }
+_SINGLE_FACTOR: Final = (
+    "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and"
+    " WebAuthn is an allowed first auth factor"
+)
 
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 
@@ -81,11 +85,11 @@ def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
 
 
 def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
-    check_settings(core, settings_conflicts.request_conflicts(pool))
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
     factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
+    check_settings(core, settings_conflicts.request_conflicts(Descriptions(pool, mfa_config=factors)))
     sms: dict[str, Any] = {n: pool[n] for n in ("SmsConfiguration", "SmsAuthenticationMessage") if n in pool}
     if "SmsMfaConfiguration" in factors or (mode != "OFF" and "SmsConfiguration" in pool):
         sms = factors["SmsMfaConfiguration"] = factors.get("SmsMfaConfiguration", sms) | sms
@@ -171,13 +175,14 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
         raise refuse("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
     # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
     # and anomalyco/sst (5177).
-    enabled = Descriptions({}, mfa_config={**request, "MfaConfiguration": mode}).second_factors
-    if request.get("MfaConfiguration") == "OFF" and enabled:
+    pool = Descriptions(descriptions.user_pool(core.configuration, 0), mfa_config={**request, "MfaConfiguration": mode})
+    if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
         raise refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
-    if mode != "OFF" and not enabled and "WebAuthnConfiguration" not in request:
+    if mode != "OFF" and not pool.second_factors and "WebAuthnConfiguration" not in request:
         raise refuse(
             "Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration."
         )
+    check_settings(core, settings_conflicts.mfa_conflicts(pool, _SINGLE_FACTOR))
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}

@@ -14,8 +14,10 @@ from authfsm.local.config.request_members import typed
 
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
-    """Convert a number of seconds, as in a configuration file, to a timedelta."""
-    found: Any = timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    """Convert a number of seconds, as in a configuration file, to a timedelta; raise ValueError for another value."""
+    found: Any = value
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value < timedelta.max.total_seconds():
+        found = timedelta(seconds=value)
     if found is not None and (not isinstance(found, timedelta) or found < timedelta(0)):
         raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds from 0")
     return found
@@ -33,9 +35,8 @@ class Contradictions:
             reference; clients). True: SOFTWARE_TOKEN_MFA follows (developer guide, MFA decision tree).
         email_mfa_setup_in_session: True: MFA_SETUP can be answered with an e-mail address (developer guide;
             clients). False: the address must be set outside of the sign-in (AWS API reference).
-        custom_challenge_after_mfa: in CUSTOM_AUTH with SRP, after the second factor. True:
-            DefineAuthChallenge runs again (amplify-js #4888, a trace; #9592). False: the reply has tokens
-            (amplify-js #3876).
+        custom_challenge_after_mfa: in CUSTOM_AUTH with SRP, after the second factor. True: DefineAuthChallenge runs
+            again (amplify-js #4888, a trace; #9592). False: the reply has tokens (amplify-js #3876).
         custom_challenge_after_new_password: in CUSTOM_AUTH with SRP, after NEW_PASSWORD_REQUIRED. True: DefineAuthChallenge
             runs again (no source; the default, because no challenge is then skipped). False: it does not run
             (amazon-cognito-identity-js #341).
@@ -73,9 +74,8 @@ class Contradictions:
         acr_only_with_target: False: the tokens of every sign-in have `acr` and `amr` ("apply to any
             sign-in"). True: only those of a sign-in with a target level ("in response to these inputs";
             both on one page of the developer guide).
-        sessions_survive_password_change: pending sign-ins of a user whose password is changed, or who is
-            disabled and enabled again. No source says what happens. False: they end, which is safer.
-            True: they continue.
+        sessions_survive_password_change: pending sign-ins of a user whose password is changed, or who is disabled and
+            enabled again. No source says what happens. False: they end, which is safer. True: they continue.
         device_replaces_mfa_enabled_later: a device that was remembered before the user had MFA. False: the
             second factor is required once, and after that the device replaces it (amplify-js #4174, #8977).
             True: the device replaces it at once (developer guide, which makes no exception).
@@ -84,10 +84,9 @@ class Contradictions:
             when you verify the new token"). False: it is removed at once ("If you don't verify ..., the user
             can then authenticate with user name and password credentials alone"; both on one page of the AWS
             API reference, AssociateSoftwareToken).
-        confirm_sign_up_always_has_session: in a pool with one-time passwords as first factor. True:
-            ConfirmSignUp always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn
-            and sends no Session; amplify-js #13666). False: only if the request has the Session of SignUp
-            (AWS API reference).
+        confirm_sign_up_always_has_session: in a pool with one-time passwords as first factor. True: ConfirmSignUp
+            always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn and sends no Session;
+            amplify-js #13666). False: only if the request has the Session of SignUp (AWS API reference).
         timestamp_tolerance: by how much the TIMESTAMP of an SRP proof may differ from the pool's time; a number
             means seconds. None: any TIMESTAMP is accepted, because no AWS page sets a limit. A user reports that sign-in fails from
             five minutes on (amazon-cognito-auth-js #199).

@@ -2,7 +2,7 @@
 
 UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
 operations for app clients. Top-level members without a setting here are kept and returned unchanged;
-`unsupported_settings` lists all members without one, with reasons.
+`unsupported_settings` lists the members that have no effect here, with reasons.
 """
 
 from __future__ import annotations
@@ -247,8 +247,9 @@ def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
         members["SmsMfaConfiguration"] = description.get("SmsMfaConfiguration", role)
     if State.EMAIL_OTP in methods:
         members["EmailMfaConfiguration"] = description.get("EmailMfaConfiguration", {})
-    if webauthn is not None:
-        members["WebAuthnConfiguration"] = _write_members(webauthn)
+    described = description.get("WebAuthnConfiguration", {})
+    if webauthn is not None or (described and "RelyingPartyId" not in described):
+        members["WebAuthnConfiguration"] = described if webauthn is None else _write_members(webauthn)
     optional = ("SmsMfaConfiguration", "EmailMfaConfiguration", "WebAuthnConfiguration")
     return {**_without(description, {*members, *optional}), **members}
 

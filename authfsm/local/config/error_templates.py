@@ -3,7 +3,7 @@
 `raise WRONG_PASSWORD.refusal()` refuses a request. `survives` says whether the session (or the secret
 block) of the refused request can be used again.
 
-Codes and messages are those that Cognito returns, from the source in the comment. "The text is ours" means that
+Codes and messages are those that Cognito returns; comments name the sources of some. "The text is ours" means that
 no source has Cognito's text.
 """
 
@@ -88,7 +88,7 @@ MFA_SETUP_UNFINISHED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the u
 CHALLENGE_UNANSWERABLE = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session provided for the user.")
 
 # ---- codes --------------------------------------------------------------------------------------
-# Measured for EMAIL_OTP (six wrong codes with one session); for the others, the code of clients relies on it. Also
+# Measured for EMAIL_OTP (six wrong codes with one session); for the other challenges, clients rely on it. Also
 # returned for a wrong ChallengeName, and for the code of a factor that was not chosen yet.
 CODE_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code or auth state for the user.", survives=True)
 TOTP_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code received for user", survives=True)  # clients

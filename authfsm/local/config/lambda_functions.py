@@ -19,6 +19,7 @@ from attrs import field, fields, frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.request_members import typed
 
 Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
@@ -68,7 +69,7 @@ class LambdaContext:
 
 
 def to_function(name: str, value: Any) -> Callable[..., Any]:
-    """Return the function of a trigger, which is a function or "module:function"; raise TypeError or ValueError."""
+    """Return a function, or import "module:function"; raise ValueError, or TypeError for what is not a suitable function."""
     function: Callable[..., Any] | None = None if isinstance(value, str) else value
     if isinstance(value, str):
         module, _, attribute = value.partition(":")
@@ -76,7 +77,7 @@ def to_function(name: str, value: Any) -> Callable[..., Any]:
             raise ValueError(f'{name} is not "module:function" but {value!r}')
         try:
             function = getattr(importlib.import_module(module), attribute, None)
-        except ImportError as error:
+        except Exception as error:  # the module's own code may raise any error
             raise ValueError(f"{name} cannot be imported: {error}") from error
         if function is None:
             raise ValueError(f"{name}: {module} has no function {attribute}")
@@ -107,7 +108,7 @@ def _argument_count(function: Callable[..., Any]) -> int:
 
 
 def json_of(value: Any) -> Any:
-    """Return a value of another type for JSON, or raise the error of AWS Lambda's runtime for Python (awslambdaric)."""
+    """Convert a value that is not of a type of JSON, or raise the error of AWS Lambda's runtime for Python (awslambdaric)."""
     if isinstance(value, Decimal):
         return float(value)
     why = f"Object of type {type(value).__name__} is not JSON serializable"
@@ -115,7 +116,7 @@ def json_of(value: Any) -> Any:
 
 
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Call a function with an event and, if it accepts one, the context; an async function in a new event loop."""
+    """Call a function with an event and, if it accepts one, the context; only async functions have a time limit."""
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result
@@ -186,7 +187,7 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
 
 
-@frozen
+@frozen(field_transformer=typed)
 class Triggers:
     """The pool's Lambda functions. All are optional.
 
@@ -198,8 +199,7 @@ class Triggers:
             or failAuthentication.
         create: CreateAuthChallenge; sets response.publicChallengeParameters,
             privateChallengeParameters, challengeMetadata.
-        verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets
-            response.answerCorrect.
+        verify: VerifyAuthChallengeResponse; reads request.challengeAnswer, sets response.answerCorrect.
         pre_sign_up: PreSignUp; sets response.autoConfirmUser, autoVerifyEmail, autoVerifyPhone, or raises.
         post_confirmation: PostConfirmation.
         pre_authentication: PreAuthentication; raises to refuse a sign-in.
@@ -215,7 +215,7 @@ class Triggers:
 
     Raises:
         TypeError: a function accepts neither (event) nor (event, context).
-        ValueError: there is no such "module:function".
+        ValueError: there is no such "module:function", or no such version.
     """
 
     define: Trigger | None = None

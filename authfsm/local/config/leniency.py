@@ -55,10 +55,10 @@ CHECKS: Final[Mapping[str, RelaxedCheck]] = {
         (errors.CANNOT_CONFIRM, errors.RESET_NOT_POSSIBLE), "reports of users: User cannot be confirmed"),
     "unverified-recovery": RelaxedCheck("ForgotPassword and AdminResetUserPassword without a verified address; ForgotPassword of unknown users",
         (errors.NO_RECOVERY_ADDRESS, errors.NO_SUCH_USERNAME), "AWS API reference, ForgotPassword"),
-    "code-123456": RelaxedCheck("123456 as verification code: every code sent is 123456, and ConfirmSignUp accepts it even if none was sent",
+    "code-123456": RelaxedCheck("123456 as verification code: every code sent is 123456 (of eight digits: 12345678), and ConfirmSignUp accepts it even if none was sent",
         (errors.VERIFICATION_CODE_MISMATCH,), "AWS API reference, ConfirmSignUp: CodeMismatchException"),
     "contradictory-settings": RelaxedCheck("settings of a pool or an app client that contradict each other",
-        (errors.INVALID_PARAMETER,), "the rules of cdk-preflight, which are tried on AWS"),
+        (errors.INVALID_PARAMETER,), "the rules of cdk-preflight and cdkd, which are tried on AWS"),
     "moto-messages": RelaxedCheck("tests that expect moto's error messages; the pool then uses them",
         (), "reports of users, and botocore's model of the API"),
 }

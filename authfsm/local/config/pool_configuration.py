@@ -37,8 +37,6 @@ ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
 _LONGEST_ACR_VALUE: Final = 64
-
-
 _LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
 _IS_DOMAIN: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
@@ -51,14 +49,18 @@ class RefreshTokenRotation:
     """RefreshTokenRotation of an app client, if it is ENABLED: each refresh returns a new refresh token.
 
     Args:
-        retry_grace_period_seconds: how long the replaced token is still accepted, 0 to 60.
+        retry_grace_period_seconds: for how many seconds the replaced token is still accepted, 0 to 60.
     """
 
     retry_grace_period_seconds: int = field(default=0, validator=within("RetryGracePeriodSecondsType", "seconds"))
 
 
+def _names(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(to_tuple(names))
+
+
 def _flows(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(names) or DEFAULT_FLOW_VALUES
+    return _names(names) or DEFAULT_FLOW_VALUES
 
 
 @frozen(field_transformer=typed)
@@ -69,9 +71,9 @@ class AppClient(WrapsSecrets):
         client_id: ClientId.
         client_secret: the secret, if it has one; SECRET_HASH is then required.
         second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
-        secret_dates: when each secret was added, in seconds since 1970; empty until a secret is added or deleted
-            (CreationDate counts then).
-        explicit_auth_flows: ExplicitAuthFlows; empty means Cognito's default of three.
+        secret_dates: when each secret was added, in seconds since 1970; until a secret is added or deleted it is empty,
+            and CreationDate counts.
+        explicit_auth_flows: ExplicitAuthFlows, by default all `ALLOW_*` values; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
             API's own default is LEGACY.
@@ -83,8 +85,7 @@ class AppClient(WrapsSecrets):
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
-        client_description: the DescribeUserPoolClient response from which `LocalPool.like` copied the app client;
-            members without a field here are returned from it.
+        client_description: the description or request of the app client, which has the members without a field here.
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
@@ -101,8 +102,8 @@ class AppClient(WrapsSecrets):
     refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
     refresh_token_rotation: RefreshTokenRotation | None = None
     client_name: str = "local"
-    read_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
-    write_attributes: frozenset[str] | None = field(default=None, converter=optional(frozenset))
+    read_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
+    write_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
     enable_token_revocation: bool = True
     client_description: Mapping[str, Any] = field(factory=dict, eq=False, repr=False)
     second_secret: Secret[str] | None = None
@@ -158,10 +159,10 @@ class DeviceConfiguration:
     """How the pool remembers devices (UserPool.DeviceConfiguration); a pool without this setting remembers none.
 
     Args:
-        challenge_required_on_new_device: a remembered device replaces the second factor. Otherwise the
+        challenge_required_on_new_device: True: a remembered device replaces the second factor. False: the
             second factor is asked for as well, and the device is proved after it.
-        device_only_remembered_on_user_prompt: a confirmed device is remembered only after
-            UpdateDeviceStatus. Otherwise it is remembered at once.
+        device_only_remembered_on_user_prompt: True: a confirmed device is remembered only after
+            UpdateDeviceStatus. False: it is remembered at once.
     """
 
     challenge_required_on_new_device: bool = False
@@ -178,7 +179,7 @@ class PasswordPolicy:
         require_lowercase: it must contain a lower-case letter from a to z.
         require_numbers: it must contain a digit.
         require_symbols: it must contain a special character.
-        temporary_password_validity_days: how long a password that an administrator set can be used.
+        temporary_password_validity_days: for how many days a temporary password can be used.
         password_history_size: how many earlier passwords a user cannot set again.
     """
 
@@ -222,11 +223,11 @@ def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
         check_names("acr_values", named, [f"Level{number}" for number in (1, 2, 3, 4)])
         values = tuple(named.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
     else:
-        values = tuple(names)
+        values = to_tuple(names)
     if len(values) != len(ACR_VALUES) or len(set(values)) != len(values):
         raise ValueError("acr_values must have four different names, one for each level")
     for name in values:
-        if not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
+        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
             rule = f"a name has 1 to {_LONGEST_ACR_VALUE} characters, without spaces, quotes and backslashes"
             raise ValueError(f"acr_values cannot have {name!r}: {rule}")
     return values
@@ -278,7 +279,7 @@ class PoolConfiguration:
         pool_id: `<region>_<letters and digits>`.
         issuer: the `iss` of the tokens; AWS's own verifiers accept only Cognito's.
         mfa: MfaConfiguration.
-        mfa_methods: the second factors that are enabled.
+        mfa_methods: the second factors that are enabled; by default all, which is not Cognito's default.
         device: DeviceConfiguration, or None.
         triggers: the pool's Lambda functions, or None.
         aliases: AliasAttributes: attributes with which a user may also sign in, once they are verified.
@@ -291,7 +292,8 @@ class PoolConfiguration:
             `signin/required_factors.py`). Empty means the phone number, otherwise the e-mail address ("the
             legacy behavior ... where SMS is preferred through email": AWS API reference).
         password_policy: the requirements on new passwords.
-        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH.
+        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH. With MFA ON, only PASSWORD, and
+            WEB_AUTHN if passkeys satisfy MFA.
         tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
         webauthn: WebAuthnConfiguration; None for a pool without a relying party.
         acr_values: the names of the levels 1 to 4, or an AcrConfiguration.
@@ -304,8 +306,7 @@ class PoolConfiguration:
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
         accept: checks of `leniency.CHECKS`, or `all`: requests that succeed although Cognito refuses them.
-        pool_description: the DescribeUserPool and GetUserPoolMfaConfig responses from which `LocalPool.like` copied
-            the pool; members without a field here are returned from them.
+        pool_description: UserPool and MfaConfig as last described or requested, with the members without a field here.
     """
 
     pool_id: str

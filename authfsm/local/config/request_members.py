@@ -2,8 +2,8 @@
 
 It checks types, required members, lengths and bounds; botocore checks the requests of its callers, but over HTTP any
 request can arrive. `members.json` is an excerpt of botocore's model of the API (tests/generate_members.py generates it,
-a test compares them). In operations about a user, patterns are checked only for the name of a new user, and every
-enumeration but ChallengeName (`check_constraints`); patterns of ARNs are not checked.
+a test compares them). In operations about a user, `check_constraints` checks only maximum lengths, enumerations except
+ChallengeName, and the pattern of a new user's name. Patterns of ARNs are never checked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _ENUM: Final = "Member must satisfy enum value set"
-# Python has no classes of Unicode categories: the ASCII characters of each, and one for all its others.
+# Python's `re` has no Unicode categories. Each is a list of its ASCII characters and one character for all its others.
 _CATEGORIES: Final = {
     each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
     for each in "LMSNPZC"
@@ -57,7 +57,7 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without unknown members and without null; refuse members of a wrong type or out of bounds."""
+    """Return a request without unknown members and null; refuse missing members, wrong types and numbers out of bounds."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 

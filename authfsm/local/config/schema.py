@@ -20,7 +20,7 @@ def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> No
         raise ValueError(f"{name} has {', '.join(repeated)} twice")
 
 
-_LONGEST_NUMBER: Final = 40
+_LONGEST_NUMBER: Final = 2048  # AttributeValueType
 
 
 @frozen(field_transformer=typed)
@@ -52,9 +52,9 @@ class SchemaAttribute:
     def violation(self, value: str) -> str | None:
         """Return why a value is not valid; None if it is valid. Cognito's messages for this are not known."""
         if self.data_type == "Number":
-            if not re.fullmatch(r"[+-]?\d+", value):
+            if not re.fullmatch("[+-]?[0-9]+", value):
                 return "The value is not a number"
-            # A bound has fewer digits; converting a million digits to an integer would take long.
+            # Converting a million digits to an integer would take long.
             if len(value) <= _LONGEST_NUMBER and _within(int(value), self.min_value, self.max_value):
                 return None
             return "The number is out of range"

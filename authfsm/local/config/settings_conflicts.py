@@ -2,8 +2,8 @@
 
 The rules are for requests (CreateUserPool, UpdateUserPoolClient) and for settings in Python and in configuration files.
 
-Rules and messages are those of the package cdk-preflight, whose maintainers try each rule on AWS. Settings for other
-services (the keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
+Rules and messages are those of the package cdk-preflight, whose maintainers try each on AWS, except `mfa_conflicts`.
+Settings for other services (keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, Schema
 from authfsm.protocol.auth_flows import mixed_values_error
-from authfsm.settings.descriptions import Structure, token_validity
+from authfsm.settings.descriptions import Descriptions, Structure, token_validity
 
 _LITE: Final = "The following features need to be disabled for the LITE pricing tier configured:"
 _LONGEST: Final = 2048
@@ -29,10 +29,13 @@ _RANGES: Final = {
     "RefreshTokenValidity": (3_600, 3_650 * 86_400),
 }
 """The shortest and the longest lifetime of each token, in seconds (AWS API reference)."""
+_PASSKEYS_NOT_MFA: Final = "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA."
+_MULTI_FACTOR: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
 
 
-def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condition a rule
-    """Yield why Cognito refuses a pool's settings. `pool` is the UserPool as it would be after the request."""
+def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - one condition a rule
+    """Yield why Cognito refuses a pool's settings, `described` as they would be after the request."""
+    pool = described.user_pool
 
     def get(group: str, name: str) -> Any:
         return pool.get(group, {}).get(name)
@@ -53,7 +56,7 @@ def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condit
     verified_before_update = get("UserAttributeUpdateSettings", "AttributesRequireVerificationBeforeUpdate")
     if not set(verified_before_update or ()) <= set(pool.get("AutoVerifiedAttributes", ())):
         yield "All attributes in AttributesRequireVerificationBeforeUpdate must exist in AutoVerifiedAttributes"
-    factors = (get("Policies", "SignInPolicy") or {}).get("AllowedFirstAuthFactors") or ["PASSWORD"]
+    factors = described.first_factors
     if "PASSWORD" not in factors:
         yield "Password should be configured as one of the allowed first auth factors."
     pre_token_generation = get("LambdaConfig", "PreTokenGenerationConfig") or {}
@@ -61,10 +64,25 @@ def pool_conflicts(pool: Structure) -> Iterator[str]:  # noqa: C901 - one condit
         yield f"{_LITE} Passwordless Sign-In"
     if pool.get("UserPoolTier") == "LITE" and pre_token_generation.get("LambdaVersion", "V1_0") != "V1_0":
         yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {pre_token_generation['LambdaVersion']}"
+    yield from mfa_conflicts(described)
+
+
+def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_MFA) -> Iterator[str]:
+    """Yield why Cognito refuses to require MFA in a pool with these first factors; unknown FactorConfiguration is accepted.
+
+    Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred.
+    """
+    factors = {*described.first_factors} if described.mfa == "ON" else set()
+    if factors & {"EMAIL_OTP", "SMS_OTP"}:
+        yield "Only PASSWORD and WEB_AUTHN (if configured) can be enabled as an auth factor if MFA is enabled"
+    passkeys = (described.mfa_config or {}).get("WebAuthnConfiguration", {})
+    satisfy_mfa = described.mfa_config is None or passkeys.get("FactorConfiguration") == _MULTI_FACTOR
+    if "WEB_AUTHN" in factors and not satisfy_mfa:
+        yield passkey_message
 
 
 def attribute_conflicts(attribute: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses an attribute of a schema, in the form of DescribeUserPool."""
+    """Yield why Cognito refuses an attribute of a schema; it has the form of SchemaAttributes in DescribeUserPool."""
     name, kind = attribute["Name"], attribute["AttributeDataType"]
     if attribute.get("Required") and name not in STANDARD_ATTRIBUTES:
         yield "Required custom attributes are not supported currently."
@@ -78,9 +96,10 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
         yield f"user.{name}: Max {unit} cannot be less than min {unit}."
 
 
-def request_conflicts(pool: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses settings in a request: also those that a pool's description may have together."""
-    yield from pool_conflicts(pool)
+def request_conflicts(described: Descriptions) -> Iterator[str]:
+    """Yield why Cognito refuses settings in a request, which may not have all that a description may have together."""
+    yield from pool_conflicts(described)
+    pool = described.user_pool
     days = pool.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
     if days and pool.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"

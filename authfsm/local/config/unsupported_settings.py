@@ -80,6 +80,9 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
         yield "UserPoolAddOns: there is no threat protection: no sign-in counts as risky"
     if pool.get("AdminCreateUserConfig", {}).get("InviteMessageTemplate"):
         yield f"AdminCreateUserConfig.InviteMessageTemplate: {_NO_TEXTS}"
+    for group in ("SmsMfaConfiguration", "EmailMfaConfiguration"):
+        names = {"SmsAuthenticationMessage", "Message", "Subject"} & (mfa or {}).get(group, {}).keys()
+        yield from (f"{group}.{name}: {_NO_TEXTS}" for name in sorted(names))
     if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
         yield "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig lists them"
 

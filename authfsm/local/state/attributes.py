@@ -23,7 +23,7 @@ Attributes = Mapping[str, str]
 
 
 def from_request(attributes: Iterable[Any]) -> dict[str, str]:
-    """Return the UserAttributes of a request; refuse a value of another type with SerializationException."""
+    """Return the UserAttributes of a request; refuse what is no Name and Value of text with SerializationException."""
     found = {}
     for each in attributes:
         name = each.get("Name") if isinstance(each, Mapping) else None
@@ -50,7 +50,7 @@ def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> Non
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
-    """Refuse attributes that violate the schema, or are another user's alias; `user` is None for a new user."""
+    """Refuse attributes that violate the schema or are another user's alias; a new `user` is None, and has no alias yet."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
         found = schema.all.get(name)
@@ -77,7 +77,7 @@ def _check_value(pool: Core, attribute: SchemaAttribute, value: str) -> None:
     check = "invalid-attribute-values"
     if attribute.name == "email" and not EMAIL.fullmatch(value):
         pool.refuse_or_record(check, error_templates.BAD_EMAIL.refusal())
-    if attribute.name == "phone_number" and not re.fullmatch(r"\+\d{1,15}", value):  # E.164
+    if attribute.name == "phone_number" and not re.fullmatch(r"\+[0-9]{1,15}", value):  # E.164
         pool.refuse_or_record(check, error_templates.BAD_PHONE.refusal())
     if why := attribute.violation(value):
         pool.refuse_or_record(check, error_templates.NOT_IN_SCHEMA.refusal(why=f"{attribute.name}: {why}"))

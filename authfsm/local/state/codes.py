@@ -1,4 +1,4 @@
-"""Generates and compares codes: those that the pool puts into its outbox, and those of authenticator apps."""
+"""The outbox; generates and compares the codes that are put into it, and verifies those of authenticator apps."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class Outbox(Sequence[Message]):
         return [each for each in self._messages if names & {each.username, each.to}]
 
     def code_for(self, name: str) -> str:
-        """Return the last code that was sent to a user or an address, in clear; raise LookupError if none was."""
+        """Return the `code` of the last message to a user or an address, in clear; raise LookupError if there is none."""
         messages = self.sent_to(name)
         if not messages:
             raise LookupError(
@@ -155,14 +155,14 @@ def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
 
 
 def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
-    """Return whether a TOTP is correct for this 30-second step or an adjacent one, and mark it as used (RFC 6238, 5.2)."""
+    """Return whether a TOTP is correct in this 30-second step or one beside it, and mark it as used; refuse a used one."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     now_step = int(now.timestamp()) // _STEP_SECONDS
     steps = range(now_step - 1, now_step + 2)
     matching = [step for step in steps if codes_match(totp.generate_otp(step), code)]
     unused = [step for step in matching if step not in token.used_steps]
     if not unused:
-        if matching:
+        if matching:  # RFC 6238, 5.2
             raise error_templates.TOTP_USED.refusal()
         return False
     # Steps before the previous one need no record: their codes have expired.

@@ -115,7 +115,7 @@ class Core(TrackedDicts):
         return refusal
 
     def new_code(self, digits: int = len(FIXED_CODE)) -> Secret[str]:
-        """Return a random code to send; if `accept` names code-123456, this fixed code."""
+        """Return a random code to send; if `accept` names code-123456, the fixed code of `digits` digits."""
         is_fixed = "code-123456" in self.configuration.accept
         return Secret("12345678"[:digits]) if is_fixed else new_code(self.entropy, digits)
 
@@ -155,7 +155,7 @@ class Core(TrackedDicts):
         return self.confirmed_family(request).user
 
     def user_of(self, request: Request) -> User:
-        """Return the user whose name or alias is the Username of an administrator's request."""
+        """Return the user whose name or alias is a request's Username; refuse an unknown one with UserNotFoundException."""
         user = self.users.find(request["Username"])
         if user is None:
             raise error_templates.NO_SUCH_USER.refusal()

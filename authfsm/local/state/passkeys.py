@@ -115,7 +115,7 @@ def verify_registration(
     if data.public_key.ALGORITHM not in ALGORITHMS:
         raise error_templates.UNSUPPORTED_CREDENTIAL.refusal()
     attachment = credential.get("authenticatorAttachment")
-    attachment = attachment if attachment in {"platform", "cross-platform"} else None
+    attachment = attachment if isinstance(attachment, str) and attachment in {"platform", "cross-platform"} else None
     credential_id, rp_id = base64url(data.credential_id), registration.relying_party_id
     return Passkey(credential_id, bytes(data), rp_id, now, attachment, tuple(transports), auth_data.counter)
 

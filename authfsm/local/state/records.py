@@ -56,7 +56,7 @@ class ChangeTrackingDict(dict[str, V]):
         self._listener(super().pop(key))
 
     def pop(self, key: str, *default: Any) -> Any:
-        """Remove a value, and report it."""
+        """Remove a value, and report it; without the key, report and return the default, or raise KeyError."""
         value = super().pop(key, *default)
         self._listener(value)
         return value

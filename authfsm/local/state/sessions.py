@@ -90,7 +90,7 @@ class PendingChallenge:
 
 
 class Sessions(TrackedDicts):
-    """The pending challenges and, for an hour, those that were answered or have expired."""
+    """The pending challenges, and those that were answered or have expired, until an hour after their expiry."""
 
     _dicts = ("_pending", "_by_other_key")
 
@@ -141,7 +141,7 @@ class Sessions(TrackedDicts):
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
     def find(self, client: AppClient | None, session: str | None, other_key: str | None = None) -> PendingChallenge:
-        """Return the usable challenge of a session or, without one, of `other_key`; without a client, whose it is is not checked."""
+        """Return the usable challenge of a session or, without one, of `other_key`; with a `client`, only a challenge of this one."""
         if session is not None:
             pending = self._pending.get(session)
         else:
@@ -164,7 +164,7 @@ class Sessions(TrackedDicts):
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Mark the session as used after the block, unless the block raises a refusal that the session survives."""
+        """Mark the session as used after the block or its refusal, but not after a refusal that the session survives."""
         self.last_answered = pending
         try:
             yield

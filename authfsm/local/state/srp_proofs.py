@@ -31,7 +31,7 @@ _WINDOW: Final = 8
 
 
 def fixed_base_pow(x: int) -> int:
-    """Return g^x mod N for x below 2^256: ten times as fast as `pow`, but its time reveals x; for test users only."""
+    """Return g^x mod N for x below 2^256: much faster than `pow`, but its time reveals x; for test users only."""
     if not 0 <= x < 1 << 256:
         raise ValueError("x must be an integer of at most 256 bits, and not negative")
     table, modulus = _power_table()
@@ -103,7 +103,7 @@ class SrpProof:
         }
 
     def is_proved_by(self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None) -> bool:
-        """Return whether an answer proves the password, with a TIMESTAMP within `tolerance`; None allows any time."""
+        """Return whether an answer proves the password, at a time within `tolerance` (None: any); refuse a malformed TIMESTAMP."""
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)

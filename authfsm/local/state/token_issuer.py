@@ -45,7 +45,7 @@ def _signing_threads(_process: int) -> ThreadPoolExecutor:
 
 
 class SigningKey:
-    """A private RSA key that signs with RS256 (RFC 7518, 3.3): that of a JSON Web Key, or a new one."""
+    """A private RSA key that signs with RS256 (RFC 7518, 3.3): that of a JSON Web Key (else ValueError), or a new one."""
 
     def __init__(self, jwk: RSAKey | None = None) -> None:
         key = getattr(jwk, "private_key", None)

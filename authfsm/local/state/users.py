@@ -54,7 +54,7 @@ class Account:
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
-    never_signed_in: bool = False
+    never_signed_in: bool = False  # since SignUp; also False for a user who was created in another way
     events: list[AuthEvent] = field(factory=list, repr=False)
 
 
@@ -188,7 +188,7 @@ class User:
         pending_token: the authenticator app of AssociateSoftwareToken, used only after it is verified.
         mfa_enabled: UserMFASettingList.
         preferred_mfa: PreferredMfaSetting.
-        mfa_chosen: whether SetUserMFAPreference was called.
+        mfa_chosen: whether SetUserMFAPreference or AdminSetUserMFAPreference was called.
         devices: the tracked devices by key.
         lock_out: the count of wrong passwords and MFA codes, and how long the user is locked out.
         passkeys: the registered passkeys, and whether they satisfy MFA.
@@ -228,7 +228,7 @@ class User:
 
     @property
     def is_imported(self) -> bool:
-        """Whether the user was imported from a CSV file and has no password yet."""
+        """Whether the user has no password and must reset it, like a user who was imported from a CSV file."""
         return self.status is Status.RESET_REQUIRED and self.credential is None
 
     def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
