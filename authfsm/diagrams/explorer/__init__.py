@@ -33,7 +33,7 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 
 
 def page(settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None) -> str:
-    """Return the page as HTML; raises NoEngine.
+    """Return the page as HTML; raises NoEngine and UnknownEngine.
 
     The page first shows `settings`, a pool's (by default nothing is ruled out), compared with the settings `before`, if they
     are passed. `engine` is the layout engine; None for the first one that is installed.
@@ -58,14 +58,10 @@ def page(settings: PoolSettings | None = None, engine: str | None = None, *, bef
     }
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
-        "light": css_variables(LIGHT),
-        "dark": css_variables(DARK),
-        "style": _file("explorer.css"),
-        "picture": picture,
+        "light": css_variables(LIGHT), "dark": css_variables(DARK), "style": _file("explorer.css"), "picture": picture,
         "notes": "".join(f"<li>{escape(note)}</li>" for note in notes(drawn.model)),
-        "data": text,
-        "script": _file("explorer.js"),
-    }
+        "data": text, "script": _file("explorer.js"),
+    }  # fmt: skip
     html = _file("explorer.html")
     for name, part in parts.items():
         html = html.replace(f"/*{name}*/", part).replace(f"<!--{name}-->", part)
