@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import product
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from test_settings import OPTIONS
 
@@ -23,7 +24,7 @@ from authfsm.diagrams import (
     diagram,
 )
 from authfsm.diagrams.dot import dot, drawn_edges, quoted
-from authfsm.diagrams.dot_labels import codes
+from authfsm.diagrams.dot_labels import codes, notes
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.diagrams.vertices import OmissionReason
@@ -193,6 +194,18 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
     ) == ruled_out_by_both
 
 
+def test_a_difference_that_is_not_drawn_is_not_denied() -> None:
+    """If what two pools differ in is not drawn, the caption says that it speaks of what is drawn."""
+    client = {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}
+    revocable, kept = (
+        PoolSettings.from_descriptions({"MfaConfiguration": "OFF"}, {**client, "EnableTokenRevocation": value}, {})
+        for value in (True, False)
+    )
+
+    assert "Nothing that is drawn becomes possible or impossible." in notes(diagram(difference=(revocable, kept)).model)
+    assert "Nothing becomes possible or impossible." in notes(diagram(difference=(kept, kept)).model)
+
+
 @pytest.mark.parametrize("state", State)
 def test_a_states_diagram_has_its_neighbours(state: State) -> None:
     """A state's diagram has only the arrows to it and from it."""
@@ -247,6 +260,8 @@ def test_a_history_shows_its_times() -> None:
     assert "2 · srp_claim  1.2 s" in source
     assert "4 · code  1:15 min" in source
     assert " s</font>" not in str(diagram(history=NEW))
+    set_back = (RIGHT[0], evolve(RIGHT[1], at=START_TIME - timedelta(seconds=1.5)))
+    assert "2 · srp_claim  -1.5 s" in str(diagram(history=set_back))
 
 
 def test_traffic_is_counted() -> None:

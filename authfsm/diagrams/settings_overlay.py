@@ -1,7 +1,8 @@
 """The effect of a pool's settings on a diagram: which nodes and arrows they allow or rule out, and why.
 
 `authfsm.settings` decides what they allow. Transitions that are possible only because a Lambda function may name any
-challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so.
+challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so. With `faded` they are
+faded, and an unfolded diagram draws them like those that the settings allow.
 """
 
 from __future__ import annotations
