@@ -40,6 +40,7 @@ from authfsm.diagrams.exports import identifier
 from authfsm.diagrams.statecharts import NAMESPACE, arrows_by_source
 from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -388,6 +389,17 @@ def test_a_recorded_sign_in_of_an_administrator() -> None:
     text = str(sequence(history=[begin, Step(2, S.SMS_MFA, Code, S.AUTHENTICATED)]))
     assert "1 · AdminInitiateAuth (ADMIN_USER_PASSWORD_AUTH)" in text
     assert "2 · AdminRespondToAuthChallenge (SMS_MFA)" in text
+
+
+def test_a_response_without_the_device_key_needs_no_input() -> None:
+    """After a device was dropped, the app sends the response again by itself: the person signs in once."""
+    dropped = Step(
+        1, S.START, r.UserPasswordAuth, S.START, None, RecoveryAction.DROP_DEVICE, "ResourceNotFoundException"
+    )
+    text = str(sequence(history=[dropped, Step(2, S.START, r.UserPasswordAuth, S.AUTHENTICATED)]))
+
+    assert text.count("Person->>App: signs in") == 1
+    assert re.findall(r"App->>Cognito: (\d)", text) == ["1", "2"]
 
 
 def test_a_device_proves_its_own_password() -> None:

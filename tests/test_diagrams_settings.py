@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -22,6 +24,7 @@ from authfsm.diagrams import (
     SettingsEffect,
     UnknownState,
     diagram,
+    sequence,
 )
 from authfsm.diagrams.dot import dot, drawn_edges, quoted
 from authfsm.diagrams.dot_labels import codes, notes
@@ -29,6 +32,7 @@ from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.diagrams.vertices import OmissionReason
 from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -227,6 +231,33 @@ def test_conflicting_options() -> None:
         diagram(settings=OFF, difference=(OFF, REQUIRED))
     with pytest.raises(ConflictingOptions):
         diagram(history=[], traffic=[])
+
+
+def test_arguments_of_another_type_are_refused() -> None:
+    """Settings by position, a description in place of settings and the name of a theme are errors that say what to pass."""
+    described: Any = {"UserPool": {}}
+    name: Any = "dark"
+    with pytest.raises(BadField, match=r"machine must be a machine of authfsm.build; pass all other arguments by name"):
+        diagram(OFF)
+    for draw in (partial(diagram), partial(sequence, flow="USER_SRP_AUTH")):
+        with pytest.raises(BadField, match=r"theme must be a Theme, such as authfsm\.diagrams\.DARK"):
+            draw(theme=name)
+        with pytest.raises(BadField, match=r"settings must be PoolSettings"):
+            draw(settings=described)
+    with pytest.raises(BadField, match=r"settings must be PoolSettings"):
+        diagram(difference=(OFF, described))
+
+
+def test_unknown_mfa_does_not_become_required() -> None:
+    """If the MFA of one of two pools is unknown, the caption does not say that it changes."""
+    for pools in ((PoolSettings(), REQUIRED), (REQUIRED, PoolSettings())):
+        assert not any(note.startswith("MFA") for note in notes(diagram(difference=pools).model))
+
+
+def test_a_list_of_two_pools_is_a_difference() -> None:
+    """The settings of two pools may also be passed as a list."""
+    pools: Any = [OFF, REQUIRED]
+    assert str(diagram(difference=pools)) == str(diagram(difference=(OFF, REQUIRED)))
 
 
 def test_failed_says_what_to_do() -> None:

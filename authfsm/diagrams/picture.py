@@ -75,6 +75,16 @@ def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
             raise BadField(Diagram, "labels", why)
 
 
+def check_arguments(drawing: type, theme: object, *pools: object, machine: object = None) -> None:
+    """Raise BadField if the theme, the settings of a pool or the machine have another type; the last two may be None."""
+    if machine is not None and not hasattr(machine, "events"):
+        raise BadField(drawing, "machine", "must be a machine of authfsm.build; pass all other arguments by name")
+    if not isinstance(theme, Theme):
+        raise BadField(drawing, "theme", "must be a Theme, such as authfsm.diagrams.DARK")
+    if not all(isinstance(each, PoolSettings | None) for each in pools):
+        raise BadField(drawing, "settings", "must be PoolSettings, such as PoolSettings.from_descriptions(...) returns")
+
+
 @frozen
 class Diagram(Drawing):
     """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
@@ -280,7 +290,8 @@ def diagram(
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
         UnknownLabel: a label would replace another text.
-        BadField: the text of a label is no string, is blank or has a control character.
+        BadField: the text of a label is no string, is blank or has a control character; or the machine, the theme or
+            the settings have another type.
         ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:
@@ -289,6 +300,8 @@ def diagram(
         raise UnknownState(state, State)
     if settings is not None and difference is not None:
         raise ConflictingOptions("settings", "difference")
+    difference = None if difference is None else (difference[0], difference[1])  # a list would not be hashable
+    check_arguments(Diagram, theme, settings, *(difference or ()), machine=machine)
     if history is not None and traffic is not None:
         raise ConflictingOptions("history", "traffic")
     history = None if history is None else tuple(history)

@@ -17,7 +17,7 @@ from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_labels
+from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_arguments, check_labels
 from authfsm.diagrams.sequence_formats import (
     APP,
     COGNITO,
@@ -37,20 +37,16 @@ from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
+from authfsm.protocol.table import DEVICE_DROPPED
 from authfsm.protocol.validators import frozen_texts
 from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 
 _PERSON_SENDS: Final[Mapping[ResponseClass, str]] = {
-    r.Select: "a choice",
-    r.Password: "the password",
-    r.Code: "the code",
-    r.Credential: "the passkey's signature",
-    r.Answer: "the answer",
-    r.NewPassword: "a new password",
-    r.VerifySoftwareToken: "the authenticator app's code",
+    r.Select: "a choice", r.Password: "the password", r.Code: "the code", r.Credential: "the passkey's signature",
+    r.Answer: "the answer", r.NewPassword: "a new password", r.VerifySoftwareToken: "the authenticator app's code",
     r.SetUpEmail: "an e-mail address",
-}
+}  # fmt: skip
 """What the person enters for a response; no input is shown for all other responses."""
 _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
     r.AssociateSoftwareToken: "SecretCode",
@@ -137,13 +133,15 @@ def sequence(
     Raises:
         UnknownFlow: there is no such flow.
         UnknownLabel: a label would replace a text that the diagram does not have.
-        BadField: the text of a label is no string, is blank or has a control character.
+        BadField: the text of a label is no string, is blank or has a control character; or the theme or the settings
+            have another type.
         ConflictingOptions: the arguments have both a flow and a history, or neither.
     """
     if (flow is None) == (history is None):
         raise ConflictingOptions("flow", "history")
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
+    check_arguments(SequenceDiagram, theme, settings)
     steps = tuple(history or ())
     begun = steps[0].response.auth_flow if steps else flow
     writer = SequenceWriter(labels or {}, admin=(begun or "").startswith("ADMIN_"))
@@ -311,13 +309,15 @@ class SequenceWriter:
 
     def history(self, steps: Iterable[HistoryStep]) -> Iterator[Item]:
         """Yield the messages of a recorded sign-in: each step with its number, each refusal with its code."""
-        first = None
+        first, is_repeated = None, False
         for step in steps:
             first = first or step.at
             seconds = (step.at - first).total_seconds() if step.at and first else 0
             after = f" ({seconds:.1f} s)" if seconds else ""
             refreshed = step.response in r.REFRESH_RESPONSES
-            yield from self.request(step.source, step.response, f"{step.number} \u00b7 ")
+            *inputs, request = self.request(step.source, step.response, f"{step.number} \u00b7 ")
+            yield from (request,) if is_repeated else (*inputs, request)
+            is_repeated = step.kind is DEVICE_DROPPED  # the app sends the same response again without the device key
             if step.error:
                 yield SequenceMessage(COGNITO, APP, self.text(step.error) + after, (), REFUSAL)
                 if action := getattr(step, "action", None):

@@ -42,12 +42,9 @@ def page(settings: PoolSettings | None = None, engine: str | None = None, *, bef
     picture, edges = page_svg(drawn)
     junctions = [node for node in drawn.model.nodes if isinstance(node, Junction)]
     data = {
-        "nodes": [_node(each) for each in NODES],
-        **verdicts(),
-        "switches": [each.as_dict() for each in SWITCHES],
-        "examples": EXAMPLES,
-        "preset": values_of(settings) if settings else {},
-        "before": values_of(before) if before else None,
+        "nodes": [_node(each) for each in NODES], **verdicts(),
+        "switches": [each.as_dict() for each in SWITCHES], "examples": EXAMPLES,
+        "preset": values_of(settings) if settings else {}, "before": values_of(before) if before else None,
         "lines": [_line(each, drawn.model) for each in edges],
         "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
@@ -55,7 +52,7 @@ def page(settings: PoolSettings | None = None, engine: str | None = None, *, bef
             [code, part, str(row.action), str(row.fault), row.source, row.is_only_listed] for code, part, row in _ERRORS
         ],
         "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
-    }
+    }  # fmt: skip
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
         "light": css_variables(LIGHT), "dark": css_variables(DARK), "style": _file("explorer.css"), "picture": picture,
@@ -79,15 +76,12 @@ def _node(node: Node) -> Mapping[str, Any]:
         for target in accepted["leads_to"]:
             target["evidence"] = [list(known.values()) for known in target["evidence"]]
     return {
-        **facts,
-        "state": str(node.state),
-        "group": str(group_of(node)),
-        "page": documentation_link(node),
+        **facts, "state": str(node.state), "group": str(group_of(node)), "page": documentation_link(node),
         "errors": [
             [_ERROR_NUMBERS[each["code"], each["message"]], int(each["leads_to"] == node.state)]
             for each in facts["errors"]
         ],
-    }
+    }  # fmt: skip
 
 
 def _arrow_number(arrow: Arrow) -> int:

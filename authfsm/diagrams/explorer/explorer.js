@@ -60,9 +60,7 @@ function arrowsChange(numbers) {
 
 const nodeChange = (number) => (before ? changeOf([whyNodeRuledOut(number, before)], [whyNodeRuledOut(number)]) : "");
 
-function setChange(element, change) {
-  for (const each of Object.keys(CHANGES)) element.classList.toggle(each, each === change);
-}
+const setChange = (element, change) => Object.keys(CHANGES).forEach((each) => element.classList.toggle(each, each === change));
 
 // ---- elements -------------------------------------------------------------------------------------------
 function h(name, attributes, ...children) {
@@ -147,9 +145,7 @@ function showSwitches() {
 }
 
 // ---- files: a description of a pool, as authfsm.settings reads it ---------------------------------------
-function memberAt(description, path) {
-  return path.reduce((found, name) => (found === null || found === undefined ? null : found[name]), description);
-}
+const memberAt = (description, path) => path.reduce((found, name) => (found === null || found === undefined ? null : found[name]), description);
 
 function descriptionOf(given) {
   const description = {};

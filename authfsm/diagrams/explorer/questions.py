@@ -295,15 +295,13 @@ def verdicts() -> Mapping[str, Any]:
 
     arrows = [
         {
-            "from": ORDER[Node(arrow.source, roles.source)],
-            "response": arrow.response.trigger,
-            "to": ORDER[Node(arrow.dest, roles.dest)],
-            "kind": arrow.kind,
+            "from": ORDER[Node(arrow.source, roles.source)], "to": ORDER[Node(arrow.dest, roles.dest)],
+            "response": arrow.response.trigger, "kind": arrow.kind,
             "ruledOut": number(reduce(and_, map(nodes.__getitem__, reach.required_nodes((arrow, roles))), tree)),
             "confidence": number(_tree_of(partial(_confidence, arrow))),
         }
         for (arrow, roles), tree in why.items()
-    ]
+    ]  # fmt: skip
     return {
         "arrows": arrows, "forks": forks, "reasons": reasons,
         "nodeTrees": [number(tree) for tree in nodes.values()],
