@@ -254,6 +254,22 @@ def test_unknown_mfa_does_not_become_required() -> None:
         assert not any(note.startswith("MFA") for note in notes(diagram(difference=pools).model))
 
 
+def test_every_format_names_both_pools() -> None:
+    """In Markdown and JSON, as in the caption, what is not drawn of two pools is what the settings of both rule out."""
+    picture = diagram(difference=(OFF, REQUIRED))
+    for form in ("markdown", "json"):
+        text = format(picture, form)
+        assert "Not drawn: what the settings of both pools rule out." in text
+        assert "the pool's settings" not in text
+
+
+def test_one_sign_in_is_counted() -> None:
+    """The title and the caption count one sign-in in the singular."""
+    model = diagram(traffic=[RIGHT]).model
+    assert model.title.endswith("the paths of 1 sign-in")
+    assert any("how often, in 1 sign-in;" in note for note in notes(model))
+
+
 def test_a_list_of_two_pools_is_a_difference() -> None:
     """The settings of two pools may also be passed as a list."""
     pools: Any = [OFF, REQUIRED]

@@ -71,16 +71,23 @@ def notes(model: DiagramModel) -> Iterator[str]:
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
-        yield f"Width and \u00d7: how often, in {model.sign_ins:,} sign-ins; %: of the steps that left the same state."
+        signed_in = f"{model.sign_ins:,} sign-in{'s' * (model.sign_ins != 1)}"
+        yield f"Width and \u00d7: how often, in {signed_in}; %: of the steps that left the same state."
     kinds = {str(edge.kind) for edge in model.edges}
     yield from (sentence for kind, sentence in SENTENCES.items() if kind in kinds)
     if any(edge.uncertain for edge in model.edges):
         yield SENTENCES["uncertain"]
     for each in model.omitted:
-        if each.reason is OmissionReason.SETTINGS and compared:
-            yield SENTENCES["ruled out by both"]
-        elif not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes have the reasons
-            yield each.reason.caption
+        if (
+            compared or each.reason is not OmissionReason.SETTINGS or not model.notes
+        ):  # the notes of one pool have the reasons
+            yield omission_caption(each.reason, model)
+
+
+def omission_caption(reason: OmissionReason, model: DiagramModel) -> str:
+    """Return the sentence about the arrows that a diagram of one or two pools, or of none, omits for a reason."""
+    ruled_out_by_both = reason is OmissionReason.SETTINGS and len(model.pools) > 1
+    return SENTENCES["ruled out by both"] if ruled_out_by_both else reason.caption
 
 
 def _size(model: DiagramModel, size: int) -> int:

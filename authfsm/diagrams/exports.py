@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from authfsm.diagrams.dot_labels import omission_caption
 from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, ResponseClass, SettingsEffect
 from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import START, Junction, Vertex, documentation_link, group_of
@@ -191,7 +192,7 @@ def _table(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
     yield ""
     if any(edge.uncertain for edge in model.edges):
         yield "\u2020 known only by inference, or contradicted by another source.  "
-    for sentence in (*model.notes, *(each.reason.caption for each in model.omitted)):
+    for sentence in (*model.notes, *(omission_caption(each.reason, model) for each in model.omitted)):
         yield f"{labels.get(sentence, sentence)}  "
 
 
@@ -216,7 +217,8 @@ def as_json(model: DiagramModel) -> str:
         "nodes": [_node(node, model) for node in model.nodes],
         "edges": [_edge(edge, model) for edge in model.edges],
         "omitted": [
-            {"reason": e.reason.value, "caption": e.reason.caption, "arrows": len(e.arrows)} for e in model.omitted
+            {"reason": e.reason.value, "caption": omission_caption(e.reason, model), "arrows": len(e.arrows)}
+            for e in model.omitted
         ],
         "notes": list(model.notes), "current": model.current.name if model.current else None, "sign_ins": model.sign_ins,
     }  # fmt: skip

@@ -80,8 +80,7 @@ AVAILABLE: Final = Availability()
 class EdgeStep:
     """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    `error` is Cognito's error code, None unless the reply was a refusal. `elapsed` is the time since the first step that
-    has one; None if it is unknown.
+    `error` is Cognito's error code, None unless the reply was a refusal; `elapsed` is the time since the first timed step, if known.
     """
 
     number: int
@@ -245,7 +244,8 @@ class DiagramModel:
         parts += sorted({f"{about} {node.name if self.is_page else node.state}" for node in self.focus})
         parts += [subject] if self.flow and subject else []
         parts += ["a recorded sign-in"] if self.has_history else []
-        parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-ins"]
+        plural = "s" * (self.sign_ins != 1)
+        parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-in{plural}"]
         return f"Amazon Cognito sign-in: {', '.join(filter(None, parts))}"
 
     def role_of(self, vertex: Vertex) -> str:

@@ -131,10 +131,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return pages (DOT and title, by the name in links) as PDF; raises what `png` raises, and NoPdf.
-
-    Without the extra `pdf`, `dot` draws one page, even for the engine "graphviz-pure".
-    """
+    """Return pages (DOT and title, by the name in links) as PDF; without the extra `pdf`, by `dot`. Also raises NoPdf."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:

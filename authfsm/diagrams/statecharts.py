@@ -58,10 +58,9 @@ def xstate(model: DiagramModel) -> str:
             where = _guard(arrow)
             params = {"state": where.pop("to"), **where}
             transition = {
-                "target": identifier(arrow.dest.name),
-                "guard": {"type": "leadsTo", "params": params},
+                "target": identifier(arrow.dest.name), "guard": {"type": "leadsTo", "params": params},
                 "reenter": arrow.kind in {None, NEW_CHALLENGE},
-            }
+            }  # fmt: skip
             on.setdefault(arrow.response.trigger, []).append(transition)
         is_final = not arrows_from_node and node.state in END_STATES
         states[identifier(node.name)] = {

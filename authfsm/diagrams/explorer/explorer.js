@@ -77,9 +77,7 @@ const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const slug = (group) => group.replace(" ", "-");
 const awsLink = (href, text) => h("a", { href, target: "_blank", rel: "noopener" }, text);
 
-function stateButton(number, reason = null) {
-  return h("button", { type: "button", class: `go${reason ? " ruled-out" : ""}`, title: reason && `ruled out: ${reason}`, onclick: () => openState(number, true) }, nodes[number].name);
-}
+const stateButton = (number, reason = null) => h("button", { type: "button", class: `go${reason ? " ruled-out" : ""}`, title: reason && `ruled out: ${reason}`, onclick: () => openState(number, true) }, nodes[number].name);
 
 function setTitle(element, text) {
   let title = element.querySelector(":scope > title");
@@ -352,9 +350,7 @@ function showDetails() {
   $("details").replaceChildren(...parts);
 }
 
-function heading(title, group, label = group) {
-  return h("div", { class: "title" }, h("div", {}, h("h2", {}, title), h("span", { class: `chip ${slug(group)}` }, label)), h("button", { type: "button", id: "close", onclick: closeDetails, "aria-keyshortcuts": "Escape" }, "Close"));
-}
+const heading = (title, group, label = group) => h("div", { class: "title" }, h("div", {}, h("h2", {}, title), h("span", { class: `chip ${slug(group)}` }, label)), h("button", { type: "button", id: "close", onclick: closeDetails, "aria-keyshortcuts": "Escape" }, "Close"));
 
 function indexOfStates() {
   const groups = new Map();
