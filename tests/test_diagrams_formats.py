@@ -26,6 +26,8 @@ from authfsm.diagrams import (
     NoEngine,
     NoPdf,
     SettingsEffect,
+    UnknownEngine,
+    UnknownFlow,
     UnknownFormat,
     UnknownSuffix,
     diagram,
@@ -36,7 +38,9 @@ from authfsm.diagrams.dot import quoted
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.exports import identifier
 from authfsm.diagrams.statecharts import NAMESPACE, arrows_by_source
+from authfsm.protocol import responses as r
 from authfsm.protocol.auth_flows import FLOWS
+from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.responses import Code, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -115,11 +119,31 @@ def test_scxml_runs_every_diagram() -> None:
     """A third-party SCXML interpreter runs each diagram, and follows a recorded sign-in."""
     events: dict[str, Any] = {name: {"text": format(drawn, "scxml"), "events": []} for name, drawn in PICTURES.items()}
     events["whole"]["events"] = events["unfolded"]["events"] = EVENTS
-    states = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)
+    states = run_in_node("run_scxml.mjs", "@scion-scxml/scxml", events)["states"]
 
     expected = ["START", "PASSWORD_VERIFIER", SECOND_FACTOR, SECOND_FACTOR, "AUTHENTICATED"]
     assert states["whole"] == states["unfolded"] == expected
     assert states.keys() == PICTURES.keys()
+
+
+def test_scxml_enters_a_state_again_only_for_a_new_challenge() -> None:
+    """A refused answer and an acknowledgement stay in their state; a new challenge of the same name enters it again."""
+    whole = {"text": format(diagram(unfolded=True), "scxml")}
+    custom = [
+        {"type": "custom_auth", "to": "CUSTOM_CHALLENGE"},
+        {"type": "answer", "to": "CUSTOM_CHALLENGE", "kind": "new challenge"},
+    ]
+    app = [
+        {"type": "user_password_auth", "to": "MFA_SETUP"},
+        {"type": "associate_software_token", "to": "MFA_SETUP", "kind": "acknowledgement"},
+        {"type": "verify_software_token", "to": "MFA_SETUP", "kind": "retry"},
+    ]
+    entered = run_in_node(
+        "run_scxml.mjs", "@scion-scxml/scxml", {"custom": {**whole, "events": custom}, "app": {**whole, "events": app}}
+    )["entered"]
+
+    assert entered["custom"] == ["START", "CUSTOM_CHALLENGE", "CUSTOM_CHALLENGE"]
+    assert entered["app"] == ["START", "MFA_SETUP"]
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -129,7 +153,7 @@ def test_a_statechart_has_the_arrows_of_its_diagram(name: str) -> None:
     root = ET.fromstring(format(picture, "scxml").encode())  # noqa: S314 -- we wrote it
     states = {each.get("id"): each for each in root if each.tag in {f"{XML}state", f"{XML}final"}}
     transitions = {
-        (identity, each.get("event"), each.get("target"), each.get("cond"))
+        (identity, each.get("event"), each.get("target", identity), each.get("cond"))
         for identity, state in states.items()
         for each in state.iter(f"{XML}transition")
     }
@@ -263,6 +287,40 @@ def test_an_engine_is_used_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
     assert set(engines) == {"dot"}
 
 
+def test_an_unknown_engine_is_not_run() -> None:
+    """A name that is no layout engine is refused with the names of the engines, even if a program has it."""
+    for drawn in (diagram(flow="REFRESH_TOKEN", engine="cat"), sequence(flow="REFRESH_TOKEN", engine="cat")):
+        for draw in (drawn.svg, drawn.png, drawn.pdf):
+            with pytest.raises(UnknownEngine, match="no engine is named 'cat'; the engines are graphviz-pure, dot"):
+                draw()
+
+
+def test_pdf_by_an_engine_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the engine "dot" is asked for and missing, the error of a PDF names it, not the library that writes PDF."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+
+    with pytest.raises(NoEngine, match=r"^dot is not installed"):
+        diagram(engine="dot").pdf()
+
+
+def test_dot_on_windows_has_every_font(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`dot.exe` draws characters that graphviz-pure has no font for, as `dot` does."""
+    monkeypatch.setattr(render, "engine", lambda _: "/graphviz/dot.EXE")
+    monkeypatch.setattr(render, "_run", lambda *_: b"png")
+
+    assert diagram(labels={"SMS_MFA": "日本"}, engine="dot").png() == b"png"
+
+
+def test_a_font_that_no_engine_would_find() -> None:
+    """An error about the fonts of a PDF of several pages, which `dot` cannot write, does not suggest `dot`."""
+    labels = {"SMS_MFA": "日本"}
+    with pytest.raises(render.MissingFont, match='the engine "dot"'):
+        diagram(labels=labels).pdf()
+    with pytest.raises(render.MissingFont, match="save the diagram as SVG") as caught:
+        diagram(labels=labels, unfolded=True).pdf()
+    assert "dot" not in str(caught.value)
+
+
 def test_a_sequence_has_cognitos_names() -> None:
     """A flow's sequence has operations, challenges and parameters as Cognito spells them."""
     text = str(sequence(flow="USER_SRP_AUTH"))
@@ -297,6 +355,89 @@ def test_a_history_as_a_sequence() -> None:
     assert "1 · InitiateAuth (USER_SRP_AUTH)" in text
     assert "Cognito--xApp: CodeMismatchException" in text
     assert text.rstrip().endswith("App-->>Person: signed in")
+
+
+def test_replies_without_tokens_in_a_sequence() -> None:
+    """Confirming a device and signing out return no tokens, and a refresh no refresh token; the person does neither."""
+    text = str(
+        sequence(
+            history=[
+                Step(1, S.START, r.RefreshTokenAuth, S.AUTHENTICATED),
+                Step(2, S.AUTHENTICATED, r.ConfirmDevice, S.AUTHENTICATED),
+                Step(3, S.AUTHENTICATED, r.GetTokensFromRefreshToken, S.AUTHENTICATED),
+                Step(4, S.AUTHENTICATED, r.RevokeToken, S.START),
+            ]
+        )
+    )
+
+    assert re.findall("Cognito-->>App: (.*)", text) == [
+        "AuthenticationResult<br/>AccessToken, IdToken",
+        "UserConfirmationNecessary",
+        "AuthenticationResult<br/>AccessToken, IdToken",
+        "an empty reply",
+    ]
+    refresh = str(sequence(flow="REFRESH_TOKEN_AUTH"))
+    assert "Person-" not in text + refresh
+    assert "-->>Person" not in text + refresh
+    assert "RefreshToken" not in refresh.replace("REFRESH_TOKEN", "")
+
+
+def test_a_recorded_sign_in_of_an_administrator() -> None:
+    """A sign-in that begins with AdminInitiateAuth continues with AdminRespondToAuthChallenge."""
+    begin = Step(1, S.START, r.AdminUserPasswordAuth, S.SMS_MFA)
+
+    text = str(sequence(history=[begin, Step(2, S.SMS_MFA, Code, S.AUTHENTICATED)]))
+    assert "1 · AdminInitiateAuth (ADMIN_USER_PASSWORD_AUTH)" in text
+    assert "2 · AdminRespondToAuthChallenge (SMS_MFA)" in text
+
+
+def test_a_response_without_the_device_key_needs_no_input() -> None:
+    """After a device was dropped, the app sends the response again by itself: the person signs in once."""
+    dropped = Step(
+        1, S.START, r.UserPasswordAuth, S.START, None, RecoveryAction.DROP_DEVICE, "ResourceNotFoundException"
+    )
+    text = str(sequence(history=[dropped, Step(2, S.START, r.UserPasswordAuth, S.AUTHENTICATED)]))
+
+    assert text.count("Person->>App: signs in") == 1
+    assert re.findall(r"App->>Cognito: (\d)", text) == ["1", "2"]
+
+
+def test_a_device_proves_its_own_password() -> None:
+    """The note about a device's SRP proof is not that about the user's."""
+    notes = re.findall("note over App: (.*)", str(sequence(flow="USER_SRP_AUTH")))
+
+    assert [note.split(" by SRP")[0] for note in notes] == [
+        "The app proves the password",
+        "The app proves the device's password",
+    ]
+
+
+def test_a_flow_that_settings_rule_out_says_so() -> None:
+    """A sequence of a flow with which a pool's users cannot sign in has a note that says so."""
+    text = str(sequence(flow="USER_AUTH", settings=OFF))
+
+    assert "note over App: The pool's settings allow no sign-in by this flow." in text
+    assert "Person->>" not in text
+
+
+def test_a_sequence_needs_a_flow_or_a_history() -> None:
+    """A sequence is drawn of a flow or of a history; with both, or neither, the error names the two."""
+    for options in ({}, {"flow": "USER_SRP_AUTH", "history": WALK}):
+        with pytest.raises(ConflictingOptions, match="flow, or with history: choose one"):
+            sequence(**options)  # type: ignore[arg-type]
+    with pytest.raises(UnknownFlow, match="no flow is named 'SRP'; the flows are USER_SRP_AUTH"):
+        sequence(flow="SRP")
+
+
+def test_a_sequence_in_words() -> None:
+    """The description of a sequence has the names that it shows, and says what is optional and what an alternative."""
+    words = sequence(flow="USER_SRP_AUTH", labels={"Person": "User"}).description
+
+    assert words.startswith("User to App: signs in. App to Cognito: InitiateAuth (USER_SRP_AUTH). ")
+    assert "Only if Cognito asks: Choose a second factor. Cognito to App: SELECT_MFA_TYPE." in words
+    assert re.search(r"One of these: EMAIL_OTP\. .* Or: SMS_MFA\. .* End of this part\. ", words)
+    assert "Person" not in words
+    assert ".." not in words
 
 
 def test_a_sequence_is_saved(tmp_path: Path) -> None:
@@ -336,6 +477,23 @@ def test_plantuml_accepts_diagrams() -> None:
     svg = ET.fromstring(run("-tsvg", format(labelled, "plantuml")))  # noqa: S314 - PlantUML's
     words = [(each.text or "").replace("\xa0", " ") for each in svg.iter("{http://www.w3.org/2000/svg}text")]
     assert words.count(special_characters) >= 3
+
+
+@pytest.mark.parametrize("form", ["mermaid", "plantuml"])
+def test_a_transition_of_your_own_to_start_is_no_end(form: str) -> None:
+    """If an application's transition leads to START, START is a state, not the dot that would look like an end."""
+    text = format(diagram(build(transitions=[["log_out", State.AUTHENTICATED, State.START]])), form)
+
+    assert "AUTHENTICATED --> START : log_out" in text
+    assert "[*] --> START" in text
+
+
+def test_a_transition_of_your_own_keeps_the_role_of_its_state() -> None:
+    """An application's transition from EMAIL_OTP to itself does not lead from one role to the other."""
+    text = format(diagram(build(transitions=[["resend", State.EMAIL_OTP, State.EMAIL_OTP]])), "mermaid")
+
+    ends = [f"EMAIL_OTP_{role}_factor --> EMAIL_OTP_{role}_factor" for role in ("first", "second")]
+    assert re.findall("(EMAIL_OTP.*) : resend", text) == ends
 
 
 @pytest.mark.parametrize("form", ["mermaid", "plantuml"])

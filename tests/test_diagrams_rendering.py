@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 import gallery
 import pytest
+from attrs import evolve
 
 from authfsm.diagrams import AUTO, DARK, LIGHT, PRINT, THEMES, NoEngine, StateGroup, UnknownSuffix, diagram, render
 from authfsm.diagrams.picture import HIDDEN
@@ -111,6 +112,15 @@ def test_one_file_is_light_and_dark() -> None:
     assert "prefers-color-scheme:dark" in style
 
 
+def test_colours_in_any_spelling_have_a_dark_counterpart() -> None:
+    """A colour of a theme that is written in capitals also has its dark colour in the SVG."""
+    theme = evolve(AUTO, background="#FFFDF0", text="#16202E")
+    style = diagram(theme=theme).svg().partition("<style>")[2].partition("</style>")[0]
+
+    assert f'[fill="#fffdf0"]{{fill:{DARK.background}}}' in style
+    assert f'[fill="#16202e"]{{fill:{DARK.text}}}' in style
+
+
 def test_a_colour_has_one_dark_counterpart() -> None:
     """Where the light theme uses a colour twice, so does the dark one."""
     pairs = set(zip(LIGHT.colours().values(), DARK.colours().values(), strict=True))
@@ -206,9 +216,9 @@ def test_labels_that_a_format_cannot_show() -> None:
     table = [row for row in rows if row.startswith("|")]
     assert any(r"`a \|b`" in row for row in table)
     assert {row.replace(r"\|", "").count("|") for row in table} == {4}
-    for text in ("", " ", "a\x07"):
+    for text in ("", " ", "a\x07", 5, None):
         with pytest.raises(BadField, match="SMS_MFA"):
-            diagram(labels={"SMS_MFA": text})
+            diagram(labels={"SMS_MFA": text})  # type: ignore[dict-item]
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png", ".dot", ".gv"])
@@ -224,6 +234,8 @@ def test_another_suffix_is_an_error(tmp_path: Path) -> None:
     """An unknown suffix raises an error that names it, and nothing is written."""
     with pytest.raises(UnknownSuffix, match=r"not as '\.gif'"):
         diagram().save(tmp_path / "protocol.gif")
+    with pytest.raises(UnknownSuffix, match="not as a file without a suffix"):
+        diagram().save(tmp_path / "protocol")
 
     assert list(tmp_path.iterdir()) == []
 

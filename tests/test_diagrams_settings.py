@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import product
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from test_settings import OPTIONS
 
@@ -21,13 +24,15 @@ from authfsm.diagrams import (
     SettingsEffect,
     UnknownState,
     diagram,
+    sequence,
 )
 from authfsm.diagrams.dot import dot, drawn_edges, quoted
-from authfsm.diagrams.dot_labels import codes
+from authfsm.diagrams.dot_labels import codes, notes
 from authfsm.diagrams.example_pools import EXAMPLE_POOLS
 from authfsm.diagrams.model_builder import TABLE_ROWS, build_model
 from authfsm.diagrams.vertices import OmissionReason
 from authfsm.protocol.error_policy import RecoveryAction
+from authfsm.protocol.errors import BadField
 from authfsm.protocol.responses import Code, NewPassword, SrpClaim, UserSrpAuth
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
@@ -193,6 +198,18 @@ def test_the_legend_of_a_difference_is_what_is_drawn(one: str, other: str) -> No
     ) == ruled_out_by_both
 
 
+def test_a_difference_that_is_not_drawn_is_not_denied() -> None:
+    """If what two pools differ in is not drawn, the caption says that it speaks of what is drawn."""
+    client = {"ExplicitAuthFlows": ["ALLOW_USER_SRP_AUTH"]}
+    revocable, kept = (
+        PoolSettings.from_descriptions({"MfaConfiguration": "OFF"}, {**client, "EnableTokenRevocation": value}, {})
+        for value in (True, False)
+    )
+
+    assert "Nothing that is drawn becomes possible or impossible." in notes(diagram(difference=(revocable, kept)).model)
+    assert "Nothing becomes possible or impossible." in notes(diagram(difference=(kept, kept)).model)
+
+
 @pytest.mark.parametrize("state", State)
 def test_a_states_diagram_has_its_neighbours(state: State) -> None:
     """A state's diagram has only the arrows to it and from it."""
@@ -214,6 +231,49 @@ def test_conflicting_options() -> None:
         diagram(settings=OFF, difference=(OFF, REQUIRED))
     with pytest.raises(ConflictingOptions):
         diagram(history=[], traffic=[])
+
+
+def test_arguments_of_another_type_are_refused() -> None:
+    """Settings by position, a description in place of settings and the name of a theme are errors that say what to pass."""
+    described: Any = {"UserPool": {}}
+    name: Any = "dark"
+    with pytest.raises(BadField, match=r"machine must be a machine of authfsm.build; pass all other arguments by name"):
+        diagram(OFF)
+    for draw in (partial(diagram), partial(sequence, flow="USER_SRP_AUTH")):
+        with pytest.raises(BadField, match=r"theme must be a Theme, such as authfsm\.diagrams\.DARK"):
+            draw(theme=name)
+        with pytest.raises(BadField, match=r"settings must be PoolSettings"):
+            draw(settings=described)
+    with pytest.raises(BadField, match=r"settings must be PoolSettings"):
+        diagram(difference=(OFF, described))
+
+
+def test_unknown_mfa_does_not_become_required() -> None:
+    """If the MFA of one of two pools is unknown, the caption does not say that it changes."""
+    for pools in ((PoolSettings(), REQUIRED), (REQUIRED, PoolSettings())):
+        assert not any(note.startswith("MFA") for note in notes(diagram(difference=pools).model))
+
+
+def test_every_format_names_both_pools() -> None:
+    """In Markdown and JSON, as in the caption, what is not drawn of two pools is what the settings of both rule out."""
+    picture = diagram(difference=(OFF, REQUIRED))
+    for form in ("markdown", "json"):
+        text = format(picture, form)
+        assert "Not drawn: what the settings of both pools rule out." in text
+        assert "the pool's settings" not in text
+
+
+def test_one_sign_in_is_counted() -> None:
+    """The title and the caption count one sign-in in the singular."""
+    model = diagram(traffic=[RIGHT]).model
+    assert model.title.endswith("the paths of 1 sign-in")
+    assert any("how often, in 1 sign-in;" in note for note in notes(model))
+
+
+def test_a_list_of_two_pools_is_a_difference() -> None:
+    """The settings of two pools may also be passed as a list."""
+    pools: Any = [OFF, REQUIRED]
+    assert str(diagram(difference=pools)) == str(diagram(difference=(OFF, REQUIRED)))
 
 
 def test_failed_says_what_to_do() -> None:
@@ -247,6 +307,8 @@ def test_a_history_shows_its_times() -> None:
     assert "2 · srp_claim  1.2 s" in source
     assert "4 · code  1:15 min" in source
     assert " s</font>" not in str(diagram(history=NEW))
+    set_back = (RIGHT[0], evolve(RIGHT[1], at=START_TIME - timedelta(seconds=1.5)))
+    assert "2 · srp_claim  -1.5 s" in str(diagram(history=set_back))
 
 
 def test_traffic_is_counted() -> None:

@@ -199,3 +199,13 @@ def test_traffic_has_shares_and_one_edge_to_failed() -> None:
         "PASSWORD_VERIFIER: \u00d72 (50%)",
     ]
     assert "\u00d72 (50%)" in picture.svg()
+
+
+def test_each_response_has_its_own_count() -> None:
+    """If sign-ins of several flows fail, the edge to FAILED has the count of each response, not the sum at the first."""
+    failures = [
+        Step(1, State.START, each, State.FAILED, error="x") for each in (r.UserPasswordAuth, *[r.CustomAuth] * 2)
+    ]
+
+    text = format(diagram(traffic=[[step] for step in failures]), "mermaid")
+    assert "START --> FAILED : user_password_auth \u00d71<br/>custom_auth \u00d72\n" in text

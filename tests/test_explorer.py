@@ -311,6 +311,17 @@ def test_a_switch_fades_what_it_rules_out(opened_page: OpenedPage) -> None:
     assert is_ruled_out(node_element(opened_page.page, "SMS_OTP"))
 
 
+def test_a_single_response_that_is_ruled_out_is_not_denied(opened_page: OpenedPage) -> None:
+    """If settings rule out single responses but no state, the page does not say that nothing is ruled out."""
+    assert opened_page.page.inner_text("#ruled-out-count") == "nothing ruled out"
+    set_switch(opened_page.page, "enable_token_revocation", value=False)
+
+    assert opened_page.page.inner_text("#ruled-out-count") == "no state ruled out"
+    reasons = opened_page.page.inner_text("#reasons")
+    assert "single responses that are ruled out" in reasons
+    assert "Nothing" not in reasons
+
+
 def test_every_switch_has_an_effect(opened_page: OpenedPage) -> None:
     """Each switch changes the verdicts, from some position of the others."""
     bases = [{}, *EXAMPLES.values(), {"user_pool_tier": "LITE"}]
@@ -698,6 +709,16 @@ def test_errors_that_are_only_listed(opened_page: OpenedPage) -> None:
     assert "AWS lists these errors for the operation." in opened_page.page.inner_text("#details")
     assert "only listed" in item.filter(has_text="MFAMethodNotFoundException").first.inner_text()
     assert "only listed" not in item.filter(has_text="CodeMismatchException").first.inner_text()
+
+
+def test_an_error_of_no_state(opened_page: OpenedPage) -> None:
+    """The page does not say of an error such as LimitExceededException that every operation returns it."""
+    opened_page.page.fill("#search", "LimitExceededException")
+    opened_page.page.press("#search", "Enter")
+
+    text = opened_page.page.inner_text("#details")
+    assert "No state lists this error" in text
+    assert "Every AWS operation" not in text
 
 
 def test_a_narrow_window_has_no_sideways_scroll(opened_page: OpenedPage) -> None:

@@ -14,6 +14,7 @@ from browser import chromium
 from playwright.sync_api import Page
 
 from authfsm.core.history import Step
+from authfsm.core.machine import build
 from authfsm.diagrams import UnknownLabel, diagram
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.render import MissingFont
@@ -177,6 +178,8 @@ def test_an_unknown_label_is_an_error() -> None:
         "Not drawn: arrows that replies of real pools refute.",
     ]
     assert diagram(labels=dict.fromkeys(known_labels, "x")).labels.keys() == set(known_labels)
+    numbered = "Numbered: the recorded steps. Filled and framed: the current state."
+    assert "Numeriert" in str(diagram(history=HISTORY, labels={numbered: "Numeriert"}))
 
 
 def test_an_animated_sign_in() -> None:
@@ -195,6 +198,18 @@ def test_an_animated_sign_in() -> None:
     assert re.sub(r" step-\d+|<style>@media \(prefers-reduced.*?</style>\n", "", moving) == still
     assert "script" not in moving
     assert diagram(animated=True).svg().count("@keyframes") == 0
+
+
+def test_an_animated_sign_in_beside_an_applications_states() -> None:
+    """An animated diagram of a machine with states and transitions of its own marks only the recorded steps."""
+    machine = build(states=["TERMS"], transitions=[["show_terms", "AUTHENTICATED", "TERMS"]])
+    groups = re.findall(
+        r'<g id="\w+" class="([^"]*)">\s*<title>([^<]*)', diagram(machine, history=HISTORY, animated=True).svg()
+    )
+    classes = {unescape(title): each for each, title in groups}
+
+    assert classes["SMS_MFA"].endswith(" step-2")
+    assert "step" not in classes["TERMS"] + classes["AUTHENTICATED->TERMS"]
 
 
 def test_reduced_motion_is_honoured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

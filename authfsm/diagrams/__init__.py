@@ -18,7 +18,7 @@ from authfsm.diagrams.picture import (
     UnknownState,
     diagram,
 )
-from authfsm.diagrams.render import MissingFont, NoEngine, NoPdf
+from authfsm.diagrams.render import MissingFont, NoEngine, NoPdf, UnknownEngine
 from authfsm.diagrams.sequence import SEQUENCE_SUFFIXES, SequenceDiagram, sequence
 from authfsm.diagrams.themes import AUTO, DARK, LIGHT, PRINT, THEMES, Paint, Theme
 from authfsm.diagrams.vertices import StateGroup
@@ -28,6 +28,6 @@ __all__ = [
     "AUTO", "DARK", "FORMATS", "LIGHT", "PRINT", "SEQUENCE_SUFFIXES", "SUFFIXES", "THEMES",
     "AccountDiagram", "Availability", "ConflictingOptions", "Diagram", "DiagramModel", "Edge", "EdgeKind",
     "EdgeStep", "HistoryStep", "MissingFont", "NoEngine", "NoPdf", "Node", "OmittedArrows", "Paint",
-    "SequenceDiagram", "SettingsEffect", "StateGroup", "Theme", "UnknownFlow", "UnknownFormat",
-    "UnknownLabel", "UnknownState", "UnknownSuffix", "diagram", "picture_tag", "sequence",
+    "SequenceDiagram", "SettingsEffect", "StateGroup", "Theme", "UnknownEngine", "UnknownFlow",
+    "UnknownFormat", "UnknownLabel", "UnknownState", "UnknownSuffix", "diagram", "picture_tag", "sequence",
 ]  # fmt: skip

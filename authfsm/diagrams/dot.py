@@ -130,10 +130,9 @@ def _bold(text: str, colour: str) -> str:
 
 
 def _duration(elapsed: timedelta | None) -> str:
-    if not elapsed:
-        return ""
-    minutes, seconds = divmod(elapsed.total_seconds(), 60)
-    return f"  {int(minutes)}:{int(seconds):02d} min" if minutes else f"  {seconds:.1f} s"
+    seconds = elapsed.total_seconds() if elapsed else 0  # negative if the recording's clock was set back
+    text = f"{int(seconds // 60)}:{int(seconds % 60):02d} min" if int(seconds) // 60 > 0 else f"{seconds:.1f} s"
+    return f"  {text}" if seconds else ""
 
 
 @frozen
@@ -200,18 +199,12 @@ class DotStyle:
         paint, availability = theme.groups[group], self.model.availability(node)
         reason = f" ({availability.reason})" if availability.reason else ""
         found = {
-            "label": self._node_label(node),
-            "shape": paint.shape,
+            "label": self._node_label(node), "shape": paint.shape, "peripheries": str(paint.peripheries),
             "style": _style(paint, "dotted" if availability.effect is SettingsEffect.REMOVED else ""),
-            "peripheries": str(paint.peripheries),
-            "fillcolor": paint.fill,
-            "color": paint.line,
-            "fontcolor": theme.text,
+            "fillcolor": paint.fill, "color": paint.line, "fontcolor": theme.text, "class": group.replace(" ", "-"),
             "tooltip": f"{node.name}: {node.state.meaning}{reason}",
-            "URL": self.model.links.get(node) or documentation_link(node),
-            "class": group.replace(" ", "-"),
-            **self._outline(availability.effect),
-        }
+            "URL": self.model.links.get(node) or documentation_link(node), **self._outline(availability.effect),
+        }  # fmt: skip
         if group is StateGroup.BEGIN:
             found |= {"label": "", "width": "0.2", "height": "0.2", "fixedsize": "true"}
         if self.model.is_faded(node):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from itertools import product
 from textwrap import wrap
 from typing import Final
 
@@ -15,6 +16,7 @@ from authfsm.protocol.account_table import RECOVERIES
 from authfsm.protocol.error_policy import ERROR_POLICY, RecoveryAction
 from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import Node
+from authfsm.settings.reach import reachability
 
 _NARROW: Final = 9  # a diagram with fewer nodes is narrow
 _LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW, _LONGEST_FLOW_ROW = 68, 76, 86, 102  # characters
@@ -38,6 +40,7 @@ SENTENCES: Final[Mapping[str, str]] = {
     SettingsEffect.ADDED: "Thick and +: becomes possible.",
     SettingsEffect.REMOVED: "Dotted and \u2212: becomes impossible.",
     "no change": "Nothing becomes possible or impossible.",
+    "no drawn change": "Nothing that is drawn becomes possible or impossible.",
     EdgeKind.RETRY: "Loop, filled head: refused, another answer may be sent.",
     EdgeKind.DEVICE_DROPPED: "Loop, empty head: sent again without the device key.",
     EdgeKind.NEW_CHALLENGE: "(new challenge): another challenge of the same name.",
@@ -52,10 +55,15 @@ SENTENCES: Final[Mapping[str, str]] = {
 
 def notes(model: DiagramModel) -> Iterator[str]:
     """Yield the sentences of the caption."""
-    found = {each.effect for each in (*model.availabilities.values(), *(e.availability for e in model.edges))}
+    effects = {each.effect for each in (*model.availabilities.values(), *(e.availability for e in model.edges))}
     compared = len(model.pools) > 1
-    changes = [SENTENCES[each] for each in (SettingsEffect.ADDED, SettingsEffect.REMOVED) if each in found]
-    yield from changes or [SENTENCES["no change"]] * compared
+    changes = [SENTENCES[each] for each in (SettingsEffect.ADDED, SettingsEffect.REMOVED) if each in effects]
+    if compared and not changes:
+        ways = product(model.pools, (False, True))
+        found = [reachability(pool, include_lambda_named=named).transitions.items() for pool, named in ways]
+        possible = [{each for each, reason in reasons if reason is None} for reasons in found]
+        changes = [SENTENCES["no change" if possible[:2] == possible[2:] else "no drawn change"]]
+    yield from changes
     yield from model.notes
     if model.overview:
         yield SENTENCES["overview"]
@@ -63,16 +71,23 @@ def notes(model: DiagramModel) -> Iterator[str]:
     if model.has_history:
         yield "Numbered: the recorded steps. Filled and framed: the current state."
     if model.sign_ins is not None:
-        yield f"Width and \u00d7: how often, in {model.sign_ins:,} sign-ins; %: of the steps that left the same state."
+        signed_in = f"{model.sign_ins:,} sign-in{'s' * (model.sign_ins != 1)}"
+        yield f"Width and \u00d7: how often, in {signed_in}; %: of the steps that left the same state."
     kinds = {str(edge.kind) for edge in model.edges}
     yield from (sentence for kind, sentence in SENTENCES.items() if kind in kinds)
     if any(edge.uncertain for edge in model.edges):
         yield SENTENCES["uncertain"]
     for each in model.omitted:
-        if each.reason is OmissionReason.SETTINGS and compared:
-            yield SENTENCES["ruled out by both"]
-        elif not (each.reason is OmissionReason.SETTINGS and model.notes):  # the notes have the reasons
-            yield each.reason.caption
+        if (
+            compared or each.reason is not OmissionReason.SETTINGS or not model.notes
+        ):  # the notes of one pool have the reasons
+            yield omission_caption(each.reason, model)
+
+
+def omission_caption(reason: OmissionReason, model: DiagramModel) -> str:
+    """Return the sentence about the arrows that a diagram of one or two pools, or of none, omits for a reason."""
+    ruled_out_by_both = reason is OmissionReason.SETTINGS and len(model.pools) > 1
+    return SENTENCES["ruled out by both"] if ruled_out_by_both else reason.caption
 
 
 def _size(model: DiagramModel, size: int) -> int:

@@ -15,27 +15,18 @@ from authfsm.diagrams.themes import Theme, adaptive
 from authfsm.protocol.errors import CallerError
 
 
-class UnknownName(CallerError, ValueError):
-    """There is no flow, state or format with this name."""
-
-    kind: str
-
-    def __init__(self, name: str, names: Iterable[str]) -> None:
-        super().__init__(f"no {self.kind} is named {name!r}; the {self.kind}s are {', '.join(names)}")
-        self.name = name
-
-
-class UnknownFormat(UnknownName):
+class UnknownFormat(render.UnknownName):
     """There is no format with this name; the message lists the formats."""
 
     kind = "format"
 
 
 class UnknownSuffix(CallerError, ValueError):
-    """A diagram cannot be saved in a file with this `suffix`."""
+    """A diagram cannot be saved in a file with this `suffix`, or with none."""
 
     def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
-        super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {suffix!r}")
+        unknown = repr(suffix) if suffix else "a file without a suffix"
+        super().__init__(f"a diagram is saved as {', '.join(suffixes)}, not as {unknown}")
         self.suffix = suffix
 
 
@@ -75,7 +66,7 @@ class Drawing:
         raise NotImplementedError
 
     def svg(self) -> str:
-        """Return the picture as SVG, with selectable text, tooltips, and links to AWS's pages; raises NoEngine."""
+        """Return the picture as SVG, with selectable text and tooltips; raises NoEngine and UnknownEngine."""
         return self.finish_svg(render.svg(self.dot(), self.engine))
 
     def finish_svg(self, svg: str) -> str:
@@ -107,6 +98,7 @@ class Drawing:
             UnknownSuffix: no format has this suffix.
             NoEngine: no layout engine is installed.
             NoPdf: no program or library that writes PDF is installed.
+            MissingFont: a text has characters that the fonts of PNG or PDF do not have.
         """
         file = Path(path)
         suffixes = [each for each in self.suffixes if file.name.lower().endswith(each)]
@@ -118,7 +110,7 @@ class Drawing:
         return file
 
     def _repr_svg_(self) -> str | None:
-        """Return the SVG no wider than a notebook's cell; None if no layout engine is installed."""
+        """Return the SVG no wider than a notebook's cell; None if its layout engine is not installed."""
         try:
             return _SIZE.sub(_no_wider, self.svg(), count=1)
         except render.NoEngine:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from authfsm.diagrams.dot_labels import omission_caption
 from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, EdgeKind, ResponseClass, SettingsEffect
 from authfsm.diagrams.themes import Theme
 from authfsm.diagrams.vertices import START, Junction, Vertex, documentation_link, group_of
@@ -57,7 +58,8 @@ def plantuml_text(text: str) -> str:
 
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
-    about = mermaid_text(f"{len(model.nodes)} states and {len(model.edges)} lines")
+    lines = sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges)
+    about = mermaid_text(f"{len(model.nodes)} states and junctions, {lines} lines")
     head = (f"accTitle: {mermaid_text(model.title)}", f"accDescr: {about}", "direction TB")
     body = (*head, *_state_lines(model, labels, mermaid_text, "<br/>", {}), *_classes(model, theme))
     return "\n    ".join(("stateDiagram-v2", *body)) + "\n"
@@ -85,7 +87,8 @@ def _state_lines(
 ) -> Iterator[str]:
     """Yield the states and transitions, whose syntax both languages share, except for escapes and line breaks in labels."""
     # If an edge leads to START, it cannot be `[*]`, which would then be a final state.
-    start_is_node = not model.edges or any(edge.dest == START for edge in model.edges)
+    dests = {edge.dest.name for edge in model.edges} | {each.dest for each in model.own_transitions}
+    start_is_node = not model.edges or START.name in dests
     names = identifiers((*(node.name for node in model.nodes), *model.own_names()))
     if start_is_node:
         yield "[*] --> START"
@@ -173,7 +176,7 @@ def _class(node: Vertex, model: DiagramModel) -> str:
 
 
 def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
-    """Return a diagram as a Markdown table, a row for each edge, with the sentences of its caption below."""
+    """Return a diagram as a Markdown table, a row for each edge; below are sentences about settings and omitted arrows."""
     cells = {name: " ".join(text.split()).replace("|", r"\|") for name, text in labels.items()}
     return "\n".join((*_table(model, cells), ""))
 
@@ -189,7 +192,7 @@ def _table(model: DiagramModel, labels: Mapping[str, str]) -> Iterator[str]:
     yield ""
     if any(edge.uncertain for edge in model.edges):
         yield "\u2020 known only by inference, or contradicted by another source.  "
-    for sentence in (*model.notes, *(each.reason.caption for each in model.omitted)):
+    for sentence in (*model.notes, *(omission_caption(each.reason, model) for each in model.omitted)):
         yield f"{labels.get(sentence, sentence)}  "
 
 
@@ -210,17 +213,15 @@ def _responses(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
 def as_json(model: DiagramModel) -> str:
     """Return a diagram as JSON, with the names of the table."""
     plain = {
-        "format": SCHEMA,
-        "flow": model.flow,
+        "format": SCHEMA, "flow": model.flow,
         "nodes": [_node(node, model) for node in model.nodes],
         "edges": [_edge(edge, model) for edge in model.edges],
         "omitted": [
-            {"reason": e.reason.value, "caption": e.reason.caption, "arrows": len(e.arrows)} for e in model.omitted
+            {"reason": e.reason.value, "caption": omission_caption(e.reason, model), "arrows": len(e.arrows)}
+            for e in model.omitted
         ],
-        "notes": list(model.notes),
-        "current": model.current.name if model.current else None,
-        "sign_ins": model.sign_ins,
-    }
+        "notes": list(model.notes), "current": model.current.name if model.current else None, "sign_ins": model.sign_ins,
+    }  # fmt: skip
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -234,25 +235,17 @@ def _node(node: Vertex, model: DiagramModel) -> dict[str, Any]:
         members = sorted(each.name for each in node.members)
         return {"name": node.name, "junction": True, "members": members, **availability}
     return {
-        "name": node.name,
-        "state": str(node.state),
-        "role": str(node.role) if node.role else None,
-        "group": str(group_of(node)),
-        "meaning": node.state.meaning,
-        "link": documentation_link(node),
-        **availability,
-    }
+        "name": node.name, "state": str(node.state), "role": str(node.role) if node.role else None,
+        "group": str(group_of(node)), "meaning": node.state.meaning, "link": documentation_link(node), **availability,
+    }  # fmt: skip
 
 
 def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
     plain: dict[str, Any] = {
-        "source": edge.source.name,
-        "dest": edge.dest.name,
-        "kind": str(edge.kind),
+        "source": edge.source.name, "dest": edge.dest.name, "kind": str(edge.kind),
         "responses": [response.trigger for response in edge.responses],
-        "uncertain": [response.trigger for response in edge.uncertain],
-        **_availability(edge.availability),
-    }
+        "uncertain": [response.trigger for response in edge.uncertain], **_availability(edge.availability),
+    }  # fmt: skip
     if edge.ruled_out:
         plain["ruled_out"] = [response.trigger for response in edge.ruled_out]
     arrows = (each for each in model.arrows_along(edge) if each.dest == edge.dest)
@@ -262,13 +255,11 @@ def _edge(edge: Edge, model: DiagramModel) -> dict[str, Any]:
     if edge.steps:
         plain["steps"] = [
             {
-                "number": step.number,
-                "response": step.response.trigger,
-                "error": step.error,
+                "number": step.number, "response": step.response.trigger, "error": step.error,
                 "elapsed": None if step.elapsed is None else step.elapsed.total_seconds(),
             }
             for step in edge.steps
-        ]
+        ]  # fmt: skip
     if edge.counts:
         plain["times"] = edge.total.times
     return plain

@@ -38,7 +38,7 @@ class HistoryStep(Protocol):
 
     @property
     def role(self) -> Role | None:
-        """The role of the state after the reply, if that is EMAIL_OTP."""
+        """The factor that the state after the reply asks for; None if it asks for none or, for EMAIL_OTP, if unknown."""
 
     @property
     def error(self) -> str | None:
@@ -46,7 +46,7 @@ class HistoryStep(Protocol):
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of self-loop; None if the state changed, or if the request was throttled."""
+        """The kind of self-loop; None if the state changed, or nothing did (the request was throttled)."""
 
     @property
     def at(self) -> datetime | None:
@@ -154,18 +154,14 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """Return the edges with those from the same node to FAILED joined into one."""
+    """Return the edges with the counted ones from the same node to FAILED joined into one."""
     joined: dict[object, Edge] = {}
     for number, edge in enumerate(edges):
         is_failure = edge.kind is EdgeKind.FAILURE and edge.counts
         key: object = (edge.source, edge.dest) if is_failure else number
-        before = joined.get(key)
-        if before is None:
-            joined[key] = edge
-        else:
-            responses = tuple(dict.fromkeys((*before.responses, *edge.responses)))
-            total = EdgeCount(before.total.times + edge.total.times, before.counts[0].response)
-            joined[key] = evolve(before, responses=responses, counts=(total,))
+        before = joined.get(key, evolve(edge, responses=(), counts=()))
+        responses = tuple(dict.fromkeys((*before.responses, *edge.responses)))
+        joined[key] = evolve(before, responses=responses, counts=before.counts + edge.counts)
     return tuple(joined.values())
 
 

@@ -80,7 +80,7 @@ AVAILABLE: Final = Availability()
 class EdgeStep:
     """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    `error` is Cognito's error code, None unless the reply was a refusal; `elapsed` is the time since the first step, if known.
+    `error` is Cognito's error code, None unless the reply was a refusal; `elapsed` is the time since the first timed step, if known.
     """
 
     number: int
@@ -108,7 +108,8 @@ class Edge:
 
     `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are inferred
     or contradicted, and `ruled_out` those that settings rule out where they allow the others; `availability` is the effect
-    of settings on the whole edge. `steps` are the recorded steps that followed the edge, and `counts` their numbers by response.
+    of settings on the whole edge. `steps` are the steps of one recorded sign-in that followed the edge, and `counts` the
+    numbers of those of many sign-ins, by response.
     """
 
     source: Vertex
@@ -164,8 +165,9 @@ class OwnTransition:
     dest: str  #: A state.
 
     def ends(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of source and destination for each line: a state with two roles is two nodes."""
-        yield from product(_nodes(self.source), _nodes(self.dest))
+        """Yield the names of source and destination for each line; a state with two roles is two nodes, and keeps its role."""
+        pairs = product(_nodes(self.source), _nodes(self.dest))
+        yield from ((source, dest) for source, dest in pairs if self.source != self.dest or source == dest)
 
 
 def _nodes(name: str) -> tuple[str, ...]:
@@ -184,8 +186,8 @@ class OmittedArrows:
 class DiagramModel:
     """The nodes and edges of a diagram.
 
-    `nodes` (with junctions) are in the order of a sign-in; `edges` connect them, and `omitted` are the arrows that are not
-    drawn, by reason. `flow` is the `AuthFlow` of the diagram (None for all), and `focus` has the nodes of a diagram about
+    `nodes` are in the order of a sign-in, followed by the junctions; `edges` connect them, and `omitted` are the arrows that are
+    not drawn, by reason. `flow` is the `AuthFlow` of the diagram (None for all), and `focus` has the nodes of a diagram about
     one state. `pools` are the settings that the diagram shows, and `availabilities` their effects on nodes, except
     AVAILABLE. `has_history` says whether the diagram shows a recorded sign-in, with all other parts faded, and `current` is
     the state of this sign-in; `sign_ins` is the number of counted sign-ins, or None. `actions` says whether the recovery
@@ -242,11 +244,12 @@ class DiagramModel:
         parts += sorted({f"{about} {node.name if self.is_page else node.state}" for node in self.focus})
         parts += [subject] if self.flow and subject else []
         parts += ["a recorded sign-in"] if self.has_history else []
-        parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-ins"]
+        plural = "s" * (self.sign_ins != 1)
+        parts += [] if self.sign_ins is None else [f"the paths of {self.sign_ins:,} sign-in{plural}"]
         return f"Amazon Cognito sign-in: {', '.join(filter(None, parts))}"
 
     def role_of(self, vertex: Vertex) -> str:
-        """Return the role of a node in parentheses if its state has another node with another role; otherwise an empty text."""
+        """Return a blank and the role of a node in parentheses if the diagram has both nodes of its state; otherwise ""."""
         if isinstance(vertex, Junction):
             return ""
         states = [each.state for each in self.nodes if isinstance(each, Node)]
@@ -310,11 +313,11 @@ class DiagramModel:
 
     @property
     def arrows(self) -> frozenset[Arrow]:
-        """Every arrow of the table that the diagram shows, directly or through junctions."""
+        """Every arrow that the diagram shows, directly or through junctions."""
         return frozenset(arrow for edge in self.edges for arrow in self.arrows_along(edge))
 
     def arrows_along(self, edge: Edge) -> Iterator[Arrow]:
-        """Yield the arrows of the table that begin with an edge; none for an edge from a junction."""
+        """Yield the arrows that begin with an edge; none for an edge from a junction."""
         if not isinstance(edge.source, Node):
             return
         for dest in self.targets(edge.dest):

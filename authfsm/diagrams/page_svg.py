@@ -24,11 +24,7 @@ _PLACEHOLDERS: Final[dict[str, Any]] = {
 _PLACEHOLDER_THEME: Final = Theme(
     **{name: _PLACEHOLDERS[name] for name in COLOUR_NAMES},
     groups={
-        group: evolve(
-            paint,
-            fill=_PLACEHOLDERS[f"{group.replace(' ', '-')}-fill"],
-            line=_PLACEHOLDERS[f"{group.replace(' ', '-')}-line"],
-        )
+        group: evolve(paint, **{part: _PLACEHOLDERS[f"{group.replace(' ', '-')}-{part}"] for part in ("fill", "line")})
         for group, paint in LIGHT.groups.items()
     },
 )

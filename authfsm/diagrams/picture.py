@@ -15,7 +15,7 @@ from attrs import evolve, field, frozen
 from authfsm.diagrams import render
 from authfsm.diagrams.dot import dot, drawn_edges
 from authfsm.diagrams.dot_labels import OUTLINES, SENTENCES, notes
-from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing, UnknownName
+from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.exports import as_json, markdown, mermaid, plantuml
 from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
 from authfsm.diagrams.model import DiagramModel, own_parts
@@ -32,13 +32,13 @@ from authfsm.protocol.validators import frozen_texts
 from authfsm.settings import PoolSettings
 
 
-class UnknownFlow(UnknownName):
+class UnknownFlow(render.UnknownName):
     """There is no flow with this name; the message lists the flows."""
 
     kind = "flow"
 
 
-class UnknownState(UnknownName):
+class UnknownState(render.UnknownName):
     """There is no state with this name; the message lists the states."""
 
     kind = "state"
@@ -48,31 +48,41 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 class UnknownLabel(CallerError, ValueError):
-    """A label replaces a text (`name`) that is in no diagram; the message has the most similar text."""
+    """A label would replace `name`, a text that no label replaces; the message has the most similar text that one does."""
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
         closest = get_close_matches(name, names, 1, 0.5)
         hint = f"; the closest is {closest[0]!r}" if closest else ""
-        super().__init__(f"no text of a diagram is {name!r}, so there is nothing to replace{hint}")
+        super().__init__(f"no text that labels can replace is {name!r}, so there is nothing to replace{hint}")
         self.name = name
 
 
 class ConflictingOptions(CallerError, ValueError):
-    """Two arguments, named `one` and `other`, exclude each other."""
+    """Two options exclude each other, or a diagram needs one of them; `one` and `other` are their names."""
 
     def __init__(self, one: str, other: str) -> None:
-        super().__init__(f"a diagram is drawn with {one}, or with {other}, not with both")
+        super().__init__(f"a diagram is drawn with {one}, or with {other}: choose one of the two")
         self.one, self.other = one, other
 
 
 def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
-    """Raise UnknownLabel for the first label whose name is not known, BadField for a text that cannot be drawn."""
+    """Raise UnknownLabel for a label whose name is not in `known`, BadField for one whose text cannot be drawn."""
     for name, text in labels.items():
         if name not in known:
             raise UnknownLabel(name, known)
-        if not str(text).strip() or _NOT_IN_XML.search(str(text)):
-            why = f"has a text for {name!r} that is blank or has a control character"
+        if not isinstance(text, str) or not text.strip() or _NOT_IN_XML.search(text):
+            why = f"has a text for {name!r} that is no string, is blank or has a control character"
             raise BadField(Diagram, "labels", why)
+
+
+def check_arguments(drawing: type, theme: object, *pools: object, machine: object = None) -> None:
+    """Raise BadField if the theme, the settings of a pool or the machine have another type; the last two may be None."""
+    if machine is not None and not hasattr(machine, "events"):
+        raise BadField(drawing, "machine", "must be a machine of authfsm.build; pass all other arguments by name")
+    if not isinstance(theme, Theme):
+        raise BadField(drawing, "theme", "must be a Theme, such as authfsm.diagrams.DARK")
+    if not all(isinstance(each, PoolSettings | None) for each in pools):
+        raise BadField(drawing, "settings", "must be PoolSettings, such as PoolSettings.from_descriptions(...) returns")
 
 
 @frozen
@@ -103,7 +113,7 @@ class Diagram(Drawing):
 
     @property
     def description(self) -> str:
-        """The number of states and lines, and the sentences of the caption."""
+        """The number of nodes and lines, and the sentences of the caption."""
         about = f"{len(self.model.nodes)} states and junctions, {len(self.model.edges)} lines."
         return " ".join((about, *notes(self.model)))
 
@@ -118,7 +128,7 @@ class Diagram(Drawing):
 
         Args:
             stem: the name of the overview, with which the other names begin. If it is set, each state links to its
-                page, and the state on each page to the next page.
+                page, and a page's own state to the next page.
             suffix: the end of each name.
         """
         if self.overview is None:
@@ -170,12 +180,13 @@ def _animate(svg: str, model: DiagramModel) -> str:
     for edge, number in zip(edges, first, strict=True):
         if number:
             arrivals[edge.dest] = min(number, arrivals.get(edge.dest, number))
+    numbers = {"edge": first, "node": [arrivals.get(each, 0) for each in model.nodes]}
     last = max(first, default=0)
 
     def mark(found: re.Match[str]) -> str:
         kind, position, classes = found.groups()
-        index = int(position) - 1
-        number = first[index] if kind == "edge" else arrivals.get(model.nodes[index], 0)
+        # The states and transitions of an application come after these, and have no steps.
+        number = dict(enumerate(numbers[kind], 1)).get(int(position))
         return found[0].replace(classes, f"{classes} step-{number}") if number else found[0]
 
     duration = last * _SECONDS_A_STEP + _SECONDS_AT_END
@@ -215,22 +226,17 @@ def _encoded(name: str) -> Callable[[Diagram], bytes]:
 
 SUFFIXES: Final[Mapping[str, Callable[[Diagram], bytes]]] = {
     **PICTURE_SUFFIXES,
-    ".mmd": _encoded("mermaid"),
-    ".mermaid": _encoded("mermaid"),
-    ".puml": _encoded("plantuml"),
-    ".md": _encoded("markdown"),
-    ".scxml": _encoded("scxml"),
-    ".xstate.json": _encoded("xstate"),
-    ".xstate.js": _encoded("xstate-module"),
-    ".json": _encoded("json"),
-}
+    ".mmd": _encoded("mermaid"), ".mermaid": _encoded("mermaid"), ".puml": _encoded("plantuml"),
+    ".md": _encoded("markdown"), ".scxml": _encoded("scxml"), ".json": _encoded("json"),
+    ".xstate.json": _encoded("xstate"), ".xstate.js": _encoded("xstate-module"),
+}  # fmt: skip
 """The formats of `diagram.save(path)`, by suffix."""
 Diagram.suffixes = SUFFIXES
 
 
 @cache
 def _label_names() -> frozenset[str]:
-    """Return every text that a label can replace, except the notes about settings."""
+    """Return every text that a label can replace, except sentences that only some captions have."""
     sentences = {*SENTENCES.values(), *OUTLINES.values(), *(each.caption for each in OmissionReason)}
     sentences |= {action.advice for action in RecoveryAction}
     junctions = {each.name for each in JUNCTIONS}
@@ -276,14 +282,16 @@ def diagram(
         overview: leave out the names of responses, so that the whole diagram can be read on a page.
         animated: as SVG, let the steps of `history` appear one after another.
         theme: the colours and outlines.
-        labels: replacements for names of states, triggers, junctions and groups, and for sentences of the caption.
+        labels: replacements for names of states, triggers, junctions and groups, for outlines in the legend and for
+            sentences of the caption, by the text that the diagram shows without labels.
         engine: the layout engine: "graphviz-pure", which is a dependency, or "dot" of an installed Graphviz.
 
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
-        UnknownLabel: a label replaces a text that is in no diagram.
-        BadField: the text of a label is blank or has a control character.
+        UnknownLabel: a label would replace another text.
+        BadField: the text of a label is no string, is blank or has a control character; or the machine, the theme or
+            the settings have another type.
         ConflictingOptions: two of these arguments exclude each other.
     """
     if flow is not None and flow not in FLOWS:
@@ -292,6 +300,8 @@ def diagram(
         raise UnknownState(state, State)
     if settings is not None and difference is not None:
         raise ConflictingOptions("settings", "difference")
+    difference = None if difference is None else (difference[0], difference[1])  # a list would not be hashable
+    check_arguments(Diagram, theme, settings, *(difference or ()), machine=machine)
     if history is not None and traffic is not None:
         raise ConflictingOptions("history", "traffic")
     history = None if history is None else tuple(history)
@@ -299,23 +309,17 @@ def diagram(
     if history and not chosen:
         flow = history[0].response.auth_flow
     model = build_model(
-        flow=flow,
-        state=None if state is None else State[state],
-        unfolded=unfolded,
-        failures=failures,
-        actions=actions,
-        settings=settings,
-        faded=faded,
-        difference=difference,
-    )
+        flow=flow, state=None if state is None else State[state], unfolded=unfolded, failures=failures, actions=actions,
+        settings=settings, faded=faded, difference=difference,
+    )  # fmt: skip
     states, transitions = ((), ()) if machine is None else own_parts(machine)
     model = evolve(model, overview=overview, own_states=states, own_transitions=transitions)
-    check_labels(labels or {}, _label_names() | set(notes(model)))
     if history is not None:
         model = add_history(model, history)
     traffic = None if traffic is None else tuple(map(tuple, traffic))
     if traffic is not None:
         model = add_traffic(model, traffic)
+    check_labels(labels or {}, _label_names() | set(notes(model)))
     summary = None
     if unfolded and state is None:
         summary = diagram(

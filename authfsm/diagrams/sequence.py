@@ -17,7 +17,7 @@ from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.history_overlay import HistoryStep
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
-from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_labels
+from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_arguments, check_labels
 from authfsm.diagrams.sequence_formats import (
     APP,
     COGNITO,
@@ -37,31 +37,30 @@ from authfsm.protocol.auth_flows import FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import RESPONSES
 from authfsm.protocol.states import State
+from authfsm.protocol.table import DEVICE_DROPPED
 from authfsm.protocol.validators import frozen_texts
 from authfsm.reference.request_shapes import OTHER_SPELLING, challenge_parameters, request_shape
 from authfsm.settings import PoolSettings
 
 _PERSON_SENDS: Final[Mapping[ResponseClass, str]] = {
-    r.Select: "a choice",
-    r.Password: "the password",
-    r.Code: "the code",
-    r.Credential: "the passkey's signature",
-    r.Answer: "the answer",
-    r.NewPassword: "a new password",
-    r.VerifySoftwareToken: "the authenticator app's code",
+    r.Select: "a choice", r.Password: "the password", r.Code: "the code", r.Credential: "the passkey's signature",
+    r.Answer: "the answer", r.NewPassword: "a new password", r.VerifySoftwareToken: "the authenticator app's code",
     r.SetUpEmail: "an e-mail address",
-}
-"""What the person enters for a response; the app creates all other responses without user input."""
+}  # fmt: skip
+"""What the person enters for a response; no input is shown for all other responses."""
 _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
     r.AssociateSoftwareToken: "SecretCode",
     r.VerifySoftwareToken: "Status",
+    r.ConfirmDevice: "UserConfirmationNecessary",
+    **dict.fromkeys((r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), "an empty reply"),
 }
-"""The member that stands for a reply without a challenge (an acknowledgement)."""
-_NOTES: Final[Mapping[ResponseClass, str]] = {
-    r.SrpClaim: "The app proves the password by SRP; the password itself is not sent."
+"""The member that stands for a reply without a challenge or tokens."""
+_NOTES: Final[Mapping[State, str]] = {
+    State.PASSWORD_VERIFIER: "The app proves the password by SRP; the password itself is not sent.",
+    State.DEVICE_PASSWORD_VERIFIER: "The app proves the device's password by SRP; that password itself is not sent.",
 }
-"""The notes about responses that the app computes."""
-_TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")
+"""The notes about the states whose response the app computes."""
+_TOKENS: Final = ("AccessToken", "IdToken", "RefreshToken")  # a refresh need not return the last one
 
 
 @frozen
@@ -83,9 +82,8 @@ class SequenceDiagram(Drawing):
 
     @property
     def description(self) -> str:
-        """The messages of the diagram, one after the other."""
-        messages = [each for each in self.items if isinstance(each, SequenceMessage)]
-        return " ".join(f"{each.source} to {each.dest}: {each.text}." for each in messages)
+        """The messages, notes and frames of the diagram, one after the other."""
+        return " ".join(sequence_formats.sentences(self.items, self.names))
 
     def dot(self) -> str:
         """Return the diagram in Graphviz's language, with the positions of all nodes."""
@@ -127,27 +125,29 @@ def sequence(
         flow: an `AuthFlow`, such as "USER_SRP_AUTH".
         settings: with `flow`: a pool's settings; challenges that they rule out are left out.
         history: the steps of a sign-in.
-        labels: replacements for Person, App, Cognito, meanings of states, and triggers.
+        labels: replacements for texts of the diagram, such as Person, App, Cognito, meanings of states, and triggers,
+            but not for operations, parameters and the title.
         theme: the colours.
         engine: the layout engine: "graphviz-pure", which is a dependency, or "dot" of an installed Graphviz.
 
     Raises:
         UnknownFlow: there is no such flow.
-        UnknownLabel: a label replaces a text that is in no sequence diagram.
-        ConflictingOptions: the arguments have both a flow and a history.
+        UnknownLabel: a label would replace a text that the diagram does not have.
+        BadField: the text of a label is no string, is blank or has a control character; or the theme or the settings
+            have another type.
+        ConflictingOptions: the arguments have both a flow and a history, or neither.
     """
-    writer = SequenceWriter(labels or {}, admin=bool(flow and flow.startswith("ADMIN_")))
+    if (flow is None) == (history is None):
+        raise ConflictingOptions("flow", "history")
+    if flow is not None and flow not in FLOWS:
+        raise UnknownFlow(flow, FLOWS)
+    check_arguments(SequenceDiagram, theme, settings)
+    steps = tuple(history or ())
+    begun = steps[0].response.auth_flow if steps else flow
+    writer = SequenceWriter(labels or {}, admin=(begun or "").startswith("ADMIN_"))
     person, app, cognito = map(writer.text, PARTICIPANTS)
-    items: Iterable[Item]
-    if history is not None:
-        if flow is not None:
-            raise ConflictingOptions("flow", "history")
-        items, subject = writer.history(history), "a recorded sign-in"
-    elif flow in FLOWS:
-        items, subject = writer.flow(FlowOrder(build_model(flow=flow, settings=settings))), str(flow)
-    else:
-        raise UnknownFlow(str(flow), FLOWS)
-    items = tuple(items)
+    found = writer.flow(FlowOrder(build_model(flow=flow, settings=settings))) if flow else writer.history(steps)
+    items, subject = tuple(found), flow or "a recorded sign-in"
     names = (*State, *RESPONSES, *StateGroup, *(each.meaning for each in State))
     check_labels(labels or {}, writer.used_keys | set(map(str, names)))
     title = f"The messages of an Amazon Cognito sign-in: {subject}"
@@ -228,42 +228,45 @@ class SequenceWriter:
         self.used_keys.add(str(key))
         return self.labels.get(key, key)
 
-    def _reply(self, state: State, after: str = "") -> SequenceMessage:
+    def _reply(self, state: State, after: str = "", *, refreshed: bool = False) -> SequenceMessage:
         if state is State.AUTHENTICATED:
-            return SequenceMessage(COGNITO, APP, self.text("AuthenticationResult") + after, _TOKENS, REPLY)
+            tokens = _TOKENS[:2] if refreshed else _TOKENS
+            return SequenceMessage(COGNITO, APP, self.text("AuthenticationResult") + after, tokens, REPLY)
         names = tuple(each.name for each in challenge_parameters(state) if each.when != OTHER_SPELLING)
         return SequenceMessage(COGNITO, APP, self.text(str(state)) + after, names, REPLY)
 
     def request(self, state: State, response: ResponseClass, before: str = "") -> Iterator[Item]:
         """Yield what the person enters, and the app's request."""
-        if state is State.START:
+        if state is State.START and response not in r.REFRESH_RESPONSES:
             yield SequenceMessage(PERSON, APP, self.text("signs in"))
         elif response in _PERSON_SENDS:
             yield SequenceMessage(APP, PERSON, self.text(state.meaning))
             yield SequenceMessage(PERSON, APP, self.text(_PERSON_SENDS[response]))
-        if response in _NOTES:
-            yield Note(APP, self.text(_NOTES[response]))
+        if state in _NOTES:
+            yield Note(APP, self.text(_NOTES[state]))
         request = request_shape(state, response, admin=self.admin)
         name = request.flow_or_challenge or (str(state) if response is r.RawAnswer else "")
         operation = f"{request.operation} ({name})" if name else request.operation
         yield SequenceMessage(APP, COGNITO, before + operation, tuple(request.always_sent))
 
     def flow(self, order: FlowOrder) -> Iterator[Item]:
-        """Yield all messages of a flow."""
-        yield from self._one_of(State.START, list(order.responses.get(START, ())))
+        """Yield all messages of a flow, or a note if no sign-in by it can get tokens."""
+        if not order.leads_to_tokens():
+            yield Note(APP, self.text("The pool's settings allow no sign-in by this flow."))
+            return
+        first_responses = list(order.responses[START])
+        refreshed = r.REFRESH_RESPONSES.issuperset(first_responses)
+        yield from self._requests(State.START, first_responses)
         for chains in order.alternatives():
             optional = order.leads_to_tokens(without=(node for each in chains for node in each))
-            several = len(chains) > 1
             first = chains[0][0]
             if optional:
-                yield Frame("opt", self.text(group_of(first) if several else first.state.meaning))
-            for number, chain in enumerate(chains):
-                if several:
-                    yield Frame("else" if number else "alt", self.text(chain[0].state))
-                yield from self._chain(order, chain)
-            yield from [Frame("end")] * (several + optional)
-        if order.leads_to_tokens():
-            yield self._reply(State.AUTHENTICATED)
+                yield Frame("opt", self.text(group_of(first) if len(chains) > 1 else first.state.meaning))
+            yield from self._one_of((chain[0].state, self._chain(order, chain)) for chain in chains)
+            if optional:
+                yield Frame("end")
+        yield self._reply(State.AUTHENTICATED, refreshed=refreshed)
+        if not refreshed:
             yield SequenceMessage(APP, PERSON, self.text("signed in"), (), REPLY)
 
     def _chain(self, order: FlowOrder, chain: Sequence[Node]) -> Iterator[Item]:
@@ -276,51 +279,53 @@ class SequenceWriter:
             if node.state is State.MFA_SETUP:
                 yield from self._mfa_setup(responses)
             else:
-                yield from self._one_of(node.state, responses)
+                yield from self._requests(node.state, responses)
             if optional:
                 yield Frame("end")
 
     def _mfa_setup(self, responses: Sequence[ResponseClass]) -> Iterator[Item]:
         """Yield the requests of MFA_SETUP: those that set up an authenticator app, or the e-mail address."""
         app = [each for each in responses if each is not r.SetUpEmail]
-        has_choice = len(app) < len(responses)
-        if has_choice:
-            yield Frame("alt", self.text("authenticator app"))
+        items: list[Item] = []
         for response in app:
-            yield from self.request(State.MFA_SETUP, response)
+            items += self.request(State.MFA_SETUP, response)
             if response is not app[-1]:
-                yield SequenceMessage(COGNITO, APP, self.text(_ACKNOWLEDGED_BY[response]), (), REPLY)
-        if has_choice:
-            yield Frame("else", self.text("e-mail"))
-            yield from self.request(State.MFA_SETUP, r.SetUpEmail)
-            yield Frame("end")
+                items.append(SequenceMessage(COGNITO, APP, self.text(_ACKNOWLEDGED_BY[response]), (), REPLY))
+        email = [("e-mail", self.request(State.MFA_SETUP, r.SetUpEmail))] if len(app) < len(responses) else []
+        yield from self._one_of([("authenticator app", items), *email])
 
-    def _one_of(self, state: State, responses: Sequence[ResponseClass]) -> Iterator[Item]:
-        if len(responses) == 1:
-            yield from self.request(state, responses[0])
-            return
-        for number, response in enumerate(responses):
-            yield Frame("else" if number else "alt", self.text(response.trigger))
-            yield from self.request(state, response)
-        if responses:
+    def _requests(self, state: State, responses: Iterable[ResponseClass]) -> Iterator[Item]:
+        return self._one_of((each.trigger, self.request(state, each)) for each in responses)
+
+    def _one_of(self, parts: Iterable[tuple[str, Iterable[Item]]]) -> Iterator[Item]:
+        """Yield the items of each named part, as alternatives if there are several."""
+        found = list(parts)
+        for number, (name, items) in enumerate(found):
+            if len(found) > 1:
+                yield Frame("else" if number else "alt", self.text(name))
+            yield from items
+        if len(found) > 1:
             yield Frame("end")
 
     def history(self, steps: Iterable[HistoryStep]) -> Iterator[Item]:
         """Yield the messages of a recorded sign-in: each step with its number, each refusal with its code."""
-        first = None
+        first, is_repeated = None, False
         for step in steps:
             first = first or step.at
             seconds = (step.at - first).total_seconds() if step.at and first else 0
             after = f" ({seconds:.1f} s)" if seconds else ""
-            yield from self.request(step.source, step.response, f"{step.number} \u00b7 ")
+            refreshed = step.response in r.REFRESH_RESPONSES
+            *inputs, request = self.request(step.source, step.response, f"{step.number} \u00b7 ")
+            yield from (request,) if is_repeated else (*inputs, request)
+            is_repeated = step.kind is DEVICE_DROPPED  # the app sends the same response again without the device key
             if step.error:
                 yield SequenceMessage(COGNITO, APP, self.text(step.error) + after, (), REFUSAL)
                 if action := getattr(step, "action", None):
                     yield Note(APP, self.text(action.advice))
-            elif step.dest is step.source and step.response in _ACKNOWLEDGED_BY:
+            elif step.response in _ACKNOWLEDGED_BY:
                 text = self.text(_ACKNOWLEDGED_BY[step.response])
                 yield SequenceMessage(COGNITO, APP, text + after, (), REPLY)
             else:
-                yield self._reply(step.dest, after)
-            if step.dest is State.AUTHENTICATED and step.source is not State.AUTHENTICATED:
+                yield self._reply(step.dest, after, refreshed=refreshed)
+            if step.dest is State.AUTHENTICATED is not step.source and not refreshed:
                 yield SequenceMessage(APP, PERSON, self.text("signed in"), (), REPLY)

@@ -51,6 +51,17 @@ class Frame:
 Item = SequenceMessage | Note | Frame
 
 
+def sentences(items: Iterable[Item], names: Sequence[str]) -> Iterator[str]:
+    """Yield the items in words, for readers who cannot see the diagram."""
+    shown = dict(zip(PARTICIPANTS, names, strict=True))
+    for item in items:
+        if isinstance(item, SequenceMessage):
+            text = f"{shown[item.source]} to {shown[item.dest]}: {item.text}"
+        else:
+            text = item.text if isinstance(item, Note) else f"{_FRAME_WORDS[item.kind]}: {item.text}"
+        yield f"{text[:1].upper()}{text[1:].rstrip('.: ')}."
+
+
 def mermaid(items: Iterable[Item], names: Sequence[str]) -> str:
     """Return a sequence diagram in Mermaid's language."""
     people = (f"    {kind} as {mermaid_text(name)}" for kind, name in zip(_KINDS, names, strict=True))
@@ -90,7 +101,7 @@ _INSET: Final = 10  # points from a frame to the frame inside it
 _LIFELINES: Final = {PERSON: 0, APP: 250, COGNITO: 650}  # x in points
 _MARGIN: Final = 90  # points from the outer lifelines to the outermost frame
 _REFUSED: Final = "\u00d7 "  # the sign of a refusal, for readers who cannot distinguish the colours
-_FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or"}
+_FRAME_WORDS: Final = {"opt": "only if Cognito asks", "alt": "one of these", "else": "or", "end": "end of this part"}
 _POINT: Final = {"shape": "point", "width": "0.01", "style": "invis", "label": ""}
 
 

@@ -1,7 +1,8 @@
 """The effect of a pool's settings on a diagram: which nodes and arrows they allow or rule out, and why.
 
 `authfsm.settings` decides what they allow. Transitions that are possible only because a Lambda function may name any
-challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so.
+challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so. With `faded` they are
+faded, and an unfolded diagram draws them like those that the settings allow.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ class SettingsOverlay:
         return AVAILABLE
 
     def arrow(self, arrow: Arrow) -> Availability:
-        """Return whether the settings leave an arrow available, and if not, why."""
+        """Return the effect of the settings on an arrow, with its reason."""
         roles = EdgeRoles(arrow.source.role, arrow.dest.role)
         return self._effect(lambda found: found.transitions[arrow.transition, roles])
 
     def node(self, node: Node) -> Availability:
-        """Return whether the settings leave a node available, and if not, why."""
+        """Return the effect of the settings on a node, with its reason."""
         return self._effect(lambda found: found.nodes.get(node))
 
     def notes(self) -> Iterator[str]:
@@ -127,10 +128,10 @@ class DifferenceOverlay(SettingsOverlay):
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def notes(self) -> Iterator[str]:
-        """Yield what becomes possible and impossible, by reason, and whether MFA becomes required."""
+        """Yield what becomes possible and impossible, by reason, and whether MFA becomes required or ceases to be, if known."""
         before, after = self.pools
         modes = before.mfa_configuration, after.mfa_configuration
-        if "ON" in modes and modes[0] != modes[1]:
+        if "ON" in modes and None not in modes and modes[0] != modes[1]:
             yield f"MFA {'becomes' if modes[1] == 'ON' else 'ceases to be'} required."
         old, new = _reasons_by_name(before, self._before), _reasons_by_name(after, self._after)
         for reason, names in _by_reason({n: why for n, why in old.items() if n not in new}).items():

@@ -58,10 +58,9 @@ def xstate(model: DiagramModel) -> str:
             where = _guard(arrow)
             params = {"state": where.pop("to"), **where}
             transition = {
-                "target": identifier(arrow.dest.name),
-                "guard": {"type": "leadsTo", "params": params},
+                "target": identifier(arrow.dest.name), "guard": {"type": "leadsTo", "params": params},
                 "reenter": arrow.kind in {None, NEW_CHALLENGE},
-            }
+            }  # fmt: skip
             on.setdefault(arrow.response.trigger, []).append(transition)
         is_final = not arrows_from_node and node.state in END_STATES
         states[identifier(node.name)] = {
@@ -105,9 +104,10 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
         for arrow in arrows_from_node:
             tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
             cond = quoteattr(" && ".join(tests))
-            internal = ' type="internal"' if arrow.kind not in {None, NEW_CHALLENGE} else ""
             event = quoteattr(arrow.response.trigger)
-            target = quoteattr(identifier(arrow.dest.name))
-            yield f"    <transition event={event} cond={cond} target={target}{internal}/>"
+            # Without a target the transition stays in its state; with that state as its target it would enter it again.
+            leaves = arrow.kind in {None, NEW_CHALLENGE}
+            target = f" target={quoteattr(identifier(arrow.dest.name))}" if leaves else ""
+            yield f"    <transition event={event} cond={cond}{target}/>"
         yield "  </state>"
     yield "</scxml>"

@@ -37,7 +37,8 @@ class Theme:
     The colours are those of the `background`, the names of nodes (`text`), edges and junctions (`line`), the text on edges
     (`label`), captions and faded text (`muted`), `faded` outlines and edges, the path of a recorded sign-in (`highlight`)
     and its current node (`current`), refused answers and removed parts (`warning`), and added parts (`added`).
-    An SVG has the `dark` theme for readers who prefer dark pages; None means that it looks the same for them.
+    An SVG has the `dark` theme for readers who prefer dark pages; None means that it looks the same for them. Equal colours
+    of a theme have the same dark colour: that of the last of them in `colours()`.
     """
 
     background: str
@@ -133,7 +134,7 @@ def adaptive(svg: str, theme: Theme) -> str:
         f'[{attribute}="{spelling}"]{{{attribute}:{dark}}}'
         for light, dark in pairs.items()
         for attribute in ("fill", "stroke")
-        for spelling in (light, _NAMED_COLOURS.get(light))
+        for spelling in dict.fromkeys((light, light.lower(), _NAMED_COLOURS.get(light.lower())))
         if f'{attribute}="{spelling}"' in svg
     )
     style = f"<style>@media (prefers-color-scheme:dark){{{rules}}}</style>\n"
@@ -141,4 +142,4 @@ def adaptive(svg: str, theme: Theme) -> str:
     return f"{svg[:inside]}\n{style}{svg[inside:].lstrip()}"
 
 
-_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # as Graphviz writes them
+_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # Graphviz writes these names, and small letters

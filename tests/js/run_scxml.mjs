@@ -1,4 +1,5 @@
-// Runs SCXML. Standard input: {name: {text, events}}; standard output: {name: [configuration after each event]}.
+// Runs SCXML. Standard input: {name: {text, events}}. Standard output: {states, entered}, both by name: the configuration
+// after each event, and each state at each entry.
 
 import { readFileSync } from "node:fs";
 import scxml from "@scion-scxml/scxml";
@@ -6,15 +7,17 @@ import scxml from "@scion-scxml/scxml";
 const later = (call, ...given) => new Promise((resolve, reject) =>
   call(...given, (error, value) => error ? reject(error) : resolve(value)));
 
-const walked = {};
+const states = {}, entered = {};
 for (const [name, { text, events }] of Object.entries(JSON.parse(readFileSync(0, "utf8")))) {
   const model = await later(scxml.documentStringToModel, `file:///${name}.scxml`, text);
   const chart = new scxml.core.Statechart(await later(model.prepare.bind(model)));
+  entered[name] = [];
+  chart.on("onEntry", (id) => { if (!id.startsWith("$")) entered[name].push(id); });
   chart.start();
-  walked[name] = [chart.getConfiguration().join()];
+  states[name] = [chart.getConfiguration().join()];
   for (const { type, ...data } of events) {
     chart.gen({ name: type, data });
-    walked[name].push(chart.getConfiguration().join());
+    states[name].push(chart.getConfiguration().join());
   }
 }
-process.stdout.write(JSON.stringify(walked));
+process.stdout.write(JSON.stringify({ states, entered }));

@@ -33,7 +33,7 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 
 
 def page(settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None) -> str:
-    """Return the page as HTML; raises NoEngine.
+    """Return the page as HTML; raises NoEngine and UnknownEngine.
 
     The page first shows `settings`, a pool's (by default nothing is ruled out), compared with the settings `before`, if they
     are passed. `engine` is the layout engine; None for the first one that is installed.
@@ -42,12 +42,9 @@ def page(settings: PoolSettings | None = None, engine: str | None = None, *, bef
     picture, edges = page_svg(drawn)
     junctions = [node for node in drawn.model.nodes if isinstance(node, Junction)]
     data = {
-        "nodes": [_node(each) for each in NODES],
-        **verdicts(),
-        "switches": [each.as_dict() for each in SWITCHES],
-        "examples": EXAMPLES,
-        "preset": values_of(settings) if settings else {},
-        "before": values_of(before) if before else None,
+        "nodes": [_node(each) for each in NODES], **verdicts(),
+        "switches": [each.as_dict() for each in SWITCHES], "examples": EXAMPLES,
+        "preset": values_of(settings) if settings else {}, "before": values_of(before) if before else None,
         "lines": [_line(each, drawn.model) for each in edges],
         "junctions": {each.name: sorted(ORDER[m] for m in each.members) for each in junctions},
         "actions": {str(each): each.advice for each in RecoveryAction},
@@ -55,17 +52,13 @@ def page(settings: PoolSettings | None = None, engine: str | None = None, *, bef
             [code, part, str(row.action), str(row.fault), row.source, row.is_only_listed] for code, part, row in _ERRORS
         ],
         "marks": {str(confidence): mark for confidence, mark in CONFIDENCE_MARKS.items()},
-    }
+    }  # fmt: skip
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = {
-        "light": css_variables(LIGHT),
-        "dark": css_variables(DARK),
-        "style": _file("explorer.css"),
-        "picture": picture,
+        "light": css_variables(LIGHT), "dark": css_variables(DARK), "style": _file("explorer.css"), "picture": picture,
         "notes": "".join(f"<li>{escape(note)}</li>" for note in notes(drawn.model)),
-        "data": text,
-        "script": _file("explorer.js"),
-    }
+        "data": text, "script": _file("explorer.js"),
+    }  # fmt: skip
     html = _file("explorer.html")
     for name, part in parts.items():
         html = html.replace(f"/*{name}*/", part).replace(f"<!--{name}-->", part)
@@ -83,15 +76,12 @@ def _node(node: Node) -> Mapping[str, Any]:
         for target in accepted["leads_to"]:
             target["evidence"] = [list(known.values()) for known in target["evidence"]]
     return {
-        **facts,
-        "state": str(node.state),
-        "group": str(group_of(node)),
-        "page": documentation_link(node),
+        **facts, "state": str(node.state), "group": str(group_of(node)), "page": documentation_link(node),
         "errors": [
             [_ERROR_NUMBERS[each["code"], each["message"]], int(each["leads_to"] == node.state)]
             for each in facts["errors"]
         ],
-    }
+    }  # fmt: skip
 
 
 def _arrow_number(arrow: Arrow) -> int:

@@ -6,12 +6,12 @@ const { nodes, arrows, forks, reasons, nodeTrees, lambdaTrees, switches } = data
 const $ = (id) => document.getElementById(id);
 const numberByName = new Map(nodes.map((node, number) => [node.name, number]));
 const START = numberByName.get("START"), FAILED = numberByName.get("FAILED");
-// The position of the switches is, for each, the number of its value.
+// Positions are an array: for each switch the number of its value.
 const NOTHING_RULED_OUT = switches.map(() => 0);
 const positionsOf = (values) => switches.map((each) => Math.max(0, each.values.indexOf(values[each.key] ?? each.values[0])));
 const INITIAL = positionsOf(data.preset), INITIALLY_BEFORE = data.before && positionsOf(data.before);
 let positions = INITIAL;
-let before = INITIALLY_BEFORE; // the settings that these are compared with, or null
+let before = INITIALLY_BEFORE; // the positions that these are compared with, or null
 let opened = null; // whose details are open: { state: number } or { error: code }, or null
 
 // ---- what settings rule out ---------------------------------------------------------------------------
@@ -60,9 +60,7 @@ function arrowsChange(numbers) {
 
 const nodeChange = (number) => (before ? changeOf([whyNodeRuledOut(number, before)], [whyNodeRuledOut(number)]) : "");
 
-function setChange(element, change) {
-  for (const each of Object.keys(CHANGES)) element.classList.toggle(each, each === change);
-}
+const setChange = (element, change) => Object.keys(CHANGES).forEach((each) => element.classList.toggle(each, each === change));
 
 // ---- elements -------------------------------------------------------------------------------------------
 function h(name, attributes, ...children) {
@@ -75,12 +73,11 @@ function h(name, attributes, ...children) {
   element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
 }
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const slug = (group) => group.replace(" ", "-");
 const awsLink = (href, text) => h("a", { href, target: "_blank", rel: "noopener" }, text);
 
-function stateButton(number, reason = null) {
-  return h("button", { type: "button", class: `go${reason ? " ruled-out" : ""}`, title: reason && `ruled out: ${reason}`, onclick: () => openState(number, true) }, nodes[number].name);
-}
+const stateButton = (number, reason = null) => h("button", { type: "button", class: `go${reason ? " ruled-out" : ""}`, title: reason && `ruled out: ${reason}`, onclick: () => openState(number, true) }, nodes[number].name);
 
 function setTitle(element, text) {
   let title = element.querySelector(":scope > title");
@@ -146,9 +143,7 @@ function showSwitches() {
 }
 
 // ---- files: a description of a pool, as authfsm.settings reads it ---------------------------------------
-function memberAt(description, path) {
-  return path.reduce((found, name) => (found === null || found === undefined ? null : found[name]), description);
-}
+const memberAt = (description, path) => path.reduce((found, name) => (found === null || found === undefined ? null : found[name]), description);
 
 function descriptionOf(given) {
   const description = {};
@@ -260,8 +255,9 @@ function showReasons() {
   const ruledOut = [...nodes.keys()].filter((number) => whyNodeRuledOut(number) !== null);
   for (const number of ruledOut) add(whyNodeRuledOut(number), stateButton(number));
   $("reasons").replaceChildren(...[...byReason].map(([reason, elements]) => h("li", {}, h("strong", {}, `${reason}: `), elements.flatMap((each, i) => (i ? [" ", each] : [each])))));
-  if (!byReason.size) $("reasons").append(h("li", {}, "Nothing: everything in the picture is possible."));
-  $("ruled-out-count").textContent = ruledOut.length ? `${ruledOut.length} states ruled out` : "nothing ruled out";
+  const isAny = byReason.size || arrows.some((_, number) => whyArrowRuledOut(number) !== null);
+  if (!byReason.size) $("reasons").append(h("li", {}, isAny ? "No state, and no way to begin; the details of states show the single responses that are ruled out." : "Nothing: everything in the picture is possible."));
+  $("ruled-out-count").textContent = ruledOut.length ? `${counted(ruledOut.length, "state")} ruled out` : isAny ? "no state ruled out" : "nothing ruled out";
   const text = (value) => (typeof value === "boolean" ? (value ? "yes" : "no") : value);
   $("summary").textContent = switches.map((each, n) => `${each.label}: ${text(each.values[positions[n]])}`).join("  ·  ");
 }
@@ -280,7 +276,7 @@ function showDifference() {
     const count = [...groups.values()].flat().length, note = { added: "before: ", removed: "", changed: "certainty: " }[change];
     const arrow = ({ from, response, to, kind }) => h("li", {}, `${nodes[from].name}: `, h("code", {}, response), ` → ${nodes[to].name}${kind ? ` (${kind})` : ""}`);
     const group = ([reason, list]) => h("details", {}, h("summary", {}, `${note}${reason} (${list.length})`), h("ul", {}, list.map(arrow)));
-    return [h("h3", { class: `change ${change}` }, `${CHANGES[change]}: ${count || "no"} ${count === 1 ? "arrow" : "arrows"}`), ...[...groups].map(group)];
+    return [h("h3", { class: `change ${change}` }, `${CHANGES[change]}: ${counted(count || "no", "arrow")}`), ...[...groups].map(group)];
   });
   $("changes").replaceChildren(...(before ? parts.flat() : []));
 }
@@ -354,9 +350,7 @@ function showDetails() {
   $("details").replaceChildren(...parts);
 }
 
-function heading(title, group, label = group) {
-  return h("div", { class: "title" }, h("div", {}, h("h2", {}, title), h("span", { class: `chip ${slug(group)}` }, label)), h("button", { type: "button", id: "close", onclick: closeDetails, "aria-keyshortcuts": "Escape" }, "Close"));
-}
+const heading = (title, group, label = group) => h("div", { class: "title" }, h("div", {}, h("h2", {}, title), h("span", { class: `chip ${slug(group)}` }, label)), h("button", { type: "button", id: "close", onclick: closeDetails, "aria-keyshortcuts": "Escape" }, "Close"));
 
 function indexOfStates() {
   const groups = new Map();
@@ -400,7 +394,7 @@ function acceptedResponse(number, each) {
   return [
     h("h3", {}, "Accepts ", h("code", {}, each.response)),
     h("p", {}, `${each.meaning}${each.condition ? ` (${each.condition})` : ""}`),
-    h("details", { class: "request" }, h("summary", {}, `${operation}, with ${parameters.length} parameters`), h("p", {}, awsLink(page, `AWS’s page about ${operation}`)), parameterList(parameters)),
+    h("details", { class: "request" }, h("summary", {}, `${operation}, with ${counted(parameters.length, "parameter")}`), h("p", {}, awsLink(page, `AWS’s page about ${operation}`)), parameterList(parameters)),
     h("p", { class: "quiet" }, "leads to"),
     h("ul", { class: "targets" }, targets),
   ];
@@ -447,7 +441,7 @@ function detailsOfError(code) {
   return [
     heading(code, "other", "error"),
     ...rows.map(row),
-    ...(states.length ? [h("h3", {}, "Can occur in"), h("ul", { class: "index" }, states.map((n) => h("li", {}, stateButton(n))))] : [h("p", {}, "Every AWS operation can return this error.")]),
+    ...(states.length ? [h("h3", {}, "Can occur in"), h("ul", { class: "index" }, states.map((n) => h("li", {}, stateButton(n))))] : [h("p", {}, "No state lists this error: it is one of AWS’s common errors, which any request can return, or one of other operations than a sign-in’s.")]),
   ];
 }
 

@@ -40,7 +40,7 @@ class Switch:
     group: str
     help: str = ""
     member: str | None = None
-    on: Any = None  #: The member's value in descriptions if the switch is on; by default the switch's value.
+    on: Any = None  #: The value in descriptions if the switch is on (null if it is off); None: the switch's own value.
 
     @property
     def key(self) -> str:
@@ -49,7 +49,7 @@ class Switch:
 
     @property
     def label(self) -> str:
-        """The setting's name in AWS's description."""
+        """The name of the setting, or of the member, in AWS's descriptions."""
         return self.member or self.path.removesuffix(".Enabled").removesuffix(".Feature").rpartition(".")[2]
 
     def as_dict(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class Tree:
     Equal trees are one object. `one & other` has the first reason of the two; `one | other` has one only if both have one.
     """
 
-    reason: Reason  #: In a leaf, why a rule forbids something; None if it is possible.
+    reason: Reason  #: In a leaf, why a rule forbids something (None if it is possible), or the name of a confidence.
     switch: int = -1  #: The number of the switch; -1 for a leaf.
     branches: tuple[Tree, ...] = ()  #: The tree for each value of the switch.
 
@@ -295,22 +295,18 @@ def verdicts() -> Mapping[str, Any]:
 
     arrows = [
         {
-            "from": ORDER[Node(arrow.source, roles.source)],
-            "response": arrow.response.trigger,
-            "to": ORDER[Node(arrow.dest, roles.dest)],
-            "kind": arrow.kind,
+            "from": ORDER[Node(arrow.source, roles.source)], "to": ORDER[Node(arrow.dest, roles.dest)],
+            "response": arrow.response.trigger, "kind": arrow.kind,
             "ruledOut": number(reduce(and_, map(nodes.__getitem__, reach.required_nodes((arrow, roles))), tree)),
             "confidence": number(_tree_of(partial(_confidence, arrow))),
         }
         for (arrow, roles), tree in why.items()
-    ]
+    ]  # fmt: skip
     return {
-        "arrows": arrows,
+        "arrows": arrows, "forks": forks, "reasons": reasons,
         "nodeTrees": [number(tree) for tree in nodes.values()],
         "lambdaTrees": [number(nameable[node]) for node in nodes],
-        "forks": forks,
-        "reasons": reasons,
-    }
+    }  # fmt: skip
 
 
 def _confidence(transition: Transition, settings: SignInSettings) -> str:
