@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from authfsm.local.api.pool_operations import SHARED_SETTINGS, check_setting_names
 from authfsm.local.api.region import LocalCognito
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class CognitoMock:
     """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        known = {*inspect.signature(LocalCognito).parameters, *SHARED_SETTINGS} - {"settings"}
+        check_setting_names(settings, known)
         self._settings = settings
         self._running: list[LocalCognito] = []
 
     @property
     def cognito(self) -> LocalCognito:
-        """The region that answers now; raises RuntimeError while the mock is not in use."""
+        """The region of this mock's last use; raises RuntimeError while the mock is not in use."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
         return self._running[-1]

@@ -26,7 +26,7 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply
 
 _ENDPOINT: Final[Any] = botocore.endpoint.Endpoint
-_HOST: Final = re.compile(r"https://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.(com|eu)|api\.aws)")
+_HOST: Final = re.compile(r"https?://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.(com|eu)|api\.aws)")
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
@@ -60,14 +60,12 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
 @cache
 def _session(region: str) -> boto3.session.Session:
     """Return a session that is shared by all pools of a region, because loading the service model is slow."""
-    # Without these, AWS_PROFILE or an invalid configuration file would have an effect.
-    botocore_session = botocore.session.Session(
-        session_vars={
-            "profile": (None, None, None, None),
-            "config_file": (None, None, os.devnull, None),
-            "credentials_file": (None, None, os.devnull, None),
-        }
-    )
+    # Without these, AWS_PROFILE, AWS_RETRY_MODE or an invalid configuration file would have an effect.
+    defaults: dict[str, Any] = botocore.session.Session.SESSION_VARIABLES
+    session_vars: dict[str, Any] = {name: (None, None, *rest) for name, (_, _, *rest) in defaults.items()}
+    session_vars |= dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None))
+    session_vars["ignore_configured_endpoint_urls"] = (None, None, True, None)
+    botocore_session = botocore.session.Session(session_vars=session_vars)
     return boto3.session.Session(
         aws_access_key_id=_DUMMY_CREDENTIAL,
         aws_secret_access_key=_DUMMY_CREDENTIAL,

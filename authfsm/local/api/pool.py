@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -75,7 +76,7 @@ class LocalPool(DisplayMixin):
         password_policy: the requirements for new passwords; by default Cognito's.
         refresh_token_rotation: RefreshTokenRotation.
         contradictions: the behaviour on points where sources about Cognito contradict each other.
-        region: the region in the pool id.
+        region: the region in a random pool id; it has no effect on `pool_id`.
         pool_id: by default a random one in the region.
         client_id: the app client's id; by default a random one.
         issuer: the tokens' `iss`; by default Cognito's.
@@ -86,7 +87,7 @@ class LocalPool(DisplayMixin):
 
     Raises:
         ValueError: a setting has an invalid value, or Cognito refuses the settings together.
-        TypeError: there is no such setting.
+        TypeError: there is no such setting, or its value has the wrong type.
     """
 
     def __init__(
@@ -118,7 +119,7 @@ class LocalPool(DisplayMixin):
         **settings: Any,
     ) -> None:
         client_secret = secret_values(client_secret)
-        pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
+        pool_operations.check_setting_names(settings, pool_operations.setting_names(PoolConfiguration, AppClient))
         client_settings = {name: settings.pop(name) for name in fields_dict(AppClient).keys() & settings.keys()}
         pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         check_types("str", {"pool_id": pool_id})
@@ -167,7 +168,7 @@ class LocalPool(DisplayMixin):
 
         Raises:
             BadField: `user_pool` describes no pool, or a member has another type than in the API: the message says which.
-            ValueError: settings of the descriptions contradict each other.
+            ValueError, TypeError: as for `LocalPool`.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         if user_pool.get("UserPool") is None and {*user_pool} & {"UserPools", "UserPoolClient", "ClientId"}:
@@ -205,8 +206,8 @@ class LocalPool(DisplayMixin):
 
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
-        """The settings in the descriptions that this pool does not support, with reasons."""
-        return unsupported_settings(self.configuration, self.app_client)
+        """The settings in the descriptions of the pool and of `app_client` that are not supported here, with reasons."""
+        return unsupported_settings(self.configuration, self.app_client if self._core.clients else AppClient("none"))
 
     def __repr__(self) -> str:
         users = len(getattr(vars(self).get("_core"), "users", ()))  # 0 if the constructor raised
@@ -244,10 +245,10 @@ class LocalPool(DisplayMixin):
 
         Raises:
             ValueError: a setting has an invalid value, or the pool has an app client with this id.
-            TypeError: there is no such setting.
+            TypeError: there is no such setting, or its value has the wrong type.
         """
         client_secret = secret_values(client_secret)
-        pool_operations.check_setting_names(settings, AppClient)
+        pool_operations.check_setting_names(settings, pool_operations.setting_names(AppClient))
         if client_secret is True:
             client_secret = pool_operations.new_client_secret(self._entropy)
         client_id = pool_operations.new_client_id(self._entropy) if client_id is None else client_id
@@ -294,9 +295,9 @@ class LocalPool(DisplayMixin):
             preferred_mfa: PreferredMfaSetting.
 
         Raises:
-            PoolRefusal: the name or an alias is taken.
+            PoolRefusal: the name or an alias is taken, or the name is not a value of `username_attributes`.
             TypeError: an argument has the wrong type.
-            ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
+            ValueError: the name is empty, `totp_secret`, `status` or a factor is invalid, or the user lacks its address or secret.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)
@@ -310,15 +311,17 @@ class LocalPool(DisplayMixin):
         check_types("bool", {"verified": verified, "temporary": temporary, "enabled": enabled})
         token = SoftwareToken(checked_totp_secret(totp_secret)) if totp_secret is not None else None
         check_names("status", [status] if status else (), [each.value for each in Status])
-        with self._lock:
+        with self._lock, ExitStack() as undo:
             user = sign_up.add_confirmed_user(self._core, username, known, verified=verified)
+            undo.callback(self._core.users.remove, user)
             if password is not None:
                 passwords.set_password(self._core, user, password, temporary=temporary)
             user.status = Status(status) if status else user.status
             user.enabled, user.groups = enabled, groups
-            add_missing_groups(self._core, user.groups)
             user.software_token = token
             enrolment.set_initial_mfa(user, mfa, preferred_mfa)
+            add_missing_groups(self._core, user.groups)
+            undo.pop_all()
         return user
 
     def user(self, name: str) -> User:
@@ -339,8 +342,9 @@ class LocalPool(DisplayMixin):
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
-        self._core.response = None
-        return self.answer_members(operation, read_members(self._core, operation, request))
+        with self._lock:
+            self._core.response = None
+            return self.answer_members(operation, read_members(self._core, operation, request))
 
     def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """Answer a request whose members `read_members` returned."""

@@ -33,7 +33,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
 }
-# The members that UpdateUserPool cannot change.
+# The members that stay as they are if UpdateUserPool leaves them out.
 _KEPT: Final = (
     "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
     "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
@@ -53,12 +53,12 @@ def refuse(why: str) -> PoolRefusal:
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
-def created_description(region: Core, request: Structure) -> dict[str, Any]:
+def created_description(core: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool that CreateUserPool creates."""
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
-    pool = {"Name": request["PoolName"], "CreationDate": region.clock().timestamp(), **rest}
+    pool = {"Name": request["PoolName"], "CreationDate": core.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _description(region, pool, {})
+    return _description(core, pool, {})
 
 
 _CONFLICTS: Final = "contradictory-settings"
@@ -71,7 +71,7 @@ def check_settings(core: Core, conflicts: Iterable[str]) -> None:
 
 
 def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
-    """Do the same for settings in Python or in a configuration file; raise ValueError."""
+    """As `check_settings`, but raise ValueError, for settings in Python or in a configuration file."""
     try:
         check_settings(core, conflicts)
     except PoolRefusal as refusal:
@@ -185,10 +185,17 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     return descriptions.mfa_config(core.configuration)
 
 
-def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
-    """Raise TypeError for a setting that is no field of these classes; the message has no values: they may be secret."""
-    known = {each.name for kind in classes for each in fields(kind) if each.init}
-    known -= {"second_secret", "secret_dates"}  # only AddUserPoolClientSecret sets these
+SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})
+"""The settings of a pool that the API lacks; `LocalCognito` has them for all its pools."""
+
+
+def setting_names(*classes: type) -> set[str]:
+    """Return the fields of these classes that a caller may set; only AddUserPoolClientSecret sets the last two."""
+    return {each.name for kind in classes for each in fields(kind) if each.init} - {"second_secret", "secret_dates"}
+
+
+def check_setting_names(settings: dict[str, Any], known: set[str] | frozenset[str]) -> None:
+    """Raise TypeError for a setting that is not known; the message has no values: they may be secret."""
     if unknown := sorted(set(settings) - known):
         settings.clear()  # a traceback with the frames' variables would show the values
         raise TypeError(f"no setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")
@@ -215,7 +222,7 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference)."""
+    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference), except `_KEPT`."""
     before = descriptions.user_pool(pool.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     members: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}

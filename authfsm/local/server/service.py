@@ -23,7 +23,7 @@ from authfsm.base.clock import utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.api.pool_operations import configured
+from authfsm.local.api.pool_operations import SHARED_SETTINGS, configured
 from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito, StateFileError
 from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from authfsm.local.server.records import RecordStore
 
-_SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
+_SHARED: Final = SHARED_SETTINGS - {"triggers"}
 """The settings of the configuration that also apply to pools created through the API."""
 _CONFIGURED_CLIENT: Final = "configured_client"
 
