@@ -112,7 +112,8 @@ def test_uses_are_separate_and_nest() -> None:
 
 def test_an_unknown_setting() -> None:
     """An unknown setting is a TypeError at once, and so is one that clients set in their requests."""
-    for settings in ({"config": {}}, {"mfa": "ON"}):
+    unknown: tuple[dict[str, Any], ...] = ({"config": {}}, {"mfa": "ON"})
+    for settings in unknown:
         with pytest.raises(TypeError, match=f"no setting {next(iter(settings))}; the settings are accept, clock"):
             mock_aws(**settings)
 

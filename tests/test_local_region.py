@@ -429,8 +429,9 @@ def test_a_pool_that_is_not_added() -> None:
 @pytest.mark.parametrize("name", ["mfa", "password_policy", "pool_id", "required_attributes"])
 def test_settings_of_a_region(name: str) -> None:
     """A setting that pools have from their own requests or arguments is not one of the region, and is refused."""
+    setting: dict[str, Any] = {name: None}
     with pytest.raises(TypeError, match=f"no setting {name}; the settings are accept, contradictions, per_user_quotas"):
-        LocalCognito(**{name: None})
+        LocalCognito(**setting)
 
 
 def test_a_region_of_another_type() -> None:

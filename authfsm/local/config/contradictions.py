@@ -5,6 +5,7 @@ Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -15,7 +16,10 @@ from authfsm.local.config.request_members import typed
 
 def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
     """Convert a number of seconds, as in a configuration file, to a timedelta."""
-    found: Any = timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    found: Any = value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with suppress(OverflowError, ValueError):  # The number is too large, or NaN.
+            found = timedelta(seconds=value)
     if found is not None and (not isinstance(found, timedelta) or found < timedelta(0)):
         raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds from 0")
     return found

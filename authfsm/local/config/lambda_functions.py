@@ -19,6 +19,7 @@ from attrs import field, fields, frozen
 
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import PoolRefusal
+from authfsm.local.config.request_members import typed
 
 Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
@@ -186,7 +187,7 @@ def _is_list_of_texts(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
 
 
-@frozen
+@frozen(field_transformer=typed)
 class Triggers:
     """The pool's Lambda functions. All are optional.
 
@@ -215,7 +216,7 @@ class Triggers:
 
     Raises:
         TypeError: a function accepts neither (event) nor (event, context).
-        ValueError: there is no such "module:function".
+        ValueError: there is no such "module:function" or version.
     """
 
     define: Trigger | None = None

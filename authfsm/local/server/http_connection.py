@@ -63,7 +63,10 @@ def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | No
 
 @frozen(eq=False)
 class HttpRequest:
-    """A request whose head has arrived, repeated headers joined (RFC 9110, 5.2); `body` may raise RequestRefused."""
+    """A request whose head has arrived, repeated headers joined (RFC 9110, 5.2).
+
+    `body` waits for the body; it raises RequestRefused, or ConnectionError if the client has gone.
+    """
 
     method: str
     path: str
@@ -87,7 +90,7 @@ class _Message:
     has_head: bool = False
     is_complete: bool = False
     received: int = 0
-    """The bytes of the chunks since the request began and before it was complete, with those of other requests in them."""
+    """How many bytes were received while the request was incomplete, including bytes of other requests."""
     head_bytes: int = 0
     """The number of bytes of the URL, the headers and the trailers."""
 

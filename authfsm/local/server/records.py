@@ -1,4 +1,4 @@
-"""Stores a pool's records as JSON in a state file: writes them after each operation, reads them at the start.
+"""Stores a pool's records as JSON in a state file: writes them after each operation, reads them before the first one.
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
 app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
@@ -196,7 +196,7 @@ _RECORD_TYPES: Final = {
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
-"""The kind of records of which a pool has one each. Their keys are the next four, and those from `open_service`."""
+"""The kind of the records that are values of the pool itself, under the next four keys and those of `open_service`."""
 KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"

@@ -46,7 +46,7 @@ _CONFIGURED_CLIENT: Final = "configured_client"
 
 
 class Log:
-    """The server's log: a JSON object on each line, without secrets, clients' own strings or messages of exceptions."""
+    """The server's log: a JSON object on each line, without secrets or clients' own strings."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -303,7 +303,7 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
     """Raise StateFileError if the block cannot read the records of a pool."""
     try:
         yield
-    except (LookupError, ValueError, PoolRefusal) as error:
+    except (LookupError, ValueError, TypeError, RecursionError, PoolRefusal) as error:
         if file is None:
             raise
         what = error if isinstance(error, UnreadableRecord) else "the description or the key"
@@ -312,9 +312,13 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
 
 
 def _read_key(text: str | None) -> RSAKey | None:
-    from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load, and only a state file has a key
+    from joserfc.errors import JoseError  # noqa: PLC0415 - slow to load, and only a state file has a key
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - the same
 
-    return None if text is None else RSAKey.import_key(json.loads(text))
+    try:
+        return None if text is None else RSAKey.import_key(json.loads(text))
+    except JoseError:
+        raise UnreadableRecord("the signing key") from None
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:

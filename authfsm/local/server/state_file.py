@@ -150,9 +150,14 @@ class StateFile:
 def _execute(sql: sqlite3.Connection, pool: str, rows: Iterable[RecordRow]) -> None:
     for kind, key, body in rows:
         if body is None:
-            sql.execute(_DELETE, (pool, kind, key))
+            sql.execute(_DELETE, (pool, kind, _encodable(key)))
         else:
-            sql.execute(_WRITE, (pool, kind, key, body))
+            sql.execute(_WRITE, (pool, kind, _encodable(key), body))
+
+
+def _encodable(key: str) -> str:
+    """Return a key, with lone surrogates, which names may contain and UTF-8 cannot encode, as escape sequences."""
+    return key.encode("utf-8", "backslashreplace").decode()
 
 
 def _create_private(path: Path) -> None:
