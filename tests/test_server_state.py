@@ -551,8 +551,8 @@ class TestRefusedFiles:
         ("key", "body", "what"),
         [
             ("key", "{}", "the signing key"),
-            ("key", "null", "the description or the key"),
-            pytest.param("key", "[" * 100_000, "the description or the key", id="nested too deeply"),
+            ("key", "null", "the signing key"),
+            pytest.param("key", "[" * 100_000, "the signing key", id="nested too deeply"),
         ],
     )
     def test_damaged_property(self, tmp_path: Path, signing_key: RSAKey, key: str, body: str, what: str) -> None:

@@ -36,8 +36,7 @@ class CognitoMock:
     """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        known = {*inspect.signature(LocalCognito).parameters, *SHARED_SETTINGS} - {"settings"}
-        check_setting_names(settings, known)
+        check_setting_names(settings, names=inspect.signature(LocalCognito).parameters.keys() | SHARED_SETTINGS)
         self._settings = settings
         self._running: list[LocalCognito] = []
 

@@ -31,7 +31,6 @@ _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
 
-
 Answer = Callable[[str, bytes, str, str], HttpReply]
 """Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none), sent to this region."""
 

@@ -119,7 +119,7 @@ class LocalPool(DisplayMixin):
         **settings: Any,
     ) -> None:
         client_secret = secret_values(client_secret)
-        pool_operations.check_setting_names(settings, pool_operations.setting_names(PoolConfiguration, AppClient))
+        pool_operations.check_setting_names(settings, PoolConfiguration, AppClient)
         client_settings = {name: settings.pop(name) for name in fields_dict(AppClient).keys() & settings.keys()}
         pool_id = pool_operations.new_pool_id(region, entropy) if pool_id is None else pool_id
         check_types("str", {"pool_id": pool_id})
@@ -206,7 +206,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
-        """The settings in the descriptions of the pool and of `app_client` that are not supported here, with reasons."""
+        """The settings in the descriptions of the pool and `app_client` that are not supported, with reasons."""
         return unsupported_settings(self.configuration, self.app_client if self._core.clients else AppClient("none"))
 
     def __repr__(self) -> str:
@@ -248,7 +248,7 @@ class LocalPool(DisplayMixin):
             TypeError: there is no such setting, or its value has the wrong type.
         """
         client_secret = secret_values(client_secret)
-        pool_operations.check_setting_names(settings, pool_operations.setting_names(AppClient))
+        pool_operations.check_setting_names(settings, AppClient)
         if client_secret is True:
             client_secret = pool_operations.new_client_secret(self._entropy)
         client_id = pool_operations.new_client_id(self._entropy) if client_id is None else client_id
@@ -297,7 +297,7 @@ class LocalPool(DisplayMixin):
         Raises:
             PoolRefusal: the name or an alias is taken, or the name is not a value of `username_attributes`.
             TypeError: an argument has the wrong type.
-            ValueError: the name is empty, `totp_secret`, `status` or a factor is invalid, or the user lacks its address or secret.
+            ValueError: the name is empty, an argument is invalid, or the user lacks the address or secret of a factor.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)

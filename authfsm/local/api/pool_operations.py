@@ -44,7 +44,6 @@ _TEMPLATE_MEMBERS: Final = {
     "EmailMessage": "EmailVerificationMessage",
     "EmailSubject": "EmailVerificationSubject",
 }
-
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
@@ -61,6 +60,8 @@ def created_description(core: Core, request: Structure) -> dict[str, Any]:
     return _description(core, pool, {})
 
 
+SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})
+"""The settings of a pool that the API lacks; `LocalCognito` has them for all its pools."""
 _CONFLICTS: Final = "contradictory-settings"
 
 
@@ -185,19 +186,12 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     return descriptions.mfa_config(core.configuration)
 
 
-SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})
-"""The settings of a pool that the API lacks; `LocalCognito` has them for all its pools."""
-
-
-def setting_names(*classes: type) -> set[str]:
-    """Return the fields of these classes that a caller may set; only AddUserPoolClientSecret sets the last two."""
-    return {each.name for kind in classes for each in fields(kind) if each.init} - {"second_secret", "secret_dates"}
-
-
-def check_setting_names(settings: dict[str, Any], known: set[str] | frozenset[str]) -> None:
-    """Raise TypeError for a setting that is not known; the message has no values: they may be secret."""
+def check_setting_names(settings: dict[str, Any], *classes: type, names: Iterable[str] = ()) -> None:
+    """Raise TypeError for a setting that is neither in `names` nor a field of these classes."""
+    known = {*names, *(each.name for kind in classes for each in fields(kind) if each.init)}
+    known -= {"second_secret", "secret_dates"}  # only AddUserPoolClientSecret sets these
     if unknown := sorted(set(settings) - known):
-        settings.clear()  # a traceback with the frames' variables would show the values
+        settings.clear()  # Values may be secret, and a traceback with the frames' variables would show them.
         raise TypeError(f"no setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")
 
 
@@ -222,7 +216,7 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference), except `_KEPT`."""
+    """Answer UpdateUserPool: settings that the request leaves out get their defaults (API reference), except `_KEPT`."""
     before = descriptions.user_pool(pool.configuration, 0)
     rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
     members: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}

@@ -150,7 +150,7 @@ class LocalCognito(DisplayMixin):
         key: RSAKey | None = None,
         **settings: Any,
     ) -> None:
-        pool_operations.check_setting_names(settings, pool_operations.SHARED_SETTINGS)
+        pool_operations.check_setting_names(settings, names=pool_operations.SHARED_SETTINGS)
         check_types("str", {"region": region})
         self.region: Final = region
         """The AWS region of `client()`."""

@@ -194,9 +194,9 @@ def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
     others = {name: value for name, value in user.items() if name not in known}
     renamed = {argument: user[name] for name, argument in _USER_MEMBERS.items() if name in user}
     renamed |= {"attributes": attributes, "verified": False}
-    twice = ", ".join(sorted(others.keys() & renamed.keys()))
-    _check(not twice, f"user {user['Username']} has the shape of ListUsers, which cannot have {twice}")
-    return {**others, **renamed}
+    for name in others.keys() & renamed.keys():
+        raise ConfigError(f"user {user['Username']} has the shape of ListUsers, which cannot have {name}")
+    return others | renamed
 
 
 def _structured(name: str, kind: type, value: Any) -> Any:

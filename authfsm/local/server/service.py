@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
     from authfsm.local.server.records import RecordStore
 
-_SHARED: Final = SHARED_SETTINGS - {"triggers"}
-"""The settings of the configuration that also apply to pools created through the API."""
 _CONFIGURED_CLIENT: Final = "configured_client"
 
 
@@ -236,7 +234,7 @@ def open_service(
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
-    shared = {name: config.settings[name] for name in _SHARED & config.settings.keys()}
+    shared = {n: each for n, each in config.settings.items() if n in SHARED_SETTINGS - {"triggers"}}  # for all pools
     try:
         cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
     except ValueError as error:
@@ -303,7 +301,7 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
     """Raise StateFileError if the block cannot read the records of a pool."""
     try:
         yield
-    except (LookupError, ValueError, TypeError, RecursionError, PoolRefusal) as error:
+    except (LookupError, ValueError, RecursionError, PoolRefusal) as error:
         if file is None:
             raise
         what = error if isinstance(error, UnreadableRecord) else "the description or the key"
@@ -312,12 +310,11 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
 
 
 def _read_key(text: str | None) -> RSAKey | None:
-    from joserfc.errors import JoseError  # noqa: PLC0415 - slow to load, and only a state file has a key
-    from joserfc.jwk import RSAKey  # noqa: PLC0415 - the same
+    from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load, and only a state file has a key
 
     try:
         return None if text is None else RSAKey.import_key(json.loads(text))
-    except JoseError:
+    except Exception:  # noqa: BLE001 - joserfc raises errors of many classes
         raise UnreadableRecord("the signing key") from None
 
 

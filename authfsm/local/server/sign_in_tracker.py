@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """A tracked sign-in with its last hundred steps; `username` is the internal name, or the submitted one of an unknown user."""
+    """The last steps of a sign-in; `username` is the internal name, or the submitted name of an unknown user."""
 
     number: int
     username: str

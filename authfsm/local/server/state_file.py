@@ -42,7 +42,6 @@ _WRITE: Final = (
 _DELETE: Final = "DELETE FROM records WHERE pool = ? AND kind = ? AND key = ?"
 _DELETE_ALL: Final = "DELETE FROM records WHERE pool = ? AND number > (SELECT min(number) FROM records)"
 
-
 RecordRow = tuple[str, str, str | None]
 """A record's kind, its key among the pool's records of this kind, and its JSON; None deletes the record."""
 
@@ -149,15 +148,11 @@ class StateFile:
 
 def _execute(sql: sqlite3.Connection, pool: str, rows: Iterable[RecordRow]) -> None:
     for kind, key, body in rows:
+        encodable = key.encode("utf-8", "backslashreplace").decode()  # Names may contain lone surrogates.
         if body is None:
-            sql.execute(_DELETE, (pool, kind, _encodable(key)))
+            sql.execute(_DELETE, (pool, kind, encodable))
         else:
-            sql.execute(_WRITE, (pool, kind, _encodable(key), body))
-
-
-def _encodable(key: str) -> str:
-    """Return a key, with lone surrogates, which names may contain and UTF-8 cannot encode, as escape sequences."""
-    return key.encode("utf-8", "backslashreplace").decode()
+            sql.execute(_WRITE, (pool, kind, encodable, body))
 
 
 def _create_private(path: Path) -> None:
