@@ -994,6 +994,22 @@ class TestFullDisk:
         assert "AuthenticationResult" in stored_pool.answer(pending, USERNAME="sam", SMS_MFA_CODE=code)
         stored_pool.file.close()
 
+    def test_a_file_that_cannot_be_read_either(self, tmp_path: Path, signing_key: RSAKey) -> None:
+        """If a failed write cannot be undone by reading the file, requests are refused until it can be read."""
+        stored_pool = StoredPool(tmp_path / "pool.db", {**CONFIG, "key": signing_key})
+        before = contents(stored_pool.service.pool)
+        assert stored_pool.file is not None
+        connection = stored_pool.file._sql
+        stored_pool.file._sql = FullDisk(connection, "")  # type: ignore[assignment]  # a substitute with the methods that are used
+        for operation in ("AdminDisableUser", "AdminGetUser"):
+            assert stored_pool.call(operation, **POOL, Username="ada")["__type"] == "InternalErrorException"
+        stored_pool.file._sql = connection
+
+        assert stored_pool.call("AdminCreateUser", **POOL, Username="ada")["__type"] == "UsernameExistsException"
+        assert contents(stored_pool.service.pool) == before
+        assert "AuthenticationResult" in stored_pool.password("ada")
+        stored_pool.file.close()
+
     def test_failed_write_at_the_start(self, tmp_path: Path) -> None:
         """A server that cannot write its first records does not start."""
         file = StateFile(tmp_path / "pool.db")

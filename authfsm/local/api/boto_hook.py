@@ -36,7 +36,7 @@ Answer = Callable[[str, bytes, str, str], HttpReply]
 
 
 class _Body:
-    """The body of a response, with the method of urllib3's that botocore calls."""
+    """The body of a response, with the only method of urllib3's responses that botocore calls."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body

@@ -60,8 +60,7 @@ def created_description(core: Core, request: Structure) -> dict[str, Any]:
     return _description(core, pool, {})
 
 
-SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})
-"""The settings of a pool that the API lacks; `LocalCognito` has them for all its pools."""
+SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})  # not in the API
 _CONFLICTS: Final = "contradictory-settings"
 
 
@@ -110,7 +109,7 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
 def schema_attribute(attribute: Structure) -> dict[str, Any]:
     """Return an attribute of Schema or CustomAttributes in the form of DescribeUserPool."""
     if "Name" not in attribute:
-        raise refuse("A schema attribute has no Name.")
+        raise refuse("A schema attribute has no Name.")  # the message is ours
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
     standard = STANDARD_ATTRIBUTES.get(name)
@@ -205,8 +204,7 @@ def describe_user_pool(pool: Core, _: Request) -> Reply:
     """Answer DescribeUserPool: all settings except those of second factors."""
     described = descriptions.user_pool(pool.configuration, len(pool.users))
     for record in pool.records.of_kind(DOMAINS.name).values():
-        custom = "CustomDomainConfig" in record.members
-        described["CustomDomain" if custom else "Domain"] = record.name
+        described["CustomDomain" if "CustomDomainConfig" in record.members else "Domain"] = record.name
     return {"UserPool": described}
 
 
@@ -289,8 +287,7 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """Answer ListUserPoolClients: the ids and names."""
 
     def show(client: AppClient) -> Reply:
-        names = {"ClientId": client.client_id, "ClientName": client.client_name}
-        return {**names, "UserPoolId": request["UserPoolId"]}
+        return {"ClientId": client.client_id, "ClientName": client.client_name, "UserPoolId": request["UserPoolId"]}
 
     return paginate(pool.clients, show, request, "UserPoolClients", size_member="MaxResults")
 

@@ -233,7 +233,7 @@ class LocalCognito(DisplayMixin):
             operation: the name, for example `CreateUserPool`.
             request: the members.
             region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
-                then creates pools in the region of this object.
+                then creates and lists pools in the region of this object.
         """
         with self._lock:
             members = self.read_members(operation, request)
@@ -314,8 +314,7 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str | None
     prefix = f"{region or cognito.region}_"
     pool_ids = {each: each for each in cognito.pools if each.startswith(prefix)}
     reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
-    cores = cognito.pools.readable(reply["UserPools"])
-    pools = [descriptions.user_pool(each.configuration, 0) for each in cores]
+    pools = [descriptions.user_pool(e.configuration, 0) for e in cognito.pools.readable(reply["UserPools"])]
     names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
     return {**reply, "UserPools": [{name: e[name] for name in names if name in e} for e in pools]}
 

@@ -106,8 +106,7 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check(not unknown, f"user {name} has no setting {unknown}; the settings are {', '.join(_USER_TYPES)}")
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
-    known = ", ".join(MFA_METHODS)
-    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {known}")
+    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {', '.join(MFA_METHODS)}")
     # `custom:team` need not be in the schema. ListUsers returns the attribute `identities` of federated users.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
     why = "is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"

@@ -95,6 +95,7 @@ class Service:
         self.version = 0
         """A number that grows with every operation, so that the page notices changes."""
         self._served: dict[str, _ServedPool] = {}
+        self._unwritten: list[RecordStore] = []
         self.cognito.add(pool)
         self.add(pool, store)
 
@@ -111,6 +112,7 @@ class Service:
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
             with self.locked():
+                self._reload()
                 last = accepted[-1] if accepted else None
                 try:
                     return self._answer(operation, request, authorization, details)
@@ -188,10 +190,21 @@ class Service:
         changed, self.version = tuple(served.changed), self.version + 1
         try:
             if served.store is not None:
+                self._unwritten.append(served.store)
                 served.store.save(changed)
+                self._unwritten.pop()
+        except StateFileError:
+            self._reload()
+            raise
         finally:
             served.changed.clear()
         return changed
+
+    def _reload(self) -> None:
+        """Undo changes that could not be written; until the file can be read again, no request is answered."""
+        while self._unwritten:
+            self._unwritten[-1].reload()
+            self._unwritten.pop()
 
     def jwks(self, pool: LocalPool) -> dict[str, Any]:
         """Return a pool's public key as a JSON Web Key Set; a new key is written to the state file."""

@@ -62,12 +62,9 @@ class StateFile:
             raise StateFileError(path, f"cannot be opened: {_reason(error)}") from None
         try:
             self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateFileError) as error:
             self._sql.close()
-            raise StateFileError(path, _reason(error)) from None
-        except StateFileError:
-            self._sql.close()
-            raise
+            raise error if isinstance(error, StateFileError) else StateFileError(path, _reason(error)) from None
 
     def _open(self) -> None:
         # In this mode the first access takes a lock, which lasts until the file is closed.
