@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from authfsm.local import LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
 
@@ -439,6 +440,20 @@ def test_a_region_of_another_type() -> None:
     wrong: Any = 5
     with pytest.raises(TypeError, match="region must be text"):
         LocalCognito(region=wrong)
+
+
+def test_a_custom_attribute_with_a_standard_name() -> None:
+    """AddCustomAttributes adds the prefix to every name, also to that of a standard attribute."""
+    boto = LocalCognito().client()
+    pool_id = boto.create_user_pool(PoolName="app")["UserPool"]["Id"]
+    attribute: dict[str, Any] = {"Name": "email", "AttributeDataType": "Number"}
+    with pytest.raises(ClientError, match="Required custom attributes are not supported"):
+        boto.add_custom_attributes(UserPoolId=pool_id, CustomAttributes=[attribute | {"Required": True}])
+    boto.add_custom_attributes(UserPoolId=pool_id, CustomAttributes=[attribute])
+
+    schema = boto.describe_user_pool(UserPoolId=pool_id)["UserPool"]["SchemaAttributes"]
+    types = {each["Name"]: each["AttributeDataType"] for each in schema}
+    assert (types["custom:email"], types["email"]) == ("Number", "String")
 
 
 def test_accepted_requests_of_several_threads() -> None:

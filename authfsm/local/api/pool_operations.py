@@ -106,13 +106,13 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
         raise refuse(str(error)) from None
 
 
-def schema_attribute(attribute: Structure) -> dict[str, Any]:
-    """Return an attribute of Schema or CustomAttributes in the form of DescribeUserPool."""
+def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[str, Any]:
+    """Return an attribute of Schema in the form of DescribeUserPool, or with `is_custom` one of CustomAttributes."""
     if "Name" not in attribute:
         raise refuse("A schema attribute has no Name.")  # the message is ours
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
-    standard = STANDARD_ATTRIBUTES.get(name)
+    standard = None if is_custom else STANDARD_ATTRIBUTES.get(name)
     if standard is not None:
         if kind not in {None, standard.data_type} or developer_only:
             raise refuse(
@@ -135,7 +135,8 @@ def schema_attribute(attribute: Structure) -> dict[str, Any]:
     limits = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
     if limits or (kind == "String" and standard is None):
         described[group] = limits
-    for why in settings_conflicts.attribute_conflicts({**described, "Name": attribute["Name"]}):
+    shown = name if attribute["Name"] in STANDARD_ATTRIBUTES else attribute["Name"]
+    for why in settings_conflicts.attribute_conflicts({**described, "Name": shown}):
         raise refuse(why)
     return described
 
@@ -152,7 +153,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
     before = descriptions.user_pool(core.configuration, 0)["SchemaAttributes"]
     schema = {each["Name"].removeprefix("dev:"): each for each in before}
     for attribute in request["CustomAttributes"]:
-        new = schema_attribute(attribute)
+        new = schema_attribute(attribute, is_custom=True)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
             raise refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")

@@ -136,8 +136,7 @@ class LocalCognito(DisplayMixin):
             `per_user_quotas`, `accept`. For others, call `pool`.
 
     Raises:
-        ValueError: a setting has an invalid value.
-        TypeError: there is no such setting, or its value has the wrong type.
+        ValueError, TypeError: there is no such setting, or its value is invalid.
     """
 
     def __init__(
