@@ -18,7 +18,7 @@ from joserfc.jwk import RSAKey
 
 import authfsm.local
 from authfsm.local import Contradictions, DeviceConfiguration, GateError, LocalPool, ManualClock, PoolRefusal
-from authfsm.local.api import operations
+from authfsm.local.api import boto_hook, operations
 from authfsm.local.api.aws_json import answer_http
 from authfsm.local.config import error_templates
 from authfsm.protocol.error_policy import ERROR_POLICY, error_rule
@@ -93,6 +93,25 @@ class TestClient:
             ClientId=pool.client_id,
             AuthParameters={"USERNAME": "ada", "PASSWORD": PASSWORD},
         )
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("AWS_DEFAULTS_MODE", "none"),
+            ("AWS_ENDPOINT_URL", "none"),
+            ("AWS_MAX_ATTEMPTS", "none"),
+            ("AWS_REQUEST_CHECKSUM_CALCULATION", "none"),
+            ("AWS_RETRY_MODE", "none"),
+            ("AWS_USE_FIPS_ENDPOINT", "true"),
+        ],
+    )
+    def test_the_environment(self, pool: LocalPool, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+        """Environment variables of AWS have no effect, even if their values are invalid."""
+        endpoint = pool.client().meta.endpoint_url
+        monkeypatch.setenv(name, value)
+        boto_hook._session.cache_clear()
+
+        assert pool.client().meta.endpoint_url == endpoint == "https://cognito-idp.eu-west-1.amazonaws.com"
 
     def test_several_pools_at_once(self, signing_key: RSAKey, pool: LocalPool) -> None:
         """Each client talks to its own pool."""

@@ -209,6 +209,16 @@ class TestPoolFromDescriptions:
             "FactorConfiguration": "SINGLE_FACTOR",
         }
 
+    def test_unsupported_settings_without_an_app_client(self) -> None:
+        """A pool without an app client lists its own unsupported settings."""
+        cognito = LocalCognito()
+        cognito.answer(
+            "CreateUserPool",
+            {"PoolName": "app", "EmailConfiguration": {"SourceArn": "arn:aws:ses:eu-west-1:123456789012:identity/x"}},
+        )
+        (pool,) = cognito.pools.values()
+        assert "EmailConfiguration: messages are not sent: read them in the outbox" in pool.unsupported_settings
+
     def test_unsupported_settings(self, pool: LocalPool) -> None:
         """Each unsupported setting is listed with its reason."""
         assert [description.partition(":")[0] for description in pool.unsupported_settings] == [

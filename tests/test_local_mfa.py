@@ -533,6 +533,19 @@ class TestPreferences:
         with pytest.raises(ValueError, match="no address or secret for SMS_MFA"):
             pool.add_user("eve", PASSWORD, preferred_mfa="SMS_MFA")
 
+    def test_a_user_who_cannot_be_added(self, signing_key: RSAKey) -> None:
+        """If `add_user` raises, the pool has neither the user nor the user's groups, and the name is free."""
+        pool = LocalPool(key=signing_key, mfa="OPTIONAL", aliases=["email"])
+        for mfa in ("SMS_MFA", "none"):
+            with pytest.raises(ValueError, match=mfa):
+                pool.add_user("eve", PASSWORD, email="a@b.c", groups=["staff"], mfa=[mfa])
+        for name in ("eve", "a@b.c"):
+            with pytest.raises(LookupError):
+                pool.user(name)
+        assert pool.answer("ListGroups", {"UserPoolId": pool.pool_id})["Groups"] == []
+
+        assert pool.add_user("eve", PASSWORD, email="a@b.c").enabled
+
     def test_two_preferred_factors(self, signing_key: RSAKey) -> None:
         """At most one factor can be preferred."""
         pool = LocalPool(key=signing_key, mfa="OPTIONAL")

@@ -111,9 +111,25 @@ def test_uses_are_separate_and_nest() -> None:
 
 
 def test_an_unknown_setting() -> None:
-    """An unknown setting is a TypeError, and the mock is not active."""
-    with pytest.raises(TypeError, match="config"):
-        mock_aws(config={}).start()
+    """An unknown setting is a TypeError at once, and so is one that clients set in their requests."""
+    unknown: tuple[dict[str, Any], ...] = ({"config": {}}, {"mfa": "ON"})
+    for settings in unknown:
+        with pytest.raises(TypeError, match=f"no setting {next(iter(settings))}; the settings are accept, clock"):
+            mock_aws(**settings)
+
+
+def test_a_client_without_tls() -> None:
+    """A client with `use_ssl=False`, which sends HTTP, reaches the region too."""
+    with mock_aws() as cognito:
+        pool_id = make_pool(boto3.client("cognito-idp", REGION, use_ssl=False))
+        assert [*cognito.pools] == [pool_id]
+
+
+def test_the_region_of_a_mock() -> None:
+    """A mock's `cognito` is the region of its own last use, even while a newer mock answers."""
+    older, newer = mock_aws(), mock_aws()
+    with older as cognito, newer:
+        assert older.cognito is cognito
 
 
 # ---- ways to use it -------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import urlsafe_b64decode
 from contextlib import nullcontext
+from threading import Thread
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from authfsm.local import LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
 
@@ -488,6 +491,71 @@ def test_ids_must_be_unique() -> None:
         cognito.pool(client_id="web")
     with pytest.raises(ValueError, match="the pool has an app client web already"):
         pool.add_client(client_id="web")
+
+
+def test_a_pool_that_is_not_added() -> None:
+    """A pool whose id is taken keeps its own list of accepted requests."""
+    cognito, other = LocalCognito(), LocalPool(pool_id="eu-west-1_a", accept=["all"])
+    cognito.pool(pool_id="eu-west-1_a")
+    with pytest.raises(ValueError, match="there is a pool eu-west-1_a already"):
+        cognito.add(other)
+    other.answer("AdminCreateUser", {"UserPoolId": "eu-west-1_a", "Username": "ada", "TemporaryPassword": "weak"})
+
+    assert cognito.accepted == ()
+    assert [each.check for each in other.accepted] == ["weak-passwords"]
+
+
+@pytest.mark.parametrize("name", ["mfa", "password_policy", "pool_id", "required_attributes"])
+def test_settings_of_a_region(name: str) -> None:
+    """A setting that pools have from their own requests or arguments is not one of the region, and is refused."""
+    setting: dict[str, Any] = {name: None}
+    with pytest.raises(TypeError, match=f"no setting {name}; the settings are accept, contradictions, per_user_quotas"):
+        LocalCognito(**setting)
+
+
+def test_a_region_of_another_type() -> None:
+    """A region that is not text is refused."""
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="region must be text"):
+        LocalCognito(region=wrong)
+
+
+def test_a_custom_attribute_with_a_standard_name() -> None:
+    """AddCustomAttributes adds the prefix to every name, also to that of a standard attribute."""
+    boto = LocalCognito().client()
+    pool_id = boto.create_user_pool(PoolName="app")["UserPool"]["Id"]
+    attribute: dict[str, Any] = {"Name": "email", "AttributeDataType": "Number"}
+    with pytest.raises(ClientError, match="Required custom attributes are not supported"):
+        boto.add_custom_attributes(UserPoolId=pool_id, CustomAttributes=[attribute | {"Required": True}])
+    boto.add_custom_attributes(UserPoolId=pool_id, CustomAttributes=[attribute])
+
+    schema = boto.describe_user_pool(UserPoolId=pool_id)["UserPool"]["SchemaAttributes"]
+    types = {each["Name"]: each["AttributeDataType"] for each in schema}
+    assert (types["custom:email"], types["email"]) == ("Number", "String")
+
+
+def test_accepted_requests_of_several_threads() -> None:
+    """Each request that `accept` lets succeed is recorded with its own operation, while others are answered."""
+    pool = LocalPool(accept=["invalid-names"])
+    user, group = {"UserPoolId": pool.pool_id, "Username": "x"}, {"UserPoolId": pool.pool_id, "GroupName": "a b"}
+
+    def send(operation: str, members: dict[str, Any]) -> None:
+        for _ in range(300):
+            with pytest.raises(PoolRefusal):
+                pool.answer(operation, members)
+
+    threads = [Thread(target=send, args=each) for each in (("AdminGetUser", user), ("DeleteGroup", group))]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+    finally:
+        sys.setswitchinterval(interval)
+
+    assert [each.operation for each in pool.accepted] == ["DeleteGroup"] * 300
 
 
 def test_a_deleted_pool_answers_no_more() -> None:

@@ -24,7 +24,7 @@ from botocore.session import Session as BotocoreSession
 
 from authfsm.base.concurrency import OutOfTime, call_within
 from authfsm.conformance.verdicts import ApiReply, RecordedExchange, Skipped, error_code, error_message, one_line
-from authfsm.local.api.boto_hook import NO_PROFILE
+from authfsm.local.api.boto_hook import NO_ENVIRONMENT
 from authfsm.protocol.states import CHALLENGES
 
 MASK: Final = "****"
@@ -162,7 +162,7 @@ class ApiClient:
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         http: Any = URLLib3Session
         self._http = http(timeout=(self.timeout, self.timeout), socket_options=no_delay)
-        session = boto3.session.Session(*self.credentials, self.region, BotocoreSession(session_vars=NO_PROFILE))
+        session = boto3.session.Session(*self.credentials, self.region, BotocoreSession(session_vars=NO_ENVIRONMENT))
         self.boto3_client = session.client(
             "cognito-idp",
             endpoint_url=self.url,

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from authfsm.local.api.pool_operations import SHARED_SETTINGS, check_setting_names
 from authfsm.local.api.region import LocalCognito
 
 if TYPE_CHECKING:
@@ -35,12 +36,13 @@ class CognitoMock:
     """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
+        check_setting_names(settings, names=inspect.signature(LocalCognito).parameters.keys() | SHARED_SETTINGS)
         self._settings = settings
         self._running: list[LocalCognito] = []
 
     @property
     def cognito(self) -> LocalCognito:
-        """The region that answers now; raises RuntimeError while the mock is not in use."""
+        """The region of this mock's last use; raises RuntimeError while the mock is not in use."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
         return self._running[-1]
@@ -120,10 +122,8 @@ class CognitoMock:
                         yield item
 
         form: Callable[..., Any] = generate if inspect.isgeneratorfunction(function) else call
-        if inspect.iscoroutinefunction(function):
-            form = call_async
-        elif inspect.isasyncgenfunction(function):
-            form = generate_async
+        form = call_async if inspect.iscoroutinefunction(function) else form
+        form = generate_async if inspect.isasyncgenfunction(function) else form
         return functools.wraps(function)(form)
 
 
@@ -144,8 +144,8 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it works inside
     and outside of `moto.mock_aws`. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
 
-    `accept="all"` takes what moto takes and Cognito refuses; `cognito.accepted` then lists it with Cognito's errors,
-    so that the suite can be corrected, and checks left out of `accept`, one after the other.
+    With `accept="all"`, requests that moto accepts and Cognito refuses succeed. `cognito.accepted` lists them with
+    Cognito's errors: correct the suite step by step, and name fewer checks in `accept`.
 
     Args:
         target: the function or class, where the decorator has no parentheses.

@@ -24,7 +24,7 @@ _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
 
 @frozen
 class HttpReply:
-    """An HTTP response: status 200, or 400 with an error."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]

@@ -26,18 +26,17 @@ from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply
 
 _ENDPOINT: Final[Any] = botocore.endpoint.Endpoint
-_HOST: Final = re.compile(r"https://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.(com|eu)|api\.aws)")
+_HOST: Final = re.compile(r"https?://cognito-idp(-fips)?\.([\w-]+)\.(amazonaws\.(com|eu)|api\.aws)")
 _EVENT: Final = "before-send.cognito-identity-provider"
 _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
-
 
 Answer = Callable[[str, bytes, str, str], HttpReply]
 """Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none), sent to this region."""
 
 
 class _Body:
-    """The body of a response, with the method of urllib3's that botocore calls."""
+    """The body of a response, with the only method of urllib3's responses that botocore calls."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -57,18 +56,19 @@ def boto_client(answer: Answer, region: str, config: Any = None) -> Any:
     return client
 
 
-NO_PROFILE: Final[Any] = {
-    "profile": (None, None, None, None),
-    "config_file": (None, None, os.devnull, None),
-    "credentials_file": (None, None, os.devnull, None),
+_DEFAULTS: Final[Any] = botocore.session.Session.SESSION_VARIABLES
+NO_ENVIRONMENT: Final[Any] = {
+    **{name: (None, None, *rest) for name, (_, _, *rest) in _DEFAULTS.items()},
+    **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
+    "ignore_configured_endpoint_urls": (None, None, True, None),
 }
-"""Variables of a botocore session on which neither AWS_PROFILE nor a configuration file has an effect."""
+"""Variables of a botocore session on which no environment variable (AWS_PROFILE, AWS_RETRY_MODE) or file has an effect."""
 
 
 @cache
 def _session(region: str) -> boto3.session.Session:
     """Return a session that is shared by all pools of a region, because loading the service model is slow."""
-    botocore_session = botocore.session.Session(session_vars=NO_PROFILE)
+    botocore_session = botocore.session.Session(session_vars=NO_ENVIRONMENT)
     return boto3.session.Session(
         aws_access_key_id=_DUMMY_CREDENTIAL,
         aws_secret_access_key=_DUMMY_CREDENTIAL,

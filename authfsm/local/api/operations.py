@@ -234,7 +234,7 @@ def transition_of(
 
 
 def check_transition(response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None) -> None:
-    """Raise GateError for a reply without a transition; the arguments are those of `transition_of`."""
+    """Raise GateError if the table lacks the transition of a reply; the arguments are those of `transition_of`."""
     transition = transition_of(response, reply, challenge)
     if transition is not None and transition not in TRANSITION_SET:
         raise GateError(transition)
@@ -258,7 +258,7 @@ class GateError(AssertionError):
 def checked_status(
     pool: Core, operation: str, members: Mapping[str, Any], response: type[r.Response] | None
 ) -> Iterator[None]:
-    """Raise GateError if the block changes the user's status, and the account's table lacks this transition."""
+    """Raise GateError if the account's table lacks the transition to the user's status after the block."""
     found = a.account_operation(operation, permanent=bool(members.get("Permanent")), response=response)
     if "invited-users" in pool.configuration.accept:  # the table lacks the transitions of these requests
         found = None

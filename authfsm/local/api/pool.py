@@ -75,7 +75,7 @@ class LocalPool(DisplayMixin):
         password_policy: the requirements for new passwords; by default Cognito's.
         refresh_token_rotation: RefreshTokenRotation.
         contradictions: the behaviour on points where sources about Cognito contradict each other.
-        region: the region in the pool id.
+        region: the region in a random pool id; it has no effect on `pool_id`.
         pool_id: by default a random one in the region.
         client_id: the app client's id; by default a random one.
         issuer: the tokens' `iss`; by default Cognito's.
@@ -86,7 +86,7 @@ class LocalPool(DisplayMixin):
 
     Raises:
         ValueError: a setting has an invalid value, or Cognito refuses the settings together.
-        TypeError: there is no such setting.
+        TypeError: there is no such setting, or its value has the wrong type.
     """
 
     def __init__(
@@ -170,7 +170,7 @@ class LocalPool(DisplayMixin):
 
         Raises:
             BadField: `user_pool` describes no pool, or a member has another type than in the API: the message says which.
-            ValueError: settings of the descriptions contradict each other.
+            ValueError, TypeError: as for `LocalPool`.
         """
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         if user_pool.get("UserPool") is None and {*user_pool} & {"UserPools", "UserPoolClient", "ClientId"}:
@@ -208,8 +208,8 @@ class LocalPool(DisplayMixin):
 
     @property
     def unsupported_settings(self) -> tuple[str, ...]:
-        """The settings in the descriptions that this pool does not support, with reasons."""
-        return unsupported_settings(self.configuration, self.app_client)
+        """The settings in the descriptions of the pool and `app_client` that are not supported, with reasons."""
+        return unsupported_settings(self.configuration, self.app_client if self._core.clients else AppClient("none"))
 
     def __repr__(self) -> str:
         users = len(getattr(vars(self).get("_core"), "users", ()))  # 0 if the constructor raised
@@ -247,7 +247,7 @@ class LocalPool(DisplayMixin):
 
         Raises:
             ValueError: a setting has an invalid value, or the pool has an app client with this id.
-            TypeError: there is no such setting.
+            TypeError: there is no such setting, or its value has the wrong type.
         """
         client_secret = secret_values(client_secret)
         pool_operations.check_setting_names(settings, AppClient)
@@ -299,7 +299,7 @@ class LocalPool(DisplayMixin):
         Raises:
             PoolRefusal: the name or an alias is taken, or the pool allows no such name.
             TypeError: an argument has the wrong type.
-            ValueError: the name is empty, `totp_secret` or `status` is invalid, or the user lacks the address or secret of a factor.
+            ValueError: the name is empty, an argument is invalid, or the user lacks the address or secret of a factor.
         """
         password = secret(password)
         totp_secret = secret(totp_secret)
@@ -343,8 +343,9 @@ class LocalPool(DisplayMixin):
         Raises:
             PoolRefusal: the pool refuses, with Cognito's error code and message.
         """
-        self._core.response = None
-        return self.answer_members(operation, read_members(self._core, operation, request))
+        with self._lock:
+            self._core.response = None
+            return self.answer_members(operation, read_members(self._core, operation, request))
 
     def answer_members(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         """Answer a request whose members `read_members` returned."""

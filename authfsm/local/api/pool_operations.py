@@ -33,7 +33,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
 }
-# The members that UpdateUserPool cannot change, or keeps if the request leaves them out.
+# The members that stay as they are if UpdateUserPool leaves them out.
 _KEPT: Final = (
     "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
     "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
@@ -58,14 +58,15 @@ def refuse(why: str) -> PoolRefusal:
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
 
-def created_description(region: Core, request: Structure) -> dict[str, Any]:
+def created_description(core: Core, request: Structure) -> dict[str, Any]:
     """Return the description of a pool that CreateUserPool creates."""
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
-    pool = {"Name": request["PoolName"], "CreationDate": region.clock().timestamp(), **rest}
+    pool = {"Name": request["PoolName"], "CreationDate": core.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _description(region, pool, {})
+    return _description(core, pool, {})
 
 
+SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})  # not in the API
 _CONFLICTS: Final = "contradictory-settings"
 
 
@@ -76,7 +77,7 @@ def check_settings(core: Core, conflicts: Iterable[str]) -> None:
 
 
 def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
-    """Do the same for settings in Python or in a configuration file; raise ValueError."""
+    """As `check_settings`, but raise ValueError, for settings in Python or in a configuration file."""
     try:
         check_settings(core, conflicts)
     except PoolRefusal as refusal:
@@ -111,13 +112,13 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
         raise refuse(str(error)) from None
 
 
-def schema_attribute(attribute: Structure) -> dict[str, Any]:
-    """Return an attribute of Schema or CustomAttributes in the form of DescribeUserPool."""
+def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[str, Any]:
+    """Return an attribute of Schema in the form of DescribeUserPool, or with `is_custom` one of CustomAttributes."""
     if "Name" not in attribute:
-        raise refuse("A schema attribute has no Name.")
+        raise refuse("A schema attribute has no Name.")  # the message is ours
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
-    standard = STANDARD_ATTRIBUTES.get(name)
+    standard = None if is_custom else STANDARD_ATTRIBUTES.get(name)
     if standard is not None:
         if kind not in {None, standard.data_type} or developer_only:
             raise refuse(
@@ -140,7 +141,8 @@ def schema_attribute(attribute: Structure) -> dict[str, Any]:
     limits = {n: e for n, e in attribute.get(group, {}).items() if n in {low, high}}
     if limits or (kind == "String" and standard is None):
         described[group] = limits
-    for why in settings_conflicts.attribute_conflicts({**described, "Name": attribute["Name"]}):
+    shown = name if attribute["Name"] in STANDARD_ATTRIBUTES else attribute["Name"]
+    for why in settings_conflicts.attribute_conflicts({**described, "Name": shown}):
         raise refuse(why)
     return described
 
@@ -157,7 +159,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
     before = descriptions.user_pool(core.configuration, 0)["SchemaAttributes"]
     schema = {each["Name"].removeprefix("dev:"): each for each in before}
     for attribute in request["CustomAttributes"]:
-        new = schema_attribute(attribute)
+        new = schema_attribute(attribute, is_custom=True)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
             raise refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
@@ -191,12 +193,12 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     return descriptions.mfa_config(core.configuration)
 
 
-def check_setting_names(settings: dict[str, Any], *classes: type) -> None:
-    """Raise TypeError for a setting that is no field of these classes; the message has no values: they may be secret."""
-    known = {each.name for kind in classes for each in fields(kind) if each.init}
+def check_setting_names(settings: dict[str, Any], *classes: type, names: Iterable[str] = ()) -> None:
+    """Raise TypeError for a setting that is neither in `names` nor a field of these classes."""
+    known = {*names, *(each.name for kind in classes for each in fields(kind) if each.init)}
     known -= {"second_secret", "secret_dates"}  # only AddUserPoolClientSecret sets these
     if unknown := sorted(set(settings) - known):
-        settings.clear()  # a traceback with the frames' variables would show the values
+        settings.clear()  # Values may be secret, and a traceback with the frames' variables would show them.
         raise TypeError(f"no setting {', '.join(unknown)}; the settings are {', '.join(sorted(known))}")
 
 
@@ -210,8 +212,7 @@ def describe_user_pool(pool: Core, _: Request) -> Reply:
     """Answer DescribeUserPool: all settings except those of second factors."""
     described = descriptions.user_pool(pool.configuration, len(pool.users))
     for record in pool.records.of_kind(DOMAINS.name).values():
-        custom = "CustomDomainConfig" in record.members
-        described["CustomDomain" if custom else "Domain"] = record.name
+        described["CustomDomain" if "CustomDomainConfig" in record.members else "Domain"] = record.name
     return {"UserPool": described}
 
 
@@ -299,8 +300,7 @@ def list_user_pool_clients(pool: Core, request: Request) -> Reply:
     """Answer ListUserPoolClients: the ids and names."""
 
     def show(client: AppClient) -> Reply:
-        names = {"ClientId": client.client_id, "ClientName": client.client_name}
-        return {**names, "UserPoolId": request["UserPoolId"]}
+        return {"ClientId": client.client_id, "ClientName": client.client_name, "UserPoolId": request["UserPoolId"]}
 
     return paginate(pool.clients, show, request, "UserPoolClients", size_member="MaxResults")
 

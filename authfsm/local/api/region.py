@@ -24,6 +24,7 @@ from authfsm.local.api.pool import LocalPool
 from authfsm.local.config import descriptions, error_templates
 from authfsm.local.config.leniency import MAX_RECORDED, Accepted
 from authfsm.local.config.pool_configuration import PoolConfiguration
+from authfsm.local.config.request_members import check_types
 from authfsm.local.state.codes import Entropy
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.protocol import api_requests
@@ -93,7 +94,7 @@ class Pools(Mapping[str, LocalPool]):
     def replace(self, pools: Mapping[str, LocalPool | None]) -> None:
         """Replace all pools by these."""
         self._known = dict(pools)
-        self._by_client.clear()  # it may have deleted pools
+        self._by_client.clear()  # It may name pools that `pools` lacks.
 
     def read_later(
         self, pool_ids: Iterable[str], read: Callable[[str], LocalPool], index: Callable[[str], Mapping[str, str]]
@@ -131,11 +132,11 @@ class LocalCognito(DisplayMixin):
         issuer: the part of the tokens' `iss` before `/` and the pool's id; by default Cognito's URL.
         clock, entropy: as for `LocalPool`.
         key: the RSA key that signs the tokens of all pools; by default each pool creates its own.
-        settings: fields of `PoolConfiguration` that the API lacks, for all pools: `triggers`, `contradictions`,
-            `per_user_quotas`, `accept`.
+        settings: the fields of `PoolConfiguration` that the API lacks, for all pools: `triggers`, `contradictions`,
+            `per_user_quotas`, `accept`. For others, call `pool`.
 
     Raises:
-        TypeError: there is no such setting.
+        ValueError, TypeError: there is no such setting, or its value is invalid.
     """
 
     def __init__(
@@ -148,7 +149,8 @@ class LocalCognito(DisplayMixin):
         key: RSAKey | None = None,
         **settings: Any,
     ) -> None:
-        pool_operations.check_setting_names(settings, PoolConfiguration)
+        pool_operations.check_setting_names(settings, names=pool_operations.SHARED_SETTINGS)
+        check_types("str", {"region": region})
         self.region: Final = region
         """The AWS region of `client()`."""
         self.clock, self._entropy, self._lock = clock, entropy, ForkSafeLock()
@@ -200,8 +202,8 @@ class LocalCognito(DisplayMixin):
 
     def add(self, pool: LocalPool) -> None:
         """Add an existing pool, and let it use the region's lock; raise ValueError as `pool` does."""
-        pool._core.accepted = self._accepted  # noqa: SLF001 - same package
         self.pools.add(pool)
+        pool._core.accepted = self._accepted  # noqa: SLF001 - same package
 
     def client(self, config: Any = None, *, region: str | None = None) -> Any:
         """Return a real boto3 cognito-idp client whose requests are answered here, without a network.
@@ -215,7 +217,7 @@ class LocalCognito(DisplayMixin):
         return boto_client(self.exchange, region or self.region, config)
 
     def exchange(self, target: str, body: bytes, authorization: str, region: str) -> HttpReply:
-        """Answer a request to a region, of which these are X-Amz-Target, the JSON body, and Authorization (empty if unsigned)."""
+        """Answer an HTTP request to a region: its X-Amz-Target, JSON body, and Authorization header (empty if unsigned)."""
         answer = partial(self.answer, region=region)
         return answer_http(answer, target, body, self.request_id(), signed=bool(authorization))
 
@@ -230,7 +232,7 @@ class LocalCognito(DisplayMixin):
             operation: the name, for example `CreateUserPool`.
             request: the members.
             region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
-                then creates pools in the region of this object.
+                then creates and lists pools in the region of this object.
         """
         with self._lock:
             members = self.read_members(operation, request)
@@ -311,8 +313,7 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str | None
     prefix = f"{region or cognito.region}_"
     pool_ids = {each: each for each in cognito.pools if each.startswith(prefix)}
     reply = paginate(pool_ids, str, request, "UserPools", size_member="MaxResults")
-    cores = cognito.pools.readable(reply["UserPools"])
-    pools = [descriptions.user_pool(each.configuration, 0) for each in cores]
+    pools = [descriptions.user_pool(e.configuration, 0) for e in cognito.pools.readable(reply["UserPools"])]
     names = ("Id", "Name", "LambdaConfig", "LastModifiedDate", "CreationDate")
     return {**reply, "UserPools": [{name: e[name] for name in names if name in e} for e in pools]}
 

@@ -6,18 +6,19 @@ Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from attrs import field, frozen
 
 from authfsm.local.config.request_members import typed
 
+_MOST_SECONDS: Final = timedelta.max.total_seconds()
 
-def _to_timedelta(value: float | timedelta | None) -> timedelta | None:
-    """Convert a number of seconds, as in a configuration file, to a timedelta; raise ValueError for another value."""
-    found: Any = value
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and value < timedelta.max.total_seconds():
-        found = timedelta(seconds=value)
+
+def _to_timedelta(value: Any) -> timedelta | None:
+    """Convert a number of seconds, as in a configuration file, to a timedelta."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MOST_SECONDS
+    found: Any = timedelta(seconds=value) if is_number else value
     if found is not None and (not isinstance(found, timedelta) or found < timedelta(0)):
         raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds from 0")
     return found

@@ -1,10 +1,10 @@
 """Which hosts a request may name in its Host header, and which web pages may send requests.
 
 Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
-rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request
-must name a loopback host or an allowed one, and a page of another origin may call only the operations that
-Cognito lets browsers call without AWS credentials. The server decides before it reads the body, because a simple
-cross-origin POST takes effect even if the page cannot read the reply.
+rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request must
+name a loopback host, an allowed one or the server's address, and a page of another origin may call only operations that
+Cognito lets browsers call without AWS credentials. The server decides before it reads the body: a simple cross-origin
+POST takes effect even if the page cannot read the reply.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """The hosts that requests may name beside loopback ones, and the origins of pages that may send requests.
+    """The hosts that requests may name beside loopback ones and addresses, and the origins of pages that may send some.
 
     Pages of `origins` may call the operations that need no credentials; None means http and https origins on
     loopback hosts. With `open`, every host, origin and operation is allowed.
@@ -191,7 +191,7 @@ def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     """Return whether the request comes from a program, the server's own page or the address bar."""
     if "origin" not in headers:
-        # All current browsers send this header (W3C, Fetch Metadata Request Headers); programs do not.
+        # Current browsers send this header to loopback hosts and over HTTPS (W3C, Fetch Metadata); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
     page, here = (_ORIGIN.fullmatch(headers["origin"].lower()), _HOST.fullmatch(host.lower()))
     if page is None or here is None or page["name"] != here["name"]:

@@ -35,7 +35,7 @@ POOL_ID: Final = "eu-west-1_LocalPool"
 CLIENT_ID: Final = "authfsmlocalclient"
 
 _NOT_CONFIGURABLE: Final = {
-    "clock", "entropy", "key", "settings", "attributes", "pool_description", "client_description",
+    "clock", "entropy", "key", "settings", "region", "attributes", "pool_description", "client_description",
     "second_secret", "secret_dates",
 }  # fmt: skip
 _TYPES: Final = {
@@ -92,7 +92,7 @@ class ServerConfig:
         for number, user in enumerate(self.users, 1):
             name = user.get("username")
             if not isinstance(name, str):
-                raise ConfigError(f"user {number} has no username")
+                raise ConfigError(f"user {number} has no username" + ("" if name is None else " that is text"))
             try:
                 username = pool.user(name).username
             except LookupError:
@@ -106,8 +106,7 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check(not unknown, f"user {name} has no setting {unknown}; the settings are {', '.join(_USER_TYPES)}")
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
-    known = ", ".join(MFA_METHODS)
-    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {known}")
+    _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {', '.join(MFA_METHODS)}")
     # `custom:team` need not be in the schema. ListUsers returns the attribute `identities` of federated users.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
     why = "is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
@@ -185,14 +184,18 @@ def _users(users: Any) -> list[dict[str, Any]]:
 
 def _user_arguments(user: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `add_user` for a user in the shape of ListUsers."""
-    pairs = user.get("Attributes", user.get("UserAttributes", []))
-    is_list = isinstance(pairs, list) and all(isinstance(each, dict) and "Name" in each for each in pairs)
-    _check(is_list, f"user {user['Username']}: Attributes must be a list of Name and Value")
+    member = "Attributes" if "Attributes" in user else "UserAttributes"
+    pairs = user.get(member, [])
+    is_list = isinstance(pairs, list) and all(isinstance(e, dict) and isinstance(e.get("Name"), str) for e in pairs)
+    _check(is_list, f"user {user['Username']}: {member} must be a list of Name and Value")
     attributes = {each["Name"]: each.get("Value", "") for each in pairs if each["Name"] != "sub"}
-    known = {*_USER_MEMBERS, *_IGNORED_USER_MEMBERS, "Attributes", "UserAttributes"}
+    known = {*_USER_MEMBERS, *_IGNORED_USER_MEMBERS, member}
     others = {name: value for name, value in user.items() if name not in known}
     renamed = {argument: user[name] for name, argument in _USER_MEMBERS.items() if name in user}
-    return {**others, **renamed, "attributes": attributes, "verified": False}
+    renamed |= {"attributes": attributes, "verified": False}
+    for name in others.keys() & renamed.keys():
+        raise ConfigError(f"user {user['Username']} has the shape of ListUsers, which cannot have {name}")
+    return others | renamed
 
 
 def _structured(name: str, kind: type, value: Any) -> Any:

@@ -63,7 +63,7 @@ def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | No
 
 @frozen(eq=False)
 class HttpRequest:
-    """A request whose head has arrived, repeated headers joined (RFC 9110, 5.2); `body` may raise RequestRefused."""
+    """A request whose head has arrived, repeated headers joined; `body` may raise RequestRefused or ConnectionError."""
 
     method: str
     path: str
@@ -87,7 +87,7 @@ class _Message:
     has_head: bool = False
     is_complete: bool = False
     received: int = 0
-    """The bytes of the chunks since the request began and before it was complete, with those of other requests in them."""
+    """How many bytes were received while the request was incomplete, including bytes of other requests."""
     head_bytes: int = 0
     """The number of bytes of the URL, the headers and the trailers."""
 
@@ -184,7 +184,7 @@ class HttpConnection:
             try:
                 while self._answer(self._read_head()):
                     self._is_idle = not self._parser.messages
-                    self._set_deadline(_KEEP_ALIVE_SECONDS if self._is_idle else REQUEST_SECONDS)
+                    self._deadline = time.monotonic() + (_KEEP_ALIVE_SECONDS if self._is_idle else REQUEST_SECONDS)
             except RequestRefused as refused:
                 self._send(json_reply({"message": refused.why}, refused.status), "close")
             self._linger()
@@ -240,9 +240,6 @@ class HttpConnection:
 
     # ---- reading a request -------------------------------------------------------------------------------
 
-    def _set_deadline(self, seconds: float) -> None:
-        self._deadline = time.monotonic() + seconds
-
     def _receive(self) -> None:
         """Receive more bytes; raise RequestRefused if they come late or are malformed, ConnectionError if none come."""
         if self._parser.is_malformed:
@@ -261,7 +258,7 @@ class HttpConnection:
             raise ConnectionResetError
         if self._is_idle:
             self._is_idle = False
-            self._set_deadline(REQUEST_SECONDS)
+            self._deadline = time.monotonic() + REQUEST_SECONDS
         self._parser.feed(data)
 
     def _read_head(self) -> _Message:
@@ -275,7 +272,7 @@ class HttpConnection:
                 break
         if not messages[0].has_head or messages[0].head_bytes > limit:
             raise RequestRefused(431, f"The URL and headers are larger than {limit} bytes.")
-        self._set_deadline(REQUEST_SECONDS)
+        self._deadline = time.monotonic() + REQUEST_SECONDS
         return messages[0]
 
     def _read_body(self, message: _Message) -> bytes:

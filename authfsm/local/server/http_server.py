@@ -187,7 +187,7 @@ class App:
         return self.service.exchange(headers.get("x-amz-target", ""), body, headers.get("authorization", ""))
 
     def _read(self, request: HttpRequest) -> HttpReply:
-        """Answer a GET or HEAD request by the route of its path."""
+        """Answer a request by the route of its path, which allows only GET and HEAD."""
         for pattern, answer in _ROUTES.items():
             if found := re.fullmatch(pattern, request.path):
                 if request.method not in {"GET", "HEAD"}:

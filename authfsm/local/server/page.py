@@ -30,13 +30,13 @@ class PictureUnavailable(Exception):
 
 @cache
 def html() -> bytes:
-    """Return the page that shows the messages and requests of `authfsm serve`, as UTF-8."""
+    """Return the page that shows the users, messages and sign-ins of `authfsm serve`, as UTF-8."""
     return Path(__file__).with_suffix(".html").read_bytes()
 
 
 @cache
 def _content_security_policy() -> str:
-    """Return the policy that allows only the page's own script and style, and requests to this server."""
+    """Return the policy that allows only the page's own script, style and icon, and requests to this server."""
     text = html().decode()
 
     def hashes(tag: str) -> str:
@@ -129,7 +129,7 @@ def _sign_in(sign_in: TrackedSignIn) -> dict[str, Any]:
         "state": str(last.dest),
         "node": node_of(last.dest, last.role).name,
         "error": last.error,
-        "steps": len(sign_in.steps),
+        "steps": last.number,
         "at": last.at.isoformat(),
     }
 

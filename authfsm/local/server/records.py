@@ -1,4 +1,4 @@
-"""Stores a pool's records as JSON in a state file: writes them after each operation, reads them at the start.
+"""Stores a pool's records as JSON in a state file: writes them after each operation, reads them before the first one.
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
 app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
@@ -23,7 +23,6 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn
 from cattrs.preconf.json import make_converter
 
 from authfsm.base.secret import Secret
-from authfsm.local.api.region import StateFileError
 from authfsm.local.config import descriptions
 from authfsm.local.config.pool_configuration import AppClient
 from authfsm.local.server.state_file import RecordRow, StateFile, UnreadableRecord
@@ -51,7 +50,7 @@ class MissingReference(LookupError):
 class RecordSerializer:
     """Converts records to JSON and back; finds the users and app clients that they refer to in `core`.
 
-    All pools of a file share one serializer, because creating it is slow. A pool sets `core` before it reads records.
+    All pools of a file share one serializer, because creating it is slow. `RecordStore.load` sets `core` first.
     """
 
     core: Core
@@ -196,7 +195,7 @@ _RECORD_TYPES: Final = {
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
-"""The kind of records of which a pool has one each. Their keys are the next four, and those from `open_service`."""
+"""The kind of the records that are values of the pool itself, under the next four keys and those of `open_service`."""
 KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"
@@ -239,7 +238,7 @@ class RecordStore:
             self._core.outbox.put(self._serializer.from_text(body, Message, int(key)))
             self._last_message = int(key)
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
         """Discard the changes that could not be written, by reading the file again."""
         self._core.clear_all()
         self._core.configure(self._written_configuration)
@@ -247,7 +246,7 @@ class RecordStore:
         self.load()
 
     def save(self, changed: Iterable[Any]) -> None:
-        """Write the changed records and their users; if that fails, undo the changes and raise StateFileError."""
+        """Write the changed records and their users; after a StateFileError, `reload` undoes the changes."""
         records = {id(record): record for record in changed}
         for record in tuple(records.values()):
             user = record.user if isinstance(record, TokenFamily) else None
@@ -259,11 +258,7 @@ class RecordStore:
         rows.extend((PROPERTY, name, text) for name, text in properties.items())
         if rows:
             now = self._core.elapsed().isoformat()
-            try:
-                self.file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
-            except StateFileError:
-                self._reload()
-                raise
+            self.file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
             # The signing key may have been generated during the write: then the next call writes it.
             self._key_written |= KEY in properties
             self._written_configuration = configuration

@@ -23,7 +23,7 @@ from authfsm.base.clock import utc_now
 from authfsm.base.concurrency import ForkSafeLock
 from authfsm.local.api.aws_json import HttpReply, answer_http, error_reply, signing_region
 from authfsm.local.api.pool import LocalPool
-from authfsm.local.api.pool_operations import configured
+from authfsm.local.api.pool_operations import SHARED_SETTINGS, configured
 from authfsm.local.api.region import REGION_OPERATIONS, LocalCognito, StateFileError
 from authfsm.local.config import descriptions
 from authfsm.local.config.error_templates import PoolRefusal
@@ -40,13 +40,11 @@ if TYPE_CHECKING:
 
     from authfsm.local.server.records import RecordStore
 
-_SHARED: Final = frozenset({"contradictions", "per_user_quotas", "accept"})
-"""The settings of the configuration that also apply to pools created through the API."""
 _CONFIGURED_CLIENT: Final = "configured_client"
 
 
 class Log:
-    """The server's log: a JSON object on each line, without secrets, clients' own strings or messages of exceptions."""
+    """The server's log: a JSON object on each line, without secrets or clients' own strings."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -97,6 +95,7 @@ class Service:
         self.version = 0
         """A number that grows with every operation, so that the page notices changes."""
         self._served: dict[str, _ServedPool] = {}
+        self._unwritten: list[RecordStore] = []
         self.cognito.add(pool)
         self.add(pool, store)
 
@@ -113,6 +112,7 @@ class Service:
 
         def answer(operation: str, request: Mapping[str, Any]) -> Mapping[str, Any]:
             with self.locked():
+                self._reload()
                 last = accepted[-1] if accepted else None
                 try:
                     return self._answer(operation, request, authorization, details)
@@ -190,10 +190,21 @@ class Service:
         changed, self.version = tuple(served.changed), self.version + 1
         try:
             if served.store is not None:
+                self._unwritten.append(served.store)
                 served.store.save(changed)
+                self._unwritten.pop()
+        except StateFileError:
+            self._reload()
+            raise
         finally:
             served.changed.clear()
         return changed
+
+    def _reload(self) -> None:
+        """Undo changes that could not be written; until the file can be read again, no request is answered."""
+        while self._unwritten:
+            self._unwritten[-1].reload()
+            self._unwritten.pop()
 
     def jwks(self, pool: LocalPool) -> dict[str, Any]:
         """Return a pool's public key as a JSON Web Key Set; a new key is written to the state file."""
@@ -236,7 +247,7 @@ def open_service(
     pool_id = str(config.settings.get("pool_id") or POOL_ID)
     issuer = issuer or config.settings.get("issuer") or f"{url}/{pool_id}"
     settings: dict[str, Any] = {"pool_id": pool_id, "issuer": issuer}
-    shared = {name: config.settings[name] for name in _SHARED & config.settings.keys()}
+    shared = {n: each for n, each in config.settings.items() if n in SHARED_SETTINGS - {"triggers"}}  # for all pools
     try:
         cognito = LocalCognito(region=pool_id.partition("_")[0], issuer=url, **shared)
     except ValueError as error:
@@ -303,7 +314,7 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
     """Raise StateFileError if the block cannot read the records of a pool."""
     try:
         yield
-    except (LookupError, ValueError, PoolRefusal) as error:
+    except (LookupError, ValueError, RecursionError, PoolRefusal) as error:
         if file is None:
             raise
         what = error if isinstance(error, UnreadableRecord) else "the description or the key"
@@ -314,7 +325,10 @@ def _reporting_damage(file: StateFile | None, pool_id: str) -> Iterator[None]:
 def _read_key(text: str | None) -> RSAKey | None:
     from joserfc.jwk import RSAKey  # noqa: PLC0415 - slow to load, and only a state file has a key
 
-    return None if text is None else RSAKey.import_key(json.loads(text))
+    try:
+        return None if text is None else RSAKey.import_key(json.loads(text))
+    except Exception:  # noqa: BLE001 - joserfc raises errors of many classes
+        raise UnreadableRecord("the signing key") from None
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:

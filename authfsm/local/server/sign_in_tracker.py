@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """A tracked sign-in; `username` is the internal name, or the submitted name of an unknown user."""
+    """The last steps of a sign-in; `username` is the internal name, or the submitted name of an unknown user."""
 
     number: int
     username: str
@@ -110,12 +110,11 @@ class SignInTracker:
                 password_proved=issued.attempt.password_proved,
                 has_access_token="ACCESS_TOKEN" in (request.get("AuthParameters") or {}),
             )
-        if len(sign_in.steps) < _MAX_STEPS:
-            number, source = len(sign_in.steps) + 1, sign_in.state
-            role = role if dest is State.EMAIL_OTP else None
-            kind = _loop_kind(source, response, dest, error)
-            step = TrackedStep(number, source, response, dest, role, error, kind, core.clock())
-            sign_in.steps.append(step)
+        number, source = sign_in.steps[-1].number + 1 if sign_in.steps else 1, sign_in.state
+        role = role if dest is State.EMAIL_OTP else None
+        kind = _loop_kind(source, response, dest, error)
+        sign_in.steps.append(TrackedStep(number, source, response, dest, role, error, kind, core.clock()))
+        del sign_in.steps[:-_MAX_STEPS]
 
     def _begin(self, request: Mapping[str, Any], issued: PendingChallenge | None) -> TrackedSignIn:
         self._count += 1

@@ -42,7 +42,6 @@ _WRITE: Final = (
 _DELETE: Final = "DELETE FROM records WHERE pool = ? AND kind = ? AND key = ?"
 _DELETE_ALL: Final = "DELETE FROM records WHERE pool = ? AND number > (SELECT min(number) FROM records)"
 
-
 RecordRow = tuple[str, str, str | None]
 """A record's kind, its key among the pool's records of this kind, and its JSON; None deletes the record."""
 
@@ -63,12 +62,9 @@ class StateFile:
             raise StateFileError(path, f"cannot be opened: {_reason(error)}") from None
         try:
             self._open()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StateFileError) as error:
             self._sql.close()
-            raise StateFileError(path, _reason(error)) from None
-        except StateFileError:
-            self._sql.close()
-            raise
+            raise error if isinstance(error, StateFileError) else StateFileError(path, _reason(error)) from None
 
     def _open(self) -> None:
         # In this mode the first access takes a lock, which lasts until the file is closed.
@@ -149,10 +145,11 @@ class StateFile:
 
 def _execute(sql: sqlite3.Connection, pool: str, rows: Iterable[RecordRow]) -> None:
     for kind, key, body in rows:
+        encodable = key.encode("utf-8", "backslashreplace").decode()  # Names may contain lone surrogates.
         if body is None:
-            sql.execute(_DELETE, (pool, kind, key))
+            sql.execute(_DELETE, (pool, kind, encodable))
         else:
-            sql.execute(_WRITE, (pool, kind, key, body))
+            sql.execute(_WRITE, (pool, kind, encodable, body))
 
 
 def _create_private(path: Path) -> None:
