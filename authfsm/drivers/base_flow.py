@@ -16,7 +16,7 @@ from threading import Lock, RLock
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
-from authfsm.base.clock import Clock, positive, utc_now
+from authfsm.base.clock import Clock, checked_clock, positive, utc_now
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
@@ -56,6 +56,16 @@ def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
+def _is_function(value: object) -> bool:
+    return callable(value) and not iscoroutinefunction(value)
+
+
+def _checked_device(device: Device | None) -> Device | None:
+    if not isinstance(device, Device | None):
+        raise TypeError(f"device must be a Device, such as Device.unseal returns, not of type {type(device).__name__}")
+    return device
+
+
 class BaseCognito(Generic[ClientT, FlowT]):
     """A user pool and one of its app clients: the base of `Cognito` and `AsyncCognito`."""
 
@@ -79,14 +89,14 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
-        for name, value, kinds in (("client_id", client_id, str), ("device", device, Device | None)):
-            if not isinstance(value, kinds):
-                raise TypeError(f"{name} must not be of type {type(value).__name__}")
+        for name, value, kind in (("client_id", client_id, str), ("admin", admin, bool)):
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
         if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
             raise TypeError(f"client_secret {why}")
-        if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
-            raise TypeError("observers must be a list of functions, each of which takes an Observation")
-        if not callable(entropy):
+        if not isinstance(observers, Iterable) or not all(map(_is_function, observers := tuple(observers))):
+            raise TypeError("observers must be a list of functions (not async), each of which takes an Observation")
+        if not _is_function(entropy):
             raise TypeError(f"entropy must be a function that returns bytes, not {type(entropy).__name__}")
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
@@ -97,9 +107,9 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.client_id = client_id
         self.pool_id = pool_id
         self.client_secret: Secret[str] | SecretProvider | None = client_secret
-        self.device = device
+        self.device = _checked_device(device)
         self.admin = admin
-        self.clock = clock
+        self.clock = checked_clock(clock)
         self.entropy = entropy
         self.observers = observers
         self.session_lifetime = positive("session_lifetime", session_lifetime, timedelta)
@@ -126,7 +136,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         """Return a flow that has not begun; its `begin` or `answer` begins it. Not a coroutine function in either driver.
 
         Args:
-            password: for SRP proofs.
+            password: the password, for `begin` and the automatic steps after it.
             device: the remembered device, instead of the one passed to the constructor.
             client_metadata: ClientMetadata for the pool's Lambda triggers, in the requests whose response the flow
                 creates itself (the first one and SRP proofs); an answer of yours has its own `client_metadata`.
@@ -176,7 +186,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
             self.client_id,
             pool_id=self.pool_id,
             client_secret=None if callable(client_secret) else client_secret,
-            device=device or self.device,
+            device=_checked_device(device) or self.device,
             admin=self.admin,
         )
 
@@ -231,12 +241,12 @@ class BaseFlow(DisplayMixin):
 
     @property
     def state(self) -> State:
-        """The state now: the challenge that waits for an answer, or how the sign-in began or ended."""
+        """The state now: START, the challenge that waits for an answer, or how the sign-in ended."""
         return self.signin.state
 
     @property
     def challenge(self) -> AnyChallenge | None:
-        """The current challenge, its parameters parsed."""
+        """The current challenge, its parameters parsed; None if there is none."""
         return self.signin.challenge
 
     @property
@@ -251,7 +261,7 @@ class BaseFlow(DisplayMixin):
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:
-        """The responses that the challenge accepts now, in the table's order (`SignIn.accepts`)."""
+        """The responses that the state accepts now, in the table's order (`SignIn.accepts`)."""
         return self.signin.accepts
 
     @property
@@ -266,12 +276,12 @@ class BaseFlow(DisplayMixin):
 
     @property
     def device(self) -> Device | None:
-        """The remembered device that was passed or confirmed; None once Cognito has forgotten it."""
+        """The remembered device that was passed or confirmed; None without one, or once Cognito has forgotten it."""
         return self.signin.device
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is in progress."""
+        """Whether another call has not ended; an answer, for example, would raise InvalidOperation (WAIT)."""
         return self._answer_lock.locked()
 
     def form(self) -> dict[str, Any] | None:
@@ -287,9 +297,9 @@ class BaseFlow(DisplayMixin):
         return self.tokens
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
-        """Return whether the tokens are valid for that long from now; true if their lifetime is unknown."""
+        """Return whether the access token is valid for that long from now; true if its lifetime is unknown."""
         expires = None if self.tokens is None else self.tokens.expires_at
-        return expires is None or self._clock() + duration < expires
+        return self.tokens is not None and (expires is None or self._clock() + duration < expires)
 
     # ---- sealing and cancelling ------------------------------------------------------------------------
 
@@ -317,9 +327,9 @@ class BaseFlow(DisplayMixin):
             return seal(self._snapshot(), key, self._clock())
 
     def cancel(self) -> None:
-        """Abandon this sign-in: drop password, exponent and session, and send nothing more. No I/O.
+        """Abandon a sign-in that has no tokens yet: drop password, exponent and session, and send nothing more. No I/O.
 
-        A request in progress is not interrupted; its reply is ignored.
+        A request in progress is not interrupted; its reply is ignored. In AUTHENTICATED nothing changes.
         """
         with self._state_lock:  # another thread's reply is processed completely, or not at all
             self.signin.abandon()
