@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -100,6 +101,18 @@ def test_through_a_state(state: State) -> None:
     assert through == [path for path in paths if state in path.states]
     assert paths.count_through(state) == len(through)
     assert SignInPaths().count_through(state) > len(through)
+
+
+def test_a_state_or_length_that_does_not_exist() -> None:
+    """The misspelled name of a state is an error, not the answer that no path leads through it; no path has -1 steps."""
+    paths = SignInPaths(REQUIRED)
+
+    wrong: Any = "SMS_MAF"
+    for listed in (paths.through, paths.count_through):
+        with pytest.raises(ValueError, match="SMS_MAF"):
+            listed(wrong)
+    assert list(paths.of_length(-1)) == []
+    assert list(paths.of_length(99)) == []
 
 
 def test_without_a_device_there_are_fewer() -> None:
