@@ -6,8 +6,8 @@
     flow = cognito.sign_in(confirmed, password)
 
 The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. Every method raises
-Refused (the class says who is at fault, `error.action` what to do next), InvalidInput and BadField (nothing was sent),
-ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
+Refused (the class says who is at fault, `error.action` what to do next), ConnectionLost, NotSent and MalformedReply; and
+InvalidInput and BadField, already when it is called: nothing was sent. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
 or sign in. If a reply was lost, Cognito may have processed the request.
 """
 
@@ -96,4 +96,4 @@ class CognitoAccount(_Operations):
 
 
 class AsyncCognitoAccount(_Operations):
-    """The operations of users on their own accounts, through `AsyncCognito`: the methods are coroutine functions."""
+    """The operations of users on their own accounts, through `AsyncCognito`: await what the methods return."""

@@ -56,14 +56,9 @@ def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
-def _is_function(value: object) -> bool:
-    return callable(value) and not iscoroutinefunction(value)
-
-
-def _checked_device(device: Device | None) -> Device | None:
-    if not isinstance(device, Device | None):
-        raise TypeError(f"device must be a Device, such as Device.unseal returns, not of type {type(device).__name__}")
-    return device
+def _check_type(name: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
 
 
 class BaseCognito(Generic[ClientT, FlowT]):
@@ -89,14 +84,15 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
-        for name, value, kind in (("client_id", client_id, str), ("admin", admin, bool)):
-            if not isinstance(value, kind):
-                raise TypeError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}")
+        for each in (("client_id", client_id, str), ("device", device, Device | None), ("admin", admin, bool)):
+            _check_type(*each)
         if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
             raise TypeError(f"client_secret {why}")
-        if not isinstance(observers, Iterable) or not all(map(_is_function, observers := tuple(observers))):
-            raise TypeError("observers must be a list of functions (not async), each of which takes an Observation")
-        if not _is_function(entropy):
+        if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
+            raise TypeError("observers must be a list of functions, each of which takes an Observation")
+        if any(map(iscoroutinefunction, observers)):
+            raise TypeError("observers must be functions that are not async: nothing awaits what they return")
+        if not callable(entropy):
             raise TypeError(f"entropy must be a function that returns bytes, not {type(entropy).__name__}")
         self._client_is_async = is_async(client)
         if self._client_is_async and not self._ACCEPTS_ASYNC:
@@ -107,7 +103,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.client_id = client_id
         self.pool_id = pool_id
         self.client_secret: Secret[str] | SecretProvider | None = client_secret
-        self.device = _checked_device(device)
+        self.device = device
         self.admin = admin
         self.clock = checked_clock(clock)
         self.entropy = entropy
@@ -182,20 +178,20 @@ class BaseCognito(Generic[ClientT, FlowT]):
 
     def _new_signin(self, device: Device | None) -> SignIn:
         client_secret = self.client_secret
+        _check_type("device", device, Device | None)
         return SignIn(
             self.client_id,
             pool_id=self.pool_id,
             client_secret=None if callable(client_secret) else client_secret,
-            device=_checked_device(device) or self.device,
+            device=device or self.device,
             admin=self.admin,
         )
 
     def _new_flow(
         self, signin: SignIn, password: Secret[str] | None, client_metadata: Mapping[str, str], *, walk: bool
     ) -> FlowT:
-        flow_class: Any = self._flow_class()
-        flow: FlowT = flow_class(self, signin, password, client_metadata=client_metadata, walk=walk)
-        return flow
+        flow_class: Callable[..., FlowT] = self._flow_class()
+        return flow_class(self, signin, password, client_metadata=client_metadata, walk=walk)
 
     def _flow_class(self) -> type[FlowT]:
         raise NotImplementedError
