@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import attrs
@@ -631,6 +631,9 @@ def _bug(**_: Any) -> None:
     raise AttributeError("bug")
 
 
+_bug_of_this_package = FunctionType(_bug.__code__, {**globals(), "__name__": "authfsm.local.example"})
+
+
 def _bad_text(**_: Any) -> None:
     b"\xff".decode()
 
@@ -642,7 +645,7 @@ def _bad_text(**_: Any) -> None:
         ("before-sign.*", _missing_file, NotSent), ("before-call.*", _missing_file, ConnectionLost),
         ("after-call.*", _missing_file, ConnectionLost), ("before-parameter-build.*", _bug, AttributeError),
         ("before-call.*", _bug, AttributeError), ("after-call.*", _bug, AttributeError),
-        ("before-call.*", _bad_text, UnicodeDecodeError),
+        ("before-call.*", _bad_text, UnicodeDecodeError), ("before-call.*", _bug_of_this_package, AttributeError),
     ],
 )  # fmt: skip
 def test_an_error_of_an_event_handler(pool_of: PoolOf, event: str, handler: Any, error: Any) -> None:

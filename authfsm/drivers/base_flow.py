@@ -307,8 +307,8 @@ class BaseFlow(DisplayMixin):
         sign-in can be answered once, like the Cognito session in it.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
-        choice, a new password or MFA enrolment takes about 2,200 bytes, and 160 more for each wrong code;
-        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys need more than a cookie.
+        choice, a new password or MFA enrolment takes about 2,300 bytes, and 160 more for each wrong code;
+        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys may need more than a cookie.
 
         Args:
             key: the key of `authfsm.new_key`, or several, the first of which is used.
