@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 import pytest
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -183,6 +184,15 @@ def test_counts_and_differences_agree_for_any_settings(*, mfa: str, flows: set[s
     change = Change(before, paths)
     added, removed = list(change.added()), list(change.removed())
     assert len(old) + len(added) - len(removed) == len(path_list)
+
+
+def test_the_options_of_counted_paths_do_not_change() -> None:
+    """The paths are counted once, so an option cannot be assigned: that would be ignored."""
+    paths = SignInPaths(REQUIRED)
+    paths.count()
+
+    with pytest.raises(FrozenInstanceError):
+        paths.device = False  # type: ignore[misc]
 
 
 def test_listing_is_lazy() -> None:

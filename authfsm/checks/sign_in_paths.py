@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, exception_for
 from authfsm.checks.model import AT_START, Exploration, Model, Move, Path, Position, explore
@@ -54,7 +54,7 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
                     queue.append(longer)
 
 
-@define(eq=False)
+@frozen(eq=False)
 class SignInPaths:
     """The paths to sign in, for a table and a pool's settings. Iteration lists them, the shortest first.
 
@@ -187,8 +187,8 @@ class SignInPaths:
 
     def count_through(self, state: State) -> int:
         """Return the number of paths through a state, without listing them; errors as `through`."""
-        others = SignInPaths(self.settings, table=self.table, device=self.device, contradictory=self.contradictory)
-        others._avoided = frozenset({State(state)})
+        others = evolve(self)
+        object.__setattr__(others, "_avoided", frozenset({State(state)}))  # not an argument: it is not public
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
