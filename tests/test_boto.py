@@ -10,10 +10,10 @@ import json
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 from typing import Any
 
 import attrs
@@ -631,6 +631,9 @@ def _bug(**_: Any) -> None:
     raise AttributeError("bug")
 
 
+_bug_of_this_package = FunctionType(_bug.__code__, {**globals(), "__name__": "authfsm.local.example"})
+
+
 def _bad_text(**_: Any) -> None:
     b"\xff".decode()
 
@@ -642,7 +645,7 @@ def _bad_text(**_: Any) -> None:
         ("before-sign.*", _missing_file, NotSent), ("before-call.*", _missing_file, ConnectionLost),
         ("after-call.*", _missing_file, ConnectionLost), ("before-parameter-build.*", _bug, AttributeError),
         ("before-call.*", _bug, AttributeError), ("after-call.*", _bug, AttributeError),
-        ("before-call.*", _bad_text, UnicodeDecodeError),
+        ("before-call.*", _bad_text, UnicodeDecodeError), ("before-call.*", _bug_of_this_package, AttributeError),
     ],
 )  # fmt: skip
 def test_an_error_of_an_event_handler(pool_of: PoolOf, event: str, handler: Any, error: Any) -> None:
@@ -1122,12 +1125,13 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
     with pytest.raises(ValueError, match="preferred_challenge is for USER_AUTH, not for USER_SRP_AUTH"):
         cognito.sign_in("ada", PASSWORD, preferred_challenge="WEB_AUTHN")
     arguments: dict[str, Any] = {"client_id": pool.client_id}
-    for name, wrong in (("client_id", None), ("device", "x")):
-        with pytest.raises(TypeError, match=f"{name} must not be of type {type(wrong).__name__}"):
-            Cognito(cognito.client, **{**arguments, name: wrong})
+
+    async def observer(_: object) -> None: ...
+
     wrongs: list[tuple[str, Any]] = [
         ("client_secret", 123), ("client_secret", b"secret"), ("client_secret", True), ("observers", 5), ("observers", [1]),
-        ("observers", print), ("entropy", 5), ("entropy", None),
+        ("observers", print), ("observers", [observer]), ("entropy", 5), ("entropy", None), ("client_id", None),
+        ("device", "x"), ("admin", "no"), ("clock", 5),
     ]  # fmt: skip
     for name, wrong in wrongs:
         with pytest.raises(TypeError, match=f"{name} must be ") as caught:
@@ -1142,6 +1146,12 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
         for each in values:
             with pytest.raises(error, match=r"session_lifetime must be (more than 0|of type timedelta), not"):
                 Cognito(cognito.client, **arguments, session_lifetime=each)
+    clocks: Any = (datetime.now, lambda: 5)
+    for clock in clocks:
+        with pytest.raises(ValueError, match="clock needs an aware datetime"):
+            Cognito(cognito.client, **arguments, clock=clock)
+    with pytest.raises(TypeError, match=r"device must be of type .*Device.*, not str"):
+        cognito.sign_in("ada", PASSWORD, device="a sealed device")
     ids: Any = (123, "x", b"eu-west-1_A", ["eu-west-1_A"])
     for each in ids:
         with pytest.raises(ValueError, match="a pool id looks like eu-west-1_AbCdEfGhI"):

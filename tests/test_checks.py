@@ -423,3 +423,13 @@ def test_a_custom_invariant() -> None:
     )
     assert check(invariants=[law], every=True) == (broken,)
     assert check(settings=srp_only, invariants=[law]) == ()
+
+
+def test_a_custom_invariant_checks_at_least_one_step() -> None:
+    """An invariant that would check no path is refused; the longest paths that are checked have `longest` steps."""
+    for longest in (0, -1):
+        with pytest.raises(ValueError, match="longest must be more than 0"):
+            path_invariant("n", "s", lambda _: True, longest=longest)
+    lengths: list[int] = []
+    check(invariants=[path_invariant("n", "s", lambda path: lengths.append(len(path)) or True, longest=2)])  # type: ignore[func-returns-value]
+    assert set(lengths) == {1, 2}

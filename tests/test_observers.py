@@ -17,6 +17,7 @@ from scenarios import SCENARIOS
 
 from authfsm import State
 from authfsm.core.encryption import new_key
+from authfsm.core.history import Step
 from authfsm.drivers.boto import Cognito
 from authfsm.local import LocalPool, ManualClock
 from authfsm.observers import Observation, logging_observer
@@ -122,6 +123,20 @@ def test_an_observer_that_raises_breaks_nothing(pool: LocalPool, caplog: pytest.
     assert [each.step.number for each in observations] == [1, 2]
     assert [record.message for record in caplog.records] == ["an observer of a sign-in failed"] * 2
     assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [RuntimeError] * 2
+
+
+def test_a_log_line_of_a_lost_step(caplog: pytest.LogCaptureFixture) -> None:
+    """The line of a lost step names the error, and its recovery action only if the error has one."""
+    observer, step = logging_observer(), Step(1, State.START, r.UserSrpAuth, State.START)
+    with caplog.at_level(logging.INFO, "authfsm"):
+        observer(Observation("x", step, 1, lost="CancelledError"))
+        observer(Observation("x", attrs.evolve(step, action=RecoveryAction.WAIT), 1, lost="ConnectionLost"))
+
+    lines = [record.message for record in caplog.records]
+    assert lines == [
+        "sign-in x: START, user_srp_auth -> START (CancelledError) in 1000 ms",
+        "sign-in x: START, user_srp_auth -> START (ConnectionLost: WAIT) in 1000 ms",
+    ]
 
 
 def test_a_log_line_for_each_step(pool: LocalPool, caplog: pytest.LogCaptureFixture) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import pytest
+from attrs.exceptions import FrozenInstanceError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,6 +104,18 @@ def test_through_a_state(state: State) -> None:
     assert SignInPaths().count_through(state) > len(through)
 
 
+def test_a_state_or_length_that_does_not_exist() -> None:
+    """The misspelled name of a state is an error, not the answer that no path leads through it; no path has -1 steps."""
+    paths = SignInPaths(REQUIRED)
+
+    wrong: Any = "SMS_MAF"
+    for listed in (paths.through, paths.count_through):
+        with pytest.raises(ValueError, match="SMS_MAF"):
+            listed(wrong)
+    assert list(paths.of_length(-1)) == []
+    assert list(paths.of_length(99)) == []
+
+
 def test_without_a_device_there_are_fewer() -> None:
     """Without a remembered device, no path visits a device state."""
     here, elsewhere = SignInPaths(OPTIONAL), SignInPaths(OPTIONAL, device=False)
@@ -170,6 +184,15 @@ def test_counts_and_differences_agree_for_any_settings(*, mfa: str, flows: set[s
     change = Change(before, paths)
     added, removed = list(change.added()), list(change.removed())
     assert len(old) + len(added) - len(removed) == len(path_list)
+
+
+def test_the_options_of_counted_paths_do_not_change() -> None:
+    """The paths are counted once, so an option cannot be assigned: that would be ignored."""
+    paths = SignInPaths(REQUIRED)
+    paths.count()
+
+    with pytest.raises(FrozenInstanceError):
+        paths.device = False  # type: ignore[misc]
 
 
 def test_listing_is_lazy() -> None:

@@ -126,6 +126,16 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 
 
+def test_parameters_are_described_as_they_are_sent() -> None:
+    """A description is of the parameter in the reply, not of the parsed value, and is not the end of a sentence."""
+    about = {each.name: each.about for state in State for each in challenge_parameters(state)}
+    assert all(text[0].isalnum() or text[0] == "(" for text in about.values() if text)
+    assert "(hex)" in about["SALT"]
+    assert "(hex)" in about["SRP_B"]
+    assert "(JSON)" in about["requiredAttributes"]
+    assert "(JSON)" in about["CREDENTIAL_REQUEST_OPTIONS"]
+
+
 @pytest.mark.parametrize("state", sorted(PARAMETERS), ids=str)
 def test_challenge_parameters(state: State) -> None:
     """Each parameter that is shown is parsed; one that is always present is required."""

@@ -248,6 +248,7 @@ def test_signed_in_returns_tokens_or_says_what_is_missing(pool_of: PoolOf) -> No
 
     with pytest.raises(InvalidOperation, match="START: sign in first"):
         cognito.start().signed_in()
+    assert not cognito.start().tokens_valid_for(timedelta(0))
     flow = cognito.sign_in("eve", PASSWORD)
     with pytest.raises(InvalidOperation, match="SMS_MFA: answer the challenge"):
         flow.signed_in()

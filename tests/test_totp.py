@@ -254,7 +254,12 @@ def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "field"), [({"issuer": ""}, "issuer"), ({"issuer": "x", "account": "\n"}, "account")]
+    ("names", "field"),
+    [
+        ({"issuer": ""}, "issuer"),
+        ({"issuer": "x", "account": "\n"}, "account"),
+        ({"issuer": "x", "account": ""}, "account"),
+    ],
 )
 def test_names_are_checked_before_anything_is_sent(pool_of: PoolOf, names: dict[str, Any], field: str) -> None:
     """An invalid name does not replace a secret; an empty code is not sent."""

@@ -1,8 +1,8 @@
 """Findings of a security review, and their output as JSON and as SARIF 2.1.0 for pipelines.
 
 SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path the `codeFlow`. A
-result has a logical location (the pool and its field) and the line of that field in the saved description. GitHub's
-code scanning requires a file name; for a pool that was read from AWS it is the pool's id.
+result has a logical location (the pool, and the first field that its first remediation sets) and the line of that field
+in the saved description. GitHub requires a file name; for a pool that was read from AWS it is the pool's id.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Finding(HasPath):
 
 
 _SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-# SARIF's level, and GitHub's "security-severity": over 7 is high, over 4 medium, the rest low.
+# SARIF's level, and GitHub's "security-severity": from 7.0 on it is high, from 4.0 on medium, otherwise low.
 _LEVELS: Final = {
     Severity.HIGH: ("error", "8.0"),
     Severity.MEDIUM: ("warning", "5.0"),

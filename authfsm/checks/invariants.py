@@ -12,6 +12,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from authfsm.base.clock import positive
 from authfsm.checks import factors
 from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, FactorException, exception_for
 from authfsm.checks.model import AT_START, Exploration, HasPath, Model, Move, Path, Position, explore
@@ -150,7 +151,7 @@ def _second_factor(found: Exploration) -> Iterator[Fault]:
 
 
 def _unbounded(found: Exploration) -> Iterator[Fault]:
-    """Return the loops that no bound ends, each with a shortest path to the loop and once through it."""
+    """Yield the loops that no bound ends, each with a shortest path to the loop and once through it."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     return _loops(found, lambda t: not any(each.applies_to(t) for each in bounds), "without end")
@@ -267,13 +268,13 @@ def check(
     invariants: Iterable[Invariant] = INVARIANTS,
     every: bool = False,
 ) -> tuple[Violation, ...]:
-    """Return the invariants that a protocol violates.
+    """Return violations of invariants by a protocol, in the order of `invariants`; an empty tuple if there are none.
 
     Args:
         table: the protocol; this package's by default.
         settings: a pool's settings. The check then omits transitions that they rule out, and invariants of whole tables.
         invariants: the invariants to check; the built-in ones by default.
-        every: whether to return every fault (of a `path_invariant`: one), not only one with a shortest path for each.
+        every: whether to return every fault of an invariant, not only one with a shortest path.
     """
     found, most = explore(Model(table, settings)), None if every else 1
     return tuple(
@@ -320,16 +321,17 @@ def path_invariant(
 ) -> Invariant:
     """Return a custom invariant: a predicate that must be true of every path.
 
-    The check applies it to every path from START that visits no position twice, the shortest first. The paths may
-    end in any state.
+    The check applies it to every path of 1 to `longest` steps from START that visits no position twice, the shortest
+    first. The paths may end in any state. Only the first violation is reported, also by `check(every=True)`.
 
     Args:
         name: a short name.
         statement: what must be true, in a sentence.
         holds: returns whether it is true of a path.
-        longest: the number of steps of the longest paths that are checked.
+        longest: the number of steps of the longest paths that are checked; ValueError if it is less than 1.
         why: the message of a violation; by default it contains the statement.
     """
+    positive("longest", longest, int)
 
     def faults(found: Exploration) -> Iterator[Fault]:
         broken = (path for path in walks(found, longest=longest) if not holds(path))

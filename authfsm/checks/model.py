@@ -172,7 +172,7 @@ class Model:
                 raise BadField(Model, name, f"must be of type {kind.__name__}, not {type(value).__name__}")
 
     def moves(self, here: Position) -> Iterator[Move]:
-        """Return every move from a position, in the table's order."""
+        """Yield every move from a position, in the table's order."""
         if here.node not in self._edges:
             self._edges[here.node] = list(self._edges_of(here.node))
         for transition, ends, lambda_only in self._edges[here.node]:
@@ -285,7 +285,7 @@ class Exploration:
     moves: Mapping[Position, tuple[Move, ...]]
 
     def path(self, to: Position) -> Path:
-        """Return a shortest path to a position."""
+        """Return a shortest path to a position; raise KeyError if the position cannot be reached."""
         back: list[Move] = []
         step = self.before[to]
         while step is not None:
@@ -294,7 +294,7 @@ class Exploration:
         return Path(tuple(reversed(back)))
 
     def along(self) -> Iterator[tuple[Position, Move]]:
-        """Return every move with the position before it, beginning with the nearest positions."""
+        """Yield the position before each move, and the move, beginning with the nearest positions."""
         for here, moves in self.moves.items():
             yield from ((here, move) for move in moves)
 

@@ -1,7 +1,7 @@
 """Paths through a table: lists them, counts them without listing them, finds the shortest and the longest.
 
 A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
-place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no unknown
+place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh, no unknown
 challenge, and no challenge that a Lambda function itself names. Steps after the tokens are not part of it.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import evolve, field, frozen
 
 from authfsm.checks.factors import SECOND_FACTOR_EXCEPTIONS, Factor, exception_for
 from authfsm.checks.model import AT_START, Exploration, Model, Move, Path, Position, explore
@@ -19,14 +19,15 @@ from authfsm.checks.table import TABLE, Table
 from authfsm.protocol.auth_flows import SIGN_IN_FLOWS
 from authfsm.protocol.nodes import Node
 from authfsm.protocol.responses import REFRESH_RESPONSES
-from authfsm.protocol.states import State
+from authfsm.protocol.states import NON_CHALLENGES, State
+from authfsm.protocol.table import AUTOMATIC
 from authfsm.settings import PoolSettings
 
 S = State
 NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
 
 Place = tuple[Node, bool, bool]
-"""A node, and whether an authenticator app was associated and verified there."""
+"""A node, whether an authenticator app has been associated, and whether it has been verified."""
 
 Counts = tuple[int, ...]
 """The number of paths of 0, 1, 2 ... steps."""
@@ -38,12 +39,12 @@ def place(position: Position) -> Place:
 
 
 def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
-    """Return every path that visits no position twice, the shortest first."""
+    """Yield every path of 1 to `longest` steps that visits no position twice, the shortest first."""
     queue = [Path()]
     for path in queue:  # the loop extends the queue
         visited = {AT_START, *(move.to for move in path)}
         moves = found.moves.get(path.end, ())
-        # A response that leads only to FAILED is not allowed by the settings: that is no path of the pool.
+        # A response that leads only to FAILED is ruled out by the settings or the earlier steps: that is no path.
         accepted = {move.transition.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
             if move.to not in visited and move.transition.response in accepted:
@@ -53,7 +54,7 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
                     queue.append(longer)
 
 
-@define(eq=False)
+@frozen(eq=False)
 class SignInPaths:
     """The paths to sign in, for a table and a pool's settings. Iteration lists them, the shortest first.
 
@@ -94,7 +95,7 @@ class SignInPaths:
         return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Return whether a move to tokens has a required second factor, or an exception from it that is not uncertain."""
+        """Return whether a move is allowed: to tokens only with a second factor, if required, or a certain exception."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -160,7 +161,7 @@ class SignInPaths:
 
     def _list(self, here: Position, moves: tuple[Move, ...], visited: frozenset[Place], steps: int) -> Iterator[Path]:
         counts = self._counts(here, visited)
-        if steps >= len(counts) or not counts[steps]:
+        if not 0 <= steps < len(counts) or not counts[steps]:
             return
         if steps == 0:
             yield Path(moves)
@@ -180,13 +181,14 @@ class SignInPaths:
         return next(self.of_length(max(lengths)), None) if lengths else None
 
     def through(self, state: State) -> Iterator[Path]:
-        """Return the paths through a state, the shortest first."""
-        return (path for path in self if state in path.states)
+        """Return the paths through a state, the shortest first; raise ValueError if it is the name of no state."""
+        wanted = State(state)
+        return (path for path in self if wanted in path.states)
 
     def count_through(self, state: State) -> int:
-        """Return the number of paths through a state: the number of all paths, minus those that avoid it."""
-        others = SignInPaths(self.settings, table=self.table, device=self.device, contradictory=self.contradictory)
-        others._avoided = frozenset({state})
+        """Return the number of paths through a state, without listing them; errors as `through`."""
+        others = evolve(self)
+        object.__setattr__(others, "_avoided", frozenset({State(state)}))  # not an argument: it is not public
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
@@ -230,7 +232,7 @@ def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path for which `shows` is true, if possible without contradictory transitions."""
+    """Return a shortest path for which `shows` is true, if possible without contradictory transitions; None without any."""
     for contradictory in (False, True):
         found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:
@@ -242,7 +244,7 @@ def why_no_path(settings: PoolSettings) -> str | None:
     """Return why settings allow no path to sign in, as a sentence; None if there is a path."""
     if example_path(settings, lambda _: True) is not None:
         return None
-    why = settings.unreachable(S.AUTHENTICATED) or "no user can prove the second factor that they require"
+    why = settings.unreachable(S.AUTHENTICATED) or "no user can prove the second factor that MfaConfiguration requires"
     if not any(map(settings.allows, SIGN_IN_FLOWS)):
         why = f"ExplicitAuthFlows allows none of {', '.join(SIGN_IN_FLOWS)}"
     return f"these settings allow no path to sign in: {why}"
@@ -265,15 +267,14 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
 
 
 def path_to_challenge(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to a challenge that requires user input."""
-    automatic = {S.START, S.PASSWORD_VERIFIER, S.OTHER_CHALLENGE, S.AUTHENTICATED, S.FAILED}
+    """Return a shortest path to a challenge that requires user input; without one, to tokens; None if there is neither."""
     found = explore(Model(settings=settings, include_lambda_named=False))
-    waiting = (found.path(at) for at in found.before if at.state not in automatic)
+    waiting = (found.path(at) for at in found.before if at.state not in {*NON_CHALLENGES, *AUTOMATIC})
     return next(waiting, None) or example_path(settings, lambda _: True)
 
 
 def path_to_refresh(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to tokens and a refresh; if no refresh is possible, only the path to tokens."""
+    """Return a shortest path to tokens and a refresh, without the refresh if none is possible; None if there are no tokens."""
     path = example_path(settings, lambda _: True)
     if path is None:
         return None

@@ -29,7 +29,7 @@ Rows = Mapping[State, Mapping[type[r.Response], frozenset[Destination]]]
 
 @frozen
 class Bound:
-    """A bound of loops: an error that Cognito returns eventually, and whose recovery action ends the sign-in."""
+    """A bound of loops: an error that Cognito returns eventually, and whose recovery action ends the loop."""
 
     name: str
     limit: str  # how long, or how often
@@ -110,11 +110,11 @@ class Table:
 
     Args:
         rows: for each state and response, where the reply may lead, as in `PROTOCOL`. FAILED is left out.
-        needs: what a state must have before it accepts a response.
+        needs: the condition on which a state accepts a response; without one, it always does.
         proofs: the factor that a response proves, once the reply leads to another state.
         actions: the recovery action of each error, by its code and a part of its message.
         errors: the operations that may return each error.
-        bounds: the bounds of loops.
+        bounds: the bounds of loops; without any, the invariant `bounded` reports every loop.
         contradictory: the transitions about which sources contradict each other, and those that are refuted.
     """
 
@@ -133,12 +133,12 @@ class Table:
         return tuple(state for state in State if state in dests or state in self.rows)
 
     def transitions(self, source: State) -> Iterator[Transition]:
-        """Return the transitions from a state, loops and the transition to FAILED included."""
+        """Yield the transitions from a state, loops and the transition to FAILED included."""
         for response, dests in self.rows.get(source, {}).items():
             yield from row_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Return the roles that source and destination of a transition may have, for one role of the source."""
+        """Yield the roles that source and destination of a transition may have, for one role of the source."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 

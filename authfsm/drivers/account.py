@@ -6,8 +6,8 @@
     flow = cognito.sign_in(confirmed, password)
 
 The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. Every method raises
-Refused (the class says who is at fault, `error.action` what to do next), InvalidInput and BadField (nothing was sent),
-ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
+Refused (the class says who is at fault, `error.action` what to do next), ConnectionLost, NotSent and MalformedReply; and
+InvalidInput and BadField, already when it is called: nothing was sent. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
 or sign in. If a reply was lost, Cognito may have processed the request.
 """
 
@@ -37,8 +37,8 @@ class _TwinMethod(Protocol[Fields, Value_co]):
     def __get__(self, account: AsyncCognitoAccount, owner: Any) -> Callable[Fields, Awaitable[Value_co]]: ...
 
 
-def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
-    """Return the method that sends a request; its arguments are those of the request's class."""
+def _method(name: str, request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
+    """Return the method of this name that sends a request; its arguments are those of the request's class."""
     kind: Any = request
 
     def call(self: _Operations, /, *args: Any, **kwargs: Any) -> Any:
@@ -47,7 +47,7 @@ def _method(request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[
 
     documented = [each for each in kind.__mro__ if issubclass(each, AccountRequest)][:-1]
     method: Any = call
-    method.__doc__, method.__name__ = "\n\n".join(map(str, map(getdoc, documented))), kind.__name__
+    method.__doc__, method.__name__ = "\n\n".join(map(str, map(getdoc, documented))), name
     first = next(iter(signature(call).parameters.values()))
     method.__signature__ = signature(call).replace(parameters=[first, *signature(kind).parameters.values()])
     return cast("_TwinMethod[Fields, Value_co]", method)
@@ -75,20 +75,20 @@ class _Operations:
             raise refused(reply, state=None)
         return account_value(request, reply)
 
-    sign_up = _method(a.SignUp)
-    confirm_sign_up = _method(a.ConfirmSignUp)
-    resend_confirmation_code = _method(a.ResendConfirmationCode)
-    forgot_password = _method(a.ForgotPassword)
-    confirm_forgot_password = _method(a.ConfirmForgotPassword)
-    change_password = _method(a.ChangePassword)
-    get_user = _method(a.GetUser)
-    update_attributes = _method(a.UpdateUserAttributes)
-    send_attribute_code = _method(a.GetUserAttributeVerificationCode)
-    verify_attribute = _method(a.VerifyUserAttribute)
-    list_web_authn_credentials = _method(a.ListWebAuthnCredentials)
-    start_web_authn_registration = _method(a.StartWebAuthnRegistration)
-    complete_web_authn_registration = _method(a.CompleteWebAuthnRegistration)
-    delete_user = _method(a.DeleteUser)
+    sign_up = _method("sign_up", a.SignUp)
+    confirm_sign_up = _method("confirm_sign_up", a.ConfirmSignUp)
+    resend_confirmation_code = _method("resend_confirmation_code", a.ResendConfirmationCode)
+    forgot_password = _method("forgot_password", a.ForgotPassword)
+    confirm_forgot_password = _method("confirm_forgot_password", a.ConfirmForgotPassword)
+    change_password = _method("change_password", a.ChangePassword)
+    get_user = _method("get_user", a.GetUser)
+    update_attributes = _method("update_attributes", a.UpdateUserAttributes)
+    send_attribute_code = _method("send_attribute_code", a.GetUserAttributeVerificationCode)
+    verify_attribute = _method("verify_attribute", a.VerifyUserAttribute)
+    list_web_authn_credentials = _method("list_web_authn_credentials", a.ListWebAuthnCredentials)
+    start_web_authn_registration = _method("start_web_authn_registration", a.StartWebAuthnRegistration)
+    complete_web_authn_registration = _method("complete_web_authn_registration", a.CompleteWebAuthnRegistration)
+    delete_user = _method("delete_user", a.DeleteUser)
 
 
 class CognitoAccount(_Operations):
@@ -96,4 +96,4 @@ class CognitoAccount(_Operations):
 
 
 class AsyncCognitoAccount(_Operations):
-    """The operations of users on their own accounts, through `AsyncCognito`: the methods are coroutine functions."""
+    """The operations of users on their own accounts, through `AsyncCognito`: await what the methods return."""

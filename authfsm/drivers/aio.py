@@ -9,11 +9,12 @@
             await flow.answer(Code(await ask_user(flow.challenge)))
 
 With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
-either client the SRP computations run in threads. Methods without I/O are not coroutine functions: `start`,
-`resume`, `seal`, `cancel`. Cancelling an await (`task.cancel()`, `asyncio.timeout`) ends computations and requests that
-may be repeated, and leaves the sign-in unchanged. Any other request is completed, so that what its reply brings, such
-as a rotated refresh token, is not lost: the call ends with its reply, or after two seconds, when the request goes on in
-the background. Until then the sign-in gives the action WAIT; afterwards its state and tokens are those of the reply.
+either client the SRP computations run in threads. `start`, `resume`, `seal` and `cancel` are not coroutine functions.
+Cancelling an await (`task.cancel()`, `asyncio.timeout`) drops the result of a computation or of a request that may be
+repeated, and leaves the sign-in as the reply before it did. Any other request and the automatic steps after it are
+completed, so that what a reply brings, such as a rotated refresh token, is not lost: the call ends when they do, or
+after two seconds, when they go on in the background. As long as they do, other calls raise InvalidOperation (WAIT);
+afterwards the sign-in has the state and tokens of the last reply.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 CANCELLATION_DELAY: Final = 2.0
-"""Seconds that a cancelled call waits for the reply to a request that must not be repeated."""
+"""Seconds that a cancelled call waits for the end of its steps after a request that must not be repeated."""
 
 
 class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
@@ -56,7 +57,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     called in the loop's thread.
 
     Raises:
-        ValueError: `pool_id` is not the id of a user pool.
+        ValueError: `pool_id` is not the id of a user pool, or `clock` has no time zone.
         TypeError: `client` is the result of `create_client(...)` itself; pass what `async with` yields.
     """
 
@@ -94,7 +95,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
     @property
     def account(self) -> AsyncCognitoAccount:
-        """See `Cognito.account`; its methods are coroutine functions."""
+        """See `Cognito.account`; await what its methods return."""
         return AsyncCognitoAccount(self)
 
     async def sign_out(
@@ -132,16 +133,16 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         self,
         steps: Effects[T],
         state: Callable[[], State | None],
-        turn: AbstractContextManager[object] = nullcontext(),  # noqa: B008 - it has no state
+        exclusive: AbstractContextManager[object] = nullcontext(),  # noqa: B008 - it has no state
         effect: Effect | None = None,
     ) -> T:
-        """Perform the effects of a generator, off the event loop, within `turn`.
+        """Perform the effects of a generator within `exclusive`, and return its value, without blocking the event loop.
 
-        From the first request that must not be repeated (`effect`), they are performed in the background, where a
-        cancellation of this call does not end them.
+        The first request that must not be repeated (`effect`) and all effects after it are performed in the background,
+        where a cancellation of this call does not end them.
         """
-        with ExitStack() as turns:
-            turns.enter_context(turn)
+        with ExitStack() as stack:
+            stack.enter_context(exclusive)
             background = effect is not None
             try:
                 effect = effect or next(steps)
@@ -155,7 +156,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
             except StopIteration as end:
                 value: T = end.value
                 return value
-            rest = in_background(self._run(steps, state, turns.pop_all(), effect))
+            rest = in_background(self._run(steps, state, stack.pop_all(), effect))
         try:
             return await asyncio.shield(rest)
         except asyncio.CancelledError:
@@ -172,7 +173,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
 
 
 class AsyncFlow(FlowSteps):
-    """One sign-in with asyncio: like `Flow`, but the methods that send requests are coroutine functions."""
+    """One sign-in with asyncio: like `Flow`, but the methods that send requests or compute are coroutine functions."""
 
     cognito: AsyncCognito
 

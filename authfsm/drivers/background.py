@@ -1,4 +1,4 @@
-"""asyncio tasks that run to their end, whether or not anybody awaits them."""
+"""asyncio tasks that run to their end even if nobody awaits them, as long as their event loop runs."""
 
 from __future__ import annotations
 

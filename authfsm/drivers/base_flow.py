@@ -16,7 +16,7 @@ from threading import Lock, RLock
 from typing import Any, ClassVar, Final, Generic, TypeAlias, TypeVar
 
 from authfsm import srp
-from authfsm.base.clock import Clock, positive, utc_now
+from authfsm.base.clock import Clock, checked_clock, positive, utc_now
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
 from authfsm.core.device import Device
@@ -56,6 +56,11 @@ def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
+def _check_type(name: str, value: object, kind: Any) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
+
+
 class BaseCognito(Generic[ClientT, FlowT]):
     """A user pool and one of its app clients: the base of `Cognito` and `AsyncCognito`."""
 
@@ -79,13 +84,14 @@ class BaseCognito(Generic[ClientT, FlowT]):
         client_secret = secret(client_secret)
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
-        for name, value, kinds in (("client_id", client_id, str), ("device", device, Device | None)):
-            if not isinstance(value, kinds):
-                raise TypeError(f"{name} must not be of type {type(value).__name__}")
+        for each in (("client_id", client_id, str), ("device", device, Device | None), ("admin", admin, bool)):
+            _check_type(*each)
         if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
             raise TypeError(f"client_secret {why}")
         if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
             raise TypeError("observers must be a list of functions, each of which takes an Observation")
+        if any(map(iscoroutinefunction, observers)):
+            raise TypeError("observers must be functions that are not async: nothing awaits what they return")
         if not callable(entropy):
             raise TypeError(f"entropy must be a function that returns bytes, not {type(entropy).__name__}")
         self._client_is_async = is_async(client)
@@ -99,7 +105,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         self.client_secret: Secret[str] | SecretProvider | None = client_secret
         self.device = device
         self.admin = admin
-        self.clock = clock
+        self.clock = checked_clock(clock)
         self.entropy = entropy
         self.observers = observers
         self.session_lifetime = positive("session_lifetime", session_lifetime, timedelta)
@@ -126,7 +132,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         """Return a flow that has not begun; its `begin` or `answer` begins it. Not a coroutine function in either driver.
 
         Args:
-            password: for SRP proofs.
+            password: the password, for `begin` and the automatic steps after it.
             device: the remembered device, instead of the one passed to the constructor.
             client_metadata: ClientMetadata for the pool's Lambda triggers, in the requests whose response the flow
                 creates itself (the first one and SRP proofs); an answer of yours has its own `client_metadata`.
@@ -172,6 +178,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
 
     def _new_signin(self, device: Device | None) -> SignIn:
         client_secret = self.client_secret
+        _check_type("device", device, Device | None)
         return SignIn(
             self.client_id,
             pool_id=self.pool_id,
@@ -183,9 +190,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
     def _new_flow(
         self, signin: SignIn, password: Secret[str] | None, client_metadata: Mapping[str, str], *, walk: bool
     ) -> FlowT:
-        flow_class: Any = self._flow_class()
-        flow: FlowT = flow_class(self, signin, password, client_metadata=client_metadata, walk=walk)
-        return flow
+        flow_class: Callable[..., FlowT] = self._flow_class()
+        return flow_class(self, signin, password, client_metadata=client_metadata, walk=walk)
 
     def _flow_class(self) -> type[FlowT]:
         raise NotImplementedError
@@ -231,12 +237,12 @@ class BaseFlow(DisplayMixin):
 
     @property
     def state(self) -> State:
-        """The state now: the challenge that waits for an answer, or how the sign-in began or ended."""
+        """The state now: START, the challenge that waits for an answer, or how the sign-in ended."""
         return self.signin.state
 
     @property
     def challenge(self) -> AnyChallenge | None:
-        """The current challenge, its parameters parsed."""
+        """The current challenge, its parameters parsed; None if there is none."""
         return self.signin.challenge
 
     @property
@@ -251,7 +257,7 @@ class BaseFlow(DisplayMixin):
 
     @property
     def accepts(self) -> tuple[type[Response], ...]:
-        """The responses that the challenge accepts now, in the table's order (`SignIn.accepts`)."""
+        """The responses that the state accepts now, in the table's order (`SignIn.accepts`)."""
         return self.signin.accepts
 
     @property
@@ -266,12 +272,12 @@ class BaseFlow(DisplayMixin):
 
     @property
     def device(self) -> Device | None:
-        """The remembered device that was passed or confirmed; None once Cognito has forgotten it."""
+        """The remembered device that was passed or confirmed; None without one, or once Cognito has forgotten it."""
         return self.signin.device
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is in progress."""
+        """Whether another call has not ended; an answer, for example, would raise InvalidOperation (WAIT)."""
         return self._answer_lock.locked()
 
     def form(self) -> dict[str, Any] | None:
@@ -287,9 +293,9 @@ class BaseFlow(DisplayMixin):
         return self.tokens
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
-        """Return whether the tokens are valid for that long from now; true if their lifetime is unknown."""
+        """Return whether the access token is valid for that long from now; true if its lifetime is unknown."""
         expires = None if self.tokens is None else self.tokens.expires_at
-        return expires is None or self._clock() + duration < expires
+        return self.tokens is not None and (expires is None or self._clock() + duration < expires)
 
     # ---- sealing and cancelling ------------------------------------------------------------------------
 
@@ -301,8 +307,8 @@ class BaseFlow(DisplayMixin):
         sign-in can be answered once, like the Cognito session in it.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
-        choice, a new password or MFA enrolment takes about 2,200 bytes, and 160 more for each wrong code;
-        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys need more than a cookie.
+        choice, a new password or MFA enrolment takes about 2,300 bytes, and 160 more for each wrong code;
+        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys may need more than a cookie.
 
         Args:
             key: the key of `authfsm.new_key`, or several, the first of which is used.
@@ -317,9 +323,9 @@ class BaseFlow(DisplayMixin):
             return seal(self._snapshot(), key, self._clock())
 
     def cancel(self) -> None:
-        """Abandon this sign-in: drop password, exponent and session, and send nothing more. No I/O.
+        """Abandon a sign-in that has no tokens yet: drop password, exponent and session, and send nothing more. No I/O.
 
-        A request in progress is not interrupted; its reply is ignored.
+        A request in progress is not interrupted; its reply is ignored. In AUTHENTICATED nothing changes.
         """
         with self._state_lock:  # another thread's reply is processed completely, or not at all
             self.signin.abandon()

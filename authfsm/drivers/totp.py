@@ -10,10 +10,10 @@ boto3 client, whose calls then run in threads.
 If Cognito asks for the set-up during a sign-in (MFA_SETUP), answer with AssociateSoftwareToken, VerifySoftwareToken and
 CompleteMfaSetup instead.
 
-Cognito stores one TOTP secret for each user. A new secret replaces it without notice: until the new one is verified,
-the user signs in without TOTP, although GetUser still lists the factor as enabled (amplify-js #1226, #3844). According
-to the API reference, VerifySoftwareToken replaces the secret; expect both. Therefore `associate` checks first, and
-replaces an app that is in use only with `replace=True`.
+Cognito stores one TOTP secret for each user. Users report that AssociateSoftwareToken replaces it: until the new one is
+verified, the user signs in without TOTP, although GetUser still lists the factor as enabled (amplify-js #1226, #3844).
+According to the API reference, only VerifySoftwareToken replaces it; expect either. Therefore `associate` first checks
+whether TOTP is enabled for the user, and then replaces the app only with `replace=True`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _STATE = State.AUTHENTICATED  # the state in every error: a refusal does not inv
 
 
 class AlreadyEnrolled(CallerError):
-    """The user (`username`) has an authenticator app, and a new secret would disable it; nothing was changed."""
+    """The user (`username`) has an authenticator app, and a new secret may disable it; nothing was changed."""
 
     _fixed_presentation = OTHER_STEP
 
@@ -99,7 +99,7 @@ def _associate_steps(
     access_token: Secret[str], issuer: str, account: str | None, *, replace: bool
 ) -> Requests[Enrolment]:
     # The names are checked before the request that may replace the old secret.
-    enrolment = Enrolment("A" * 32, issuer, account or "account")
+    enrolment = Enrolment("A" * 32, issuer, "account" if account is None else account)
     user = yield from _call("GetUser", {"AccessToken": access_token})
     username = _text(user, "Username")
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
@@ -124,12 +124,12 @@ def verify(
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
     The next sign-in needs a later code. If the second request failed, the app is verified but not in use: call
-    `switch_on`. The errors are those of `associate`; a wrong code raises RefusedUser.
+    `switch_on`. The errors are those of `associate`; a wrong code raises RefusedUser, text that is no code InvalidInput.
 
     Args:
         client: any boto3 `cognito-idp` client.
         access_token: the same user's token.
-        code: the six digits of the app; after a wrong code, call this again.
+        code: the six digits of the app; after a wrong code, call this again with another one.
         device_name: FriendlyDeviceName, the name of the app that later sign-ins show.
         preferred: make this the preferred factor.
     """
@@ -172,7 +172,7 @@ def _verify_steps(
 def switch_on(
     client: CognitoIdentityProviderClient, access_token: str | Secret[str], *, preferred: bool = True
 ) -> None:
-    """Require the app's code at sign-in from now on: SetUserMFAPreference, for this factor alone.
+    """Require the app's code at sign-in from now on, if MFA is not OFF: SetUserMFAPreference, for this factor alone.
 
     The errors are those of `associate`; Cognito refuses, for example, if no app has been verified.
 

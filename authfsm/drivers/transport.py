@@ -34,7 +34,7 @@ from authfsm.protocol.states import State
 
 
 def send_request(client: Any, request: Request, state: State | None) -> Secret[Any]:
-    """Return the unparsed reply to a request, wrapped because it contains sessions and tokens; a refusal is a reply too.
+    """Return the reply to a request as botocore returns it, wrapped because it contains secrets; a refusal is a reply too.
 
     Raises:
         ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
@@ -118,7 +118,7 @@ def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Return whether the system refused something, such as a file, to a handler of one of `_UNSENT_EVENTS`."""
+    """Return whether the system refused something, such as a file, to a handler of an event in `_UNSENT_EVENTS`."""
     if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
         return False
     emits = (f.f_locals for m, f in _frames(error) if (m, f.f_code.co_name) == ("botocore.hooks", "_emit"))
@@ -126,11 +126,11 @@ def _is_unsent(error: BaseException) -> bool:
 
 
 def _raised_by_parser(error: BaseException) -> bool:
-    """Return whether botocore raised this in its parser, or while it looked up an error's code."""
+    """Return whether botocore raised this while it parsed the reply, or while code used a parsed reply that is no map."""
     frames = _frames(error)
     if any(m == "botocore.parsers" or f.f_code.co_name == "_add_modeled_error_fields" for m, f in frames):
         return True
-    return isinstance(error, AttributeError) and frames[-1][0].startswith(("botocore.", "authfsm."))
+    return isinstance(error, AttributeError) and frames[-1][0].startswith(("botocore.", __name__))
 
 
 _EVENT: Final = "needs-retry.cognito-identity-provider.*"
@@ -154,7 +154,7 @@ _clients_with_handler: Final[WeakSet[Any]] = WeakSet()
 
 @contextmanager
 def _sent_once(client: Any, operation: str) -> Iterator[None]:
-    """Within the block, botocore sends this operation's request once."""
+    """Within the block, botocore sends this operation's request at most once; connecting may be tried again."""
     _add_handler(client)
     token = _operation_sent_once.set(operation)
     try:

@@ -1,7 +1,7 @@
 """Observers are called after each step of each sign-in; pass them to `Cognito(..., observers=[...])`.
 
-An observation contains no secret and never changes, so it can be logged, counted, traced or stored. An observer
-cannot stop a sign-in: its exceptions are logged, and the step continues. `observers.otel` makes OpenTelemetry spans.
+An observation contains no secret and never changes, so it can be logged, counted, traced or stored. An exception that
+an observer raises is logged, and does not stop the sign-in. `observers.otel` makes OpenTelemetry spans.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Observation:
 
     Args:
         sign_in: identifies the sign-in, the same in every process that continues it; not the user.
-        step: the response, the state to which its reply led, and the recovery action if Cognito refused it.
+        step: the response, the state to which its reply led, and the recovery action after an error.
         seconds: from sending the request to its reply; in a thread pool, with the wait for a free thread.
-        flow: the AuthFlow that began the sign-in.
-        lost: the name of the error class, if no reply came or the reply cannot be read; otherwise None. `step` then
-            has the response that was sent, but the history does not have this step: the next has the same number.
+        flow: the AuthFlow that began the sign-in; None if it began with GetTokensFromRefreshToken or with stored tokens.
+        lost: the name of the error's class if no reply came or the reply cannot be read, otherwise None. The history
+            does not have a lost step: the next step in it has the same number.
     """
 
     sign_in: str
@@ -40,7 +40,7 @@ class Observation:
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""A function that is called after each step, in the thread or event loop of the step: it must return quickly."""
+"""A function, not async, that is called after each step in the thread or event loop of the step: it must return quickly."""
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:
@@ -57,13 +57,13 @@ def logging_observer(logger: logging.Logger = LOGGER, level: int = logging.INFO)
 
     Args:
         logger: the logger; by default `authfsm`.
-        level: the level of a step that succeeds; a refusal and a lost reply are logged as warnings.
+        level: the level of a step that succeeds, such as `logging.DEBUG`; refusals and lost replies are warnings.
     """
 
     def observer(observation: Observation) -> None:
         step = observation.step
         problem = observation.lost or step.error
-        why = f" ({problem}: {step.action})" if problem else ""
+        why = f" ({problem}{f': {step.action}' if step.action else ''})" if problem else ""
         logger.log(
             logging.WARNING if problem else level,
             "sign-in %s: %s, %s -> %s%s in %.0f ms",

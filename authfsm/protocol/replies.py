@@ -85,8 +85,8 @@ class SrpChallenge(Challenge):
     """The base class of the challenges that ask for an SRP proof.
 
     Args:
-        salt: SALT as an integer.
-        B: SRP_B as an integer.
+        salt: SALT (hex), parsed to an integer.
+        B: SRP_B (hex), parsed to an integer.
         secret_block: SECRET_BLOCK (base64), to be signed and sent back unchanged.
     """
 
@@ -147,7 +147,7 @@ class WebAuthn(Challenge, state=State.WEB_AUTHN):
     """WEB_AUTHN: sign with a passkey.
 
     Args:
-        request_options: CREDENTIAL_REQUEST_OPTIONS, parsed: PublicKeyCredentialRequestOptionsJSON.
+        request_options: CREDENTIAL_REQUEST_OPTIONS (JSON), parsed: PublicKeyCredentialRequestOptionsJSON.
     """
 
     request_options: Mapping[str, Any] = field(repr=False)
@@ -197,7 +197,7 @@ class SelectMfaType(Challenge, state=State.SELECT_MFA_TYPE):
     """SELECT_MFA_TYPE: choose a second factor.
 
     Args:
-        choices: MFAS_CAN_CHOOSE; one page of AWS spells it MFAS_CAN_SELECT.
+        choices: MFAS_CAN_CHOOSE (JSON): the factors that the user has; one page of AWS names it MFAS_CAN_SELECT.
     """
 
     choices: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ class MfaSetup(Challenge, state=State.MFA_SETUP):
     """MFA_SETUP: enrol a second factor.
 
     Args:
-        choices: MFAS_CAN_SETUP.
+        choices: MFAS_CAN_SETUP (JSON): the factors that the user may set up.
         secret_code: SecretCode (base32), after AssociateSoftwareToken.
         verified: whether VerifySoftwareToken has accepted a code.
     """
@@ -223,8 +223,8 @@ class NewPasswordRequired(Challenge, state=State.NEW_PASSWORD_REQUIRED):
     """NEW_PASSWORD_REQUIRED: replace the temporary password.
 
     Args:
-        required_attributes: requiredAttributes, without the prefix `userAttributes.`.
-        user_attributes: userAttributes: the attributes that the user has.
+        required_attributes: requiredAttributes (JSON), their prefix `userAttributes.` removed.
+        user_attributes: userAttributes (JSON): the attributes that the user has.
     """
 
     required_attributes: tuple[str, ...] = ()

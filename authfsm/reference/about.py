@@ -64,7 +64,7 @@ class AboutState:
 
     node: Node  # EMAIL_OTP has a role if the facts are about this role only
     carries: tuple[Parameter, ...]  # the parameters of its challenge
-    session: bool  # whether the challenge comes with a Session
+    session: bool  # false if Cognito may issue its challenge without a Session
     accepts: tuple[AcceptedResponse, ...]
     incoming: tuple[IncomingTransition, ...]
     errors: tuple[PossibleError, ...]

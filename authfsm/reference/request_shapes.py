@@ -191,7 +191,7 @@ _DESCRIPTIONS: Final[Mapping[str, str]] = {
 
 
 def request_shape(state: State, response: type[Response], *, admin: bool = False) -> RequestShape:
-    """Return the request that carries a response in a state; raise KeyError if the state does not accept it."""
+    """Return the request that carries a response in a state; raise KeyError if the state never accepts it."""
     context = _PlaceholderContext(
         admin=admin or state is State.ADMIN_NO_SRP_AUTH,  # only administrators' flows lead there
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
@@ -215,7 +215,7 @@ def request_shape(state: State, response: type[Response], *, admin: bool = False
 
 
 def _write(state: State, response: type[Response], context: RequestContext, *, complete: bool) -> Request:
-    """Return the request with all optional fields, or with as few as its writer accepts."""
+    """Return the request with all optional fields or, if not `complete`, with as few as its writer accepts."""
     optional = [each.name for each in fields(response) if each.default is not NOTHING]
     if complete:
         return WRITERS[state, response](_with_placeholders(response, optional), context)
