@@ -535,8 +535,12 @@ def test_an_interrupt_ends_the_run_after_the_rule_in_progress() -> None:
         time.sleep(1)  # until the main thread has raised KeyboardInterrupt
 
     rules = [attrs.evolve(each, run=interrupt) for each in RULES[:3]]
-    with pytest.raises(KeyboardInterrupt):
-        run_rules([Endpoint("local", Provider())], rules, day=date(2026, 1, 1))
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # workers of pytest-xdist ignore SIGINT
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_rules([Endpoint("local", Provider())], rules, day=date(2026, 1, 1))
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert (len(begun), len(cleanups)) == (1, 1)
 
 
