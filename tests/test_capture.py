@@ -618,6 +618,27 @@ def test_unknown_values_are_reported_and_can_be_kept() -> None:
         {"ChallengeName": 1},
     )
     assert anonymise(text, keep=["RETINA_SCAN"]).text == text
+    assert anonymise(text, keep="RETINA_SCAN").text == text
+
+
+def test_times_that_occur_twice_are_one_value() -> None:
+    """The counts are of different values, so a time that occurs three times counts once."""
+    text = '{"exp": 1700000000, "iat": 1700000000, "auth_time": "1700000000", "nbf": 1700000001}'
+    assert anonymise(text).replaced == {"times": 2}
+
+
+def test_times_that_cannot_be_shifted() -> None:
+    """If a time would be shifted to before the year 1, it is replaced as a number, and is no error."""
+    result = anonymise('{"eventTime": "9999-12-31T00:00:00Z", "exp": 1700000000}')
+    assert json.loads(result.text)["eventTime"] == "2020-01-01T00:00:00Z"
+    assert "1700000000" not in result.text
+
+
+@pytest.mark.parametrize("secret", ['[17, true, "a"]', '{"ClientId": false}', '"quoted"'])
+def test_only_the_length_of_a_secret_stays(secret: str) -> None:
+    """A password that is JSON by chance is replaced as a whole, and shows nothing of its structure."""
+    result = anonymise(json.dumps({"AuthParameters": {"PASSWORD": secret}}))
+    assert json.loads(result.text) == {"AuthParameters": {"PASSWORD": "x" * len(secret)}}
 
 
 def test_a_csv_never_lowers_the_limit_of_the_process() -> None:
@@ -664,7 +685,7 @@ def test_many_unclosed_brackets() -> None:
         ("Dear Sir, Ada writes.", "it contains no name of Cognito's API"),
         ('{"Session": "abc', "line 1, column 13"),
         ('{"a": 1}\n{"a": }\n', "line 2, column 7"),
-        ("[" * 100_000, "begins like JSON"),
+        ("[" * 100_000, "is nested too deeply: give only the part inside that you need"),
         ("17 18", "it contains no name of Cognito's API"),
         ("POST / HTTP/1.1\n\n{'ChallengeName': 'SMS_MFA'", "line 3 ends in the middle"),
         ('"USER_AUTH" null', "a number, true, false or null outside of an object"),

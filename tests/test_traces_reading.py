@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import io
 import json
+import os
+import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +16,22 @@ from typing import Any
 
 import duckdb
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authfsm.traces import InputSummary, InvalidMemoryLimit, OutOfResources, TraceFiles, UnreadableTraceFile, sql
+from authfsm.diagrams.model_builder import build_model
+from authfsm.traces import (
+    InputSummary,
+    InvalidMemoryLimit,
+    OutOfResources,
+    TraceFiles,
+    UnreadableTraceFile,
+    duckdb_loader,
+    funnel_from_rows,
+    sql,
+)
+from authfsm.traces.funnels import with_traffic
 from authfsm.traces.sources import MAX_EVENT_LENGTH
 from authfsm.traces.step_log import COLUMNS
 from authfsm.traces.text_scanner import ScanCounts, scan
@@ -259,6 +274,84 @@ def test_an_empty_file_and_an_empty_folder(tmp_path: Path) -> None:
     path.unlink()
     with pytest.raises(UnreadableTraceFile):
         TraceFiles(tmp_path)
+
+
+def test_an_example_is_not_attributed_to_another_file(tmp_path: Path) -> None:
+    """If DuckDB read several files at once, the file that an example is from is not known, and none is named for it."""
+    for name in "abc":
+        (tmp_path / name).write_text(LINES)
+    with (tmp_path / "b").open("a") as file:
+        file.write('{"foo": 1}\n' + json.dumps({"message": '{"eventVersion": oops}'}) + "\n")
+    summary, _ = read(tmp_path)
+
+    files = f"one of the 3 files from {tmp_path / 'a'} to {tmp_path / 'c'}"
+    assert summary.broken_example == files
+    assert summary.unrecognised_example == f"an object with 'foo' in {files}"
+
+
+@pytest.mark.parametrize("table", ["my-table", "", "events; SELECT 1", '"a'])
+def test_the_table_of_the_query_must_be_a_name(table: str) -> None:
+    """The error names the argument, instead of a position in the query."""
+    with pytest.raises(ValueError, match="table must be a name such as trail or"):
+        sql("athena", table)
+    assert 'FROM "my-table"' in sql("athena", '"my-table"')
+
+
+def test_more_events_than_are_inserted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event is lost where the events that were found in a file are inserted in several parts."""
+    monkeypatch.setattr(duckdb_loader, "_MAX_BATCH", 300)
+    path = tmp_path / "log.json"
+    path.write_text(json.dumps({"Records": EVENTS}))
+
+    assert read(path)[1] == ALL
+
+
+def test_a_pipe_is_read_once(tmp_path: Path) -> None:
+    """A broken line in a pipe, which cannot be opened again, loses none of the events; a ZIP archive is refused."""
+    with pytest.raises(UnreadableTraceFile, match="cannot be read from a pipe"):
+        read(through_pipe(tmp_path / "archive", b"PK\x03\x04"))
+    summary, ids = read(through_pipe(tmp_path / "lines", LINES.encode() + b"{oops}\n" + LINES.encode()))
+
+    assert ids == ALL
+    assert (summary.broken, summary.empty) == (1, ())
+
+
+def through_pipe(path: Path, data: bytes) -> Path:
+    """Return a named pipe, to which the data are written when it is opened."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=[data], daemon=True).start()
+    return path
+
+
+def test_a_full_disk_is_not_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a temporary file cannot be written, the error is about disk space, not about the file that is read."""
+    path = tmp_path / "log.jsonl.gz"
+    path.write_bytes(gzip.compress(LINES.encode()))
+    opened = Path.open
+
+    def full(self: Path, mode: str = "r", *args: Any, **more: Any) -> Any:
+        if mode == "ab":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return opened(self, mode, *args, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    with TraceFiles(path) as files, pytest.raises(OutOfResources, match="No space left on device"):
+        files.load()
+
+
+def test_enrolment_after_a_sign_in_is_no_event_of_one(tmp_path: Path) -> None:
+    """A log without any step of a sign-in is not legal, also if it has the enrolment of an authenticator app."""
+    path = tmp_path / "log.jsonl"
+    enrolment = {"eventName": "AssociateSoftwareToken", "requestParameters": {"accessToken": "***"}}
+    path.write_text(json.dumps(EVENTS[0] | enrolment))
+    with TraceFiles(path) as files:
+        funnel = files.funnel()
+
+    assert (funnel.steps, funnel.input.problems, funnel.legal) == (0, (), False)
+    nothing = funnel_from_rows([])
+    assert not nothing.legal
+    assert not with_traffic(build_model(), nothing).notes
+    assert with_traffic(build_model(), evolve(nothing, illegal_count=1)).notes[-1].startswith("1 step is not allowed")
 
 
 def test_a_file_that_was_removed(tmp_path: Path) -> None:

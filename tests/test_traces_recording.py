@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyotp
 import pytest
 from aiobotocore.session import get_session
@@ -73,11 +74,20 @@ def test_the_driver_is_recorded(signing_key: RSAKey, tmp_path: Path) -> None:
         assert {each.verdict for each in files.replay()} == {Verdict.LEGAL}
 
 
-@pytest.mark.parametrize("sink", [None, 5])
+@pytest.mark.parametrize("sink", [None, 5, io.BytesIO()])
 def test_a_recorder_needs_a_place_to_write_to(sink: Any) -> None:
     """Otherwise nothing would be recorded, and only the log would say so."""
     with pytest.raises(TypeError, match="sink must be the path of a file or a text stream"):
         recorder(sink)
+
+
+def test_only_a_client_of_cognito_can_be_recorded(tmp_path: Path) -> None:
+    """The client of another service, of which nothing would be recorded, is refused, and so is any other object."""
+    s3 = boto3.client("s3", region_name="eu-west-1")
+    for wrong, kind in ((s3, "S3"), (None, "NoneType"), ("x", "str")):
+        with pytest.raises(TypeError, match=f"client must be a cognito-idp client of boto3 or aiobotocore, not {kind}"):
+            record(wrong, tmp_path / "steps.jsonl")
+    assert not (tmp_path / "steps.jsonl").exists()
 
 
 def test_pycognito_is_recorded(signing_key: RSAKey) -> None:

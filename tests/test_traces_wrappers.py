@@ -183,6 +183,9 @@ WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
     "SNS": lambda events: json.dumps({"Records": [{"EventSource": "aws:sns", "EventVersion": "1.0", "Sns": {"Message": json.dumps(as_eventbridge(e))}} for e in events]}),
     "Kinesis": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": pack(as_cloudwatch_logs((e,)))}} for e in events]}),
     "Kinesis, not compressed": lambda events: json.dumps({"Records": [{"eventSource": "aws:kinesis", "eventName": "aws:kinesis:record", "eventID": "1", "kinesis": {"data": base64.b64encode(json.dumps(e).encode()).decode()}} for e in events]}),
+    "Kinesis, indented": lambda events: json.dumps({"Records": [{"kinesis": {"data": base64.b64encode(json.dumps(e, indent=2).encode()).decode()}} for e in events]}),
+    "Kinesis, a list": lambda events: json.dumps({"Records": [{"kinesis": {"data": base64.b64encode(json.dumps([e]).encode()).decode().rstrip("=")}} for e in events]}),
+    "a subscription, gzip of several members": lambda events: json.dumps({"data": base64.b64encode(b"".join(gzip.compress(json.dumps(e).encode()) for e in events)).decode()}),
     "a subscription": lambda events: json.dumps({"awslogs": {"data": pack(as_cloudwatch_logs(events))}}),
     "a subscription, unpacked": lambda events: lines([as_cloudwatch_logs(events)]),
     "CloudWatch Logs, filter-log-events": lambda events: json.dumps({"events": as_cloudwatch_logs(events)["logEvents"], "searchedLogStreams": []}, indent=4),
@@ -360,6 +363,19 @@ OTHER: Final = {
     "eventID": "1",
     "eventTime": "2026-03-01T10:00:00Z",
 }
+
+
+def damage(data: bytes) -> bytes:
+    """Return data with zeros in the middle."""
+    middle = len(data) // 2
+    return data[:middle] + bytes(100) + data[middle + 100 :]
+
+
+def in_base64(data: bytes, **more: Any) -> bytes:
+    """Return events, and a record with data in base64."""
+    return LINES.encode() + json.dumps({"data": base64.b64encode(data).decode(), **more}).encode()
+
+
 UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "an empty file": (b"", "is empty"),
     "white space": (b" \n\t\n", "is empty"),
@@ -371,6 +387,17 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "a gzip that ends within its header": (gzip.compress(LINES.encode())[:8], "ends in the middle"),
     "a damaged gzip": (b"\x1f\x8b\x08\x00" + b"\x00" * 40, "ends in the middle"),
     "a truncated bzip2": (bz2.compress(MANY.encode())[:-200], "ends in the middle"),
+    "a damaged bzip2": (damage(bz2.compress(MANY.encode())), "ends in the middle"),
+    "damaged gzip in base64": (in_base64(damage(gzip.compress(MANY.encode()))), "1 piece is not JSON and could not be read"),
+    "truncated gzip in base64": (in_base64(gzip.compress(LINES.encode())[:-100]), "2 pieces are not JSON and could not be read"),
+    "truncated gzip in base64, from a stream": (in_base64(gzip.compress(LINES.encode())[:-100], eventSource="aws:kinesis", eventName="aws:kinesis:record"), "2 pieces are not JSON and could not be read"),
+    "a broken event beside another one in a message": (json.dumps({"@message": json.dumps(ILLEGAL[0]) + '{"eventVersion": oops}'}).encode(), "1 piece is not JSON and could not be read"),
+    "a truncated list in a string": (LINES.encode() + json.dumps({"message": json.dumps({"Records": ILLEGAL})[:-40]}).encode(), "1 piece is not JSON and could not be read"),
+    "a CSV with a row of too many cells": (b'eventname,requestparameters\nInitiateAuth,{"authFlow":"USER_SRP_AUTH","clientId":"a"}\n', "1 piece is not JSON and could not be read, the first at "),
+    "a CSV with a row of too few cells": (b"eventid,eventname,eventtime\n1,InitiateAuth,2026-03-01T10:00:00Z\n2,Initia", "1 piece is not JSON and could not be read, the first at "),
+    "YAML with an event that is not in quotes": ((as_yaml(ILLEGAL) + "- CloudTrailEvent: |-\n    " + json.dumps(ILLEGAL[0]) + "\n").encode(), "1 piece is not JSON and could not be read"),
+    "an archive with an empty file": (zip_archive({"a.json": LINES.encode(), "b.json": b""}), "log!b.json is empty"),
+    "an archive of folders": (zip_archive({"a/": b""}), "log is empty"),
     "a truncated xz": (lzma.compress(MANY.encode())[:-200], "ends in the middle"),
     "a truncated ZIP": (zip_archive({"a.json": LINES.encode()})[:-30], "ends in the middle"),
     "a gzip with garbage after it": (gzip.compress(LINES.encode()) + b"garbage", "ends in the middle"),

@@ -3,10 +3,11 @@
     record(client, "steps.jsonl")
     AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito, for example
 
-botocore calls the hooks before each request and after each reply. A request belongs to the sign-in whose reply
-contained the request's Session or, if it has none, its SRP SECRET_BLOCK. The recording keeps only hashes of these
-values, under a random key that is never stored. If a sign-in began before the recording, its first step has no
-`from`. The hooks never change a request or make it fail.
+botocore calls the hooks once for each call: before its request, and after the last reply if it is sent several times.
+A request belongs to the sign-in whose reply contained its Session, its SRP SECRET_BLOCK or its token; an answer with
+neither of the first two to the last sign-in of its app client and user. The recording keeps only hashes of these values,
+under a random key that is never stored. If a sign-in began before the recording, its first step has no `from`. The hooks
+never change a request or make it fail.
 """
 
 from __future__ import annotations
@@ -51,7 +52,15 @@ def record(client: Any, sink: str | Path | TextIO, *, clock: Clock = utc_now) ->
 
     Returns:
         The recording, which ends with `stop()` or at the end of a `with` block.
+
+    Raises:
+        TypeError: `client` is not such a client, or `sink` neither a path nor a text stream.
+        OSError: the file cannot be opened.
     """
+    meta = getattr(client, "meta", None)
+    service = getattr(getattr(meta, "service_model", None), "service_name", "cognito-idp")
+    if not hasattr(meta, "events") or service != "cognito-idp":
+        raise TypeError(f"client must be a cognito-idp client of boto3 or aiobotocore, not {type(client).__name__}")
     return Recording(client, Recorder(sink, clock), clock)
 
 
@@ -75,7 +84,7 @@ class _PendingRequest:
     progress: _Progress
     operation: str
     response: type[Response] | None
-    challenge_name: str | None  # the ChallengeName of the request, if the protocol requires another
+    challenge_name: str | None  # the ChallengeName of the request, if the state does not accept the request
     sent_at: float
     keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session or SECRET_BLOCK
     user: tuple[str, ...] = field(factory=tuple, repr=False)  # the hash of the app client and username
@@ -134,11 +143,9 @@ class Recording:
                 self._write(pending, pending.progress, lost=type(parsed).__name__)
 
     def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
-        if isinstance(refusal := getattr(exception, "response", None), Mapping):
-            # A ClientError: botocore raises a refusal that it would retry when no retries are left.
-            self._after_reply(refusal, context)
-        else:
-            self._after_reply(exception, context)
+        # Of a ClientError: botocore raises a refusal that it would retry when no retries are left.
+        refusal = getattr(exception, "response", None)
+        self._after_reply(refusal if isinstance(refusal, Mapping) else exception, context)
 
     def _read_request(self, name: str, params: Mapping[str, Any]) -> _PendingRequest | None:
         sent_at = time.monotonic()

@@ -48,7 +48,7 @@ _AFTER_OPERATIONS: Final = tuple(each.__name__ for each in _AFTER_SIGN_IN)
 _BEGIN: Final = tuple(sorted(BEGIN_OPERATIONS))
 _ANSWER: Final = tuple(sorted(ANSWER_OPERATIONS))
 OPERATIONS: Final = (*_BEGIN, *_ANSWER, _ASSOCIATE, _VERIFY, _RENEW, *_AFTER_OPERATIONS)
-"""The operations that a sign-in consists of."""
+"""The operations of a sign-in, and those that use its tokens."""
 
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     # the column of the table `events_read`: the path of the event's member
@@ -119,7 +119,7 @@ def time_of(text: str) -> str:
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
     """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
-    An empty string counts as missing, because some exports write an empty errorCode if there was no error.
+    An empty string (some exports have an empty errorCode) counts as missing and, in most, what stands for a secret.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -139,7 +139,7 @@ def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
 
 
 def is_sign_in_event(source: str, operation: str) -> str:
-    """Return the SQL condition that an event is part of a sign-in, from its `eventSource` and `eventName`."""
+    """Return the SQL condition that an event is one of `OPERATIONS`, by its `eventSource` (or none) and `eventName`."""
     return f"COALESCE(NULLIF({source}, ''), '{SOURCE}') = '{SOURCE}' AND {operation} IN ({_literals(OPERATIONS)})"
 
 

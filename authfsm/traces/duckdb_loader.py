@@ -1,7 +1,7 @@
 """Loads log files into DuckDB's tables `events_read` and `steps`.
 
-DuckDB itself reads files with one event or step on each line. A file or a line that it cannot read is read by
-`authfsm.traces.text_scanner`, so nothing is skipped silently. Text that cannot be read at all is counted.
+DuckDB itself reads files with one event or step on each line. Other files, and files and lines that it cannot read,
+are read by `authfsm.traces.text_scanner`, so nothing is skipped silently. Text that cannot be read at all is counted.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -63,27 +63,23 @@ class Loader:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of input that were found, for `authfsm.traces.query.preparation`."""
-        return tuple(
-            kind
-            for kind, table in _TABLES.items()
-            if self._connection.execute(
-                f"SELECT 1 FROM {table} WHERE row_status = 'read' LIMIT 1"  # noqa: S608 - our own words
-            ).fetchall()
-        ) or ("cloudtrail",)
+        queries = {kind: f"SELECT 1 FROM {table} WHERE row_status = 'read' LIMIT 1" for kind, table in _TABLES.items()}  # noqa: S608 - our own words
+        found = (kind for kind, query in queries.items() if self._connection.execute(query).fetchall())
+        return tuple(found) or ("cloudtrail",)
 
     def _load_source(self, path: Path, source: TraceSource, size: int, batches: dict[str, _Batch]) -> None:
         kind = _kind_of_lines(source)
-        if kind is None:
-            self._scan(path, source)
+        if kind is None or not path.is_file():  # a pipe cannot be opened again to retry
+            self._scan(source)
             return
         batch = batches[kind]
-        if not source.compressed and path.is_file() and not _PATTERN.search(str(path)):
+        if not source.compressed and not _PATTERN.search(str(path)):
             batch.plain.append(path)
             batch.size += size
         else:
             batch.add_source(path, source)
             if source.cut_short:
-                self._cut_short[path] = None
+                self._cut_short[Path(source.name)] = None
         if batch.size > _MAX_BATCH:
             self._flush(batch)
 
@@ -109,46 +105,48 @@ class Loader:
                         if (path, source.name) not in names:
                             continue
                         if len(names) == 1:
-                            self._scan(path, source)
+                            self._scan(source)
                         else:
                             retry.add_source(path, source)
                             self._insert_or_scan(kind, [retry.path], [(path, source.name)])
                             retry.clear()
         else:
-            self._scan_remaining_lines(kind, sources[0][0])
+            first, *_, last = [name for _, name in sources] * 2
+            name = first if len(sources) == 1 else f"one of the {len(sources):,} files from {first} to {last}"
+            self._scan_remaining_lines(_TABLES[kind], name)
 
-    def _scan_remaining_lines(self, kind: str, path: Path) -> None:
-        """Scan the lines in which DuckDB found no event."""
-        table = _TABLES[kind]
+    def _scan_remaining_lines(self, table: str, name: str) -> None:
+        """Scan the lines in which DuckDB found no event; `name` says where they are from."""
         cursor = self._connection.cursor()
         cursor.execute(f"SELECT line FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
         if rows := cursor.fetchmany(_ROWS):
             counts = ScanCounts()
-            self._insert_found(_scan_lines(rows, cursor, counts), counts, str(path))
+            self._insert_found(_scan_lines(rows, cursor, counts), counts, name)
             self._connection.execute(f"DELETE FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
 
-    def _scan(self, path: Path, source: TraceSource) -> None:
+    def _scan(self, source: TraceSource) -> None:
         counts = ScanCounts()
         self._insert_found(scan(source.text(), counts), counts, source.name)
         if counts.cut_short or source.cut_short:
-            self._cut_short[path] = None
+            self._cut_short[Path(source.name)] = None
         elif counts == ScanCounts():
-            self._empty.append(path)
+            self._empty.append(Path(source.name))
 
     def _insert_found(self, found: Iterator[tuple[str, bytes]], counts: ScanCounts, name: str) -> None:
         batches = {kind: _Batch(kind, self._folder / f"found {kind}") for kind in _TABLES}
         for kind, line in found:
-            batch = batches[kind]
-            batch.write(line)
-            if batch.size > _MAX_BATCH:
-                self._insert(kind, [batch.path], final=True)
-                batch.clear()
-        for kind, batch in batches.items():
-            if batch.size:
-                batch.close()
-                self._insert(kind, [batch.path], final=True)
-            batch.clear()
+            batches[kind].write(line)
+            if batches[kind].size > _MAX_BATCH:
+                self._insert_lines(batches[kind])
+        for batch in batches.values():
+            self._insert_lines(batch)
         self._counts.merge(counts, name)
+
+    def _insert_lines(self, batch: _Batch) -> None:
+        batch.close()
+        if batch.size:
+            self._insert(batch.kind, [batch.path], final=True)
+        batch.clear()
 
     def _insert(self, kind: str, files: Sequence[Path], *, final: bool = False) -> None:
         names = ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)
@@ -200,14 +198,14 @@ class _Batch:
         self._file: IO[bytes] | None = None
 
     def write(self, line: bytes) -> None:
-        if self._file is None:
-            self._file = self.path.open("ab")
-        self._file.write(line)
-        self._file.write(b"\n")
+        with _disk_errors():
+            self._file = self._file or self.path.open("ab")
+            self._file.write(line)
+            self._file.write(b"\n")
         self.size += len(line) + 1
 
     def add_source(self, path: Path, source: TraceSource) -> None:
-        """Copy the lines of a source; if the source is cut short, leave out the last line."""
+        """Copy the lines of a source, without an incomplete last line if the source is cut short."""
         self.copied.append((path, source.name))
         rest = b""
         for piece in source.pieces():
@@ -219,14 +217,24 @@ class _Batch:
         self.close()
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            with _disk_errors():
+                file.close()
 
     def clear(self) -> None:
         self.close()
         self.path.unlink(missing_ok=True)
         self.plain, self.copied, self.size = [], [], 0
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Raise the error of a temporary file as DuckDB's, so that it is not taken for one of the input."""
+    try:
+        yield
+    except OSError as error:
+        raise duckdb.IOException(f"a temporary file cannot be written: {error.strerror}") from None
 
 
 def _kind_of_lines(source: TraceSource) -> str | None:
@@ -247,6 +255,7 @@ def _scan_lines(rows: list[Any], cursor: duckdb.DuckDBPyConnection, counts: Scan
     while rows:
         for (line,) in rows:
             yield from scan(iter([line]), counts)
+            counts.broken_example = ""  # the number of the line in its file is not known
         rows = cursor.fetchmany(_ROWS)
 
 

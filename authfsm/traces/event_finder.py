@@ -9,7 +9,7 @@
     Athena                {"eventname": ..., "requestparameters": "{...}"}
 
 The names of the wrappers do not matter: an object is an event if it has the members of one, and a string that
-holds JSON, or base64 of JSON, is opened.
+holds JSON, or base64 of JSON or of gzip, is opened.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _OBJECT_MEMBERS: Final = ("requestParameters", "responseElements", "additionalEv
 _EVENT_MEMBERS: Final = frozenset(
     {"eventsource", "eventtime", "eventid", "eventversion", "eventtype", "requestparameters", "useragent"}
 )  # fmt: skip
-# Base64 of gzip begins with H4sI, base64 of an object with eyJ, eyA or eyI.
-_BASE64: Final = re.compile(r"(?:H4sI|ey[AIJ])[A-Za-z0-9+/\s]+=*\s*")
+# Base64 of gzip begins with H4sI; base64 of `{` with ew or ey, of `[` with W, if white space, `{` or `"` follows.
+_BASE64: Final = re.compile(r"(?:H4sI|e[wy]|W[3wy])[A-Za-z0-9+/\s]+=*\s*")
 _MIN_BASE64: Final = 40
 _INVALID_TEXT: Final = re.compile("[\ud800-\udfff\x00]")
 _MAX_DEPTH: Final = 64
@@ -53,7 +53,7 @@ class FoundRecords:
 
     events: list[bytes] = field(factory=list)
     steps: list[bytes] = field(factory=list)
-    broken: int = 0  # strings that begin like an event but are not JSON
+    broken: int = 0  # strings with an event that are not JSON, and damaged gzip data
     too_long: int = 0
 
     def __bool__(self) -> bool:
@@ -68,11 +68,12 @@ class FoundRecords:
         else:
             self.too_long += 1
 
-    def extend(self, other: FoundRecords) -> bool:
-        """Add the records of another value, and return whether it has any."""
+    def extend(self, other: FoundRecords) -> None:
+        """Add the records of another value, and the counts of what could not be read in it."""
         self.events += other.events
         self.steps += other.steps
-        return bool(other)
+        self.broken += other.broken
+        self.too_long += other.too_long
 
 
 def find_records(value: Any, carriers: int = 0) -> FoundRecords:
@@ -103,7 +104,8 @@ def _parse_object(each: dict[str, Any], records: FoundRecords, carriers: int) ->
     """Add an object to `records` if it is a record; otherwise return its values, to search them."""
     may_search, message = carriers < _MAX_STRINGS, each.get("@message")
     has_message = may_search and isinstance(message, str)
-    if has_message and records.extend(find_records(message, carriers + 1)):
+    if has_message and (inner := find_records(message, carriers + 1)):
+        records.extend(inner)
         return ()  # the other columns of this Logs Insights row are parts of the same event
     if is_step(each):
         records.add(records.steps, {name: _scalar(each.get(name)) for name in COLUMNS})
@@ -112,9 +114,11 @@ def _parse_object(each: dict[str, Any], records: FoundRecords, carriers: int) ->
         each = nest_dotted_names(each)
     if (event := _event(each)) is None:
         return tuple(each.values())
-    is_carrier = str(event.get("eventSource", "")).startswith("aws:")
-    if may_search and is_carrier and records.extend(find_records(list(each.values()), carriers + 1)):
-        return ()  # a record that Lambda receives from a stream or a topic
+    if may_search and str(event.get("eventSource", "")).startswith("aws:"):
+        # A record that Lambda receives from a stream or a topic.
+        records.extend(inner := find_records(list(each.values()), carriers + 1))
+        if inner or inner.broken or inner.too_long:
+            return ()
     records.add(records.events, event)
     return ()
 
@@ -135,7 +139,7 @@ def is_event(value: Any) -> bool:
 
 
 def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the members of an event that `cloudtrail.FIELDS` names; None if the object is not an event."""
+    """Return `eventSource` and the members of an event in `cloudtrail.FIELDS`; None if the object is not an event."""
     members = {name.lower(): value for name, value in each.items()}
     if not isinstance(members.get("eventname"), str) or not (_EVENT_MEMBERS & members.keys()):
         return None
@@ -181,7 +185,7 @@ def insights_row(each: list[Any]) -> dict[str, Any] | None:
 
 
 def nest_dotted_names(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with names like `requestParameters.authFlow` as nested objects."""
+    """Return a row with names like `requestParameters.authFlow` as nested objects, without empty cells."""
     result: dict[str, Any] = {}
     for name, value in row.items():
         if value in ("", None):
@@ -203,22 +207,26 @@ def _parse_string(text: str, records: FoundRecords) -> Iterator[Any]:
     if start[:1] in {"{", "["} or start == '"{':
         yield from _parse_values(text, records)
     elif len(text) > _MIN_BASE64 and _BASE64.fullmatch(text):
-        data = _decode_base64(text)
+        data = _decode_base64(text, records)
         if len(data) > MAX_EVENT_LENGTH:
             records.too_long += 1
         else:
             yield from _parse_values(data.decode("utf-8", "replace"), records)
 
 
-def _decode_base64(text: str) -> bytes:
-    """Return the decoded and decompressed bytes, one more than `MAX_EVENT_LENGTH` at most; none if damaged."""
+def _decode_base64(text: str, records: FoundRecords) -> bytes:
+    """Return the decoded bytes, of gzip the first `MAX_EVENT_LENGTH + 1` decompressed ones at most; count damage."""
+    unpacked = data = b""
     try:
-        data = base64.b64decode(text)
-        if data.startswith(b"\x1f\x8b"):
-            return zlib.decompressobj(wbits=31).decompress(data, MAX_EVENT_LENGTH + 1)
+        data = base64.b64decode(text + "==")  # in case the padding was cut off
+        while data.startswith(b"\x1f\x8b") and len(unpacked) <= MAX_EVENT_LENGTH:
+            stream = zlib.decompressobj(wbits=31)
+            unpacked += stream.decompress(data, MAX_EVENT_LENGTH + 1 - len(unpacked))
+            data = stream.unused_data
+            records.broken += not stream.eof and len(unpacked) <= MAX_EVENT_LENGTH
     except (ValueError, zlib.error):
-        return b""
-    return data
+        records.broken += text.startswith("H4sI")
+    return unpacked or data
 
 
 def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
@@ -228,7 +236,7 @@ def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
         try:
             value, position = DECODER.raw_decode(text, position)
         except (ValueError, RecursionError):
-            records.broken += EVENT_START.match(text, position) is not None
+            records.broken += EVENT_START.search(text, position) is not None
             return
         yield value
         while position < len(text) and text[position] in " \t\r\n,":
@@ -236,7 +244,7 @@ def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
 
 
 def describe(value: Any) -> str:
-    """Return in words what kind of value this is, without its content, which may be secret."""
+    """Return in words what kind of value this is: of an object the names, but no values, which may be secret."""
     if isinstance(value, dict):
         names = [repr(name[:40]) for name in list(value)[:6]]
         more = ", ..." if len(value) > len(names) else ""

@@ -30,16 +30,16 @@ class InputSummary:
 
     Args:
         files: the number of files.
-        events: the number of events of sign-ins and recorded steps.
+        events: the number of events of sign-ins or of an authenticator app's enrolment, and of recorded steps.
         undated: how many of these have no time, or one that could not be read; their order is not known.
         others: the number of events of other services or operations.
         unrecognised: the number of JSON values that hold neither events nor steps.
         unrecognised_example: what kind of value the first of them is, without its content.
-        broken: the number of pieces that are not JSON.
-        broken_example: where the first of them begins.
+        broken: the number of pieces that are not JSON, or not valid in their format.
+        broken_example: the file and line where the first of them begins, as far as they are known.
         too_long: the number of pieces that are too long for an event.
-        cut_short: files that end in the middle of a value; the part before it was read.
-        empty: files without content.
+        cut_short: files, or members of archives, that end in the middle of a value; the part before it was read.
+        empty: files, or members of archives, without content.
     """
 
     files: int = 0
@@ -56,18 +56,15 @@ class InputSummary:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Sentences that say what could not be read, or that there is no event of a sign-in."""
+        """What could not be read, which events have no time, and whether there is no event of a sign-in, in sentences."""
         found = [f"{path} is empty" for path in self.empty]
         rest = "ends in the middle: only the part before that was read"
         found += [f"{path} {rest}" for path in self.cut_short]
         first = f", the first at {self.broken_example}" if self.broken_example else ""
-        for number, why, example in (
-            (self.broken, "not JSON", first),
-            (self.too_long, f"longer than {MAX_EVENT_LENGTH:,} characters", ""),
-        ):
+        pieces = (self.broken, "not JSON", first), (self.too_long, f"longer than {MAX_EVENT_LENGTH:,} characters", "")
+        for number, why, example in pieces:
             if number:
-                pieces = _number(number, "piece is", "pieces are")
-                found.append(f"{pieces} {why} and could not be read{example}")
+                found.append(f"{_number(number, 'piece is', 'pieces are')} {why} and could not be read{example}")
         if self.undated:
             events = _number(self.undated, "event has", "events have")
             found.append(f"{events} no time that could be read, so the order of the steps is not known")
@@ -87,7 +84,7 @@ class InputSummary:
 
     @property
     def complete(self) -> bool:
-        """Whether everything could be read."""
+        """Whether there are no `problems`."""
         return not self.problems
 
 
@@ -132,9 +129,9 @@ class StepDuration:
 
     Args:
         node: the node.
-        times: how many steps left it.
-        median: the median duration in seconds, to a tenth.
-        p95: the 95th percentile of the duration in seconds.
+        times: how many steps left it, not counting those without a time.
+        median: the median duration in seconds, rounded down to a tenth.
+        p95: the 95th percentile of the duration, likewise.
     """
 
     node: str
@@ -177,12 +174,12 @@ class Funnel:
 
     @property
     def legal(self) -> bool:
-        """Whether everything could be read and no step is illegal."""
-        return not self.illegal_count and self.input.complete
+        """Whether there are steps, none of them is illegal, and everything could be read."""
+        return bool(self.steps) and not self.illegal_count and self.input.complete
 
     @property
     def unfinished(self) -> int:
-        """How many attempts stopped before an end such as AUTHENTICATED or FAILED."""
+        """How many attempts stopped between START and an end such as AUTHENTICATED or FAILED."""
         return sum(n for node, n in self.ends.items() if node not in s.FINISHED and s.state_of(node))
 
     def count(self, verdict: s.Verdict) -> int:
@@ -193,7 +190,7 @@ class Funnel:
         """Return the counts as plain values, for JSON."""
         return {
             "problems": list(self.input.problems),
-            "read": asdict(self.input, value_serializer=_path_as_text),
+            "read": asdict(self.input, value_serializer=lambda *of: str(of[-1]) if isinstance(of[-1], Path) else of[-1]),
             "since": self.since and self.since.isoformat(), "until": self.until and self.until.isoformat(),
             "steps": self.steps, "repeated": self.repeated, "sign_ins": self.sign_ins, "unfinished": self.unfinished,
             "verdicts": {str(each): self.count(each) for each in s.Verdict},
@@ -205,10 +202,7 @@ class Funnel:
                 }
                 for each in self.transitions
             ],
-            "durations": [
-                {"node": each.node, "times": each.times, "median": each.median, "p95": each.p95}
-                for each in self.durations
-            ],
+            "durations": [asdict(each) for each in self.durations],
             "illegal": [
                 {
                     "id": each.id, "sign_in": each.sign_in, "at": each.at and each.at.isoformat(),
@@ -231,10 +225,6 @@ class Funnel:
         return Diagram(with_traffic(build_model(**options), self), theme, {}, engine)
 
 
-def _path_as_text(_instance: object, _attribute: object, value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
-
-
 _MAX_LISTED: Final = 6
 
 
@@ -249,9 +239,8 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
         response, *others = each.responses
         if others:
             ambiguous[each.symbol] = None
-        refusal: dict[str, Any] = {}
-        if each.refused == each.times:
-            refusal = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
+        refusal: dict[str, Any] = {"error": "refused", "action": RecoveryAction.TRY_AGAIN}
+        refusal = refusal if each.refused == each.times else {}
         step = Step(1, source, response, dest, s.role_of(each.dest), **refusal)
         for segment in walker.walk([step]):
             for number in segment.path:
@@ -280,9 +269,10 @@ def _notes(funnel: Funnel) -> Iterator[str]:
     total = sum(funnel.ends.values()) or 1
     ends = [f"{node} {n / total:.1%}" for node, n in list(funnel.ends.items())[:_MAX_LISTED]]
     more = ", and elsewhere" if len(funnel.ends) > _MAX_LISTED else ""
-    yield f"Where sign-ins ended: {', '.join(ends)}{more}."
+    if ends:
+        yield f"Where sign-ins ended: {', '.join(ends)}{more}."
     if slowest := sorted(funnel.durations, key=lambda each: -each.median)[:_MAX_LISTED]:
         durations = (f"{each.node} {each.median:g} and {each.p95:g}" for each in slowest)
         yield f"Seconds in a state, median and 95th percentile: {', '.join(durations)}."
     if funnel.illegal_count:
-        yield f"{funnel.illegal_count:,} steps are not allowed by the protocol."
+        yield f"{_number(funnel.illegal_count, 'step is', 'steps are')} not allowed by the protocol."

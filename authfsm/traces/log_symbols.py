@@ -4,7 +4,7 @@ A recorded step names its response. A CloudTrail event has only the AuthFlow, th
 operation of the request. Either name is the symbol of the step. A node is the name of a state with its role
 (`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. A part that the log leaves out is
 `NOT_LOGGED`. The protocol is extended by each transition with any of its parts `NOT_LOGGED`, so a step that
-matches no transition is illegal, whatever the log leaves out.
+matches no transition is illegal, whatever the log leaves out, unless the order of the events is uncertain.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class LoggedTransition(NamedTuple):
 
 
 def state_of(node: str) -> State | None:
-    """Return the state of a node; None for `NOT_LOGGED`."""
+    """Return the state of a node; None for `NOT_LOGGED` or an unknown name."""
     return State.__members__.get(node.partition(" ")[0])
 
 
@@ -123,13 +123,9 @@ def _as_logged(transition: t.Transition, symbols: Iterable[str]) -> Iterator[Log
 
 
 def _sources(transition: t.Transition, role: t.Role | None) -> tuple[str, ...]:
-    match transition.source:
-        case State.MFA_SETUP:
-            return _SETUP_NODES[t.PREREQUISITES.get((transition.source, transition.response))]
-        case State.EMAIL_OTP:
-            return _EMAIL_NODES[role]
-        case state:
-            return (state.value,)
+    if transition.source is State.MFA_SETUP:
+        return _SETUP_NODES[t.PREREQUISITES.get((transition.source, transition.response))]
+    return _EMAIL_NODES[role] if transition.source is State.EMAIL_OTP else (transition.source.value,)
 
 
 def _dests(transition: t.Transition, role: t.Role | None) -> tuple[str, ...]:
@@ -157,13 +153,14 @@ class CheckedStep:
     """A step of a log with its verdict.
 
     Args:
-        id: the event's id; for a recorded step, the id of its sign-in and its number.
+        id: the event's id, or ""; for a recorded step, the id of its sign-in and its number.
         sign_in: the recorder's id of the sign-in, or the values by which events were grouped.
-        attempt: the number of the attempt within `sign_in`.
+        attempt: the number of the attempt within `sign_in`; 0 in `Funnel.illegal`.
         at: the time, UTC; CloudTrail logs whole seconds.
         source: the node it left, UNKNOWN if the log does not show it.
-        symbol: the response's trigger; for an event, the flow, challenge or operation of the request.
-        dest: the node it led to.
+        symbol: the response's trigger, or the challenge of a request that its state does not accept; for an event, the
+            flow, challenge or operation of the request; UNKNOWN if the log does not show it.
+        dest: the node it led to, or UNKNOWN.
         verdict: whether the protocol allows it.
         error: Cognito's error code, if the step was refused.
         unfinished: whether the log of this sign-in ends here, before the sign-in did.
@@ -182,7 +179,7 @@ class CheckedStep:
 
     @property
     def allowed_symbols(self) -> tuple[str, ...]:
-        """The symbols of all responses that the protocol allows at the node."""
+        """The symbols of all responses that the protocol allows at `source`; at UNKNOWN, those of any node."""
         return tuple(dict.fromkeys(each.symbol for each in self._allowed()))
 
     @property

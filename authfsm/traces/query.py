@@ -1,8 +1,8 @@
 """The query that checks steps against the protocol, in SQL for DuckDB, Athena and Spark.
 
 It is written in DuckDB's dialect (`query.sql`), with functions that the other engines have too; sqlglot translates it.
-It contains the protocol as a VALUES relation. It reads each event once, and returns each illegal step, how often each
-transition was taken, how long each step took, and where sign-ins ended.
+It contains the protocol as a VALUES relation. It returns each illegal step, how often each transition was taken, how
+long each step took, and where sign-ins ended. `query` reads each event once; `preparation` sorts stored events first.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines for which the query can be written."""
 
 VALIDITY: Final = 15
-"""The longest AuthSessionValidity in minutes: an answer after more than that belongs to another attempt."""
+"""The longest AuthSessionValidity, in minutes: if CloudTrail has an accepted answer later, it is of another attempt."""
 
 _COLUMNS: Final = (
     "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, recorded, sign_in,"
@@ -117,15 +117,18 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
 
     Args:
         dialect: one of `DIALECTS`.
-        table: the table of events; for Athena, the table from AWS's guide.
+        table: the name of the table of events, with `"` around a part that is no identifier (`"my-logs".trail`).
         validity: AuthSessionValidity of the app clients, in minutes.
         funnel: return the counts of a `Funnel` and every illegal step; False: each step with its verdict.
 
     Raises:
         UnknownDialect: the dialect is not in `DIALECTS`.
-        ValueError: `validity` is not from 3 to 15.
+        ValueError: `validity` is not from 3 to 15, or `table` not a name.
     """
     if dialect not in DIALECTS:
         raise UnknownDialect(dialect)
     statement = query(table=table, validity=check_validity(validity), funnel=funnel)
-    return sqlglot.transpile(statement, read="duckdb", write=dialect, pretty=True)[0]
+    try:
+        return sqlglot.transpile(statement, read="duckdb", write=dialect, pretty=True)[0]
+    except sqlglot.errors.SqlglotError:
+        raise ValueError(f'table must be a name such as trail or "my-logs".trail, not {table!r}') from None

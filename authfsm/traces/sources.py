@@ -26,7 +26,7 @@ _PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
 _MAX_LAYERS: Final = 4
 _DAMAGED: Final = (
-    EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
+    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
 )  # fmt: skip
 _MAGIC: Final[tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...]] = (
     (b"\x1f\x8b", lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))),
@@ -46,7 +46,7 @@ _ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
 
 
 class UnreadableTraceFile(CallerError, ValueError):
-    """A file (`path`) cannot be read at all (`why`)."""
+    """A file (`path`) cannot be read, or no file has this name (`why`)."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} cannot be read: {why}")
@@ -60,7 +60,7 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     Of a folder these are all files inside, except those whose name, or whose folder's, begins with a dot.
 
     Raises:
-        UnreadableTraceFile: there is no file for one of the names.
+        UnreadableTraceFile: there is no file for one of the names, or the system rejects it.
     """
     found: dict[Path, None] = {}
     for name in [names] if isinstance(names, str | Path) else names:
@@ -108,12 +108,9 @@ class TraceSource:
 
     @property
     def encoding(self) -> str:
-        """The encoding by the byte order mark, or by the zero bytes of the first characters."""
-        for mark, name in _BYTE_ORDER_MARKS:
-            if self.head.startswith(mark):
-                return name
-        zeros: tuple[bool, ...] = tuple(byte == 0 for byte in self.head[:4])
-        return _ENCODING_BY_ZEROS.get(zeros, "utf-8")
+        """Python's name of the encoding, by the byte order mark or by the zero bytes of the first characters."""
+        by_zeros = _ENCODING_BY_ZEROS.get(tuple(byte == 0 for byte in self.head[:4]), "utf-8")
+        return next((name for mark, name in _BYTE_ORDER_MARKS if self.head.startswith(mark)), by_zeros)
 
     def text(self) -> Iterator[str]:
         """Yield the text in pieces, with U+FFFD in place of bytes that are invalid in the encoding."""
@@ -125,7 +122,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources: one, or each member of a ZIP archive."""
+    """Open a file and yield its sources: one, or each member of a ZIP archive. An OSError means that it cannot be read."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)
@@ -154,8 +151,13 @@ def _sources(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[
 
 
 def _read_piece(stream: IO[bytes]) -> bytes:
-    """Read a small piece, so that the content before the damaged part of a compressed file is not lost."""
-    piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
+    """Return what one read yields, so that the content before the damaged part of a compressed file is not lost."""
+    try:
+        piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
+    except OSError as error:
+        if error.errno is None:  # not the system's: gzip and bz2 raise it for damaged data
+            raise EOFError from None
+        raise
     return piece
 
 
@@ -179,13 +181,14 @@ class _FromStart(io.RawIOBase):
 def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
     """Yield the members of a ZIP archive."""
     if not stream.seekable() or layers:  # the archive's directory is at its end
-        why = f"{name} has a ZIP archive within another compression: unpack it"
-        raise UnreadableTraceFile(path, why)
+        inner = f"{name} has a ZIP archive within another compression: unpack it"
+        raise UnreadableTraceFile(path, inner if layers else "a ZIP archive cannot be read from a pipe: name the file")
     try:
         with zipfile.ZipFile(stream) as archive:
-            for each in archive.infolist():
-                if each.is_dir():
-                    continue
+            files = [each for each in archive.infolist() if not each.is_dir()]
+            if not files:
+                yield TraceSource(name, io.BytesIO(), compressed=True)
+            for each in files:
                 if each.flag_bits & 1:
                     why = f"{each.filename!r} in the archive is encrypted"
                     raise UnreadableTraceFile(path, why)

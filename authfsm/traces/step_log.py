@@ -3,13 +3,15 @@
     {"sign_in": "5f0c...", "step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA",
      "role": "second factor", "at": "2026-11-23T01:02:03.456789+00:00", "seconds": 0.183}
 
-The members are those of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
-sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is the ChallengeName of the request, if the
-protocol requires another. `lost` is the class of the error if no reply came. `from` or `to` is missing if it is not known.
+These include the members of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
+sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is the ChallengeName of a request that the state does
+not accept; OTHER_CHALLENGE, if it is none of Cognito's. `lost` is the class of the error if no reply came. `from`,
+`response` or `to` is missing if it is not known.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from datetime import timezone
@@ -36,10 +38,12 @@ class Recorder:
 
     Raises:
         TypeError: the sink is neither.
+        OSError: the file cannot be opened.
     """
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
-        if not isinstance(sink, str | Path) and not hasattr(sink, "write"):
+        is_binary = isinstance(sink, io.RawIOBase | io.BufferedIOBase)
+        if is_binary or not (isinstance(sink, str | Path) or hasattr(sink, "write")):
             raise TypeError(f"sink must be the path of a file or a text stream, not of type {type(sink).__name__}")
         self._owns_sink = isinstance(sink, str | Path)
         # Buffered by line: each written step is in the file, and several processes can append to it.

@@ -1,9 +1,9 @@
 """Finds events and steps in text of unknown format: JSON values separated in any way, CSV, or YAML that holds JSON.
 
-There may be one JSON value on each line, several on one line, or one over many lines. Text around them is skipped if
-tools print such text, for example the prefix of a log line or the frame of a table. A value longer than
+There may be one JSON value on each line, several on one line, or one over many lines. Other text on the same lines is
+skipped, for example the prefix of a log line, and so is the frame of a table. A value longer than
 `MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan continues
-at the next text that begins like an event.
+at the next text that begins like an event or, outside of another value, at a line that begins like a value.
 """
 
 from __future__ import annotations
@@ -85,22 +85,16 @@ def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes
             break
     text = chain([head], pieces)
     layout = _layout(head)
-    if layout == "yaml":
-        values = _yaml_values(text, counts)
-    elif layout == "json":
-        values = _json_values(text, counts)
-    else:
-        values = _csv_rows(text, layout, counts)
+    readers = {"yaml": _yaml_values, "json": _json_values}
+    values = readers[layout](text, counts) if layout in readers else _csv_rows(text, layout, counts)
     for each in chain.from_iterable(map(_items, values)):
         records = e.find_records(each)
         counts.too_long += records.too_long
         counts.broken += records.broken
         counts.events += len(records.events)
         counts.steps += len(records.steps)
-        for event in records.events:
-            yield "cloudtrail", event
-        for step in records.steps:
-            yield "steps", step
+        yield from (("cloudtrail", line) for line in records.events)
+        yield from (("steps", line) for line in records.steps)
         if not (records or records.broken or records.too_long):
             counts.add_other(each)
 
@@ -238,9 +232,7 @@ class _TextBetweenValues:
                 resume = match.start() if match.group()[0] == "{" else match.end() - 1
                 self.number += window.text.count("\n", position, resume)
                 return resume
-            keep = len(window.text)
-            if not window.ended:
-                keep = max(position, keep - _OVERLAP)
+            keep = len(window.text) if window.ended else max(position, len(window.text) - _OVERLAP)
             self.number += window.text.count("\n", position, keep)
             if window.ended:
                 return keep
@@ -303,7 +295,11 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
             return
         is_empty = False
         cells = {name: value for name, value in row.items() if name and isinstance(value, str)}
-        if any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
+        if (
+            None in row or None in row.values()
+        ):  # more or fewer cells than the header, so it is not clear which is which
+            counts.add_broken(reader.line_num)
+        elif any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
             counts.too_long += 1
         else:
             yield e.nest_dotted_names(cells)
@@ -315,8 +311,7 @@ def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
     for piece in pieces:
         quotes += piece.count('"')
         *lines, rest = (rest + piece).split("\n")
-        for line in lines:
-            yield line + "\n"
+        yield from (line + "\n" for line in lines)
         if len(rest) > 2 * MAX_EVENT_LENGTH:
             rest = rest[: MAX_EVENT_LENGTH + 1]
     counts.cut_short |= quotes % 2 == 1  # the closing quotation mark is missing
@@ -325,7 +320,7 @@ def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
 
 
 def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
-    """Yield the strings of a YAML document that hold JSON, as `lookup-events --output yaml` prints them."""
+    """Yield the quoted strings of YAML that hold JSON, as `lookup-events` prints them; count other events as broken."""
     text, ended, has_json = "", False, False
     while not ended:
         piece = next(pieces, None)
@@ -335,6 +330,7 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
         for quoted in _YAML_STRING.finditer(text):
             if quoted.end() == len(text) and not ended:
                 break  # this quotation mark may be the first half of an escaped one
+            counts.broken += len(e.EVENT_START.findall(text, position, quoted.start()))
             position = quoted.end()
             value = _unquote_yaml(quoted.group(1))
             if value.lstrip()[:1] in {"{", "["}:
@@ -344,8 +340,9 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
         if len(text) > 2 * MAX_EVENT_LENGTH:
             counts.too_long += 1
             text = ""
+    counts.broken += len(e.EVENT_START.findall(text))
     counts.cut_short |= _YAML_UNCLOSED.search(text) is not None
-    if not (has_json or counts.cut_short or counts.too_long):
+    if not (has_json or counts.cut_short or counts.too_long or counts.broken):
         counts.unrecognised += 1
         counts.unrecognised_example = "YAML with no JSON in it"
 

@@ -1,9 +1,9 @@
-"""Anonymises captured Cognito traffic for publication: same shapes and lengths, no personal data, no secrets.
+"""Anonymises captured Cognito traffic for publication: same shapes, mostly same lengths, no personal data or secrets.
 
     anonymise(text)    a reply, request, error, description, event, recorded steps, HAR file or log
 
 Words that AWS or a standard publishes stay, among them regions and the names of AWS services. Everything else is
-replaced, and equal values get equal placeholders. Times are shifted so that the first is 2020-01-01.
+replaced, and equal values get equal placeholders. Times are shifted so that the first in the text is 2020-01-01.
 
 Public: `anonymise`, `AnonymisedText` and `UnreadableDocument`. All modules are private.
 """
@@ -28,7 +28,7 @@ class AnonymisedText:
     Args:
         text: the text.
         replaced: how many different values were replaced, by kind.
-        unknown: how many values were replaced that look like values of the API but are not known, by key. AWS may
+        unknown: how often values were replaced that look like values of the API but are not known, by key. AWS may
             have added them.
     """
 
@@ -42,12 +42,12 @@ def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
 
     Args:
         text: the captured text.
-        keep: words that stay, for values that AWS has added.
+        keep: words (or one word) that stay, for values that AWS has added.
 
     Raises:
         UnreadableDocument: the text cannot be read.
     """
-    words = frozenset(keep)
+    words = frozenset([keep] if isinstance(keep, str) else keep)
     # The first pass only collects the values, because a placeholder must not equal one of them by chance.
     collector = ValueAnonymiser(rewrite_json, words)
     rewrite(text, collector)

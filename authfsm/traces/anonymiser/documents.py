@@ -1,7 +1,7 @@
 """Anonymises whole texts: JSON, objects as Python and JavaScript print them, HTTP messages, CSV and logs.
 
 The order of values, white space, the form of numbers and repeated keys stay, so the result has the form of the
-original; only CSV is written anew, with every cell quoted. Text between the values is replaced word by word.
+original; only strings are escaped anew, and CSV is written with every cell quoted. Text between the values is replaced word by word.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log.
 
     Raises:
-        UnreadableDocument: the text is empty, ends in the middle of a value, or contains nothing of Cognito's.
+        UnreadableDocument: the text is empty, ends in the middle of a value, or is neither JSON nor CSV and contains no
+            name of Cognito's API.
     """
     if not text.strip():
         raise UnreadableDocument("it is empty")
@@ -66,9 +67,7 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
         if not problem:
             return rewrite_json(text, anonymiser)
         if start == '"' or surely_broken or _closing_bracket(text, text.index(start)) is None:
-            raise UnreadableDocument(
-                f"it begins like JSON but {problem}: give the whole text, or cut it where a value ends"
-            )
+            raise UnreadableDocument(f"it begins like JSON but {problem}")
     result = _rewrite_mixed(text, anonymiser)
     if not anonymiser.recognized:
         raise UnreadableDocument(
@@ -88,16 +87,17 @@ def _json_problem(text: str) -> tuple[str, bool]:
         try:
             value, position = decoder.raw_decode(text, position)
         except RecursionError:
-            return "is nested too deeply", True
+            return "is nested too deeply: give only the part inside that you need", True
         except ValueError as error:
             failed_at = getattr(error, "pos", 0)
             line = text.count("\n", 0, failed_at) + 1
             column = failed_at - text.rfind("\n", 0, failed_at)
             # A broken line among good ones is not an object printed by another language.
             surely_broken = position > 0 and text.startswith('{"', position)
-            return f"is not JSON from line {line}, column {column} on", surely_broken
+            advice = "give the whole text, or cut it where a value ends"
+            return f"is not JSON from line {line}, column {column} on: {advice}", surely_broken
         if not isinstance(value, (dict, list, str)):
-            return "has a number, true, false or null outside of an object or list", False
+            return "has a number, true, false or null outside of an object or list: leave it out", False
     return "", False
 
 

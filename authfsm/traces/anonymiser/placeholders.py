@@ -1,10 +1,11 @@
-"""Placeholders: neutral values of the same shape and length as the originals; equal values get equal placeholders."""
+"""Placeholders: neutral values of the same shape as the originals; equal values get equal placeholders."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
@@ -35,12 +36,12 @@ TIME: Final = re.compile(
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
-# Seconds and milliseconds since 1970: the least and the greatest number that counts as a time, and the unit.
+# Seconds and milliseconds since 1970: the least number that counts as a time, the first that does not, and the unit.
 _EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
 
 
 class Placeholders:
-    """Makes placeholders that are not in `avoid`, and remembers them."""
+    """Makes placeholders, and remembers them; as long as there are others, none is in `avoid` or used twice."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -77,7 +78,7 @@ class Placeholders:
         return self.keep(kind, value, fallback or letter * len(value))
 
     def number(self, kind: str, value: str, text: Callable[[int], str]) -> str:
-        """Return the placeholder of a value: the first `text(number)` that is unused and not in `avoid`."""
+        """Return the placeholder of a value: the next `text(number)` that is unused and not in `avoid`, if there is one."""
         placeholder = ""
         for _ in range(_MAX_TRIES):
             placeholder = text(self._next[(kind,)])
@@ -88,11 +89,11 @@ class Placeholders:
         return self.keep(kind, value, placeholder)
 
     def keep(self, kind: str, value: str, placeholder: str) -> str:
-        """Remember the placeholder of a value, count it, and return it."""
+        """Remember the placeholder of a value, count each different value once, and return the placeholder."""
         self.originals.add(value)
         self._used.add(placeholder)
+        self.kinds[kind] += value not in self._by_value
         self._by_value[value] = placeholder
-        self.kinds[kind] += 1
         return placeholder
 
     def _shifted(self, moment: datetime) -> datetime:
@@ -132,14 +133,15 @@ class Placeholders:
         return f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{clock}{point or ''}{digits}{zone}"
 
     def epoch(self, text: str) -> str | None:
-        """Return seconds or milliseconds since 1970, shifted; None if the number is neither."""
+        """Return seconds or milliseconds since 1970, shifted, in whole units; None if it is neither or cannot be shifted."""
         whole, point, fraction = text.partition(".")
         if not whole.isdecimal():
             return None
         for low, high, unit in _EPOCHS:
             if low <= int(whole) < high:
-                at = self._shifted(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
-                return f"{int(at.timestamp() * unit)}{point}{'0' * len(fraction)}"
+                with suppress(OverflowError):
+                    at = self._shifted(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
+                    return f"{int(at.timestamp() * unit)}{point}{'0' * len(fraction)}"
         return None
 
 
@@ -158,7 +160,7 @@ def _fill(template: Sequence[str], number: int) -> str:
 
 
 def text_template(text: str) -> list[str]:
-    """Return a template that keeps the case of letters, the places of digits, and common punctuation."""
+    """Return a template that keeps the case of ASCII letters, the places of digits, and common punctuation."""
     return [
         LOWER if not each.isascii()
         else UPPER if each.isupper()
@@ -173,11 +175,9 @@ def number_template(text: str) -> list[str]:
     """Return a template for a number as JSON or Python writes it, with a leading zero only where JSON allows it."""
     template, leading = [], True
     for n, each in enumerate(text):
-        if each.isdigit():
-            template.append(NOT_ZERO if leading and text[n + 1 : n + 2].isdigit() else DIGITS)
-            leading = False
-        else:
-            template.append(each)
+        digits = NOT_ZERO if leading and text[n + 1 : n + 2].isdigit() else DIGITS
+        template.append(digits if each.isdigit() else each)
+        leading = leading and not each.isdigit()
     return template
 
 

@@ -91,13 +91,14 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         folded = key.lower()
         if not text or text in self._keep or v.stays(folded, text):
             return text
-        if shapes.is_json(text) and self._depth < shapes.MAX_DEPTH:
+        is_secret = folded in v.KEYS_OF_SECRETS
+        if not is_secret and shapes.is_json(text) and self._depth < shapes.MAX_DEPTH:
             self._depth += 1
             try:
                 return self.rewrite(text, key)
             finally:
                 self._depth -= 1
-        if self.placeholders.known(text) is None and folded in v.KEYS_OF_SECRETS:
+        if is_secret and self.placeholders.known(text) is None:
             return self.placeholders.make("secrets", text, [p.LOWER] * len(text))
         if (replaced := self._replace_parts(folded, text)) is not None:
             return replaced
@@ -198,10 +199,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
 
 
 def _word_stays(text: str, words: frozenset[str]) -> bool:
-    if text in words or not any(each.isalnum() or not each.isascii() for each in text):
-        return True
-    if "." in text and all(each in words for each in text.split(".")):
-        return True
-    if words is v.AGENT and v.PRODUCT.fullmatch(text):
-        return True
-    return "_" in text and v.is_name(text)
+    has_letters = any(each.isalnum() or not each.isascii() for each in text)
+    is_product = words is v.AGENT and v.PRODUCT.fullmatch(text) is not None
+    is_known = text in words or ("." in text and all(each in words for each in text.split(".")))
+    return not has_letters or is_known or is_product or ("_" in text and v.is_name(text))

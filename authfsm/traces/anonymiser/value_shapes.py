@@ -1,7 +1,7 @@
 """Replaces a value according to its shape: UUIDs, addresses, tokens, URLs, ARNs, base64 and others.
 
-The placeholder depends on the value alone, not on its place: the same value has the same placeholder in a
-parameter, a claim, a path and a message. Only a path keeps the words of `_PATH_SEGMENTS`.
+A value keeps its first placeholder: the same value has the same placeholder in a parameter, a claim, a path and a
+message. Only a path keeps the words of `_PATH_SEGMENTS`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from authfsm.traces.anonymiser import vocabulary as v
 from authfsm.traces.anonymiser.placeholders import Placeholders
 
 MAX_DEPTH: Final = 12
-"""How many values may be nested in each other."""
+"""How many values may be nested in each other; a value that is nested more deeply is replaced as a whole."""
 
 SEPARATORS: Final = re.compile(r"([\s,;()\[\]{}<>\"'`|]+)")
 """What separates the words of running text."""
@@ -164,8 +164,7 @@ class ShapeAnonymiser(ABC):
         return encoded + "=" * (-len(encoded) % 4 if part.endswith("=") else 0)
 
     def _hex(self, text: str) -> str:
-        alphabet = p.HEX if text.lower() == text else p.HEX.upper()
-        return self._from_alphabet("hexadecimal values", text, alphabet)
+        return self._from_alphabet("hexadecimal values", text, p.HEX if text.lower() == text else p.HEX.upper())
 
     def _base32(self, text: str) -> str:
         return self._from_alphabet("authenticator secrets", text, p.BASE32)
@@ -178,9 +177,7 @@ class ShapeAnonymiser(ABC):
             rest = p.alphabet_template(text[len(_SESSION_START) :], p.BASE64)
             return self.placeholders.make("sessions", text, [*_SESSION_START, *rest])
         mixed = all(re.search(each, text) for each in (r"\d", "[A-Z]", "[a-z]"))
-        if text.endswith("=") or mixed:
-            return self._from_alphabet("base64 values", text, p.BASE64)
-        return None
+        return self._from_alphabet("base64 values", text, p.BASE64) if text.endswith("=") or mixed else None
 
     def _from_alphabet(self, kind: str, text: str, alphabet: str) -> str:
         return self.placeholders.make(kind, text, p.alphabet_template(text, alphabet))
@@ -265,8 +262,7 @@ class ShapeAnonymiser(ABC):
 
     def _uuid(self, text: str) -> str:
         template = [*"aaaaaaaa-bbbb-4ccc-8ddd-", *["e0123456789abcdf"] * 12]
-        if text.upper() == text:
-            template = [each.upper() for each in template]
+        template = [each.upper() for each in template] if text.upper() == text else template
         return self.placeholders.make("UUIDs", text, template)
 
     def _regional(self, text: str, region: str, mark: str, name: str) -> str:

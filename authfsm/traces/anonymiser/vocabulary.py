@@ -57,7 +57,7 @@ KEYS_OF_NAMES: Final = _WORDS["keys of names"]
 """The keys whose values are names of attributes or headers."""
 
 KEYS_OF_SECRETS: Final = _WORDS["keys of secrets"]
-"""The keys of secrets. Only the length of a secret stays."""
+"""The keys of secrets. Of a secret only the length stays, and of a number that it is one."""
 
 ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
 """The keys of error codes."""
@@ -69,7 +69,7 @@ MAPS: Final = frozenset({"authparameters", "challengeparameters", "challengeresp
 """The keys of maps in which only the keys in `PARAMETERS` mean something."""
 
 CUSTOMER_MAPS: Final = _WORDS["customer maps"]
-"""The keys of maps whose keys the customer chooses. No value in them stays."""
+"""The keys of maps whose keys the customer chooses. No value in them stays, except true, false, null and masks."""
 
 MESSAGES: Final = frozenset({"message", "errormessage", "x-amzn-errormessage", "error_description"})
 """The keys of error messages."""
@@ -182,9 +182,7 @@ def is_name(name: str) -> bool:
 
 def stays(key: str, value: str) -> bool:
     """Return whether a value stays under a key, which is in lower case."""
-    if _MASK.fullmatch(value) or value in REDACTED_VALUES:
-        return True
-    if value in WORDS.get(key, ()):
+    if _MASK.fullmatch(value) or value in REDACTED_VALUES or value in WORDS.get(key, ()):
         return True
     if key in KEYS_OF_SECRETS:
         return False
