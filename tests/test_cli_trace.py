@@ -264,4 +264,4 @@ def test_memory(legal: Path) -> None:
         "authfsm trace: memory must be an amount like 700MB, not 'lots'",
     )
     assert little.exit_code == 1
-    assert little.stderr.strip().startswith("authfsm trace: DuckDB ran out of memory or disk space: ")
+    assert little.stderr.strip().startswith("authfsm trace: there is not enough memory or disk space: ")

@@ -30,9 +30,9 @@ _ROWS: Final = 10_000
 
 
 class OutOfResources(ExplainedError, OperatorError):
-    """DuckDB needs more memory or disk space than it may use: `why` is DuckDB's message."""
+    """There is not enough memory or disk space: `why` is the message of DuckDB, or of the system."""
 
-    _sentence = "DuckDB ran out of memory or disk space: {}"
+    _sentence = "there is not enough memory or disk space: {}"
 
 
 class InvalidMemoryLimit(CallerError, ValueError):
