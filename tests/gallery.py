@@ -40,8 +40,8 @@ from authfsm.protocol.table import (
     AFTER_LAST_FACTOR,
     AFTER_PASSWORD,
     ANY_CHALLENGE,
-    ENROLLED_FACTOR,
-    FIRST_FACTOR,
+    ENROLLED_FACTOR_STEPS,
+    FIRST_FACTORS,
     OTHER,
     PROTOCOL,
     LoopKind,
@@ -207,8 +207,8 @@ class NamedStates:
 _NAMED_SETS: Final = (
     NamedStates("any challenge", ANY_CHALLENGE - OTHER),
     NamedStates("what follows a password", AFTER_PASSWORD - OTHER),
-    NamedStates("a first factor", FIRST_FACTOR),
-    NamedStates("a second factor", ENROLLED_FACTOR),
+    NamedStates("a first factor", FIRST_FACTORS),
+    NamedStates("a second factor", ENROLLED_FACTOR_STEPS),
     NamedStates("what follows the last factor", AFTER_LAST_FACTOR - OTHER),
 )
 """Larger sets before those they contain."""
@@ -287,7 +287,7 @@ def _lines() -> Iterator[str]:
     yield f"Four kinds of transitions keep the state. {kinds}  "
     open_rows = sum(bool(OTHER & d) for row in PROTOCOL.values() for d in row.values())
     yield f"The column *next states* omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a possible next state in {open_rows} of these rows.  "
-    yield "A mark after the name of a set applies to all its members. Members in parentheses after it differ from the rest: they have their own mark or, after *more certain*, none.  "
+    yield "A mark after the name of a set, as in *set*†, applies to every member. In *set* (`X`†) only `X` has the mark; in *set*† (more certain: `X`) every member but `X` has it.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 
 

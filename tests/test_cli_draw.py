@@ -176,6 +176,13 @@ def test_to_standard_output(form: str) -> None:
     assert result.stderr == b""
 
 
+def test_a_wrong_option_is_refused_before_anything_is_written() -> None:
+    """If an option of the picture is wrong, the page of --html is not written either."""
+    one_line(draw("--html", "a.html", "-o", "x.svg", "--flow", "FOO"), 2, "FOO")
+    assert not Path("a.html").exists()
+    assert not Path("x.svg").exists()
+
+
 # ---- recorded sign-ins ----------------------------------------------------------------------------------------
 
 

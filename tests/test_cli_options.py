@@ -497,6 +497,17 @@ def test_a_file_that_cannot_be_read_is_a_failure(
     assert "Traceback" not in result.stderr
 
 
+def test_an_interrupt_while_a_command_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before the command runs has the exit status 130 too, not that of a failure, and prints nothing."""
+
+    def interrupt(_: str) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("authfsm.cli.import_module", interrupt)
+    result = CliRunner().invoke(app, ["draw"])
+    assert (result.exit_code, result.output) == (130, "")
+
+
 @pytest.mark.parametrize("name", ["check", "paths", "conform", "demo"])
 def test_ctrl_c(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """After Ctrl-C the exit status is 130, and nothing is reported as a finding or failure."""

@@ -52,7 +52,7 @@ from authfsm.conformance.pools import (
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
-from authfsm.conformance.run import Endpoint, EndpointResult, ensure_reachable, run_rule, run_rules
+from authfsm.conformance.run import Endpoint, EndpointResult, Results, ensure_reachable, run_rule, run_rules
 from authfsm.conformance.verdicts import ApiReply, Outcome, RuleVerdict, Skipped
 from authfsm.local.state import token_claims
 from authfsm.local.state.token_issuer import TokenIssuer
@@ -515,6 +515,13 @@ def test_the_sign_in_rules_cover_every_challenge() -> None:
 
     assert [each for each in CHALLENGES if each.value not in words and each not in untested] == []
     assert [rule.id for rule in rules for each in untested if rule.id.endswith(each.value)] == []
+
+
+def test_groups_collect_rules_that_are_not_adjacent() -> None:
+    """Every rule is in the group of its name, in whatever order the rules are."""
+    first, other = RULES[0], RULES[-1]
+    results = Results((first, other, RULES[1]), (), date(2026, 1, 1))
+    assert results.groups == {first.group: [first, RULES[1]], other.group: [other]}
 
 
 def test_an_interrupt_ends_the_run_after_the_rule_in_progress() -> None:

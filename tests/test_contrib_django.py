@@ -313,6 +313,16 @@ def test_a_rotated_token_survives_an_error_of_the_application(visit: Visitor) ->
     assert [each.name for each in User.objects.get().groups.all()] == ["editors"]
 
 
+@pytest.mark.parametrize("path", ["sign-in", "forgot-password"])
+def test_an_error_is_shown_on_the_page_of_its_form(visit: Visitor, path: str) -> None:
+    """An invalid user name is reported on the sign-in page, even if a new password is pending."""
+    visit.get("/account/sign-in/")
+    visit.send("/account/forgot-password/", username="ada")
+    assert visit.heading == "Choose a new password"
+    visit.send(f"/account/{path}/", username="", password=PASSWORD)
+    assert (visit.heading, visit.alert) == ("Sign in", "The username must not be empty.")
+
+
 def deny_eve(event: Any) -> Any:
     """Deny eve, as a Lambda function."""
     if event["userName"] == "eve":

@@ -168,7 +168,7 @@ def test_a_picture_says_what_it_shows(drawn: Diagram, title: str) -> None:
 
 def test_an_unknown_label_is_an_error() -> None:
     """A misspelt name is an error that suggests the closest name."""
-    with pytest.raises(UnknownLabel, match=r"'SMS_MAF', so there is nothing to replace; the closest is 'SMS_MFA'"):
+    with pytest.raises(UnknownLabel, match=r"no text 'SMS_MAF' that a label can replace; the closest is 'SMS_MFA'"):
         diagram(labels={"SMS_MAF": "Code"})
     known_labels = [
         "SMS_MFA",

@@ -26,7 +26,7 @@ from authfsm.base.secret import Secret
 from authfsm.core.encryption import new_key
 from authfsm.core.machine import advance, build, build_account, set_driver
 from authfsm.core.machine_triggers import UnsuitableModel
-from authfsm.core.wire_replies import refusal
+from authfsm.core.wire_replies import read_refusal as refusal
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.local import LocalPool
 from authfsm.protocol import responses as r

@@ -30,7 +30,7 @@ from authfsm.local import LocalPool
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.evidence import Confidence, evidence_rows
-from authfsm.protocol.replies import Acknowledgement, Refusal
+from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
 from authfsm.protocol.states import CHALLENGES, State
 from authfsm.protocol.table import TRANSITION_SET, LoopKind, Role, transition_for_reply
 from authfsm.settings import PoolSettings
@@ -125,7 +125,7 @@ def test_a_reply_loses_nothing(row: dict[str, Any]) -> None:
     parts = list(contents(reply))
     payload = {key: value for key, value in row["payload"].items() if key not in _TRANSPORT}
 
-    if isinstance(reply, Acknowledgement):
+    if isinstance(reply, ReplyWithoutChallenge):
         assert dict(reply.members) == payload
     for path, value in leaves(payload):
         assert value in parts, path

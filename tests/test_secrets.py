@@ -18,7 +18,7 @@ from authfsm.base.secret import MASK, Secret, revealed, secret
 from authfsm.core.device import Device
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import mask_secrets
-from authfsm.core.wire_replies import refusal as wire_refusal
+from authfsm.core.wire_replies import read_refusal as wire_refusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import AuthfsmError, BadField, InvalidOperation, WrongResponse, refused
 from authfsm.protocol.states import State
@@ -254,7 +254,7 @@ def test_errors_and_their_tracebacks_show_no_secret(caplog: pytest.LogCaptureFix
 
 def test_errors_can_be_pickled() -> None:
     """Errors can be pickled with their attributes."""
-    from authfsm.core.wire_replies import refusal  # noqa: PLC0415 - only here
+    from authfsm.core.wire_replies import read_refusal as refusal  # noqa: PLC0415 - only here
 
     error = refused(refusal("NotAuthorizedException", "Password attempts exceeded"), state=State.FAILED)
     again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

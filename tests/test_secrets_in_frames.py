@@ -119,7 +119,7 @@ NOT_SECRET: Final = {
     "authfsm.protocol.error_policy.account_error_rule(code)": "an error's code",
     "authfsm.protocol.replies.Refusal(code)": "an error's code",
     "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
-    "authfsm.core.wire_replies.refusal(code)": "an error's code",
+    "authfsm.core.wire_replies.read_refusal(code)": "an error's code",
     "authfsm.traces.anonymiser.documents.rewrite_json(key)": "the name of a JSON member",
     "authfsm.traces.anonymiser.value_shapes.ShapeAnonymiser.rewrite(key)": "the name of a JSON member",
     "authfsm.traces.anonymiser.value_shapes.ShapeAnonymiser.value(key)": "the name of a JSON member",

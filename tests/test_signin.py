@@ -33,7 +33,6 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, MalformedReply, ProtocolViolation, WrongResponse
 from authfsm.protocol.replies import (
-    Acknowledgement,
     CustomChallenge,
     DevicePasswordVerifier,
     EmailOtp,
@@ -43,6 +42,7 @@ from authfsm.protocol.replies import (
     OtherChallenge,
     PasswordVerifier,
     Refusal,
+    ReplyWithoutChallenge,
     SelectChallenge,
     SelectMfaType,
     SmsMfa,
@@ -811,7 +811,7 @@ def test_an_acknowledgement_without_a_challenge_is_a_violation() -> None:
     signin.send(r.Code("123456"))
 
     with pytest.raises(ProtocolViolation):
-        signin.receive(Acknowledgement())
+        signin.receive(ReplyWithoutChallenge())
     assert all_data(signin) == before
 
 

@@ -373,6 +373,11 @@ def test_memory(tmp_path: Path) -> None:
     for memory in ("lots", "-1MB", " -1", "", "none", "NULL"):
         with pytest.raises(InvalidMemoryLimit, match=f"memory must be an amount like 700MB, not '{memory}'"):
             TraceFiles(path, memory=memory, folder=room)
+    number: Any = 3
+    with pytest.raises(InvalidMemoryLimit, match="not 3"):
+        TraceFiles(path, memory=number, folder=room)
+    with pytest.raises(UnreadableTraceFile, match="the name is empty"):
+        TraceFiles("")
     not_valid: tuple[Any, ...] = (0, -1, 1025, 10**30, True, 1.5, "2")
     for threads in not_valid:
         with pytest.raises(ValueError, match=f"threads must be an integer from 1 to 1024, not {threads!r}"):

@@ -36,7 +36,7 @@ from authfsm.protocol.states import (
     SET_UP_STATES,
     State,
 )
-from authfsm.protocol.table import FIRST_FACTOR, PROTOCOL, SECOND_FACTOR
+from authfsm.protocol.table import FIRST_FACTORS, PROTOCOL, SECOND_FACTOR_STEPS
 
 ANSWER: Final = "RespondToAuthChallenge"
 PACKAGE: Final = Path(authfsm.__file__).parent
@@ -107,9 +107,9 @@ class TestVocabulary:
         """The groups of states agree with the table's groups of destinations."""
         passwords = {State.PASSWORD, State.PASSWORD_SRP}
 
-        assert FIRST_FACTOR - passwords == PASSWORDLESS
+        assert FIRST_FACTORS - passwords == PASSWORDLESS
         assert {*ALLOWED_FIRST_AUTH_FACTORS} == PASSWORDLESS | {State.PASSWORD}
-        assert {*MFA_METHODS} == SECOND_FACTOR - SET_UP_STATES - {State.SELECT_MFA_TYPE}
+        assert {*MFA_METHODS} == SECOND_FACTOR_STEPS - SET_UP_STATES - {State.SELECT_MFA_TYPE}
 
     def test_sets_of_responses(self) -> None:
         """The responses of CUSTOM_AUTH and of an administrator are those with such a flow."""

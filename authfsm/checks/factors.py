@@ -75,7 +75,7 @@ _PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """The responses after which DefineAuthChallenge decides what follows. It may name any challenge."""
 
-_SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR - {S.EMAIL_OTP}
+_SECOND_FACTOR_STATES: Final = p.SECOND_FACTOR_STEPS - {S.EMAIL_OTP}
 
 
 @frozen(cache_hash=True)

@@ -108,7 +108,8 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: the reply without which the rule is not tried or only in part, UserPoolClient or MfaConfig; "" if there is none.
+        needs: UserPoolClient or MfaConfig, the reply without which the rule is tried in part or not at all; "" if it needs
+            neither.
     """
 
     id: str
@@ -171,7 +172,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _require_mfa(pool: PoolDescription) -> Remediation:
-    """Return the change that requires MFA: it enables TOTP, lets passkeys satisfy MFA, and removes other first factors."""
+    """Return the change that requires MFA: it enables TOTP, lets passkeys satisfy MFA, and removes one-time codes as first factors."""
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
@@ -329,7 +330,7 @@ _NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _APP),
-    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel of account recovery: users who forget their password are locked out.",
+    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel of account recovery: users who have no other factor cannot sign in.",
          links.MFA, _recovery_same_as_mfa, _MFA),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA),
@@ -379,7 +380,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
     found = []
     for reply, missing in missing_replies(pool.settings):
         rules = ", ".join(rule.id for rule in RULES if rule.needs == reply)
-        found.append(f"{missing}, so these rules were not tried, or only in part: {rules}")
+        found.append(f"{missing}, so these rules were tried only in part or not at all: {rules}")
     if values := pool.settings.unknown_values:
         found.append(f"values that the API does not have were not reviewed: {', '.join(values)}")
     if why := sign_in_paths.why_no_path(pool.settings):

@@ -68,7 +68,7 @@ BOUNDS: Final = (
         "request rate", "RespondToAuthChallenge may be sent at three times the rate of UserAuthentication",
         "TooManyRequestsException", "", frozenset({RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}),
         "AWS developer guide, Quotas in Amazon Cognito",
-        lambda t: t.response is r.Select and {t.source, t.dest} <= p.FIRST_FACTOR | p.OTHER),
+        lambda t: t.response is r.Select and {t.source, t.dest} <= p.FIRST_FACTORS | p.OTHER),
     Bound(
         "device proof", "once: Cognito does not ask again for a device that was proved",
         "NotAuthorizedException", "session can only be used once", _ENDS_SIGN_IN,

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from authfsm.cli.command import FAILED, click_command, missing, print_message, stdout_checked
+from authfsm.cli.command import FAILED, INTERRUPTED, click_command, missing, print_message, stdout_checked
 
 COMMANDS: Final = {
     "demo": "Play five sign-ins, each to a local pool of its own, and draw the path of each.",
@@ -54,7 +54,10 @@ class CommandGroup(click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the name of the called command, the command and its arguments."""
         name, found, rest = super().resolve_command(ctx, args)
-        return name, found and load_command(str(name)), rest
+        try:
+            return name, found and load_command(str(name)), rest
+        except KeyboardInterrupt:  # while the module was imported; click would exit with 1
+            raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 app = CommandGroup(

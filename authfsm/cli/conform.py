@@ -29,7 +29,7 @@ from authfsm.conformance.pools import Inbox, parse_inbox
 from authfsm.conformance.report import as_json, as_markdown
 from authfsm.conformance.rule import ConformanceRule
 from authfsm.conformance.rules import RULES, select_rules
-from authfsm.conformance.run import Endpoint, EndpointResult, Results, ensure_reachable, run_rules
+from authfsm.conformance.run import RULE_TIMEOUT, Endpoint, EndpointResult, Results, ensure_reachable, run_rules
 from authfsm.conformance.verdicts import Outcome, RuleVerdict, Skipped
 
 LOCAL: Final = "local"
@@ -75,7 +75,7 @@ class Conform:
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
         "Time limit of the requests of one rule, in seconds; setting up pools that rules share is not counted.",
-        default=30.0,
+        default=RULE_TIMEOUT,
         min=1,
         max=600,
     )

@@ -38,7 +38,8 @@ PICTURE_OPTIONS: Final = (
     "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
-"""The options about a picture. With --html they need -o, except --diff; with --save-settings they draw a picture too."""
+"""The options about a picture. With --html, each of them but --diff requires -o. With --save-settings, which draws
+nothing by itself, each of them causes a picture to be drawn."""
 
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
@@ -82,7 +83,10 @@ class Draw(PoolOptions):
         "--format",
         "-f",
     )
-    flow: str | None = _content("Only the states that this flow can reach, for example USER_SRP_AUTH.")
+    flow: str | None = _content(
+        "Only the states of this flow, for example USER_SRP_AUTH; with --unfolded also those that only CUSTOM_CHALLENGE or"
+        " OTHER_CHALLENGE leads to."
+    )
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
@@ -128,18 +132,23 @@ class Draw(PoolOptions):
         """Draw the pictures, pages and descriptions that the options ask for."""
         self._refuse_misuse()
         descriptions = self.described()
+        settings = settings_of(descriptions, self.settings or self.pool_id) if descriptions else None
+        asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence", "engine"))
+        draws = self.output or (not self.html and (asks_for_picture or not self.save_settings))
+        try:  # before any file is written: this refuses wrong options
+            drawn = self._drawing(settings) if draws else None
+        except CallerError as error:
+            raise command.WrongUsage(str(error)) from None
         if descriptions and self.save_settings:
             pool_descriptions.save(self.save_settings, descriptions)
             command.print_message(f"saved {self.save_settings}")
-        settings = settings_of(descriptions, self.settings or self.pool_id) if descriptions else None
         if self.html:
             from authfsm.diagrams import explorer  # noqa: PLC0415 - only a page needs it
 
             before, after = map(settings_of, self.diff) if self.diff else (None, settings)
             _write(self.html, partial(explorer.page, after, self.engine, before=before))
-        asks_for_picture = any(getattr(self, name) for name in (*PICTURE_OPTIONS, "sequence", "engine"))
-        if self.output or (not self.html and (asks_for_picture or not self.save_settings)):
-            self._draw(settings)
+        if drawn is not None:
+            self._draw(drawn)
         return 0
 
     def _labels(self) -> dict[str, str]:
@@ -237,11 +246,7 @@ class Draw(PoolOptions):
             **look,
         )
 
-    def _draw(self, settings: PoolSettings | None) -> None:
-        try:
-            drawn = self._drawing(settings)
-        except CallerError as error:
-            raise command.WrongUsage(str(error)) from None
+    def _draw(self, drawn: Drawing) -> None:
         form_suffix = _SUFFIXES.get(self.form or "", f".{self.form or 'svg'}")
         for output in self.output or self._default(form_suffix):
             if self.picture:

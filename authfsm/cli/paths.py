@@ -32,8 +32,8 @@ class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
     A path leads from START to the tokens, without a refusal. It visits no state twice, except EMAIL_OTP once in each role
-    and MFA_SETUP once for each step of the set-up. Challenges that this version does not know, and those that only a
-    Lambda function names, are left out.
+    and MFA_SETUP once for each step of the set-up. Left out are refreshes, challenges that
+    this version does not know, and challenges other than CUSTOM_CHALLENGE that only a Lambda function names.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from itertools import groupby
 from shlex import quote
 from threading import Event
 from typing import Final
@@ -60,7 +59,10 @@ class Results:
     @property
     def groups(self) -> dict[str, list[ConformanceRule]]:
         """The rules by their groups."""
-        return {group: list(rules) for group, rules in groupby(self.rules, key=lambda rule: rule.group)}
+        groups: dict[str, list[ConformanceRule]] = {}
+        for rule in self.rules:
+            groups.setdefault(rule.group, []).append(rule)
+        return groups
 
     @property
     def all_passed(self) -> bool:

@@ -305,8 +305,8 @@ class BrowserSession:
         return flow
 
     def _typed_name(self, values: Mapping[str, Secret[str]]) -> str:
-        """Return the user name that was typed, store it in a cookie, and drop an earlier pending sign-in."""
-        self.cookies.drop("signin")
+        """Return the user name that was typed, store it in a cookie, and drop what was pending before."""
+        self.cookies.drop("signin", _FIRST_INPUT)
         name = _text(values, "username").strip()
         if not 0 < len(name) <= _LONGEST_NAME:
             why = "is too long" if name else "must not be empty"

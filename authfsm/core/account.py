@@ -18,7 +18,7 @@ from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_policy import account_error_rule
 from authfsm.protocol.errors import InvalidInput, MalformedReply
 from authfsm.protocol.forms import is_json_object
-from authfsm.protocol.replies import Acknowledgement, Refusal
+from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
 
 Members = Mapping[str, Any]
 
@@ -49,7 +49,7 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
     return Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
 
 
-def read_account_reply(sent: Request, raw: Secret[Any]) -> Acknowledgement | Refusal:
+def read_account_reply(sent: Request, raw: Secret[Any]) -> ReplyWithoutChallenge | Refusal:
     """Return the parsed reply, its Session wrapped; in a refusal's message, the secrets of the request are masked."""
     reply = read_account_or_token_reply(raw, sent.operation)
     if isinstance(reply, Refusal):
@@ -63,7 +63,7 @@ def read_account_reply(sent: Request, raw: Secret[Any]) -> Acknowledgement | Ref
     return reply
 
 
-def account_value(request: AccountRequest[ReplyT], reply: Acknowledgement) -> ReplyT:
+def account_value(request: AccountRequest[ReplyT], reply: ReplyWithoutChallenge) -> ReplyT:
     """Return the value of the reply, for example a UserProfile; None for an operation without one. Raises MalformedReply."""
     reader = _READERS.get(type(request))
     return cast("ReplyT", reader and reader(request, reply.members))

@@ -23,7 +23,7 @@ from authfsm.core.device import Device
 from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
 from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
-from authfsm.core.wire_replies import challenge
+from authfsm.core.wire_replies import read_challenge
 from authfsm.protocol import replies
 from authfsm.protocol.auth_flows import AUTH_SESSION_VALIDITY
 from authfsm.protocol.error_policy import RecoveryAction
@@ -175,7 +175,7 @@ def _challenge_to_dict(pending: replies.AnyChallenge | None) -> dict[str, Any] |
 def _challenge_from_dict(form: Mapping[str, Any] | None) -> replies.AnyChallenge | None:
     if not form:
         return None
-    pending = challenge(form["ChallengeName"], form)
+    pending = read_challenge(form["ChallengeName"], form)
     if isinstance(pending, replies.MfaSetup) and "SecretCode" in form:
         code, verified = form["SecretCode"], form["Verified"]
         _check(isinstance(code, str) and isinstance(verified, bool))

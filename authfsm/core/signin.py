@@ -57,7 +57,7 @@ class SignIn(RequestContext, DisplayMixin):
     tokens: replies.Tokens | None
     """The newest tokens; None before Cognito has issued any, and after a sign-out."""
     refusal: replies.Refusal | None
-    """The last reply, if it was a refusal."""
+    """The last reply, if it was a refusal; None after `abandon`."""
     role: Role | None
     """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
@@ -201,8 +201,8 @@ class SignIn(RequestContext, DisplayMixin):
     def receive(self, reply: RawReply | replies.Reply, at: datetime | None = None) -> State:
         """Process the awaited reply, and return the new state.
 
-        A refusal is not raised, but stored in `refusal`, with its action. If the sign-in can continue, the state stays
-        the same; otherwise it becomes FAILED.
+        A refusal is not raised, but stored in `refusal`, with its action. If the sign-in can continue, or had ended
+        already (a refused refresh, for example), the state stays the same; otherwise it becomes FAILED.
 
         Args:
             reply: what a boto3 call returned, the `response` of its ClientError, a parsed JSON body (a mapping; each
@@ -324,8 +324,8 @@ class SignIn(RequestContext, DisplayMixin):
                 self.srp_due = True
                 self.srp_answered = (*self.srp_answered, _fingerprint(int(srp_a, 16)))
             self.challenge = cast("replies.AnyChallenge", reply)  # the union of all its classes
-            # "USER_ID_FOR_SRP ... the user's actual username, not an alias" goes into every later
-            # request -- AWS API reference, AdminInitiateAuth, ChallengeParameters
+            # USER_ID_FOR_SRP is the user's actual username, not an alias (AWS API reference, AdminInitiateAuth,
+            # ChallengeParameters): it goes into every later request.
             self.username = reply.username or self.username
             has_access_token = isinstance(response, StepUp) and response.access_token is not None
             self.role = challenge_role(

@@ -1,7 +1,7 @@
 """Parses one reply of Cognito. A reply that cannot be read raises `MalformedReply`, and no other error.
 
 `READERS` has a function for each challenge of the protocol's table. Cognito's maps are from text to text; a structured
-value is JSON inside the text (AWS API reference). Unknown keys are kept, and a challenge with an unknown name becomes
+value is JSON inside the text (AWS API reference). Unknown keys of ChallengeParameters are kept, and a challenge with an unknown name becomes
 an `OtherChallenge`.
 """
 
@@ -32,12 +32,12 @@ Parameters = Mapping[str, str]
 Fields = dict[str, Any]
 RawReply = Mapping[str, Any] | Secret[Any]
 
-# A live pool's reply to USER_SRP_AUTH has no Session, and clients answer device challenges without one;
-# in any other reply a missing Session is an error of the service.
+# These challenges may come without a Session: a live pool's reply to USER_SRP_AUTH has none, and clients answer device
+# challenges without one. For any other challenge a missing Session is an error of the service.
 WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
 _LONGEST_LIFETIME: Final = 10 * 366 * 86_400
-"""Seconds: the limit of ExpiresIn, ten years. No token lives longer (AWS API reference, CreateUserPoolClient)."""
+"""Seconds: the limit of ExpiresIn, a little more than ten years. No token lives longer (AWS API reference, CreateUserPoolClient)."""
 
 # 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
@@ -138,7 +138,7 @@ def _srp_fields(parameters: Parameters) -> Fields:
         public = srp.from_hex(required_text(parameters, "SRP_B"), "SRP_B")
     except srp.SrpRefused as error:
         raise MalformedReply(f"{error.value} is not a valid SRP value") from None
-    # "The client MUST abort authentication if B % N is zero." -- RFC 5054, 2.5.3
+    # RFC 5054, 2.5.3: the client must abort if B % N is zero.
     if public % srp.N == 0:
         raise MalformedReply("SRP_B is 0 mod N")
     block = required_text(parameters, "SECRET_BLOCK")
@@ -175,7 +175,7 @@ READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
 }  # fmt: skip
 
 
-def challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
+def read_challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     """Return the challenge of this name, with parsed parameters; raises MalformedReply."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
     state = state_named(name)
@@ -219,16 +219,16 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = optional_text(raw, "Status")
     if status == "ERROR":
         # This refusal has no error code: the session stays valid, and another code may be sent.
-        wrong = refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR")
+        wrong = read_refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR")
         return attrs.evolve(wrong, session=_secret(raw, "Session"))
     if status != "SUCCESS":
         raise MalformedReply("Status is neither SUCCESS nor ERROR")
     return attrs.evolve(setup, session=_required_secret(raw, "Session"), verified=True)
 
 
-def _acknowledgement(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.Acknowledgement:
+def _acknowledgement(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.ReplyWithoutChallenge:
     members = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
-    return replies.Acknowledgement(members=MappingProxyType(members))
+    return replies.ReplyWithoutChallenge(members=MappingProxyType(members))
 
 
 _OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]] = {
@@ -239,7 +239,7 @@ _OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], r
 """The functions that read the replies that have neither ChallengeName nor AuthenticationResult, by response."""
 
 
-def refusal(code: str, message: str = "", request_id: str | None = None, operation: str = "") -> replies.Refusal:
+def read_refusal(code: str, message: str = "", request_id: str | None = None, operation: str = "") -> replies.Refusal:
     """Return a refusal, with the action and the fault of the error policy."""
     row = error_rule(code, message, operation)
     return replies.Refusal(code, message, action=row.action, fault=row.fault, request_id=request_id)
@@ -279,7 +279,7 @@ def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
     metadata = metadata if isinstance(metadata, Mapping) else {}
     request_id, status = metadata.get("RequestId"), metadata.get("HTTPStatusCode")
     request_id = request_id if isinstance(request_id, str) else None
-    found = refusal(code, message if isinstance(message, str) else "", request_id, operation)
+    found = read_refusal(code, message if isinstance(message, str) else "", request_id, operation)
     if (retry_after := _retry_after(metadata.get("HTTPHeaders"))) is not None:
         found = attrs.evolve(found, retry_after=retry_after)
     if found.code not in ERROR_POLICY and isinstance(status, int) and status in _TRANSIENT_STATUSES:
@@ -311,7 +311,7 @@ def read(
     return _parsed(raw, state, _read, response, challenge)
 
 
-def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.Acknowledgement | replies.Refusal:
+def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
     raw = wrapped_reply(raw)
     return _parsed(raw, None, _read_operation, operation)
@@ -325,7 +325,7 @@ def _parsed(raw: Secret[Any], state: State | None, parse: Callable[..., T], *arg
     raise MalformedReply(why, state=state)  # outside the handler: no frame of this error holds the reply
 
 
-def _read_operation(raw: Any, operation: str) -> replies.Acknowledgement | replies.Refusal:
+def _read_operation(raw: Any, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
     _ensure_map(raw, "it")
     return _error(raw, operation) or _acknowledgement(raw, None)
 
@@ -342,7 +342,7 @@ def _read(raw: Any, response: type[Response], answered: replies.Challenge | None
     if name is not None and result:
         raise MalformedReply("it has both a challenge and tokens")
     if name is not None:
-        return challenge(name, raw)
+        return read_challenge(name, raw)
     if not result:
         raise MalformedReply("it has neither a challenge nor tokens")
     return _tokens(result)

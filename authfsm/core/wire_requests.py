@@ -181,7 +181,7 @@ _SRP_A: Final = _fields(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
 _CUSTOM_SRP: Final = _fixed("CHALLENGE_NAME", "SRP_A", _SRP_A)
-_ANSWER: Final = _fields(ANSWER="answer")
+_ANSWER_FIELD: Final = _fields(ANSWER="answer")
 _CREDENTIAL: Final = _fields(CREDENTIAL="credential")
 _CODE: Final = {state: _fields(**{name: "code"}) for state, name in CODE_FIELDS.items()}
 _CLAIM: Final = _fields(
@@ -213,7 +213,7 @@ def _choice(response: Any) -> Fields:
     """Return the fields of an answer to SELECT_CHALLENGE: the choice, and for some choices its proof."""
     match response:
         case r.Select():
-            return _ANSWER(response)
+            return _ANSWER_FIELD(response)
         case r.Password():
             choice, fields = "PASSWORD", _password(response)
         case r.SrpA():
@@ -287,8 +287,8 @@ def _access_token(context: RequestContext) -> Secret[str]:
 
 def _device_key(response: Any, context: RequestContext) -> str:
     tokens = context.tokens
-    new = tokens and (tokens.new_device or tokens)
-    key = response.device_key or (new and new.device_key) or (context.device and context.device.device_key)
+    issued = tokens and (tokens.new_device or tokens)
+    key = response.device_key or (issued and issued.device_key) or (context.device and context.device.device_key)
     if not key:
         raise _missing(response, "device_key", "the sign-in has no device, and no tokens with a device key")
     return cast("str", key)
@@ -351,7 +351,7 @@ WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.EMAIL_OTP, r.Code):                  RespondToAuthChallenge("EMAIL_OTP", _CODE[S.EMAIL_OTP], device=True),
     (S.SMS_OTP, r.Code):                    RespondToAuthChallenge("SMS_OTP", _CODE[S.SMS_OTP], device=True),
     (S.WEB_AUTHN, r.Credential):            RespondToAuthChallenge("WEB_AUTHN", _CREDENTIAL),
-    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER, device=True),
+    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER_FIELD, device=True),
 
     (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
     (S.MFA_SETUP, r.AssociateSoftwareToken): _Operation("AssociateSoftwareToken", lambda response, context: {"Session": _session(response, context)}),
@@ -360,7 +360,7 @@ WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     # Clients send EMAIL; one page of AWS spells it "email".
     (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
 
-    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER, device=True),
+    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER_FIELD, device=True),
     (S.SMS_MFA, r.Code):                    RespondToAuthChallenge("SMS_MFA", _CODE[S.SMS_MFA], device=True),
     (S.SOFTWARE_TOKEN_MFA, r.Code):         RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], device=True),
 

@@ -156,9 +156,9 @@ def _folded_away(
 def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    Each of these has a line of its own: an arrow to FAILED; a self-loop, except a new challenge; an arrow that only these
-    settings make uncertain; and, if the settings have several effects on the arrows of the row, an arrow on which their
-    effect is not the same as on its destination.
+    An arrow is not folded, but has a line of its own, if it leads to FAILED; if it is a self-loop, except a new challenge;
+    if only these settings make it uncertain; or if the settings affect it in another way than the state to which it
+    leads, unless they affect all arrows of the row in the same way.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

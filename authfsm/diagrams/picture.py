@@ -53,7 +53,7 @@ class UnknownLabel(CallerError, ValueError):
     def __init__(self, name: str, names: Iterable[str]) -> None:
         closest = get_close_matches(name, names, 1, 0.5)
         hint = f"; the closest is {closest[0]!r}" if closest else ""
-        super().__init__(f"no text that labels can replace is {name!r}, so there is nothing to replace{hint}")
+        super().__init__(f"this picture has no text {name!r} that a label can replace{hint}")
         self.name = name
 
 

@@ -53,7 +53,7 @@ def group_of(node: Node) -> StateGroup:
         return StateGroup.SET_UP
     if node.state in DEVICE_STATES:
         return StateGroup.DEVICE
-    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in t.SECOND_FACTOR):
+    if node.role is Role.SECOND_FACTOR or (node.role is None and node.state in t.SECOND_FACTOR_STEPS):
         return StateGroup.SECOND_FACTOR
     return StateGroup.FIRST_FACTOR
 
@@ -123,11 +123,11 @@ def _members(states: Iterable[State], role: Role) -> frozenset[Node]:
 JUNCTIONS: Final = (
     Junction("password proved", _members(t.AFTER_PASSWORD - t.OTHER, Role.SECOND_FACTOR)),
     Junction(
-        "permanent password proved", _members(t.SECOND_FACTOR | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)
+        "permanent password proved", _members(t.SECOND_FACTOR_STEPS | t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)
     ),
-    Junction("first factor asked", _members(t.FIRST_FACTOR, Role.FIRST_FACTOR)),
-    Junction("second factor asked", _members(t.ENROLLED_FACTOR, Role.SECOND_FACTOR)),
-    Junction("code asked", _members(t.ENROLLED_FACTOR - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
+    Junction("first factor asked", _members(t.FIRST_FACTORS, Role.FIRST_FACTOR)),
+    Junction("second factor asked", _members(t.ENROLLED_FACTOR_STEPS, Role.SECOND_FACTOR)),
+    Junction("code asked", _members(t.ENROLLED_FACTOR_STEPS - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
 """Sets of next states that several rows of the table share, a larger one before those that it contains."""
@@ -178,7 +178,7 @@ class OmissionReason(DescribedName):
 
 _ANOTHER_FACTOR: Final = {
     (state, response)
-    for state in t.FIRST_FACTOR
+    for state in t.FIRST_FACTORS
     if t.PROTOCOL[state].keys() >= t.FIRST_FACTOR_CHOICE.keys()
     for response in t.FIRST_FACTOR_CHOICE
 } - {(State.WEB_AUTHN, Credential)}  # this response answers WEB_AUTHN, and chooses no other factor

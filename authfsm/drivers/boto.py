@@ -79,7 +79,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Raises:
             InvalidInput: the user name or the password cannot be right, for example because it is empty. Nothing was sent.
-            BadField: another argument is not valid, for example an unknown `preferred_challenge`. Nothing was sent.
+            BadField: another argument is not valid, for example an unknown `preferred_challenge`, or an operation of
+                administrators lacks the `pool_id`. Nothing was sent.
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
@@ -181,6 +182,8 @@ class Flow(FlowSteps):
             ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the failed step changed nothing. If the flow
                 took that step by itself, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT), or `response` is a class, not an object.
+            ValueError: the next step is an SRP proof, and this `Cognito` has no `pool_id`.
+            TooManySteps: Cognito asked for more steps without user input than the protocol has.
         """
         response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
         return self._run(self._answer_steps(response))
@@ -196,7 +199,7 @@ class Flow(FlowSteps):
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
         """Create a response like `make_response`, send it, take no further step, and return the state.
 
-        For `authfsm.build(driver=flow.carry)`. The errors are those of `answer`.
+        For `authfsm.build(driver=flow.carry)`. The errors are those of `make_response` and `answer`.
 
         Args:
             response: the class of the response.
@@ -207,7 +210,9 @@ class Flow(FlowSteps):
         return self._run(self._carry_steps(response, *args, **kwargs))
 
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
-        """Abandon this sign-in, and begin a new one with the same user, AuthFlow, device and metadata; return it.
+        """Abandon this sign-in, and begin a new one with the same user and settings; return it.
+
+        The settings are the AuthFlow, the preferred challenge, the device, the metadata and `walk`.
 
         Args:
             password: the password, if the AuthFlow needs it and this sign-in has proved and then dropped it.
@@ -257,10 +262,12 @@ class Flow(FlowSteps):
                 work for an app client with RefreshTokenRotation.
 
         Raises:
-            Refused: the refresh token was revoked or has expired; the old tokens stay.
+            Refused: the refresh token was revoked or has expired, or its session's `device_key` is missing; the old
+                tokens stay.
             ConnectionLost, NotSent: as for `answer`. If tokens rotate and a reply was lost, the refresh token may be
                 valid only for RetryGracePeriodSeconds more.
             BadField: there is no refresh token.
+            WrongResponse: the sign-in waits for an answer, or has failed.
             InvalidOperation: Cognito replied with a challenge, which can be answered.
         """
         refresh_token = secret(refresh_token)

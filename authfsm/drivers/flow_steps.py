@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 ONE_MINUTE: Final = timedelta(minutes=1)
-"""The default of `fresh_tokens(within)`: tokens that expire earlier are refreshed."""
+"""The default of `fresh_tokens(within)`: tokens that expire within this time from now are refreshed."""
 
 # Cognito sends this message, too, if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
@@ -197,10 +197,10 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
-        """Send RevokeToken or, if `everywhere`, GlobalSignOut; with `refresh_token`, a new flow first adopts or refreshes it."""
-        if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token
+        """Send RevokeToken or, if `everywhere`, GlobalSignOut; a new flow needs a `refresh_token`."""
+        if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token, which a refresh returns
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
-        elif refresh_token is not None:  # RevokeToken needs none
+        elif refresh_token is not None:  # RevokeToken needs the refresh token only
             self._adopt_tokens(Tokens(access_token=Secret(""), refresh_token=refresh_token))
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
 
@@ -276,9 +276,8 @@ class FlowSteps(BaseFlow):
 
     def _initial_response_steps(self, auth_flow: str, username: str, preferred: str | None) -> Effects[Response]:
         """Return the response that begins a flow."""
-        self.signin.check(
-            _OTHER_START.get(auth_flow, r.UserSrpAuth)
-        )  # first, so that a state that accepts no flow is named rather than a missing password
+        # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
+        self.signin.check(_OTHER_START.get(auth_flow, r.UserSrpAuth))
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
         if kind in r.SRP_START_RESPONSES:

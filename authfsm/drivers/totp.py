@@ -34,7 +34,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_sentences import OTHER_STEP
 from authfsm.protocol.errors import CallerError, MalformedReply, refused
-from authfsm.protocol.replies import Acknowledgement, Refusal
+from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
 from authfsm.protocol.states import State
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str
     request = Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
     # These replies, and refusals, have the same form as those to GlobalSignOut.
     reply = read((yield request), r.GlobalSignOut, state=_STATE)
-    assert isinstance(reply, (Refusal, Acknowledgement))  # noqa: S101 - GlobalSignOut has no other reply
+    assert isinstance(reply, (Refusal, ReplyWithoutChallenge))  # noqa: S101 - GlobalSignOut has no other reply
     if isinstance(reply, Refusal):
         reply = mask_secrets(reply, parameters)
         raise refused(reply, state=_STATE)

@@ -1,4 +1,4 @@
-"""Private: Cognito's sign-in protocol as data, and its rules. No I/O, no state machine, no client.
+"""Private: Cognito's sign-in protocol as data, and its rules. It sends nothing, and has no state machine and no client.
 
 `states`, `responses` and `replies` are the vocabulary, `table` is the protocol, and `evidence` has the sources of
 each transition; `account_table` and `account_requests` are the same for accounts. `error_policy` says what to do

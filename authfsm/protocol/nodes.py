@@ -52,8 +52,8 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 _BEFORE_FIRST_FACTOR: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
 _ROLE_OF_STATE: Final[dict[t.Destination, t.Role]] = {
-    **dict.fromkeys(t.FIRST_FACTOR | _BEFORE_FIRST_FACTOR, t.Role.FIRST_FACTOR),
-    **dict.fromkeys(t.ENROLLED_FACTOR, t.Role.SECOND_FACTOR),
+    **dict.fromkeys(t.FIRST_FACTORS | _BEFORE_FIRST_FACTOR, t.Role.FIRST_FACTOR),
+    **dict.fromkeys(t.ENROLLED_FACTOR_STEPS, t.Role.SECOND_FACTOR),
 }
 
 
@@ -111,9 +111,9 @@ def target_roles(
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
     """Return the roles that EMAIL_OTP can have as the reply to a response: by the other factors in its row, and by its AuthFlow."""
-    if not dests & (t.FIRST_FACTOR - {State.EMAIL_OTP}):
+    if not dests & (t.FIRST_FACTORS - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)
-    if not dests & (t.ENROLLED_FACTOR - {State.EMAIL_OTP}):
+    if not dests & (t.ENROLLED_FACTOR_STEPS - {State.EMAIL_OTP}):
         return (t.Role.FIRST_FACTOR,)
     is_custom_auth = source is State.CUSTOM_CHALLENGE
     if is_custom_auth or response.auth_flow not in {None, "USER_AUTH"}:

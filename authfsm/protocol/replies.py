@@ -1,4 +1,4 @@
-"""The replies of Cognito: a challenge, tokens, an acknowledgement or a refusal.
+"""The replies of Cognito: a challenge, tokens, neither of them, or a refusal.
 
 Each challenge has a class of its own with parsed parameters; its `parameters` has all of them as they came.
 `authfsm.core.wire_replies` parses the API's replies into these values.
@@ -355,7 +355,7 @@ def unverified_claims(token: Secret[str]) -> Mapping[str, Any]:
 
 
 @frozen(kw_only=True)
-class Acknowledgement(Reply):
+class ReplyWithoutChallenge(Reply):
     """Cognito accepted the request, and returned no challenge and no tokens.
 
     Args:

@@ -3,10 +3,10 @@
 A sign-in is always in one state: START, a challenge, or an end. The client sends a response that the state's row in
 `PROTOCOL` has, as one API request, and Cognito's reply determines the transition (`transition_for_reply`):
 
-* A challenge leads to the state of its name, and tokens lead to AUTHENTICATED. If the sign-in is in that state already,
-  the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, whichever the row has.
-* An `Acknowledgement`, which has neither, names no state. It leads to the only destination of the row: RevokeToken
-  to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
+* A challenge leads to the state of its name (OTHER_CHALLENGE if the name is unknown), and tokens lead to AUTHENTICATED.
+  If the sign-in is in that state already, the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, as the row says.
+* A `ReplyWithoutChallenge`, which has no tokens either, names no state. It leads to the only destination of the row:
+  RevokeToken to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
 * A refusal has a recovery action, which `error_policy.py` has for the error. TRY_AGAIN makes the transition RETRY, and
   DROP_DEVICE makes DEVICE_DROPPED, if the row has it; otherwise, and after any other action, the refusal leads to FAILED.
   But two make no transition: WAIT, after which the same request may be sent again, and any after the sign-in's end.
@@ -23,11 +23,12 @@ there has the same state, response, destination and kind; the transitions to FAI
 that has `*` as state and response. Where sources contradict each other, the table has the transitions of both, because a
 client must cope with either. After a change, `tests/test_protocol.py` names the missing and the superfluous rows, and
 `tests/test_transitions.py` the transitions that no scenario takes.
-Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`) and, if it answers a
-challenge, in `_ANSWER` (`protocol/api_requests.py`); a new class also needs one in `RESPONSE_REPETITION` (the same file).
+Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`), and in `_ANSWER` or, if it
+is an operation of its own, `OTHER_OPERATIONS` (`protocol/api_requests.py`). A new class also needs one in
+`RESPONSE_REPETITION` (the same file), and a new operation one in `_OPERATION_READERS` (`core/wire_replies.py`).
 Rule 6: In a particular sign-in, a state may refuse a response of its row: if a step must come first or is too late
-(`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), or if its value cannot
-be an answer to the challenge (`check_answer` there).
+(`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), if its value cannot be
+an answer to the challenge (`check_answer` there), or if its SRP_A was used before (`SignIn.send`).
 
 Public, from `authfsm`: `PROTOCOL`, `TRANSITIONS`, `Transition`, `LoopKind` and `Role`.
 """
@@ -66,31 +67,31 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# Whether a row has other members of FIRST_FACTOR or of ENROLLED_FACTOR decides which factor EMAIL_OTP is in that row
+# Whether a row has other members of FIRST_FACTORS or of ENROLLED_FACTOR_STEPS decides which factor EMAIL_OTP is in that row
 # (`_email_otp_roles` in protocol/nodes.py). Before you remove the last one from a row, read that function.
 
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
-OTHER:             Final = frozenset({S.OTHER_CHALLENGE})
-TOKENS:            Final = frozenset({S.AUTHENTICATED})
+OTHER:                 Final = frozenset({S.OTHER_CHALLENGE})
+TOKENS:                Final = frozenset({S.AUTHENTICATED})
 # After the last factor: tokens, or first the proof of a remembered device, which may also replace the second factor.
-AFTER_LAST_FACTOR: Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
+AFTER_LAST_FACTOR:     Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
-SECOND_FACTOR:     Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
+SECOND_FACTOR_STEPS:   Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
 # The same, of a user who has one.
-ENROLLED_FACTOR:   Final = SECOND_FACTOR - {S.MFA_SETUP}
+ENROLLED_FACTOR_STEPS: Final = SECOND_FACTOR_STEPS - {S.MFA_SETUP}
 # After a correct password. A temporary one must be replaced before any MFA.
-AFTER_PASSWORD:    Final = SECOND_FACTOR | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
+AFTER_PASSWORD:        Final = SECOND_FACTOR_STEPS | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
 # A first factor that was chosen.
-FIRST_FACTOR:      Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP})
-SRP_PROOF:         Final = OTHER | {S.PASSWORD_VERIFIER}
+FIRST_FACTORS:         Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP})
+SRP_PROOF:             Final = OTHER | {S.PASSWORD_VERIFIER}
 # If a DefineAuthChallenge function chooses the next challenge.
-CUSTOM:            Final = frozenset({S.CUSTOM_CHALLENGE})
+CUSTOM:                Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or unknown, and Cognito replies with that name.
-ANY_CHALLENGE:     Final = OTHER | frozenset(CHALLENGES)
+ANY_CHALLENGE:         Final = OTHER | frozenset(CHALLENGES)
 
 # The user chooses a first factor: in SELECT_CHALLENGE, or in place of the factor that was chosen before.
 FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
-    r.Select:     FIRST_FACTOR | OTHER,  # EMAIL_OTP as a first factor
+    r.Select:     FIRST_FACTORS | OTHER,  # EMAIL_OTP as a first factor
     r.Password:   AFTER_PASSWORD,
     r.SrpA:       SRP_PROOF,
     r.Credential: TOKENS | OTHER,  # Cognito asks for no device after a passkey
@@ -108,10 +109,10 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.AdminNoSrpAuth:            AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED, S.ADMIN_NO_SRP_AUTH},
         r.CustomAuth:                TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
         r.CustomSrpAuth:             TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED},
-        r.UserAuth:                  FIRST_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as a first factor; SRP_PROOF for an unknown user
+        r.UserAuth:                  FIRST_FACTORS | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as a first factor; SRP_PROOF for an unknown user
         r.UserAuthWithPassword:      AFTER_PASSWORD | {DEVICE_DROPPED, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
-        r.StepUp:                    FIRST_FACTOR | ENROLLED_FACTOR | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as either
+        r.StepUp:                    FIRST_FACTORS | ENROLLED_FACTOR_STEPS | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as either
         r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
         r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
         r.RefreshToken:              TOKENS | ANY_CHALLENGE,
@@ -129,7 +130,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
     S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                # Credential answers this challenge
     S.CUSTOM_CHALLENGE:  {r.Answer: TOKENS | ANY_CHALLENGE | {DEVICE_DROPPED}},
     # Set-up
-    S.NEW_PASSWORD_REQUIRED: {r.NewPassword: SECOND_FACTOR | AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
+    S.NEW_PASSWORD_REQUIRED: {r.NewPassword: SECOND_FACTOR_STEPS | AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     S.MFA_SETUP: {
         r.AssociateSoftwareToken:    frozenset({ACKNOWLEDGEMENT}),
         r.VerifySoftwareToken:       frozenset({ACKNOWLEDGEMENT, RETRY}),
@@ -137,12 +138,12 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
         r.SetUpEmail:                OTHER | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP, S.SELECT_MFA_TYPE},
     },
     # Second factors
-    S.SELECT_MFA_TYPE:    {r.Select: (ENROLLED_FACTOR - {S.SELECT_MFA_TYPE}) | OTHER | {DEVICE_DROPPED}},
+    S.SELECT_MFA_TYPE:    {r.Select: (ENROLLED_FACTOR_STEPS - {S.SELECT_MFA_TYPE}) | OTHER | {DEVICE_DROPPED}},
     S.SMS_MFA:            {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     S.SOFTWARE_TOKEN_MFA: {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED}},
     # The remembered device
     S.DEVICE_SRP_AUTH:          {r.SrpA: OTHER | {S.DEVICE_PASSWORD_VERIFIER}},
-    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | ENROLLED_FACTOR},
+    S.DEVICE_PASSWORD_VERIFIER: {r.SrpClaim: TOKENS | OTHER | CUSTOM | ENROLLED_FACTOR_STEPS},
     # A challenge of another name
     S.OTHER_CHALLENGE: {r.RawAnswer: TOKENS | ANY_CHALLENGE | {RETRY, DEVICE_DROPPED}},
     # With tokens
@@ -271,7 +272,7 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
     RecoveryAction.TRY_AGAIN: RETRY,
     RecoveryAction.DROP_DEVICE: DEVICE_DROPPED,
 }
-"""The kinds of the transitions that refusals make, if the row has that kind; all other refusals lead to FAILED."""
+"""The kind of the transition that a refusal with one of these actions makes, if the row has that kind."""
 
 REFUSAL_KINDS: Final = frozenset(LOOP_KIND_OF_ACTION.values())
 """The kinds of the transitions that stay in their state after a refusal."""
@@ -297,8 +298,8 @@ def transition_between(
 def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """Return the transition that a reply makes, whether or not the table has it.
 
-    None if it makes none: after WAIT, or a refusal after the sign-in had ended. Raises ProtocolViolation for an
-    acknowledgement if the row does not lead to exactly one state.
+    None if it makes none: after WAIT, or a refusal after the sign-in had ended. Raises ProtocolViolation for a
+    `ReplyWithoutChallenge` if the row does not lead to exactly one state.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):
@@ -310,7 +311,7 @@ def transition_for_reply(source: State, response: type[Response], reply: Reply) 
             return Transition(source, response, source if kind else State.FAILED, kind)
         case Challenge() | Tokens():
             dest = reply.state
-        case _:  # an acknowledgement names no state: the row must lead to one state only
+        case _:  # a ReplyWithoutChallenge names no state: the row must lead to one state only
             dests = destinations(source, response)
             if len(dests) != 1:
                 raise ProtocolViolation(source, response, source)

@@ -86,7 +86,9 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors whose codes are in the text; without a code, those with the longest known message in the text.
+    """Return the errors whose codes are in the text. If it has no code, return those whose known message is in the text.
+
+    If several messages are, the longest is chosen.
 
     A message without the name of an operation may be of a sign-in, of a request about an account, or of both.
     """

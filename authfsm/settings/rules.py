@@ -201,7 +201,7 @@ CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
 """The rules of each challenge, after any response."""
 # fmt: on
 
-_FIRST_FACTOR_CHOICE_STATES: Final = t.FIRST_FACTOR | {State.START, State.SELECT_CHALLENGE}
+_FIRST_FACTOR_CHOICE_STATES: Final = t.FIRST_FACTORS | {State.START, State.SELECT_CHALLENGE}
 
 ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, r.RawAnswer})
 """The responses after which Cognito may issue any challenge that the settings allow, without a Lambda function."""

@@ -65,6 +65,8 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     found: dict[Path, None] = {}
     for name in [names] if isinstance(names, str | Path) else names:
         path = Path(name)
+        if name == "":  # which `Path` takes for the current folder
+            raise UnreadableTraceFile(path, "the name is empty")
         why = "there is no such file"
         try:
             if path.is_dir():

@@ -85,11 +85,12 @@ class Signin:
         "With CUSTOM_AUTH: prove the password (SRP) before the custom challenges.", default=False
     )
     password_stdin: bool = _sign_in(
-        "Read the password from the first line of standard input, and each further answer from the next line.",
+        "Read each answer from a line of standard input, in the order of the prompts: first the password, if the flow asks for it.",
         default=False,
     )
     remember: bool | None = _sign_in(
-        "Whether to use and remember this device, if the pool supports it; without this option, you are asked at a terminal.",
+        "Whether to use and remember this device, if the pool supports it. Without this option, a stored device is used,"
+        " and at a terminal you are asked whether to remember a new one.",
         "--remember/--no-remember",
         show_default=False,
     )

@@ -1,7 +1,7 @@
 """A sign-in at the terminal, from the first prompt to the tokens.
 
 Each refusal is handled by its recovery action: a prompt is repeated while the session survives, a throttled request
-is sent again after a wait, and after a failed attempt the user can begin a new attempt. Steps that need no user input
+is sent again after a wait, and if starting again can help, the user can begin a new attempt. Steps that need no user input
 are taken automatically.
 """
 
@@ -28,7 +28,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
-"""The number of attempts in which the password may be wrong; sudo and ssh allow as many."""
+"""The command ends after this many attempts with a wrong password, like sudo and ssh."""
 
 _WAITS: Final = (1.0, 2.0, 4.0)  # seconds, before each repetition of a request
 _LONGEST_WAIT: Final = 300.0  # seconds
@@ -46,7 +46,7 @@ _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.TIME: ExitStatus.TOO_LATE,
     Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # The user writes no request, so an invalid one means that the options of the command are wrong.
+    # The user writes no request but a RawAnswer, so an invalid one means that the options of the command are wrong.
     Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
@@ -212,8 +212,9 @@ class SignInSession:
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
         """Return if the command must make a new attempt; otherwise raise SignInEnded.
 
-        A wrong password, or a missing client secret that the user enters, leads to a new attempt at once. After any other
-        error the user is asked first.
+        A wrong password, or a missing client secret that the user enters, leads to a new attempt at once. Before other new
+        attempts the user is asked: if the error's action is START_AGAIN or WAIT_OUT, but not if a Lambda function denies
+        the user. Without a terminal there is no new attempt.
         """
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):

@@ -102,8 +102,8 @@ class PipedInput:
 
 _NO_LINE: Final = "standard input has no further line. After the password, write one line for each answer."
 _NO_TERMINAL: Final = (
-    "cannot prompt, because standard input and standard error are not both a terminal. Set AUTHFSM_USERNAME and"
-    " AUTHFSM_PASSWORD, or use --password-stdin: the first line is the password, and each further line the next answer."
+    "cannot prompt, because standard input and standard error are not both a terminal. Use --password-stdin, which reads"
+    " each answer from a line of standard input; a password alone can also be in AUTHFSM_PASSWORD."
 )
 
 
