@@ -185,7 +185,7 @@ def test_findings_that_a_missing_reply_hides_are_named(reply: str) -> None:
         fewer = {part: each for part, each in descriptions.items() if part != reply}
         hidden |= finding_paths(descriptions).keys() - finding_paths(fewer).keys()
         (statement,) = (each for each in not_reviewed(fewer) if each.startswith(reply))
-        names = set(statement.partition("in part: ")[2].split(", "))
+        names = set(statement.partition("not at all: ")[2].split(", "))
         # AllowedFirstAuthFactors, which may have SMS_OTP, is in UserPool.
         assert names & finding_paths(fewer).keys() <= {"text-messages"}, name
         assert not_reviewed(descriptions) == ()

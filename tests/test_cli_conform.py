@@ -163,8 +163,8 @@ USAGE_ERRORS = {
     ("--endpoint-url", "http://127.0.0.1:1", "--region", "a b"): (
         "--region must be the name of a region, such as eu-west-1, not 'a b'"
     ),
-    ("--compare", "a=http://127.0.0.1:1", "--region", ""): (
-        "--region must be the name of a region, such as eu-west-1, not ''"
+    ("--compare", "a=http://127.0.0.1:1", "--region", "c d"): (
+        "--region must be the name of a region, such as eu-west-1, not 'c d'"
     ),
     ("--endpoint-url", "http://127.0.0.1:1", "--pool-id", "a-b c_d"): (
         "boto3 refuses the endpoint http://127.0.0.1:1 or its region:"

@@ -388,7 +388,7 @@ def test_memory(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=f"validity must be from 3 to 15 minutes, not {wrong!r}"):
             sql("athena", validity=wrong)  # type: ignore[arg-type]
     with (
-        pytest.raises(OutOfResources, match="ran out of memory or disk space"),
+        pytest.raises(OutOfResources, match="not enough memory or disk space"),
         TraceFiles(path, memory="1MB", folder=room) as files,
     ):
         files.funnel()
