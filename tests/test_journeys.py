@@ -406,6 +406,40 @@ def test_few_journeys_cover_all_transitions() -> None:
     assert len(few) < len(all_of_them) / 2
 
 
+def test_another_cover_is_refused() -> None:
+    """A misspelt `cover` is an error, not a cover of all paths."""
+    misspelt: Any = "transition"
+    with pytest.raises(ValueError, match="cover must be 'paths' or 'transitions', not 'transition'"):
+        journeys(EXAMPLE_POOLS["passwordless"][0], cover=misspelt)
+
+
+def test_journeys_after_a_sign_up_need_a_session(signing_key: RSAKey) -> None:
+    """In a pool whose only first factor is the password, SignUp returns no session: paths that need it are omitted."""
+    settings = PoolSettings(
+        explicit_auth_flows=["ALLOW_USER_AUTH"], allowed_first_auth_factors=["PASSWORD"], mfa_configuration="OFF"
+    )
+    made = journeys(settings)
+
+    assert {each.reason for each in made.omitted if each.path.responses[0] is r.SignedUp} == {
+        "SignUp returns no session where no code can be the first factor"
+    }
+    for journey in made:
+        journey.run(key=signing_key)
+
+
+def test_an_input_names_its_field() -> None:
+    """The field of an input has its value, at the beginning of a sign-in too: never the user name."""
+
+    def field_of(response: type[r.Response], value: str | None = "x") -> str | None:
+        return NextInput(S.START, response, None if value is None else Secret(value), False, S.SMS_MFA).field
+
+    with_password = {r.UserSrpAuth, r.UserPasswordAuth, r.AdminNoSrpAuth, r.CustomSrpAuth, r.UserAuthWithSrp}
+    assert {field_of(each) for each in {*with_password, r.Password, r.SrpA, r.NewPassword}} == {"password"}
+    assert [field_of(each) for each in (r.UserAuth, r.SignedUp)] == ["preferred_challenge", "session"]
+    assert [field_of(each) for each in (r.Select, r.Code, r.SetUpEmail)] == ["answer", "code", "email"]
+    assert [field_of(each, None) for each in (r.UserAuth, r.CustomAuth, r.CompleteMfaSetup)] == [None] * 3
+
+
 def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:
     """The value of an input is a Secret; the same step returns the same input, and no repr shows the value."""
     stage = JOURNEYS["mfa_required"][0].begin(key=signing_key)

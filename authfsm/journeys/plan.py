@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final
 
-from attrs import NOTHING, define, field, fields, frozen
+from attrs import define, field, fields, frozen
 
 from authfsm import local
 from authfsm.base.secret import Secret
@@ -49,7 +49,7 @@ VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
     # HTML forms and the client accept the wrong address, Cognito does not.
     r.SetUpEmail: (Secret(EMAIL), Secret("ada@nowhere")),
 }  # fmt: skip
-"""The right and the wrong value of a response."""
+"""The right and the wrong value of a response; they are the same if no journey needs a wrong one."""
 
 
 @frozen
@@ -159,14 +159,15 @@ class NextInput:
 
     @property
     def field(self) -> str | None:
-        """The form field for the value; None if the form needs no value."""
-        if self.response in SRP_RESPONSES:
+        """The form field for the value; None if there is no value. The user name is not part of a value."""
+        if VALUES.get(self.response) == (PASSWORD, PASSWORD):
             return "password"
-        return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
+        names = (each.name for each in fields(self.response) if each.name not in {"client_metadata", "username"})
+        return None if self.value is None else next(names, None)
 
     @property
     def automatic(self) -> bool:
-        """Whether the client does this step without the user, as part of an SRP proof."""
+        """Whether the client computes the response from the password or the device, as part of an SRP proof."""
         return self.response in SRP_RESPONSES
 
 

@@ -44,8 +44,8 @@ def is_wrong(move: Move) -> bool:
 class Stage:
     """A journey in progress. `Journey.begin` makes it.
 
-    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, with its Lambda
-    `functions` and its `clock`.
+    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, and `clock` the
+    pool's clock.
 
     Attributes:
         username: the name of the user who signs in.
