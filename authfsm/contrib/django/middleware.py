@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, logout
 from django.core.handlers.exception import convert_exception_to_response
-from django.views.debug import SafeExceptionReporterFilter
+from django.views.debug import get_default_exception_reporter_filter
 
 from authfsm import AuthfsmError
 from authfsm.contrib.django.backends import CognitoBackend, belongs_to, set_groups
@@ -18,8 +18,8 @@ _GROUPS = "authfsm_groups"  # the key of the session with the groups of the user
 _BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
 
 
-class _Masked(SafeExceptionReporterFilter):
-    """Hides form fields and the frames of botocore on the error page of DEBUG, which shows both by default."""
+class _Masked(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
+    """The project's filter of error pages, which hides sensitive form fields under DEBUG too, and botocore's variables."""
 
     def is_active(self, _: Any) -> bool:
         return True
