@@ -237,6 +237,18 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
     assert page.view["state"] == "AUTHENTICATED"
 
 
+@pytest.mark.parametrize("set_up", [False, True])
+def test_each_code_of_the_app_is_used_once(pools: Any, set_up: bool) -> None:  # noqa: FBT001 - a parameter
+    """A second sign-in in the same half minute is answered with the app's next code, because Cognito refuses a used one."""
+    pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", PASSWORD, totp_secret=None if set_up else TOTP)
+    stepper = Stepper(pool, "ada", PASSWORD)
+    for _ in range(2):
+        while not stepper.recording.flow.done:
+            assert stepper.advance().error is None
+        stepper.act("again")
+
+
 def test_a_choice_among_first_factors(pools: Any) -> None:
     """At SELECT_CHALLENGE and later, another factor or the password can be chosen."""
     pool = pools(allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "SMS_OTP"])
