@@ -427,6 +427,27 @@ def test_journeys_after_a_sign_up_need_a_session(signing_key: RSAKey) -> None:
         journey.run(key=signing_key)
 
 
+@pytest.mark.parametrize("name", ["passwordless", "mfa_optional", "mfa_required"])
+def test_strict_pools(name: str, signing_key: RSAKey) -> None:
+    """In a pool with the strictest password policy, whose users must have addresses and other attributes, journeys run."""
+    _passkeys()
+    required = [
+        {"Name": each, "AttributeDataType": "String", "Required": True, "Mutable": True}
+        for each in ("email", "phone_number", "birthdate", "given_name")
+    ]
+    kinds = ("Uppercase", "Lowercase", "Numbers", "Symbols")
+    policy = {"MinimumLength": 99, **{f"Require{kind}": True for kind in kinds}}
+    pool = GALLERY[name]["UserPool"]
+    strict = {
+        **pool,
+        "AutoVerifiedAttributes": ["email"],
+        "Policies": {**pool.get("Policies", {}), "PasswordPolicy": policy},
+        "SchemaAttributes": required,
+    }
+    for journey in journeys({**GALLERY[name], "UserPool": strict}, cover="transitions"):
+        journey.run(key=signing_key)
+
+
 def test_an_input_names_its_field() -> None:
     """The field of an input has its value, at the beginning of a sign-in too: never the user name."""
 

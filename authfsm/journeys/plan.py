@@ -29,9 +29,10 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 
 USERNAME: Final = "ada"
-PASSWORD: Final = Secret("Correct-Horse-1")
+PASSWORD: Final = Secret(f"Correct-Horse-1{'-staple' * 12}")  # 99 characters: no pool requires more
 PHONE: Final = "+15555550143"
 EMAIL: Final = "ada@example.com"
+ATTRIBUTES: Final = {"email": EMAIL, "phone_number": PHONE, "birthdate": "1815-12-10", "updated_at": "0"}
 TOTP: Final = Secret("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 RIGHT_ANSWER: Final = Secret("42")
 RELYING_PARTY: Final = "example.com"
@@ -45,7 +46,7 @@ VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
         (PASSWORD, PASSWORD),
     ),
     r.Answer: (RIGHT_ANSWER, Secret("41")),
-    r.NewPassword: (Secret("Another-Horse-2"), Secret("weak")),
+    r.NewPassword: (Secret(f"Another-Horse-2{'-staple' * 12}"), Secret("weak")),
     # HTML forms and the client accept the wrong address, Cognito does not.
     r.SetUpEmail: (Secret(EMAIL), Secret("ada@nowhere")),
 }  # fmt: skip
@@ -240,9 +241,8 @@ class ObservedPool(local.LocalPool):
     def _report(self, operation: str, reply: Mapping[str, Any], refusal: local.PoolRefusal | None = None) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
-        if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
-            return
-        if source is State.AUTHENTICATED:
+        is_later = source is State.AUTHENTICATED or response in AFTER_SIGN_IN_RESPONSES
+        if self._observer is None or response is None or is_later:
             return
         if refusal is not None:
             rule = error_rule(refusal.code, refusal.message, operation)

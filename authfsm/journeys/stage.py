@@ -211,13 +211,20 @@ class Stage:
         if person.newcomer:
             self._sign_up()
             return
-        self.pool.add_user(self.username, **person.fields)
+        known = {*self.pool.configuration.username_attributes, *(name for name, each in person.fields.items() if each)}
+        attributes = {name: text for name, text in self._required_attributes.items() if name not in known}
+        unverified = {f"{name}_verified": "false" for name in attributes if name in {"email", "phone_number"}}
+        self.pool.add_user(self.username, attributes={**attributes, **unverified}, **person.fields)
         if person.remembered or person.passkey:
             self._enrol()
         if person.passkey_as_mfa:
             self._administer("AdminSetUserMFAPreference", WebAuthnMfaSettings={"Enabled": True})
         if person.temporary:
             self._expire_password()
+
+    @property
+    def _required_attributes(self) -> dict[str, str]:
+        return {name: p.ATTRIBUTES.get(name, "Ada") for name in self.pool.configuration.attributes.required}
 
     def _enrol(self) -> None:
         """Sign in at an app client whose Lambda functions issue no challenge; enrol the device and the passkey."""
@@ -238,7 +245,8 @@ class Stage:
         user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
             user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
-        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": [{"Name": "email", "Value": p.EMAIL}]}
+        attributes = [{"Name": n, "Value": v} for n, v in {"email": p.EMAIL, **self._required_attributes}.items()]
+        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": attributes}
         reply = self.pool.answer("SignUp", {**user, **members})
         session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()
