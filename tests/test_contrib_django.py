@@ -24,6 +24,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm import AsyncCognito, Verifier, new_key
 from authfsm.contrib.django import conf, middleware
+from authfsm.contrib.django.backends import CognitoBackend
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, RefreshTokenRotation, Triggers
 from authfsm.local.config.error_templates import ErrorTemplate
@@ -310,6 +311,21 @@ def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
     visit.clock.advance(3600)
     visit.get("/admin/auth/user/")
     assert visit.heading == "Sign in"
+
+
+class OwnBackend(CognitoBackend):
+    """A project's own backend."""
+
+
+def test_a_backend_of_the_project(visit: Visitor) -> None:
+    """Users whom a subclass of CognitoBackend has signed in are signed out too when their session ends at Cognito."""
+    with override_settings(AUTHENTICATION_BACKENDS=[f"{__name__}.OwnBackend"]):
+        visit.sign_in("ada")
+        assert visit.get("/admin/auth/user/").redirect_chain == []
+        visit.pool.client().admin_user_global_sign_out(UserPoolId=visit.pool.pool_id, Username="ada")
+        visit.clock.advance(3600)
+        visit.get("/admin/auth/user/")
+        assert visit.heading == "Sign in"
 
 
 def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:

@@ -131,9 +131,6 @@ class CookieMiddleware:
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
     would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
     changed, this class sends that reply, and raises the exception again.
-
-    Args:
-        app: the application.
     """
 
     def __init__(self, app: Any) -> None:

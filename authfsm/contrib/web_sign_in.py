@@ -119,12 +119,7 @@ def ends_session(error: AuthfsmError) -> bool:
 
 
 class BrowserSession:
-    """The sign-in of the browser that sent a request; `cookies.write` adds the changed cookies to the response.
-
-    Args:
-        site: the site's settings.
-        cookies: the browser's cookies.
-    """
+    """The sign-in of the browser that sent a request; `cookies.write` adds the changed cookies to the response."""
 
     def __init__(self, site: WebSignIn, cookies: Cookies) -> None:
         self.site, self.cookies = site, cookies
