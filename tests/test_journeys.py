@@ -372,6 +372,8 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
     } <= reasons
     every = journeys(descriptions, cover="transitions")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
+    client = {**descriptions["UserPoolClient"], "WriteAttributes": ["nickname"]}
+    assert "signed_up" not in {str(each) for each in journeys({**descriptions, "UserPoolClient": client})}
     for journey in every:
         journey.run(key=signing_key)
 
@@ -429,14 +431,14 @@ def test_journeys_after_a_sign_up_need_a_session(signing_key: RSAKey) -> None:
 
 @pytest.mark.parametrize("name", ["passwordless", "mfa_optional", "mfa_required"])
 def test_strict_pools(name: str, signing_key: RSAKey) -> None:
-    """In a pool with the strictest password policy, whose users must have addresses and other attributes, journeys run."""
+    """Journeys run in a pool with the strictest password policy, whose users must have addresses and other attributes."""
     _passkeys()
     required = [
         {"Name": each, "AttributeDataType": "String", "Required": True, "Mutable": True}
         for each in ("email", "phone_number", "birthdate", "given_name")
     ]
     kinds = ("Uppercase", "Lowercase", "Numbers", "Symbols")
-    policy = {"MinimumLength": 99, **{f"Require{kind}": True for kind in kinds}}
+    policy = {"MinimumLength": 99, "PasswordHistorySize": 24, **{f"Require{kind}": True for kind in kinds}}
     pool = GALLERY[name]["UserPool"]
     strict = {
         **pool,

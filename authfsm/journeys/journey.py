@@ -215,13 +215,14 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     devices = pool.get("DeviceConfiguration")
     required = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
+    has_email = "email" in ((parsed.user_pool_client or {}).get("WriteAttributes") or ["email"])
     return PoolFacts(
         PoolSettings.from_parsed(parsed),
         challenge_required_on_new_device=required,
         recovery=parsed.recovery,
         email_as_username=pool.get("UsernameAttributes") == ["email"],
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
-        sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and not admin_only,
+        sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and has_email and not admin_only,
     )
 
 

@@ -15,6 +15,7 @@ from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
 from authfsm.journeys import plan as p
+from authfsm.local.signin.passwords import set_password
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
@@ -204,7 +205,8 @@ class Stage:
         self.pool.answer(operation, {"UserPoolId": self.pool.pool_id, "Username": self.username, **members})
 
     def _expire_password(self) -> None:
-        self._administer("AdminSetUserPassword", Password=p.PASSWORD.reveal(), Permanent=False)
+        # AdminSetUserPassword would refuse the same password if the pool has a PasswordHistorySize.
+        set_password(self.pool._core, self.pool.user(self.username), p.PASSWORD, temporary=True)  # noqa: SLF001 - same package
 
     def _prepare_user(self) -> None:
         person = self.plan.person
