@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, Final
@@ -18,10 +19,12 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import m2m_changed
 from django.test import Client, override_settings
+from django.views.debug import SafeExceptionReporterFilter, get_default_exception_reporter_filter
 from joserfc.jwk import RSAKey
 
 from authfsm import AsyncCognito, Verifier, new_key
-from authfsm.contrib.django import conf
+from authfsm.contrib.django import conf, middleware
+from authfsm.contrib.django.backends import CognitoBackend
 from authfsm.contrib.web_sign_in import WebSignIn
 from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PoolRefusal, RefreshTokenRotation, Triggers
 from authfsm.local.config.error_templates import ErrorTemplate
@@ -185,6 +188,42 @@ def test_a_local_account_is_not_taken_over(visit: Visitor) -> None:
         assert User.objects.get(username="ada").is_superuser
 
 
+def test_a_user_whose_first_sign_in_failed(visit: Visitor) -> None:
+    """A Django user who was created, but whose groups could not be stored, is not taken for one with a password."""
+    visit.client.raise_request_exception = False
+    with mock.patch("authfsm.contrib.django.backends.set_groups", side_effect=RuntimeError("the database is locked")):
+        assert visit.sign_in("ada").status_code == 500
+    assert [each.has_usable_password() for each in User.objects.all()] == [False]
+    visit.sign_in("ada")
+    assert "Site administration" in visit.page
+
+
+def test_a_group_named_like_a_letter_of_the_setting(visit: Visitor) -> None:
+    """SUPERUSER_GROUPS as text is an error; its letters would be names of groups."""
+    visit.get("/account/sign-in/")
+    with override_settings(AUTHFSM={**settings.AUTHFSM, "SUPERUSER_GROUPS": "readers"}):
+        with pytest.raises(ImproperlyConfigured, match="SUPERUSER_GROUPS must be a list of names"):
+            visit.send("/account/sign-in/", username="eve", password=PASSWORD)
+        assert not User.objects.filter(is_superuser=True).exists()
+
+
+class ProjectFilter(SafeExceptionReporterFilter):
+    """A project's own filter of error pages."""
+
+    cleansed_substitute = "hidden by the project"
+
+
+def test_the_filter_of_the_project_is_kept() -> None:
+    """The error pages keep the filter of DEFAULT_EXCEPTION_REPORTER_FILTER, and hide sensitive fields under DEBUG too."""
+    default: Any = get_default_exception_reporter_filter
+    with override_settings(DEFAULT_EXCEPTION_REPORTER_FILTER=f"{__name__}.ProjectFilter", DEBUG=True):
+        default.cache_clear()
+        reloaded = runpy.run_path(str(middleware.__file__))
+    default.cache_clear()
+    assert issubclass(reloaded["_Masked"], ProjectFilter)
+    assert reloaded["_Masked"]().is_active(None)
+
+
 def _no_keys(_: str) -> bytes:
     raise OSError("no route to the host")
 
@@ -272,6 +311,21 @@ def test_the_middleware_keeps_tokens_fresh(visit: Visitor) -> None:
     visit.clock.advance(3600)
     visit.get("/admin/auth/user/")
     assert visit.heading == "Sign in"
+
+
+class OwnBackend(CognitoBackend):
+    """A project's own backend."""
+
+
+def test_a_backend_of_the_project(visit: Visitor) -> None:
+    """Users whom a subclass of CognitoBackend has signed in are signed out too when their session ends at Cognito."""
+    with override_settings(AUTHENTICATION_BACKENDS=[f"{__name__}.OwnBackend"]):
+        visit.sign_in("ada")
+        assert visit.get("/admin/auth/user/").redirect_chain == []
+        visit.pool.client().admin_user_global_sign_out(UserPoolId=visit.pool.pool_id, Username="ada")
+        visit.clock.advance(3600)
+        visit.get("/admin/auth/user/")
+        assert visit.heading == "Sign in"
 
 
 def test_groups_follow_a_refreshed_token(visit: Visitor) -> None:
@@ -410,6 +464,10 @@ def async_site() -> WebSignIn:
     return WebSignIn(cognito=cognito, verifier=Verifier.of(cognito), key=new_key(), origin=ORIGIN)
 
 
+def no_site() -> None:
+    """Return no site: a wrong function for the setting SITE."""
+
+
 def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The settings configure the site and are all documented; a missing, unknown or wrong one is named."""
     assert [each for each in conf._ALL if each not in str(import_module("authfsm.contrib.django").__doc__)] == []
@@ -429,7 +487,12 @@ def test_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"POOL_ID": "x"}, "CLIENT_ID, ORIGIN"),
         ({**full, "ORIGIN": "a.example"}, "origin must be like"),
         ({**full, "CLIENT_SECRET": 5}, "client_secret must be text, not int"),
+        ({**full, "POOL_ID": 5}, "region_name '5'"),
+        ({**full, "STAFF_GROUPS": "staff"}, "STAFF_GROUPS must be a list of names"),
+        ({**full, "SUPERUSER_GROUPS": None, "FLOWS": "USER_AUTH"}, "FLOWS, SUPERUSER_GROUPS must be a list"),
         ({"SITE": f"{__name__}.async_site"}, "cognito must be a Cognito, not AsyncCognito"),
+        ({"SITE": f"{__name__}.no_site"}, "SITE must name a function that returns a WebSignIn, not NoneType"),
+        ({"SITE": f"{__name__}.misspelt"}, "misspelt"),
         (None, "dictionary"),
     ):
         conf.site.cache_clear()

@@ -291,7 +291,9 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
     *(
         ("origin", f"{start}example.com{end}")
         for start, end in (
-            ("", ""), ("HTTPS://", ""), ("https://", "/"), ("https://", "#f"), ("https://", "?y"), ("https://u:p@", "")
+            ("", ""), ("HTTPS://", ""), ("https://", "/"), ("https://", "#f"), ("https://", "?y"), ("https://u:p@", ""),
+            ("https://", ":443"), ("http://", ":80"), ("https://", ":"), ("https://", ":x"), ("https://*.", ""),
+            ("https://exämple.", ""),
         )
     ),
     ("origin", ""), *(("key", each) for each in (None, "", "x", (), (KEY, "x"), b"x", [5])),
@@ -315,6 +317,35 @@ def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
         WebSignIn(**{**settings, "cognito": AsyncCognito(pool.client(), client_id=pool.client_id)})
     with pytest.raises(TypeError, match="site must be a WebSignIn, not NoneType"):
         CognitoAuth(wrong)
+    mine = pool.cognito()
+    with pytest.raises(ValueError, match=f"verifier must accept the tokens of the app client {pool.client_id}"):
+        WebSignIn(**{**settings, "cognito": mine, "verifier": Verifier.of(LocalPool().cognito())})
+    with pytest.raises(TypeError, match="name must be a str, not NoneType"):
+        WebSignIn(**{**settings, "cognito": mine, "verifier": Verifier.of(mine), "name": None})
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:8000", "https://[::1]:443443", "http://a_b.example:443"])
+def test_origins_that_browsers_send(origin: str) -> None:
+    """An origin with a port that is not the default one, or with an IPv6 address, is valid."""
+    cognito = LocalPool().cognito()
+    assert WebSignIn(cognito=cognito, verifier=Verifier.of(cognito), key=KEY, origin=origin).origin == origin
+
+
+def test_sign_out_everywhere_after_the_access_token_has_expired(site: Site) -> None:
+    """GlobalSignOut needs a valid access token: an expired one is refreshed first, and the other sessions end."""
+    site.sign_in("eve")
+    other, site.browser = site.browser, site.another()
+    site.sign_in("eve")
+    site.clock.advance(3600)
+    assert site.post("/sign-out", everywhere=True)[0] == 200
+    assert other.post("/auth/refresh").status_code == 401
+
+
+@pytest.mark.parametrize("names", [(), (["staff"],), (None,)])
+def test_in_group_needs_names(site: Site, names: tuple[Any, ...]) -> None:
+    """Without a name nobody would be admitted, and a list would fail at each request: both are errors at once."""
+    with pytest.raises(TypeError, match="in_group needs names of groups, such as"):
+        site.auth.in_group(*names)
 
 
 @pytest.mark.parametrize("value", ["false", "", False])

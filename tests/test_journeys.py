@@ -372,6 +372,8 @@ def test_journeys_depend_on_the_descriptions(signing_key: RSAKey) -> None:
     } <= reasons
     every = journeys(descriptions, cover="transitions")
     assert {"user_auth-WEB_AUTHN-credential", "signed_up"} <= {str(each) for each in every}
+    client = {**descriptions["UserPoolClient"], "WriteAttributes": ["nickname"]}
+    assert "signed_up" not in {str(each) for each in journeys({**descriptions, "UserPoolClient": client})}
     for journey in every:
         journey.run(key=signing_key)
 
@@ -404,6 +406,61 @@ def test_few_journeys_cover_all_transitions() -> None:
 
     assert few.transitions == all_of_them.transitions
     assert len(few) < len(all_of_them) / 2
+
+
+def test_another_cover_is_refused() -> None:
+    """A misspelt `cover` is an error, not a cover of all paths."""
+    misspelt: Any = "transition"
+    with pytest.raises(ValueError, match="cover must be 'paths' or 'transitions', not 'transition'"):
+        journeys(EXAMPLE_POOLS["passwordless"][0], cover=misspelt)
+
+
+def test_journeys_after_a_sign_up_need_a_session(signing_key: RSAKey) -> None:
+    """In a pool whose only first factor is the password, SignUp returns no session: paths that need it are omitted."""
+    settings = PoolSettings(
+        explicit_auth_flows=["ALLOW_USER_AUTH"], allowed_first_auth_factors=["PASSWORD"], mfa_configuration="OFF"
+    )
+    made = journeys(settings)
+
+    assert {each.reason for each in made.omitted if each.path.responses[0] is r.SignedUp} == {
+        "SignUp returns no session where no code can be the first factor"
+    }
+    for journey in made:
+        journey.run(key=signing_key)
+
+
+@pytest.mark.parametrize("name", ["passwordless", "mfa_optional", "mfa_required"])
+def test_strict_pools(name: str, signing_key: RSAKey) -> None:
+    """Journeys run in a pool with the strictest password policy, whose users must have addresses and other attributes."""
+    _passkeys()
+    required = [
+        {"Name": each, "AttributeDataType": "String", "Required": True, "Mutable": True}
+        for each in ("email", "phone_number", "birthdate", "given_name")
+    ]
+    kinds = ("Uppercase", "Lowercase", "Numbers", "Symbols")
+    policy = {"MinimumLength": 99, "PasswordHistorySize": 24, **{f"Require{kind}": True for kind in kinds}}
+    pool = GALLERY[name]["UserPool"]
+    strict = {
+        **pool,
+        "AutoVerifiedAttributes": ["email"],
+        "Policies": {**pool.get("Policies", {}), "PasswordPolicy": policy},
+        "SchemaAttributes": required,
+    }
+    for journey in journeys({**GALLERY[name], "UserPool": strict}, cover="transitions"):
+        journey.run(key=signing_key)
+
+
+def test_an_input_names_its_field() -> None:
+    """The field of an input has its value, at the beginning of a sign-in too: never the user name."""
+
+    def field_of(response: type[r.Response], value: str | None = "x") -> str | None:
+        return NextInput(S.START, response, None if value is None else Secret(value), False, S.SMS_MFA).field
+
+    with_password = {r.UserSrpAuth, r.UserPasswordAuth, r.AdminNoSrpAuth, r.CustomSrpAuth, r.UserAuthWithSrp}
+    assert {field_of(each) for each in {*with_password, r.Password, r.SrpA, r.NewPassword}} == {"password"}
+    assert [field_of(each) for each in (r.UserAuth, r.SignedUp)] == ["preferred_challenge", "session"]
+    assert [field_of(each) for each in (r.Select, r.Code, r.SetUpEmail)] == ["answer", "code", "email"]
+    assert [field_of(each, None) for each in (r.UserAuth, r.CustomAuth, r.CompleteMfaSetup)] == [None] * 3
 
 
 def test_an_input_hides_its_secret(signing_key: RSAKey) -> None:

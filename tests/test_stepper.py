@@ -18,7 +18,7 @@ from jupyter_page import Page, recording_comms
 
 from authfsm import PROTOCOL, Code, PoolSettings, State, Stepper, UserSrpAuth
 from authfsm.diagrams import render
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers, WebAuthnConfiguration
+from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, PasswordPolicy, Triggers, WebAuthnConfiguration
 from authfsm.notebook import stepper as stepper_module
 from authfsm.notebook.answers import ACTIONS
 from authfsm.notebook.recording import MAX_STEPS
@@ -235,6 +235,28 @@ def test_a_choice_among_second_factors(pools: Any) -> None:
     assert reply["explanation"] == f"The pool would have sent this code to {PHONE}:"
     page.submit("code", code=f" {reply['code']} ")
     assert page.view["state"] == "AUTHENTICATED"
+
+
+def test_play_chooses_a_password_that_every_policy_allows(pools: Any) -> None:
+    """The new password that "Play" sends is as long as a policy can require, and has each kind of character."""
+    pool = pools(password_policy=PasswordPolicy(minimum_length=99))
+    pool.add_user("ada", PASSWORD, temporary=True)
+    stepper = Stepper(pool, "ada", PASSWORD)
+    stepper.run()
+    assert stepper.state is State.NEW_PASSWORD_REQUIRED
+    assert stepper.advance().error is None
+
+
+@pytest.mark.parametrize("set_up", [False, True])
+def test_each_code_of_the_app_is_used_once(pools: Any, set_up: bool) -> None:  # noqa: FBT001 - a parameter
+    """A second sign-in in the same half minute is answered with the app's next code, because Cognito refuses a used one."""
+    pool = pools(mfa="ON", mfa_methods=["SOFTWARE_TOKEN_MFA"])
+    pool.add_user("ada", PASSWORD, totp_secret=None if set_up else TOTP)
+    stepper = Stepper(pool, "ada", PASSWORD)
+    for _ in range(2):
+        while not stepper.recording.flow.done:
+            assert stepper.advance().error is None
+        stepper.act("again")
 
 
 def test_a_choice_among_first_factors(pools: Any) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
 from attrs import frozen
 from joserfc.jwk import RSAKey
 from redis_server import redis_server
@@ -41,7 +43,7 @@ from authfsm.stores import (
     SharedTokens,
 )
 from authfsm.stores.pending import name_of
-from authfsm.stores.redis import RedisStore
+from authfsm.stores.redis import AsyncRedisStore, RedisStore
 
 PASSWORD = "Correct-Horse-1"
 
@@ -284,6 +286,30 @@ def test_invalid_settings_are_refused(backend: Backend) -> None:
     for wrong, error in ((None, TypeError), ("1", TypeError), (0, ValueError), (-1.5, ValueError)):
         with pytest.raises(error, match=r"timeout must be (more than 0|of type)"):
             RedisStore(wrong, timeout=wrong)
+    wrong = MemoryStore
+    with pytest.raises(TypeError, match="cognito must be a driver, store a store, not Cognito and type"):
+        PendingSignIns(backend.pool.cognito(), wrong, new_key())
+
+
+def test_a_worker_with_an_invalid_key_takes_no_sign_in(backend: Backend) -> None:
+    """An invalid key is refused before a turn: the sign-in stays available to the other workers."""
+    ticket = backend.pending.put(backend.sign_in())
+    wrong: Any
+    for wrong in ("no key", "", [], ["no key"]):
+        with pytest.raises(BadKey), backend.other_worker(key=wrong).turn(ticket):
+            pass
+    with backend.pending.turn(ticket) as flow:
+        assert flow.state is State.SMS_MFA
+
+
+def test_a_redis_client_of_the_other_kind_is_refused() -> None:
+    """An asyncio client in RedisStore would store nothing, and a synchronous one would block the event loop."""
+    wrong: Any = redis.asyncio.Redis()
+    with pytest.raises(TypeError, match=r"RedisStore needs a client of redis, .* not <class .redis\.asyncio"):
+        RedisStore(wrong)
+    for wrong in (redis.Redis(), None):
+        with pytest.raises(TypeError, match=r"AsyncRedisStore one of redis\.asyncio, not <class"):
+            AsyncRedisStore(wrong)
 
 
 def test_a_failing_store_does_not_lose_tokens(backend: Backend, tmp_path: Path) -> None:

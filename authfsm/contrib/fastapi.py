@@ -78,7 +78,7 @@ class CognitoAuth:
 
         Raises:
             HTTPException: 401 if the browser is not signed in; 403 for a form of another site; 503 if Cognito or the
-                pool's keys cannot be reached; otherwise the status of an error that signing in again would not fix.
+                pool's keys are unreachable, or at a quota; otherwise the status of an error that no new sign-in would fix.
         """
         browser, token = self.browser(request), _bearer_token(request)
         try:
@@ -100,8 +100,10 @@ class CognitoAuth:
         It raises HTTPException 403 for a user who is in none of them, and otherwise as `claims`.
 
         Args:
-            *names: the groups' names.
+            *names: the groups' names, at least one.
         """
+        if not names or not all(isinstance(each, str) for each in names):
+            raise TypeError(f"in_group needs names of groups, such as in_group('staff', 'admins'), not {names!r}")
 
         def claims_of_member(claims: Annotated[Claims, Depends(self.claims)]) -> Claims:
             if not set(names) & set(claims.groups):
@@ -129,9 +131,6 @@ class CookieMiddleware:
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
     would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
     changed, this class sends that reply, and raises the exception again.
-
-    Args:
-        app: the application.
     """
 
     def __init__(self, app: Any) -> None:
@@ -183,8 +182,8 @@ async def body_of(request: Request) -> Values:
     """A dependency: return the fields of a request, each a `Secret`, from a body of JSON or of a form.
 
     Raises:
-        HTTPException: 413 if the body is too large or chunked; 422 if a value is not text, a boolean or null; 400 if
-            a multipart form is malformed.
+        HTTPException: 413 if the body is too large or chunked; 422 if it is neither a form nor a JSON object, or a
+            value is not text, a boolean or null; 400 if a multipart form is malformed.
     """
     if "transfer-encoding" in request.headers or not await _is_read(request):
         raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")

@@ -32,6 +32,7 @@ PASSKEYS_JS: Final = Path(__file__).parent / "django" / "static" / "authfsm" / "
 """The script that creates and uses passkeys in the browser, for the forms of any page."""
 _START_FLOWS: Final = {each.auth_flow for each in authfsm.PROTOCOL[State.START] if each.auth_flow}
 _FLOWS: Final = sorted(each for each in _START_FLOWS if not each.startswith("REFRESH"))
+_ORIGIN: Final = re.compile(r"(?!http:.*:80$|https:.*:443$)https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]+)?")
 _LONGEST_NAME: Final = 128  # characters: the API's limit for USERNAME
 _RESET: Final = "confirm_forgot_password"
 _Action = authfsm.RecoveryAction
@@ -46,12 +47,12 @@ class WebSignIn:
 
     Args:
         cognito: the user pool and its app client.
-        verifier: verifies the tokens of that pool.
+        verifier: verifies the tokens of that pool and app client.
         key: one key of `authfsm.new_key`, or several, the newest first; it seals the cookies.
-        origin: the site's origin, as `https://example.com`: requests of other sites may change nothing.
+        origin: the site's origin as browsers send it, `https://example.com`: requests of other sites may change nothing.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
-        refresh_token_validity: how long a browser stays signed in, at most: RefreshTokenValidity of the app client.
+        refresh_token_validity: how long a browser keeps tokens that are not refreshed: RefreshTokenValidity of the client.
 
     Raises:
         ValueError, TypeError: a setting is not valid; `BadKey` if it is the key.
@@ -69,15 +70,17 @@ class WebSignIn:
         with suppress(authfsm.SealMissing):
             Device.unseal(None, self.key)  # BadKey, as for every seal
         origin, flows, validity = self.origin, self.flows, self.refresh_token_validity
-        if not isinstance(origin, str) or not re.fullmatch(r"https?://[^/A-Z\s?#@\\]+", origin):
-            raise ValueError(f"origin must be like https://example.com, without a path, not {origin!r}")
+        if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"origin must be like https://example.com, without path or default port, not {origin!r}")
         if not isinstance(flows, tuple) or not flows or not set(flows) <= set(_FLOWS):
             raise ValueError(f"flows must be a tuple of some of {', '.join(_FLOWS)}, not {flows!r}")
         if not isinstance(validity, timedelta) or validity <= timedelta(0):
             raise ValueError(f"refresh_token_validity must be a timedelta of more than 0, not {validity!r}")
-        for name, kind in (("cognito", Cognito), ("verifier", Verifier)):
+        for name, kind in (("cognito", Cognito), ("verifier", Verifier), ("name", str)):
             if not isinstance(getattr(self, name), kind):
                 raise TypeError(f"{name} must be a {kind.__name__}, not {type(getattr(self, name)).__name__}")
+        if self.cognito.client_id not in self.verifier.client_ids:
+            raise ValueError(f"verifier must accept the tokens of the app client {self.cognito.client_id}")
 
     def browser(self, cookies: Mapping[str, str]) -> BrowserSession:
         """Return the browser that sent a request with these cookies."""
@@ -102,11 +105,11 @@ WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signat
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether the browser is signed out after this error of a refresh: the tokens or the user are refused.
+    """Return whether an error of a refresh or a verification signs the browser out: the tokens or the user are refused.
 
-    It stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason. Neither does
-    RefreshTokenReuseException sign it out: if a browser sends two requests at once, both refresh with the same token,
-    and the reply to the other request has the new tokens.
+    It stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason, and after
+    RefreshTokenReuseException: if a browser sends two requests at once, both refresh with the same token, and the reply
+    to the other request has the new tokens.
     """
     if error.action in {_Action.WAIT, _Action.WAIT_OUT, _Action.FIX_CONFIGURATION}:
         return False
@@ -116,12 +119,7 @@ def ends_session(error: AuthfsmError) -> bool:
 
 
 class BrowserSession:
-    """The sign-in of the browser that sent a request; `cookies.write` adds the changed cookies to the response.
-
-    Args:
-        site: the site's settings.
-        cookies: the browser's cookies.
-    """
+    """The sign-in of the browser that sent a request; `cookies.write` adds the changed cookies to the response."""
 
     def __init__(self, site: WebSignIn, cookies: Cookies) -> None:
         self.site, self.cookies = site, cookies
@@ -134,7 +132,7 @@ class BrowserSession:
                 a password that the browser filled in is ignored: the user chooses the first factor.
 
         Raises:
-            InvalidInput: the name or the password is missing, or the site does not offer the flow.
+            InvalidInput: the name or the password is missing, the name is too long, or the site does not offer the flow.
             AuthfsmError: as `Cognito.sign_in`; a sign-in that survives in a challenge is pending.
         """
         values = _wrapped(values)
@@ -159,12 +157,12 @@ class BrowserSession:
             values: `username` and `remember` (this device), as typed.
 
         Raises:
-            InvalidInput: the name is missing.
+            InvalidInput: the name is missing or too long.
             AuthfsmError: as `cognito.account.forgot_password`.
         """
         values = _wrapped(values)
-        delivery = self.site.cognito.account.forgot_password(self._typed_name(values))
-        first_input = {**self.first_input, "sent": [delivery.medium, delivery.destination]}
+        sent = self.site.cognito.account.forgot_password(self._typed_name(values))
+        first_input = {**self.first_input, "sent": [sent.medium, sent.destination]}
         self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
 
     def pending(self) -> Flow | None:
@@ -207,7 +205,7 @@ class BrowserSession:
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Send the code and the new password, and begin a sign-in with that password."""
+        """Send the code and the new password, and begin a sign-in by the site's first flow, with that password if it has one."""
         username, empty = self.first_input["username"], Secret("")
         code, password = fields.get("code", empty), fields.get("password", empty)
         remember = "on" if self.first_input["remember"] else ""
@@ -238,7 +236,7 @@ class BrowserSession:
 
     @property
     def first_input(self) -> dict[str, Any]:
-        """The user's input with which the pending sign-in began, `username` and `remember`; empty if nothing is pending."""
+        """`username` and `remember` of the last sign-in, until it brings tokens; `sent`: where `forgot_password` sent a code."""
         return self.cookies.unseal(_FIRST_INPUT)
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
@@ -276,7 +274,7 @@ class BrowserSession:
         """Revoke the tokens and forget them. The device stays remembered.
 
         Args:
-            everywhere: end the user's sessions on all devices.
+            everywhere: end the user's sessions on all devices, which may need a refresh first.
 
         Raises:
             AuthfsmError: Cognito could not be reached or refused; the browser is signed out anyway.
@@ -285,6 +283,8 @@ class BrowserSession:
         self.cookies.drop(_TOKENS, "signin", _FIRST_INPUT)
         if sealed:
             flow = self.site.cognito.resume_tokens(sealed, self.site.key)
+            if everywhere:
+                flow.fresh_tokens()  # Cognito refuses GlobalSignOut with an expired access token
             flow.sign_out(everywhere=everywhere)
 
     def passkeys(self) -> dict[str, Any]:
@@ -311,8 +311,7 @@ class BrowserSession:
         if not 0 < len(name) <= _LONGEST_NAME:
             why = "is too long" if name else "must not be empty"
             raise authfsm.InvalidInput(authfsm.UserAuth, "username", why)
-        first_input = {"username": name, "remember": is_on(values, "remember")}
-        self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
+        self.cookies.seal(_FIRST_INPUT, {"username": name, "remember": is_on(values, "remember")}, _INPUT_LIFETIME)
         return name
 
     def _store_tokens(self, tokens: Tokens) -> None:
@@ -320,7 +319,7 @@ class BrowserSession:
         self.cookies.put(_TOKENS, tokens.seal(self.site.key), lifetime)
 
     def _store(self, flow: Flow, device: Device | None) -> None:
-        """Store the results of a step, before which the flow had this device, in cookies: sign-in, tokens, device."""
+        """Store the sign-in, the tokens and the device after a step in cookies; `device` is that of the flow before the step."""
         name, remember = self.first_input.get("username", ""), self.first_input.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
@@ -380,7 +379,7 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts without a second password field, choices that have a prompt of their own, and empty choices."""
+    """Remove the second password field, each choice that has a prompt of its own, and prompts that are left without choices."""
     names, factors = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [choice for choice in field_["choices"] if choice["value"] not in factors]

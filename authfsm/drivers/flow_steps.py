@@ -114,7 +114,7 @@ def _first_response(
     if preferred is not None and auth_flow != "USER_AUTH":
         raise ValueError(f"preferred_challenge is for USER_AUTH, not for {auth_flow}")
     if password is None and auth_flow in PASSWORD_FLOWS:
-        raise ValueError(f"{auth_flow} needs the password: pass it to `sign_in`, `start` or `restart`")
+        raise ValueError(f"{auth_flow} needs the password: pass it as `password`")
     if password is not None and auth_flow == "USER_AUTH" and preferred == "PASSWORD":
         return r.UserAuthWithPassword
     by_srp = auth_flow != "USER_AUTH" or preferred in (None, "PASSWORD_SRP")

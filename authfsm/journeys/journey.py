@@ -1,7 +1,7 @@
 """Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
 For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why the pool cannot follow it. In
-addition there is a journey for each answer that may be repeated: it is wrong first, then right.
+addition there is a journey for each answer that may be repeated: the first time it is wrong or refused.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class OmittedPath:
 
 @frozen
 class Journeys(Sequence[Journey]):
-    """The journeys of a pool (`every`), the shortest first; `omitted` are the paths without one, each with the reason."""
+    """Journeys (`every`), the shortest first, those that repeat an answer last; and the `omitted` paths, with reasons."""
 
     every: tuple[Journey, ...]
     omitted: tuple[OmittedPath, ...] = field(default=(), repr=False)
@@ -161,14 +161,17 @@ def journeys(
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`: then the local pool copies all settings that it supports.
-        cover: "paths" makes a journey of each path; "transitions" makes journeys until each transition is in one.
+        cover: "paths" makes a journey of each path; "transitions" only of a path with a transition that is in none yet.
         contradictory: include transitions about which the sources contradict each other.
 
     Raises:
         NoPaths: the settings allow no path to sign in.
         TooManyPaths: there are too many paths to make a journey of each.
         BadField: a member of a description has a value that AWS does not return.
+        ValueError: `cover` is neither of the two.
     """
+    if cover not in {"paths", "transitions"}:
+        raise ValueError(f"cover must be 'paths' or 'transitions', not {cover!r}")
     descriptions = None if isinstance(settings, PoolSettings) else settings
     pool = _facts(settings)
     if why := why_no_path(pool.settings):
@@ -212,20 +215,21 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
     devices = pool.get("DeviceConfiguration")
     required = None if devices is None else bool(devices.get("ChallengeRequiredOnNewDevice"))
     admin_only = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly", False)
+    has_email = "email" in ((parsed.user_pool_client or {}).get("WriteAttributes") or ["email"])
     return PoolFacts(
         PoolSettings.from_parsed(parsed),
         challenge_required_on_new_device=required,
         recovery=parsed.recovery,
         email_as_username=pool.get("UsernameAttributes") == ["email"],
         relying_party="RelyingPartyId" in mfa.get("WebAuthnConfiguration", {}),
-        sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and not admin_only,
+        sign_up_by_email="email" in pool.get("AutoVerifiedAttributes", ()) and has_email and not admin_only,
     )
 
 
 def _with_refused_answers(
     every: list[Journey], pool: PoolFacts, model: Model, omitted: list[OmittedPath]
 ) -> list[Journey]:
-    """Return the shortest journey for each answer that may be repeated: wrong first, then right."""
+    """Return the shortest journey for each answer that may be repeated: the first time it is wrong or refused."""
     found: dict[object, Journey] = {}
     impossible: dict[object, OmittedPath] = {}
     for journey in every:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final
 
-from attrs import NOTHING, define, field, fields, frozen
+from attrs import define, field, fields, frozen
 
 from authfsm import local
 from authfsm.base.secret import Secret
@@ -29,9 +29,10 @@ from authfsm.settings import PoolSettings
 from authfsm.settings.rules import MULTI_FACTOR_PASSKEY, enabled_second_factors
 
 USERNAME: Final = "ada"
-PASSWORD: Final = Secret("Correct-Horse-1")
+PASSWORD: Final = Secret(f"Correct-Horse-1{'-staple' * 12}")  # 99 characters: no pool requires more
 PHONE: Final = "+15555550143"
 EMAIL: Final = "ada@example.com"
+ATTRIBUTES: Final = {"email": EMAIL, "phone_number": PHONE, "birthdate": "1815-12-10", "updated_at": "0"}
 TOTP: Final = Secret("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 RIGHT_ANSWER: Final = Secret("42")
 RELYING_PARTY: Final = "example.com"
@@ -45,11 +46,11 @@ VALUES: Final[Mapping[type[r.Response], tuple[Secret[str], Secret[str]]]] = {
         (PASSWORD, PASSWORD),
     ),
     r.Answer: (RIGHT_ANSWER, Secret("41")),
-    r.NewPassword: (Secret("Another-Horse-2"), Secret("weak")),
+    r.NewPassword: (Secret(f"Another-Horse-2{'-staple' * 12}"), Secret("weak")),
     # HTML forms and the client accept the wrong address, Cognito does not.
     r.SetUpEmail: (Secret(EMAIL), Secret("ada@nowhere")),
 }  # fmt: skip
-"""The right and the wrong value of a response."""
+"""The right and the wrong value of a response; they are the same if no journey needs a wrong one."""
 
 
 @frozen
@@ -159,14 +160,15 @@ class NextInput:
 
     @property
     def field(self) -> str | None:
-        """The form field for the value; None if the form needs no value."""
-        if self.response in SRP_RESPONSES:
+        """The form field for the value; None if there is no value. The user name is not part of a value."""
+        if VALUES.get(self.response) == (PASSWORD, PASSWORD):
             return "password"
-        return next((each.name for each in fields(self.response) if each.default is NOTHING), None)
+        names = (each.name for each in fields(self.response) if each.name not in {"client_metadata", "username"})
+        return None if self.value is None else next(names, None)
 
     @property
     def automatic(self) -> bool:
-        """Whether the client does this step without the user, as part of an SRP proof."""
+        """Whether the client computes the response from the password or the device, as part of an SRP proof."""
         return self.response in SRP_RESPONSES
 
 
@@ -239,9 +241,8 @@ class ObservedPool(local.LocalPool):
     def _report(self, operation: str, reply: Mapping[str, Any], refusal: local.PoolRefusal | None = None) -> None:
         response = self._core.response
         source = State.START if operation in BEGIN_OPERATIONS else self._state
-        if self._observer is None or response is None or response in AFTER_SIGN_IN_RESPONSES:
-            return
-        if source is State.AUTHENTICATED:
+        is_later = source is State.AUTHENTICATED or response in AFTER_SIGN_IN_RESPONSES
+        if self._observer is None or response is None or is_later:
             return
         if refusal is not None:
             rule = error_rule(refusal.code, refusal.message, operation)

@@ -283,6 +283,8 @@ def _for_newcomer(path: Path, pool: PoolFacts) -> Plan:
         raise ImpossiblePath("users of this pool do not sign up with a code by e-mail")
     plan = Plan(Person(email=True, newcomer=True))
     factors = pool.settings.allowed_first_auth_factors
+    if factors is not None and not {"EMAIL_OTP", "SMS_OTP"} & factors:
+        raise ImpossiblePath("SignUp returns no session where no code can be the first factor")
     email_allowed = factors is None or "EMAIL_OTP" in factors
     if path.transitions[0].dest is S.AUTHENTICATED:
         if not email_allowed:

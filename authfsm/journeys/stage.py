@@ -15,6 +15,7 @@ from authfsm.base.secret import Secret
 from authfsm.checks import Move, Path
 from authfsm.core.device import Device
 from authfsm.journeys import plan as p
+from authfsm.local.signin.passwords import set_password
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import Refused
 from authfsm.protocol.states import State
@@ -44,8 +45,8 @@ def is_wrong(move: Move) -> bool:
 class Stage:
     """A journey in progress. `Journey.begin` makes it.
 
-    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, with its Lambda
-    `functions` and its `clock`.
+    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, and `clock` the
+    pool's clock.
 
     Attributes:
         username: the name of the user who signs in.
@@ -204,20 +205,28 @@ class Stage:
         self.pool.answer(operation, {"UserPoolId": self.pool.pool_id, "Username": self.username, **members})
 
     def _expire_password(self) -> None:
-        self._administer("AdminSetUserPassword", Password=p.PASSWORD.reveal(), Permanent=False)
+        # AdminSetUserPassword would refuse the same password if the pool has a PasswordHistorySize.
+        set_password(self.pool._core, self.pool.user(self.username), p.PASSWORD, temporary=True)  # noqa: SLF001 - same package
 
     def _prepare_user(self) -> None:
         person = self.plan.person
         if person.newcomer:
             self._sign_up()
             return
-        self.pool.add_user(self.username, **person.fields)
+        known = {*self.pool.configuration.username_attributes, *(name for name, each in person.fields.items() if each)}
+        attributes = {name: text for name, text in self._required_attributes.items() if name not in known}
+        unverified = {f"{name}_verified": "false" for name in attributes if name in {"email", "phone_number"}}
+        self.pool.add_user(self.username, attributes={**attributes, **unverified}, **person.fields)
         if person.remembered or person.passkey:
             self._enrol()
         if person.passkey_as_mfa:
             self._administer("AdminSetUserMFAPreference", WebAuthnMfaSettings={"Enabled": True})
         if person.temporary:
             self._expire_password()
+
+    @property
+    def _required_attributes(self) -> dict[str, str]:
+        return {name: p.ATTRIBUTES.get(name, "Ada") for name in self.pool.configuration.attributes.required}
 
     def _enrol(self) -> None:
         """Sign in at an app client whose Lambda functions issue no challenge; enrol the device and the passkey."""
@@ -238,7 +247,8 @@ class Stage:
         user: dict[str, Any] = {"ClientId": app.client_id, "Username": self.username}
         if app.client_secret is not None:
             user["SecretHash"] = secret_hash(self.username, app.client_id, app.client_secret)
-        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": [{"Name": "email", "Value": p.EMAIL}]}
+        attributes = [{"Name": n, "Value": v} for n, v in {"email": p.EMAIL, **self._required_attributes}.items()]
+        members = {"Password": p.PASSWORD.reveal(), "UserAttributes": attributes}
         reply = self.pool.answer("SignUp", {**user, **members})
         session = {"Session": reply["Session"]} if "Session" in reply else {}
         code = self.pool.outbox[-1].code.reveal()

@@ -1,13 +1,13 @@
 """What the user can send at the present moment: the answer to a challenge, and requests after the sign-in.
 
 Secrets are sent to the page as messages and are not in the widget's state, so that a saved notebook does not contain
-them. An answer is known if the local pool or this process has it: a code in the outbox or of the authenticator app, a
-signature of the software passkey, the password, or a choice. "Play" sends known answers.
+them. An answer is known if the local pool or this process has it (a code in the outbox or of the authenticator app, a
+signature of the software passkey, the password, a choice) or may make it up (a new password). "Play" sends known answers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from attrs import frozen
@@ -29,7 +29,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 _SHOWN_DIGITS: Final = 8
-_APP: Final = "The authenticator app would show:"
+_APP: Final = "The authenticator app's next code that was not used yet:"
 _PASSKEY: Final = "The software passkey that this page registered signs:"
 
 
@@ -51,7 +51,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
             if messages and (last := messages[-1]).purpose == challenge.state:
                 return DebugSecrets(f"The pool would have sent this code to {last.to}:", last.code)
         case replies.SoftwareTokenMfa() if (user := recording.user) and user.software_token:
-            return DebugSecrets(_APP, _totp(user.software_token.secret, recording))
+            return DebugSecrets(_APP, _totp(user.software_token.secret, recording, user.software_token.used_steps))
         case replies.MfaSetup(secret_code=Secret() as secret, verified=False) as challenge:
             try:
                 enrolment = Enrolment.of(challenge, issuer="authfsm", account=recording.username)
@@ -65,14 +65,14 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
     return None
 
 
-def _totp(secret: Secret[str], recording: SignInRecording) -> Secret[str]:
-    return Secret(TOTP(secret.reveal()).at(recording.cognito.clock()))
+def _totp(secret: Secret[str], recording: SignInRecording, used: Collection[int] = ()) -> Secret[str]:
+    totp, now = TOTP(secret.reveal()), int(recording.cognito.clock().timestamp()) // 30
+    # Cognito accepts each code once, and also the code of the next or the previous half minute.
+    return Secret(totp.generate_otp(next((step for step in (now, now + 1, now - 1) if step not in used), now)))
 
 
-_EXAMPLES: Final = {
-    "code": "000000", "email": "name@example.com", "tel": "+15555550100", "date": "1815-12-10",
-}  # fmt: skip
-_NEW_PASSWORD: Final = "Correct-Horse-2"  # noqa: S105 - an example
+_EXAMPLES: Final = {"code": "000000", "email": "name@example.com", "tel": "+15555550100", "date": "1815-12-10"}
+_NEW_PASSWORD: Final = f"Correct-Horse-2{'-staple' * 12}"  # 99 characters: no pool requires more
 
 
 def prompts_for(flow: Flow) -> tuple[Prompt, ...]:
@@ -195,14 +195,14 @@ ACTIONS: Final[Mapping[str, Action]] = {
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
     "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
-    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # which must satisfy the MFA of a user who has it
+    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # a user with MFA needs one that satisfies it
                                   lambda rec: rec.passkey and not (
                                       rec.user and rec.user.mfa_enabled and not rec.user.passkeys.satisfy_mfa),
                                   lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),
     "again":               Action("Sign in again", act=SignInRecording.begin),
 }
 # fmt: on
-"""Every button by its name, in the order of the page: each row of PROTOCOL[AUTHENTICATED] has one, and makes a real call."""
+"""Every button by its name, in the order of the page; each response that AUTHENTICATED accepts has one."""
 
 
 def offered_actions(recording: SignInRecording) -> dict[str, Action]:

@@ -1,7 +1,7 @@
 """Records the sign-ins of one user step by step, and can go back a step or begin again.
 
-It needs no widgets. Before each step of a sign-in at a local pool, it forks the pool: to go back, it continues with the
-fork. A sign-in at a real pool cannot go back. It keeps only the last `MAX_STEPS` steps.
+This module needs no widgets. Before each step at a local pool, a recording forks the pool; to go back, it continues with
+the fork. At a real pool it cannot go back. A recording keeps only the last `MAX_STEPS` steps.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class WireExchange:
 
 
 def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST) -> Any:
-    """Return a request, a reply or the value of the member `name`; SECRET_MEMBERS and `secrets` are masked, long values shortened."""
+    """Return a copy of a request, a reply or the value of a member `name`: without secrets, and with long values shortened."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):

@@ -48,8 +48,8 @@ class Stepper:
     The page has the diagram with the path so far, buttons, a form for the present challenge, requests and replies,
     SRP's values, the history, and the states that may come next. After the sign-in it offers requests with the tokens,
     a software passkey, and further sign-ins. "Play" takes steps without the reader. `step`, `run`, `advance`, `back`,
-    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it. A refusal by Cognito raises
-    no exception: it is the `error` of the moment.
+    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it. A refusal by Cognito or a
+    lost connection raises no exception: it is the `error` of the moment.
 
     The steps run on a fork of a local pool, so that the pool does not change; `outbox` has the fork's messages.
 
@@ -69,7 +69,7 @@ class Stepper:
     Raises:
         TypeError: an argument has an unknown name; the message lists the names.
         BadField: an argument has an invalid value; the message says which values are valid.
-        ValueError: there is no such flow, or the flow needs a password.
+        ValueError: there is no such flow, or it needs a password, or takes no `preferred_challenge`.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class Stepper:
 
     @property
     def state(self) -> State:
-        """The state of the sign-in now, whichever step is shown."""
+        """The state of the sign-in now."""
         return self.recording.flow.state
 
     @property
     def history(self) -> History:
-        """Every step so far."""
+        """Every step of the present sign-in so far."""
         return self.recording.flow.history
 
     @property
@@ -126,7 +126,7 @@ class Stepper:
 
     @property
     def outbox(self) -> Outbox:
-        """The messages that the local pool would have sent in this sign-in; raise InvalidOperation for a real pool."""
+        """The messages that the local pool would have sent, before this sign-in too; raise InvalidOperation for a real pool."""
         if self.recording.pool is None:
             why = "a real pool has no outbox: it sends its messages to the user; type the code that the user received"
             raise InvalidOperation(why, state=self.state)

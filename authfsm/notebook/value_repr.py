@@ -40,8 +40,7 @@ def _(history: History) -> dict[str, str]:
     for step in history:
         role = f" ({step.role})" if step.role else ""
         refusal = f"{step.error}: {step.action}" if step.error else ""
-        number, dest = str(step.number), f"{step.dest}{role}"
-        rows.append((number, step.source, step.response.trigger, dest, refusal))
+        rows.append((str(step.number), step.source, step.response.trigger, f"{step.dest}{role}", refusal))
     return _table("history", rows, head=("", "state", "response", "led to", "refusal"))
 
 
@@ -62,9 +61,8 @@ def _(challenge: Challenge) -> dict[str, str]:
     rows: Rows = [("meaning", challenge.state.meaning), ("accepts", accepts)]
     for name, value in challenge.parameters.items():
         if name not in _HIDDEN:
-            is_long = len(value) > _LONGEST
             beginning = f"{value[: _LONGEST - 20]}... ({len(value)} characters)"
-            rows.append((name, beginning if is_long else value))
+            rows.append((name, beginning if len(value) > _LONGEST else value))
     if challenge.available:
         rows.append(("AvailableChallenges", ", ".join(challenge.available)))
     return _table(challenge.name, rows)

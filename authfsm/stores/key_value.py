@@ -6,8 +6,8 @@ True, and this caller has taken the entry. If the library checks first and delet
 Azure Tables, Vault), two callers can get True: such backends are refused.
 
 Each seal is stored under a new random name. A pointer to it is stored under the ticket's name; a pointer whose
-seal is gone means that the entry is taken. If a worker dies within the three calls of a take, the pointer stays
-until the seal would have expired.
+seal is gone means that the entry is taken. If a worker dies in a take, after it has deleted the seal, the pointer
+stays until the seal would have expired.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from authfsm.base.clock import positive
 from authfsm.protocol.errors import CallerError
 from authfsm.stores.store import DEFAULT_TIMEOUT, TAKEN, bounded_async
 
-_WRAPPERS: Final = (
-    *("compression", "encryption", "limit_size", "logging", "prefix_collections", "prefix_keys"),
-    *("single_collection", "statistics", "timeout"),
-)
+_WRAPPERS: Final = """
+    compression encryption limit_size logging prefix_collections prefix_keys single_collection statistics timeout
+"""
 
 TAKES_ONCE: Final = {
     # module: why exactly one of several deletes of a key returns True (py-key-value-aio 0.5.0)
@@ -45,7 +44,7 @@ TAKES_ONCE: Final = {
     "stores.simple": "a dict's pop; one event loop",
     "stores.valkey": "DEL counts its keys",
     # Wrappers that pass one delete on as one delete.
-    **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS), ""),
+    **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS.split()), ""),
 }
 """The stores that give an entry to one caller only, by the library's module names, with the reason from the library's
 source and the databases' manuals. Tests cover memory, Redis and DynamoDB (as moto simulates it). A store that is not
@@ -72,7 +71,7 @@ class KeyValueStore:
     second after `put` may find nothing, and that user starts again. A collection is one partition, which
     DynamoDB limits to 1,000 write units a second; a turn needs about eight, so one collection allows about a
     hundred turns a second. The library warns that a new version may change the stored format of this and some
-    other stores; here no entry is stored for longer than minutes.
+    other stores: unfinished sign-ins are stored for minutes only, but the entries of `SharedTokens` for 30 days.
 
     Args:
         store: a store of the library, or one of its wrappers around a store.

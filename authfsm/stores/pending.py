@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
 from authfsm.base.clock import positive
 from authfsm.base.secret import Key, Secret, secret, wrapped_keys
-from authfsm.core.encryption import keys_for
+from authfsm.core.encryption import BadKey, keys_for
 from authfsm.drivers.background import in_background
 from authfsm.drivers.base_flow import BaseCognito, BaseFlow
 from authfsm.protocol.error_policy import RecoveryAction
@@ -65,8 +65,11 @@ class StoredFlows(Generic[FlowT, StoreT]):
         self, cognito: BaseCognito[Any, FlowT], store: StoreT, key: Key, *, turn_lifetime: timedelta = TURN_LIFETIME
     ) -> None:
         key = wrapped_keys(key)
-        if not isinstance(cognito, BaseCognito) or not callable(getattr(store, "take", None)):
-            raise TypeError(f"cognito must be a driver, store a store, not {type(cognito)} and {type(store)}")
+        if isinstance(store, type) or not (isinstance(cognito, BaseCognito) and callable(getattr(store, "take", 0))):
+            kinds = f"{type(cognito).__name__} and {type(store).__name__}"
+            raise TypeError(f"cognito must be a driver, store a store, not {kinds}")
+        if not keys_for(key, Secret("")):  # at once: a turn takes the entry before it uses the key
+            raise BadKey
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
         if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
@@ -123,9 +126,8 @@ class StoredFlows(Generic[FlowT, StoreT]):
         if sealed is None:
             raise SealNotFound("the sign-in is not in the store: it has ended or expired, or its worker died")
         if sealed == TAKEN:
-            raise InvalidOperation(
-                "another request is using this ticket: wait until it is done", action=RecoveryAction.WAIT
-            )
+            why = "another request is using this ticket: wait until it is done"
+            raise InvalidOperation(why, action=RecoveryAction.WAIT)
         return self._unsealed(sealed, keys_for(self._key, ticket))
 
     def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
@@ -150,21 +152,21 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             SealNotFound. If the worker still ends its turn, the sign-in is stored again.
 
     Raises:
-        TypeError: the methods of `cognito`, or of the store (WrongStore), are coroutine functions.
+        TypeError: `cognito` is no driver or the store no store, or its methods are coroutine functions (WrongStore).
+        BadKey: the key is not valid.
     """
 
     def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
         """Store a sign-in, and return its ticket: 43 letters, digits and `-_`.
 
         Args:
-            flow: the sign-in; its ticket is valid until it ends, or the Cognito session expires.
+            flow: the sign-in; its ticket is valid until it ends, or for `session_lifetime` after its last challenge.
             ticket: the ticket of a flow that could not be put back (NotStored); a new one by default.
 
         Raises:
             InvalidOperation: the sign-in has ended already, or an answer is in progress.
-            SealExpired: its Cognito session has expired.
+            SealExpired: that time has passed.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
-            BadKey: the key is not valid.
         """
         ticket = secret(ticket)
         ticket = self._ticket_to_put(ticket)
@@ -196,7 +198,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         try:
             flow = self._resume(sealed, ticket)
         except SealError:
-            self.store.drop(name)  # it can never be resumed, so no other request should wait for it
+            self.store.drop(name)  # this turn cannot give it back, so no other request should wait for it
             raise
         try:
             yield flow

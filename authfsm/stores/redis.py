@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from functools import partial
 from importlib.resources import files
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
 from authfsm.base.clock import positive
@@ -32,7 +33,7 @@ class RedisStore:
     """A `Store` in Redis.
 
     Args:
-        client: a client of redis-py for one server or a cluster, with or without `decode_responses`.
+        client: a synchronous client of redis-py for one server or a cluster, with or without `decode_responses`.
         prefix: the prefix of the keys in Redis.
         timeout: seconds that one call may take.
     """
@@ -42,7 +43,7 @@ class RedisStore:
     ) -> None:
         self.prefix = prefix
         self.timeout = positive("timeout", timeout)
-        self.client: Any = _with_timeout(client, timeout)
+        self.client: Any = _with_timeout(_checked(client, awaited=False), timeout)
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
@@ -71,7 +72,7 @@ class AsyncRedisStore:
     ) -> None:
         self.prefix = prefix
         self.timeout = positive("timeout", timeout)
-        self.client: Any = client
+        self.client: Any = _checked(client, awaited=True)
 
     async def put(self, name: str, sealed: str, seconds: float) -> None:
         """As `Store.put`."""
@@ -86,6 +87,12 @@ class AsyncRedisStore:
     async def drop(self, name: str) -> None:
         """As `Store.drop`."""
         await bounded_async(self.timeout, self.client.delete(self.prefix + name))
+
+
+def _checked(client: Any, *, awaited: bool) -> Any:
+    if iscoroutinefunction(getattr(client, "execute_command", None)) is not awaited:
+        raise TypeError(f"RedisStore needs a client of redis, AsyncRedisStore one of redis.asyncio, not {type(client)}")
+    return client
 
 
 def _with_timeout(client: Any, seconds: float) -> Any:

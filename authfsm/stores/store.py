@@ -32,24 +32,13 @@ class Store(Protocol):
     """Stores sealed strings, and gives each to one caller; safe to use from several threads."""
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
-        """Store a seal under a name, in place of an earlier one.
-
-        Args:
-            name: the name.
-            sealed: the seal.
-            seconds: how long to store it; more than 0.
-        """
+        """Store a seal under a name for some seconds (more than 0), in place of an earlier one."""
 
     def take(self, name: str, seconds: float) -> str | None:
-        """Take the seal of a name: of all concurrent callers exactly one gets it.
+        """Return the seal of a name to exactly one of all concurrent callers; None if there is nothing under the name.
 
-        Args:
-            name: the name.
-            seconds: how long all other callers get `TAKEN`, unless this caller puts or drops the name before;
-                afterwards there is nothing under the name.
-
-        Returns:
-            The seal; `TAKEN` if another caller has taken it; None if there is nothing under the name.
+        For that many `seconds` all other callers get `TAKEN`, unless this caller puts or drops the name before;
+        afterwards there is nothing under the name.
         """
 
     def drop(self, name: str) -> None:
@@ -100,7 +89,7 @@ class MemoryStore:
     first is deleted, and that user starts again.
 
     Args:
-        capacity: the greatest number of entries; each needs about 3 kB.
+        capacity: the greatest number of entries; a sign-in needs about 2 kB, tokens 4 kB or more.
         clock: returns seconds that never go backwards.
     """
 

@@ -25,7 +25,7 @@
 | POOL_ID, CLIENT_ID | the user pool and its app client |
 | CLIENT_SECRET | the app client's secret, if it has one |
 | ORIGIN | the site's origin, as `https://example.com` |
-| NAME | the site's name in authenticator apps; by default "Example" |
+| NAME | the site's name in authenticator apps and in the names of devices; by default "Example" |
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
 | USERNAME_CLAIM | the claim of the access token that becomes the name of the Django user (its USERNAME_FIELD); by default `sub`, which Cognito never assigns to another user |
 | STAFF_GROUPS, SUPERUSER_GROUPS | the Cognito groups whose members are staff or superusers; by default none |

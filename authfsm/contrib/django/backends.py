@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.core.exceptions import ImproperlyConfigured
 
@@ -17,14 +18,14 @@ class CognitoBackend(ModelBackend):
     """Signs in the user whom an access token's claims name.
 
     The user is created at the first sign-in, without a password. At each sign-in, and when a refreshed token has other
-    groups, the user's Django groups become those with the names of the Cognito groups, and STAFF_GROUPS and SUPERUSER_GROUPS decide whether the user is staff or a
-    superuser.
+    groups, the user's Django groups become those with the names of the Cognito groups; STAFF_GROUPS and
+    SUPERUSER_GROUPS decide whether the user is staff or a superuser.
     """
 
     def authenticate(  # type: ignore[override]  # the credentials are claims, not a password
         self, _request: Any, claims: Claims | None = None, profile: Claims | None = None, **_: Any
     ) -> Any:
-        """Return the user; None if there are no claims, or the Django user of that name has a password.
+        """Return the user; None if there are no claims, or the Django user of that name has a password or is not active.
 
         Args:
             _request: the request.
@@ -40,11 +41,10 @@ class CognitoBackend(ModelBackend):
             raise ImproperlyConfigured(
                 f"AUTHFSM: USERNAME_CLAIM is {claim!r}, which the access token does not have: use sub or username"
             )
-        user, created = model._default_manager.get_or_create(**{model.USERNAME_FIELD: name})  # noqa: SLF001 - the documented name
-        if not created and user.has_usable_password():
-            return None  # an account that was not created by Cognito: it must not be taken over
-        if created:
-            user.set_unusable_password()
+        fields = {model.USERNAME_FIELD: name, "defaults": {"password": make_password(None)}}  # None: unusable
+        user, _created = model._default_manager.get_or_create(**fields)  # noqa: SLF001 - the documented name
+        if user.has_usable_password():
+            return None  # an account that was not created by a sign-in to Cognito: it must not be taken over
         names = profile.raw if profile is not None else {}
         values = {
             "email": str(names.get("email", "")),
@@ -59,7 +59,7 @@ class CognitoBackend(ModelBackend):
 
 
 def set_groups(user: Any, claims: Claims) -> None:
-    """Save a user whose groups, and whether it is staff or a superuser, are those of the claims."""
+    """Save a user with the Django groups, and the status as staff and superuser, that the groups of the claims give."""
     groups = set(claims.groups)
     user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
     user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))

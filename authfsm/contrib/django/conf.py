@@ -18,38 +18,41 @@ from authfsm import Cognito, Secret, Verifier
 from authfsm.contrib.web_sign_in import WebSignIn
 
 _REQUIRED: Final = ("POOL_ID", "CLIENT_ID", "ORIGIN")
-_ALL: Final = {
-    *_REQUIRED, "CLIENT_SECRET", "NAME", "FLOWS", "USERNAME_CLAIM", "STAFF_GROUPS", "SUPERUSER_GROUPS", "SITE",
-}  # fmt: skip
+_LISTS: Final = ("FLOWS", "STAFF_GROUPS", "SUPERUSER_GROUPS")
+_ALL: Final = {*_REQUIRED, *_LISTS, "CLIENT_SECRET", "NAME", "USERNAME_CLAIM", "SITE"}
 
 
 def setting(name: str, default: Any = None) -> Any:
-    """Return one of the settings; ImproperlyConfigured if AUTHFSM is missing or has an unknown key."""
+    """Return one of the settings; raise ImproperlyConfigured if AUTHFSM is missing, or has an unknown key or text for a list."""
     values = getattr(settings, "AUTHFSM", None)
     if not isinstance(values, dict):
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
     if unknown := sorted(values.keys() - _ALL):
         raise ImproperlyConfigured(f"AUTHFSM has unknown keys: {', '.join(unknown)}; it may have {sorted(_ALL)}")
+    if wrong := [each for each in _LISTS if not isinstance(values.get(each, ()), (list, tuple, set, frozenset))]:
+        raise ImproperlyConfigured(f"AUTHFSM: {', '.join(wrong)} must be a list of names")
     return values.get(name, default)
 
 
 @cache
 def site() -> WebSignIn:
-    """Return the site's sign-in, created once; ImproperlyConfigured if a setting is missing, unknown or wrong."""
+    """Return the site's sign-in, created once; raise ImproperlyConfigured if a setting is missing, unknown or wrong."""
     try:
         return _create_site()
-    except (TypeError, ValueError) as error:
+    except (ImportError, TypeError, ValueError) as error:
         raise ImproperlyConfigured(f"AUTHFSM: {error}") from None
 
 
 def _create_site() -> WebSignIn:
     if path := setting("SITE"):
-        return import_string(path)()  # type: ignore[no-any-return]  # the documented type
+        own = import_string(path)()
+        if not isinstance(own, WebSignIn):
+            raise TypeError(f"SITE must name a function that returns a WebSignIn, not {type(own).__name__}")
+        return own
     if missing := [name for name in _REQUIRED if not setting(name)]:
         raise ImproperlyConfigured(f"AUTHFSM needs {', '.join(missing)}")
     pool_id, client_id = setting("POOL_ID"), setting("CLIENT_ID")
-    region = pool_id.partition("_")[0]
-    config = Config(signature_version=UNSIGNED)
+    region, config = str(pool_id).partition("_")[0], Config(signature_version=UNSIGNED)
     client = boto3.client("cognito-idp", region_name=region, config=config)
     cognito = Cognito(client, client_id=client_id, pool_id=pool_id, client_secret=setting("CLIENT_SECRET"))
     return WebSignIn(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth import BACKEND_SESSION_KEY, logout
+from django.contrib.auth import BACKEND_SESSION_KEY, load_backend, logout
 from django.core.handlers.exception import convert_exception_to_response
-from django.views.debug import SafeExceptionReporterFilter
+from django.views.debug import get_default_exception_reporter_filter
 
 from authfsm import AuthfsmError
 from authfsm.contrib.django.backends import CognitoBackend, belongs_to, set_groups
@@ -15,11 +15,10 @@ from authfsm.contrib.django.conf import site
 from authfsm.contrib.web_sign_in import ends_session
 
 _GROUPS = "authfsm_groups"  # the key of the session with the groups of the user's last token
-_BACKEND = f"{CognitoBackend.__module__}.{CognitoBackend.__qualname__}"
 
 
-class _Masked(SafeExceptionReporterFilter):
-    """Hides form fields and the frames of botocore on the error page of DEBUG, which shows both by default."""
+class _Masked(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
+    """The project's filter of error pages, which hides sensitive form fields under DEBUG too, and botocore's variables."""
 
     def is_active(self, _: Any) -> bool:
         return True
@@ -34,9 +33,6 @@ class CognitoMiddleware:
 
     A view has the tokens from `request.cognito.signed_in().signed_in()`. While Cognito cannot be reached, users stay
     signed in.
-
-    Args:
-        get_response: the rest of Django.
     """
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
@@ -55,7 +51,8 @@ class CognitoMiddleware:
 
     def _refresh_and_respond(self, request: Any) -> Any:
         browser = request.cognito
-        if request.session.get(BACKEND_SESSION_KEY) == _BACKEND and request.user.is_authenticated:
+        backend = request.user.is_authenticated and request.session.get(BACKEND_SESSION_KEY)
+        if backend and isinstance(load_backend(backend), CognitoBackend):
             try:
                 claims = browser.claims()
                 groups = sorted(claims.groups)
