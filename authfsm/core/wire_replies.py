@@ -1,8 +1,8 @@
 """Parses one reply of Cognito. A reply that cannot be read raises `MalformedReply`, and no other error.
 
 `READERS` has a function for each challenge of the protocol's table. Cognito's maps are from text to text; a structured
-value is JSON inside the text (AWS API reference). Unknown keys of ChallengeParameters are kept, and a challenge with an unknown name becomes
-an `OtherChallenge`.
+value is JSON inside the text (AWS API reference). Unknown keys of ChallengeParameters are kept, and a challenge with an
+unknown name becomes an `OtherChallenge`.
 """
 
 from __future__ import annotations

@@ -5,10 +5,10 @@
     confirmed = cognito.account.confirm_sign_up("ada", code, session=new.session)
     flow = cognito.sign_in(confirmed, password)
 
-The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. Every method raises
-Refused (the class says who is at fault, `error.action` what to do next), ConnectionLost, NotSent and MalformedReply; and
-InvalidInput and BadField, already when it is called: nothing was sent. After TRY_AGAIN call the method again; after START_AGAIN request a new code,
-or sign in. If a reply was lost, Cognito may have processed the request.
+The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. If they are not valid, the
+call raises InvalidInput or BadField, and nothing was sent. The request raises Refused (the class says who is at fault,
+`error.action` what to do next), ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after
+START_AGAIN request a new code, or sign in. If a reply was lost, Cognito may have processed the request.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. Its class is the trigger of
 the transition: `Response.trigger` is the name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`).
 `authfsm.protocol.table` has the states to which it may lead. Most fields have Cognito's name in snake case;
-`core/wire_requests.py` has the member to which each is written. The table has these classes only: no state accepts a subclass that you write.
+`core/wire_requests.py` has the member to which each is written. The table has these classes only: no state accepts a
+subclass that you write.
 Public, from `authfsm`: all of these classes.
 """
 
