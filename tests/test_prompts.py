@@ -343,7 +343,7 @@ def test_the_site_shows_these_fields(flow: Flow, challenge: Any, role: Role | No
     """Each prompt that the site offers is a form of its page, with its fields and choices."""
     flow_at(flow, challenge, role)
     cognito: Any = flow.cognito
-    verifier = Verifier("eu-west-1_AbC", "client")
+    verifier = Verifier("eu-west-1_AbC", cognito.client_id)
     web = WebSignIn(cognito=cognito, verifier=verifier, key=new_key(), origin="http://localhost")
     description = web.browser({}).describe(flow)
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape())

@@ -167,8 +167,7 @@ def journeys(
     Raises:
         NoPaths: the settings allow no path to sign in.
         TooManyPaths: there are too many paths to make a journey of each.
-        BadField: a member of a description has a value that AWS does not return.
-        ValueError: `cover` is neither of the two.
+        ValueError: `cover` is unknown; as BadField: a member of a description has a value that AWS does not return.
     """
     if cover not in {"paths", "transitions"}:
         raise ValueError(f"cover must be 'paths' or 'transitions', not {cover!r}")

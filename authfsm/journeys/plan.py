@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, Final
 
-from attrs import define, field, fields, frozen
+from attrs import NOTHING, define, field, fields, frozen
 
 from authfsm import local
 from authfsm.base.secret import Secret
@@ -160,11 +160,12 @@ class NextInput:
 
     @property
     def field(self) -> str | None:
-        """The form field for the value; None if there is no value. The user name is not part of a value."""
+        """The form field for the value; None if the form needs no value. The user name is not a value."""
         if VALUES.get(self.response) == (PASSWORD, PASSWORD):
             return "password"
-        names = (each.name for each in fields(self.response) if each.name not in {"client_metadata", "username"})
-        return None if self.value is None else next(names, None)
+        optional = self.state is State.START and self.value is not None
+        names = (each.name for each in fields(self.response) if each.default is NOTHING or optional)
+        return next((name for name in names if name not in {"client_metadata", "username"}), None)
 
     @property
     def automatic(self) -> bool:
