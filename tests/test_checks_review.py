@@ -64,7 +64,7 @@ def test_the_example_pools() -> None:
 
 def test_an_unknown_setting_is_not_stated_as_a_fact() -> None:
     """The reason for `mfa-unenforced` says whether AdvancedSecurityMode is unknown or not ENFORCED."""
-    for mode, why in ((None, "is unknown"), ("AUDIT", "is not ENFORCED")):
+    for mode, why in ((None, "is not known to be ENFORCED"), ("AUDIT", "is not ENFORCED")):
         settings = PoolSettings(mfa_configuration="OPTIONAL", advanced_security_mode=mode)
         (found,) = (each for each in review(PoolDescription(settings=settings)) if each.id == "mfa-unenforced")
         assert found.why == f"MfaConfiguration is OPTIONAL, and AdvancedSecurityMode {why}"

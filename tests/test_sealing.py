@@ -23,7 +23,7 @@ from authfsm import Flow, RecoveryAction, State
 from authfsm.base.clock import ManualClock
 from authfsm.core.encryption import BadKey, TooLongToSeal, new_key
 from authfsm.core.sealing import snapshot_from_json, snapshot_to_json
-from authfsm.local import DeviceConfiguration, LocalPool
+from authfsm.local import DeviceConfiguration, LocalPool, Triggers
 from authfsm.protocol import responses as r
 from authfsm.protocol.errors import (
     BadField,
@@ -569,13 +569,41 @@ def _with_a_code(signing_key: RSAKey) -> LocalPool:
     return local_pool
 
 
-def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool) -> None:
-    """A restart without the dropped password is a ValueError, and the sign-in continues."""
-    flow = pool.cognito().sign_in("ada", PASSWORD)
+@pytest.mark.parametrize("auth_flow", ["USER_SRP_AUTH", "USER_AUTH"])
+def test_a_failed_restart_does_not_abandon_the_sign_in(pool: LocalPool, auth_flow: str) -> None:
+    """A restart without the dropped password is a ValueError in every flow that proved it, and the sign-in continues."""
+    flow = pool.cognito().sign_in("ada", PASSWORD, flow=auth_flow)
+    assert flow.signin.password_proved
 
     with pytest.raises(ValueError, match="needs the password"):
         flow.restart()
     assert flow.answer(r.Code(pool.outbox.code_for("ada"))) is State.AUTHENTICATED
+
+
+def test_a_custom_sign_in_with_a_password_is_not_restarted_without_it(signing_key: RSAKey) -> None:
+    """CUSTOM_AUTH that began with SRP is not begun again without the proof of the password."""
+
+    def define(event: Any) -> Any:
+        proved = event["request"]["session"][-1]["challengeName"] != "SRP_A"
+        name = "CUSTOM_CHALLENGE" if proved else "PASSWORD_VERIFIER"
+        return {**event, "response": {"challengeName": name, "issueTokens": False, "failAuthentication": False}}
+
+    def create(event: Any) -> Any:
+        return {**event, "response": {"publicChallengeParameters": {}, "privateChallengeParameters": {}}}
+
+    def verify(event: Any) -> Any:
+        return {**event, "response": {"answerCorrect": True}}
+
+    triggers = Triggers(define=define, create=create, verify=verify)
+    pool = LocalPool(key=signing_key, triggers=triggers)
+    pool.add_user("ada", PASSWORD)
+    flow = pool.cognito().sign_in("ada", PASSWORD, flow="CUSTOM_AUTH")
+    assert (flow.state, flow.signin.password_proved) == (State.CUSTOM_CHALLENGE, True)
+
+    with pytest.raises(ValueError, match="needs the password again"):
+        flow.restart()
+    assert flow.state is State.CUSTOM_CHALLENGE
+    assert flow.restart(PASSWORD).signin.password_proved
 
 
 def test_a_device_that_was_forgotten_is_not_tried_again(signing_key: RSAKey) -> None:

@@ -364,6 +364,20 @@ def test_a_file_that_was_removed(tmp_path: Path) -> None:
             files.load()
 
 
+def test_a_load_that_failed_is_not_repeated(tmp_path: Path) -> None:
+    """After a failed load, every later call raises the same error: the files that were read are not counted twice."""
+    first, second = tmp_path / "1.jsonl", tmp_path / "2.jsonl"
+    for each in (first, second):
+        each.write_text(LINES, encoding="utf-8")
+    with TraceFiles([first, second]) as files:
+        second.rename(tmp_path / "elsewhere")
+        with pytest.raises(UnreadableTraceFile):
+            files.load()
+        (tmp_path / "elsewhere").rename(second)
+        with pytest.raises(UnreadableTraceFile):
+            files.funnel()
+
+
 def test_memory(tmp_path: Path) -> None:
     """An invalid memory limit, no threads and too little memory are errors, and no temporary file stays."""
     path = tmp_path / "log.jsonl"

@@ -44,9 +44,10 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). An unknown setting excludes no path: without
-    the app client every flow counts as allowed. It causes no finding, with one exception: `mfa-unenforced` is found
-    unless AdvancedSecurityMode is known to be ENFORCED.
+    If a reply is missing, the fields that it would set are None (unknown), as is AdvancedSecurityMode if UserPoolAddOns is
+    missing. An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
+    finding, with one exception: `mfa-unenforced` is found unless AdvancedSecurityMode is known to be ENFORCED. A member
+    that a reply leaves out has Cognito's default: OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors.
 
     Args:
         settings: the settings of the sign-in.
@@ -201,7 +202,8 @@ def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
         fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
         unknown = pool.settings.advanced_security_mode is None
-        why = f"MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is {'unknown' if unknown else 'not ENFORCED'}"
+        mode = "not known to be ENFORCED" if unknown else "not ENFORCED"
+        why = f"MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is {mode}"
         adapt = Remediation("UpdateUserPool and SetRiskConfiguration", fields)
         yield from _by_password_alone(pool, why, adapt)
 
@@ -373,7 +375,8 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
         pool: as for `review`.
 
     Raises:
-        BadField: a member has a value that AWS does not return.
+        BadField: a member has the wrong type, an unknown MfaConfiguration, or values that Cognito refuses together. This
+            function reports other unknown values.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)
@@ -396,7 +399,7 @@ def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
             "MfaConfig": ...}`.
 
     Raises:
-        BadField: a member has a value that AWS does not return.
+        BadField: as for `not_reviewed`.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)

@@ -84,16 +84,16 @@ class Draw(PoolOptions):
         "-f",
     )
     flow: str | None = _content(
-        "Only the states of this flow, for example USER_SRP_AUTH; with --unfolded also those that only CUSTOM_CHALLENGE or"
-        " OTHER_CHALLENGE leads to."
+        "Only the states of this flow, for example USER_SRP_AUTH; with --unfolded also the states that it reaches only"
+        " through CUSTOM_CHALLENGE or OTHER_CHALLENGE."
     )
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
-        "Draw every transition separately. SVG and PNG files: an overview, and a file for what leads out of each state (START:"
-        " for each flow; EMAIL_OTP: for each role); the SVG files link to each other. PDF: a page for each. Other formats,"
-        " and standard output: one diagram.",
+        "Draw every transition separately. As SVG or PNG: an overview, and for each state a file with the transitions that"
+        " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role); the SVG files are linked. As PDF: the"
+        " same as pages of one file. In other formats, with --state, and on standard output: one diagram.",
         default=False,
     )
     overview: bool = _content(

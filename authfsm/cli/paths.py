@@ -33,7 +33,8 @@ class Paths(PoolOptions):
 
     A path leads from START to the tokens, without a refusal. It visits no state twice, except EMAIL_OTP once in each role
     and MFA_SETUP once for each step of the set-up. Left out are refreshes, challenges that
-    this version does not know, and challenges other than CUSTOM_CHALLENGE that only a Lambda function names.
+    this version does not know, and challenges (other than CUSTOM_CHALLENGE) that follow only if a Lambda function chooses
+    them.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."

@@ -156,9 +156,9 @@ def _folded_away(
 def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    An arrow is not folded, but has a line of its own, if it leads to FAILED; if it is a self-loop, except a new challenge;
-    if only these settings make it uncertain; or if the settings affect it in another way than the state to which it
-    leads, unless they affect all arrows of the row in the same way.
+    An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
+    uncertain with these settings, and certain without them; or the settings have different effects on the row's arrows,
+    and on this arrow another effect than on the state to which it leads.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -193,7 +193,10 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 
 
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """Yield uncertain lines that can be left out: their row has a certain line, and certain lines lead to their destinations."""
+    """Yield the uncertain lines that a diagram can leave out.
+
+    Their row also has a line that is not uncertain, and lines that are not uncertain lead to all their destinations.
+    """
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}

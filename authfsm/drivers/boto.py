@@ -49,7 +49,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool, or `session_lifetime` is not positive.
-        TypeError: an argument has the wrong type, for example an async client, which requires `AsyncCognito`.
+        TypeError: the client is an async one, which requires `AsyncCognito`, or another argument has the wrong type.
     """
 
     def sign_in(
@@ -84,7 +84,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
-            MalformedReply, ProtocolViolation: as for `Flow.answer`.
+            MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.
             ValueError: no flow has this name, the password or the pool's id is missing, or `preferred_challenge` is
                 given for another flow than USER_AUTH. Nothing was sent.
 
@@ -210,7 +210,7 @@ class Flow(FlowSteps):
         return self._run(self._carry_steps(response, *args, **kwargs))
 
     def restart(self, password: str | Secret[str] | None = None) -> Flow:
-        """Abandon this sign-in, and begin a new one with the same user and settings; return it.
+        """Cancel this sign-in as `cancel` does, and begin a new one with the same user and settings; return it.
 
         The settings are the AuthFlow, the preferred challenge, the device, the metadata and `walk`.
 
@@ -311,7 +311,7 @@ class Flow(FlowSteps):
         """Return the response that begins a flow; the arguments are those of `begin`, except `Confirmed`.
 
         Raises:
-            ValueError: as for `Cognito.sign_in`.
+            InvalidInput, BadField, ValueError: as for `Cognito.sign_in`.
             WrongResponse: the sign-in has begun already.
         """
         return self._run(self._initial_response_steps(flow, username, preferred_challenge))
@@ -327,6 +327,7 @@ class Flow(FlowSteps):
         Raises:
             WrongResponse: the state does not accept it. Nothing changed.
             BadField: a field is not valid. Nothing changed.
+            TypeError: `response` is an object, not a class, or fields are missing or too many.
             ValueError: the proof needs the password or the pool's id, and the flow does not know it.
             InvalidOperation: the flow has sent no SRP_A, so there is nothing to prove.
         """

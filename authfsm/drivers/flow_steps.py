@@ -149,7 +149,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         if self._password is not None or preferred or auth_flow not in {"USER_SRP_AUTH", "USER_AUTH"}:
-            response = None  # with the Session of the sign-up, Cognito would verify neither password nor preference
+            # With the Session of the sign-up, Cognito would not verify the password, and would ignore the preference.
+            response = None
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)
@@ -187,6 +188,10 @@ class FlowSteps(BaseFlow):
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
         _first_response(auth_flow, self.preferred_challenge, password, self.signin.pool_id)
+        if password is None and (first in r.SRP_START_RESPONSES or getattr(first, "proves_password", False)):
+            raise ValueError(
+                f"this {auth_flow} began with the password, and needs the password again: pass it as `password`"
+            )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
         flow.signin.device = self.device  # None, too, if Cognito has forgotten the device

@@ -86,11 +86,10 @@ def _simplified(name: str) -> str:
 
 
 def _errors(text: str) -> tuple[Facts, ...]:
-    """Return the errors whose codes are in the text. If it has no code, return those whose known message is in the text.
+    """Return the errors that a text names: by a code, by a known message, or by both.
 
-    If several messages are, the longest is chosen.
-
-    A message without the name of an operation may be of a sign-in, of a request about an account, or of both.
+    If the text contains several known messages and no operation, only the errors with the longest one are returned.
+    Without an operation, a message may be of a sign-in, of a request about an account, or of both.
     """
     errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
     named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]

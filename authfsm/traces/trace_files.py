@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from authfsm.protocol.errors import CallerError, ExplainedError, OperatorError
+from authfsm.protocol.errors import AuthfsmError, CallerError, ExplainedError, OperatorError
 from authfsm.traces.duckdb_loader import Loader
 from authfsm.traces.funnels import Funnel, InputSummary, StepDuration, TransitionCount
 from authfsm.traces.log_symbols import FINISHED, NOT_LOGGED, CheckedStep, Verdict, sort_key
@@ -91,6 +91,7 @@ class TraceFiles:
         """The bytes of all files."""
         self._validity = check_validity(validity)
         self._input: InputSummary | None = None
+        self._failure: AuthfsmError | None = None
         self._prepared = False
         self._folder = tempfile.TemporaryDirectory(prefix="authfsm-", dir=folder)
         config: dict[str, str | bool | int | float | list[str]] = {
@@ -110,13 +111,21 @@ class TraceFiles:
     def load(self) -> InputSummary:
         """Read the files, if they have not been read yet, and return what was read. `replay` and `funnel` call it.
 
+        If it fails, later calls raise the same error, because a part of the files is in the database: create a new object.
+
         Raises:
             UnreadableTraceFile: a file cannot be read.
             OutOfResources: memory or disk space does not suffice.
         """
+        if self._failure is not None:
+            raise self._failure
         if self._input is None:
-            with _resource_errors():
-                self._input = self._loader.load(self.paths)
+            try:
+                with _resource_errors():
+                    self._input = self._loader.load(self.paths)
+            except AuthfsmError as error:
+                self._failure = error
+                raise
         return self._input
 
     @property

@@ -46,7 +46,8 @@ _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.TIME: ExitStatus.TOO_LATE,
     Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # The user writes no request but a RawAnswer, so an invalid one means that the options of the command are wrong.
+    # This command builds every request, except the fields of a RawAnswer, which the user types. So an invalid request
+    # means that an option of the command is wrong.
     Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
@@ -212,9 +213,10 @@ class SignInSession:
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
         """Return if the command must make a new attempt; otherwise raise SignInEnded.
 
-        A wrong password, or a missing client secret that the user enters, leads to a new attempt at once. Before other new
-        attempts the user is asked: if the error's action is START_AGAIN or WAIT_OUT, but not if a Lambda function denies
-        the user. Without a terminal there is no new attempt.
+        After a wrong password the new attempt begins at once, and if only the client secret is missing, as soon as the user
+        has entered it. After another error with the action START_AGAIN or WAIT_OUT the user is first asked whether to start
+        again. Without a terminal, after a denial by a Lambda function, and if the wait would exceed five minutes, there is
+        no new attempt.
         """
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):
@@ -229,6 +231,8 @@ class SignInSession:
         last = flow.history[-1] if flow is not None and flow.history else None
         password_chosen = last and (last.response.proves_password or last.source is State.PASSWORD_VERIFIER)
         by_password = self._takes_password() or password_chosen
+        if flow is not None and flow.signin.password_proved:
+            self._tries = 0
         unproved = flow is not None and by_password and not flow.signin.password_proved
         if unproved and error.fault is Fault.USER:
             self._tries += 1

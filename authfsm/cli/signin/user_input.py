@@ -100,7 +100,9 @@ class PipedInput:
         return Secret(self._next(question))
 
 
-_NO_LINE: Final = "standard input has no further line. After the password, write one line for each answer."
+_NO_LINE: Final = (
+    "standard input has no further line. Write a line for each prompt: first the password, if the flow asks for it."
+)
 _NO_TERMINAL: Final = (
     "cannot prompt, because standard input and standard error are not both a terminal. Use --password-stdin, which reads"
     " each answer from a line of standard input; a password alone can also be in AUTHFSM_PASSWORD."
