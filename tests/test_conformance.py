@@ -338,6 +338,21 @@ EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }  # fmt: skip
 
 
+def test_a_user_who_was_there_before_is_not_deleted() -> None:
+    """If the existing pool has a user of the name that a rule needs already, the rule is skipped, and the user stays."""
+    with serve_in_thread() as served:
+        api = ApiClient(served.url, "eu-west-1")
+        name = "ada@group.claim.example.com"
+        user = {"UserPoolId": POOL_ID, "Username": name, "TemporaryPassword": "Correct-Horse-1"}
+        assert api.call("AdminCreateUser", MessageAction="SUPPRESS", **user).code is None
+        provider = ExistingPoolProvider(api, POOL_ID, inbox=parse_inbox("outbox"))
+        (rule,) = select_rules(("group.claim",))
+        verdict = run_rule(rule, provider)
+        assert (verdict.outcome, "UsernameExistsException" in verdict.why) == (Outcome.SKIPPED, True)
+        assert provider.cleanup() == []
+        assert api.call("AdminGetUser", UserPoolId=POOL_ID, Username=name).code is None
+
+
 @pytest.mark.parametrize("case", EXISTING_POOLS)
 def test_a_setting_of_an_existing_pool_is_no_failure(case: str) -> None:
     """Rules that need other settings than those of the existing pool are skipped with the reason; others pass."""

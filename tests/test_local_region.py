@@ -505,12 +505,29 @@ def test_a_pool_that_is_not_added() -> None:
     assert [each.check for each in other.accepted] == ["weak-passwords"]
 
 
-@pytest.mark.parametrize("name", ["mfa", "password_policy", "pool_id", "required_attributes"])
-def test_settings_of_a_region(name: str) -> None:
-    """A setting that pools have from their own requests or arguments is not one of the region, and is refused."""
-    setting: dict[str, Any] = {name: None}
-    with pytest.raises(TypeError, match=f"no setting {name}; the settings are accept, contradictions, per_user_quotas"):
-        LocalCognito(**setting)
+def test_settings_of_a_region() -> None:
+    """Settings of a region are the defaults of its pools; an unknown one is refused."""
+    assert LocalCognito(mfa="OPTIONAL").pool().configuration.mfa == "OPTIONAL"
+    description = {"UserPool": {"Id": "eu-west-1_AbCdEfGhI"}}
+    assert LocalCognito(tier="LITE").like(description).configuration.tier == "LITE"
+    with pytest.raises(TypeError, match="no setting colour; the settings are accept,"):
+        LocalCognito(colour="red")
+
+
+def test_an_update_is_not_refused_for_what_it_does_not_touch() -> None:
+    """UpdateUserPool is refused only for settings that the request has, not for those that the pool keeps."""
+    boto = LocalCognito().client()
+    invited = {"AllowAdminCreateUserOnly": True, "UnusedAccountValidityDays": 3}
+    pool_id = boto.create_user_pool(PoolName="p", AdminCreateUserConfig=invited)["UserPool"]["Id"]
+    boto.update_user_pool(UserPoolId=pool_id, AdminCreateUserConfig=invited)
+    policy = {"PasswordPolicy": {"TemporaryPasswordValidityDays": 3}}
+    with pytest.raises(boto.exceptions.InvalidParameterException, match="instead of UnusedAccountValidityDays"):
+        boto.update_user_pool(UserPoolId=pool_id, AdminCreateUserConfig=invited, Policies=policy)
+
+    policies = {"SignInPolicy": {"AllowedFirstAuthFactors": ["PASSWORD", "WEB_AUTHN"]}}
+    like = {"UserPool": {"Id": "eu-west-1_AbCdEfGhI", "MfaConfiguration": "ON", "Policies": policies}}
+    pool = LocalPool.like(like)  # FactorConfiguration is unknown
+    pool.client().update_user_pool(UserPoolId=pool.pool_id, AutoVerifiedAttributes=["email"])
 
 
 def test_a_region_of_another_type() -> None:

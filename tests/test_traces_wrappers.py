@@ -197,6 +197,7 @@ WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
     "Logs Insights, CSV": lambda events: as_csv([{"@timestamp": "2026-03-01 10:00:00.000", "@message": json.dumps(each)} for each in events]),
     "Logs Insights, CSV of fields": lambda events: as_csv([flatten(each) for each in events]),
     "Athena's CSV": lambda events: as_csv([as_athena_json(each) for each in events]),
+    "CSV with a comma at the end of each row": lambda events: as_csv([as_athena_json(each) for each in events]).replace("\r\n", ",\r\n").replace(",\r\n", "\r\n", 1),
     "CSV with semicolons": lambda events: as_csv([as_athena_json(each) for each in events], ";"),
     "CSV with tabs": lambda events: as_csv([as_athena_json(each) for each in events], "\t"),
     "Athena's UNLOAD": lambda events: lines(map(as_athena_json, events)),

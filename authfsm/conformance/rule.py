@@ -174,21 +174,20 @@ class RuleContext:
             "phone_number": "+15555550143",  # one of the numbers reserved for fictional use
             "phone_number_verified": "true",
         }
-        self.pool_provider.delete_later("AdminDeleteUser", Username=address)  # also if the reply is lost
+        members: dict[str, Any] = {
+            "Username": address,
+            "TemporaryPassword": pools.TEMPORARY_PASSWORD,
+            "MessageAction": "SUPPRESS",
+            "UserAttributes": [{"Name": n, "Value": v} for n, v in attributes.items()],
+        }
         with pool_client.api.setup():
-            reply = pool_client.call_with_pool_id(
-                "AdminCreateUser",
-                Username=address,
-                TemporaryPassword=pools.TEMPORARY_PASSWORD,
-                MessageAction="SUPPRESS",
-                UserAttributes=[{"Name": n, "Value": v} for n, v in attributes.items()],
-            )
+            reply = self._create_user(pool_client.call_with_pool_id, "AdminCreateUser", members)
             name = str(reply.setup_value("User", "Username"))
             pool_client.api.redactor.labels[name] = label
             created = PoolUser(pool_client, name, Secret(pools.TEMPORARY_PASSWORD))
             if not user.temporary:
-                members = {"Username": name, "Password": pools.PASSWORD, "Permanent": True}
-                pool_client.call_with_pool_id("AdminSetUserPassword", **members).setup_value()
+                permanent = {"Username": name, "Password": pools.PASSWORD, "Permanent": True}
+                pool_client.call_with_pool_id("AdminSetUserPassword", **permanent).setup_value()
                 created.password = Secret(pools.PASSWORD)
             if user.factors:
                 _activate_factors(created, user)
@@ -226,9 +225,18 @@ class RuleContext:
         client.pool.require(pools.SELF_SIGN_UP)
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
-        self.pool_provider.delete_later("AdminDeleteUser", Username=username)
-        client.call_with_client_id("SignUp", **members).expect_success()
+        self._create_user(client.call_with_client_id, "SignUp", members).expect_success()
         return PoolUser(client, username, Secret(pools.PASSWORD))
+
+    def _create_user(self, call: Callable[..., ApiReply], operation: str, members: dict[str, Any]) -> ApiReply:
+        """Send a request that creates a user, and have the user deleted later, unless the endpoint refuses the request."""
+        reply: ApiReply | None = None
+        try:
+            reply = call(operation, **members)
+        finally:
+            if reply is None or reply.code is None:  # a lost reply may have created the user
+                self.pool_provider.delete_later("AdminDeleteUser", Username=members["Username"])
+        return reply
 
 
 def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> None:

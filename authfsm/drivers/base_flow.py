@@ -90,7 +90,9 @@ class BaseCognito(Generic[ClientT, FlowT]):
             raise TypeError(f"client_secret {why}")
         if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
             raise TypeError("observers must be a list of functions, each of which takes an Observation")
-        if any(map(iscoroutinefunction, observers)):
+        # An object may have an async `__call__`.
+        functions = (*observers, *(vars(type(each)).get("__call__") for each in observers))
+        if any(map(iscoroutinefunction, functions)):
             raise TypeError("observers must be functions that are not async: nothing awaits what they return")
         if not callable(entropy):
             raise TypeError(f"entropy must be a function that returns bytes, not {type(entropy).__name__}")

@@ -15,8 +15,9 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
-from authfsm.local.api.pool_operations import SHARED_SETTINGS, check_setting_names
+from authfsm.local.api.pool_operations import check_setting_names
 from authfsm.local.api.region import LocalCognito
+from authfsm.local.config.pool_configuration import PoolConfiguration
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -36,7 +37,7 @@ class CognitoMock:
     """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        check_setting_names(settings, names=inspect.signature(LocalCognito).parameters.keys() | SHARED_SETTINGS)
+        check_setting_names(settings, PoolConfiguration, names=inspect.signature(LocalCognito).parameters.keys())
         self._settings = settings
         self._running: list[LocalCognito] = []
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 from functools import partial
 from importlib.resources import files
-from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Final
 
 from authfsm.base.clock import positive
@@ -90,7 +89,10 @@ class AsyncRedisStore:
 
 
 def _checked(client: Any, *, awaited: bool) -> Any:
-    if iscoroutinefunction(getattr(client, "execute_command", None)) is not awaited:
+    modules = (kind.__module__ for kind in type(client).__mro__)
+    own = next((each for each in modules if each.startswith("redis.")), None)  # None for a wrapper
+    has_methods = all(callable(getattr(client, each, None)) for each in ("set", "eval", "delete"))
+    if not has_methods or (own is not None and own.startswith("redis.asyncio") is not awaited):
         raise TypeError(f"RedisStore needs a client of redis, AsyncRedisStore one of redis.asyncio, not {type(client)}")
     return client
 

@@ -295,9 +295,8 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
             return
         is_empty = False
         cells = {name: value for name, value in row.items() if name and isinstance(value, str)}
-        if (
-            None in row or None in row.values()
-        ):  # more or fewer cells than the header, so it is not clear which is which
+        # More cells with text, or fewer cells than the header has: it is not clear which is which.
+        if any(row.get(None, ())) or None in row.values():
             counts.add_broken(reader.line_num)
         elif any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
             counts.too_long += 1

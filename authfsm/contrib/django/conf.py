@@ -29,7 +29,7 @@ def setting(name: str, default: Any = None) -> Any:
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")
     if unknown := sorted(values.keys() - _ALL):
         raise ImproperlyConfigured(f"AUTHFSM has unknown keys: {', '.join(unknown)}; it may have {sorted(_ALL)}")
-    if wrong := [each for each in _LISTS if not isinstance(values.get(each, ()), (list, tuple, set, frozenset))]:
+    if wrong := [each for each in _LISTS if isinstance(values.get(each, ()), str | None)]:
         raise ImproperlyConfigured(f"AUTHFSM: {', '.join(wrong)} must be a list of names")
     return values.get(name, default)
 

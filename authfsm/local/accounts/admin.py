@@ -55,7 +55,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     conflict = pool.users.conflict(user)
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
-    invitations = _invitations(user, password, request)
+    invitations = _invitations(pool, user, password, request)
     # A valid response of the Lambda function has no effect: the user is confirmed already.
     triggers.pre_sign_up(pool, "PreSignUp_AdminCreateUser", None, user, request)
     user.status = Status.CONFIRMED
@@ -88,7 +88,7 @@ def _random_password(pool: Core) -> Secret[str]:
     return Secret("".join(alphabet[byte % len(alphabet)] for alphabet, byte in pairs))
 
 
-def _invitations(user: User, password: Secret[str] | None, request: Request) -> list[Delivery]:
+def _invitations(pool: Core, user: User, password: Secret[str] | None, request: Request) -> list[Delivery]:
     """Return the messages with the password; refuse a requested medium for which the user has no address."""
     if password is None or request.get("MessageAction") == "SUPPRESS":
         return []
@@ -101,7 +101,7 @@ def _invitations(user: User, password: Secret[str] | None, request: Request) -> 
         elif media and medium in media:
             # Reports of users for e-mail; the message for SMS is inferred.
             why = f"No {name} provided but desired delivery medium was {medium if medium == 'SMS' else 'Email'}"
-            raise error_templates.INVALID_PARAMETER.refusal(why=why)
+            pool.refuse_or_record("invalid-attribute-values", error_templates.INVALID_PARAMETER.refusal(why=why))
     return found
 
 
@@ -110,7 +110,7 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
         raise error_templates.RESEND_NOT_POSSIBLE.refusal(username=user.username)
     password = _temporary_password(pool, request) or _random_password(pool)
-    invitations = _invitations(user, password, request)
+    invitations = _invitations(pool, user, password, request)
     passwords.set_password(pool, user, password, temporary=True)
     for each in invitations:
         messages.send(pool, each)

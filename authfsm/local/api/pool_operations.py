@@ -63,7 +63,7 @@ def created_description(core: Core, request: Structure) -> dict[str, Any]:
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
     pool = {"Name": request["PoolName"], "CreationDate": core.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _description(core, pool, {})
+    return _description(core, pool, {}, request)
 
 
 SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})  # not in the API
@@ -85,12 +85,12 @@ def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
         raise ValueError(f'{why}: change them, or set accept=["{_CONFLICTS}"]') from None
 
 
-def _description(core: Core, pool: dict[str, Any], mfa: Structure) -> dict[str, Any]:
+def _description(core: Core, pool: dict[str, Any], mfa: Structure, request: Structure) -> dict[str, Any]:
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
     factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
-    check_settings(core, settings_conflicts.request_conflicts(Descriptions(pool, mfa_config=factors)))
+    check_settings(core, settings_conflicts.request_conflicts(Descriptions(pool, mfa_config=factors), request))
     sms: dict[str, Any] = {n: pool[n] for n in ("SmsConfiguration", "SmsAuthenticationMessage") if n in pool}
     if "SmsMfaConfiguration" in factors or (mode != "OFF" and "SmsConfiguration" in pool):
         sms = factors["SmsMfaConfiguration"] = factors.get("SmsMfaConfiguration", sms) | sms
@@ -179,7 +179,8 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     # and anomalyco/sst (5177).
     pool = Descriptions(descriptions.user_pool(core.configuration, 0), mfa_config={**request, "MfaConfiguration": mode})
     if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
-        raise refuse("Invalid MFA configuration given, can't turn off MFA and configure an MFA together.")
+        why = "Invalid MFA configuration given, can't turn off MFA and configure an MFA together."
+        check_settings(core, [why])
     if mode != "OFF" and not pool.second_factors and "WebAuthnConfiguration" not in request:
         raise refuse(
             "Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration."
@@ -233,7 +234,7 @@ def update_user_pool(pool: Core, request: Request) -> None:
         members["Name"] = request["PoolName"]
     if "Policies" in rest:
         rest["Policies"] = {**before.get("Policies", {}), **rest["Policies"]}
-    description = _description(pool, {**members, **rest}, descriptions.mfa_config(pool.configuration))
+    description = _description(pool, {**members, **rest}, descriptions.mfa_config(pool.configuration), request)
     pool.configure(configured(pool.configuration, description))
 
 

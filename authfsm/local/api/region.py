@@ -132,8 +132,8 @@ class LocalCognito(DisplayMixin):
         issuer: the part of the tokens' `iss` before `/` and the pool's id; by default Cognito's URL.
         clock, entropy: as for `LocalPool`.
         key: the RSA key that signs the tokens of all pools; by default each pool creates its own.
-        settings: the fields of `PoolConfiguration` that the API lacks, for all pools: `triggers`, `contradictions`,
-            `per_user_quotas`, `accept`. For others, call `pool`.
+        settings: fields of `PoolConfiguration`: the defaults of `pool` and `like`. Those that the API lacks (`triggers`,
+            `contradictions`, `per_user_quotas`, `accept`) apply to pools that clients create, too.
 
     Raises:
         ValueError, TypeError: there is no such setting, or its value is invalid.
@@ -149,7 +149,7 @@ class LocalCognito(DisplayMixin):
         key: RSAKey | None = None,
         **settings: Any,
     ) -> None:
-        pool_operations.check_setting_names(settings, names=pool_operations.SHARED_SETTINGS)
+        pool_operations.check_setting_names(settings, PoolConfiguration)
         check_types("str", {"region": region})
         self.region: Final = region
         """The AWS region of `client()`."""

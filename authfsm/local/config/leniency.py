@@ -37,8 +37,8 @@ _SCHEMA: Final = "AWS API reference, SchemaAttributeType"
 CHECKS: Final[Mapping[str, RelaxedCheck]] = {
     "unknown-attributes": RelaxedCheck("attributes that the pool's schema does not have",
         (errors.NOT_IN_SCHEMA, errors.UNKNOWN_ATTRIBUTES), _SCHEMA),
-    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes with an invalid format",
-        (errors.BAD_EMAIL, errors.BAD_PHONE, errors.NOT_IN_SCHEMA), _SCHEMA),
+    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes with an invalid format, or missing",
+        (errors.BAD_EMAIL, errors.BAD_PHONE, errors.NOT_IN_SCHEMA, errors.ATTRIBUTE_REQUIRED, errors.INVALID_PARAMETER), _SCHEMA),
     "invalid-names": RelaxedCheck("names and ids whose length or characters violate the API's model",
         (errors.CONSTRAINTS_VIOLATED,), "botocore's model of the API"),
     "weak-passwords": RelaxedCheck("passwords that violate the pool's policy, in AdminCreateUser and ConfirmForgotPassword",

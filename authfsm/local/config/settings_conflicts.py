@@ -33,7 +33,7 @@ _PASSKEYS_NOT_MFA: Final = "WEB_AUTHN cannot be used as an auth factor when MFA 
 _MULTI_FACTOR: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
 
 
-def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - one condition a rule
+def pool_conflicts(described: Descriptions, *, with_mfa: bool = True) -> Iterator[str]:  # noqa: C901 - one condition a rule
     """Yield why Cognito refuses a pool's settings, `described` as they would be after the request."""
     pool = described.user_pool
 
@@ -64,7 +64,8 @@ def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - on
         yield f"{_LITE} Passwordless Sign-In"
     if pool.get("UserPoolTier") == "LITE" and pre_token_generation.get("LambdaVersion", "V1_0") != "V1_0":
         yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {pre_token_generation['LambdaVersion']}"
-    yield from mfa_conflicts(described)
+    if with_mfa:
+        yield from mfa_conflicts(described)
 
 
 def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_MFA) -> Iterator[str]:
@@ -96,12 +97,15 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
         yield f"user.{name}: Max {unit} cannot be less than min {unit}."
 
 
-def request_conflicts(described: Descriptions) -> Iterator[str]:
-    """Yield why Cognito refuses settings in a request, which may not have all that a description may have together."""
-    yield from pool_conflicts(described)
-    pool = described.user_pool
-    days = pool.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
-    if days and pool.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
+def request_conflicts(described: Descriptions, request: Structure) -> Iterator[str]:
+    """Yield why Cognito refuses a request after which the pool is as `described`.
+
+    A request may not have all that a description may have together; and what a pool keeps is no reason to refuse one.
+    """
+    policies = request.get("Policies", {})
+    yield from pool_conflicts(described, with_mfa="MfaConfiguration" in request or "SignInPolicy" in policies)
+    days = policies.get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
+    if days and request.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
 

@@ -60,7 +60,7 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
             continue
         if user is not None and not value and name in (*schema.required, *pool.configuration.username_attributes):
             # Users sign in with these attributes, or must have them.
-            raise error_templates.ATTRIBUTE_REQUIRED.refusal(name=name)
+            pool.refuse_or_record("invalid-attribute-values", error_templates.ATTRIBUTE_REQUIRED.refusal(name=name))
         # "Attribute cannot be updated even when the attribute was never set" (reports of users)
         if name == "sub" or (user is not None and not found.mutable):
             raise error_templates.NOT_MUTABLE.refusal(name=name)
