@@ -361,7 +361,7 @@ RULES: Final = (
 
 
 def missing_replies(settings: PoolSettings) -> Iterator[tuple[str, str]]:
-    """Yield each description that the settings were read without, and a clause that says so."""
+    """Yield the name of each description that was missing when the settings were read, and a clause that says this."""
     if settings.explicit_auth_flows is None:
         yield _APP, f"{_APP} (the reply of DescribeUserPoolClient) is missing"
     if settings.sms_mfa is None:
@@ -375,8 +375,8 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
         pool: as for `review`.
 
     Raises:
-        BadField: a member has the wrong type, an unknown MfaConfiguration, or values that Cognito refuses together. This
-            function reports other unknown values.
+        BadField: a member has the wrong type, MfaConfiguration has an unknown value, or Cognito refuses the values
+            together. Other unknown values raise no error: `not_reviewed` returns a sentence about them.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)

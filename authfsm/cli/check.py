@@ -36,7 +36,7 @@ class Check(PoolOptions):
 
     Without a pool: checks that every state is reachable, that no path issues tokens without a proof and that
     every loop is bounded. With a pool: checks the proofs and loops of the paths that its settings allow, and
-    reports security findings, each with its source, and most with a path that shows it and a remediation.
+    reports security findings, each with its source, and most also with a remediation and a path that shows the problem.
     """
 
     epilog: ClassVar[str] = (

@@ -54,8 +54,8 @@ class Conform:
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Test this endpoint as column NAME, instead of --endpoint-url; repeat it to compare several. `local` as URL is the local"
-        " pool.",
+        "Test the endpoint at URL instead of --endpoint-url; NAME is its column in the results. `local` as URL is the local"
+        " pool. Repeat it to compare several.",
         metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")

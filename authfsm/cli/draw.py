@@ -44,7 +44,7 @@ nothing by itself, each of them causes a picture to be drawn."""
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
 }  # fmt: skip
-"""The options that an option requires, at least one of them."""
+"""For each of these options, the options of which it requires at least one."""
 
 _PICTURES: Final = ("svg", "png", "pdf", "dot")
 _FORMATS: Final[dict[str, tuple[str, ...]]] = {

@@ -116,7 +116,8 @@ def run_rules(
     """Run rules at endpoints, and delete the pools, app clients and users that they created.
 
     `on_verdict` is called with the endpoint's name, the rule and its verdict, from several threads. After a
-    KeyboardInterrupt the rules in progress end and what they created is deleted, then it is raised again.
+    KeyboardInterrupt the rules in progress are completed, and no other begins; then what they created is deleted, and
+    the KeyboardInterrupt is raised again.
     """
     all_rules, interrupted = tuple(rules), Event()
 

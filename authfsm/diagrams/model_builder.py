@@ -157,8 +157,8 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
-    uncertain with these settings, and certain without them; or the settings have different effects on the row's arrows,
-    and on this arrow another effect than on the state to which it leads.
+    uncertain with these settings, and certain without them; or the settings affect it in another way than the state to
+    which it leads, in a row whose arrows they do not all affect alike.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -195,7 +195,8 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
     """Yield the uncertain lines that a diagram can leave out.
 
-    Their row also has a line that is not uncertain, and lines that are not uncertain lead to all their destinations.
+    A line can be left out if its row also has a certain line, and if a certain line of some row leads to each of its
+    destinations.
     """
     answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in answers if not line.edge.is_uncertain]
@@ -255,7 +256,7 @@ def _join(one: Edge, other: Edge) -> Edge:
 def _junction_edges(
     edges: Iterable[Edge], junctions: Sequence[v.Junction], effects: SettingsOverlay
 ) -> tuple[Edge, ...]:
-    """Return the edges from the junctions that these edges lead to, also through other junctions."""
+    """Return the edges that leave each junction to which the given edges lead, directly or through other junctions."""
     front: set[v.Vertex] = {edge.dest for edge in edges}
     found: dict[v.Junction, tuple[v.Vertex, ...]] = {}
     while front:

@@ -183,7 +183,7 @@ class AsyncFlow(FlowSteps):
 
     async def answer(self, response: Response) -> State:
         """See `Flow.answer`."""
-        response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
+        response = wrap_text(response)  # as in `Flow.answer`
         return await self._run(self._answer_steps(response))
 
     async def step(self) -> State:

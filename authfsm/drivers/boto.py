@@ -185,7 +185,8 @@ class Flow(FlowSteps):
             ValueError: the next step is an SRP proof, and this `Cognito` has no `pool_id`.
             TooManySteps: Cognito asked for more steps without user input than the protocol has.
         """
-        response = wrap_text(response)  # a code that is not in a `Code` is refused, and no frame shows it
+        # `answer("123456")`, without `Code`, is refused below. The text is wrapped first, so that no traceback shows it.
+        response = wrap_text(response)
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
@@ -308,7 +309,7 @@ class Flow(FlowSteps):
         return self._run(self._next_response_steps())
 
     def initial_response(self, flow: str, username: str, preferred_challenge: str | None = None) -> Response:
-        """Return the response that begins a flow; the arguments are those of `begin`, except `Confirmed`.
+        """Return the response that begins a flow; the arguments are those of `begin`, but `username` cannot be a `Confirmed`.
 
         Raises:
             InvalidInput, BadField, ValueError: as for `Cognito.sign_in`.

@@ -194,7 +194,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        flow.signin.device = self.device  # None, too, if Cognito has forgotten the device
+        flow.signin.device = self.device  # also if it is None: Cognito has forgotten the device
         return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class OutOfResources(ExplainedError, OperatorError):
 
 
 class InvalidMemoryLimit(CallerError, ValueError):
-    """The memory limit (`memory`) is not an amount of memory that DuckDB accepts."""
+    """The memory limit (`memory`) is not an amount of memory, or DuckDB does not accept it."""
 
     def __init__(self, memory: str) -> None:
         super().__init__(f"memory must be an amount like 700MB, not {memory!r}")
@@ -68,7 +68,7 @@ class TraceFiles:
 
     Raises:
         UnreadableTraceFile: there is no file of one of the names.
-        InvalidMemoryLimit: `memory` is not an amount of memory that DuckDB accepts.
+        InvalidMemoryLimit: `memory` is not an amount of memory, or DuckDB does not accept it.
         ValueError: `threads` is not a number from 1 to 1024, or `validity` not one from 3 to 15.
         OSError: there is no such `folder`, or no file can be made there.
     """
@@ -84,7 +84,8 @@ class TraceFiles:
     ) -> None:
         if threads is not None and not (type(threads) is int and 1 <= threads <= _MOST_THREADS):
             raise ValueError(f"threads must be an integer from 1 to {_MOST_THREADS}, not {threads!r}")
-        if not isinstance(memory, str) or not memory.lstrip()[:1].isdigit():  # "-1" and "none" are no limit for DuckDB
+        # DuckDB accepts "-1" and "none", which mean that there is no limit.
+        if not isinstance(memory, str) or not memory.lstrip()[:1].isdigit():
             raise InvalidMemoryLimit(memory)
         self.paths = find_files(names)
         self.size = sum(path.stat().st_size for path in self.paths)

@@ -213,8 +213,8 @@ class SignInSession:
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
         """Return if the command must make a new attempt; otherwise raise SignInEnded.
 
-        After a wrong password the new attempt begins at once, and if only the client secret is missing, as soon as the user
-        has entered it. After another error with the action START_AGAIN or WAIT_OUT the user is first asked whether to start
+        After a wrong password the new attempt begins at once. If only the client secret is missing, it begins as soon as
+        the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT the user is first asked whether to start
         again. Without a terminal, after a denial by a Lambda function, and if the wait would exceed five minutes, there is
         no new attempt.
         """
