@@ -46,7 +46,11 @@ POOL: Final[dict[str, Any]] = {
     "mfa": "ON",
     "mfa_methods": ["SMS_MFA", "SOFTWARE_TOKEN_MFA"],
     "allowed_first_auth_factors": ["PASSWORD", "WEB_AUTHN"],
-    "webauthn": {"relying_party_id": "localhost"},
+    "webauthn": {
+        "relying_party_id": "localhost",
+        "user_verification": "required",
+        "factor_configuration": "MULTI_FACTOR_WITH_USER_VERIFICATION",
+    },
     "device": {"challenge_required_on_new_device": True, "device_only_remembered_on_user_prompt": True},
     "users": USERS,
 }

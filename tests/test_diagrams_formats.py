@@ -271,7 +271,7 @@ def test_texts_need_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
 
     assert all(format(diagram(), name) for name in FORMATS if name != "svg")
-    with pytest.raises(NoEngine, match=r"Mermaid, Markdown"):
+    with pytest.raises(NoEngine, match=r"Mermaid, PlantUML, Markdown"):
         diagram().svg()
     with pytest.raises(NoEngine, match=r"^dot is not installed: install Graphviz so that"):
         diagram(engine="dot").svg()

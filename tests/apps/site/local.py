@@ -44,6 +44,8 @@ def pool(**settings: Any) -> LocalPool:
         "required_attributes": ["name"],
         "triggers": Triggers(define=_define, create=_create, verify=_verify),
     }
+    if settings.get("mfa") == "ON":  # which excludes codes, and passkeys that do not satisfy MFA, as first factors
+        usual["allowed_first_auth_factors"] = ["PASSWORD"]
     local_pool = LocalPool(**{**usual, **settings})
     for username, (_, facts) in USERS.items():
         local_pool.add_user(username, PASSWORD, **facts)
