@@ -183,6 +183,16 @@ def test_a_wrong_option_is_refused_before_anything_is_written() -> None:
     assert not Path("x.svg").exists()
 
 
+@pytest.mark.parametrize("option", ["-o", "--html", "--save-settings"])
+def test_an_input_file_is_not_overwritten(option: str) -> None:
+    """A file that the command reads is not a file that it writes."""
+    Path("pool.json").write_text('{"UserPool": {"MfaConfiguration": "ON"}}', encoding="utf-8")
+    before = Path("pool.json").read_bytes()
+    form = ("-f", "json") if option == "-o" else ()
+    one_line(draw("--settings", "pool.json", option, "pool.json", *form), 2, "pool.json is the input file")
+    assert Path("pool.json").read_bytes() == before
+
+
 # ---- recorded sign-ins ----------------------------------------------------------------------------------------
 
 

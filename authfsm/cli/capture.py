@@ -11,7 +11,7 @@ from typing import ClassVar, Final
 
 from attrs import frozen
 
-from authfsm.cli.command import STDOUT, Failed, WrongUsage, argument, binary_stdin, option, print_message
+from authfsm.cli.command import STDOUT, Failed, argument, binary_stdin, option, print_message, refuse_overwriting
 from authfsm.traces.anonymiser import UnreadableDocument, anonymise
 
 _LARGEST: Final = 64 * 1024 * 1024
@@ -46,8 +46,7 @@ class Capture:
         source = "standard input" if self.name == "-" else self.name
         try:
             out = None if self.output == STDOUT else self.output
-            if out is not None and self.name != "-" and out.exists() and out.samefile(self.name):
-                raise WrongUsage(f"{out} is the input file: choose another output file")
+            refuse_overwriting(out, None if self.name == "-" else Path(self.name))
             result = anonymise(_read(self.name), keep=self.keep or ())
             if out is not None:
                 out.write_text(result.text, encoding="utf-8", newline="")

@@ -63,8 +63,7 @@ class Check(PoolOptions):
         command.refuse_unknown("format", self.form, FORMS)
         command.refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
         descriptions = self.described()
-        if self.settings and self.output and self.output.exists() and self.output.samefile(self.settings):
-            raise command.WrongUsage(f"{self.output} is the input file: choose another output file")
+        command.refuse_overwriting(self.output, self.settings)
         gaps: Sequence[str] = ()
         if descriptions is None:
             violations = checks.check()

@@ -254,6 +254,13 @@ def http_url(name: str, value: str) -> str:
     return value.rstrip("/")
 
 
+def refuse_overwriting(output: Path | None, *inputs: Path | None) -> None:
+    """Raise `WrongUsage` if an output file is one of the files that the command reads."""
+    for each in filter(None, inputs):
+        if output is not None and output.exists() and each.exists() and each.samefile(output):
+            raise WrongUsage(f"{output} is the input file: choose another output file")
+
+
 def refuse_region(options: Any) -> None:
     """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints' regions need only be host labels."""
     region, own = options.region, bool(options.endpoint_url or getattr(options, "compare", None))

@@ -183,6 +183,8 @@ class Draw(PoolOptions):
         command.refuse_unknown("engine", self.engine, ENGINES)
         for output in self.output or ():
             self._refuse_output(output)
+        for output in (*(self.output or ()), self.html, self.save_settings):
+            command.refuse_overwriting(output, self.settings, self.history, self.traffic, *(self.diff or ()))
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")

@@ -38,8 +38,8 @@ The URLs are `authfsm:sign_in`, `challenge`, `forgot_password`, `passkeys` and `
 `{% csrf_token %}`. Your own templates `authfsm/base.html`, `sign_in.html`, `challenge.html`, `passkeys.html` and
 `denied.html` replace those of this app. They get `site_name`, `error` (a sentence, or None) and `next`; `sign_in.html`
 also `username`, `flows` and `denied_user` (the name of a user who is signed in already, if a page sent them here that
-may need permissions), `challenge.html` the values of `BrowserSession.describe` (`form`, `step`, `enrolment` with a QR code), and
-`passkeys.html` those of `BrowserSession.passkeys` (`known`, `options`; neither after an error).
+may need permissions), `challenge.html` the values of `BrowserSession.describe` (`form`, `step`, `enrolment` with a QR
+code), and `passkeys.html` those of `BrowserSession.passkeys` (`known`, `options`; neither after an error).
 
 The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
 Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`
