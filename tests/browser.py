@@ -10,7 +10,7 @@ from typing import Literal
 
 from attrs import field, frozen
 from conftest import lacking
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, sync_playwright
 
 ARGUMENTS = (
     "--headless",
@@ -22,6 +22,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+# Chromium logs this as information if a test types into a page before its element with `autofocus` has the focus.
+TYPED_BEFORE_AUTOFOCUS = "Autofocus processing was blocked because a document already has a focused element."
 AXE = Path(__file__).parent / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 
@@ -48,6 +50,25 @@ class OpenedPage:
         self.requests.clear()
 
 
+def record_console(source: Page | BrowserContext, console: list[str]) -> None:
+    """Record the messages and the uncaught errors of a page, or of all pages of a context.
+
+    Args:
+        source: the page or the context.
+        console: where they are added, as text.
+    """
+
+    def record(message: ConsoleMessage) -> None:
+        if message.text != TYPED_BEFORE_AUTOFOCUS:
+            console.append(message.text)
+
+    source.on("console", record)
+    if isinstance(source, Page):
+        source.on("pageerror", lambda error: console.append(str(error)))
+    else:
+        source.on("weberror", lambda error: console.append(str(error.error)))
+
+
 def program() -> str:
     """The path of Chromium: the same engine without a desktop's window starts and draws in less time."""
     return shutil.which("chromium-headless-shell") or shutil.which("chromium") or lacking("chromium")
@@ -72,8 +93,7 @@ def chromium(folder: Path, width: int = 1440, height: int = 900) -> Iterator[Ope
         )
         try:
             opened_page = OpenedPage(context.new_page())
-            opened_page.page.on("console", lambda message: opened_page.console.append(message.text))
-            opened_page.page.on("pageerror", lambda error: opened_page.console.append(str(error)))
+            record_console(opened_page.page, opened_page.console)
             opened_page.page.on("request", lambda request: opened_page.requests.append(request.url))
             yield opened_page
         finally:

@@ -29,6 +29,7 @@ from apps.site_visits import (
     title_and_notice,
 )
 from attrs import frozen
+from browser import record_console
 from local_servers import ServerClient, ThreadServer, serve_in_thread, wait_until
 from PIL import Image
 from playwright.sync_api import Browser, Page
@@ -148,9 +149,9 @@ def test_the_site_in_chromium(command: Any, browser: Browser, tmp_path: Path) ->
     with _run_site(command, tmp_path) as site:
         context = browser.new_context(base_url=site.url)
         context.set_default_timeout(30_000)
-        page, console = context.new_page(), []
-        page.on("console", lambda message: console.append(message.text))
-        page.on("pageerror", lambda error: console.append(str(error)))
+        page = context.new_page()
+        console: list[str] = []
+        record_console(page, console)
         for visit in (_temporary_password, _authenticator_app, _passkey, _forgotten_password):
             page.goto("/")
             visit(page, site)

@@ -18,7 +18,7 @@ import uvicorn
 from attrs import define, field
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from browser import ARGUMENTS, program
+from browser import ARGUMENTS, program, record_console
 from joserfc.jwk import RSAKey
 from local_servers import TIMEOUT, wait_until
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
@@ -129,8 +129,7 @@ class Visit:
         context.set_default_timeout(30_000)
         self._contexts.append(context)
         page = context.new_page()
-        context.on("console", lambda message: self.console.append(message.text))
-        context.on("weberror", lambda error: self.console.append(str(error.error)))
+        record_console(context, self.console)
         page.goto("/")
         return page
 
