@@ -505,3 +505,12 @@ def test_any_steps_can_be_traced(tmp_path: Path, changes: list[tuple[str, Any]])
 
     assert funnel.input.events + funnel.input.others == len(lines) + 1
     assert sum(each.times for each in funnel.transitions) == funnel.steps
+
+
+@given(st.text(alphabet="\\u0\x00\ud800d8a", max_size=24))
+def test_any_backslashes_and_zero_characters_leave_lines_of_json(agent: str) -> None:
+    r"""The text `\u0000` stays as it is; only zero characters and lone surrogates are replaced."""
+    event = {**EVENTS[0], "userAgent": agent}
+    ((kind, line),) = scan(iter([json.dumps(event)]), ScanCounts())
+    assert kind == "cloudtrail"
+    assert json.loads(line)["userAgent"] == agent.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")

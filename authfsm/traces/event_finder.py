@@ -41,7 +41,8 @@ _EVENT_MEMBERS: Final = frozenset(
 # Base64 of gzip begins with H4sI; base64 of `{` with ew or ey, of `[` with W, if white space, `{` or `"` follows.
 _BASE64: Final = re.compile(r"(?:H4sI|e[wy]|W[3wy])[A-Za-z0-9+/\s]+=*\s*")
 _MIN_BASE64: Final = 40
-_INVALID_TEXT: Final = re.compile("[\ud800-\udfff\x00]")
+_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not the text `\u0000`, whose backslash JSON doubles
 _MAX_DEPTH: Final = 64
 _MAX_STRINGS: Final = 8
 _MAX_DOTS: Final = 3
@@ -62,7 +63,7 @@ class FoundRecords:
     def add(self, lines: list[bytes], members: Mapping[str, Any]) -> None:
         """Add an event or a step to one of the lists, as a line that every JSON parser accepts."""
         text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-        line = _INVALID_TEXT.sub("\ufffd", text.replace("\\u0000", "\ufffd")).encode()
+        line = _LONE_SURROGATE.sub("\ufffd", _ESCAPED_NUL.sub("\\1\ufffd", text)).encode()
         if len(line) < MAX_EVENT_LENGTH:
             lines.append(line)
         else:
