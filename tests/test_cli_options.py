@@ -26,7 +26,7 @@ from authfsm.cli.command import Failed, refuse_region
 from authfsm.cli.draw import PICTURE_OPTIONS
 
 VALUES = {
-    "form": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),
+    "output_format": ("--format", "svg"), "flow": ("--flow", "USER_SRP_AUTH"), "state": ("--state", "SMS_MFA"),
     "failures": ("--failures",), "actions": ("--actions",), "unfolded": ("--unfolded",),
     "overview": ("--overview",), "label": ("--label", "SMS_MFA=Code"),
     "history": ("--history", "h.jsonl"), "traffic": ("--traffic", "h.jsonl"), "diff": ("--diff", "a.json", "b.json"),
@@ -62,7 +62,7 @@ def test_a_page_refuses_options_without_effect(name: str, tmp_path: Path, monkey
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "form", "theme", "label", "picture"})
+@pytest.mark.parametrize("name", set(VALUES) - {"flow", "history", "output_format", "theme", "label", "picture"})
 def test_a_sequence_refuses_options_without_effect(name: str) -> None:
     """`draw --sequence` with an option that it ignores is a usage error."""
     result = run("draw", "--sequence", "--flow", "USER_SRP_AUTH", *VALUES[name])
@@ -309,7 +309,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
         "name": ((), ("c.json",)), "output": (("c.json",), ("-o", "x.json")), "keep": (("c.json",), ("--keep", "SomeWord")),
     },
     "check": {
-        **OF_A_POOL, "form": ((), ("-f", "json")), "output": ((), ("-o", "x.txt")),
+        **OF_A_POOL, "output_format": ((), ("-f", "json")), "output": ((), ("-o", "x.txt")),
         "fail_on": (("--settings", "a.json"), ("--fail-on", "never")), "diagram": (("--settings", "a.json"), ("--diagram", "d")),
     },
     "conform": {
@@ -321,7 +321,7 @@ CHANGES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "demo": {"out": ((), ("--out", "w")), "pause": ((), ("--pause", "1"))},
     "draw": {
         **{name: ((*DOT_TO_STDOUT, *before), option) for name, (before, option) in OF_A_POOL.items()},
-        "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "form": (("-o", "-"), ("-f", "dot")),
+        "output": (("--state", "SMS_MFA"), ("-o", "x.dot")), "output_format": (("-o", "-"), ("-f", "dot")),
         "flow": (DOT_TO_STDOUT, ("--flow", "USER_SRP_AUTH")), "state": (DOT_TO_STDOUT, ("--state", "SMS_MFA")), "failures": (DOT_TO_STDOUT, ("--failures",)),
         "actions": (DOT_TO_STDOUT, ("--actions",)), "unfolded": (DOT_TO_STDOUT, ("--unfolded",)), "overview": (DOT_TO_STDOUT, ("--overview",)), "label": (DOT_TO_STDOUT, ("--label", "SMS_MFA=Code")), "history": (DOT_TO_STDOUT, ("--history", "h.jsonl")),
         "traffic": (DOT_TO_STDOUT, ("--traffic", "h.jsonl")), "sequence": (("--flow", "USER_SRP_AUTH", "-o", "-"), ("--sequence",)),

@@ -10,8 +10,9 @@ import botocore.session
 import pytest
 
 import authfsm
+from authfsm.core import signin, wire_requests
 from authfsm.core.wire_replies import READERS
-from authfsm.core.wire_requests import WRITERS, InitiateAuth, RespondToAuthChallenge
+from authfsm.core.wire_requests import WRITERS, _InitiateAuth, _RespondToAuthChallenge
 from authfsm.protocol import error_policy, replies, responses, states, table
 from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN_ERROR, Fault, RecoveryAction, error_rule
 from authfsm.protocol.evidence import confidence, evidence, evidence_key, evidence_rows
@@ -68,9 +69,9 @@ def test_every_state_is_reachable_and_can_end() -> None:
     assert all(State.AUTHENTICATED in reachable(s) for s in State if s is not State.FAILED)
 
 
-@pytest.mark.parametrize("module", [states, responses, replies, table, error_policy])
+@pytest.mark.parametrize("module", [states, responses, replies, table, error_policy, signin, wire_requests])
 def test_a_module_names_what_is_public(module: ModuleType) -> None:
-    """The docstring of a module of the protocol names what `authfsm` exports from it, in full or by a base class."""
+    """The docstring of a module of the protocol or its core names what `authfsm` exports from it, in full or by a base class."""
     _, _, sentence = (module.__doc__ or "").partition("Public, from `authfsm`: ")
     named = {getattr(module, name) for name in re.findall(r"`(\w+)`", sentence) if name not in _VALUES}
     exported = {
@@ -103,7 +104,7 @@ def test_a_device_key_is_sent_only_where_it_can_be_dropped() -> None:
     carrying = {
         pair
         for pair, writer in WRITERS.items()
-        if isinstance(writer, (InitiateAuth, RespondToAuthChallenge)) and writer.device
+        if isinstance(writer, (_InitiateAuth, _RespondToAuthChallenge)) and writer.device
     }
     device_states = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
     stuck = {

@@ -417,7 +417,7 @@ def test_standard_output_is_not_written_to(tmp_path: Path) -> None:
     settings_query = "SELECT current_setting('enable_progress_bar'), current_setting('enable_progress_bar_print')"
     with TraceFiles(path) as files:
         files.funnel()
-        summary = [each.execute(settings_query).fetchone() for each in (files._connection, files._running)]
+        summary = [each.execute(settings_query).fetchone() for each in (files._connection, files._cursor)]
 
     assert summary == [(True, False), (True, False)]
 

@@ -1,8 +1,8 @@
 """The security review of a pool: each rule finds something that a reviewer would change.
 
-A rule is a sentence, a severity, a page that documents it, and a function that yields findings: the settings that
-cause them, a shortest path that shows them (the implicit flow is on no path of this API), and the settings that fix
-them (a broken invariant has no general remedy).
+A rule has a title, a severity, a page that documents it, and a function that yields findings. A finding names the
+settings that cause it, a shortest path that shows it, and the settings that fix it. There are two exceptions: OAuth's
+implicit flow is on no path of this API, and a broken invariant has no general remedy.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class PoolDescription:
         user_pool_client: Mapping[str, Any] | None = None,
         mfa_config: Mapping[str, Any] | None = None,
     ) -> PoolDescription:
-        """Return the description in replies; the arguments and errors are those of `PoolSettings.from_descriptions`."""
+        """Read the description from Cognito's replies; the arguments and errors are those of `PoolSettings.from_descriptions`."""
         parsed = Descriptions.parse(user_pool, user_pool_client, mfa_config)
         length = parsed.user_pool.get("Policies", {}).get("PasswordPolicy", {}).get("MinimumLength")
         settings, recovery = PoolSettings.from_parsed(parsed), parsed.recovery
@@ -218,7 +218,7 @@ def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _only_factor(pool: PoolDescription) -> State | None:
-    """Return the pool's second factor, if the settings of all are known and exactly one is enabled."""
+    """Return the only second factor that is enabled; None if there is another number of them, or a setting is unknown."""
     factors = enabled_second_factors(pool.settings)
     known = None not in {pool.settings.sms_mfa, pool.settings.email_mfa}
     return factors[0] if known and len(factors) == 1 else None
@@ -332,7 +332,7 @@ _NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _APP),
-    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel of account recovery: users who have no other factor cannot sign in.",
+    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first, over which Cognito may send no MFA codes: users then cannot sign in.",
          links.MFA, _recovery_same_as_mfa, _MFA),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA),

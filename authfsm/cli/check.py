@@ -40,11 +40,11 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no finding of severity --fail-on or higher (a broken invariant is high); 1 otherwise, or the pool could"
-        " not be read or reviewed completely, or a file not written; 2 usage error."
+        "Exit status: 0 everything was checked, without a finding of severity --fail-on or higher (a broken invariant is high);"
+        " 1 there is such a finding, or the pool could not be read or reviewed completely, or a file not written; 2 usage error."
     )
 
-    form: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
+    output_format: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
     output: Path | None = _output(
         "Write to this file; - is standard output, the default.", "--output", "-o", dir_okay=False
     )
@@ -60,7 +60,7 @@ class Check(PoolOptions):
     def run(self) -> int:
         """Print or write the findings; fail if one is at least as severe as --fail-on."""
         self.refuse_conflicts()
-        command.refuse_unknown("format", self.form, FORMS)
+        command.refuse_unknown("format", self.output_format, FORMS)
         command.refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
         descriptions = self.described()
         command.refuse_overwriting(self.output, self.settings)
@@ -88,14 +88,14 @@ class Check(PoolOptions):
 
     def _print(self, found: Sequence[Finding], lines: list[RenderableType], gaps: Sequence[str]) -> None:
         output = None if self.output == command.STDOUT else self.output
-        if self.form == "text":
+        if self.output_format == "text":
             buffer = None if output is None else StringIO()
             console = Console(file=buffer, highlight=False, width=120 if buffer else None)
             command.print_lines(console, lines)
             if buffer is None:
                 return
             text = buffer.getvalue()
-        elif self.form == "sarif":
+        elif self.output_format == "sarif":
             text = command.as_json(sarif(found, self._origin(), gaps))
         else:
             text = command.as_json([finding_json(each) for each in found])
@@ -120,10 +120,10 @@ def _finding(violation: Violation) -> Finding:
 
 
 def _draw(folder: Path, found: Sequence[Finding]) -> None:
-    from authfsm.cli.draw import drawing  # noqa: PLC0415 - slow, and only --diagram draws
+    from authfsm.cli.draw import drawing_errors  # noqa: PLC0415 - slow, and only --diagram draws
 
     drawn = Counter[str]()
-    with drawing(), command.writing(folder):
+    with drawing_errors(), command.writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for each in (one for one in found if one.path):
             drawn[each.id] += 1

@@ -272,7 +272,7 @@ def refuse_region(options: Any) -> None:
 
 def flag(name: str) -> str:
     """Return the option of a field, for example `--pool-id`."""
-    return f"--{'format' if name == 'form' else name.replace('_', '-')}"
+    return f"--{'format' if name == 'output_format' else name.replace('_', '-')}"
 
 
 def refuse_unused(options: Any, names: Collection[str], mode: str) -> None:

@@ -48,8 +48,8 @@ class Conform:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or at an endpoint every"
-        " rule was skipped or not supported; 2 usage error, the endpoint does not answer, or a file cannot be written."
+        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or every rule"
+        " was skipped or not supported at one of the endpoints; 2 usage error, the endpoint does not answer, or a file cannot be written."
     )
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
@@ -116,7 +116,7 @@ class Conform:
                     f"every rule was skipped or not supported at {column.endpoint.name}, perhaps because it is no Cognito"
                     f" endpoint. The first rule reports: {next(why, 'no rule was run')}"
                 )
-        return 0 if results.all_passed else command.FAILED
+        return 0 if results.none_failed else command.FAILED
 
     def _selected(self) -> tuple[ConformanceRule, ...]:
         try:

@@ -35,7 +35,7 @@ _BINARY: Final[dict[str, Callable[[Drawing], bytes]]] = {
 }
 
 PICTURE_OPTIONS: Final = (
-    "form", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
+    "output_format", "flow", "state", "failures", "actions", "unfolded", "overview", "label", "history", "traffic", "diff",
     "faded", "theme", "picture", "animated",
 )  # fmt: skip
 """The options about a picture. With --html, each of them but --diff requires -o. With --save-settings, which draws
@@ -77,7 +77,7 @@ class Draw(PoolOptions):
         allow_dash=True,
         metavar="FILE",
     )
-    form: str | None = _output(
+    output_format: str | None = _output(
         "Output format: svg, png, pdf, dot, mermaid, plantuml, markdown, scxml, xstate, xstate-module or json; by"
         " default the one of the suffix.",
         "--format",
@@ -92,8 +92,8 @@ class Draw(PoolOptions):
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
         "Draw every transition separately. As SVG or PNG: an overview, and for each state a file with the transitions that"
-        " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role); the SVG files are linked. As PDF: the"
-        " same as pages of one file. In other formats, with --state, and on standard output: one diagram.",
+        " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role: first or second factor); the SVG files are"
+        " linked. As PDF: one file with these diagrams as its pages. In other formats, with --state, and on standard output: one diagram.",
         default=False,
     )
     overview: bool = _content(
@@ -176,7 +176,7 @@ class Draw(PoolOptions):
             mode = "--html, whose page always shows everything; add -o FILE for a picture"
             command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
         elif self.sequence:
-            unused = {*PICTURE_OPTIONS} - {"flow", "history", "form", "theme", "label", "picture"}
+            unused = {*PICTURE_OPTIONS} - {"flow", "history", "output_format", "theme", "label", "picture"}
             command.refuse_unused(self, unused, "--sequence, which shows messages")
         self._refuse_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
@@ -191,15 +191,19 @@ class Draw(PoolOptions):
 
     def _refuse_output(self, output: Path) -> None:
         """Refuse a file of another format, before any file is written."""
-        if self.form and _form(output) not in {"", self.form}:
-            ending = _SUFFIXES.get(self.form, f".{self.form}")
-            raise command.WrongUsage(f"{output} contradicts --format {self.form}: name a file that ends in {ending}")
+        if self.output_format and _format_of(output) not in {"", self.output_format}:
+            ending = _SUFFIXES.get(self.output_format, f".{self.output_format}")
+            raise command.WrongUsage(
+                f"{output} contradicts --format {self.output_format}: name a file that ends in {ending}"
+            )
         if self.picture:
             if output == command.STDOUT:
-                raise command.WrongUsage("--picture writes several files: name one with -o, not standard output")
-            if (output.suffix or f".{self.form or 'svg'}").lower() not in {".svg", ".png"}:
+                raise command.WrongUsage(
+                    "--picture writes several files, so it cannot write to standard output: pass a file name with -o"
+                )
+            if (output.suffix or f".{self.output_format or 'svg'}").lower() not in {".svg", ".png"}:
                 raise command.WrongUsage(f"--picture writes .svg or .png, not {output}")
-        elif not self.form and output != command.STDOUT:
+        elif not self.output_format and output != command.STDOUT:
             suffixes = (diagrams.SequenceDiagram if self.sequence else diagrams.Diagram).suffixes
             if not output.name.lower().endswith(tuple(suffixes)):
                 why = f"{output} must end in one of {', '.join(suffixes)}; or give its format with --format"
@@ -207,9 +211,11 @@ class Draw(PoolOptions):
 
     def _refuse_other_formats(self) -> None:
         kind: type[Drawing] = diagrams.SequenceDiagram if self.sequence else diagrams.Diagram
-        command.refuse_unknown("format", self.form, (*filter(None, kind.formats), *_BINARY))
+        command.refuse_unknown("format", self.output_format, (*filter(None, kind.formats), *_BINARY))
         outputs = self.output or ([] if self.html else [command.STDOUT])
-        written = {self.form or _form(each) or "svg" for each in outputs} | ({"html"} if self.html else set())
+        written = {self.output_format or _format_of(each) or "svg" for each in outputs} | (
+            {"html"} if self.html else set()
+        )
         for name, formats in (_FORMATS | ({"theme": _PICTURES} if self.sequence else {})).items():
             if getattr(self, name) and written.isdisjoint(formats):
                 why = f"{command.flag(name)} applies to {', '.join(formats)}, not to {', '.join(sorted(written))}"
@@ -249,24 +255,24 @@ class Draw(PoolOptions):
         )
 
     def _draw(self, drawn: Drawing) -> None:
-        form_suffix = _SUFFIXES.get(self.form or "", f".{self.form or 'svg'}")
-        for output in self.output or self._default(form_suffix):
+        suffix = _SUFFIXES.get(self.output_format or "", f".{self.output_format or 'svg'}")
+        for output in self.output or self._default(suffix):
             if self.picture:
                 self._draw_pair(drawn, output)
             elif output == command.STDOUT:
-                with drawing():
-                    sys.stdout.buffer.write(_formatted(drawn, self.form or "svg"))
+                with drawing_errors():
+                    sys.stdout.buffer.write(_formatted(drawn, self.output_format or "svg"))
                 sys.stdout.flush()
-            elif self.form:
-                for file, page in drawn.files(output, f".{self.form}").items():
-                    _write(file, partial(_formatted, page, self.form))
+            elif self.output_format:
+                for file, page in drawn.files(output, f".{self.output_format}").items():
+                    _write(file, partial(_formatted, page, self.output_format))
             else:
                 for file, page in drawn.files(output, output.suffix.lower()).items():
                     _write(file, partial(page.save, file))
 
     def _draw_pair(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
-        suffix = output.suffix or f".{self.form or 'svg'}"
+        suffix = output.suffix or f".{self.output_format or 'svg'}"
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}
         looks |= {"still": {"theme": diagrams.AUTO, "animated": False}} if self.animated else {}
         files = {name: output.with_name(f"{output.stem}-{name}{suffix}").as_posix() for name in looks}
@@ -275,18 +281,18 @@ class Draw(PoolOptions):
         sys.stdout.write(diagrams.picture_tag(title=drawn.title, **files))
 
 
-def _form(output: Path) -> str:
+def _format_of(output: Path) -> str:
     name = output.name.lower()
     suffix = max((each for each in diagrams.SUFFIXES if name.endswith(each)), key=len, default="")
     return _NAMES.get(suffix, suffix.removeprefix("."))
 
 
-def _formatted(drawn: Drawing, form: str) -> bytes:
-    return _BINARY[form](drawn) if form in _BINARY else format(drawn, form).encode()
+def _formatted(drawn: Drawing, output_format: str) -> bytes:
+    return _BINARY[output_format](drawn) if output_format in _BINARY else format(drawn, output_format).encode()
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
+def drawing_errors() -> Iterator[None]:
     """Raise `Failed` if the layout engine is missing or fails, a font is missing, or PDF cannot be written."""
     try:
         yield
@@ -297,7 +303,7 @@ def drawing() -> Iterator[None]:
 
 
 def _write(path: Path, make: Callable[[], bytes | str | Path]) -> None:
-    with command.writing(path), drawing():
+    with command.writing(path), drawing_errors():
         content = make()
         if not isinstance(content, Path):
             path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -31,8 +31,8 @@ _selection: Final = partial(option, panel="Selection")
 class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
-    A path leads from START to the tokens, without a refusal. It visits no state twice, except EMAIL_OTP once in each role
-    and MFA_SETUP once for each step of the set-up. Left out are refreshes, challenges that
+    A path leads from START to the tokens, without a refusal. It visits no state twice, except EMAIL_OTP
+    once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Left out are refreshes, challenges that
     this version does not know, and challenges (other than CUSTOM_CHALLENGE) that follow only if a Lambda function chooses
     them.
     """

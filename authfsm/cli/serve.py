@@ -54,8 +54,9 @@ class Serve:
         metavar="ORIGIN",
     )
     accept: list[str] | None = option(
-        "Do not enforce this check (for example unknown-attributes; all: none is enforced). Requests that Cognito would"
-        " refuse for it succeed here, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of --config. Repeatable.",
+        "Do not enforce this check, for example unknown-attributes; `all` switches every check off. Requests that fail"
+        " it succeed here, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of"
+        " --config. Repeatable.",
         metavar="CHECK",
     )
     is_open: bool = option(

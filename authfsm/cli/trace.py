@@ -24,7 +24,7 @@ from rich.text import Text
 from authfsm import traces
 from authfsm.cli import command
 from authfsm.cli.command import option
-from authfsm.cli.draw import drawing
+from authfsm.cli.draw import drawing_errors
 from authfsm.diagrams import SUFFIXES
 
 _REFRESH_SECONDS: Final = 0.1
@@ -97,7 +97,7 @@ class Trace:
             for part in report_parts(funnel):
                 console.print(part)
         if self.diagram is not None:
-            with command.writing(self.diagram), drawing():
+            with command.writing(self.diagram), drawing_errors():
                 funnel.diagram().save(self.diagram)
             command.print_message(f"drew {self.diagram}")
         return 0 if funnel.legal else command.FAILED

@@ -65,14 +65,14 @@ class Results:
         return groups
 
     @property
-    def all_passed(self) -> bool:
+    def none_failed(self) -> bool:
         """Whether no rule failed, and every endpoint has a result."""
         failures = any(each.count(Outcome.FAILED) for each in self.endpoints)
         return not self.endpoints_without_result and not failures
 
     @property
     def endpoints_without_result(self) -> tuple[str, ...]:
-        """The names of the endpoints at which no rule passed or failed."""
+        """The names of the endpoints at which every rule was skipped or is not supported."""
         return tuple(
             each.endpoint.name for each in self.endpoints if not each.count(Outcome.PASSED) + each.count(Outcome.FAILED)
         )

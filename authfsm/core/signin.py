@@ -1,8 +1,9 @@
 """One attempt to sign in, without I/O: `send` turns a response into a request, `receive` processes the reply.
 
-Between `send` and `receive` the sign-in awaits one reply and accepts nothing else. An invalid response or reply raises
+Between `send` and `receive` the sign-in awaits one reply, and `send` raises `InvalidOperation`. An invalid response or reply raises
 a typed error and leaves the state unchanged. `advance` moves the state along the table; only `resume` and `abandon` set
 it in another way. An answer to a challenge has the newest Session. Times and random values are arguments.
+Public, from `authfsm`: `SignIn`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class SignIn(RequestContext, DisplayMixin):
 
     Args:
         client_id: the app client's id.
-        pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); SRP and administrators' operations need it.
+        pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`); the SRP proof of a password and administrators' operations need it.
         client_secret: the app client's secret, if it has one; SECRET_HASH is computed with it.
         device: the remembered device to sign in on.
         admin: use the administrators' operations (AdminInitiateAuth, AdminRespondToAuthChallenge).
@@ -57,17 +58,18 @@ class SignIn(RequestContext, DisplayMixin):
     tokens: replies.Tokens | None
     """The newest tokens; None before Cognito has issued any, and after a sign-out."""
     refusal: replies.Refusal | None
-    """The last reply, if it was a refusal; None after `abandon`."""
+    """The last reply of this object, if it was a refusal; None after an `abandon` that ended the sign-in."""
     role: Role | None
     """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
-    """The AuthFlow that began this sign-in; None before it, after a sign-out, and if GetTokensFromRefreshToken began it."""
+    """The AuthFlow that began this sign-in; None before Cognito accepted the first request, after a sign-out, and if
+    GetTokensFromRefreshToken began it."""
     password_proved: bool
     """Whether a password has been proved in this sign-in."""
     srp_answered: tuple[str, ...]
     """Fingerprints of each SRP_A to which an SRP challenge replied, the latest last; none may be sent again."""
     srp_due: bool
-    """Whether the current challenge asks for the proof for the latest SRP_A."""
+    """Whether the last challenge asked for the proof for the latest SRP_A."""
 
     def __init__(
         self, client_id: str, *, pool_id: str | None = None,
@@ -325,7 +327,7 @@ class SignIn(RequestContext, DisplayMixin):
                 self.srp_answered = (*self.srp_answered, _fingerprint(int(srp_a, 16)))
             self.challenge = cast("replies.AnyChallenge", reply)  # the union of all its classes
             # USER_ID_FOR_SRP is the user's actual username, not an alias (AWS API reference, AdminInitiateAuth,
-            # ChallengeParameters): it goes into every later request.
+            # ChallengeParameters): it goes into every later answer.
             self.username = reply.username or self.username
             has_access_token = isinstance(response, StepUp) and response.access_token is not None
             self.role = challenge_role(

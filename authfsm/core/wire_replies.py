@@ -289,8 +289,8 @@ def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
 
 
 def _retry_after(headers: Any) -> float | None:
-    # "Retry-After: a non-negative decimal integer, representing time in seconds" -- RFC 9110, 10.2.3.
-    # A date, which the RFC also allows, is ignored.
+    # A non-negative decimal integer that represents time in seconds (RFC 9110, 10.2.3). A date, which the RFC also
+    # allows, is ignored.
     value = headers.get("retry-after") if isinstance(headers, Mapping) else None
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,6}", value):
         return None

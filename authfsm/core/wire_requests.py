@@ -2,6 +2,7 @@
 
 `WRITERS` has an entry for each state and response of the protocol's table: the ChallengeName, the fields, and whether
 DEVICE_KEY is sent.
+Public, from `authfsm`: `Request`.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ _FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 
 @frozen
-class InitiateAuth:
+class _InitiateAuth:
     """Writes InitiateAuth or AdminInitiateAuth."""
 
     fields: _FieldsOf
@@ -93,7 +94,7 @@ class InitiateAuth:
 
 
 @frozen
-class RespondToAuthChallenge:
+class _RespondToAuthChallenge:
     """Writes RespondToAuthChallenge or AdminRespondToAuthChallenge."""
 
     name: str | None  # ChallengeName; None sends the name of the current challenge
@@ -320,54 +321,55 @@ def _revoke(response: r.RevokeToken, context: RequestContext) -> Fields:
     }
 
 
-_CHOOSE: Final = RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
+_CHOOSE: Final = _RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
 
 # fmt: off
 # device=True where a client sends DEVICE_KEY, or by analogy would (evidence.csv, "device dropped"): in the rows of `PROTOCOL`
-# that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. RawAnswer is sent as the caller made it.
+# that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. A RawAnswer's fields are sent as the caller
+# made them, with USERNAME and SECRET_HASH.
 WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
-    (S.START, r.UserSrpAuth):               InitiateAuth(_SRP_A),
-    (S.START, r.UserPasswordAuth):          InitiateAuth(_password, device=True),
-    (S.START, r.AdminUserPasswordAuth):     InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.AdminNoSrpAuth):            InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.CustomAuth):                InitiateAuth(_NONE, device=True),
-    (S.START, r.CustomSrpAuth):             InitiateAuth(_CUSTOM_SRP, device=True),
-    (S.START, r.UserAuth):                  InitiateAuth(lambda response: _present(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
-    (S.START, r.UserAuthWithPassword):      InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), device=True),
-    (S.START, r.UserAuthWithSrp):           InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _SRP_A)),
-    (S.START, r.StepUp):                    InitiateAuth(_step_up),
-    (S.START, r.SignedUp):                  InitiateAuth(_NONE),
+    (S.START, r.UserSrpAuth):               _InitiateAuth(_SRP_A),
+    (S.START, r.UserPasswordAuth):          _InitiateAuth(_password, device=True),
+    (S.START, r.AdminUserPasswordAuth):     _InitiateAuth(_password, device=True, admin=True),
+    (S.START, r.AdminNoSrpAuth):            _InitiateAuth(_password, device=True, admin=True),
+    (S.START, r.CustomAuth):                _InitiateAuth(_NONE, device=True),
+    (S.START, r.CustomSrpAuth):             _InitiateAuth(_CUSTOM_SRP, device=True),
+    (S.START, r.UserAuth):                  _InitiateAuth(lambda response: _present(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
+    (S.START, r.UserAuthWithPassword):      _InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), device=True),
+    (S.START, r.UserAuthWithSrp):           _InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _SRP_A)),
+    (S.START, r.StepUp):                    _InitiateAuth(_step_up),
+    (S.START, r.SignedUp):                  _InitiateAuth(_NONE),
     (S.START, r.RefreshTokenAuth):          _refresh,
     (S.START, r.RefreshToken):              _refresh,
     (S.START, r.GetTokensFromRefreshToken): _Operation("GetTokensFromRefreshToken", _get_tokens),
 
-    **{(S.SELECT_CHALLENGE, response): RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
+    **{(S.SELECT_CHALLENGE, response): _RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
     # The choice of another first factor is "SELECT_CHALLENGE" with the same session, as amplify-js sends it.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
-    (S.PASSWORD, r.Password):               RespondToAuthChallenge("PASSWORD", _password, device=True),
-    (S.PASSWORD_SRP, r.SrpA):               RespondToAuthChallenge("PASSWORD_SRP", _SRP_A),
-    (S.PASSWORD_VERIFIER, r.SrpClaim):      RespondToAuthChallenge("PASSWORD_VERIFIER", _CLAIM, device=True),
-    (S.ADMIN_NO_SRP_AUTH, r.Password):      RespondToAuthChallenge("ADMIN_NO_SRP_AUTH", _password),
-    (S.EMAIL_OTP, r.Code):                  RespondToAuthChallenge("EMAIL_OTP", _CODE[S.EMAIL_OTP], device=True),
-    (S.SMS_OTP, r.Code):                    RespondToAuthChallenge("SMS_OTP", _CODE[S.SMS_OTP], device=True),
-    (S.WEB_AUTHN, r.Credential):            RespondToAuthChallenge("WEB_AUTHN", _CREDENTIAL),
-    (S.CUSTOM_CHALLENGE, r.Answer):         RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER_FIELD, device=True),
+    (S.PASSWORD, r.Password):               _RespondToAuthChallenge("PASSWORD", _password, device=True),
+    (S.PASSWORD_SRP, r.SrpA):               _RespondToAuthChallenge("PASSWORD_SRP", _SRP_A),
+    (S.PASSWORD_VERIFIER, r.SrpClaim):      _RespondToAuthChallenge("PASSWORD_VERIFIER", _CLAIM, device=True),
+    (S.ADMIN_NO_SRP_AUTH, r.Password):      _RespondToAuthChallenge("ADMIN_NO_SRP_AUTH", _password),
+    (S.EMAIL_OTP, r.Code):                  _RespondToAuthChallenge("EMAIL_OTP", _CODE[S.EMAIL_OTP], device=True),
+    (S.SMS_OTP, r.Code):                    _RespondToAuthChallenge("SMS_OTP", _CODE[S.SMS_OTP], device=True),
+    (S.WEB_AUTHN, r.Credential):            _RespondToAuthChallenge("WEB_AUTHN", _CREDENTIAL),
+    (S.CUSTOM_CHALLENGE, r.Answer):         _RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER_FIELD, device=True),
 
-    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
+    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): _RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
     (S.MFA_SETUP, r.AssociateSoftwareToken): _Operation("AssociateSoftwareToken", lambda response, context: {"Session": _session(response, context)}),
     (S.MFA_SETUP, r.VerifySoftwareToken):   _Operation("VerifySoftwareToken", _verify),
-    (S.MFA_SETUP, r.CompleteMfaSetup):      RespondToAuthChallenge("MFA_SETUP", _NONE),
+    (S.MFA_SETUP, r.CompleteMfaSetup):      _RespondToAuthChallenge("MFA_SETUP", _NONE),
     # Clients send EMAIL; one page of AWS spells it "email".
-    (S.MFA_SETUP, r.SetUpEmail):            RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
+    (S.MFA_SETUP, r.SetUpEmail):            _RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
 
-    (S.SELECT_MFA_TYPE, r.Select):          RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER_FIELD, device=True),
-    (S.SMS_MFA, r.Code):                    RespondToAuthChallenge("SMS_MFA", _CODE[S.SMS_MFA], device=True),
-    (S.SOFTWARE_TOKEN_MFA, r.Code):         RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], device=True),
+    (S.SELECT_MFA_TYPE, r.Select):          _RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER_FIELD, device=True),
+    (S.SMS_MFA, r.Code):                    _RespondToAuthChallenge("SMS_MFA", _CODE[S.SMS_MFA], device=True),
+    (S.SOFTWARE_TOKEN_MFA, r.Code):         _RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], device=True),
 
-    (S.DEVICE_SRP_AUTH, r.SrpA):            RespondToAuthChallenge("DEVICE_SRP_AUTH", _SRP_A, device=True),
-    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _CLAIM, device=True),
+    (S.DEVICE_SRP_AUTH, r.SrpA):            _RespondToAuthChallenge("DEVICE_SRP_AUTH", _SRP_A, device=True),
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): _RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _CLAIM, device=True),
 
-    (S.OTHER_CHALLENGE, r.RawAnswer):       RespondToAuthChallenge(None, lambda response: dict(response.fields)),
+    (S.OTHER_CHALLENGE, r.RawAnswer):       _RespondToAuthChallenge(None, lambda response: dict(response.fields)),
 
     (S.AUTHENTICATED, r.ConfirmDevice):     _Operation("ConfirmDevice", _confirm_device),
     (S.AUTHENTICATED, r.UpdateDeviceStatus): _Operation("UpdateDeviceStatus", _update_device),

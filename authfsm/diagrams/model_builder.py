@@ -96,6 +96,8 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
+        # What leaves a node that is not reached is omitted for that reason, not for the one that was found above; but
+        # arrows that the settings exclude keep this reason.
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
@@ -111,7 +113,7 @@ def build_model(
         edges=edges,
         omitted=tuple(OmittedArrows(each, frozenset(omitted[each])) for each in v.OmissionReason if omitted[each]),
         flow=flow,
-        availabilities={k: v for k, v in availabilities.items() if v != AVAILABLE},
+        availabilities={node: found for node, found in availabilities.items() if found != AVAILABLE},
         focus=frozenset(each for each in NODES if each.state is state),
         actions=actions and v.FAILED in nodes,
         notes=tuple(effects.notes()),
@@ -157,8 +159,8 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
-    uncertain with these settings, and certain without them; or the settings affect it in another way than the state to
-    which it leads, in a row whose arrows they do not all affect alike.
+    uncertain with these settings, and certain without them; or the settings do not affect all arrows of the row alike,
+    and affect this one in another way than the state to which it leads.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -195,14 +197,14 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
     """Yield the uncertain lines that a diagram can leave out.
 
-    A line can be left out if its row also has a certain line, and if a certain line of some row leads to each of its
-    destinations.
+    An uncertain line can be left out if its row also has a line that is not uncertain, and if each of its destinations
+    is also the destination of a line, of any row, that is not uncertain.
     """
-    answers = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
-    certain = [line for line in answers if not line.edge.is_uncertain]
+    not_failures = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
+    certain = [line for line in not_failures if not line.edge.is_uncertain]
     rows = {(line.edge.source, line.edge.responses) for line in certain}
     reached = {v.START} | {arrow.dest for line in certain for arrow in line.arrows}
-    for line in answers:
+    for line in not_failures:
         in_certain_row = (line.edge.source, line.edge.responses) in rows
         reachable = all(arrow.dest in reached for arrow in line.arrows)
         if line.edge.is_uncertain and in_certain_row and reachable:

@@ -85,7 +85,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             ConnectionLost: no reply came.
             NotSent: the request was not sent.
             MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.
-            ValueError: no flow has this name, the password or the pool's id is missing, or `preferred_challenge` is
+            ValueError: no flow has this name, the password is missing, the `pool_id` that an SRP proof needs is missing, or `preferred_challenge` is
                 given for another flow than USER_AUTH. Nothing was sent.
 
         If `error.survives`, continue with `error.flow`: call its `answer`, or its `step` if the failed request needs no
@@ -124,9 +124,9 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         *,
         device_key: str | None = None,
     ) -> None:
-        """End the session of a refresh token by RevokeToken, or `everywhere` all of the user's sessions.
+        """End the session of a refresh token by RevokeToken, or with `everywhere` all of the user's sessions.
 
-        `everywhere` first refreshes the tokens, with `device_key` if the session has a device, because GlobalSignOut
+        With `everywhere`, the tokens are first refreshed, with `device_key` if the session has a device, because GlobalSignOut
         needs an access token. The errors are those of `Flow.sign_out` and `refresh`.
         """
         refresh_token = secret(refresh_token)
@@ -179,7 +179,7 @@ class Flow(FlowSteps):
         Raises:
             WrongResponse, BadField: nothing was sent, nothing changed.
             Refused: Cognito refused; `error.survives` says whether the challenge can be answered again.
-            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the failed step changed nothing. If the flow
+            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the flow is as it was before the failed step. If it
                 took that step by itself, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT), or `response` is a class, not an object.
             ValueError: the next step is an SRP proof, and this `Cognito` has no `pool_id`.
@@ -198,7 +198,7 @@ class Flow(FlowSteps):
         return self._run(self._single_step())
 
     def carry(self, response: type[Response], *args: Any, **kwargs: Any) -> State:
-        """Create a response like `make_response`, send it, take no further step, and return the state.
+        """Create a response as `make_response` does, send it, take no further step, and return the state.
 
         For `authfsm.build(driver=flow.carry)`. The errors are those of `make_response` and `answer`.
 
@@ -259,8 +259,8 @@ class Flow(FlowSteps):
             username: the user's actual username, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.
-            rotating: use GetTokensFromRefreshToken, which supports rotation; REFRESH_TOKEN_AUTH does not
-                work for an app client with RefreshTokenRotation.
+            rotating: True uses GetTokensFromRefreshToken, which supports rotation. False uses REFRESH_TOKEN_AUTH, which
+                does not work for an app client with RefreshTokenRotation.
 
         Raises:
             Refused: the refresh token was revoked or has expired, or its session's `device_key` is missing; the old
@@ -293,7 +293,7 @@ class Flow(FlowSteps):
             raise
 
     def sign_out(self, *, everywhere: bool = False) -> None:
-        """End this session at Cognito by RevokeToken, or `everywhere` all of the user's sessions by GlobalSignOut.
+        """End this session at Cognito by RevokeToken, or with `everywhere` all of the user's sessions by GlobalSignOut.
 
         The state is then START. Verifiers accept the issued tokens until they expire.
 

@@ -163,7 +163,7 @@ class FlowSteps(BaseFlow):
             raise
 
     def _single_step(self) -> Effects[State]:
-        response = (yield from self._next_response_steps()) or self._unanswered
+        response = (yield from self._next_response_steps()) or self._start_without_reply
         if response is None:
             todo = "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
             raise errors.InvalidOperation(f"{self.state} {todo}", state=self.state)
@@ -178,17 +178,18 @@ class FlowSteps(BaseFlow):
     def _abandon_and_start(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
         """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
-        first = self.signin.history[0].response if self.signin.history else type(self._unanswered)
+        first = self.signin.history[0].response if self.signin.history else type(self._start_without_reply)
         if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
             raise errors.InvalidOperation("a step-up cannot be restarted: send a new StepUp", state=self.state)
-        first_name, first_flow = self._first_request or (None, None)
+        requested_user, requested_flow = self._first_request or (None, None)
         began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
-        username, auth_flow = self.signin.username or first_name, began or first_flow
+        username, auth_flow = self.signin.username or requested_user, began or requested_flow
         if username is None or auth_flow is None:
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
+        # Raises ValueError, before this sign-in is cancelled, if the new one could not begin.
         _first_response(auth_flow, self.preferred_challenge, password, self.signin.pool_id)
-        if password is None and (first in r.SRP_START_RESPONSES or getattr(first, "proves_password", False)):
+        if password is None and (first in r.SRP_START_RESPONSES or getattr(first, "may_carry_password", False)):
             raise ValueError(
                 f"this {auth_flow} began with the password, and needs the password again: pass it as `password`"
             )
@@ -284,7 +285,9 @@ class FlowSteps(BaseFlow):
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(auth_flow, r.UserSrpAuth))
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
-        self.signin.check(kind)  # a new exponent must not replace one whose proof has not been sent yet
+        # Checked again for the class that is sent: if the state refuses it, the SRP exponent of a proof that is still to be
+        # sent must not be replaced below.
+        self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))
         more: Any = {r.UserAuth: (preferred,), r.CustomAuth: ()}.get(kind, (self._password,))
@@ -379,7 +382,7 @@ class FlowSteps(BaseFlow):
                 self.signin.client_secret = yield from client_secret_steps(provider, self.state)
             source = self.state
             request = self.signin.send(response)
-            self._unanswered = response if source is State.START else None
+            self._start_without_reply = response if source is State.START else None
         except BaseException:
             if self.done:  # cancelled while the response was computed
                 self._drop_unneeded_secrets()

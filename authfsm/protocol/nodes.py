@@ -45,7 +45,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     ADMIN_NO_SRP_AUTH (the password was missing), or one that stays in its state; but a password that leads from EMAIL_OTP
     to EMAIL_OTP is proved, because the code is then the second factor.
     """
-    carries_proof = response.proves_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
+    carries_proof = response.may_carry_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
 
@@ -94,7 +94,7 @@ def email_otp_role(
 
 
 def target_roles(
-    transition: t.Transition, source: t.Role | None, dests: t.Destinations | None = None
+    transition: t.Transition, source: t.Role | None, dests: t.RowEntry | None = None
 ) -> tuple[t.Role | None, ...]:
     """Return the roles that the destination of a transition may have, on any path to it.
 
@@ -109,7 +109,7 @@ def target_roles(
     return _email_otp_roles(transition.source, transition.response, dests)
 
 
-def _email_otp_roles(source: State, response: type[Response], dests: t.Destinations) -> tuple[t.Role, ...]:
+def _email_otp_roles(source: State, response: type[Response], dests: t.RowEntry) -> tuple[t.Role, ...]:
     """Return the roles that EMAIL_OTP can have as the reply to a response: by the other factors in its row, and by its AuthFlow."""
     if not dests & (t.FIRST_FACTORS - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)

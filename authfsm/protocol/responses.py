@@ -1,11 +1,13 @@
 """The responses, which a program sends to Cognito; what Cognito sends is a reply.
 
+The word is that of RespondToAuthChallenge and ChallengeResponses, and is used here for the content of every request,
+also of one that begins a flow. (In boto3 and botocore, "response" is the service's message.)
 Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. Its class is the trigger of
 the transition: `Response.trigger` is the name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`).
 `authfsm.protocol.table` has the states to which it may lead. Most fields have Cognito's name in snake case;
 `core/wire_requests.py` has the member to which each is written. The table has these classes only: no state accepts a
 subclass that you write.
-Public, from `authfsm`: all of these classes.
+Public, from `authfsm`: all of these classes that have no underscore.
 """
 
 from __future__ import annotations
@@ -33,20 +35,20 @@ class Response(CompletesDocstring, WrapsSecrets):
     """The response's name in the machine, the diagrams and stored histories. After a change, older histories cannot be read."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it starts none."""
-    proves_password: ClassVar[bool] = False
+    may_carry_password: ClassVar[bool] = False
     """Whether this response can carry the password; `proves_password` in `protocol/nodes.py` says which transitions prove it."""
 
     client_metadata: Mapping[str, str] = field(
         factory=dict, converter=v.frozen_texts, validator=v.are_texts, kw_only=True, repr=False
     )
 
-    def __init_subclass__(cls, *, auth_flow: str | None = None, proves_password: bool = False) -> None:
+    def __init_subclass__(cls, *, auth_flow: str | None = None, may_carry_password: bool = False) -> None:
         """Name the trigger after the class: `UserSrpAuth` is `user_srp_auth`."""
         super().__init_subclass__()
         cls.trigger = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
         # attrs makes the class a second time, with slots and without these arguments.
         cls.auth_flow = auth_flow or cls.auth_flow
-        cls.proves_password = proves_password or cls.proves_password
+        cls.may_carry_password = may_carry_password or cls.may_carry_password
 
 
 # ---- responses that start a sign-in ---------------------------------------------------------------------
@@ -64,7 +66,7 @@ class _Start(Response):
 
 
 @frozen
-class _PasswordStart(_Start, proves_password=True):
+class _PasswordStart(_Start, may_carry_password=True):
     """The base class of the responses that start with a user name and the password.
 
     Args:
@@ -101,7 +103,7 @@ class AdminUserPasswordAuth(_PasswordStart, auth_flow="ADMIN_USER_PASSWORD_AUTH"
 
 
 @frozen
-class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", proves_password=True):
+class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", may_carry_password=True):
     """The older name of `AdminUserPasswordAuth`; the password may follow in a second step.
 
     Args:
@@ -188,7 +190,7 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
 
 @frozen
 class RefreshToken(RefreshTokenAuth, auth_flow="REFRESH_TOKEN"):
-    """The older name of `RefreshTokenAuth`, with the same fields."""
+    """Begin the flow REFRESH_TOKEN, the older name of REFRESH_TOKEN_AUTH: `RefreshTokenAuth` with the same fields."""
 
 
 @frozen
@@ -219,7 +221,7 @@ class Select(Response):
 
 
 @frozen
-class Password(Response, proves_password=True):
+class Password(Response, may_carry_password=True):
     """Send the password in plain text.
 
     Args:
@@ -302,7 +304,8 @@ class RawAnswer(Response):
     """Answer a challenge that this version does not know.
 
     Args:
-        fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added.
+        fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added, and
+            replace those that are passed.
     """
 
     fields: Mapping[str, Secret[str]] = field(converter=v.frozen_secret_mapping, validator=v.are_texts)
@@ -418,7 +421,7 @@ ADMIN_RESPONSES: Final = frozenset({AdminUserPasswordAuth, AdminNoSrpAuth})
 """The responses that only an operation of an administrator carries."""
 
 SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset({UserSrpAuth, CustomSrpAuth, UserAuthWithSrp})
-"""The responses that start an SRP proof: a driver accepts the password in place of SRP_A, which it computes."""
+"""The responses that start a sign-in with an SRP proof: a driver accepts the password in place of SRP_A, which it computes."""
 
 
 def wrap_call(

@@ -23,9 +23,11 @@ there has the same state, response, destination and kind; the transitions to FAI
 that has `*` as state and response. Where sources contradict each other, the table has the transitions of both, because a
 client must cope with either. After a change, `tests/test_protocol.py` names the missing and the superfluous rows, and
 `tests/test_transitions.py` the transitions that no scenario takes.
-Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`), and in `_ANSWER` or, if it
-is an operation of its own, `OTHER_OPERATIONS` (`protocol/api_requests.py`). A new class also needs one in
-`RESPONSE_REPETITION` (the same file), and a new operation one in `_OPERATION_READERS` (`core/wire_replies.py`).
+Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`), and `classify` must find it
+(`protocol/api_requests.py`): by `_ANSWER` if it answers a challenge, by `_BEGIN` if it begins a flow that other responses
+begin too, and by `OTHER_OPERATIONS` if it is an operation of its own. A new class also needs an entry in
+`RESPONSE_REPETITION` (the same file), and a new operation, unless it returns tokens, one in `_OPERATION_READERS`
+(`core/wire_replies.py`).
 Rule 6: In a particular sign-in, a state may refuse a response of its row: if a step must come first or is too late
 (`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), if its value cannot be
 an answer to the challenge (`check_answer` there), or if its SRP_A was used before (`SignIn.send`).
@@ -52,7 +54,7 @@ class LoopKind(DescribedName):
 
     # fmt: off
     RETRY = "retry", "Cognito refused the answer; the same challenge accepts another one."
-    NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same name; the previous one is no longer valid."
+    NEW_CHALLENGE = "new challenge", "Cognito issued a new challenge of the same state; the previous one is no longer valid."
     ACKNOWLEDGEMENT = "acknowledgement", "Cognito accepted the request, and issued no new challenge."
     DEVICE_DROPPED = "device dropped", "Cognito does not know the device key; the same response is sent once more without it."
     # fmt: on
@@ -61,14 +63,15 @@ class LoopKind(DescribedName):
 RETRY, NEW_CHALLENGE = LoopKind.RETRY, LoopKind.NEW_CHALLENGE
 ACKNOWLEDGEMENT, DEVICE_DROPPED = LoopKind.ACKNOWLEDGEMENT, LoopKind.DEVICE_DROPPED
 Destination = State | LoopKind
-Destinations = frozenset[Destination]
+RowEntry = frozenset[Destination]
+"""The states and the kinds of loops to which a response may lead."""
 S = State
 
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
 # Whether a row has other members of FIRST_FACTORS or of ENROLLED_FACTOR_STEPS decides which factor EMAIL_OTP is in that row
-# (`_email_otp_roles` in protocol/nodes.py). Before you remove the last one from a row, read that function.
+# (`_email_otp_roles` in protocol/nodes.py). Before you add the first one to a row, or remove the last one, read that function.
 
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:                 Final = frozenset({S.OTHER_CHALLENGE})
@@ -101,7 +104,7 @@ FIRST_FACTOR_CHOICE: Final[Mapping[type[Response], frozenset[State]]] = {
 # PROTOCOL is {state: {response: destinations}}. A refusal may lead to FAILED as well, from every state but END_STATES.
 # A state among its own destinations stands for NEW_CHALLENGE; other transitions that stay are listed by their kind.
 
-PROTOCOL: Final[Mapping[State, Mapping[type[Response], Destinations]]] = {
+PROTOCOL: Final[Mapping[State, Mapping[type[Response], RowEntry]]] = {
     S.START: {
         r.UserSrpAuth:               SRP_PROOF,
         r.UserPasswordAuth:          AFTER_PASSWORD | {DEVICE_DROPPED},
@@ -184,13 +187,13 @@ def may_fail(source: State) -> bool:
     return source not in END_STATES
 
 
-def loop_kinds(source: State, dests: Destinations) -> tuple[LoopKind, ...]:
+def loop_kinds(source: State, dests: RowEntry) -> tuple[LoopKind, ...]:
     """Return the kinds of the transitions of one row that stay in its state, in the order of `LoopKind`."""
     again = NEW_CHALLENGE if source in dests else None
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
-def row_transitions(source: State, response: type[Response], dests: Destinations) -> Iterator[Transition]:
+def row_transitions(source: State, response: type[Response], dests: RowEntry) -> Iterator[Transition]:
     """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`."""
     for dest in State:
         if dest is source:
@@ -223,7 +226,7 @@ def destinations(source: State, response: type[Response]) -> frozenset[State]:
 
 
 class Role(DescribedName):
-    """Which factor the code of an EMAIL_OTP challenge is: Cognito has one challenge name for both."""
+    """Which factor a state asks for. EMAIL_OTP is the only challenge name that stands for both."""
 
     FIRST_FACTOR = "first factor"
     SECOND_FACTOR = "second factor"
@@ -232,7 +235,8 @@ class Role(DescribedName):
 class Prerequisite(DescribedName):
     """A condition on which a state accepts a response; the value says when it is not met.
 
-    A new member needs a case in `SignIn._not_accepted` and in `_possible_after` of `checks/model.py`.
+    A new member needs a case in `SignIn._not_accepted` and in `_possible_after` of `checks/model.py`; one of MFA_SETUP
+    also in `_SETUP_NODES` of `traces/log_symbols.py`, and one that depends on the role in `accepts` of `protocol/nodes.py`.
     """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"
@@ -243,7 +247,7 @@ class Prerequisite(DescribedName):
 PREREQUISITES: Final[Mapping[tuple[State, type[Response]], Prerequisite]] = {
     # Another first factor can be chosen only while the code is a first factor.
     **{(State.EMAIL_OTP, each): Prerequisite.STILL_FIRST_FACTOR for each in FIRST_FACTOR_CHOICE},
-    # "AssociateSoftwareToken ... VerifySoftwareToken ... Use the session returned by
+    # "AssociateSoftwareToken ... VerifySoftwareToken ... use the session returned by
     # VerifySoftwareToken" -- AWS API reference, RespondToAuthChallenge, MFA_SETUP
     (State.MFA_SETUP, r.VerifySoftwareToken): Prerequisite.ASSOCIATED,
     (State.MFA_SETUP, r.CompleteMfaSetup): Prerequisite.VERIFIED,

@@ -1,8 +1,8 @@
 """Private: what the tables say about a name (a state, a response, a flow, an account's status, an error).
 
 Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
-errors from `protocol/error_policy.py`, and the settings that make a state impossible from `settings/rules.py`. Only the
-descriptions of some request parameters, and when these are sent, are written in this folder (`request_shapes`).
+errors from `protocol/error_policy.py`, and the settings that make a state impossible from `settings/rules.py`. This
+folder itself has only the descriptions of some request parameters and the conditions for sending them (`request_shapes`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any, Final
 
 from attrs import asdict, fields
 
-from authfsm.protocol import account_requests
+from authfsm.protocol import account_requests, links
 from authfsm.protocol import error_policy as policy
 from authfsm.protocol.account_table import ACCOUNT_TRANSITIONS, AccountOperation, Actor, UserStatus
 from authfsm.protocol.auth_flows import FLOWS, SIGN_IN_OPERATIONS
 from authfsm.protocol.evidence import account_evidence
-from authfsm.protocol.links import reference
 from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES
 from authfsm.protocol.responses import RESPONSES, Response
 from authfsm.protocol.states import CHALLENGES, NON_CHALLENGES, State
@@ -88,8 +87,9 @@ def _simplified(name: str) -> str:
 def _errors(text: str) -> tuple[Facts, ...]:
     """Return the errors that a text names: by a code, by a known message, or by both.
 
-    If the text contains several known messages and no operation, only the errors with the longest one are returned.
-    Without an operation, a message may be of a sign-in, of a request about an account, or of both.
+    The text may name an operation, as boto3's errors do ("when calling the SignUp operation"), which tells a sign-in's
+    error from an account's. Without one, both are returned if both have the message. If the text contains several known
+    messages, only the errors with the longest one are returned.
     """
     errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
     named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]
@@ -106,7 +106,7 @@ def _errors(text: str) -> tuple[Facts, ...]:
     if operation:
         kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR
         found = [(kind, code) for code in codes]
-    elif not named:
+    elif not named:  # the text is a message alone: look again as if it named each code that has this message
         return tuple(facts for code in codes for facts in _errors(f"{code}: {text}"))
     return tuple(_error(each, text, operation) for each in found)
 
@@ -203,7 +203,7 @@ def _flow(name: str) -> Facts:
         source, response, dest, _ = each[0]
         continues = response in starts if source is State.START else source not in NON_CHALLENGES
         possible[each] = continues and dest not in excluded
-    states = {node.state for node, found in reached(possible, never=False, always=True).items() if found}
+    states = {node.state for node, found in reached(possible, false=False, true=True).items() if found}
     states |= {each[0].dest for each, can in possible.items() if can and each[0].source is State.START}
     limits, *others = (limits_of_response(each) for each in starts)
     return {
@@ -233,7 +233,7 @@ def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Fa
         "operations": sorted(listed),
         # any operation of AWS may return it
         "common": code not in {**policy.LISTED_OPERATIONS, **policy.ACCOUNT_ERROR_POLICY},
-        **({"page": reference("Operations")} if of_account else {}),
+        **({"page": links.reference("Operations")} if of_account else {}),
     }  # fmt: skip
     if message:
         has_token = hasattr(getattr(account_requests, operation, None), "access_token")
@@ -247,7 +247,7 @@ def _account(subject: UserStatus | AccountOperation) -> Facts:
     page = "UserType" if isinstance(subject, UserStatus) else subject.page
     return {
         "kind": f"account {'status' if isinstance(subject, UserStatus) else 'operation'}",
-        "name": str(subject), "meaning": subject.meaning, "page": reference(page),
+        "name": str(subject), "meaning": subject.meaning, "page": links.reference(page),
         "transitions": [
             {
                 "status": str(each.source), "operation": str(each.operation), "leads_to": str(each.dest),

@@ -73,7 +73,7 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
         each: rules.why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
     }
-    found = reached({each: reason is None for each, reason in why.items()}, never=False, always=True)
+    found = reached({each: reason is None for each, reason in why.items()}, false=False, true=True)
     unreachable = {
         node: why_unreachable(node, lambda rule: rule(settings), why.__getitem__, found.__getitem__)
         for node, is_reached in found.items()
@@ -84,16 +84,16 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
     return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 
-def reached(possible: Mapping[TransitionInRoles, Any], never: Any, always: Any) -> dict[Node, Any]:
+def reached(possible: Mapping[TransitionInRoles, Any], false: Any, true: Any) -> dict[Node, Any]:
     """Return for each node whether a sign-in reaches it.
 
     Args:
         possible: for each transition whether it is possible: bools, or conditions with `&` and `|`.
-        never: the value for "impossible".
-        always: the value for "possible".
+        false: False, or the condition that is never fulfilled.
+        true: True, or the condition that is always fulfilled.
     """
-    found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in nodes_of(each)), never)
-    found[START] = always
+    found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in nodes_of(each)), false)
+    found[START] = true
     frontier = {START: None}
     while frontier:
         leaving = [(node, *each) for node in frontier for each in _OUTGOING[node]]

@@ -135,8 +135,8 @@ SELECT id, sign_in, attempt, moment, source, symbol, dest, error, verdict, ended
 -- name: funnel
 -- A row for each transition and each illegal step; for each node and duration, how many steps took so long; for
 -- each node, how many sign-ins ended there; and one row for everything.
-SELECT GROUPING(verdict) AS no_transition, GROUPING(tenths) AS no_duration, GROUPING(ended) AS no_end,
-    verdict, source, symbol, dest, illegal_id, tenths, ended, COUNT(*) AS times,
+SELECT CASE WHEN GROUPING(verdict) = 0 THEN 'transition' WHEN GROUPING(tenths) = 0 THEN 'duration'
+    WHEN GROUPING(ended) = 0 THEN 'end' ELSE 'total' END AS kind, verdict, source, symbol, dest, illegal_id, tenths, ended, COUNT(*) AS times,
     MIN(sign_in) AS sign_in, MIN(moment) AS first_at, MAX(moment) AS last_at, MIN(error) AS error,
     SUM(CASE WHEN error IS NULL THEN 0 ELSE 1 END) AS refused,
     SUM(CASE WHEN opens THEN 1 ELSE 0 END) AS sign_ins, SUM(copies - 1) AS repeated

@@ -67,7 +67,7 @@ class TraceFiles:
         threads: how many threads DuckDB uses; one for each core by default.
 
     Raises:
-        UnreadableTraceFile: there is no file of one of the names.
+        UnreadableTraceFile: one of `names` matches no file.
         InvalidMemoryLimit: `memory` is not an amount of memory, or DuckDB does not accept it.
         ValueError: `threads` is not a number from 1 to 1024, or `validity` not one from 3 to 15.
         OSError: there is no such `folder`, or no file can be made there.
@@ -106,7 +106,7 @@ class TraceFiles:
         except duckdb.Error:
             self._folder.cleanup()
             raise InvalidMemoryLimit(memory) from None
-        self._running = _with_silent_progress(self._connection)
+        self._cursor = _with_silent_progress(self._connection)
         self._loader = Loader(self._connection, Path(self._folder.name))
 
     def load(self) -> InputSummary:
@@ -134,7 +134,7 @@ class TraceFiles:
         """About how many bytes have been read so far, for another thread to show while `load` runs."""
         if len(self.paths) > 1:
             return self._loader.bytes_read
-        percent = max(self._running.query_progress(), 0)
+        percent = max(self._cursor.query_progress(), 0)
         return max(self._loader.bytes_read, int(self.size * percent / 100))
 
     def replay(self, *verdicts: Verdict) -> Iterator[CheckedStep]:
@@ -180,12 +180,12 @@ class TraceFiles:
                 for statement in preparation(self._loader.kinds, self._validity):
                     self._connection.execute(statement)
                 self._prepared = True
-            self._running = _with_silent_progress(self._connection.cursor())
-            return self._running.execute(query)
+            self._cursor = _with_silent_progress(self._connection.cursor())
+            return self._cursor.execute(query)
 
     def stop(self) -> None:
         """Interrupt a query that another thread runs, which raises an exception there."""
-        self._running.interrupt()
+        self._cursor.interrupt()
 
     def close(self) -> None:
         """Close the database and remove its temporary files."""
@@ -213,7 +213,7 @@ def _rows_by_name(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]
 
 
 def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000) -> Funnel:
-    """Return the funnel for the rows of the query, from any engine.
+    """Return the funnel for the rows of the query that `sql` returns, whichever engine ran it.
 
     Args:
         rows: the rows, as mappings of column names to values.
@@ -228,7 +228,7 @@ def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | Non
     total: dict[str, Any] = dict.fromkeys(("times", "repeated", "sign_ins", "first_at", "last_at"))
     for row in rows:
         source, times = row["source"], row["times"]
-        if not row["no_transition"]:
+        if row["kind"] == "transition":
             key = (source, row["symbol"], row["dest"], row["verdict"])
             count = counts.setdefault(key, [0, 0])
             count[0] += times
@@ -239,10 +239,10 @@ def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | Non
                 illegal.append(CheckedStep(id_, row["sign_in"], 0, at, *key[:3], Verdict.ILLEGAL, row["error"]))
                 if len(illegal) > 2 * limit:
                     illegal = _earliest(illegal, limit)
-        elif not row["no_duration"]:
+        elif row["kind"] == "duration":
             if row["tenths"] is not None:
                 durations.setdefault(source, Counter())[int(row["tenths"])] += times
-        elif not row["no_end"]:
+        elif row["kind"] == "end":
             if row["ended"] is not None:
                 ends[row["ended"]] += times
         else:
@@ -253,10 +253,10 @@ def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | Non
         repeated=int(total["repeated"] or 0), sign_ins=int(total["sign_ins"] or 0),
         ends=dict(sorted(ends.items(), key=lambda each: (-each[1], each[0]))),
         transitions=tuple(
-            TransitionCount(at, symbol, to, Verdict[verdict.upper()], n, refused, n / by_source[at])
-            for (at, symbol, to, verdict), (n, refused) in in_order
+            TransitionCount(source, symbol, dest, Verdict[verdict.upper()], n, refused, n / by_source[source])
+            for (source, symbol, dest, verdict), (n, refused) in in_order
         ),
-        durations=tuple(_duration(at, durations[at]) for at in sorted(durations, key=sort_key)),
+        durations=tuple(_duration(node, durations[node]) for node in sorted(durations, key=sort_key)),
         illegal=tuple(_earliest(illegal, limit)),
         illegal_count=sum(n for (*_, verdict), (n, _) in in_order if verdict == Verdict.ILLEGAL),
         since=total["first_at"], until=total["last_at"],

@@ -46,14 +46,17 @@ _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.TIME: ExitStatus.TOO_LATE,
     Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # This command builds every request, except the fields of a RawAnswer, which the user types. So an invalid request
-    # means that an option of the command is wrong.
+    # This command builds every request, so an invalid one means that an option of the command is wrong. (The fields of a
+    # RawAnswer are typed by the user: if one of them is wrong, the exit status is the same.)
     Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
 
 def _is_denial(error: AuthfsmError) -> bool:
-    """Return whether a Lambda function of the pool denies the user, for whom starting again is no remedy."""
+    """Return whether a Lambda function of the pool denies the user.
+
+    This error has the action START_AGAIN, but the function would deny the same user again.
+    """
     return error.fault is Fault.OPERATOR and error.action is RecoveryAction.START_AGAIN
 
 
@@ -229,8 +232,8 @@ class SignInSession:
         self._screen.bad(*why(error))
         self._answers.password = None
         last = flow.history[-1] if flow is not None and flow.history else None
-        password_chosen = last and (last.response.proves_password or last.source is State.PASSWORD_VERIFIER)
-        by_password = self._takes_password() or password_chosen
+        proved_password = last and (last.response.may_carry_password or last.source is State.PASSWORD_VERIFIER)
+        by_password = self._takes_password() or proved_password
         if flow is not None and flow.signin.password_proved:
             self._tries = 0
         unproved = flow is not None and by_password and not flow.signin.password_proved
@@ -259,8 +262,9 @@ class SignInSession:
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
         code, (reason, hint) = exit_status(error), why(error)
-        advised = reason != error.for_person() and not _is_denial(error)
-        advice = error.action.advice if error.action and advised else ""
+        # The sentence for a user says already what to do; the message of Cognito does not.
+        needs_advice = reason != error.for_person() and not _is_denial(error)
+        advice = error.action.advice if error.action and needs_advice else ""
         if self._needs_client_secret(error):
             advice = "The app client has a secret: set AUTHFSM_CLIENT_SECRET."
         return SignInEnded(code, reason, hint=hint, advice=advice, command=self._aws_command(code))
