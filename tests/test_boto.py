@@ -123,6 +123,7 @@ def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
         error = caught.value
         assert (error.action, error.state, error.survives) == (RecoveryAction.START_AGAIN, State.FAILED, False)
         assert error.refusal.code == "NotAuthorizedException"
+        assert error.for_person() == "The user name or the password is wrong."
 
 
 def test_step_by_step(pool_of: PoolOf) -> None:
@@ -275,8 +276,9 @@ def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
     device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
     forged = Device(device.device_key, device.device_group_key, "not the device's password")
 
-    with pytest.raises(RefusedUser, match="Incorrect username or password"):
+    with pytest.raises(RefusedUser, match="Incorrect username or password") as caught:
         pool.cognito(device=forged).sign_in("ada", PASSWORD)
+    assert caught.value.for_person() == "The sign-in has failed. Start again."
 
 
 def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
@@ -352,6 +354,8 @@ def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> No
         flow.answer(r.Answer("a balloon"))
 
     assert (caught.value.state, flow.state, flow.accepts) == (State.FAILED, State.FAILED, ())
+    assert caught.value.refusal.message == "Incorrect username or password."
+    assert caught.value.for_person() == "The sign-in has failed. Start again."
 
 
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:

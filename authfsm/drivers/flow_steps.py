@@ -26,6 +26,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS, SIGN_IN_FLOWS
 from authfsm.protocol.forms import PasswordProof
+from authfsm.protocol.nodes import is_login
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -357,7 +358,8 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal))
+            login = is_login(self.history[-1].source, type(response))
+            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal), login=login)
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:
