@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any
+from unittest.mock import MagicMock
 
 import attrs
 import boto3
@@ -31,6 +32,7 @@ from authfsm.core.device import Device
 from authfsm.core.encryption import new_key
 from authfsm.core.machine import build
 from authfsm.core.wire_requests import Request
+from authfsm.drivers import totp
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.drivers.transport import _translate, send_request
@@ -55,7 +57,7 @@ from authfsm.protocol.errors import (
 )
 from authfsm.protocol.replies import EmailOtp, MfaSetup, NewPasswordRequired, SelectMfaType, SmsMfa
 from authfsm.protocol.states import State
-from authfsm.protocol.table import Role
+from authfsm.protocol.table import PROTOCOL, Role
 
 PASSWORD = "Correct-Horse-1"
 PHONE = "+15555550143"
@@ -121,6 +123,7 @@ def test_a_wrong_password_is_the_users_fault(pool_of: PoolOf) -> None:
         error = caught.value
         assert (error.action, error.state, error.survives) == (RecoveryAction.START_AGAIN, State.FAILED, False)
         assert error.refusal.code == "NotAuthorizedException"
+        assert error.for_person() == "The user name or the password is wrong."
 
 
 def test_step_by_step(pool_of: PoolOf) -> None:
@@ -273,8 +276,9 @@ def test_a_wrong_device_password_is_refused(pool_of: PoolOf) -> None:
     device = pool.cognito().sign_in("ada", PASSWORD).confirm_device()
     forged = Device(device.device_key, device.device_group_key, "not the device's password")
 
-    with pytest.raises(RefusedUser, match="Incorrect username or password"):
+    with pytest.raises(RefusedUser, match="Incorrect username or password") as caught:
         pool.cognito(device=forged).sign_in("ada", PASSWORD)
+    assert caught.value.for_person() == "The sign-in has failed. Start again."
 
 
 def test_a_forgotten_device_does_not_end_the_sign_in(pool_of: PoolOf) -> None:
@@ -350,6 +354,8 @@ def test_a_custom_challenge_ends_when_the_lambda_fails_it(pool_of: PoolOf) -> No
         flow.answer(r.Answer("a balloon"))
 
     assert (caught.value.state, flow.state, flow.accepts) == (State.FAILED, State.FAILED, ())
+    assert caught.value.refusal.message == "Incorrect username or password."
+    assert caught.value.for_person() == "The sign-in has failed. Start again."
 
 
 def test_a_lambda_may_name_any_challenge(pool_of: PoolOf) -> None:
@@ -1162,3 +1168,83 @@ def test_wrong_calls_say_what_is_wrong(pool_of: PoolOf) -> None:
             Request("AdminUpdateUserAttributes", {"UserPoolId": "x", "Username": "x", "UserAttributes": [{}]}, False),
             None,
         )
+
+
+@pytest.mark.parametrize("response", PROTOCOL[State.START])
+def test_wrong_arguments_of_a_response_name_its_class(pool_of: PoolOf, response: type[Any]) -> None:
+    """Missing, unknown, repeated and too many arguments are a TypeError that names the response's class and its fields."""
+    pool, fields = pool_of(), attrs.fields_dict(response)
+    flow = pool.cognito().start()
+    other = AsyncCognito(pool.client(), client_id=pool.client_id, pool_id=pool.pool_id).start()
+    required = [name for name, each in fields.items() if each.default is attrs.NOTHING and name != "srp_a"]
+    calls: list[tuple[tuple[str, ...], dict[str, str]]] = [(("ada",) * 8, {}), ((), {"kind": "x"})]
+    if required:
+        calls += [((), {}), (("ada",), {"username": "ada"})]
+    if "srp_a" in fields:
+        calls += [(("ada", PASSWORD), {"password": PASSWORD})]
+
+    def awaited(*args: Any, **kwargs: Any) -> object:
+        return asyncio.run(other.make_response(*args, **kwargs))
+
+    for args, kwargs in calls:
+        messages = set()
+        for call in (flow.make_response, flow.carry, awaited):
+            with pytest.raises(TypeError) as caught:
+                call(response, *args, **kwargs)
+            messages.add(str(caught.value))
+        (message,) = messages
+        assert message.startswith(f"{response.__name__}.__init__() ")
+        assert args or kwargs or all(f"'{name}'" in message for name in required)
+
+
+def test_what_is_no_client_is_refused(pool_of: PoolOf) -> None:
+    """A client without any method of `cognito-idp` is refused at once, by both drivers and by `totp`."""
+    session = boto3.Session(region_name="eu-west-1")
+    calls: tuple[Callable[[Any], object], ...] = (
+        lambda client: Cognito(client, client_id="x"),
+        lambda client: AsyncCognito(client, client_id="x"),
+        lambda client: totp.associate(client, "token", issuer="Example"),
+    )
+    for wrong in (None, "client", 5, {}, object(), boto3, boto3.client, session, session.client("s3")):
+        for call in calls:
+            with pytest.raises(TypeError, match=rf"a {type(wrong).__name__} is not a client: use boto3\.client"):
+                call(wrong)
+
+    class Wrapper:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(wrapped, name)
+
+    wrapped: Any = pool_of().client()
+    clients: tuple[Any, ...] = (Wrapper(), MagicMock(), SimpleNamespace(get_user=print), SimpleNamespace(sign_up=print))
+    for each in clients:
+        assert Cognito(each, client_id="x").client is each
+        assert AsyncCognito(each, client_id="x").client is each
+
+
+def test_positional_arguments_of_the_wrong_type(pool_of: PoolOf) -> None:
+    """The durations of `fresh_tokens`, `everywhere` of `sign_out` and the flow's name are checked before anything is sent."""
+    pool = pool_of()
+    flow: Any = pool.cognito().sign_in("ada", PASSWORD)
+    durations: tuple[Any, ...] = (60, 60.0, "60", None, True)
+    for each in durations:
+        for call in (flow.fresh_tokens, flow.tokens_valid_for, pool.cognito().start().tokens_valid_for):
+            with pytest.raises(TypeError, match=f"duration must be of type timedelta, not {type(each).__name__}"):
+                call(each)
+    assert not flow.tokens_valid_for(timedelta.max)
+    assert flow.tokens_valid_for(timedelta.min)
+    refresh_token = flow.tokens.refresh_token
+    cognito: Any = pool.cognito()
+    sign_outs: tuple[Callable[[], object], ...] = (
+        lambda: cognito.sign_out(refresh_token, "a-device"),
+        lambda: flow.sign_out(everywhere=1),
+    )
+    for sign_out in sign_outs:
+        with pytest.raises(TypeError, match="everywhere must be of type bool, not"):
+            sign_out()
+    names: Any = (["USER_SRP_AUTH"], {}, 5, None)
+    for name in names:
+        for begin in (pool.cognito().start().begin, pool.cognito().start().initial_response):
+            with pytest.raises(ValueError, match=r"no sign-in flow is named .*; the flows are USER_SRP_AUTH, "):
+                begin(name, "ada")
+    assert len(flow.history) == 2
+    assert flow.refresh()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 import attrs
@@ -24,8 +25,12 @@ from authfsm.protocol.account_requests import CompleteWebAuthnRegistration
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.error_sentences import _BY_CODE
 from authfsm.protocol.errors import refused
+from authfsm.protocol.nodes import is_login
 from authfsm.protocol.replies import Refusal
+from authfsm.protocol.states import PASSWORDLESS
+from authfsm.protocol.table import PROTOCOL
 
+WRONG_PASSWORD = "NotAuthorizedException", "Incorrect username or password"
 STATUSES = {401, 403, 409, 422, 429, 500, 502, 503}
 
 
@@ -91,7 +96,7 @@ def test_statuses_follow_action_and_fault() -> None:
     """The HTTP status determines what a client should do next."""
     expected = {
         ("CodeMismatchException", ""): 422,
-        ("NotAuthorizedException", "Incorrect username or password"): 401,
+        WRONG_PASSWORD: 401,
         ("NotAuthorizedException", "session is expired"): 401,
         ("NotAuthorizedException", "Password attempts exceeded"): 429,
         ("NotAuthorizedException", "User is disabled"): 403,
@@ -115,9 +120,35 @@ def test_statuses_follow_action_and_fault() -> None:
     assert [status for status, _ in by_class.values()] == [409, 409, 401, 503]
 
 
+def test_a_wrong_password_is_mentioned_only_if_one_was_sent() -> None:
+    """A refusal reads as a wrong user name or password only after the response that begins a sign-in, or a proof of the password."""
+    sentences: dict[str, set[str]] = {}
+    refusals = [refusal_of("UserNotFoundException", ""), refusal_of(*WRONG_PASSWORD)]
+    for source, row in PROTOCOL.items():
+        responses: list[type[r.Response]] = list(row)
+        for response, refusal in product(responses, refusals):
+            error = refused(refusal, state=State.FAILED, login=is_login(source, response))
+            again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+            assert (again.for_person(), str(again)) == (error.for_person(), str(error))
+            sentences.setdefault(error.for_person(), set()).add(f"{source} {response.trigger}")
+    wrong = sentences.pop("The user name or the password is wrong.")
+    (other,) = sentences.values()
+    assert list(sentences) == ["The sign-in has failed. Start again."]
+    assert not wrong & other
+    assert {each for each in wrong if not each.startswith("START ")} == {
+        "ADMIN_NO_SRP_AUTH password", "PASSWORD password", "PASSWORD_SRP srp_a", "PASSWORD_VERIFIER srp_claim",
+        *(f"{each} {name}" for each in (*PASSWORDLESS, State.SELECT_CHALLENGE) for name in ("password", "srp_a")),
+    }  # fmt: skip
+    assert {each for each in other if each.startswith("START ")} == {
+        "START refresh_token_auth",
+        "START refresh_token",
+        "START get_tokens_from_refresh_token",
+    }
+
+
 def test_unknown_user_and_wrong_password_read_alike() -> None:
     """The sentence does not say whether the user exists."""
-    rows = [("UserNotFoundException", ""), ("NotAuthorizedException", "Incorrect username or password")]
+    rows = [("UserNotFoundException", ""), WRONG_PASSWORD]
     assert len({refused(refusal_of(*row), state=State.FAILED).for_person() for row in rows}) == 1
 
 

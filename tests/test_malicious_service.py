@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from datetime import datetime, timezone
+from itertools import product
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,15 @@ from authfsm.core.signin import SignIn
 from authfsm.drivers import flow_steps
 from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import Fault
-from authfsm.protocol.errors import AuthfsmError, BadField, ProofRefused, ProtocolViolation, ServiceError, TooManySteps
+from authfsm.protocol.errors import (
+    AuthfsmError,
+    BadField,
+    MalformedReply,
+    ProofRefused,
+    ProtocolViolation,
+    ServiceError,
+    TooManySteps,
+)
 from authfsm.protocol.states import State
 from authfsm.protocol.table import DEVICE_DROPPED, TRANSITIONS, is_automatic
 
@@ -99,6 +108,29 @@ SERVICES: dict[str, tuple[str, Device | None, Callable[[], MaliciousService]]] =
         ),
     ),
 }
+
+
+@pytest.mark.parametrize("kind", [Cognito, AsyncCognito])
+@pytest.mark.parametrize("state", PROOFS)
+def test_a_challenge_for_a_proof_lacks_a_value(state: State, kind: Any) -> None:
+    """If a challenge for an SRP proof lacks a value, or has one that is no text or not valid, the error is a MalformedReply."""
+    is_password = state is State.PASSWORD_VERIFIER
+    wrong: list[Any] = [None, "", 5, b"ab", [], "g!"]
+    for name, value in product(("SALT", "SRP_B", "SECRET_BLOCK", "USER_ID_FOR_SRP"), wrong):
+        if name == "USER_ID_FOR_SRP" and (value == "g!" or not is_password):
+            continue  # a valid name, or not used
+        reply = challenge_reply(state)
+        members = reply["ChallengeParameters"] = {**reply["ChallengeParameters"], name: value}
+        if value is None:
+            del members[name]
+        script = [reply] if is_password else [challenge(State.DEVICE_SRP_AUTH), reply]
+        service = MaliciousService(state, state)
+        service._next = lambda _, script=script: script.pop(0)  # type: ignore[method-assign,misc]
+        cognito = kind(service, client_id="c", pool_id=POOL, device=None if is_password else DEVICE)
+        with pytest.raises(MalformedReply, match=name if isinstance(value, str | None) else "is not text"):
+            call_or_await(
+                cognito.sign_in, "ada", "a password", flow=f"USER_{'SRP' if is_password else 'PASSWORD'}_AUTH"
+            )
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -23,8 +23,11 @@ from authfsm.core.device import Device
 from authfsm.core.history import History, Step
 from authfsm.core.sealing import SESSION_LIFETIME, Snapshot, seal, unseal, unseal_tokens
 from authfsm.core.signin import SignIn
+from authfsm.core.wire_requests import Request
 from authfsm.observers import Observation, Observer, notify
 from authfsm.protocol import responses as r
+from authfsm.protocol.api_requests import OPERATION_REPETITION
+from authfsm.protocol.auth_flows import SIGN_IN_OPERATIONS
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation
 from authfsm.protocol.replies import AnyChallenge, Refusal, Tokens
@@ -45,9 +48,12 @@ _MAY_NEED_EXPONENT: Final = frozenset({State.START, State.PASSWORD_VERIFIER, Sta
 
 
 def is_async(client: Any) -> bool:
-    """Return whether a client's methods are coroutine functions, as those of aiobotocore are."""
-    if hasattr(client, "__aenter__") and not hasattr(client, "initiate_auth"):
-        raise TypeError("this is not a client yet: use `async with session.create_client(...) as client`")
+    """Return whether a client's methods are coroutine functions; raise TypeError if it is no client of this service."""
+    service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
+    methods = (Request(each, {}).method for each in (*SIGN_IN_OPERATIONS, *OPERATION_REPETITION))
+    if service != "cognito-idp" and not any(hasattr(client, each) for each in methods):
+        kind, how = type(client).__name__, "`async with session.create_client(...) as client`"
+        raise TypeError(f'a {kind} is not a client: use boto3.client("cognito-idp"), or with asyncio {how}')
     return iscoroutinefunction(getattr(client, "close", None))
 
 
@@ -56,7 +62,8 @@ def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
-def _check_type(name: str, value: object, kind: Any) -> None:
+def check_type(name: str, value: object, kind: Any) -> None:
+    """Raise TypeError if the argument of this name is not of this type."""
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {type(value).__name__}")
 
@@ -85,7 +92,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         if pool_id is not None:
             srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
         for each in (("client_id", client_id, str), ("device", device, Device | None), ("admin", admin, bool)):
-            _check_type(*each)
+            check_type(*each)
         if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
             raise TypeError(f"client_secret {why}")
         if not isinstance(observers, Iterable) or not all(map(callable, observers := tuple(observers))):
@@ -180,7 +187,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
 
     def _new_signin(self, device: Device | None) -> SignIn:
         client_secret = self.client_secret
-        _check_type("device", device, Device | None)
+        check_type("device", device, Device | None)
         return SignIn(
             self.client_id,
             pool_id=self.pool_id,
@@ -296,8 +303,9 @@ class BaseFlow(DisplayMixin):
 
     def tokens_valid_for(self, duration: timedelta) -> bool:
         """Return whether the access token is valid for that long from now; true if its lifetime is unknown."""
+        check_type("the duration", duration, timedelta)
         expires = None if self.tokens is None else self.tokens.expires_at
-        return self.tokens is not None and (expires is None or self._clock() + duration < expires)
+        return self.tokens is not None and (expires is None or duration < expires - self._clock())
 
     # ---- sealing and cancelling ------------------------------------------------------------------------
 

@@ -20,12 +20,13 @@ from authfsm import srp
 from authfsm.base.secret import Secret, secret, type_of, wrap_text
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
 from authfsm.core.wire_requests import Request, session_device_key
-from authfsm.drivers.base_flow import BaseFlow, SecretProvider, key_pair
+from authfsm.drivers.base_flow import BaseFlow, SecretProvider, check_type, key_pair
 from authfsm.protocol import errors
 from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS, SIGN_IN_FLOWS
 from authfsm.protocol.forms import PasswordProof
+from authfsm.protocol.nodes import is_login
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -148,7 +149,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
-        if self._password is not None or preferred or auth_flow not in {"USER_SRP_AUTH", "USER_AUTH"}:
+        if self._password is not None or preferred or auth_flow not in ("USER_SRP_AUTH", "USER_AUTH"):
             # With the Session of the sign-up, Cognito would not verify the password, and would ignore the preference.
             response = None
         try:
@@ -170,7 +171,7 @@ class FlowSteps(BaseFlow):
         yield from self._exchange(response)
         return self.state
 
-    def _carry_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[State]:
+    def _carry_steps(self, kind: type[Response], /, *args: Any, **kwargs: Any) -> Effects[State]:
         response = yield from self._make_response_steps(kind, *args, **kwargs)
         yield from self._exchange(response)
         return self.state
@@ -204,6 +205,7 @@ class FlowSteps(BaseFlow):
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
         """Send RevokeToken or, if `everywhere`, GlobalSignOut; a new flow needs a `refresh_token`."""
+        check_type("everywhere", everywhere, bool)
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token, which a refresh returns
             yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
         elif refresh_token is not None:  # RevokeToken needs the refresh token only
@@ -277,13 +279,13 @@ class FlowSteps(BaseFlow):
         if kind is None or credential is None:
             return None
         if kind is r.SrpA:
-            return (yield from self._srp_a_steps(kind, None))
+            return (yield from self._srp_a_steps(kind))
         return (yield from self._srp_claim_steps()) if self._exponent is not None else None
 
     def _initial_response_steps(self, auth_flow: str, username: str, preferred: str | None) -> Effects[Response]:
         """Return the response that begins a flow."""
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
-        self.signin.check(_OTHER_START.get(auth_flow, r.UserSrpAuth))
+        self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
         # Checked again for the class that is sent: if the state refuses it, the SRP exponent of a proof that is still to be
         # sent must not be replaced below.
@@ -294,7 +296,7 @@ class FlowSteps(BaseFlow):
         response: Response = kind(username, *more, client_metadata=self._client_metadata)
         return response
 
-    def _make_response_steps(self, kind: type[Response], *args: Any, **kwargs: Any) -> Effects[Response]:
+    def _make_response_steps(self, kind: type[Response], /, *args: Any, **kwargs: Any) -> Effects[Response]:
         """Return a response of this class, with what the flow adds: the SRP values, and its metadata (see `start`)."""
         if not isinstance(kind, type):
             raise TypeError(f"pass the class of a response, not an object of {type_of(kind).__name__}")
@@ -302,26 +304,24 @@ class FlowSteps(BaseFlow):
             self.signin.check(args[0])
             return args[0]
         self.signin.check(kind)  # checked before the flow changes
-        if kind in r.SRP_START_RESPONSES and "srp_a" not in kwargs:
+        if "srp_a" not in kwargs and (kind in r.SRP_START_RESPONSES or (kind is r.SrpA and not args)):
             return (yield from self._srp_a_steps(kind, *args, **kwargs))
         if kind is r.SrpClaim and not args and kwargs.keys() <= {"password", "client_metadata"}:
             return (yield from self._srp_claim_steps(**kwargs))
-        if kind is r.SrpA and not args and "srp_a" not in kwargs:
-            return (yield from self._srp_a_steps(kind, None, **kwargs))
         if kind.auth_flow is not None and kind not in r.REFRESH_RESPONSES:  # the response begins the sign-in
             kwargs.setdefault("client_metadata", self._client_metadata)
         return kind(*args, **kwargs)
 
-    def _srp_a_steps(
-        self, kind: Any, username: str | None, password: str | Secret[str] | None = None, **fields: Any
-    ) -> Effects[Response]:
-        """Return a response with the SRP_A of a new key pair, which the flow keeps once the response is valid."""
-        password = secret(password)
+    def _srp_a_steps(self, kind: Any, /, *args: Any, **fields: Any) -> Effects[Response]:
+        """Return a response with the SRP_A of a new key pair, kept once it is valid; in `args` the password is in its place."""
+        password = secret(args[1] if len(args) > 1 else fields.pop("password", None))
         if password is not None:
             check_typed(kind, "password", password)
         pair = yield from _compute(srp.ephemeral, self._entropy(32))
-        values = (pair.SRP_A,) if kind is r.SrpA else (username, pair.SRP_A)
-        response: Response = kind(*values, **{"client_metadata": self._client_metadata, **fields})
+        fields = {"srp_a": pair.SRP_A, "client_metadata": self._client_metadata, **fields}
+        if len(args) > 1:
+            args = (args[0], fields.pop("srp_a"), *args[2:])
+        response: Response = kind(*args, **fields)
         self._exponent, self._pair, self._password = pair.a, pair, password or self._password
         return response
 
@@ -334,8 +334,7 @@ class FlowSteps(BaseFlow):
         password = password or self._password
         if self._exponent is None:
             raise errors.InvalidOperation("this flow has sent no SRP_A", state=self.state)
-        signin, now = self.signin, self._clock()
-        exponent, pair = self._exponent, self._pair
+        signin, now, exponent, pair = self.signin, self._clock(), self._exponent, self._pair
         invalid = ""
         try:
             response = yield from _compute(lambda: signin.prove(key_pair(exponent, pair), now, password))
@@ -345,9 +344,8 @@ class FlowSteps(BaseFlow):
             # Raised outside the handler: the exception's context would keep the frames that contain the password.
             raise errors.MalformedReply(f"{invalid} is not a valid SRP value", state=self.state)
         self._password = password
-        if client_metadata is None:
-            client_metadata = self._client_metadata
-        return attrs.evolve(response, client_metadata=client_metadata)
+        metadata = self._client_metadata if client_metadata is None else client_metadata
+        return attrs.evolve(response, client_metadata=metadata)
 
     # ---- one step --------------------------------------------------------------------------------------
 
@@ -363,7 +361,8 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal))
+            login = is_login(self.history[-1].source, type(response))
+            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal), login=login)
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from authfsm.protocol import table as t
-from authfsm.protocol.responses import Response, SrpClaim
-from authfsm.protocol.states import State
+from authfsm.protocol.responses import REFRESH_RESPONSES, Response, SrpA, SrpClaim
+from authfsm.protocol.states import DEVICE_STATES, State
 
 
 class Node(NamedTuple):
@@ -48,6 +48,12 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     carries_proof = response.may_carry_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
+
+
+def is_login(source: State, response: type[Response]) -> bool:
+    """Return whether a response has the user's name or password. Cognito refuses other ones, too, as "Incorrect username or password"."""
+    begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
+    return begins or response.proves_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 
 
 _BEFORE_FIRST_FACTOR: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}
