@@ -309,7 +309,7 @@ def test_a_challenge_of_an_unknown_name() -> None:
         session.answer("Another field", "")
         session.answer("Start again", "n")
 
-        assert session.wait_for_exit() == ExitStatus.MISCONFIGURED
+        assert session.wait_for_exit() == ExitStatus.REFUSED
 
 
 # ---- refusals ----------------------------------------------------------------------------------------------

@@ -381,7 +381,7 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
             bad = run_signin(*pool_options(url), lines=PASSWORD)
 
     assert (good.code, good.err.count("then try again. Retrying in")) == (ExitStatus.SIGNED_IN, 2)
-    assert (bad.code, bad.err.count("then try again. Retrying in")) == (ExitStatus.TOO_LATE, 3)
+    assert (bad.code, bad.err.count("then try again. Retrying in")) == (ExitStatus.TRY_LATER, 3)
 
 
 @pytest.mark.parametrize(
@@ -389,9 +389,9 @@ def test_too_many_requests_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> No
     [
         (RecoveryAction.RESET_PASSWORD, Fault.OPERATOR, ExitStatus.RESET_PASSWORD),
         (RecoveryAction.CONFIRM_USER, Fault.USER, ExitStatus.CONFIRM_USER),
-        (RecoveryAction.WAIT_OUT, Fault.TIME, ExitStatus.TOO_LATE),
+        (RecoveryAction.WAIT_OUT, Fault.TIME, ExitStatus.TRY_LATER),
         (RecoveryAction.START_AGAIN, Fault.USER, ExitStatus.REFUSED),
-        (RecoveryAction.START_AGAIN, Fault.TIME, ExitStatus.TOO_LATE),
+        (RecoveryAction.START_AGAIN, Fault.TIME, ExitStatus.TRY_LATER),
         (RecoveryAction.START_AGAIN, Fault.SERVICE, ExitStatus.SERVICE_FAILED),
         (RecoveryAction.START_AGAIN, Fault.CALLER, ExitStatus.MISCONFIGURED),
         (RecoveryAction.GIVE_UP, Fault.OPERATOR, ExitStatus.MISCONFIGURED),
@@ -461,7 +461,7 @@ def test_an_expired_session() -> None:
 
     code, output = walk(pool, Slow(StringIO(f"{PASSWORD}\n000000\n")), SignInStart(username="ada"))
 
-    assert code is ExitStatus.TOO_LATE
+    assert code is ExitStatus.TRY_LATER
     assert "The sign-in has taken too long. Start again." in output
 
 
@@ -552,7 +552,7 @@ def test_a_lock_out() -> None:
 
     code, output = walk(pool, PipedInput(StringIO(PASSWORD)), SignInStart(username="ada"))
 
-    assert code is ExitStatus.TOO_LATE
+    assert code is ExitStatus.TRY_LATER
     assert "Too many attempts have failed." in output
 
 

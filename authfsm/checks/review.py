@@ -44,10 +44,10 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown), as is AdvancedSecurityMode if UserPoolAddOns is
-    missing. An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
+    If a reply is missing, the fields that it would set are None (unknown). An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
     finding, with one exception: `mfa-unenforced` is found unless AdvancedSecurityMode is known to be ENFORCED. A member
-    that a reply leaves out has Cognito's default: OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors.
+    that a reply leaves out has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); only
+    AdvancedSecurityMode is unknown if UserPoolAddOns is left out.
 
     Args:
         settings: the settings of the sign-in.
@@ -127,11 +127,11 @@ def _finding(path: Path | None, why: str, *remediations: Remediation) -> Iterato
         yield why, path, remediations
 
 
-def _client(**settings: Any) -> Remediation:
+def _update_client(**settings: Any) -> Remediation:
     return Remediation("UpdateUserPoolClient", settings)
 
 
-def _mfa(pool: PoolDescription, **settings: Any) -> Remediation:
+def _set_mfa(pool: PoolDescription, **settings: Any) -> Remediation:
     """Return a change by SetUserPoolMfaConfig, with the pool's other settings of MFA if they are known."""
     changed = {name.partition(".")[0] for name in settings}
     known = {"MfaConfiguration": pool.settings.mfa_configuration, **(pool.mfa_config or {})}
@@ -139,7 +139,7 @@ def _mfa(pool: PoolDescription, **settings: Any) -> Remediation:
     return Remediation("SetUserPoolMfaConfig", {**settings, **rest}, is_complete=pool.mfa_config is not None)
 
 
-def _pool(field: str, value: Any) -> Remediation:
+def _update_pool(field: str, value: Any) -> Remediation:
     return Remediation("UpdateUserPool", {field: value})
 
 
@@ -151,7 +151,7 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     """
     values = current_values(pool.settings.explicit_auth_flows or ())
     left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
-    return _client(ExplicitAuthFlows=sorted(left))
+    return _update_client(ExplicitAuthFlows=sorted(left))
 
 
 def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
@@ -177,7 +177,7 @@ def _require_mfa(pool: PoolDescription) -> Remediation:
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
-    change = _mfa(pool, MfaConfiguration="ON", **_ENABLE_APP, **more)
+    change = _set_mfa(pool, MfaConfiguration="ON", **_ENABLE_APP, **more)
     if not allowed_first & _ONE_TIME:
         return change
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
@@ -231,10 +231,10 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
     asks = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
     if factor is not None and asks and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
-        recover = _pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
+        recover = _update_pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
-        yield from _finding(path, why, _mfa(pool, **_ENABLE_APP), recover)
+        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_APP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
@@ -246,25 +246,25 @@ def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
     # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
-        by_email = _pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
+        by_email = _update_pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _mfa(pool, **_APP_FOR_SMS))
+        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _set_mfa(pool, **_APP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
         path = _through(pool, S.SMS_MFA)
-        yield from _finding(path, "SmsMfaConfiguration is set", _mfa(pool, **_APP_FOR_SMS))
+        yield from _finding(path, "SmsMfaConfiguration is set", _set_mfa(pool, **_APP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
-        fix = _pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
+        fix = _update_pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
         yield from _finding(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=False)
-        fix = _client(PreventUserExistenceErrors="ENABLED")
+        fix = _update_client(PreventUserExistenceErrors="ENABLED")
         yield from _finding(path, "PreventUserExistenceErrors is LEGACY", fix)
 
 
@@ -272,7 +272,7 @@ def _long_session(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.auth_session_validity
     if validity is not None and validity > timedelta(minutes=5):
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
-        shorter = _client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
+        shorter = _update_client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
         yield from _finding(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
 
 
@@ -282,26 +282,26 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         text = str(validity).removesuffix(", 0:00:00")  # "30 days, 1:00:00" for 721 hours
         why = f"RefreshTokenValidity is {text}"
-        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), why, _client(**days))
+        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), why, _update_client(**days))
 
 
 def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
-        fix = _client(EnableTokenRevocation=True)
+        fix = _update_client(EnableTokenRevocation=True)
         yield from _finding(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
 def _implicit_flow(pool: PoolDescription) -> Iterator[Found]:
     # The tokens come from the authorization endpoint, which is on no path of this API.
     if "implicit" in (pool.oauth_flows or ()):
-        yield from _finding(Path(), "AllowedOAuthFlows has implicit", _client(AllowedOAuthFlows=["code"]))
+        yield from _finding(Path(), "AllowedOAuthFlows has implicit", _update_client(AllowedOAuthFlows=["code"]))
 
 
 def _short_passwords(pool: PoolDescription) -> Iterator[Found]:
     length, least = pool.minimum_password_length, 8
     if length is not None and length < least:
         path = sign_in_paths.example_path(pool.settings, lambda p: Factor.PASSWORD in p.proved.factors)
-        yield from _finding(path, f"MinimumLength is {length}", _pool(_LENGTH, least))
+        yield from _finding(path, f"MinimumLength is {length}", _update_pool(_LENGTH, least))
 
 
 @lru_cache(maxsize=1)
@@ -315,7 +315,7 @@ def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
         path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield from _finding(path, why, _mfa(pool, **_ENABLE_APP))
+        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_APP))
 
 
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
@@ -332,7 +332,7 @@ _NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _APP),
-    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first, over which Cognito may send no MFA codes: users then cannot sign in.",
+    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first. Cognito does not send both kinds of codes over one channel, so sign-ins that need this factor fail.",
          links.MFA, _recovery_same_as_mfa, _MFA),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA),

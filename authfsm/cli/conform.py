@@ -63,8 +63,8 @@ class Conform:
         "An existing app client of the pool; by default app clients are created through the API."
     )
     codes: list[str] | None = _endpoint(
-        "How the suite gets verification codes: outbox reads them from GET /outbox of the endpoint; fixed:CODE uses CODE"
-        " every time. With --compare, repeat as NAME=HOW.",
+        "How the suite gets verification codes. HOW is `outbox` (it reads them from GET /outbox of the endpoint) or `fixed:CODE`"
+        " (it uses CODE every time). With --compare, repeat as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests; by default the one in --pool-id, or us-east-1.")

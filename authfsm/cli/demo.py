@@ -45,7 +45,7 @@ class Demo:
     epilog: ClassVar[str] = "Exit status: 0 success; 1 a sign-in or its picture failed; 2 usage error."
 
     out: Path = option("Folder for the pictures of the sign-ins.", default=Path("sign-ins"), metavar="DIR")
-    pause: float = option("Seconds to wait after each step, at a terminal.", default=0.0, min=0, max=10)
+    pause: float = option("Seconds to wait after each step, if the output is a terminal.", default=0.0, min=0, max=10)
 
     def run(self) -> int:
         """Play every story; fail unless each ended with tokens and has its picture."""

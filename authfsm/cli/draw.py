@@ -44,7 +44,7 @@ nothing by itself, each of them causes a picture to be drawn."""
 _REQUIRED: Final = {
     "faded": ("pool_id", "settings"), "save_settings": ("pool_id", "settings"), "sequence": ("flow", "history"), "animated": ("history",),
 }  # fmt: skip
-"""For each of these options, the options of which it requires at least one."""
+"""Each of these options requires at least one of the options that are listed for it."""
 
 _PICTURES: Final = ("svg", "png", "pdf", "dot")
 _FORMATS: Final[dict[str, tuple[str, ...]]] = {
@@ -93,7 +93,7 @@ class Draw(PoolOptions):
     unfolded: bool = _content(
         "Draw every transition separately. As SVG or PNG: an overview, and for each state a file with the transitions that"
         " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role: first or second factor); the SVG files are"
-        " linked. As PDF: one file with these diagrams as its pages. In other formats, with --state, and on standard output: one diagram.",
+        " linked. As PDF: one file with these diagrams as its pages. In any other format, or with --state, or on standard output: one diagram.",
         default=False,
     )
     overview: bool = _content(
@@ -178,18 +178,18 @@ class Draw(PoolOptions):
         elif self.sequence:
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "output_format", "theme", "label", "picture"}
             command.refuse_unused(self, unused, "--sequence, which shows messages")
-        self._refuse_other_formats()
+        self._refuse_options_of_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
         command.refuse_unknown("engine", self.engine, ENGINES)
         for output in self.output or ():
-            self._refuse_output(output)
+            self._refuse_output_name(output)
         for output in (*(self.output or ()), self.html, self.save_settings):
             command.refuse_overwriting(output, self.settings, self.history, self.traffic, *(self.diff or ()))
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
 
-    def _refuse_output(self, output: Path) -> None:
+    def _refuse_output_name(self, output: Path) -> None:
         """Refuse a file of another format, before any file is written."""
         if self.output_format and _format_of(output) not in {"", self.output_format}:
             ending = _SUFFIXES.get(self.output_format, f".{self.output_format}")
@@ -209,7 +209,7 @@ class Draw(PoolOptions):
                 why = f"{output} must end in one of {', '.join(suffixes)}; or give its format with --format"
                 raise command.WrongUsage(why)
 
-    def _refuse_other_formats(self) -> None:
+    def _refuse_options_of_other_formats(self) -> None:
         kind: type[Drawing] = diagrams.SequenceDiagram if self.sequence else diagrams.Diagram
         command.refuse_unknown("format", self.output_format, (*filter(None, kind.formats), *_BINARY))
         outputs = self.output or ([] if self.html else [command.STDOUT])

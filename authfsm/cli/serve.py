@@ -54,8 +54,8 @@ class Serve:
         metavar="ORIGIN",
     )
     accept: list[str] | None = option(
-        "Do not enforce this check, for example unknown-attributes; `all` switches every check off. Requests that fail"
-        " it succeed here, and are logged. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of"
+        "Accept requests that this check would refuse, for example unknown-attributes (`all`: every check), and log each of"
+        " them. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of"
         " --config. Repeatable.",
         metavar="CHECK",
     )

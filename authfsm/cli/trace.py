@@ -66,7 +66,13 @@ class Trace:
     )
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
-    validity: int = option("AuthSessionValidity of the app clients, in minutes.", default=15, min=3, max=15)
+    validity: int = option(
+        "AuthSessionValidity of the app clients, in minutes, after which an unanswered challenge has expired; if they differ,"
+        " the longest.",
+        default=15,
+        min=3,
+        max=15,
+    )
     memory: str = option("The memory limit of DuckDB, which writes the rest to disk.", default="550MB")
 
     def run(self) -> int:

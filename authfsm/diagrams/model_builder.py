@@ -96,8 +96,8 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # What leaves a node that is not reached is omitted for that reason, not for the one that was found above; but
-        # arrows that the settings exclude keep this reason.
+        # The arrows from nodes that are not reached get the reason OTHER_FLOW or SETTINGS (below) instead of the one found
+        # above, unless that one is SETTINGS.
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
@@ -159,8 +159,8 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
-    uncertain with these settings, and certain without them; or the settings do not affect all arrows of the row alike,
-    and affect this one in another way than the state to which it leads.
+    uncertain with these settings, and certain without them; or the settings affect the row's arrows differently, and
+    their effect on this arrow is not their effect on the state to which it leads.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -83,7 +83,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
                 administrators lacks the `pool_id`. Nothing was sent.
             Refused: Cognito refused one of the first steps; the class says who is at fault.
             ConnectionLost: no reply came.
-            NotSent: the request was not sent.
+            NotSent: the request could not be sent, for example without a connection or credentials.
             MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.
             ValueError: no flow has this name, the password is missing, the `pool_id` that an SRP proof needs is missing, or `preferred_challenge` is
                 given for another flow than USER_AUTH. Nothing was sent.
@@ -190,7 +190,7 @@ class Flow(FlowSteps):
         return self._run(self._answer_steps(response))
 
     def step(self) -> State:
-        """Take one step that needs no user input. If the first request was lost or throttled, send it again.
+        """Take one step that needs no user input. If the request that began the sign-in was lost or throttled, send it again.
 
         Raises:
             InvalidOperation: the state needs user input, or has no challenge. The other errors are those of `answer`.
@@ -204,7 +204,7 @@ class Flow(FlowSteps):
 
         Args:
             response: the class of the response.
-            *args: the fields of the response, or the response itself.
+            *args: the fields of the response, or one object of this class.
             **kwargs: further fields.
         """
         response, args, kwargs = r.wrap_call(response, args, kwargs)
@@ -255,7 +255,7 @@ class Flow(FlowSteps):
         """Replace the tokens of this flow by new ones; by default with its own refresh token, user and device.
 
         Args:
-            refresh_token: another refresh token, in a flow that has just started.
+            refresh_token: a refresh token to use instead of the flow's own; only a flow that has sent nothing yet accepts one.
             username: the user's actual username, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.

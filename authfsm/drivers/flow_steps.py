@@ -31,7 +31,7 @@ from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
 from authfsm.protocol.table import AUTOMATIC, DEVICE_DROPPED
-from authfsm.protocol.validators import check_typed, not_text
+from authfsm.protocol.validators import check_input, not_text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -122,7 +122,7 @@ def _first_response(
     if password is not None and by_srp and (kind := _SRP_START.get(auth_flow)) is not None:
         if pool_id is None:
             raise ValueError(f"{auth_flow} needs the pool_id: the SRP proof is computed with it")
-        check_typed(kind, "password", password)
+        check_input(kind, "password", password)
         return kind
     return _OTHER_START[auth_flow]
 
@@ -164,7 +164,7 @@ class FlowSteps(BaseFlow):
             raise
 
     def _single_step(self) -> Effects[State]:
-        response = (yield from self._next_response_steps()) or self._start_without_reply
+        response = (yield from self._next_response_steps()) or self._first_response_without_reply
         if response is None:
             todo = "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
             raise errors.InvalidOperation(f"{self.state} {todo}", state=self.state)
@@ -179,7 +179,7 @@ class FlowSteps(BaseFlow):
     def _abandon_and_start(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
         """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
-        first = self.signin.history[0].response if self.signin.history else type(self._start_without_reply)
+        first = self.signin.history[0].response if self.signin.history else type(self._first_response_without_reply)
         if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
             raise errors.InvalidOperation("a step-up cannot be restarted: send a new StepUp", state=self.state)
         requested_user, requested_flow = self._first_request or (None, None)
@@ -247,7 +247,7 @@ class FlowSteps(BaseFlow):
             self.signin.device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # a CallerError means that nothing was sent
-                # The request may have reached Cognito, which then has stored this password.
+                # The request may have reached Cognito, which then knows this device: the next attempt must send the same secret.
                 self._unconfirmed_device = device, confirm
             raise
         self.signin.device, self._unconfirmed_device = device, None
@@ -287,8 +287,8 @@ class FlowSteps(BaseFlow):
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
-        # Checked again for the class that is sent: if the state refuses it, the SRP exponent of a proof that is still to be
-        # sent must not be replaced below.
+        # Checked again, for the class that is sent, before `_srp_a_steps` replaces the SRP exponent: if the state refuses
+        # this class, a proof that is still to be sent needs the present exponent.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))
@@ -316,7 +316,7 @@ class FlowSteps(BaseFlow):
         """Return a response with the SRP_A of a new key pair, kept once it is valid; in `args` the password is in its place."""
         password = secret(args[1] if len(args) > 1 else fields.pop("password", None))
         if password is not None:
-            check_typed(kind, "password", password)
+            check_input(kind, "password", password)
         pair = yield from _compute(srp.ephemeral, self._entropy(32))
         fields = {"srp_a": pair.SRP_A, "client_metadata": self._client_metadata, **fields}
         if len(args) > 1:
@@ -330,7 +330,7 @@ class FlowSteps(BaseFlow):
     ) -> Effects[r.SrpClaim]:
         password = secret(password)
         if password is not None:
-            check_typed(r.SrpClaim, "password", password)
+            check_input(r.SrpClaim, "password", password)
         password = password or self._password
         if self._exponent is None:
             raise errors.InvalidOperation("this flow has sent no SRP_A", state=self.state)
@@ -354,7 +354,7 @@ class FlowSteps(BaseFlow):
         reply = yield from self._send(response)
         if self.refusal is not None and self.history[-1].kind is DEVICE_DROPPED:
             # amplify-js and amplify-swift delete the device and send the same answer without DEVICE_KEY. The sign-in has
-            # dropped the device already; only the fields of a RawAnswer, which are sent as they are, may have its key.
+            # dropped the device already; but the fields of a RawAnswer are sent unchanged, and may still have its DEVICE_KEY.
             if isinstance(response, r.RawAnswer):
                 kept = {name: value for name, value in response.fields.items() if name != "DEVICE_KEY"}
                 response = attrs.evolve(response, fields=kept)
@@ -381,7 +381,7 @@ class FlowSteps(BaseFlow):
                 self.signin.client_secret = yield from client_secret_steps(provider, self.state)
             source = self.state
             request = self.signin.send(response)
-            self._start_without_reply = response if source is State.START else None
+            self._first_response_without_reply = response if source is State.START else None
         except BaseException:
             if self.done:  # cancelled while the response was computed
                 self._drop_unneeded_secrets()

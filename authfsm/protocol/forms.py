@@ -18,7 +18,7 @@ from authfsm.protocol.errors import InvalidInput
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
-from authfsm.protocol.validators import CodeFormat, check_typed, is_typed
+from authfsm.protocol.validators import CodeFormat, check_input, is_typed
 
 FieldKind = Literal["code", "password", "text", "email", "tel", "date", "choice", "lines", "credential"]
 
@@ -115,7 +115,7 @@ class Prompt:
         return found
 
     def _check(self, item: Field, value: Secret[str]) -> None:
-        check_typed(self.response, item.name, value)
+        check_input(self.response, item.name, value)
         if item.kind == "choice":
             names = [name for name, _ in item.choices]
             check_choice(self.response, item.name, value.reveal(), names)

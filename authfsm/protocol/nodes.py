@@ -53,7 +53,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 def is_login(source: State, response: type[Response]) -> bool:
     """Return whether a response has the user's name or password. Cognito refuses other ones, too, as "Incorrect username or password"."""
     begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
-    return begins or response.proves_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
+    return begins or response.may_carry_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 
 
 _BEFORE_FIRST_FACTOR: Final = {State.PASSWORD_VERIFIER, State.ADMIN_NO_SRP_AUTH, State.SELECT_CHALLENGE}

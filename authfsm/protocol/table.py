@@ -9,7 +9,7 @@ A sign-in is always in one state: START, a challenge, or an end. The client send
   RevokeToken to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
 * A refusal has a recovery action, which `error_policy.py` has for the error. TRY_AGAIN makes the transition RETRY, and
   DROP_DEVICE makes DEVICE_DROPPED, if the row has it; otherwise, and after any other action, the refusal leads to FAILED.
-  But two make no transition: WAIT, after which the same request may be sent again, and any after the sign-in's end.
+  But there is no transition after WAIT, because the same request may be sent again, nor after the sign-in's end.
 
 A transition that is not in the table raises ProtocolViolation, and the sign-in stays as it was.
 

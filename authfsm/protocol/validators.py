@@ -82,13 +82,13 @@ is_text_if_given: Final = optional(is_text)
 
 def is_typed(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that a user has typed: if it is empty or cannot be encoded, the user is at fault."""
-    check_typed(type(response), attribute.name, value, may_be_secret="Secret" in str(attribute.type))
+    check_input(type(response), attribute.name, value, may_be_secret="Secret" in str(attribute.type))
 
 
 is_typed_if_given: Final = optional(is_typed)
 
 
-def check_typed(response: type, name: str, value: object, *, may_be_secret: bool = True) -> None:
+def check_input(response: type, name: str, value: object, *, may_be_secret: bool = True) -> None:
     """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
     if why := not_text(value, may_be_secret=may_be_secret):
         raise BadField(response, name, why)

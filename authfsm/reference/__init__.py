@@ -54,7 +54,8 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # Not for a sign-in's operations: they share one page, and their trigger `new_password` is also a response's name.
+        # A sign-in's operations have no such names: they share one page, and the trigger of one of them, `new_password`, is
+        # also the name of a response.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
@@ -88,8 +89,8 @@ def _errors(text: str) -> tuple[Facts, ...]:
     """Return the errors that a text names: by a code, by a known message, or by both.
 
     The text may name an operation, as boto3's errors do ("when calling the SignUp operation"), which tells a sign-in's
-    error from an account's. Without one, both are returned if both have the message. If the text contains several known
-    messages, only the errors with the longest one are returned.
+    error from an account's. If it names none, and the message belongs to errors of both, all of them are returned. If the
+    text contains several known messages, only the errors with the longest one are returned.
     """
     errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
     named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]

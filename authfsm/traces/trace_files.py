@@ -213,7 +213,7 @@ def _rows_by_name(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]
 
 
 def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000) -> Funnel:
-    """Return the funnel for the rows of the query that `sql` returns, whichever engine ran it.
+    """Return the funnel from the rows of the query that `authfsm.traces.sql` writes; any engine may have run it.
 
     Args:
         rows: the rows, as mappings of column names to values.
@@ -227,13 +227,13 @@ def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | Non
     illegal: list[CheckedStep] = []
     total: dict[str, Any] = dict.fromkeys(("times", "repeated", "sign_ins", "first_at", "last_at"))
     for row in rows:
-        source, times = row["source"], row["times"]
+        source, n = row["source"], row["times"]
         if row["kind"] == "transition":
             key = (source, row["symbol"], row["dest"], row["verdict"])
             count = counts.setdefault(key, [0, 0])
-            count[0] += times
+            count[0] += n
             count[1] += int(row["refused"])
-            by_source[source] += times
+            by_source[source] += n
             if row["verdict"] == Verdict.ILLEGAL:
                 id_, at = row["illegal_id"] or "", row["first_at"]
                 illegal.append(CheckedStep(id_, row["sign_in"], 0, at, *key[:3], Verdict.ILLEGAL, row["error"]))
@@ -241,10 +241,10 @@ def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | Non
                     illegal = _earliest(illegal, limit)
         elif row["kind"] == "duration":
             if row["tenths"] is not None:
-                durations.setdefault(source, Counter())[int(row["tenths"])] += times
+                durations.setdefault(source, Counter())[int(row["tenths"])] += n
         elif row["kind"] == "end":
             if row["ended"] is not None:
-                ends[row["ended"]] += times
+                ends[row["ended"]] += n
         else:
             total = row
     in_order = sorted(counts.items(), key=lambda each: (sort_key(each[0][0]), -each[1][0], each[0]))
@@ -268,16 +268,16 @@ def _earliest(illegal: list[CheckedStep], limit: int) -> list[CheckedStep]:
 
 
 def _duration(node: str, tenths: Counter[int]) -> StepDuration:
-    """Return the median and the 95th percentile by the nearest rank."""
-    times = tenths.total()
+    """Return the median and the 95th percentile by the nearest rank; `tenths` counts durations in tenths of a second."""
+    total = tenths.total()
     ranked = sorted(tenths.items())
 
     def percentile(share: float) -> float:
         counted = 0
         for value, count in ranked:
             counted += count
-            if counted >= share * times:
+            if counted >= share * total:
                 return value / 10
         raise AssertionError
 
-    return StepDuration(node, times, percentile(0.5), percentile(0.95))
+    return StepDuration(node, total, percentile(0.5), percentile(0.95))

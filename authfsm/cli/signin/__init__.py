@@ -50,7 +50,7 @@ class Signin:
 
     demo: str | None = argument(
         "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
-        " device, password, reset, unconfirmed, or other (a challenge that this version does not know; ends with status 5).",
+        " device, password, reset, unconfirmed, or other (a challenge that this version does not know: the pool refuses every answer).",
         default=None,
         metavar="[EXAMPLE]",
     )

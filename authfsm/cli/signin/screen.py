@@ -215,7 +215,7 @@ class ExitStatus(IntEnum):
     SIGNED_IN = 0, "signed in"
     REFUSED = 1, "refused: a wrong password, code or answer, or the pool's rules deny the user"
     MISUSED = 2, "usage error, no input for a prompt, or an output that cannot be written"
-    TOO_LATE = 3, "expired, locked out or throttled: try again later"
+    TRY_LATER = 3, "expired, locked out or throttled: try again later"
     SERVICE_FAILED = 4, "the network, Cognito or a trigger failed"
     MISCONFIGURED = 5, "the configuration of the pool, the app client or this command must be fixed"
     RESET_PASSWORD = 6, "the password must be reset first"

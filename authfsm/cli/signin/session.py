@@ -38,16 +38,15 @@ _NEW_ATTEMPT_ACTIONS: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_O
 _BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
     RecoveryAction.RESET_PASSWORD: ExitStatus.RESET_PASSWORD,
     RecoveryAction.CONFIRM_USER: ExitStatus.CONFIRM_USER,
-    RecoveryAction.WAIT_OUT: ExitStatus.TOO_LATE,
+    RecoveryAction.WAIT_OUT: ExitStatus.TRY_LATER,
     RecoveryAction.FIX_CONFIGURATION: ExitStatus.MISCONFIGURED,
 }
 _BY_FAULT: Final[Mapping[Fault, ExitStatus]] = {
     Fault.USER: ExitStatus.REFUSED,
-    Fault.TIME: ExitStatus.TOO_LATE,
+    Fault.TIME: ExitStatus.TRY_LATER,
     Fault.SERVICE: ExitStatus.SERVICE_FAILED,
     Fault.OPERATOR: ExitStatus.MISCONFIGURED,
-    # This command builds every request, so an invalid one means that an option of the command is wrong. (The fields of a
-    # RawAnswer are typed by the user: if one of them is wrong, the exit status is the same.)
+    # This command builds every request, so an invalid one means that an option of the command is wrong.
     Fault.CALLER: ExitStatus.MISCONFIGURED,
 }
 
@@ -62,7 +61,9 @@ def _is_denial(error: AuthfsmError) -> bool:
 
 def exit_status(error: AuthfsmError) -> ExitStatus:
     """Return the exit code of an error that ends the sign-in: REFUSED for a denial, otherwise by its action or its fault."""
-    if _is_denial(error):
+    if (
+        _is_denial(error) or error.state is State.OTHER_CHALLENGE
+    ):  # in that state the user has typed the request's fields
         return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
     return _BY_FAULT[error.fault] if by_action is None else by_action
@@ -217,23 +218,23 @@ class SignInSession:
         """Return if the command must make a new attempt; otherwise raise SignInEnded.
 
         After a wrong password the new attempt begins at once. If only the client secret is missing, it begins as soon as
-        the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT the user is first asked whether to start
-        again. Without a terminal, after a denial by a Lambda function, and if the wait would exceed five minutes, there is
+        the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT (too many attempts) the user is first asked
+        whether to start again. Without a terminal, after a denial by a Lambda function, and if the wait would exceed five minutes, there is
         no new attempt.
         """
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = user.hidden("Client secret")
-            self._answers.password = self._password  # Cognito has not checked it
+            self._answers.password = self._password  # Cognito has not checked the password yet
             return
         if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS or _is_denial(error):
             raise self._ended(error)
         self._screen.bad(*why(error))
         self._answers.password = None
         last = flow.history[-1] if flow is not None and flow.history else None
-        proved_password = last and (last.response.may_carry_password or last.source is State.PASSWORD_VERIFIER)
-        by_password = self._takes_password() or proved_password
+        tried_password = last and (last.response.may_carry_password or last.source is State.PASSWORD_VERIFIER)
+        by_password = self._takes_password() or tried_password
         if flow is not None and flow.signin.password_proved:
             self._tries = 0
         unproved = flow is not None and by_password and not flow.signin.password_proved
