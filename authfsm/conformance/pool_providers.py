@@ -264,16 +264,21 @@ class ExistingPoolProvider(PoolProvider):
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         lambdas = pool.get("LambdaConfig", {}).keys()
         recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
-        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")} - {
-            "sub",
-            "email",
-        }
+        schema = pool.get("SchemaAttributes", [])
+        required = {each["Name"] for each in schema if each.get("Required")} - {"sub", "email"}
+        fixed = {each["Name"] for each in schema if not each.get("Mutable", True)}
+        client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id) if self.client_id else {}
+        standard = {"email", "email_verified", "phone_number"}  # of those that an app client without a list may use
+        readable, writable = (set(client.get(f"{each}Attributes", standard)) for each in ("Read", "Write"))
         only_admins = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {
             p.SELF_SIGN_UP: only_admins or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
             p.RECOVERY: "admin_only" in {each["Name"] for each in recovery},
             p.NO_REQUIRED_ATTRIBUTES: required,
             p.UPDATES_AT_ONCE: any(pool.get("UserAttributeUpdateSettings", {}).values()),
+            p.PHONE_NUMBERS: "phone_number" not in writable - required - fixed,
+            p.WRITABLE_EMAIL: "email" not in writable,
+            p.READABLE_EMAIL: not {"email", "email_verified"} <= readable,
             p.NO_MIGRATION: "UserMigration" in lambdas,
             p.PLAIN_TOKENS: not lambdas.isdisjoint({"PreTokenGeneration", "PreTokenGenerationConfig"}),
         }
