@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, ClassVar, Final, Protocol, get_args, get_origi
 
 import attrs
 import click
+from click.core import ParameterSource
 
 FAILED: Final = 1
 """The exit status of a failure, or of a check with findings."""
@@ -275,11 +276,12 @@ def flag(name: str) -> str:
     return f"--{'format' if name == 'form' else name.replace('_', '-')}"
 
 
-def refuse_unused(options: Any, names: Collection[str], mode: str) -> None:
-    """Raise `WrongUsage` if one of these options was set although it has no effect in this mode."""
-    for each in attrs.fields(type(options)):
-        if each.name in names and getattr(options, each.name) != each.default:
-            raise WrongUsage(f"{flag(each.name)} has no effect with {mode}")
+def refuse_unused(names: Collection[str], mode: str) -> None:
+    """Raise `WrongUsage` if the command line has one of these options, which have no effect in this mode."""
+    context = click.get_current_context()
+    for each in context.command.params:
+        if each.name in names and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE:
+            raise WrongUsage(f"{each.opts[0]} has no effect with {mode}")
 
 
 def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:

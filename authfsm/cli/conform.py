@@ -93,7 +93,7 @@ class Conform:
         rules = self._selected()
         if self.list_:
             others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_"}
-            command.refuse_unused(self, others, "--list: no rule runs")
+            command.refuse_unused(others, "--list: no rule runs")
             Console(highlight=False).print(rules_with_sources(rules))
             return 0
         outputs = self.output or []
@@ -135,8 +135,8 @@ class Conform:
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
         remote = {name for name, url in columns if url is not None}
-        command.refuse_unused(self, {"codes"} if inboxes.keys() - remote else (), "the local pool")
-        command.refuse_unused(self, () if remote else {"region", "profile"}, "the local pool")
+        command.refuse_unused({"codes"} if inboxes.keys() - remote else (), "the local pool")
+        command.refuse_unused(() if remote else {"region", "profile"}, "the local pool")
         command.refuse_region(self)
         endpoints = []
         for name, url in columns:

@@ -7,9 +7,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
 
+import attrs
 from attrs import evolve, frozen
 
-from authfsm.cli.command import Failed, WrongUsage, http_url, option
+from authfsm.cli.command import Failed, WrongUsage, http_url, option, refuse_unused
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import StateFileError
 from authfsm.local.config.leniency import accepted_checks
@@ -68,6 +69,8 @@ class Serve:
     def run(self) -> int:
         """Serve until the process is stopped."""
         if self.print_config:
+            others = {each.name for each in attrs.fields(Serve)} - {"print_config"}
+            refuse_unused(others, "--print-config, which prints the defaults of a new file")
             sys.stdout.write(config_template())
             return 0
         if self.issuer is not None:

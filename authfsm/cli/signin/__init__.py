@@ -19,7 +19,7 @@ from typing import ClassVar, Final, NoReturn
 import click
 from attrs import frozen
 
-from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_region, refuse_unknown
+from authfsm.cli.command import WrongUsage, argument, option, refuse_region, refuse_unknown, refuse_unused
 from authfsm.cli.signin import secret_storage
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
@@ -129,12 +129,10 @@ class Signin:
         refuse_unknown("preferred", self.preferred, PREFERRED_CHALLENGES)
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
-        context = click.get_current_context()
-        for name in ("client_id", "pool_id", "region", "endpoint_url", "profile"):
-            source = context.get_parameter_source(name)
-            if self.local and source is not None and source.name == "COMMANDLINE":
-                raise WrongUsage(f"{flag(name)} has no effect with --local, which uses a pool of its own")
-        if not self.local:
+        if self.local:
+            of_pool = ("client_id", "pool_id", "region", "endpoint_url", "profile")
+            refuse_unused(of_pool, "--local, which uses a pool of its own")
+        else:
             refuse_region(self)
 
     def _sign_in(self, screen: Screen) -> None:
