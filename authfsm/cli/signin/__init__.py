@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
+import attrs
 import click
 from attrs import frozen
+from click.core import ParameterSource
 
 from authfsm.cli.command import WrongUsage, argument, option, refuse_region, refuse_unknown, refuse_unused
 from authfsm.cli.signin import secret_storage
@@ -100,11 +102,18 @@ class Signin:
     output: Path | None = _tokens("Write the tokens to a file that only its owner can read.", "--output", "-o")
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to a local pool, which is created for the example.", default=False, panel="Without a user pool"
+        "Sign in to a local pool, which is created for the example, and ignore the AUTHFSM_ environment variables.",
+        default=False,
+        panel="Without a user pool",
     )
 
     def run(self) -> int:
         """Sign in, and print or store the tokens."""
+        source = click.get_current_context().get_parameter_source
+        names = [each.name for each in attrs.fields(Signin) if source(each.name) is ParameterSource.ENVIRONMENT]
+        if self.local and any(getattr(self, each) for each in names):  # the environment is for other pools
+            ignored: dict[str, Any] = dict.fromkeys(names)
+            return attrs.evolve(self, **ignored).run()
         self._refuse_misuse()
         screen = Screen()
         try:
@@ -124,7 +133,7 @@ class Signin:
         return ended.code
 
     def _refuse_misuse(self) -> None:
-        """Refuse wrong values, and options without effect; the environment may hold variables for other pools."""
+        """Refuse wrong values, and options without effect."""
         refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
         refuse_unknown("preferred", self.preferred, PREFERRED_CHALLENGES)
         if self.show_tokens and not self.json:
@@ -155,7 +164,7 @@ class Signin:
             preferred=self.preferred,
             username=self.username,
             suggested=suggested,
-            password=None if self.password_stdin else from_environment("AUTHFSM_PASSWORD"),
+            password=None if self.password_stdin or self.local else from_environment("AUTHFSM_PASSWORD"),
             password_first=self.password_first,
             remember=self.remember,
         )
