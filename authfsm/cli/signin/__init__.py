@@ -99,7 +99,9 @@ class Signin:
     )
     json: bool = _tokens("Print the tokens as JSON to standard output, and nothing else.", default=False)
     show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
-    output: Path | None = _tokens("Write the tokens to a file that only its owner can read.", "--output", "-o")
+    output: Path | None = _tokens(
+        "Write the tokens to a file that only its owner can read; a symbolic link is refused.", "--output", "-o"
+    )
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
         "Sign in to a local pool, which is created for the example, and ignore the AUTHFSM_ environment variables.",
