@@ -229,7 +229,7 @@ def test_variables_for_another_pool_have_no_effect_on_an_example(variables: dict
 
     result = run_signin("--local", "password", lines=lines, **variables, **secrets)
     assert "Password of ada: cannot prompt" in result.err
-    assert "ignore the AUTHFSM_ environment variables" in " ".join(run_signin("--help").out.split())
+    assert "--local, which ignores the AUTHFSM_ variables" in " ".join(run_signin("--help").out.split())
 
 
 def test_no_question_is_asked_at_a_pipe() -> None:

@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, ClassVar, Final, Protocol, get_args, get_origi
 
 import attrs
 import click
-from click.core import ParameterSource
 
 FAILED: Final = 1
 """The exit status of a failure, or of a check with findings."""
@@ -280,7 +279,7 @@ def refuse_unused(names: Collection[str], mode: str) -> None:
     """Raise `WrongUsage` if the command line has one of these options, which have no effect in this mode."""
     context = click.get_current_context()
     for each in context.command.params:
-        if each.name in names and context.get_parameter_source(each.name) is ParameterSource.COMMANDLINE:
+        if each.name in names and context.get_parameter_source(each.name) is click.core.ParameterSource.COMMANDLINE:
             raise WrongUsage(f"{each.opts[0]} has no effect with {mode}")
 
 

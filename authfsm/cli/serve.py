@@ -7,8 +7,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
 
-import attrs
-from attrs import evolve, frozen
+from attrs import evolve, fields_dict, frozen
 
 from authfsm.cli.command import Failed, WrongUsage, http_url, option, refuse_unused
 from authfsm.local.api.pool import LocalPool
@@ -69,8 +68,7 @@ class Serve:
     def run(self) -> int:
         """Serve until the process is stopped."""
         if self.print_config:
-            others = {each.name for each in attrs.fields(Serve)} - {"print_config"}
-            refuse_unused(others, "--print-config, which prints the defaults of a new file")
+            refuse_unused(fields_dict(Serve).keys() - {"print_config"}, "--print-config, which prints the defaults")
             sys.stdout.write(config_template())
             return 0
         if self.issuer is not None:

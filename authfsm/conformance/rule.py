@@ -223,7 +223,6 @@ class RuleContext:
         """Sign up a user without confirming the account."""
         client, username = self.client(), self.username("ada")
         client.pool.require(pools.SELF_SIGN_UP)
-        client.pool.require(pools.WRITABLE_EMAIL)
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
         self._create_user(client.call_with_client_id, "SignUp", members).expect_success()

@@ -108,8 +108,7 @@ def _errors(text: str) -> tuple[Facts, ...]:
     longest = max(lengths.values())
     found = [each for each, length in lengths.items() if length == longest and (named or length)]
     codes = dict.fromkeys(code for _, code in named or found)
-    called = re.search(r"when calling the (\w+) operation", text)
-    operation = called[1] if called else ""
+    operation = next(iter(re.findall(r"when calling the (\w+) operation", text)), "")
     if operation:
         of_user = operation in _TOKEN_OPERATIONS or hasattr(account_requests, operation)
         kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR if of_user else _ADMINISTRATION_ERROR
@@ -237,17 +236,17 @@ def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Fa
             "source": rule.source,
         }  # fmt: skip
 
-    listed = policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS) if in_sign_in else ()
     facts: Facts = {
         "kind": kind, "name": code, "actions": [action(*each) for each in rules.items()],
-        "operations": sorted(listed),
+        "operations": sorted(policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS) if in_sign_in else ()),
         # any operation of AWS may return it
         "common": code not in {**policy.LISTED_OPERATIONS, **policy.ACCOUNT_ERROR_POLICY},
         **({} if in_sign_in else {"page": reference("Operations")}),
     }  # fmt: skip
     if message:
-        has_token = operation in _TOKEN_OPERATIONS
-        rule = policy.account_error_rule(code, message, has_token=has_token) if of_account else None
+        rule = (
+            policy.account_error_rule(code, message, has_token=operation in _TOKEN_OPERATIONS) if of_account else None
+        )
         rule = rule or (policy.error_rule(code, message, operation) if kind in _POLICIES else rules[""])
         facts["matching_action"] = action(next((p for p, each in rules.items() if each is rule), ""), rule)
     return facts

@@ -16,10 +16,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, ClassVar, Final, NoReturn
 
-import attrs
 import click
-from attrs import frozen
-from click.core import ParameterSource
+from attrs import evolve, fields_dict, frozen
 
 from authfsm.cli.command import WrongUsage, argument, option, refuse_region, refuse_unknown, refuse_unused
 from authfsm.cli.signin import secret_storage
@@ -44,8 +42,8 @@ class Terminated(BaseException):
 class Signin:
     """Sign in to a user pool from this terminal, with a prompt for each challenge.
 
-    To try it without an AWS account: authfsm signin --local. Passwords and secrets are typed at a hidden prompt,
-    or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
+    To try it without an AWS account: authfsm signin --local, which ignores the AUTHFSM_ variables. Secrets are typed at a
+    hidden prompt, or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
 
     epilog: ClassVar[str] = EPILOG
@@ -99,23 +97,18 @@ class Signin:
     )
     json: bool = _tokens("Print the tokens as JSON to standard output, and nothing else.", default=False)
     show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
-    output: Path | None = _tokens(
-        "Write the tokens to a file that only its owner can read; a symbolic link is refused.", "--output", "-o"
-    )
+    output: Path | None = _tokens("Write the tokens to a regular file that only its owner can read.", "--output", "-o")
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
-        "Sign in to a local pool, which is created for the example, and ignore the AUTHFSM_ environment variables.",
-        default=False,
-        panel="Without a user pool",
+        "Sign in to a local pool, which is created for the example.", default=False, panel="Without a user pool"
     )
 
     def run(self) -> int:
         """Sign in, and print or store the tokens."""
         source = click.get_current_context().get_parameter_source
-        names = [each.name for each in attrs.fields(Signin) if source(each.name) is ParameterSource.ENVIRONMENT]
-        if self.local and any(getattr(self, each) for each in names):  # the environment is for other pools
-            ignored: dict[str, Any] = dict.fromkeys(names)
-            return attrs.evolve(self, **ignored).run()
+        ignored: Any = {n: None for n in fields_dict(Signin) if source(n) is click.core.ParameterSource.ENVIRONMENT}
+        if self.local and any(getattr(self, each) for each in ignored):  # the environment is for other pools
+            return evolve(self, **ignored).run()
         self._refuse_misuse()
         screen = Screen()
         try:
@@ -141,8 +134,9 @@ class Signin:
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
         if self.local:
-            of_pool = ("client_id", "pool_id", "region", "endpoint_url", "profile")
-            refuse_unused(of_pool, "--local, which uses a pool of its own")
+            refuse_unused(
+                ("client_id", "pool_id", "region", "endpoint_url", "profile"), "--local, which has its own pool"
+            )
         else:
             refuse_region(self)
 
@@ -151,14 +145,12 @@ class Signin:
         if self.demo is not None and not self.local:
             raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}.")
         storage = secret_storage.KeyringStorage() if self.keyring else None
-        token_output = TokenOutput(
-            is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
-        )
-        token_output.check()
+        output = TokenOutput(is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage)
+        output.check()
         if self.local:
-            self._sign_in_locally(screen, user, token_output)
+            self._sign_in_locally(screen, user, output)
         else:
-            self._sign_in_to_cognito(screen, user, token_output, storage)
+            self._sign_in_to_cognito(screen, user, output, storage)
 
     def _start(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> SignInStart:
         start = SignInStart(
@@ -238,9 +230,8 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
     """Ask at the terminal for a value that no option gave; raise Misused without a terminal, or for an empty answer."""
     line = user.line(question) if isinstance(user, TerminalInput) else ""
     if not line:
-        raise Misused(
-            f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
-        )
+        why = f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
+        raise Misused(why)
     return line
 
 
