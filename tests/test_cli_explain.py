@@ -149,14 +149,39 @@ def test_an_error_of_an_account(code: str) -> None:
 def test_a_message_of_an_account(code: str) -> None:
     """A message of an operation on an account has the action that `cognito.account` raises it with."""
     for part in ("", *ACCOUNT_ERROR_POLICY.get(code, {}), *ERROR_POLICY.get(code, {})):
-        for operation in ("SignUp", "GetUser"):
+        for operation in ("SignUp", "GetUser", "ListDevices"):
             message = f"An error occurred ({code}) when calling the {operation} operation: {part}"
-            of_account = account_error_rule(code, message, has_token=operation == "GetUser")
+            of_account = account_error_rule(code, message, has_token=operation != "SignUp")
             rule = of_account or error_rule(code, message, operation)
             [explanation] = find(message)
             matching = explanation["matching_action"]
             assert (explanation["kind"], matching["action"]) == ("account error", rule.action)
             assert matching["advice"] == ACCOUNT_ADVICE.get(rule.action, rule.action.advice)
+
+
+def test_the_kind_of_an_error_is_that_of_its_operation() -> None:
+    """Errors of operations that need AWS credentials are of administrators; no others are, and none speaks of sign-ins."""
+    model = botocore.session.get_session().get_service_model("cognito-idp")
+    for name in set(model.operation_names) - SIGN_IN_OPERATIONS:
+        is_of_user = model.operation_model(name).auth_type == "none"
+        [found] = find(f"An error occurred (AccessDeniedException) when calling the {name} operation: no")
+        assert (name, found["kind"]) == (name, "account error" if is_of_user else "administration error")
+
+    text = explanation_of(
+        "An error occurred (ResourceNotFoundException) when calling the DescribeUserPool operation: no"
+    )
+    assert "an error of an administrator's request" in text
+    assert "FIX_CONFIGURATION" in text
+
+
+@pytest.mark.parametrize("code", dict.fromkeys([*ACCOUNT_ERROR_POLICY, *ERROR_POLICY]))
+def test_a_message_of_an_administrators_request(code: str) -> None:
+    """The action after an error of an administrator's request is none for users or sessions."""
+    for part in ("", *ACCOUNT_ERROR_POLICY.get(code, {}), *ERROR_POLICY.get(code, {})):
+        [found] = find(f"An error occurred ({code}) when calling the AdminGetUser operation: {part}")
+        action = found["matching_action"]
+        assert action["action"] in {"WAIT", "FIX_CONFIGURATION", "GIVE_UP"}
+        assert (action["session_survives"], action["fault"] == "user") == (False, False)
 
 
 @pytest.mark.parametrize(

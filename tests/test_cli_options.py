@@ -447,6 +447,38 @@ def test_an_option_that_would_do_nothing_is_refused(command: str, args: tuple[st
     assert (result.exit_code, why in result.stderr) == (2, True), result.stderr
 
 
+PRINTING_OPTIONS = {
+    "conform": (("--list",), {"list_", "rule"}),
+    "serve": (("--print-config",), {"print_config"}),
+    "trace": (("--sql", "duckdb"), {"sql", "table", "validity"}),
+}  # fmt: skip
+"""The options with which a command only prints something, and the names of those that change what it prints."""
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (command, name)
+        for command, (_, used) in PRINTING_OPTIONS.items()
+        for name in CHANGES[command]
+        if name not in used
+    ],
+)
+def test_a_command_that_only_prints_refuses_all_other_options(command: str, name: str) -> None:
+    """With an option that prints something and ends the command, an option without effect is a usage error."""
+    result = run(command, *PRINTING_OPTIONS[command][0], *CHANGES[command][name][1])
+
+    assert (result.exit_code, result.stdout) == (2, ""), result.stderr
+
+
+def test_an_option_with_its_default_is_refused_too() -> None:
+    """An option that has no effect is refused whatever its value is, and the message has its name on the command line."""
+    result = run("trace", "--sql", "duckdb", "--limit", "20")
+    assert (result.exit_code, "--limit has no effect with --sql" in result.stderr) == (2, True)
+    result = run("serve", "--print-config", "--open")
+    assert (result.exit_code, "--open has no effect with --print-config" in result.stderr) == (2, True)
+
+
 # ---- files that cannot be read -------------------------------------------------------------------------------
 
 READING_COMMANDS = {

@@ -26,7 +26,7 @@ from rich.console import Console
 
 from authfsm.base.clock import ManualClock
 from authfsm.base.secret import Secret
-from authfsm.cli import app
+from authfsm.cli import app, load_command
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.local_demo import PASSWORD as DEMO_PASSWORD
 from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded
@@ -213,6 +213,23 @@ def test_the_user_of_an_example_is_known_to_a_pipe() -> None:
 
     assert result.code == ExitStatus.SIGNED_IN, result.err
     assert printed_tokens(result.out)
+
+
+VARIABLES = {str(each.envvar): f"nonsense-{each.name}" for each in load_command("signin").params if each.envvar}
+
+
+@pytest.mark.parametrize("variables", [*({name: VARIABLES[name]} for name in VARIABLES), VARIABLES], ids=" ".join)
+def test_variables_for_another_pool_have_no_effect_on_an_example(variables: dict[str, str]) -> None:
+    """With --local every variable of the command is ignored, because it is meant for a pool at Cognito; the help says so."""
+    secrets = {"AUTHFSM_PASSWORD": "another", "AUTHFSM_CLIENT_SECRET": "another"}
+    lines = "Correct-Horse-1\n"
+    result = run_signin("--local", "password", "--password-stdin", "--json", lines=lines, **variables, **secrets)
+    assert result.code == ExitStatus.SIGNED_IN, result.err
+    assert printed_tokens(result.out)
+
+    result = run_signin("--local", "password", lines=lines, **variables, **secrets)
+    assert "Password of ada: cannot prompt" in result.err
+    assert "--local, which ignores the AUTHFSM_ variables" in " ".join(run_signin("--help").out.split())
 
 
 def test_no_question_is_asked_at_a_pipe() -> None:

@@ -122,6 +122,48 @@ def test_tokens_replace_no_other_kind_of_file(name: str, tmp_path: Path, monkeyp
     assert stat.S_ISFIFO(Path("pipe").stat().st_mode)
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("tokens.json", "it is a symbolic link to tokens.json; name that file, or remove the link."),
+        ("missing.json", "it is a symbolic link to missing.json; name that file, or remove the link."),
+        ("link", "it is a symbolic link to link; name that file, or remove the link."),
+        ("folder", "it is no regular file"),
+    ],
+)
+def test_tokens_are_not_written_through_a_link(
+    target: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """--output refuses a symbolic link, and names its target, before anything is asked; link and target stay unchanged."""
+    monkeypatch.chdir(tmp_path)
+    if sys.platform == "win32":
+        lacking("symbolic links")
+    file, link = Path("tokens.json"), Path("link")
+    file.write_text("older", encoding="utf-8")
+    file.chmod(0o644)
+    Path("folder").mkdir()
+    link.symlink_to(target)
+    result = run_signin("--local", "password", "--username", "ada", "--password-stdin", "-o", "link", lines=PASSWORD)
+
+    assert result.code == ExitStatus.MISUSED
+    assert f"link cannot be written: {why}" in result.err
+    assert (str(link.readlink()), file.read_text(encoding="utf-8")) == (target, "older")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["folder", "link", "tokens.json"]
+
+
+def test_a_link_that_appears_during_the_sign_in_is_not_followed(tmp_path: Path) -> None:
+    """The file of the tokens replaces a link that was made after the check: nothing is written to the link's target."""
+    if sys.platform == "win32":
+        lacking("symbolic links")
+    other, file = tmp_path / "other", tmp_path / "tokens.json"
+    other.write_text("older", encoding="utf-8")
+    file.symlink_to(other)
+    write(file, Secret("{}"))
+
+    assert (file.is_symlink(), other.read_text(encoding="utf-8")) == (False, "older")
+    assert (file.read_text(encoding="utf-8"), stat.S_IMODE(file.stat().st_mode)) == ("{}", 0o600)
+
+
 # ---- the keyring -------------------------------------------------------------------------------------------
 
 

@@ -32,7 +32,7 @@ from click.testing import CliRunner
 from conftest import lacking
 from joserfc import jwt
 from joserfc.jwk import KeySet
-from local_servers import POOL_ID, serve_in_thread
+from local_servers import CLIENT_ID, POOL_ID, serve_in_thread
 
 from authfsm import srp
 from authfsm.base.secret import Secret
@@ -43,7 +43,9 @@ from authfsm.conformance.pool_providers import ApiPoolProvider, ExistingPoolProv
 from authfsm.conformance.pools import (
     NO_MIGRATION,
     NO_REQUIRED_ATTRIBUTES,
+    PHONE_NUMBERS,
     PLAIN_TOKENS,
+    READABLE_EMAIL,
     RECOVERY,
     SELF_SIGN_UP,
     UPDATES_AT_ONCE,
@@ -299,7 +301,7 @@ def test_what_cannot_be_deleted_is_named() -> None:
         assert provider.api.call("DescribeUserPool", UserPoolId=pool.pool_id).code == "ResourceNotFoundException"
         pool_id = provider.own_pool(provider.api).pool_id
 
-    provider._pool_ids.append("eu-west-1_Other")
+    provider._deletions.append(("DeleteUserPool", {"UserPoolId": "eu-west-1_Other"}))
     failed = provider.cleanup()
     assert failed[0].startswith(f"DeleteUserPool {pool_id}: no reply came")
     assert failed[1:] == ["DeleteUserPool eu-west-1_Other: not tried, because an earlier request got no reply"]
@@ -329,6 +331,14 @@ EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "verification before update": (
         {"verified_before_update": ["phone_number"], "auto_verified_attributes": ["email", "phone_number"]},
         {"account.changed-address": UPDATES_AT_ONCE},
+    ),
+    "a required phone number": (
+        {"required_attributes": ["phone_number"]},
+        dict.fromkeys(("account.changed-address", "account.deleted-attributes"), PHONE_NUMBERS),
+    ),
+    "a phone number that cannot be changed": (
+        {"schema": [{"name": "phone_number", "mutable": False}]},
+        dict.fromkeys(("account.changed-address", "account.deleted-attributes"), PHONE_NUMBERS),
     ),
     "aliases": ({"aliases": ["email"]}, {"error.unconfirmed": "no AliasAttributes"}),
     "phone numbers": (
@@ -365,6 +375,38 @@ def test_a_setting_of_an_existing_pool_is_no_failure(case: str) -> None:
             if needed := expected.get(rule.id):
                 assert (verdict.outcome, verdict.why) == (Outcome.SKIPPED, f"the rule needs a pool with {needed}")
             assert verdict.outcome is not Outcome.FAILED, verdict.why
+        assert provider.cleanup() == []
+
+
+ATTRIBUTE_RULES: dict[str, str] = {
+    **dict.fromkeys(("sign-up.wrong-code", "sign-up.right-code", "error.unconfirmed"), SELF_SIGN_UP),
+    **dict.fromkeys(("account.changed-address", "account.deleted-attributes"), PHONE_NUMBERS),
+    "token.id-attributes": READABLE_EMAIL,
+}
+
+
+@pytest.mark.parametrize(
+    ("readable", "writable", "missing"),
+    [
+        (["nickname"], ["nickname"], {READABLE_EMAIL, SELF_SIGN_UP, PHONE_NUMBERS}),
+        (["email"], ["email"], {READABLE_EMAIL, PHONE_NUMBERS}),
+        (["email", "email_verified"], ["phone_number"], {SELF_SIGN_UP}),
+        (None, None, set()),
+    ],
+)
+def test_the_attributes_of_an_existing_app_client_are_no_failure(
+    readable: list[str] | None, writable: list[str] | None, missing: set[str]
+) -> None:
+    """Rules that need attributes that the app client may not read or write are skipped with the reason; others pass."""
+    given = {"read_attributes": readable, "write_attributes": writable}
+    with serve_in_thread(**{name: value for name, value in given.items() if value}) as served:
+        api = ApiClient(served.url, "eu-west-1")
+        provider = ExistingPoolProvider(api, POOL_ID, CLIENT_ID, parse_inbox("outbox"))
+        for rule in select_rules((*ATTRIBUTE_RULES, "token.id-claims")):
+            verdict = run_rule(rule, provider)
+            needed = {ATTRIBUTE_RULES.get(rule.id)} & missing
+            expected = (Outcome.SKIPPED, *(f"the rule needs a pool with {each}" for each in needed))
+            assert (verdict.outcome, verdict.why) == (expected if needed else (Outcome.PASSED, "")), rule.id
         assert provider.cleanup() == []
 
 

@@ -275,11 +275,12 @@ def flag(name: str) -> str:
     return f"--{'format' if name == 'output_format' else name.replace('_', '-')}"
 
 
-def refuse_unused(options: Any, names: Collection[str], mode: str) -> None:
-    """Raise `WrongUsage` if one of these options was set although it has no effect in this mode."""
-    for each in attrs.fields(type(options)):
-        if each.name in names and getattr(options, each.name) != each.default:
-            raise WrongUsage(f"{flag(each.name)} has no effect with {mode}")
+def refuse_unused(names: Collection[str], mode: str) -> None:
+    """Raise `WrongUsage` if the command line has one of these options, which have no effect in this mode."""
+    context = click.get_current_context()
+    for each in context.command.params:
+        if each.name in names and context.get_parameter_source(each.name) is click.core.ParameterSource.COMMANDLINE:
+            raise WrongUsage(f"{each.opts[0]} has no effect with {mode}")
 
 
 def refuse_exclusive(options: object, *pairs: tuple[str, str]) -> None:

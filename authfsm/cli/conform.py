@@ -12,9 +12,8 @@ from shlex import quote
 from threading import Lock
 from typing import ClassVar, Final
 
-import attrs
 import boto3
-from attrs import frozen
+from attrs import fields_dict, frozen
 from botocore.exceptions import BotoCoreError
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
@@ -92,8 +91,7 @@ class Conform:
         """Run the rules against the endpoints, or list them; `epilog` has the exit status."""
         rules = self._selected()
         if self.list_:
-            others = {each.name for each in attrs.fields(Conform)} - {"rule", "list_"}
-            command.refuse_unused(self, others, "--list: no rule runs")
+            command.refuse_unused(fields_dict(Conform).keys() - {"rule", "list_"}, "--list: no rule runs")
             Console(highlight=False).print(rules_with_sources(rules))
             return 0
         outputs = self.output or []
@@ -122,9 +120,8 @@ class Conform:
         try:
             return select_rules(tuple(self.rule or ()))
         except LookupError as error:
-            raise command.WrongUsage(
-                f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules"
-            ) from None
+            why = f"unknown rule {error.args[0]}: authfsm conform --list lists all {len(RULES)} rules"
+            raise command.WrongUsage(why) from None
 
     def _endpoints(self) -> list[Endpoint]:
         command.refuse_exclusive(self, ("endpoint_url", "compare"))
@@ -135,8 +132,8 @@ class Conform:
         columns = self._columns()
         inboxes = self._inboxes([name for name, _ in columns])
         remote = {name for name, url in columns if url is not None}
-        command.refuse_unused(self, {"codes"} if inboxes.keys() - remote else (), "the local pool")
-        command.refuse_unused(self, () if remote else {"region", "profile"}, "the local pool")
+        command.refuse_unused({"codes"} if inboxes.keys() - remote else (), "the local pool")
+        command.refuse_unused(() if remote else {"region", "profile"}, "the local pool")
         command.refuse_region(self)
         endpoints = []
         for name, url in columns:

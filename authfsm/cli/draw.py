@@ -174,10 +174,10 @@ class Draw(PoolOptions):
         self._labels()
         if self.html and not self.output:
             mode = "--html, whose page always shows everything; add -o FILE for a picture"
-            command.refuse_unused(self, {*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
+            command.refuse_unused({*PICTURE_OPTIONS, "sequence"} - {"diff"}, mode)
         elif self.sequence:
             unused = {*PICTURE_OPTIONS} - {"flow", "history", "output_format", "theme", "label", "picture"}
-            command.refuse_unused(self, unused, "--sequence, which shows messages")
+            command.refuse_unused(unused, "--sequence, which shows messages")
         self._refuse_options_of_other_formats()
         command.refuse_unknown("theme", self.theme, diagrams.THEMES)
         command.refuse_unknown("engine", self.engine, ENGINES)

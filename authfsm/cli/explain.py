@@ -31,6 +31,7 @@ _KINDS: Final = {
     "flow": "a flow (AuthFlow)",
     "error": "an error",
     "account error": "an error of a request about an account",
+    "administration error": "an error of an administrator's request",
     "account status": "a status of an account (UserStatus)",
     "account operation": "an operation on an account",
 }

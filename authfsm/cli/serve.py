@@ -7,9 +7,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import ClassVar
 
-from attrs import evolve, frozen
+from attrs import evolve, fields_dict, frozen
 
-from authfsm.cli.command import Failed, WrongUsage, http_url, option
+from authfsm.cli.command import Failed, WrongUsage, http_url, option, refuse_unused
 from authfsm.local.api.pool import LocalPool
 from authfsm.local.api.region import StateFileError
 from authfsm.local.config.leniency import accepted_checks
@@ -69,6 +69,7 @@ class Serve:
     def run(self) -> int:
         """Serve until the process is stopped."""
         if self.print_config:
+            refuse_unused(fields_dict(Serve).keys() - {"print_config"}, "--print-config, which prints the defaults")
             sys.stdout.write(config_template())
             return 0
         if self.issuer is not None:

@@ -110,7 +110,7 @@ class Trace:
 
     def _print_query(self, dialect: str) -> None:
         mode = "--sql, which prints the query and reads nothing"
-        command.refuse_unused(self, ("json", "diagram", "limit", "memory"), mode)
+        command.refuse_unused(("json", "diagram", "limit", "memory"), mode)
         if self.names:
             raise command.WrongUsage("--sql prints the query and reads nothing: omit the files")
         if not _TABLE.fullmatch(self.table):

@@ -44,6 +44,8 @@ def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> l
 class PoolProvider(ABC):
     """Provides pools and app clients; rules with the same requirements get the same ones."""
 
+    api: ApiClient
+    _deletions: list[tuple[str, dict[str, str]]] = field(factory=list, init=False)  # the requests of `cleanup`
     _created: dict[object, object] = field(factory=dict, init=False, repr=False)
 
     def pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
@@ -83,9 +85,10 @@ class PoolProvider(ABC):
     def delete_later(self, operation: str, **members: str) -> None:  # noqa: B027 - most providers delete their pools
         """Let `cleanup` send this request, which deletes a part of a pool, unless it deletes the pool itself."""
 
-    @abstractmethod
     def cleanup(self) -> list[str]:
         """Delete everything that was created; return what could not be deleted, each with the reason."""
+        requests, self._deletions = self._deletions, []
+        return _delete(self.api, requests)
 
     @abstractmethod
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool: ...
@@ -150,22 +153,15 @@ def _verify(event: dict[str, Any]) -> dict[str, Any]:
 class ApiPoolProvider(PoolProvider):
     """Creates pools through the endpoint's API."""
 
-    api: ApiClient
     inbox: p.Inbox | None = None
-    _pool_ids: list[str] = field(factory=list, init=False)
-
-    def cleanup(self) -> list[str]:
-        """Delete the pools; return what could not be deleted, each with the reason."""
-        requests = [("DeleteUserPool", {"UserPoolId": each}) for each in self._pool_ids]
-        self._pool_ids.clear()
-        return _delete(self.api, requests)
 
     def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:
         """Create a pool, with these members of CreateUserPool."""
         with api.setup():
             reply = api.call("CreateUserPool", **{"PoolName": "authfsm-conform", **settings})
-        self._pool_ids.append(str(reply.setup_value("UserPool", "Id")))
-        return p.ConformancePool(api, self._pool_ids[-1], self.inbox)
+        pool_id = str(reply.setup_value("UserPool", "Id"))
+        self._deletions.append(("DeleteUserPool", {"UserPoolId": pool_id}))
+        return p.ConformancePool(api, pool_id, self.inbox)
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         if requirements.custom_auth:
@@ -242,20 +238,13 @@ def _mfa_request(requirements: p.PoolRequirements) -> dict[str, Any]:
 class ExistingPoolProvider(PoolProvider):
     """Provides one existing pool, for the rules whose requirements it meets."""
 
-    api: ApiClient
     pool_id: str
     client_id: str | None = None  # if left out, app clients are created through the API
     inbox: p.Inbox | None = None
-    _deletions: list[tuple[str, dict[str, str]]] = field(factory=list, init=False)
 
     def delete_later(self, operation: str, **members: str) -> None:
         """Let `cleanup` send this request."""
         self._deletions.append((operation, {"UserPoolId": self.pool_id, **members}))
-
-    def cleanup(self) -> list[str]:
-        """Delete the users, groups and app clients that were created; return what remains, each with the reason."""
-        requests, self._deletions = self._deletions, []
-        return _delete(self.api, requests)
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         self.api.deadline = float("inf")  # the pool is for all rules
@@ -264,16 +253,20 @@ class ExistingPoolProvider(PoolProvider):
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         lambdas = pool.get("LambdaConfig", {}).keys()
         recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
-        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")} - {
-            "sub",
-            "email",
-        }
-        only_admins = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
+        schema = pool.get("SchemaAttributes", [])
+        required = {each["Name"] for each in schema if each.get("Required")} - {"sub", "email"}
+        fixed = {each["Name"] for each in schema if not each.get("Mutable", True)}
+        client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id) if self.client_id else {}
+        standard = {"email", "email_verified", "phone_number"}  # of those that an app client without a list may use
+        readable, writable = (set(client.get(f"{each}Attributes", standard)) for each in ("Read", "Write"))
+        closed = "email" not in writable or pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {
-            p.SELF_SIGN_UP: only_admins or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
+            p.SELF_SIGN_UP: closed or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
             p.RECOVERY: "admin_only" in {each["Name"] for each in recovery},
             p.NO_REQUIRED_ATTRIBUTES: required,
             p.UPDATES_AT_ONCE: any(pool.get("UserAttributeUpdateSettings", {}).values()),
+            p.PHONE_NUMBERS: "phone_number" not in writable - required - fixed,
+            p.READABLE_EMAIL: not {"email", "email_verified"} <= readable,
             p.NO_MIGRATION: "UserMigration" in lambdas,
             p.PLAIN_TOKENS: not lambdas.isdisjoint({"PreTokenGeneration", "PreTokenGenerationConfig"}),
         }

@@ -64,10 +64,12 @@ USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTOR
 CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 
 # Settings of every pool that the suite creates; existing pools may lack them.
-SELF_SIGN_UP: Final = "self sign-up by e-mail address alone, without PreSignUp and PostConfirmation"
+SELF_SIGN_UP: Final = "self sign-up by email alone (in WriteAttributes), without PreSignUp and PostConfirmation"
 RECOVERY: Final = "account recovery without admin_only"
 NO_REQUIRED_ATTRIBUTES: Final = "no required attributes but email"
 UPDATES_AT_ONCE: Final = "no UserAttributeUpdateSettings"
+PHONE_NUMBERS: Final = "a phone_number that is mutable, not required, and in the app client's WriteAttributes"
+READABLE_EMAIL: Final = "an app client that has email and email_verified in ReadAttributes"
 NO_MIGRATION: Final = "no Lambda trigger UserMigration"
 PLAIN_TOKENS: Final = "no Lambda trigger PreTokenGeneration"
 

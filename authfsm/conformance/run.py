@@ -98,10 +98,8 @@ def run_rule(rule: ConformanceRule, pool_provider: PoolProvider, seconds: float 
     except RuleEnded as ended:
         outcome, why = ended.outcome, ended.why
     except Exception as error:  # noqa: BLE001 - an unexpected reply must not stop the other rules
-        outcome, why = (
-            Outcome.SKIPPED,
-            f"the rule ended with {type(error).__name__}, perhaps because of an unexpected reply",
-        )
+        outcome = Outcome.SKIPPED
+        why = f"the rule ended with {type(error).__name__}, perhaps because of an unexpected reply"
     return RuleVerdict(outcome, why, context.exchanges, severity, time.monotonic() - begin)
 
 

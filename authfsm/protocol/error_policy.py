@@ -317,3 +317,10 @@ def account_error_rule(code: str, message: str, *, has_token: bool = False) -> E
     if has_token and code == "UserNotFoundException":
         return ErrorRule(_R.START_AGAIN, _F.TIME, "measured: the user of the access token was deleted")
     return by_message(ACCOUNT_ERROR_POLICY.get(code, {}), message)
+
+
+def administration_error_rule(code: str, message: str, operation: str) -> ErrorRule:
+    """Return the rule for an error of an administrator's request: it has no session, and no user can correct it."""
+    rule = account_error_rule(code, message) or error_rule(code, message)
+    applies = rule.action in {_R.WAIT, _R.FIX_CONFIGURATION, _R.GIVE_UP}
+    return rule if applies else ErrorRule(_R.GIVE_UP, _F.CALLER, f"AWS API reference, {operation}")

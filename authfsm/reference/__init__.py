@@ -42,6 +42,13 @@ Facts = dict[str, Any]
 """The facts about a name, as values for JSON; `kind` is the kind of the name."""
 
 _ACCOUNT_ERROR: Final = "account error"
+_ADMINISTRATION_ERROR: Final = "administration error"
+_TOKEN_OPERATIONS: Final = frozenset({
+    *(name for name, each in vars(account_requests).items() if hasattr(each, "access_token")),
+    "DeleteUserAttributes", "DeleteWebAuthnCredential", "ForgetDevice", "GetDevice", "GetUserAuthFactors", "ListDevices",
+    "SetUserMFAPreference", "SetUserSettings", "UpdateAuthEventFeedback",
+})  # fmt: skip
+"""The operations that name the user by a token, without those of a sign-in."""
 _POLICIES: Final = {"error": policy.ERROR_POLICY, _ACCOUNT_ERROR: policy.ACCOUNT_ERROR_POLICY}
 
 
@@ -88,9 +95,9 @@ def _simplified(name: str) -> str:
 def _errors(text: str) -> tuple[Facts, ...]:
     """Return the errors that a text names: by a code, by a known message, or by both.
 
-    The text may name an operation, as boto3's errors do ("when calling the SignUp operation"), which tells a sign-in's
-    error from an account's. If it names none, and the message belongs to errors of both, all of them are returned. If the
-    text contains several known messages, only the errors with the longest one are returned.
+    The text may name an operation, as boto3's errors do ("when calling the SignUp operation"), which tells the errors
+    of sign-ins, of accounts and of administration apart. If it names none, and the message belongs to several of them, all are
+    returned. If the text contains several known messages, only the errors with the longest one are returned.
     """
     errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
     named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]
@@ -102,10 +109,10 @@ def _errors(text: str) -> tuple[Facts, ...]:
     longest = max(lengths.values())
     found = [each for each, length in lengths.items() if length == longest and (named or length)]
     codes = dict.fromkeys(code for _, code in named or found)
-    called = re.search(r"when calling the (\w+) operation", text)
-    operation = called[1] if called else ""
+    operation = next(iter(re.findall(r"when calling the (\w+) operation", text)), "")
     if operation:
-        kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR
+        of_user = operation in _TOKEN_OPERATIONS or hasattr(account_requests, operation)
+        kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR if of_user else _ADMINISTRATION_ERROR
         found = [(kind, code) for code in codes]
     elif not named:  # the text is a message alone: look again as if it named each code that has this message
         return tuple(facts for code in codes for facts in _errors(f"{code}: {text}"))
@@ -217,29 +224,31 @@ def _flow(name: str) -> Facts:
 def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Facts:
     """Return the facts about an error; with a message, `matching_action` is the action that applies."""
     kind, code = error
-    of_account = kind == _ACCOUNT_ERROR
-    rules = _POLICIES[kind].get(code) or {**policy.ACCOUNT_ERROR_POLICY, **policy.ERROR_POLICY}[code]
+    of_account, in_sign_in = kind == _ACCOUNT_ERROR, kind == "error"
+    rules = _POLICIES.get(kind, {}).get(code) or {**policy.ACCOUNT_ERROR_POLICY, **policy.ERROR_POLICY}[code]
+    if kind == _ADMINISTRATION_ERROR:
+        rules = {"": policy.administration_error_rule(code, message, operation)}
 
     def action(part: str, rule: policy.ErrorRule) -> Facts:
         advice = policy.ACCOUNT_ADVICE.get(rule.action) if of_account else None
         return {
             "message": part, "action": str(rule.action), "advice": advice or rule.action.advice,
-            "session_survives": rule.action.survives and not of_account, "fault": str(rule.fault),
+            "session_survives": rule.action.survives and in_sign_in, "fault": str(rule.fault),
             "source": rule.source,
         }  # fmt: skip
 
-    listed = () if of_account else policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS)
     facts: Facts = {
         "kind": kind, "name": code, "actions": [action(*each) for each in rules.items()],
-        "operations": sorted(listed),
+        "operations": sorted(policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS) if in_sign_in else ()),
         # any operation of AWS may return it
         "common": code not in {**policy.LISTED_OPERATIONS, **policy.ACCOUNT_ERROR_POLICY},
-        **({"page": links.reference("Operations")} if of_account else {}),
+        **({} if in_sign_in else {"page": links.reference("Operations")}),
     }  # fmt: skip
     if message:
-        has_token = hasattr(getattr(account_requests, operation, None), "access_token")
-        rule = policy.account_error_rule(code, message, has_token=has_token) if of_account else None
-        rule = rule or policy.error_rule(code, message, operation)
+        rule = (
+            policy.account_error_rule(code, message, has_token=operation in _TOKEN_OPERATIONS) if of_account else None
+        )
+        rule = rule or (policy.error_rule(code, message, operation) if kind in _POLICIES else rules[""])
         facts["matching_action"] = action(next((p for p, each in rules.items() if each is rule), ""), rule)
     return facts
 

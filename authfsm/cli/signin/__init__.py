@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 import click
-from attrs import frozen
+from attrs import evolve, fields_dict, frozen
 
-from authfsm.cli.command import WrongUsage, argument, flag, option, refuse_region, refuse_unknown
+from authfsm.cli.command import WrongUsage, argument, option, refuse_region, refuse_unknown, refuse_unused
 from authfsm.cli.signin import secret_storage
 from authfsm.cli.signin.answers import AnswerPrompter
 from authfsm.cli.signin.connection import PoolConnection, from_environment
@@ -42,8 +42,8 @@ class Terminated(BaseException):
 class Signin:
     """Sign in to a user pool from this terminal, with a prompt for each challenge.
 
-    To try it without an AWS account: authfsm signin --local. Passwords and secrets are typed at a hidden prompt,
-    or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
+    To try it without an AWS account: authfsm signin --local, which ignores the AUTHFSM_ variables. Secrets are typed at a
+    hidden prompt, or read from AUTHFSM_PASSWORD, AUTHFSM_CLIENT_SECRET or --password-stdin. No option takes a secret.
     """
 
     epilog: ClassVar[str] = EPILOG
@@ -97,7 +97,7 @@ class Signin:
     )
     json: bool = _tokens("Print the tokens as JSON to standard output, and nothing else.", default=False)
     show_tokens: bool = _tokens("Allow --json to print the tokens to a terminal.", default=False)
-    output: Path | None = _tokens("Write the tokens to a file that only its owner can read.", "--output", "-o")
+    output: Path | None = _tokens("Write the tokens to a regular file that only its owner can read.", "--output", "-o")
     keyring: bool = _tokens("Store the tokens and the device in the system's keyring.", default=False)
     local: bool = option(
         "Sign in to a local pool, which is created for the example.", default=False, panel="Without a user pool"
@@ -105,6 +105,10 @@ class Signin:
 
     def run(self) -> int:
         """Sign in, and print or store the tokens."""
+        source = click.get_current_context().get_parameter_source
+        ignored: Any = {n: None for n in fields_dict(Signin) if source(n) is click.core.ParameterSource.ENVIRONMENT}
+        if self.local and any(getattr(self, each) for each in ignored):  # the environment is for other pools
+            return evolve(self, **ignored).run()
         self._refuse_misuse()
         screen = Screen()
         try:
@@ -124,17 +128,16 @@ class Signin:
         return ended.code
 
     def _refuse_misuse(self) -> None:
-        """Refuse wrong values, and options without effect; the environment may hold variables for other pools."""
+        """Refuse wrong values, and options without effect."""
         refuse_unknown("flow", self.flow, SIGN_IN_FLOWS)
         refuse_unknown("preferred", self.preferred, PREFERRED_CHALLENGES)
         if self.show_tokens and not self.json:
             raise WrongUsage("--show-tokens has no effect without --json")
-        context = click.get_current_context()
-        for name in ("client_id", "pool_id", "region", "endpoint_url", "profile"):
-            source = context.get_parameter_source(name)
-            if self.local and source is not None and source.name == "COMMANDLINE":
-                raise WrongUsage(f"{flag(name)} has no effect with --local, which uses a pool of its own")
-        if not self.local:
+        if self.local:
+            refuse_unused(
+                ("client_id", "pool_id", "region", "endpoint_url", "profile"), "--local, which has its own pool"
+            )
+        else:
             refuse_region(self)
 
     def _sign_in(self, screen: Screen) -> None:
@@ -142,14 +145,12 @@ class Signin:
         if self.demo is not None and not self.local:
             raise Misused(f"{self.demo} requires --local: authfsm signin --local {self.demo}.")
         storage = secret_storage.KeyringStorage() if self.keyring else None
-        token_output = TokenOutput(
-            is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage
-        )
-        token_output.check()
+        output = TokenOutput(is_printed=self.json, allow_terminal=self.show_tokens, file=self.output, keyring=storage)
+        output.check()
         if self.local:
-            self._sign_in_locally(screen, user, token_output)
+            self._sign_in_locally(screen, user, output)
         else:
-            self._sign_in_to_cognito(screen, user, token_output, storage)
+            self._sign_in_to_cognito(screen, user, output, storage)
 
     def _start(self, flow: str = "USER_SRP_AUTH", suggested: str = "") -> SignInStart:
         start = SignInStart(
@@ -157,7 +158,7 @@ class Signin:
             preferred=self.preferred,
             username=self.username,
             suggested=suggested,
-            password=None if self.password_stdin else from_environment("AUTHFSM_PASSWORD"),
+            password=None if self.password_stdin or self.local else from_environment("AUTHFSM_PASSWORD"),
             password_first=self.password_first,
             remember=self.remember,
         )
@@ -229,9 +230,8 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
     """Ask at the terminal for a value that no option gave; raise Misused without a terminal, or for an empty answer."""
     line = user.line(question) if isinstance(user, TerminalInput) else ""
     if not line:
-        raise Misused(
-            f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
-        )
+        why = f"{flag} (or {variable}) is required. To try the command without a user pool: authfsm signin --local."
+        raise Misused(why)
     return line
 
 

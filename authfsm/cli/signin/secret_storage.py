@@ -139,7 +139,7 @@ class MemoryStorage:
 
 
 def write(file: Path, value: Secret[str]) -> None:
-    """Write a file that only its owner can read. If that fails, leave no partial file, and raise SignInEnded."""
+    """Write a file that only its owner can read, in place of a link. If that fails, leave no partial file, and raise SignInEnded."""
     temporary = ""
     try:
         # mkstemp creates the file with mode 0600.
@@ -209,6 +209,9 @@ class TokenOutput:
         if self.file is not None:
             if self.file == STDOUT or (self.file.exists() and not self.file.is_file()):
                 raise Misused(f"{self.file} cannot be written: it is no regular file; for a pipe, use --json.")
+            if self.file.is_symlink():
+                why = f"it is a symbolic link to {self.file.readlink()}; name that file, or remove the link"
+                raise Misused(f"{self.file} cannot be written: {why}.")
             if not self.file.parent.is_dir():
                 raise Misused(f"{self.file} cannot be written: there is no folder {self.file.parent}.")
             if not os.access(self.file.parent, os.W_OK):

@@ -105,7 +105,7 @@ _NO_LINE: Final = (
 )
 _NO_TERMINAL: Final = (
     "cannot prompt, because standard input and standard error are not both a terminal. Use --password-stdin, which reads"
-    " each answer from a line of standard input; a password alone can also be in AUTHFSM_PASSWORD."
+    " each answer from a line of standard input; without --local, a password alone can also be in AUTHFSM_PASSWORD."
 )
 
 

@@ -213,6 +213,7 @@ account_rule.refused(
 def _changed_address(context: RuleContext) -> None:
     """After UpdateUserAttributes, the new phone number is not verified."""
     user = context.user_with_working_password()
+    user.client.pool.require(pools.PHONE_NUMBERS)
     user.client.pool.require(pools.UPDATES_AT_ONCE)
     changed = [{"Name": "phone_number", "Value": "+15555550199"}]
     _user_call(user, "UpdateUserAttributes", UserAttributes=changed).expect_success()
@@ -223,6 +224,7 @@ def _changed_address(context: RuleContext) -> None:
 def _deleted_attributes(context: RuleContext) -> None:
     """DeleteUserAttributes deletes attributes of the user who is signed in."""
     user = context.user_with_working_password()
+    user.client.pool.require(pools.PHONE_NUMBERS)
     _user_call(user, "DeleteUserAttributes", UserAttributeNames=["phone_number"]).expect_success()
     fail_if("phone_number" in _attributes(user), "the user still has the attribute")
 

@@ -106,6 +106,7 @@ rule.add("token.id-claims", _ID_PAGE, MAJOR,
 def _id_token_attributes(context: RuleContext) -> None:
     """The ID token has the user attributes that the app client can read, such as email."""
     client, tokens = _tokens(context)
+    client.pool.require(pools.READABLE_EMAIL)
     _expect_claims(claims_of(client, tokens, "IdToken"), "email email_verified")
 
 
