@@ -30,7 +30,7 @@ from authfsm.local import (
 )
 from authfsm.local.config.pool_configuration import WebAuthnConfiguration
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import CHALLENGES, State, state_named
+from authfsm.protocol.states import CHALLENGES, State, state_of_challenge_name
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 T = TypeVar("T")
@@ -237,7 +237,7 @@ class RandomPool:
         """Check that a reply's transition is in the table."""
         source = State.START
         if before.name != "START":
-            source = state_named(before.name)
+            source = state_of_challenge_name(before.name)
         transition = transition_between(source, kind, dest)
         self.path.append((before, transition))
         if transition not in TRANSITION_SET:

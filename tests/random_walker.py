@@ -19,7 +19,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import classify
 from authfsm.protocol.auth_flows import SIGN_IN_FLOWS
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import State, state_named
+from authfsm.protocol.states import State, state_of_challenge_name
 
 LEVELS: Final = {"urn:cognito:loa:1": 1, "urn:cognito:loa:2": 2, "urn:cognito:loa:3": 3, "urn:cognito:loa:4": 4}  # fmt: skip
 _LONGEST: Final = 9
@@ -332,7 +332,7 @@ class Walker(TokenChecks):
             self._check_issued_tokens(evolve(before, proofs=proofs), reply["AuthenticationResult"])
             return
         name = reply["ChallengeName"]
-        self._check_transition(before, kind, state_named(name))
+        self._check_transition(before, kind, state_of_challenge_name(name))
         parameters, person = reply.get("ChallengeParameters", {}), before.person
         real = name == "CUSTOM_CHALLENGE" or (name == "PASSWORD_VERIFIER" and "SALT" in parameters)
         code = self.pool.outbox[-1].code.reveal() if len(self.pool.outbox) > outbox else None

@@ -48,7 +48,7 @@ from user_auth_scenarios import USER_AUTH_SCENARIOS
 
 from authfsm.local import Contradictions, DeviceConfiguration, RefreshTokenRotation
 from authfsm.protocol import responses as r
-from authfsm.protocol.states import CHALLENGES, State, state_named
+from authfsm.protocol.states import CHALLENGES, State, state_of_challenge_name
 
 S = State
 
@@ -252,7 +252,7 @@ _NAMES: Final = (*(each.value for each in CHALLENGES), UNKNOWN_CHALLENGE)
 
 
 def _state_named(name: str) -> State:
-    return state_named(name)
+    return state_of_challenge_name(name)
 
 
 _DEAD_END_ANSWERS: Final[Mapping[State, tuple[Move, ...]]] = {

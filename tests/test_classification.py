@@ -21,7 +21,7 @@ from samples import RESPONSES, signin_in_state
 
 from authfsm.cli import app
 from authfsm.core.signin import SignIn
-from authfsm.core.wire_requests import WRITERS, write
+from authfsm.core.wire_requests import WRITERS, write_request
 from authfsm.local import LocalPool, ManualClock, WebAuthnConfiguration
 from authfsm.local.api import operations
 from authfsm.protocol import responses as r
@@ -248,7 +248,7 @@ def test_request_writers_agree(state: State, kind: type[Response], *, direct: bo
         response_class = evolve(response_class, direct=True)
     sign_in: SignIn = signin_in_state(state)
     sign_in._admin = admin
-    written_request = write(state, response_class, sign_in)
+    written_request = write_request(state, response_class, sign_in)
     request = written_request.reveal()
     name = request.get("AuthFlow") or request.get("ChallengeName") or written_request.operation
     if state is State.OTHER_CHALLENGE:

@@ -12,7 +12,7 @@ import pytest
 import authfsm
 from authfsm.core import signin, wire_requests
 from authfsm.core.wire_replies import READERS
-from authfsm.core.wire_requests import WRITERS, _InitiateAuth, _RespondToAuthChallenge
+from authfsm.core.wire_requests import WRITERS, _InitiateAuthWriter, _RespondToAuthChallengeWriter
 from authfsm.protocol import error_policy, replies, responses, states, table
 from authfsm.protocol.error_policy import ERROR_POLICY, UNKNOWN_ERROR, Fault, RecoveryAction, error_rule
 from authfsm.protocol.evidence import confidence, evidence, evidence_key, evidence_rows
@@ -104,7 +104,7 @@ def test_a_device_key_is_sent_only_where_it_can_be_dropped() -> None:
     carrying = {
         pair
         for pair, writer in WRITERS.items()
-        if isinstance(writer, (_InitiateAuth, _RespondToAuthChallenge)) and writer.device
+        if isinstance(writer, (_InitiateAuthWriter, _RespondToAuthChallengeWriter)) and writer.sends_device_key
     }
     device_states = {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
     stuck = {

@@ -12,8 +12,8 @@ from samples import PARAMETERS, RESPONSES, challenge
 
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
-from authfsm.core.wire_replies import WITHOUT_SESSION, read
-from authfsm.core.wire_requests import RequestContext, write
+from authfsm.core.wire_replies import SESSION_OPTIONAL, read
+from authfsm.core.wire_requests import RequestContext, write_request
 from authfsm.diagrams.sequence import SequenceWriter
 from authfsm.diagrams.sequence_formats import SequenceMessage
 from authfsm.protocol import responses as r
@@ -54,7 +54,7 @@ class SituationContext(RequestContext):
         self.client_secret = Secret("secret") if SECRET in facts else None
         proves_device = state in {State.DEVICE_SRP_AUTH, State.DEVICE_PASSWORD_VERIFIER}
         self.device = Device("key", "group", "pass") if proves_device or DEVICE in facts else None
-        has_session = state not in WITHOUT_SESSION or SESSION in facts
+        has_session = state not in SESSION_OPTIONAL or SESSION in facts
         self.session = Secret("session") if has_session else None
         tokens = Tokens(access_token=Secret("access"), refresh_token=Secret("refresh"))
         self.tokens = tokens if state is State.AUTHENTICATED else None
@@ -109,7 +109,7 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
     for chosen in product([False, True], repeat=4):
         facts = {fact for fact, true in zip((SECRET, DEVICE, SESSION, OPTIONAL_MARK), chosen, strict=True) if true}
         response_sent = response(state, kind, facts)
-        request = write(state, response_sent, SituationContext(state, facts, admin=admin))
+        request = write_request(state, response_sent, SituationContext(state, facts, admin=admin))
         expected = {(each.within, each.name) for each in shape.parameters if is_present(each, facts, response_sent)}
         if raw:
             expected = {(within, "ANSWER" if name == "<fields>" else name) for within, name in expected}
@@ -121,7 +121,9 @@ def test_request_shapes(state: State, kind: type[Response], *, admin: bool) -> N
                 request.parameters.get("AuthFlow"),
                 request.parameters.get("ChallengeName"),
             }
-    plain = names(write(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal())
+    plain = names(
+        write_request(state, response(state, kind, set()), SituationContext(state, set(), admin=admin)).reveal()
+    )
     always = {"ANSWER" if raw and name == "<fields>" else name for name in shape.always_sent}
     assert always == {name for _, name in plain} - {"AuthFlow", "ChallengeName", "ClientId", "UserPoolId"}
 

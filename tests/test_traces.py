@@ -18,7 +18,7 @@ from conftest import lacking
 from joserfc.jwk import RSAKey
 
 from authfsm.protocol.states import State
-from authfsm.protocol.table import REFUSAL_KINDS, TRANSITIONS
+from authfsm.protocol.table import LOOP_KINDS_AFTER_REFUSAL, TRANSITIONS
 from authfsm.traces import TraceFiles, UnknownDialect, Verdict, sql
 from authfsm.traces.cloudtrail import COLUMNS, time_of
 from authfsm.traces.log_symbols import (
@@ -71,7 +71,9 @@ def test_recorded_steps_show_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert transitions == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in LOOP_KINDS_AFTER_REFUSAL
+    }
 
 
 def test_cloudtrail_shows_every_transition() -> None:
@@ -83,7 +85,9 @@ def test_cloudtrail_shows_every_transition() -> None:
     }
 
     # A refusal that keeps the state leads nowhere that a log shows.
-    assert transitions == {transition[:3] for transition in TRANSITIONS if transition.kind not in REFUSAL_KINDS}
+    assert transitions == {
+        transition[:3] for transition in TRANSITIONS if transition.kind not in LOOP_KINDS_AFTER_REFUSAL
+    }
 
 
 def test_mfa_setup_needs_a_verified_app() -> None:

@@ -11,7 +11,7 @@ from samples import signin_in_state
 
 import authfsm
 from authfsm.base.secret import Secret
-from authfsm.core.wire_requests import write
+from authfsm.core.wire_requests import write_request
 from authfsm.local import LocalPool, PoolRefusal
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import names_for
@@ -93,7 +93,7 @@ class TestVocabulary:
 
         assert set(CODE_FIELDS) == states
         for state, name in CODE_FIELDS.items():
-            request = write(state, r.Code("123456"), signin_in_state(state)).reveal()
+            request = write_request(state, r.Code("123456"), signin_in_state(state)).reveal()
             assert request["ChallengeResponses"][name] == "123456"
 
     def test_every_challenge(self) -> None:

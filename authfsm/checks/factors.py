@@ -116,7 +116,7 @@ def proved_by(
         factor = Factor.ACCESS_TOKEN
     # Neither a refusal nor a challenge that is issued again proves anything. A second CUSTOM_CHALLENGE may be a new round.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.REFUSAL_KINDS or again:
+    if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES)

@@ -220,7 +220,7 @@ class Model:
         if dest in {State.START, State.FAILED}:
             return factors.NOTHING_PROVED
         # A refusal proves nothing. Once the tokens are issued, an acknowledgement proves nothing new.
-        if kind in t.REFUSAL_KINDS or (source is State.AUTHENTICATED and kind is t.ACKNOWLEDGEMENT):
+        if kind in t.LOOP_KINDS_AFTER_REFUSAL or (source is State.AUTHENTICATED and kind is t.ACKNOWLEDGEMENT):
             return before
         if before.lambda_named or lambda_named:
             return _LAMBDA_NAMED

@@ -19,7 +19,7 @@ from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, Error
 from authfsm.protocol.evidence import Confidence, confidence
 from authfsm.protocol.nodes import EdgeRoles, target_roles
 from authfsm.protocol.states import CHALLENGES, State
-from authfsm.protocol.table import Destination, Prerequisite, Role, Transition, row_transitions
+from authfsm.protocol.table import Destination, Prerequisite, Role, Transition, entry_transitions
 from authfsm.protocol.validators import frozen_mapping
 
 S = State
@@ -135,7 +135,7 @@ class Table:
     def transitions(self, source: State) -> Iterator[Transition]:
         """Yield the transitions from a state, loops and the transition to FAILED included."""
         for response, dests in self.rows.get(source, {}).items():
-            yield from row_transitions(source, response, dests)
+            yield from entry_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
         """Yield the roles that source and destination of a transition may have, for one role of the source."""
@@ -149,7 +149,7 @@ def _contradictory() -> Iterator[Transition]:
         for response, dests in row.items():
             known = {
                 transition: confidence(transition) in {Confidence.CONTRADICTORY, Confidence.REFUTED}
-                for transition in row_transitions(source, response, dests)
+                for transition in entry_transitions(source, response, dests)
                 if transition.dest in CHALLENGES
             }
             yield from (transition for transition in known if known[transition])

@@ -22,7 +22,7 @@ from authfsm.core.device import Device, SrpIdentity
 from authfsm.core.history import History, Step
 from authfsm.core.machine import advance
 from authfsm.core.wire_replies import RawReply, mask_secrets, read, wrapped_reply
-from authfsm.core.wire_requests import Request, RequestContext, write
+from authfsm.core.wire_requests import Request, RequestContext, write_request
 from authfsm.protocol import replies
 from authfsm.protocol.error_policy import RecoveryAction
 from authfsm.protocol.errors import BadField, InvalidOperation, ProofRefused, WrongResponse
@@ -175,7 +175,7 @@ class SignIn(RequestContext, DisplayMixin):
             raise BadField(
                 type(response), "srp_a", "was used for an earlier challenge: use a new ephemeral for each challenge"
             )
-        request = write(self._state, response, self)
+        request = write_request(self._state, response, self)
         self._awaiting = response, request
         return request
 

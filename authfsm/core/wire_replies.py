@@ -24,7 +24,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.error_policy import ERROR_POLICY, Fault, RecoveryAction, error_rule
 from authfsm.protocol.errors import MalformedReply
 from authfsm.protocol.responses import Response
-from authfsm.protocol.states import DEVICE_STATES, State, state_named
+from authfsm.protocol.states import DEVICE_STATES, State, state_of_challenge_name
 
 S = State
 T = TypeVar("T")
@@ -34,7 +34,7 @@ RawReply = Mapping[str, Any] | Secret[Any]
 
 # These challenges may come without a Session: a live pool's reply to USER_SRP_AUTH has none, and clients answer device
 # challenges without one. For any other challenge a missing Session is an error of the service.
-WITHOUT_SESSION: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
+SESSION_OPTIONAL: Final = frozenset({S.PASSWORD_VERIFIER, *DEVICE_STATES})
 
 _LONGEST_LIFETIME: Final = 10 * 366 * 86_400
 """Seconds: the limit of ExpiresIn, a little more than ten years. No token lives longer (AWS API reference, CreateUserPoolClient)."""
@@ -108,16 +108,16 @@ def _json(parameters: Parameters, key: str, kind: type[list[Any] | dict[str, Any
         raise MalformedReply(f"{key} is not JSON") from None
     if not isinstance(value, kind):
         raise MalformedReply(f"{key} is JSON, but not a {kind.__name__}")
-    return _shallow(value, key)
+    return _ensure_shallow(value, key)
 
 
-def _shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
+def _ensure_shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
     """Return the value; raise MalformedReply if it is nested so deeply that displaying or copying it could fail."""
     if isinstance(value, (Mapping, list, tuple)):
         if levels == 0:
             raise MalformedReply(f"{key} is nested more than {_DEEPEST} levels deep")
         for each in value.values() if isinstance(value, Mapping) else value:
-            _shallow(each, key, levels - 1)
+            _ensure_shallow(each, key, levels - 1)
     return value
 
 
@@ -149,7 +149,7 @@ def _srp_fields(parameters: Parameters) -> Fields:
     return {"salt": salt, "B": public, "secret_block": Secret(block)}
 
 
-def _new_password(parameters: Parameters) -> Fields:
+def _new_password_required(parameters: Parameters) -> Fields:
     required = _names(parameters, "requiredAttributes")
     known = _json(parameters, "userAttributes", dict)
     return {
@@ -165,7 +165,7 @@ READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
         "medium": p.get("CODE_DELIVERY_DELIVERY_MEDIUM"), "destination": p.get("CODE_DELIVERY_DESTINATION"),
     }),
     S.WEB_AUTHN: lambda p: {"request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))},
-    S.NEW_PASSWORD_REQUIRED: _new_password,
+    S.NEW_PASSWORD_REQUIRED: _new_password_required,
     S.MFA_SETUP: lambda p: {"choices": _names(p, "MFAS_CAN_SETUP")},
     # Clients read MFAS_CAN_CHOOSE; one page of AWS's spells it MFAS_CAN_SELECT.
     S.SELECT_MFA_TYPE: lambda p: {"choices": _names(p, "MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT")},
@@ -178,9 +178,9 @@ READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
 def read_challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     """Return the challenge of this name, with parsed parameters; raises MalformedReply."""
     # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
-    state = state_named(name)
+    state = state_of_challenge_name(name)
     session = _secret(raw, "Session")
-    if session is None and state not in WITHOUT_SESSION:
+    if session is None and state not in SESSION_OPTIONAL:
         raise MalformedReply("Session is missing")
     parameters = _parameters(raw)
     fields = READERS[state](parameters)
@@ -209,13 +209,13 @@ def _new_device(metadata: Any) -> replies.NewDevice | None:
     return replies.NewDevice(device_key=key, device_group_key=group_key)
 
 
-def _associated(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaSetup:
+def _associate_software_token(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.MfaSetup:
     secret_code = _required_secret(raw, "SecretCode")
     session = _required_secret(raw, "Session")
     return attrs.evolve(setup, session=session, secret_code=secret_code, verified=False)
 
 
-def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
+def _verify_software_token(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = optional_text(raw, "Status")
     if status == "ERROR":
         # This refusal has no error code: the session stays valid, and another code may be sent.
@@ -227,13 +227,13 @@ def _verified(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
 
 
 def _acknowledgement(raw: Mapping[str, Any], _: replies.MfaSetup | None) -> replies.ReplyWithoutChallenge:
-    members = {k: _shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
+    members = {k: _ensure_shallow(v, str(k)) for k, v in raw.items() if k != "ResponseMetadata"}
     return replies.ReplyWithoutChallenge(members=MappingProxyType(members))
 
 
 _OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], replies.MfaSetup], replies.Reply]]] = {
-    r.AssociateSoftwareToken: _associated,
-    r.VerifySoftwareToken: _verified,
+    r.AssociateSoftwareToken: _associate_software_token,
+    r.VerifySoftwareToken: _verify_software_token,
     **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement),
 }
 """The functions that read the replies that have neither ChallengeName nor AuthenticationResult, by response."""

@@ -73,33 +73,32 @@ _FieldsOf: TypeAlias = Callable[[Any], Fields]
 
 
 @frozen
-class _InitiateAuth:
+class _InitiateAuthWriter:
     """Writes InitiateAuth or AdminInitiateAuth."""
 
-    fields: _FieldsOf
-    # Whether DEVICE_KEY is sent, if the sign-in has a device.
-    device: bool = field(default=False, kw_only=True)
+    fields_of: _FieldsOf
+    sends_device_key: bool = field(default=False, kw_only=True)  # if the sign-in has a device
     admin: bool = field(default=False, kw_only=True)  # AdminInitiateAuth in every sign-in
 
     def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
-        identity = _identity(context, response.username, context.device if self.device else None)
+        identity = _identity_fields(context, response.username, context.device if self.sends_device_key else None)
         parameters: Fields = {
             "AuthFlow": response.auth_flow,
             "ClientId": context.client_id,
-            "AuthParameters": {**identity, **self.fields(response)},
+            "AuthParameters": {**identity, **self.fields_of(response)},
             "Session": getattr(response, "session", None),
         }
         return _request("InitiateAuth", response, context, parameters, admin=self.admin)
 
 
 @frozen
-class _RespondToAuthChallenge:
+class _RespondToAuthChallengeWriter:
     """Writes RespondToAuthChallenge or AdminRespondToAuthChallenge."""
 
     name: str | None  # ChallengeName; None sends the name of the current challenge
-    fields: _FieldsOf
-    device: bool = field(default=False, kw_only=True)
+    fields_of: _FieldsOf
+    sends_device_key: bool = field(default=False, kw_only=True)
 
     def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
@@ -108,37 +107,37 @@ class _RespondToAuthChallenge:
             # "you can respond with the challenge name PASSWORD or PASSWORD_SRP directly"
             # -- AWS developer guide, "Authentication flows"
             name = "PASSWORD" if isinstance(response, r.Password) else "PASSWORD_SRP"
-        identity = _identity(context, context.username, context.device if self.device else None)
+        identity = _identity_fields(context, context.username, context.device if self.sends_device_key else None)
         parameters: Fields = {
             "ClientId": context.client_id,
             "ChallengeName": name or context.challenge_name,
-            "ChallengeResponses": {**self.fields(response), **identity},
+            "ChallengeResponses": {**self.fields_of(response), **identity},
             "Session": context.session,  # the reply to USER_SRP_AUTH has none
         }
         return _request("RespondToAuthChallenge", response, context, parameters)
 
 
 @frozen
-class _Operation:
+class _OperationWriter:
     """Writes an operation of this name, with the parameters that are not None."""
 
     name: str
-    parameters: Callable[[Any, RequestContext], Fields]
+    parameters_of: Callable[[Any, RequestContext], Fields]
 
     def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
-        return Request(self.name, _present(**self.parameters(response, context)))
+        return Request(self.name, _without_none(**self.parameters_of(response, context)))
 
 
-def _present(**fields: Any) -> Fields:
+def _without_none(**fields: Any) -> Fields:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _identity(context: RequestContext, username: str | None, device: Device | None) -> Fields:
+def _identity_fields(context: RequestContext, username: str | None, device: Device | None) -> Fields:
     """Return USERNAME, SECRET_HASH and DEVICE_KEY, as far as there are values."""
     # "the username ... in the request": SECRET_HASH is computed with the USERNAME of the same request, whichever
     # of the user's names that is -- AWS developer guide, "Computing secret hash values"
-    return _present(
+    return _without_none(
         USERNAME=username, SECRET_HASH=_secret_hash(context, username), DEVICE_KEY=device and device.device_key
     )
 
@@ -152,7 +151,7 @@ def _secret_hash(context: RequestContext, username: str | None) -> Secret[str] |
 def _request(
     operation: str, response: Response, context: RequestContext, parameters: Fields, *, admin: bool = False
 ) -> Request:
-    parameters = _present(**parameters)
+    parameters = _without_none(**parameters)
     if admin or context.admin:
         if context.pool_id is None:
             raise _missing(response, "pool_id", "administrators' operations need it")
@@ -167,25 +166,25 @@ def _missing(response: Response, name: str, why: str) -> BadField:
     return BadField(type(response), name, f"is missing: {why}")
 
 
-def _fields(**attributes: str) -> _FieldsOf:
+def _fields_from(**attributes: str) -> _FieldsOf:
     """Return a function that returns these fields, each with the value of an attribute of the response."""
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
 
-def _fixed(key: str, value: str, fields: _FieldsOf) -> _FieldsOf:
+def _fixed(key: str, value: str, fields_of: _FieldsOf) -> _FieldsOf:
     """Return a function that returns a constant field, and the fields of another function."""
-    return lambda response: {key: value, **fields(response)}
+    return lambda response: {key: value, **fields_of(response)}
 
 
-_NONE: Final = _fields()
-_SRP_A: Final = _fields(SRP_A="srp_a")
+_no_fields: Final = _fields_from()
+_srp_a: Final = _fields_from(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
-_CUSTOM_SRP: Final = _fixed("CHALLENGE_NAME", "SRP_A", _SRP_A)
-_ANSWER_FIELD: Final = _fields(ANSWER="answer")
-_CREDENTIAL: Final = _fields(CREDENTIAL="credential")
-_CODE: Final = {state: _fields(**{name: "code"}) for state, name in CODE_FIELDS.items()}
-_CLAIM: Final = _fields(
+_custom_srp: Final = _fixed("CHALLENGE_NAME", "SRP_A", _srp_a)
+_answer: Final = _fields_from(ANSWER="answer")
+_credential: Final = _fields_from(CREDENTIAL="credential")
+_CODE: Final = {state: _fields_from(**{name: "code"}) for state, name in CODE_FIELDS.items()}
+_claim: Final = _fields_from(
     PASSWORD_CLAIM_SIGNATURE="signature",  # noqa: S106 - the name of a field
     PASSWORD_CLAIM_SECRET_BLOCK="secret_block",  # noqa: S106 - the same
     TIMESTAMP="timestamp",
@@ -193,11 +192,11 @@ _CLAIM: Final = _fields(
 
 
 def _password(response: Any) -> Fields:
-    return _present(PASSWORD=response.password)
+    return _without_none(PASSWORD=response.password)
 
 
 def _step_up(response: r.StepUp) -> Fields:
-    return _present(
+    return _without_none(
         TARGET_ACR_VALUES=" ".join(response.target_acr_values),
         ACCESS_TOKEN=response.access_token,
         MAX_AGE=None if response.max_age is None else str(response.max_age),
@@ -214,13 +213,13 @@ def _choice(response: Any) -> Fields:
     """Return the fields of an answer to SELECT_CHALLENGE: the choice, and for some choices its proof."""
     match response:
         case r.Select():
-            return _ANSWER_FIELD(response)
+            return _answer(response)
         case r.Password():
             choice, fields = "PASSWORD", _password(response)
         case r.SrpA():
-            choice, fields = "PASSWORD_SRP", _SRP_A(response)
+            choice, fields = "PASSWORD_SRP", _srp_a(response)
         case _:
-            choice, fields = "WEB_AUTHN", _CREDENTIAL(response)
+            choice, fields = "WEB_AUTHN", _credential(response)
     return fields if getattr(response, "direct", False) else {"ANSWER": choice, **fields}
 
 
@@ -239,7 +238,7 @@ def _refresh_token(response: Any, context: RequestContext) -> Secret[str]:
     return token
 
 
-def session_device_key(response: Any, context: RequestContext) -> str | None:
+def refresh_device_key(response: Any, context: RequestContext) -> str | None:
     """Return the DEVICE_KEY of a refresh: that of the response, of the tokens to refresh, or of the remembered device."""
     tokens, device = context.tokens, context.device
     is_own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
@@ -247,7 +246,7 @@ def session_device_key(response: Any, context: RequestContext) -> str | None:
     return key or (device.device_key if device else None)
 
 
-def _refresh(response: r.RefreshTokenAuth, context: RequestContext) -> Request:
+def _refresh_request(response: r.RefreshTokenAuth, context: RequestContext) -> Request:
     username = response.username or context.username
     token = _refresh_token(response, context)
     if context.client_secret is not None and username is None:
@@ -255,26 +254,26 @@ def _refresh(response: r.RefreshTokenAuth, context: RequestContext) -> Request:
     parameters: Fields = {
         "AuthFlow": response.auth_flow,
         "ClientId": context.client_id,
-        "AuthParameters": _present(
+        "AuthParameters": _without_none(
             REFRESH_TOKEN=token,
             SECRET_HASH=_secret_hash(context, username),
-            DEVICE_KEY=session_device_key(response, context),
+            DEVICE_KEY=refresh_device_key(response, context),
         ),
     }
     return _request("InitiateAuth", response, context, parameters)
 
 
-def _get_tokens(response: r.GetTokensFromRefreshToken, context: RequestContext) -> Fields:
+def _get_tokens_parameters(response: r.GetTokensFromRefreshToken, context: RequestContext) -> Fields:
     return {
         "RefreshToken": _refresh_token(response, context),
         "ClientId": context.client_id,
         "ClientSecret": context.client_secret,
-        "DeviceKey": session_device_key(response, context),
+        "DeviceKey": refresh_device_key(response, context),
         "ClientMetadata": dict(response.client_metadata) or None,
     }
 
 
-def _verify(response: r.VerifySoftwareToken, context: RequestContext) -> Fields:
+def _verify_software_token_parameters(response: r.VerifySoftwareToken, context: RequestContext) -> Fields:
     return {
         "Session": _session(response, context),
         "UserCode": response.code,
@@ -295,7 +294,7 @@ def _device_key(response: Any, context: RequestContext) -> str:
     return cast("str", key)
 
 
-def _confirm_device(response: r.ConfirmDevice, context: RequestContext) -> Fields:
+def _confirm_device_parameters(response: r.ConfirmDevice, context: RequestContext) -> Fields:
     verifier = {"PasswordVerifier": response.password_verifier, "Salt": response.salt}
     return {
         "AccessToken": _access_token(context),
@@ -305,7 +304,7 @@ def _confirm_device(response: r.ConfirmDevice, context: RequestContext) -> Field
     }
 
 
-def _update_device(response: r.UpdateDeviceStatus, context: RequestContext) -> Fields:
+def _update_device_status_parameters(response: r.UpdateDeviceStatus, context: RequestContext) -> Fields:
     return {
         "AccessToken": _access_token(context),
         "DeviceKey": _device_key(response, context),
@@ -313,7 +312,7 @@ def _update_device(response: r.UpdateDeviceStatus, context: RequestContext) -> F
     }
 
 
-def _revoke(response: r.RevokeToken, context: RequestContext) -> Fields:
+def _revoke_token_parameters(response: r.RevokeToken, context: RequestContext) -> Fields:
     return {
         "Token": _refresh_token(response, context),
         "ClientId": context.client_id,
@@ -321,68 +320,68 @@ def _revoke(response: r.RevokeToken, context: RequestContext) -> Fields:
     }
 
 
-_CHOOSE: Final = _RespondToAuthChallenge("SELECT_CHALLENGE", _choice)
+_CHOOSE: Final = _RespondToAuthChallengeWriter("SELECT_CHALLENGE", _choice)
 
 # fmt: off
-# device=True where a client sends DEVICE_KEY, or by analogy would (evidence.csv, "device dropped"): in the rows of `PROTOCOL`
-# that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. A RawAnswer's fields are sent as the caller
-# made them, with USERNAME and SECRET_HASH.
+# sends_device_key=True where a client sends DEVICE_KEY, or by analogy would (evidence.csv, "device dropped"): in the rows of
+# `PROTOCOL` that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. A RawAnswer's fields are sent as
+# the caller made them, with USERNAME and SECRET_HASH.
 WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
-    (S.START, r.UserSrpAuth):               _InitiateAuth(_SRP_A),
-    (S.START, r.UserPasswordAuth):          _InitiateAuth(_password, device=True),
-    (S.START, r.AdminUserPasswordAuth):     _InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.AdminNoSrpAuth):            _InitiateAuth(_password, device=True, admin=True),
-    (S.START, r.CustomAuth):                _InitiateAuth(_NONE, device=True),
-    (S.START, r.CustomSrpAuth):             _InitiateAuth(_CUSTOM_SRP, device=True),
-    (S.START, r.UserAuth):                  _InitiateAuth(lambda response: _present(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
-    (S.START, r.UserAuthWithPassword):      _InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), device=True),
-    (S.START, r.UserAuthWithSrp):           _InitiateAuth(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _SRP_A)),
-    (S.START, r.StepUp):                    _InitiateAuth(_step_up),
-    (S.START, r.SignedUp):                  _InitiateAuth(_NONE),
-    (S.START, r.RefreshTokenAuth):          _refresh,
-    (S.START, r.RefreshToken):              _refresh,
-    (S.START, r.GetTokensFromRefreshToken): _Operation("GetTokensFromRefreshToken", _get_tokens),
+    (S.START, r.UserSrpAuth):               _InitiateAuthWriter(_srp_a),
+    (S.START, r.UserPasswordAuth):          _InitiateAuthWriter(_password, sends_device_key=True),
+    (S.START, r.AdminUserPasswordAuth):     _InitiateAuthWriter(_password, sends_device_key=True, admin=True),
+    (S.START, r.AdminNoSrpAuth):            _InitiateAuthWriter(_password, sends_device_key=True, admin=True),
+    (S.START, r.CustomAuth):                _InitiateAuthWriter(_no_fields, sends_device_key=True),
+    (S.START, r.CustomSrpAuth):             _InitiateAuthWriter(_custom_srp, sends_device_key=True),
+    (S.START, r.UserAuth):                  _InitiateAuthWriter(lambda response: _without_none(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
+    (S.START, r.UserAuthWithPassword):      _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), sends_device_key=True),
+    (S.START, r.UserAuthWithSrp):           _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _srp_a)),
+    (S.START, r.StepUp):                    _InitiateAuthWriter(_step_up),
+    (S.START, r.SignedUp):                  _InitiateAuthWriter(_no_fields),
+    (S.START, r.RefreshTokenAuth):          _refresh_request,
+    (S.START, r.RefreshToken):              _refresh_request,
+    (S.START, r.GetTokensFromRefreshToken): _OperationWriter("GetTokensFromRefreshToken", _get_tokens_parameters),
 
-    **{(S.SELECT_CHALLENGE, response): _RespondToAuthChallenge("SELECT_CHALLENGE", _choice, device=True) for response in FIRST_FACTOR_CHOICE},
+    **{(S.SELECT_CHALLENGE, response): _RespondToAuthChallengeWriter("SELECT_CHALLENGE", _choice, sends_device_key=True) for response in FIRST_FACTOR_CHOICE},
     # The choice of another first factor is "SELECT_CHALLENGE" with the same session, as amplify-js sends it.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
-    (S.PASSWORD, r.Password):               _RespondToAuthChallenge("PASSWORD", _password, device=True),
-    (S.PASSWORD_SRP, r.SrpA):               _RespondToAuthChallenge("PASSWORD_SRP", _SRP_A),
-    (S.PASSWORD_VERIFIER, r.SrpClaim):      _RespondToAuthChallenge("PASSWORD_VERIFIER", _CLAIM, device=True),
-    (S.ADMIN_NO_SRP_AUTH, r.Password):      _RespondToAuthChallenge("ADMIN_NO_SRP_AUTH", _password),
-    (S.EMAIL_OTP, r.Code):                  _RespondToAuthChallenge("EMAIL_OTP", _CODE[S.EMAIL_OTP], device=True),
-    (S.SMS_OTP, r.Code):                    _RespondToAuthChallenge("SMS_OTP", _CODE[S.SMS_OTP], device=True),
-    (S.WEB_AUTHN, r.Credential):            _RespondToAuthChallenge("WEB_AUTHN", _CREDENTIAL),
-    (S.CUSTOM_CHALLENGE, r.Answer):         _RespondToAuthChallenge("CUSTOM_CHALLENGE", _ANSWER_FIELD, device=True),
+    (S.PASSWORD, r.Password):               _RespondToAuthChallengeWriter("PASSWORD", _password, sends_device_key=True),
+    (S.PASSWORD_SRP, r.SrpA):               _RespondToAuthChallengeWriter("PASSWORD_SRP", _srp_a),
+    (S.PASSWORD_VERIFIER, r.SrpClaim):      _RespondToAuthChallengeWriter("PASSWORD_VERIFIER", _claim, sends_device_key=True),
+    (S.ADMIN_NO_SRP_AUTH, r.Password):      _RespondToAuthChallengeWriter("ADMIN_NO_SRP_AUTH", _password),
+    (S.EMAIL_OTP, r.Code):                  _RespondToAuthChallengeWriter("EMAIL_OTP", _CODE[S.EMAIL_OTP], sends_device_key=True),
+    (S.SMS_OTP, r.Code):                    _RespondToAuthChallengeWriter("SMS_OTP", _CODE[S.SMS_OTP], sends_device_key=True),
+    (S.WEB_AUTHN, r.Credential):            _RespondToAuthChallengeWriter("WEB_AUTHN", _credential),
+    (S.CUSTOM_CHALLENGE, r.Answer):         _RespondToAuthChallengeWriter("CUSTOM_CHALLENGE", _answer, sends_device_key=True),
 
-    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): _RespondToAuthChallenge("NEW_PASSWORD_REQUIRED", _new_password, device=True),
-    (S.MFA_SETUP, r.AssociateSoftwareToken): _Operation("AssociateSoftwareToken", lambda response, context: {"Session": _session(response, context)}),
-    (S.MFA_SETUP, r.VerifySoftwareToken):   _Operation("VerifySoftwareToken", _verify),
-    (S.MFA_SETUP, r.CompleteMfaSetup):      _RespondToAuthChallenge("MFA_SETUP", _NONE),
+    (S.NEW_PASSWORD_REQUIRED, r.NewPassword): _RespondToAuthChallengeWriter("NEW_PASSWORD_REQUIRED", _new_password, sends_device_key=True),
+    (S.MFA_SETUP, r.AssociateSoftwareToken): _OperationWriter("AssociateSoftwareToken", lambda response, context: {"Session": _session(response, context)}),
+    (S.MFA_SETUP, r.VerifySoftwareToken):   _OperationWriter("VerifySoftwareToken", _verify_software_token_parameters),
+    (S.MFA_SETUP, r.CompleteMfaSetup):      _RespondToAuthChallengeWriter("MFA_SETUP", _no_fields),
     # Clients send EMAIL; one page of AWS spells it "email".
-    (S.MFA_SETUP, r.SetUpEmail):            _RespondToAuthChallenge("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, device=True),
+    (S.MFA_SETUP, r.SetUpEmail):            _RespondToAuthChallengeWriter("MFA_SETUP", lambda response: {"EMAIL": Secret(response.email)}, sends_device_key=True),
 
-    (S.SELECT_MFA_TYPE, r.Select):          _RespondToAuthChallenge("SELECT_MFA_TYPE", _ANSWER_FIELD, device=True),
-    (S.SMS_MFA, r.Code):                    _RespondToAuthChallenge("SMS_MFA", _CODE[S.SMS_MFA], device=True),
-    (S.SOFTWARE_TOKEN_MFA, r.Code):         _RespondToAuthChallenge("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], device=True),
+    (S.SELECT_MFA_TYPE, r.Select):          _RespondToAuthChallengeWriter("SELECT_MFA_TYPE", _answer, sends_device_key=True),
+    (S.SMS_MFA, r.Code):                    _RespondToAuthChallengeWriter("SMS_MFA", _CODE[S.SMS_MFA], sends_device_key=True),
+    (S.SOFTWARE_TOKEN_MFA, r.Code):         _RespondToAuthChallengeWriter("SOFTWARE_TOKEN_MFA", _CODE[S.SOFTWARE_TOKEN_MFA], sends_device_key=True),
 
-    (S.DEVICE_SRP_AUTH, r.SrpA):            _RespondToAuthChallenge("DEVICE_SRP_AUTH", _SRP_A, device=True),
-    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): _RespondToAuthChallenge("DEVICE_PASSWORD_VERIFIER", _CLAIM, device=True),
+    (S.DEVICE_SRP_AUTH, r.SrpA):            _RespondToAuthChallengeWriter("DEVICE_SRP_AUTH", _srp_a, sends_device_key=True),
+    (S.DEVICE_PASSWORD_VERIFIER, r.SrpClaim): _RespondToAuthChallengeWriter("DEVICE_PASSWORD_VERIFIER", _claim, sends_device_key=True),
 
-    (S.OTHER_CHALLENGE, r.RawAnswer):       _RespondToAuthChallenge(None, lambda response: dict(response.fields)),
+    (S.OTHER_CHALLENGE, r.RawAnswer):       _RespondToAuthChallengeWriter(None, lambda response: dict(response.fields)),
 
-    (S.AUTHENTICATED, r.ConfirmDevice):     _Operation("ConfirmDevice", _confirm_device),
-    (S.AUTHENTICATED, r.UpdateDeviceStatus): _Operation("UpdateDeviceStatus", _update_device),
-    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): _Operation("GetTokensFromRefreshToken", _get_tokens),
-    (S.AUTHENTICATED, r.RefreshTokenAuth):  _refresh,
-    (S.AUTHENTICATED, r.RefreshToken):      _refresh,
-    (S.AUTHENTICATED, r.RevokeToken):       _Operation("RevokeToken", _revoke),
-    (S.AUTHENTICATED, r.GlobalSignOut):     _Operation("GlobalSignOut", lambda _, context: {"AccessToken": _access_token(context)}),
+    (S.AUTHENTICATED, r.ConfirmDevice):     _OperationWriter("ConfirmDevice", _confirm_device_parameters),
+    (S.AUTHENTICATED, r.UpdateDeviceStatus): _OperationWriter("UpdateDeviceStatus", _update_device_status_parameters),
+    (S.AUTHENTICATED, r.GetTokensFromRefreshToken): _OperationWriter("GetTokensFromRefreshToken", _get_tokens_parameters),
+    (S.AUTHENTICATED, r.RefreshTokenAuth):  _refresh_request,
+    (S.AUTHENTICATED, r.RefreshToken):      _refresh_request,
+    (S.AUTHENTICATED, r.RevokeToken):       _OperationWriter("RevokeToken", _revoke_token_parameters),
+    (S.AUTHENTICATED, r.GlobalSignOut):     _OperationWriter("GlobalSignOut", lambda _, context: {"AccessToken": _access_token(context)}),
 }
 # fmt: on
 
 
-def write(state: State, response: Response, context: RequestContext) -> Request:
+def write_request(state: State, response: Response, context: RequestContext) -> Request:
     """Return the request for a response of the state's row; raises BadField if a value is missing or not accepted."""
     response_type = type(response)
     request = WRITERS[state, response_type](response, context)

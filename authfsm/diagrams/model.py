@@ -15,7 +15,7 @@ from authfsm.diagrams.vertices import FAILED, START, Arrow, Junction, OmissionRe
 from authfsm.protocol.nodes import NODES, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
-from authfsm.protocol.table import NEW_CHALLENGE, REFUSAL_KINDS, LoopKind
+from authfsm.protocol.table import LOOP_KINDS_AFTER_REFUSAL, NEW_CHALLENGE, LoopKind
 from authfsm.protocol.validators import frozen_mapping
 from authfsm.settings import PoolSettings
 
@@ -48,7 +48,7 @@ class EdgeKind(DescribedName):
     @property
     def is_refusal(self) -> bool:
         """Whether the state stays the same because Cognito refused the answer."""
-        return self.loop_kind in REFUSAL_KINDS
+        return self.loop_kind in LOOP_KINDS_AFTER_REFUSAL
 
 
 _LOOP_KINDS: Final = {EdgeKind(str(each)): each for each in LoopKind}

@@ -14,13 +14,13 @@ from authfsm.diagrams.model import AVAILABLE, Availability, DiagramModel, Edge, 
 from authfsm.diagrams.settings_overlay import SettingsOverlay, overlay
 from authfsm.protocol.nodes import NODES, Node, accepts, target_roles
 from authfsm.protocol.states import State
-from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL, row_transitions
+from authfsm.protocol.table import ANY_CHALLENGE, NEW_CHALLENGE, PROTOCOL, entry_transitions
 from authfsm.settings import PoolSettings
 
 TABLE_ROWS: Final = tuple(
     tuple(
         v.Arrow(node, response, Node(each.dest, role), each.kind)
-        for each in row_transitions(node.state, response, PROTOCOL[node.state][response])
+        for each in entry_transitions(node.state, response, PROTOCOL[node.state][response])
         for role in target_roles(each, node.role)
     )
     for node in NODES

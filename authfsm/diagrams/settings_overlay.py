@@ -14,7 +14,7 @@ from authfsm.diagrams.vertices import Arrow
 from authfsm.protocol.nodes import NODES, EdgeRoles, Node
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
-from authfsm.protocol.table import PROTOCOL, row_transitions
+from authfsm.protocol.table import PROTOCOL, entry_transitions
 from authfsm.settings import PoolSettings
 from authfsm.settings.reach import Reachability, reachability
 
@@ -48,7 +48,7 @@ def _first_response_reason(settings: PoolSettings, response: type[Response]) -> 
     """Return why no sign-in can begin with a response."""
     reasons = [
         settings.ruled_out(each)
-        for each in row_transitions(State.START, response, PROTOCOL[State.START][response])
+        for each in entry_transitions(State.START, response, PROTOCOL[State.START][response])
         if each.kind is None and each.dest is not State.FAILED
     ]
     return None if None in reasons else reasons[0]

@@ -19,7 +19,7 @@ from attrs import field, frozen
 from authfsm import srp
 from authfsm.base.secret import Secret, secret, type_of, wrap_text
 from authfsm.core.device import PASSWORD_BYTES, SALT_BYTES, Device
-from authfsm.core.wire_requests import Request, session_device_key
+from authfsm.core.wire_requests import Request, refresh_device_key
 from authfsm.drivers.base_flow import BaseFlow, SecretProvider, check_type, key_pair
 from authfsm.protocol import errors
 from authfsm.protocol import responses as r
@@ -371,7 +371,7 @@ class FlowSteps(BaseFlow):
             return None
         if refusal.code == "RefreshTokenReuseException":
             return _SHARE_TOKENS
-        names_no_device = session_device_key(response, self.signin) is None
+        names_no_device = refresh_device_key(response, self.signin) is None
         return _NAME_DEVICE if names_no_device and _INVALID_REFRESH_TOKEN in refusal.message else None
 
     def _send(self, response: Response) -> Effects[Secret[Any]]:

@@ -26,7 +26,7 @@ from authfsm.local import LocalPool, User
 from authfsm.protocol.errors import AuthfsmError, InvalidOperation, WrongResponse, refused
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.responses import NewPassword, Response
-from authfsm.protocol.states import STATE_BY_NAME
+from authfsm.protocol.states import STATE_BY_CHALLENGE_NAME
 
 if TYPE_CHECKING:
     from authfsm.conformance.passkey import VirtualPasskey
@@ -69,7 +69,7 @@ def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), l
     if isinstance(value, (list, tuple)):
         return [masked(each, "", secrets, longest) for each in value]
     # An ANSWER may be the choice of a challenge, which is no secret.
-    is_choice = name == "ANSWER" and value in STATE_BY_NAME
+    is_choice = name == "ANSWER" and value in STATE_BY_CHALLENGE_NAME
     if value and not is_choice and (name in SECRET_MEMBERS or _contains_secret(value, secrets)):
         return MASK
     if isinstance(value, str) and len(value) > longest:

@@ -298,7 +298,7 @@ class Tokens(Reply, WrapsSecrets):
             raise TypeError(f"access_token must be text, not of type {type(plain).__name__}")
 
     @device_key.default
-    def _session_device_key(self) -> str | None:
+    def _default_device_key(self) -> str | None:
         # attrs calls the validator only after this default, which reads the claim.
         self._check_access_token(None, self.access_token)
         key = self._claim("device_key")

@@ -59,13 +59,13 @@ END_STATES: Final = frozenset({State.AUTHENTICATED, State.FAILED})
 CHALLENGES: Final = tuple(state for state in State if state not in NON_CHALLENGES)
 """The states of Cognito's sixteen challenges, in the order of a sign-in."""
 
-STATE_BY_NAME: Final = {state.value: state for state in CHALLENGES}
+STATE_BY_CHALLENGE_NAME: Final = {state.value: state for state in CHALLENGES}
 """The state of each challenge name."""
 
 
-def state_named(challenge: str) -> State:
+def state_of_challenge_name(challenge: str) -> State:
     """Return the state of a ChallengeName; OTHER_CHALLENGE for a name that this package does not know."""
-    return STATE_BY_NAME.get(challenge, State.OTHER_CHALLENGE)
+    return STATE_BY_CHALLENGE_NAME.get(challenge, State.OTHER_CHALLENGE)
 
 
 PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})

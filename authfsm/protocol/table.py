@@ -193,7 +193,7 @@ def loop_kinds(source: State, dests: RowEntry) -> tuple[LoopKind, ...]:
     return tuple(kind for kind in LoopKind if kind is again or kind in dests)
 
 
-def row_transitions(source: State, response: type[Response], dests: RowEntry) -> Iterator[Transition]:
+def entry_transitions(source: State, response: type[Response], dests: RowEntry) -> Iterator[Transition]:
     """Yield the transitions of one row, including the one to FAILED, in the order of `State` and `LoopKind`."""
     for dest in State:
         if dest is source:
@@ -206,7 +206,7 @@ TRANSITIONS: Final = tuple(
     transition
     for source, row in PROTOCOL.items()
     for response, dests in row.items()
-    for transition in row_transitions(source, response, dests)
+    for transition in entry_transitions(source, response, dests)
 )
 """All transitions, including those to FAILED, in the table's order."""
 
@@ -278,7 +278,7 @@ LOOP_KIND_OF_ACTION: Final[Mapping[RecoveryAction, LoopKind]] = {
 }
 """The kind of the transition that a refusal with one of these actions makes, if the row has that kind."""
 
-REFUSAL_KINDS: Final = frozenset(LOOP_KIND_OF_ACTION.values())
+LOOP_KINDS_AFTER_REFUSAL: Final = frozenset(LOOP_KIND_OF_ACTION.values())
 """The kinds of the transitions that stay in their state after a refusal."""
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import frozen
 
-from authfsm.core.wire_replies import WITHOUT_SESSION
+from authfsm.core.wire_replies import SESSION_OPTIONAL
 from authfsm.protocol.error_policy import ERROR_POLICY, LISTED_OPERATIONS, ErrorRule
 from authfsm.protocol.evidence import Confidence, Evidence, confidence, evidence
 from authfsm.protocol.nodes import TRANSITIONS_IN_ROLES, Node, accepts
@@ -77,7 +77,7 @@ def about_state(state: State, role: Role | None = None) -> AboutState:
     return AboutState(
         node=Node(state, role),
         carries=challenge_parameters(state),
-        session=state not in WITHOUT_SESSION,
+        session=state not in SESSION_OPTIONAL,
         accepts=accepted,
         incoming=tuple(dict.fromkeys(_incoming(state, role))),
         errors=tuple(_possible_errors(state, {each.request.operation for each in accepted})),

@@ -18,7 +18,7 @@ from attrs import NOTHING, Attribute, define, evolve, fields, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.core.device import Device
-from authfsm.core.wire_replies import READERS, WITHOUT_SESSION
+from authfsm.core.wire_replies import READERS, SESSION_OPTIONAL
 from authfsm.core.wire_requests import WRITERS, Request, RequestContext
 from authfsm.protocol import links
 from authfsm.protocol.errors import BadField, MalformedReply
@@ -195,7 +195,7 @@ def request_shape(state: State, response: type[Response], *, admin: bool = False
     context = _PlaceholderContext(
         admin=admin or state is State.ADMIN_NO_SRP_AUTH,  # only administrators' flows lead there
         tokens=_TOKENS if state is State.AUTHENTICATED else None,
-        session=None if state in WITHOUT_SESSION else _SESSION,
+        session=None if state in SESSION_OPTIONAL else _SESSION,
         # Cognito issues the device challenges to a remembered device only.
         device=_DEVICE if state in DEVICE_STATES else None,
     )

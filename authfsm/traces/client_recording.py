@@ -32,7 +32,7 @@ from authfsm.protocol.auth_flows import ANSWER_OPERATIONS, BEGIN_OPERATIONS, SIG
 from authfsm.protocol.error_policy import RecoveryAction, error_rule
 from authfsm.protocol.nodes import email_otp_role, proves_password, target_roles
 from authfsm.protocol.responses import GetTokensFromRefreshToken, Response, RevokeToken
-from authfsm.protocol.states import State, state_named
+from authfsm.protocol.states import State, state_of_challenge_name
 from authfsm.traces.step_log import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
@@ -165,7 +165,7 @@ class Recording:
             progress = self._find_progress(keys)
             state = progress.state
             unexpected = state is not None and not _accepts(state, response, challenge)
-            challenge_name = str(state_named(challenge)) if unexpected else None
+            challenge_name = str(state_of_challenge_name(challenge)) if unexpected else None
             return _PendingRequest(progress, name, response, challenge_name, sent_at, keys, user)
         if response is GetTokensFromRefreshToken:
             return _PendingRequest(_new_sign_in(State.START), name, response, None, sent_at)
@@ -267,7 +267,7 @@ def _state_after(pending: _PendingRequest, parsed: Mapping[str, Any]) -> State |
     """Return the state to which a reply leads if it is not a refusal."""
     name = parsed.get("ChallengeName")
     if isinstance(name, str):
-        return state_named(name)
+        return state_of_challenge_name(name)
     if parsed.get("AuthenticationResult"):
         return State.AUTHENTICATED
     response = OTHER_OPERATIONS.get(pending.operation)

@@ -83,7 +83,7 @@ def cloudtrail_transitions(*, refusals: bool = False) -> Mapping[LoggedTransitio
     """
     found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
     for transition in t.TRANSITIONS:
-        if transition.kind in t.REFUSAL_KINDS and not refusals:
+        if transition.kind in t.LOOP_KINDS_AFTER_REFUSAL and not refusals:
             continue
         response = transition.response
         for each in _as_logged(transition, names_for(transition.source, response)):
@@ -99,7 +99,7 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
         {
             each: (transition.response,)
             for transition in t.TRANSITIONS
-            if transition.kind not in t.REFUSAL_KINDS
+            if transition.kind not in t.LOOP_KINDS_AFTER_REFUSAL
             for each in _as_logged(transition, (transition.response.trigger,))
         }
     )
@@ -114,7 +114,7 @@ def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedT
 def _as_logged(transition: t.Transition, symbols: Iterable[str]) -> Iterator[LoggedTransition]:
     for roles in edge_roles(transition):
         sources = _sources(transition, roles.source)
-        if transition.kind in t.REFUSAL_KINDS:
+        if transition.kind in t.LOOP_KINDS_AFTER_REFUSAL:
             for source, symbol in product(sources, symbols):
                 yield LoggedTransition(source, symbol, source)
         else:

@@ -24,7 +24,7 @@ from authfsm.local.state.users import User
 from authfsm.protocol import account_table as a
 from authfsm.protocol import responses as r
 from authfsm.protocol.api_requests import AFTER_SIGN_IN_RESPONSES, classify
-from authfsm.protocol.states import State, state_named
+from authfsm.protocol.states import State, state_of_challenge_name
 from authfsm.protocol.table import TRANSITION_SET, Transition, transition_between
 
 
@@ -223,14 +223,14 @@ def transition_of(
     """Return the transition of a reply; None outside of a sign-in. `challenge` is None if the response begins a sign-in."""
     if response is None or response in AFTER_SIGN_IN_RESPONSES:
         return None
-    source = State.START if challenge is None else state_named(challenge)
+    source = State.START if challenge is None else state_of_challenge_name(challenge)
     if source is State.OTHER_CHALLENGE:
         response = r.RawAnswer
     if "AuthenticationResult" in reply:
         return transition_between(source, response, State.AUTHENTICATED)
     if response in {r.AssociateSoftwareToken, r.VerifySoftwareToken}:
         return transition_between(source, response, source)
-    return transition_between(source, response, state_named(reply.get("ChallengeName", "")))
+    return transition_between(source, response, state_of_challenge_name(reply.get("ChallengeName", "")))
 
 
 def check_transition(response: type[r.Response] | None, reply: Mapping[str, Any], challenge: str | None) -> None:

@@ -20,7 +20,7 @@ from authfsm.local.state.sessions import PendingChallenge
 from authfsm.protocol.auth_flows import BEGIN_OPERATIONS
 from authfsm.protocol.nodes import email_otp_role
 from authfsm.protocol.responses import REFRESH_RESPONSES, Response
-from authfsm.protocol.states import State, state_named
+from authfsm.protocol.states import State, state_of_challenge_name
 from authfsm.protocol.table import PROTOCOL, LoopKind, Role, loop_kinds, transition_between
 
 _MAX_SIGN_INS: Final = 200
@@ -137,7 +137,7 @@ def _outcome_state(
     challenge = answered.challenge if answered else None
     if isinstance(outcome, PoolRefusal):
         survives = answered is not None and not answered.used and outcome.survives
-        return (state_named(challenge) if challenge and survives else State.FAILED), outcome.code
+        return (state_of_challenge_name(challenge) if challenge and survives else State.FAILED), outcome.code
     transition = operations.transition_of(response, outcome, challenge)
     return (transition.dest if transition else State.FAILED), None
 
