@@ -452,5 +452,5 @@ def test_the_query_runs_as_it_is_printed(tmp_path: Path) -> None:
         )
         rows = connection.execute(sql("duckdb", "mine")).fetchall()
 
-    assert [row[5:7] for row in rows if row[3] == "illegal"] == [("USER_SRP_AUTH", "AUTHENTICATED")]
+    assert [row[3:5] for row in rows if row[1] == "illegal"] == [("USER_SRP_AUTH", "AUTHENTICATED")]
     assert query() == query()

@@ -24,7 +24,7 @@ from authfsm.protocol.auth_flows import PASSWORD_FLOWS
 from authfsm.protocol.error_policy import Fault, RecoveryAction
 from authfsm.protocol.errors import AuthfsmError, InvalidInput, Refused, WrongResponse
 from authfsm.protocol.replies import MfaSetup
-from authfsm.protocol.responses import Response
+from authfsm.protocol.responses import RawAnswer, Response
 from authfsm.protocol.states import State
 
 PASSWORD_TRIES: Final = 3
@@ -60,10 +60,8 @@ def _is_denial(error: AuthfsmError) -> bool:
 
 
 def exit_status(error: AuthfsmError) -> ExitStatus:
-    """Return the exit code of an error that ends the sign-in: REFUSED for a denial, otherwise by its action or its fault."""
-    if (
-        _is_denial(error) or error.state is State.OTHER_CHALLENGE
-    ):  # in that state the user has typed the request's fields
+    """Return the exit code of an error that ends the sign-in, mostly by its action or its fault."""
+    if _is_denial(error):
         return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
     return _BY_FAULT[error.fault] if by_action is None else by_action
@@ -241,14 +239,14 @@ class SignInSession:
         if unproved and error.fault is Fault.USER:
             self._tries += 1
             if self._tries >= PASSWORD_TRIES:
-                raise SignInEnded(exit_status(error), f"All {self._tries} attempts failed.")
+                raise SignInEnded(self._exit_status(error), f"All {self._tries} attempts failed.")
             code = error.refusal.code if isinstance(error, Refused) else ""
             if self._start.username is None and code == "UserNotFoundException":
                 self._username = None
             return
         too_long = (error.retry_after or 0.0) > _LONGEST_WAIT
         if too_long or not confirms(user, "Start again", default=error.action is RecoveryAction.START_AGAIN):
-            raise SignInEnded(exit_status(error))
+            raise SignInEnded(self._exit_status(error))
         if error.retry_after:
             with self._screen.waiting(f"waiting {error.retry_after:g} s"):
                 self._sleep(error.retry_after)
@@ -261,8 +259,13 @@ class SignInSession:
             and "SECRET_HASH was not received" in error.refusal.message
         )
 
+    def _exit_status(self, error: AuthfsmError) -> ExitStatus:
+        last = self._flow.history[-1:] if self._flow is not None else ()
+        typed_by_user = any(step.response is RawAnswer for step in last)  # all other requests are built by this command
+        return ExitStatus.REFUSED if typed_by_user else exit_status(error)
+
     def _ended(self, error: AuthfsmError) -> SignInEnded:
-        code, (reason, hint) = exit_status(error), why(error)
+        code, (reason, hint) = self._exit_status(error), why(error)
         # The sentence for a user says already what to do; the message of Cognito does not.
         needs_advice = reason != error.for_person() and not _is_denial(error)
         advice = error.action.advice if error.action and needs_advice else ""
