@@ -385,7 +385,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
         rules = ", ".join(rule.id for rule in RULES if rule.needs == reply)
         found.append(f"{missing}, so these rules were tried only in part or not at all: {rules}")
     if values := pool.settings.unknown_values:
-        found.append(f"values that the API does not have were not reviewed: {', '.join(values)}")
+        found.append(f"unknown values were not reviewed: {', '.join(values)}")
     if why := sign_in_paths.why_no_path(pool.settings):
         found.append(why)
     return tuple(found)

@@ -114,7 +114,7 @@ class Conform:
                     f"every rule was skipped or not supported at {column.endpoint.name}, perhaps because it is no Cognito"
                     f" endpoint. The first rule reports: {next(why, 'no rule was run')}"
                 )
-        return 0 if results.none_failed else command.FAILED
+        return 0 if results.succeeded else command.FAILED
 
     def _selected(self) -> tuple[ConformanceRule, ...]:
         try:

@@ -101,7 +101,7 @@ class Draw(PoolOptions):
     )
     label: list[str] | None = _content(
         "Replace the text of a state, response, line of the caption, or junction (the small node where transitions with the"
-        " same next states meet, for example 'password proved'). NAME is the text that the diagram shows. Repeatable.",
+        " same next states meet, for example 'password proved'). NAME is the text that the diagram has without this option. Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
@@ -126,7 +126,7 @@ class Draw(PoolOptions):
         "Write a light and a dark version, and with --animated a still one; print a <picture> element that selects one.",
         default=False,
     )
-    engine: str | None = _output("Layout engine: graphviz-pure, or the installed Graphviz (dot).")
+    engine: str | None = _output("Layout engine: graphviz-pure, or dot (the installed Graphviz).")
 
     def run(self) -> int:
         """Draw the pictures, pages and descriptions that the options ask for."""

@@ -55,7 +55,7 @@ class Serve:
     )
     accept: list[str] | None = option(
         "Accept requests that this check would refuse, for example unknown-attributes (`all`: every check), and log each of"
-        " them. For suites written for moto. Names: authfsm.local.CHECKS. Replaces `accept` of"
+        " them. For suites written for moto. The Python constant authfsm.local.CHECKS has their names. Replaces `accept` of"
         " --config. Repeatable.",
         metavar="CHECK",
     )

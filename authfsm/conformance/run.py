@@ -22,7 +22,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test, and its options of `authfsm conform`, for example `--codes outbox`; without `url`, local pools are tested."""
+    """An endpoint to test; without `url`, local pools. `command` repeats `options`, for example `--codes outbox`."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)
@@ -65,7 +65,7 @@ class Results:
         return groups
 
     @property
-    def none_failed(self) -> bool:
+    def succeeded(self) -> bool:
         """Whether no rule failed, and every endpoint has a result."""
         failures = any(each.count(Outcome.FAILED) for each in self.endpoints)
         return not self.endpoints_without_result and not failures

@@ -41,7 +41,9 @@ ARROWS_THROUGH: Final = {
     for junction in v.JUNCTIONS
     for node in junction.members
 }
-"""The arrows that lead through a junction to each of its members, except those of rows that may lead to any challenge."""
+"""For each junction and each of its members, the arrows that lead to this member through the junction.
+
+Rows that may lead to any challenge are left out."""
 
 _NOT_DRAWN: Final = {
     SettingsEffect.RULED_OUT: v.OmissionReason.SETTINGS,
@@ -96,8 +98,8 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # The arrows from nodes that are not reached get the reason OTHER_FLOW or SETTINGS (below) instead of the one found
-        # above, unless that one is SETTINGS.
+        # An arrow from a node that is not reached is omitted because of the flow or, without one, of the settings. This
+        # replaces the reason found above; only the reason SETTINGS is kept.
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
@@ -159,8 +161,8 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
     An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
-    uncertain with these settings, and certain without them; or the settings affect the row's arrows differently, and
-    their effect on this arrow is not their effect on the state to which it leads.
+    uncertain with these settings, and certain without them; or the settings do not affect all arrows of
+    the row alike, and affect the state to which this arrow leads in another way than the arrow itself.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -224,7 +224,7 @@ class BaseFlow(DisplayMixin):
         self.walk = walk
         self.sign_in_id = cognito.random_bytes(8).hex()
         self.preferred_challenge: str | None = None
-        self._first_request: tuple[str, str] | None = None
+        self._requested_start: tuple[str, str] | None = None
         """The user name and the AuthFlow of `begin`, kept for `restart` even if Cognito refused the request."""
         self._client_metadata = client_metadata
         self._clock = cognito.clock
@@ -344,14 +344,14 @@ class BaseFlow(DisplayMixin):
     def _snapshot(self) -> Snapshot:
         return Snapshot(
             self.sign_in_id, self.signin, self._needed_password, self._needed_exponent,
-            self.preferred_challenge, self._client_metadata, self.walk, self._first_request,
+            self.preferred_challenge, self._client_metadata, self.walk, self._requested_start,
         )  # fmt: skip
 
     def _restore(self, snapshot: Snapshot) -> None:
         self.sign_in_id, self.walk = snapshot.sign_in_id, snapshot.walk
         self._password, self.preferred_challenge = snapshot.password, snapshot.preferred_challenge
         self._client_metadata = snapshot.client_metadata
-        self._first_request = snapshot.first_request
+        self._requested_start = snapshot.first_request
         self._exponent = snapshot.exponent  # the key pair is computed again when a proof needs it
 
     # ---- for the drivers -------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ _OTHER_START: Final[dict[str, type[Response]]] = {
 }
 
 
-def _first_response(
+def _first_response_class(
     auth_flow: str, preferred: str | None, password: Secret[str] | None, pool_id: str | None
 ) -> type[Response]:
     """Return the class of the response that begins a flow; raise ValueError if an argument is wrong or missing."""
@@ -150,14 +150,15 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         if self._password is not None or preferred or auth_flow not in ("USER_SRP_AUTH", "USER_AUTH"):
-            # With the Session of the sign-up, Cognito would not verify the password, and would ignore the preference.
+            # `user.response` has the Session of the sign-up: Cognito would begin USER_AUTH without verifying the password, and
+            # would ignore the preference. (USER_SRP_AUTH is the default, so perhaps no flow was chosen.)
             response = None
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)
             else:
                 response = attrs.evolve(response, client_metadata=self._client_metadata)
-            self.preferred_challenge, self._first_request = preferred, (username, auth_flow)
+            self.preferred_challenge, self._requested_start = preferred, (username, auth_flow)
             return (yield from self._answer_steps(response))
         except errors.AuthfsmError as error:
             error.flow = self
@@ -182,14 +183,14 @@ class FlowSteps(BaseFlow):
         first = self.signin.history[0].response if self.signin.history else type(self._first_response_without_reply)
         if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
             raise errors.InvalidOperation("a step-up cannot be restarted: send a new StepUp", state=self.state)
-        requested_user, requested_flow = self._first_request or (None, None)
+        requested_user, requested_flow = self._requested_start or (None, None)
         began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
         username, auth_flow = self.signin.username or requested_user, began or requested_flow
         if username is None or auth_flow is None:
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
         # Raises ValueError, before this sign-in is cancelled, if the new one could not begin.
-        _first_response(auth_flow, self.preferred_challenge, password, self.signin.pool_id)
+        _first_response_class(auth_flow, self.preferred_challenge, password, self.signin.pool_id)
         if password is None and (first in r.SRP_START_RESPONSES or getattr(first, "may_carry_password", False)):
             raise ValueError(
                 f"this {auth_flow} began with the password, and needs the password again: pass it as `password`"
@@ -286,9 +287,9 @@ class FlowSteps(BaseFlow):
         """Return the response that begins a flow."""
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
-        kind: Any = _first_response(auth_flow, preferred, self._password, self.signin.pool_id)
-        # Checked again, for the class that is sent, before `_srp_a_steps` replaces the SRP exponent: if the state refuses
-        # this class, a proof that is still to be sent needs the present exponent.
+        kind: Any = _first_response_class(auth_flow, preferred, self._password, self.signin.pool_id)
+        # Checked again, for the class that is sent, before `_srp_a_steps` replaces the SRP exponent: if the state refuses this
+        # class, the sign-in continues, and may still have to send a proof with the present exponent.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))
@@ -313,7 +314,10 @@ class FlowSteps(BaseFlow):
         return kind(*args, **kwargs)
 
     def _srp_a_steps(self, kind: Any, /, *args: Any, **fields: Any) -> Effects[Response]:
-        """Return a response with the SRP_A of a new key pair, kept once it is valid; in `args` the password is in its place."""
+        """Return a response with the SRP_A of a new key pair, which the flow keeps if the response is valid.
+
+        `args[1]`, if given, is the password: in the class, `srp_a` has this place.
+        """
         password = secret(args[1] if len(args) > 1 else fields.pop("password", None))
         if password is not None:
             check_input(kind, "password", password)

@@ -61,8 +61,8 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # A sign-in's operations have no such names: they share one page, and the trigger of one of them, `new_password`, is
-        # also the name of a response.
+        # An operation is also found by its page and its trigger; not a sign-in's operations, which share one page, and one
+        # of whose triggers, `new_password`, is also the name of a response.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
@@ -95,9 +95,9 @@ def _simplified(name: str) -> str:
 def _errors(text: str) -> tuple[Facts, ...]:
     """Return the errors that a text names: by a code, by a known message, or by both.
 
-    The text may name an operation, as boto3's errors do ("when calling the SignUp operation"), which tells the errors
-    of sign-ins, of accounts and of administration apart. If it names none, and the message belongs to several of them, all are
-    returned. If the text contains several known messages, only the errors with the longest one are returned.
+    If the text names an operation, as boto3's errors do ("when calling the SignUp operation"), this determines the kind
+    of the error: of a sign-in, an account or administration. If it names none, the errors of both a sign-in and an account
+    are returned. If the text contains several known messages, only the errors with the longest one are returned.
     """
     errors = [(kind, code) for kind, codes in _POLICIES.items() for code in codes]
     named = [each for each in errors if re.search(rf"\b{each[1]}\b", text)]

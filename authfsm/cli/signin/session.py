@@ -69,7 +69,7 @@ def exit_status(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How the sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked."""
+    """How the sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked whether to remember the device."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None

@@ -112,7 +112,7 @@ def _page(
         name, error = "sign_in", error or not_pending
     defaults = {"flows": browser.site.flows, "username": browser.first_input.get("username", "")}
     user: Any = request.user
-    # Perhaps a page that needs permissions sent the user here.
+    # A signed-in user who comes here with `next` probably lacks a permission for that page.
     if user.is_authenticated and "next" in request.GET:
         defaults["denied_user"] = user.first_name or user.get_username()
     common = {"error": error and error.for_person(), "site_name": browser.site.name, "next": _next(request)}
