@@ -264,10 +264,8 @@ class ExistingPoolProvider(PoolProvider):
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
         lambdas = pool.get("LambdaConfig", {}).keys()
         recovery = pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", [])
-        required = {each["Name"] for each in pool.get("SchemaAttributes", []) if each.get("Required")} - {
-            "sub",
-            "email",
-        }
+        schema = pool.get("SchemaAttributes", [])
+        required = {each["Name"] for each in schema if each.get("Required")} - {"sub", "email"}
         only_admins = pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {
             p.SELF_SIGN_UP: only_admins or required or not lambdas.isdisjoint({"PreSignUp", "PostConfirmation"}),
@@ -297,12 +295,12 @@ class ExistingPoolProvider(PoolProvider):
             return self.new_client(pool, requirements)
         client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id)
         secret = client.get("ClientSecret")
-        settings = p.ClientRequirements(
-            tuple(sorted(client.get("ExplicitAuthFlows", []))),
-            bool(secret),
+        flows, existence = (
+            sorted(client.get("ExplicitAuthFlows", [])),
             client.get("PreventUserExistenceErrors", "LEGACY"),
-            client.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED",
         )
+        rotation = client.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED"
+        settings = p.ClientRequirements(tuple(flows), bool(secret), existence, rotation)
         if settings != evolve(requirements, flows=tuple(sorted(requirements.flows))):
             raise Skipped("the rule needs an app client with other settings")
         return p.ConformanceClient(self.client_id, Secret(secret) if isinstance(secret, str) else None)
