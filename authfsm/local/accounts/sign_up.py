@@ -59,7 +59,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str], *, migrat
     elif kind in pool.configuration.aliases:
         text = kind.replace("_", " ")
         why = f"Username cannot be of {text} format, since user pool is configured for {text} alias."
-        raise error_templates.INVALID_PARAMETER.refusal(why=why)
+        pool.refuse_or_record("invalid-attribute-values", error_templates.INVALID_PARAMETER.refusal(why=why))
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
