@@ -666,6 +666,24 @@ def _repeat_replies(pool: LocalPool) -> None:
     assert {name: after.get(name) for name in described} == {**described, "AdminCreateUserConfig": admin}
 
 
+def _repeat_client(pool: LocalPool) -> None:
+    """Send what a pool shows of its app client back to it; nothing changes."""
+    app = {"UserPoolId": pool.pool_id, "ClientId": pool.client_id}
+    client = pool.answer("DescribeUserPoolClient", app)["UserPoolClient"]
+    after = pool.answer("UpdateUserPoolClient", client)["UserPoolClient"]
+    assert {**after, "LastModifiedDate": 0} == {**client, "LastModifiedDate": 0}
+
+
+def test_a_repeated_setting_of_an_app_client() -> None:
+    """Attributes that the description of the pool lacks are no reason to refuse the repetition of an app client's settings."""
+    names = {"ReadAttributes": ["custom:team"], "WriteAttributes": ["custom:team", "email"]}
+    pool = LocalPool.like({"Id": "eu-west-1_AbCdEfGhI"}, {"ClientId": "web", **names})
+    _repeat_client(pool)
+    app = {"UserPoolId": pool.pool_id, "ClientId": "web", **names}
+    with pytest.raises(PoolRefusal, match="Invalid range for token validity"):
+        pool.answer("UpdateUserPoolClient", {**app, "AccessTokenValidity": 100})
+
+
 @pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("is_known", [True, False], ids=["with MfaConfig", "without MfaConfig"])
 def test_a_pool_accepts_its_own_replies(seed: int, is_known: bool, signing_key: RSAKey) -> None:  # noqa: FBT001 - a parameter
@@ -677,6 +695,7 @@ def test_a_pool_accepts_its_own_replies(seed: int, is_known: bool, signing_key: 
     again = LocalPool.like({"UserPool": described}, None, _replies(pool)[1], key=signing_key)
     assert _replies(again) == _replies(pool)
     _repeat_replies(pool)
+    _repeat_client(pool)
 
 
 _EMAIL_OR_PASSWORD: dict[str, Any] = _with_first_factors("EMAIL_OTP")

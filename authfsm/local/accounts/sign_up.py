@@ -130,8 +130,7 @@ def _check_name_is_free(pool: Core, name: str) -> None:
     if pool.users.find(name) is None:
         return
     if pool.configuration.username_attributes:
-        kind = "email" if "@" in name else "phone_number"
-        raise error_templates.ADDRESS_TAKEN.refusal(name=kind)
+        raise error_templates.ADDRESS_TAKEN.refusal(name="email" if "@" in name else "phone_number")
     raise error_templates.NAME_TAKEN.refusal()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from attrs import evolve, fields
@@ -304,17 +305,16 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
     new = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **new}, {"client_secret": secret}, "creating")
+    return _set_client(pool, {}, {**request, **new}, {"client_secret": secret}, "creating")
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserPoolClient: settings that the request leaves out get their defaults, except name and secrets."""
     client = pool.client(request)
-    before = client.client_description
-    members = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
-    members["ClientName"] = client.client_name
+    before = descriptions.user_pool_client(pool.configuration, client)
+    members: dict[str, Any] = {n: before[n] for n in ("ClientName", "ClientSecretArn", "CreationDate") if n in before}
     secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
-    return _set_client(pool, {**members, **request}, secrets, "updating")
+    return _set_client(pool, before, {**members, **request}, secrets, "updating")
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
@@ -372,8 +372,9 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
         del pool.session_configurations[client_id]
 
 
-def _set_client(pool: Core, description: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    check_settings(pool, settings_conflicts.client_conflicts(description, pool.configuration.attributes, verb))
+def _set_client(pool: Core, before: Structure, description: Structure, secrets: Structure, verb: str) -> Reply:
+    find = partial(settings_conflicts.client_conflicts, schema=pool.configuration.attributes, verb=verb)
+    check_settings(pool, settings_conflicts.new_conflicts(find, before, description))
     try:
         settings = descriptions.client_settings({**description, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})

@@ -100,7 +100,7 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
         yield f"user.{name}: Max {unit} cannot be less than min {unit}."
 
 
-def new_conflicts(find: Callable[..., Iterator[str]], before: Descriptions, after: Descriptions) -> Iterator[str]:
+def new_conflicts(find: Callable[[Any], Iterator[str]], before: Any, after: Any) -> Iterator[str]:
     """Yield the conflicts that a request adds: those that the pool has already are no reason to refuse it."""
     had = {*find(before)}
     return (why for why in find(after) if why not in had)
