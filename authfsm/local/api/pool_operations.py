@@ -278,11 +278,11 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 def check_client(pool: Core, client: AppClient) -> None:
     """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
-    configuration, described = pool.configuration, descriptions.user_pool_client(pool.configuration, client)
+    described = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
     # A description of a real app client may have attributes that the description of its pool lacks.
     for member in ("ReadAttributes", "WriteAttributes") if client.client_description else ():
         described.pop(member, None)
-    check_arguments(pool, settings_conflicts.client_conflicts(described, configuration.attributes, "creating"))
+    check_arguments(pool, settings_conflicts.client_conflicts(described, pool.configuration.attributes, "creating"))
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -311,7 +311,7 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserPoolClient: settings that the request leaves out get their defaults, except name and secrets."""
     client = pool.client(request)
-    before = descriptions.user_pool_client(pool.configuration, client)
+    before = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
     members: dict[str, Any] = {n: before[n] for n in ("ClientName", "ClientSecretArn", "CreationDate") if n in before}
     secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
     return _set_client(pool, before, {**members, **request}, secrets, "updating")
