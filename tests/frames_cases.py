@@ -420,6 +420,12 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
         "an unknown keyword",
         lambda: pool().add_client(client_secret=KEY, nothing=1),
     )
+    yield (
+        "authfsm.local.api.pool.LocalPool.add_client",
+        "a lifetime that Cognito refuses",
+        lambda: pool().add_client(client_secret=KEY, access_token_validity=5),
+    )
+    yield "authfsm.local.api.pool.LocalPool.__init__", "Cognito refuses a later update", _refused_update
     adding = "authfsm.local.api.pool.LocalPool.add_user"
     yield adding, "the name is taken", lambda: pool().add_user("ada", PASSWORD)
     yield (adding, "a factor without an address", lambda: pool().add_user("eve", PASSWORD, mfa=["SMS_MFA"]))
@@ -429,6 +435,13 @@ def rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:
     yield adding, "a lone surrogate", lambda: pool().add_user("eve", PASSWORD + "\ud800")
     stepper = "authfsm.notebook.stepper.Stepper.__init__"
     yield stepper, "an unknown keyword", lambda: notebook("Stepper")(pool(), "ada", PASSWORD, nothing=1)
+
+
+def _refused_update() -> None:
+    """Update an app client that has a secret with a lifetime that Cognito refuses."""
+    local_pool = LocalPool(client_secret=KEY)
+    app = {"UserPoolId": local_pool.pool_id, "ClientId": local_pool.client_id}
+    local_pool.answer("UpdateUserPoolClient", {**app, "AccessTokenValidity": 100})
 
 
 def seal_rows() -> Iterator[tuple[str, str, Callable[[], Any]]]:

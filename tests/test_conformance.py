@@ -363,6 +363,32 @@ def test_a_user_who_was_there_before_is_not_deleted() -> None:
         assert api.call("AdminGetUser", UserPoolId=POOL_ID, Username=name).code is None
 
 
+@pytest.mark.parametrize(
+    ("rule_id", "operation", "members", "code"),
+    [
+        *(
+            (rule_id, "CreateGroup", {"GroupName": f"conform-{name}"}, "GroupExistsException")
+            for rule_id, name in (
+                ("group.exists", "twice"), ("group.claim", "claim"), ("group.members", "members"),
+                ("group.preferred-role", "9"), ("group.preferred-role", "1"),
+            )
+        ),
+        ("sign-up.right-code", "AdminCreateUser", {"Username": "ada@sign-up.right-code.example.com",
+            "TemporaryPassword": "Correct-Horse-1", "MessageAction": "SUPPRESS"}, "UsernameExistsException"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_taken_is_no_failure(rule_id: str, operation: str, members: dict[str, Any], code: str) -> None:
+    """If the existing pool has a group or a user of the name that a rule creates, the rule is skipped, and nothing is lost."""
+    with serve_in_thread() as served:
+        api = ApiClient(served.url, "eu-west-1")
+        assert api.call(operation, UserPoolId=POOL_ID, **members).code is None
+        provider = ExistingPoolProvider(api, POOL_ID, inbox=parse_inbox("outbox"))
+        verdict = run_rule(select_rules((rule_id,))[0], provider)
+        assert (verdict.outcome, code in verdict.why) == (Outcome.SKIPPED, True)
+        assert provider.cleanup() == []
+        assert api.call(operation, UserPoolId=POOL_ID, **members).code == code
+
+
 @pytest.mark.parametrize("case", EXISTING_POOLS)
 def test_a_setting_of_an_existing_pool_is_no_failure(case: str) -> None:
     """Rules that need other settings than those of the existing pool are skipped with the reason; others pass."""

@@ -24,9 +24,9 @@ EMAIL = {"Name": "email", "Value": "ada@example.com"}
 class Region:
     """A region with a pool, an app client that has a secret, and ada, whom an administrator has invited."""
 
-    def __init__(self, key: RSAKey, *accept: str) -> None:
+    def __init__(self, key: RSAKey, *accept: str, **settings: Any) -> None:
         self.cognito = LocalCognito(accept=accept, key=key)
-        self.pool_id = self.ask("CreateUserPool", PoolName="app")["UserPool"]["Id"]
+        self.pool_id = self.ask("CreateUserPool", PoolName="app", **settings)["UserPool"]["Id"]
         app = self.ask("CreateUserPoolClient", UserPoolId=self.pool_id, ClientName="web", GenerateSecret=True)
         self.client_id = app["UserPoolClient"]["ClientId"]
         self.app = {"UserPoolId": self.pool_id, "ClientId": self.client_id}
@@ -119,6 +119,77 @@ def test_each_check(check: str, signing_key: RSAKey) -> None:
     assert acceptance.check == check
     assert acceptance.refusal.split(":")[0] == caught.value.code or check == "code-123456"
     assert not CHECKS[check].errors or acceptance.refusal.split(":")[0] in {e.code for e in CHECKS[check].errors}
+
+
+MORE_CASES: list[tuple[str, dict[str, Any], Callable[[Region], Any]]] = [
+    *(
+        ("invalid-attribute-values", {"AliasAttributes": [kind]}, lambda r, name=name: r.ask(
+            "AdminCreateUser", UserPoolId=r.pool_id, Username=name, TemporaryPassword=PASSWORD))
+        for kind, name in (("phone_number", "+15555550100"), ("email", "bob@example.com"))
+    ),
+    *(
+        ("invalid-attribute-values", {"AliasAttributes": [kind]}, lambda r, name=name: r.ask(
+            "SignUp", ClientId=r.public, Username=name, Password=PASSWORD))
+        for kind, name in (("phone_number", "+15555550100"), ("email", "bob@example.com"))
+    ),
+    *(
+        ("invalid-names", {}, lambda r, member=member: r.ask(
+            "AdminCreateUser", UserPoolId=r.pool_id, Username="bob", TemporaryPassword=PASSWORD, **member))
+        for member in ({"MessageAction": ""}, {"MessageAction": "suppress"}, {"DesiredDeliveryMediums": ["email"]})
+    ),
+    *(
+        ("unverified-recovery", {"AccountRecoverySetting": {"RecoveryMechanisms": [{"Name": f"verified_{kind}", "Priority": 1}]}},
+            lambda r, kind=kind, factor=factor: reset_with_factor(r, kind, factor))
+        for kind, factor in (("phone_number", "SMSMfaSettings"), ("email", "EmailMfaSettings"))
+    ),
+]  # fmt: skip
+
+
+def reset_with_factor(region: Region, kind: str, factor: str) -> None:
+    """Reset the password of ada, whose only verified address is that of her second factor."""
+    value = {"phone_number": "+15555550100", "email": "ada@example.com"}[kind]
+    address = [{"Name": kind, "Value": value}, {"Name": f"{kind}_verified", "Value": "true"}]
+    region.ask("AdminUpdateUserAttributes", **region.ada, UserAttributes=address)
+    region.ask(
+        "SetUserPoolMfaConfig", UserPoolId=region.pool_id, MfaConfiguration="OPTIONAL", EmailMfaConfiguration={},
+        SmsMfaConfiguration={"SmsConfiguration": {"SnsCallerArn": "arn:aws:iam::123456789012:role/sms"}},
+    )  # fmt: skip
+    region.set_password()
+    region.ask("AdminSetUserMFAPreference", **region.ada, **{factor: {"Enabled": True}})
+    delivery = region.ask("ForgotPassword", ClientId=region.public, Username="ada")["CodeDeliveryDetails"]
+    assert delivery["AttributeName"] == kind
+    region.ask("AdminResetUserPassword", **region.ada)
+
+
+@pytest.mark.parametrize(("check", "settings", "case"), MORE_CASES)
+def test_more_requests(
+    check: str, settings: dict[str, Any], case: Callable[[Region], Any], signing_key: RSAKey
+) -> None:
+    """What Cognito refuses with an error of a check is refused without it, and with it accepted and recorded."""
+    strict, lenient = Region(signing_key, **settings), Region(signing_key, check, **settings)
+    with pytest.raises(PoolRefusal) as caught:
+        case(strict)
+    case(lenient)
+
+    assert strict.cognito.accepted == ()
+    assert {each.check for each in lenient.cognito.accepted} == {check}
+    assert {each.refusal for each in lenient.cognito.accepted} == {str(caught.value)}
+    assert caught.value.code in {each.code for each in CHECKS[check].errors}
+
+
+def test_the_address_of_a_second_factor_comes_last(signing_key: RSAKey) -> None:
+    """With "unverified-recovery", a code is sent to an unverified address rather than to that of a second factor."""
+    mechanisms = [
+        {"Name": name, "Priority": n} for n, name in enumerate(("verified_phone_number", "verified_email"), 1)
+    ]
+    region = Region(signing_key, "unverified-recovery", AccountRecoverySetting={"RecoveryMechanisms": mechanisms})
+    user = region.cognito.pools[region.pool_id].add_user(
+        "eve", PASSWORD, email="eve@example.com", phone_number="+15555550100", mfa=["SMS_MFA"],
+        attributes={"email_verified": "false"},
+    )  # fmt: skip
+    delivery = region.ask("ForgotPassword", ClientId=region.public, Username=user.username)["CodeDeliveryDetails"]
+
+    assert delivery["AttributeName"] == "email"
 
 
 def test_the_second_factor_follows(signing_key: RSAKey) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from joserfc.jwk import RSAKey
+from random_pools import RandomPool
 
 from authfsm.local import LocalCognito, LocalPool, ManualClock, PoolRefusal, Triggers
 
@@ -639,3 +641,124 @@ def test_client_secrets() -> None:
     assert is_valid(new_secret["ClientSecretValue"])
     with pytest.raises(TypeError, match="no setting second_secret"):
         LocalPool(second_secret=own)
+
+
+def _replies(pool: LocalPool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the UserPool of DescribeUserPool's reply, and the reply of GetUserPoolMfaConfig."""
+    target = {"UserPoolId": pool.pool_id}
+    return pool.answer("DescribeUserPool", target)["UserPool"], pool.answer("GetUserPoolMfaConfig", target)
+
+
+def _repeat_replies(pool: LocalPool) -> None:
+    """Send what a pool shows back to it, one setting at a time and all together; nothing changes."""
+    target, (described, mfa) = {"UserPoolId": pool.pool_id}, _replies(pool)
+    # Cognito refuses it together with TemporaryPasswordValidityDays, and programs that repeat a description leave it out.
+    admin = {n: e for n, e in described["AdminCreateUserConfig"].items() if n != "UnusedAccountValidityDays"}
+    repeated = {**described, "AdminCreateUserConfig": admin}
+    for name, each in repeated.items():
+        copy = pool.fork()
+        copy.answer("UpdateUserPool", {name: each, **target})
+        assert _replies(copy)[1] == mfa
+    pool.answer("UpdateUserPool", {**repeated, **target})
+    assert pool.answer("SetUserPoolMfaConfig", {**mfa, **target}) == mfa
+    described.pop("LastModifiedDate", None)
+    after = _replies(pool)[0]
+    assert {name: after.get(name) for name in described} == {**described, "AdminCreateUserConfig": admin}
+
+
+def _repeat_client(pool: LocalPool) -> None:
+    """Send what a pool shows of its app client back to it; nothing changes."""
+    app = {"UserPoolId": pool.pool_id, "ClientId": pool.client_id}
+    client = pool.answer("DescribeUserPoolClient", app)["UserPoolClient"]
+    after = pool.answer("UpdateUserPoolClient", client)["UserPoolClient"]
+    assert {**after, "LastModifiedDate": 0} == {**client, "LastModifiedDate": 0}
+
+
+def test_a_repeated_setting_of_an_app_client() -> None:
+    """Attributes that the description of the pool lacks are no reason to refuse the repetition of an app client's settings."""
+    names = {"ReadAttributes": ["custom:team"], "WriteAttributes": ["custom:team", "email"]}
+    pool = LocalPool.like({"Id": "eu-west-1_AbCdEfGhI"}, {"ClientId": "web", **names})
+    _repeat_client(pool)
+    app = {"UserPoolId": pool.pool_id, "ClientId": "web", **names}
+    with pytest.raises(PoolRefusal, match="Invalid range for token validity"):
+        pool.answer("UpdateUserPoolClient", {**app, "AccessTokenValidity": 100})
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("is_known", [True, False], ids=["with MfaConfig", "without MfaConfig"])
+def test_a_pool_accepts_its_own_replies(seed: int, is_known: bool, signing_key: RSAKey) -> None:  # noqa: FBT001 - a parameter
+    """The replies of DescribeUserPool and GetUserPoolMfaConfig are accepted by `like` and by the pool's own operations."""
+    described, mfa = _replies(RandomPool(seed, signing_key).pool)
+    pool = LocalPool.like({"UserPool": described}, None, mfa if is_known else None, key=signing_key)
+    if is_known:
+        assert _replies(pool) == ({**described, "EstimatedNumberOfUsers": 0}, mfa)
+    again = LocalPool.like({"UserPool": described}, None, _replies(pool)[1], key=signing_key)
+    assert _replies(again) == _replies(pool)
+    _repeat_replies(pool)
+    _repeat_client(pool)
+
+
+_EMAIL_OR_PASSWORD: dict[str, Any] = _with_first_factors("EMAIL_OTP")
+
+
+@pytest.mark.parametrize(
+    ("user_pool", "mfa"),
+    [
+        ({"MfaConfiguration": "ON", **_EMAIL_OR_PASSWORD}, _TOTP),
+        ({"MfaConfiguration": "ON", **_with_first_factors("WEB_AUTHN")}, _TOTP),
+        ({"MfaConfiguration": "ON", **_with_first_factors("WEB_AUTHN")}, _TOTP | _PASSKEYS),
+        ({"MfaConfiguration": "OPTIONAL"}, {}),
+        ({"MfaConfiguration": "OFF"}, _TOTP),
+        ({"UserPoolTier": "LITE", **_EMAIL_OR_PASSWORD}, {}),
+        (recovery("admin_only", "verified_email"), {}),
+    ],
+    ids=str,
+)
+def test_a_repeated_setting_is_no_change(user_pool: dict[str, Any], mfa: dict[str, Any]) -> None:
+    """A setting that Cognito refuses, but that the pool of an older state file has, is no reason to refuse its repetition."""
+    cognito = LocalCognito()
+    mode = user_pool.get("MfaConfiguration", "OFF")
+    pool = cognito.restore("eu-west-1_old", {"UserPool": user_pool, "MfaConfig": {**mfa, "MfaConfiguration": mode}})
+    cognito.add(pool)
+
+    _repeat_replies(pool)
+
+
+def test_a_repeated_setting_with_a_change() -> None:
+    """A request that repeats MFA ON and changes only a message is accepted; one that changes the first factors is not."""
+    cognito, target = LocalCognito(), {"UserPoolId": "eu-west-1_old"}
+    users = {"MfaConfiguration": "ON", **_EMAIL_OR_PASSWORD}
+    cognito.add(cognito.restore(target["UserPoolId"], {"UserPool": users, "MfaConfig": {**users, **_TOTP}}))
+    cognito.answer("SetUserPoolMfaConfig", {**target, "MfaConfiguration": "ON", **_TOTP, **_EMAIL})
+    with pytest.raises(PoolRefusal, match=_PASSKEYS_NOT_MFA):
+        cognito.answer("UpdateUserPool", {**target, **users, **_with_first_factors("EMAIL_OTP", "WEB_AUTHN")})
+    cognito.answer("UpdateUserPool", {**target, "MfaConfiguration": "OPTIONAL"})
+    with pytest.raises(PoolRefusal, match=_ONLY):
+        cognito.answer("UpdateUserPool", {**target, **users})
+
+
+def test_an_unknown_mfa_configuration_stays_unknown() -> None:
+    """Without GetUserPoolMfaConfig's reply passkeys may satisfy MFA, also after the pool was changed and restored."""
+    cognito = LocalCognito()
+    pool = cognito.like({"UserPool": {"Id": "eu-west-1_AbCdEfGhI", "MfaConfiguration": "OPTIONAL"}})
+    target = {"UserPoolId": pool.pool_id}
+    pool.answer("TagResource", {"ResourceArn": _replies(pool)[0]["Arn"], "Tags": {"a": "b"}})
+    pool.answer("UpdateUserPool", {**target, "PoolName": "renamed"})
+    described, mfa = _replies(pool)
+    restored = LocalCognito().restore(pool.pool_id, {"UserPool": described, "MfaConfig": mfa})
+    for each in (pool, restored):
+        each.answer("UpdateUserPool", {**target, "MfaConfiguration": "ON", **_with_first_factors("WEB_AUTHN")})
+
+
+@pytest.mark.parametrize("more", [{}, _PASSKEYS["WebAuthnConfiguration"]], ids=str)
+def test_passkeys_that_a_request_leaves_out(more: dict[str, str]) -> None:
+    """SetUserPoolMfaConfig without WebAuthnConfiguration means SINGLE_FACTOR, whatever the pool had (measured by cdkd)."""
+    boto = LocalCognito().client()
+    passkeys = {"WebAuthnConfiguration": {**_MULTI["WebAuthnConfiguration"], **more}}
+    pool_id = boto.create_user_pool(PoolName="p", **_with_first_factors("WEB_AUTHN"))["UserPool"]["Id"]
+    required = {"UserPoolId": pool_id, "MfaConfiguration": "ON", **_TOTP}
+    boto.set_user_pool_mfa_config(**required, **passkeys)
+    with pytest.raises(boto.exceptions.InvalidParameterException, match=_SINGLE):
+        boto.set_user_pool_mfa_config(**required)
+    shown = boto.get_user_pool_mfa_config(UserPoolId=pool_id)
+    assert shown["WebAuthnConfiguration"]["FactorConfiguration"] == "MULTI_FACTOR_WITH_USER_VERIFICATION"

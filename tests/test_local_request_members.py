@@ -179,3 +179,23 @@ def test_patterns_have_the_meaning_of_java() -> None:
     rows = {"プ ー\u2003ル": True, "a\u200bb": False, "a\x1cb": False}
     for name, valid in rows.items():
         assert (not [*request_members.violations("ProviderNameType", name, "name")]) == valid, name
+
+
+@pytest.mark.parametrize(
+    ("operation", "members", "check"),
+    [
+        ("AdminCreateUser", {"MessageAction": ""}, "invalid-names"),
+        ("AdminCreateUser", {"DesiredDeliveryMediums": ["email"]}, "invalid-names"),
+        ("UpdateDeviceStatus", {"DeviceRememberedStatus": "yes"}, "invalid-names"),
+        ("AdminUpdateDeviceStatus", {"DeviceRememberedStatus": ""}, "invalid-names"),
+        ("InitiateAuth", {"AuthFlow": "NONE"}, ""),
+        ("SetUserSettings", {"MFAOptions": [{"DeliveryMedium": "NONE"}]}, ""),
+        ("AdminCreateUser", {"MessageAction": "", "TemporaryPassword": "a" * 300}, ""),
+    ],
+)
+def test_unknown_values_that_can_be_accepted(operation: str, members: dict[str, Any], check: str) -> None:
+    """The check "invalid-names" covers the unknown values of enumerations that an operation can ignore, but no secrets."""
+    found: list[str] = []
+    request_members.check_constraints(operation, members, lambda name, _: found.append(name))
+
+    assert found == [check]

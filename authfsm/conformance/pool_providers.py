@@ -291,11 +291,9 @@ class ExistingPoolProvider(PoolProvider):
         client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id)
         secret = client.get("ClientSecret")
         settings = p.ClientRequirements(
-            tuple(sorted(client.get("ExplicitAuthFlows", []))),
-            bool(secret),
-            client.get("PreventUserExistenceErrors", "LEGACY"),
+            tuple(sorted(client.get("ExplicitAuthFlows", []))), bool(secret), client.get("PreventUserExistenceErrors", "LEGACY"),
             client.get("RefreshTokenRotation", {}).get("Feature") == "ENABLED",
-        )
+        )  # fmt: skip
         if settings != evolve(requirements, flows=tuple(sorted(requirements.flows))):
             raise Skipped("the rule needs an app client with other settings")
         return p.ConformanceClient(self.client_id, Secret(secret) if isinstance(secret, str) else None)

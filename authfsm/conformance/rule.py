@@ -225,7 +225,7 @@ class RuleContext:
         client.pool.require(pools.SELF_SIGN_UP)
         attributes = [{"Name": "email", "Value": username}]
         members = {"Username": username, "Password": pools.PASSWORD, "UserAttributes": attributes}
-        self._create_user(client.call_with_client_id, "SignUp", members).expect_success()
+        self._create_user(client.call_with_client_id, "SignUp", members).expect_success("UsernameExistsException")
         return PoolUser(client, username, Secret(pools.PASSWORD))
 
     def _create_user(self, call: Callable[..., ApiReply], operation: str, members: dict[str, Any]) -> ApiReply:

@@ -183,8 +183,10 @@ class ApiReply:
             raise NotSupported(self.summary)
         return self
 
-    def expect_success(self) -> ApiReply:
-        """Return the reply, which must not be an error."""
+    def expect_success(self, name_is_taken: str | None = None) -> ApiReply:
+        """Return the reply, which must not be an error; one with the code `name_is_taken` skips the rule."""
+        if self.code is not None and self.code == name_is_taken:
+            raise Skipped(f"{self.operation}: {self.summary}")
         self.ensure_supported()
         fail_if(self.code is not None, f"{self.operation} was refused: {self.summary}")
         return self

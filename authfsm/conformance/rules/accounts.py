@@ -113,7 +113,7 @@ def _deleted_secret(context: RuleContext) -> None:
 def _group(context: RuleContext, name: str, **members: Any) -> _Call:
     """Create a group in the default pool, and return a function that calls an operation on it."""
     call = partial(context.client().call_with_pool_id, GroupName=name)
-    call("CreateGroup", **members).expect_success()
+    call("CreateGroup", **members).expect_success("GroupExistsException")
     context.pool_provider.delete_later("DeleteGroup", GroupName=name)
     return call
 

@@ -26,26 +26,25 @@ from authfsm.local.state.token_claims import TokenFamily
 from authfsm.local.state.users import Status, User
 
 
-def recovery_attribute(pool: Core, user: User, *, verified: bool = True) -> str | None:
-    """Return the attribute to which a recovery code is sent; None if the user has none. `verified=False` accepts any."""
+def recovery_attribute(pool: Core, user: User, *, strict: bool = True) -> str | None:
+    """Return the attribute to which a recovery code is sent; None if the user has none. `strict=False` accepts any."""
     configured = pool.configuration.account_recovery
-    for mechanism in configured or ("verified_phone_number", "verified_email"):
-        attribute = mechanism.removeprefix("verified_")  # admin_only is no attribute
-        is_verified = user.attributes.get(f"{attribute}_verified") == "true"
-        if verified and not is_verified:
+    names = [each.removeprefix("verified_") for each in configured or ("verified_phone_number", "verified_email")]
+    # With this setting the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
+    factors = {ADDRESSES.get(each) for each in user.mfa_enabled} if configured else set()
+    for name in sorted(names, key=factors.__contains__):  # admin_only is no attribute
+        is_verified = user.attributes.get(f"{name}_verified") == "true"
+        if strict and (name in factors or not is_verified):
             continue
-        # With this setting the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
-        if configured and any(ADDRESSES.get(factor) == attribute for factor in user.mfa_enabled):
-            continue
-        if user.attributes.get(attribute) or (is_verified and not verified):
-            return attribute
+        if user.attributes.get(name) or (is_verified and not strict):
+            return name
     return None
 
 
 def _accepted_recovery_attribute(pool: Core, user: User) -> str:
-    """Return `recovery_attribute`, or refuse; an unverified address counts if "unverified-recovery" is disabled."""
+    """Return `recovery_attribute`, or refuse; any address counts if "unverified-recovery" is disabled."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
-    if found is None and (found := recovery_attribute(pool, user, verified=False)):
+    if found is None and (found := recovery_attribute(pool, user, strict=False)):
         pool.refuse_or_record("unverified-recovery", refusal)
     if found is None:
         raise refusal
@@ -71,8 +70,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         raise error_templates.DISABLED.refusal()
     attribute = _accepted_recovery_attribute(pool, user)
     _check_resettable(pool, user, "invited-users")
-    details = messages.send_code(pool, user, Purpose.FORGOT_PASSWORD, attribute, client, request)
-    return {"CodeDeliveryDetails": details}
+    return {"CodeDeliveryDetails": messages.send_code(pool, user, Purpose.FORGOT_PASSWORD, attribute, client, request)}
 
 
 def _check_resettable(pool: Core, user: User, check: str = "") -> None:

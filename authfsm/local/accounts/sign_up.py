@@ -59,7 +59,7 @@ def unsaved_user(pool: Core, username: str, values: Mapping[str, str], *, migrat
     elif kind in pool.configuration.aliases:
         text = kind.replace("_", " ")
         why = f"Username cannot be of {text} format, since user pool is configured for {text} alias."
-        raise error_templates.INVALID_PARAMETER.refusal(why=why)
+        pool.refuse_or_record("invalid-attribute-values", error_templates.INVALID_PARAMETER.refusal(why=why))
     return User(name, sub, now, now, Status.UNCONFIRMED, attributes=own)
 
 
@@ -130,8 +130,7 @@ def _check_name_is_free(pool: Core, name: str) -> None:
     if pool.users.find(name) is None:
         return
     if pool.configuration.username_attributes:
-        kind = "email" if "@" in name else "phone_number"
-        raise error_templates.ADDRESS_TAKEN.refusal(name=kind)
+        raise error_templates.ADDRESS_TAKEN.refusal(name="email" if "@" in name else "phone_number")
     raise error_templates.NAME_TAKEN.refusal()
 
 

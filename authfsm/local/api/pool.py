@@ -134,9 +134,7 @@ class LocalPool(DisplayMixin):
         described = descriptions.user_pool(configuration, 0)
         if version := getattr(triggers, "pre_token_generation_version", None):
             described["LambdaConfig"] = {"PreTokenGenerationConfig": {"LambdaVersion": version}}
-        # If `like` got no GetUserPoolMfaConfig response, FactorConfiguration is unknown.
-        unknown = configuration.webauthn is None and configuration.pool_description.get("MfaConfig", {}) is None
-        parsed = Descriptions(described, mfa_config=None if unknown else descriptions.mfa_config(configuration))
+        parsed = Descriptions(described, mfa_config=descriptions.mfa_config(configuration))
         pool_operations.check_arguments(self._core, settings_conflicts.pool_conflicts(parsed))
         self._client_id = self.add_client(
             client_id=client_id, client_secret=client_secret, explicit_auth_flows=explicit_auth_flows,
@@ -165,7 +163,7 @@ class LocalPool(DisplayMixin):
                 contain the other two descriptions, as UserPoolClient and MfaConfig.
             user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default an app client with
                 the API's default settings.
-            mfa_config: the reply of GetUserPoolMfaConfig; without it, every second factor is enabled.
+            mfa_config: the reply of GetUserPoolMfaConfig; without it, every second factor is enabled, and passkeys satisfy MFA.
             settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:

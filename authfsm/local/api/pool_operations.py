@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from attrs import evolve, fields
@@ -45,10 +46,6 @@ _TEMPLATE_MEMBERS: Final = {
     "EmailMessage": "EmailVerificationMessage",
     "EmailSubject": "EmailVerificationSubject",
 }
-_SINGLE_FACTOR: Final = (
-    "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and"
-    " WebAuthn is an allowed first auth factor"
-)
 
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 
@@ -63,7 +60,7 @@ def created_description(core: Core, request: Structure) -> dict[str, Any]:
     rest = {n: each for n, each in request.items() if n not in {"PoolName", "Schema"}}
     pool = {"Name": request["PoolName"], "CreationDate": core.clock().timestamp(), **rest}
     pool["SchemaAttributes"] = [schema_attribute(each) for each in request.get("Schema", ())]
-    return _description(core, pool, {}, request)
+    return _description(core, pool, Descriptions({}, mfa_config={}), request)
 
 
 SHARED_SETTINGS: Final = frozenset({"accept", "contradictions", "per_user_quotas", "triggers"})  # not in the API
@@ -85,16 +82,20 @@ def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
         raise ValueError(f'{why}: change them, or set accept=["{_CONFLICTS}"]') from None
 
 
-def _description(core: Core, pool: dict[str, Any], mfa: Structure, request: Structure) -> dict[str, Any]:
+def _described(core: Core) -> Descriptions:
+    return Descriptions.parse(descriptions.pool_description(core.configuration))
+
+
+def _description(core: Core, pool: dict[str, Any], before: Descriptions, request: Structure) -> dict[str, Any]:
     mode = pool.get("MfaConfiguration", "OFF")
     template = pool.get("VerificationMessageTemplate", {})
     repeated = {ours: template[name] for name, ours in _TEMPLATE_MEMBERS.items() if name in template}
-    factors = {name: each for name, each in mfa.items() if name != "MfaConfiguration"}
-    check_settings(core, settings_conflicts.request_conflicts(Descriptions(pool, mfa_config=factors), request))
+    factors = {name: each for name, each in (before.mfa_config or {}).items() if name != "MfaConfiguration"}
+    check_settings(core, settings_conflicts.request_conflicts(before, Descriptions(pool, mfa_config=factors), request))
     sms: dict[str, Any] = {n: pool[n] for n in ("SmsConfiguration", "SmsAuthenticationMessage") if n in pool}
     if "SmsMfaConfiguration" in factors or (mode != "OFF" and "SmsConfiguration" in pool):
         sms = factors["SmsMfaConfiguration"] = factors.get("SmsMfaConfiguration", sms) | sms
-    if mode != "OFF" and not factors:
+    if mode not in {"OFF", before.mfa} and not factors:
         raise refuse(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
         )
@@ -121,10 +122,8 @@ def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[s
     standard = None if is_custom else STANDARD_ATTRIBUTES.get(name)
     if standard is not None:
         if kind not in {None, standard.data_type} or developer_only:
-            raise refuse(
-                "You can not change AttributeDataType or set developerOnlyAttribute for standard schema"
-                f" attribute {name}"
-            )
+            why = "You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute"
+            raise refuse(f"{why} {name}")
         kind = standard.data_type
     else:
         if kind is None:
@@ -170,27 +169,27 @@ def add_custom_attributes(core: Core, request: Request) -> None:
 def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     """Answer SetUserPoolMfaConfig: second factors that the request leaves out are disabled."""
     mode = request.get("MfaConfiguration", "OFF")
-    factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     if mode not in {"ON", "OFF", "OPTIONAL"}:
         raise refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
+    factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
+    before, new = _described(core), {**factors, "MfaConfiguration": mode}
+    if new == before.mfa_config:
+        return new  # what the pool has already is no reason to refuse a request
+    pool = evolve(before, mfa_config=new)
     if mode != "OFF" and not factors:
         raise refuse("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
     # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
     # and anomalyco/sst (5177).
-    pool = Descriptions(descriptions.user_pool(core.configuration, 0), mfa_config={**request, "MfaConfiguration": mode})
+    invalid = "Invalid MFA configuration given, can't"
     if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
-        why = "Invalid MFA configuration given, can't turn off MFA and configure an MFA together."
-        check_settings(core, [why])
+        check_settings(core, [f"{invalid} turn off MFA and configure an MFA together."])
     if mode != "OFF" and not pool.second_factors and "WebAuthnConfiguration" not in request:
-        raise refuse(
-            "Invalid MFA configuration given, can't disable all MFAs with a required or optional configuration."
-        )
-    check_settings(core, settings_conflicts.mfa_conflicts(pool, _SINGLE_FACTOR))
+        raise refuse(f"{invalid} disable all MFAs with a required or optional configuration.")
+    check_settings(core, settings_conflicts.new_conflicts(settings_conflicts.mfa_conflicts, before, pool))
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
         raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}
-    members = {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp(), **sms}
-    _change(core, members, {**factors, "MfaConfiguration": mode})
+    _change(core, {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp(), **sms}, new)
     return descriptions.mfa_config(core.configuration)
 
 
@@ -227,14 +226,12 @@ def update_user_pool(pool: Core, request: Request) -> None:
 
     Pools at AWS keep MfaConfiguration, PasswordPolicy and SignInPolicy (measured: github.com/go-to-k/cdkd/pull/1982).
     """
-    before = descriptions.user_pool(pool.configuration, 0)
-    rest = {n: each for n, each in request.items() if n not in {"UserPoolId", "PoolName"}}
-    members: dict[str, Any] = {name: before[name] for name in _KEPT if name in before}
-    if "PoolName" in request:
-        members["Name"] = request["PoolName"]
+    before = _described(pool)
+    rest = {"Name" if n == "PoolName" else n: each for n, each in request.items() if n != "UserPoolId"}
+    members: dict[str, Any] = {name: before.user_pool[name] for name in _KEPT if name in before.user_pool}
     if "Policies" in rest:
-        rest["Policies"] = {**before.get("Policies", {}), **rest["Policies"]}
-    description = _description(pool, {**members, **rest}, descriptions.mfa_config(pool.configuration), request)
+        rest["Policies"] = {**members.get("Policies", {}), **rest["Policies"]}
+    description = _description(pool, {**members, **rest}, before, request)
     pool.configure(configured(pool.configuration, description))
 
 
@@ -242,8 +239,7 @@ def _tags(pool: Core, request: Request) -> dict[str, str]:
     described = descriptions.user_pool(pool.configuration, 0)
     if request["ResourceArn"] != described["Arn"]:
         raise error_templates.NO_SUCH_RESOURCE.refusal()
-    tags: dict[str, str] = described.get("UserPoolTags", {})
-    return tags
+    return dict(described.get("UserPoolTags", {}))
 
 
 def tag_resource(pool: Core, request: Request) -> None:
@@ -266,10 +262,8 @@ def check_deletable(pool: Core, request: Request) -> None:
     """Refuse to delete a pool that does not exist, or whose deletion protection is active."""
     pool.check_pool(request)
     if descriptions.user_pool(pool.configuration, 0).get("DeletionProtection") == "ACTIVE":
-        raise refuse(
-            "The user pool cannot be deleted because deletion protection is activated."
-            " Deletion protection must be inactivated first."
-        )
+        why = "The user pool cannot be deleted because deletion protection is activated."
+        raise refuse(f"{why} Deletion protection must be inactivated first.")
 
 
 def new_client_id(entropy: Entropy) -> str:
@@ -284,12 +278,11 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 def check_client(pool: Core, client: AppClient) -> None:
     """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
-    configuration, described = pool.configuration, descriptions.user_pool_client(pool.configuration, client)
+    described = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
     # A description of a real app client may have attributes that the description of its pool lacks.
     for member in ("ReadAttributes", "WriteAttributes") if client.client_description else ():
         described.pop(member, None)
-    conflicts = settings_conflicts.client_conflicts(described, configuration.attributes, "creating")
-    check_arguments(pool, conflicts)
+    check_arguments(pool, settings_conflicts.client_conflicts(described, pool.configuration.attributes, "creating"))
 
 
 def describe_user_pool_client(pool: Core, request: Request) -> Reply:
@@ -312,17 +305,16 @@ def create_user_pool_client(pool: Core, request: Request) -> Reply:
     if request.get("GenerateSecret"):
         secret = new_client_secret(pool.entropy)
     new = {"ClientId": new_client_id(pool.entropy), "CreationDate": pool.clock().timestamp()}
-    return _set_client(pool, {**request, **new}, {"client_secret": secret}, "creating")
+    return _set_client(pool, {}, {**request, **new}, {"client_secret": secret}, "creating")
 
 
 def update_user_pool_client(pool: Core, request: Request) -> Reply:
     """Answer UpdateUserPoolClient: settings that the request leaves out get their defaults, except name and secrets."""
     client = pool.client(request)
-    before = client.client_description
-    members = {name: before[name] for name in ("ClientSecretArn", "CreationDate") if name in before}
-    members["ClientName"] = client.client_name
+    before = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
+    members: dict[str, Any] = {n: before[n] for n in ("ClientName", "ClientSecretArn", "CreationDate") if n in before}
     secrets = {name: getattr(client, name) for name in ("client_secret", "second_secret", "secret_dates")}
-    return _set_client(pool, {**members, **request}, secrets, "updating")
+    return _set_client(pool, before, {**members, **request}, secrets, "updating")
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
@@ -380,8 +372,9 @@ def delete_user_pool_client(pool: Core, request: Request) -> None:
         del pool.session_configurations[client_id]
 
 
-def _set_client(pool: Core, description: Mapping[str, Any], secrets: Mapping[str, Any], verb: str) -> Reply:
-    check_settings(pool, settings_conflicts.client_conflicts(description, pool.configuration.attributes, verb))
+def _set_client(pool: Core, before: Structure, description: Structure, secrets: Structure, verb: str) -> Reply:
+    find = partial(settings_conflicts.client_conflicts, schema=pool.configuration.attributes, verb=verb)
+    check_settings(pool, settings_conflicts.new_conflicts(find, before, description))
     try:
         settings = descriptions.client_settings({**description, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})

@@ -15,6 +15,7 @@ from attrs import evolve
 from authfsm.local.config import pool_configuration as c
 from authfsm.local.config.lambda_functions import ACCOUNT, Triggers
 from authfsm.local.config.schema import SchemaAttribute
+from authfsm.local.config.settings_conflicts import MULTI_FACTOR
 from authfsm.protocol.errors import BadField
 from authfsm.protocol.states import MFA_METHODS, State
 from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Structure, token_validity
@@ -236,7 +237,9 @@ def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
 
 def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return GetUserPoolMfaConfig's response."""
-    description = configuration.pool_description.get("MfaConfig") or {}
+    description = configuration.pool_description.get("MfaConfig", {})
+    if description is None:  # unknown: assumed to allow most, as `pool_settings` assumes all methods
+        description = {"WebAuthnConfiguration": {"FactorConfiguration": MULTI_FACTOR}}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
     members: dict[str, Any] = {"MfaConfiguration": configuration.mfa}
     enabled = State.SOFTWARE_TOKEN_MFA in methods

@@ -76,7 +76,8 @@ def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callab
     checked = (_TOO_LONG, _ENUM) if about_user else ""
     broken = {each: why for each, why in all_broken if why.startswith(checked) or new_name in each}
     if found := list(broken):
-        are_names = all(why.startswith((_TOO_LONG, _PATTERN)) for why in broken.values())
+        of_names = (_TOO_LONG, _PATTERN, *[_ENUM] * operation.endswith(("CreateUser", "DeviceStatus")))
+        are_names = all(why.startswith(of_names) for why in broken.values())
         # A message that begins so is about a secret, whose value it does not show.
         are_names = are_names and not any(each.startswith("Value at") for each in found)
         number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"

@@ -9,7 +9,7 @@ Settings for other services (keys, addresses and roles of KMS, SES, SNS and IAM)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, VERIFIED_FLAGS, Schema
@@ -29,11 +29,15 @@ _RANGES: Final = {
     "RefreshTokenValidity": (3_600, 3_650 * 86_400),
 }
 """The shortest and the longest lifetime of each token, in seconds (AWS API reference)."""
+MULTI_FACTOR: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
 _PASSKEYS_NOT_MFA: Final = "WEB_AUTHN cannot be used as an auth factor when MFA is enabled if not configured for MFA."
-_MULTI_FACTOR: Final = "MULTI_FACTOR_WITH_USER_VERIFICATION"
+_SINGLE_FACTOR: Final = (
+    "Cannot set WebAuthn factor configuration to SINGLE_FACTOR if MFA is required and"
+    " WebAuthn is an allowed first auth factor"
+)
 
 
-def pool_conflicts(described: Descriptions, *, with_mfa: bool = True) -> Iterator[str]:  # noqa: C901 - one condition a rule
+def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - one condition a rule
     """Yield why Cognito refuses a pool's settings, `described` as they would be after the request."""
     pool = described.user_pool
 
@@ -64,21 +68,20 @@ def pool_conflicts(described: Descriptions, *, with_mfa: bool = True) -> Iterato
         yield f"{_LITE} Passwordless Sign-In"
     if pool.get("UserPoolTier") == "LITE" and pre_token_generation.get("LambdaVersion", "V1_0") != "V1_0":
         yield f"{_LITE} Token Customization with Pre-Token Generation Lambda {pre_token_generation['LambdaVersion']}"
-    if with_mfa:
-        yield from mfa_conflicts(described)
+    yield from mfa_conflicts(described, _PASSKEYS_NOT_MFA)
 
 
-def mfa_conflicts(described: Descriptions, passkey_message: str = _PASSKEYS_NOT_MFA) -> Iterator[str]:
-    """Yield why Cognito refuses to require MFA in a pool with these first factors; unknown FactorConfiguration is accepted.
+def mfa_conflicts(described: Descriptions, passkey_message: str = _SINGLE_FACTOR) -> Iterator[str]:
+    """Yield why Cognito refuses to require MFA in a pool with these first factors.
 
-    Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred.
+    Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred. Also measured:
+    SetUserPoolMfaConfig without WebAuthnConfiguration means SINGLE_FACTOR, whatever the pool had.
     """
     factors = {*described.first_factors} if described.mfa == "ON" else set()
     if factors & {"EMAIL_OTP", "SMS_OTP"}:
         yield "Only PASSWORD and WEB_AUTHN (if configured) can be enabled as an auth factor if MFA is enabled"
     passkeys = (described.mfa_config or {}).get("WebAuthnConfiguration", {})
-    satisfy_mfa = described.mfa_config is None or passkeys.get("FactorConfiguration") == _MULTI_FACTOR
-    if "WEB_AUTHN" in factors and not satisfy_mfa:
+    if "WEB_AUTHN" in factors and passkeys.get("FactorConfiguration") != MULTI_FACTOR:
         yield passkey_message
 
 
@@ -97,14 +100,19 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
         yield f"user.{name}: Max {unit} cannot be less than min {unit}."
 
 
-def request_conflicts(described: Descriptions, request: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses a request after which the pool is as `described`.
+def new_conflicts(find: Callable[[Any], Iterator[str]], before: Any, after: Any) -> Iterator[str]:
+    """Yield the conflicts that a request adds: those that the pool has already are no reason to refuse it."""
+    had = {*find(before)}
+    return (why for why in find(after) if why not in had)
 
-    A request may not have all that a description may have together; and what a pool keeps is no reason to refuse one.
+
+def request_conflicts(before: Descriptions, after: Descriptions, request: Structure) -> Iterator[str]:
+    """Yield why Cognito refuses a request that changes a pool's settings.
+
+    A request may not have all that a description has: programs that repeat one leave out UnusedAccountValidityDays.
     """
-    policies = request.get("Policies", {})
-    yield from pool_conflicts(described, with_mfa="MfaConfiguration" in request or "SignInPolicy" in policies)
-    days = policies.get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
+    yield from new_conflicts(pool_conflicts, before, after)
+    days = request.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
     if days and request.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
 
