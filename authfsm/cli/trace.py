@@ -30,11 +30,9 @@ from authfsm.diagrams import SUFFIXES
 _REFRESH_SECONDS: Final = 0.1
 _TABLE: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
 _COLOURS: Final = {
-    traces.Verdict.LEGAL: "green",
-    traces.Verdict.ILLEGAL: "red",
-    traces.Verdict.UNKNOWN: "dim",
-    traces.Verdict.AMBIGUOUS: "yellow",
-}
+    traces.Verdict.LEGAL: "green", traces.Verdict.ILLEGAL: "red",
+    traces.Verdict.UNKNOWN: "dim", traces.Verdict.AMBIGUOUS: "yellow",
+}  # fmt: skip
 
 
 @frozen(kw_only=True)
