@@ -9,7 +9,7 @@ matches no transition is illegal, whatever the log leaves out, unless the order 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cache
 from itertools import product
@@ -81,24 +81,28 @@ def cloudtrail_transitions(*, refusals: bool = False) -> Mapping[LoggedTransitio
 
     With `refusals`, include the transitions of refusals that keep a sign-in in its state.
     """
-    return _logged_transitions(lambda each: names_for(each.source, each.response), refusals=refusals)
+    found: dict[LoggedTransition, tuple[type[Response], ...]] = {}
+    for transition in t.TRANSITIONS:
+        if transition.kind in t.REFUSAL_KINDS and not refusals:
+            continue
+        response = transition.response
+        for each in _as_logged(transition, names_for(transition.source, response)):
+            if response not in found.get(each, ()):
+                found[each] = (*found.get(each, ()), response)
+    return MappingProxyType(found)
 
 
 @cache
 def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
     """Return every transition as recorded steps show it, by the trigger of the response."""
-    return _logged_transitions(lambda each: (each.response.trigger,))
-
-
-def _logged_transitions(
-    symbols_of: Callable[[t.Transition], Iterable[str]], *, refusals: bool = False
-) -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
-    found: dict[LoggedTransition, dict[type[Response], None]] = {}
-    for transition in t.TRANSITIONS:
-        if transition.kind not in t.REFUSAL_KINDS or refusals:
-            for each in _as_logged(transition, symbols_of(transition)):
-                found.setdefault(each, {})[transition.response] = None
-    return MappingProxyType({each: tuple(responses) for each, responses in found.items()})
+    return MappingProxyType(
+        {
+            each: (transition.response,)
+            for transition in t.TRANSITIONS
+            if transition.kind not in t.REFUSAL_KINDS
+            for each in _as_logged(transition, (transition.response.trigger,))
+        }
+    )
 
 
 def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
