@@ -789,6 +789,20 @@ def test_joined_gzip_files(tmp_path: Path) -> None:
     assert run(str(tmp_path / "file")).stdout == anonymise("".join(lines)).text
 
 
+@pytest.mark.parametrize("rest", [b"Secret", b"\0\0Secret", b"\0"])
+def test_bytes_after_gzip_data(tmp_path: Path, rest: bytes) -> None:
+    """Bytes after gzip data are left out with a message, as `gzip -dc` does, and zero bytes without one."""
+    text = '{"Session": "AYABeSecretSecret"}\n' * 1000
+    file = tmp_path / "file"
+    file.write_bytes(gzip.compress(text.encode()) + rest)
+    result = run(str(file))
+    left_out = f"{file}: the bytes after its gzip data are not gzip data, and were left out.\n"
+    assert (result.exit_code, result.stdout) == (0, anonymise(text).text)
+    assert (left_out in result.stderr) == rest.endswith(b"Secret")
+    assert "Secret" not in result.stderr
+    assert run("-", text=file.read_bytes()).stderr == result.stderr.replace(str(file), "standard input")
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -797,9 +811,9 @@ def test_joined_gzip_files(tmp_path: Path) -> None:
         (b'{"Session": "Secret', "begins like JSON"),
         (gzip.compress(b"{}" * 100)[:9] + b"x" * 30, "gzip data is damaged"),
         (gzip.compress(b'{"Session": "Secret"}\n')[:-8], "gzip data is damaged"),
-        (gzip.compress(b'{"Session": "Secret"}\n') + b"Secret", "gzip data is damaged"),
+        (gzip.compress(b'{"Session": "Secret"}\n') + b"\x1f\x8bSecret", "gzip data is damaged"),
     ],
-    ids=["binary", "encoding", "cut", "gzip", "gzip cut before its checksum", "more after gzip"],
+    ids=["binary", "encoding", "cut", "gzip", "gzip cut before its checksum", "damaged gzip after gzip"],
 )
 def test_the_command_writes_nothing_where_it_cannot_read(tmp_path: Path, data: bytes, why: str) -> None:
     """For unreadable input the command fails with one line, which names the input, and writes no file."""

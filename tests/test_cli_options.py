@@ -572,9 +572,15 @@ def test_a_dash_is_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (("--issuer", "foo"), "--issuer must be an http or https URL, not 'foo'"),
         (("--issuer", "http://a b"), "--issuer must be an http or https URL, not 'http://a b'"),
         (("--host", ""), "the value is empty"),
-        (("--host", "http://x"), "a host must be a name or an address without scheme and port, not 'http://x'"),
-        (("--allow-host", "a:1"), "a host must be a name or an address without scheme and port, not 'a:1'"),
-        (("--cors", "x"), "an origin must be scheme://host or scheme://host:port, not 'x'"),
+        (
+            ("--host", "http://x"),
+            "a host must be a name (in punycode) or an address without scheme and port, not 'http://x'",
+        ),
+        (
+            ("--allow-host", "a:1"),
+            "a host must be a name (in punycode) or an address without scheme and port, not 'a:1'",
+        ),
+        (("--cors", "x"), "an origin must be scheme://host or scheme://host:port, host in punycode, not 'x'"),
         (("--accept", "nonsense"), "accept cannot have nonsense; it can have all, unknown-attributes"),
         (("--port", "99999"), "99999 is not in the range 0<=x<=65535"),
         (("--port", "-1"), "-1 is not in the range 0<=x<=65535"),

@@ -293,7 +293,7 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
         for start, end in (
             ("", ""), ("HTTPS://", ""), ("https://", "/"), ("https://", "#f"), ("https://", "?y"), ("https://u:p@", ""),
             ("https://", ":443"), ("http://", ":80"), ("https://", ":"), ("https://", ":x"), ("https://*.", ""),
-            ("https://exämple.", ""),
+            ("https://exämple.", ""), ("https://[fe80::1%25eth0]?", ""), ("https://EX.", ""),
         )
     ),
     ("origin", ""), *(("key", each) for each in (None, "", "x", (), (KEY, "x"), b"x", [5])),
@@ -306,7 +306,10 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
 def test_wrong_settings_are_refused_at_once(name: str, value: Any) -> None:
     """A setting that no request could be answered with is a ValueError that names it."""
     settings: dict[str, Any] = {"cognito": None, "verifier": None, "key": KEY, "origin": ORIGIN}
-    with pytest.raises(ValueError, match=name):
+    form = (
+        "like https://example.com, as browsers send it: in lower case and punycode, without path, zone or default port"
+    )
+    with pytest.raises(ValueError, match=f"origin must be {form}, not" if name == "origin" else name):
         WebSignIn(**{**settings, name: value})
     with pytest.raises(TypeError, match="cognito must be a Cognito, not NoneType"):
         WebSignIn(**settings)

@@ -254,6 +254,15 @@ class TestOrigins:
         with pytest.raises(ConfigError, match="an origin must be"):
             parse_config({"cors": [origin]})
 
+    def test_names_that_are_not_in_ascii(self) -> None:
+        """The errors say in which form browsers send such a name."""
+        with pytest.raises(ConfigError, match=r"a host must be a name \(in punycode\) or an address"):
+            parse_config({"allow_host": ["münchen.de"]})
+        with pytest.raises(
+            ConfigError, match="an origin must be scheme://host or scheme://host:port, host in punycode"
+        ):
+            parse_config({"cors": ["https://münchen.de"]})
+
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_every_operation(self, web: ThreadServer, operation: str) -> None:
         """A page of an allowed origin may call the public operations only."""

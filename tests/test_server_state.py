@@ -778,7 +778,7 @@ def test_invalid_user(tmp_path: Path, field: dict[str, str], why: str) -> None:
         ({"schema": [{"name": "custom:a"}, {"name": "custom:a"}]}, "schema has custom:a twice"),
         ({"schema": [{"name": "custom:a", "data_type": "Text"}]}, "data_type must be one of String, Number, "),
         ({"device": {"color": True}}, "device cannot have color; it can have challenge_required_on_new_device"),
-        ({"region": "us-east-1"}, "no setting region; the settings are "),
+        ({"region": "us-east-1"}, "no setting region; the region is the one in pool_id; the settings are "),
         ({"contradictions": {"timestamp_tolerance": 1e300}}, "timestamp_tolerance must be a timedelta or a number"),
         ({"contradictions": {"timestamp_tolerance": True}}, "timestamp_tolerance must be a timedelta or a number"),
         ({"triggers": {"pre_token_generation_version": "V4_0"}}, "pre_token_generation_version must be one of V1_0, "),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import io
 import json
+import tempfile
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +29,7 @@ from authfsm import Code, UserError, history_from_json
 from authfsm.core.history import history_to_json
 from authfsm.local import LocalPool
 from authfsm.local.server.config import CLIENT_ID
-from authfsm.traces import TraceFiles, Verdict, record, recorder
+from authfsm.traces import Recorder, TraceFiles, Verdict, record, recorder
 
 WITH_TOKENS = (
     "ConfirmDevice, UpdateDeviceStatus, GetTokensFromRefreshToken, REFRESH_TOKEN_AUTH, REFRESH_TOKEN, "
@@ -79,6 +81,27 @@ def test_a_recorder_needs_a_place_to_write_to(sink: Any) -> None:
     """Otherwise nothing would be recorded, and only the log would say so."""
     with pytest.raises(TypeError, match="sink must be the path of a file or a text stream"):
         recorder(sink)
+
+
+@pytest.mark.parametrize("opened", [tempfile.NamedTemporaryFile, tempfile.SpooledTemporaryFile])
+@pytest.mark.parametrize("mode", ["wb", "w+b", "w", "w+"])
+def test_temporary_files(opened: Any, mode: str) -> None:
+    """A temporary file is a text stream or not by its mode, although it is an instance of no class of `io`."""
+    with opened(mode=mode) as file:
+        if "b" in mode:
+            with pytest.raises(TypeError, match="sink must be the path of a file or a text stream"):
+                Recorder(file)
+        else:
+            Recorder(file).write({"at": "now"})
+            file.flush()
+            assert file.tell() == len('{"at": "now"}\n')
+
+
+def test_a_stream_of_codecs(tmp_path: Path) -> None:
+    """A text stream of `codecs` has the mode of the binary file beneath it, and is a text stream nevertheless."""
+    with codecs.open(str(tmp_path / "steps"), "w", "utf-8") as file:
+        Recorder(file).write({"at": "now"})
+    assert (tmp_path / "steps").read_text(encoding="utf-8") == '{"at": "now"}\n'
 
 
 def test_only_a_client_of_cognito_can_be_recorded(tmp_path: Path) -> None:

@@ -198,6 +198,12 @@ WRAPPERS: Final[dict[str, Callable[[tuple[Event, ...]], str]]] = {
     "Logs Insights, CSV of fields": lambda events: as_csv([flatten(each) for each in events]),
     "Athena's CSV": lambda events: as_csv([as_athena_json(each) for each in events]),
     "CSV with a comma at the end of each row": lambda events: as_csv([as_athena_json(each) for each in events]).replace("\r\n", ",\r\n").replace(",\r\n", "\r\n", 1),
+    "CSV without the empty cells at the end of a row": lambda events: as_csv([{"a": "1", "event": json.dumps(each), "b": "", "c": ""} for each in events]).replace(",,\r\n", "\r\n"),
+    "CSV of fields without the empty ones at the end": lambda events: as_csv([{**flatten(each), "errorCode": "", "errorMessage": ""} for each in events]).replace(",,\r\n", "\r\n"),
+    "CSV with a surplus cell": lambda events: as_csv([{"a": "1", "event": json.dumps(each)} for each in events]).replace('"\r\n', '",note\r\n'),
+    "CSV with the event in a surplus cell": lambda events: as_csv([{"event": "", "a": "1", "": json.dumps(each)} for each in events]).replace("a,\r\n", "a\r\n", 1),
+    "CSV with the event in a column without a name": lambda events: as_csv([{"event": "", "": json.dumps(each)} for each in events]),
+    "CSV with a footer": lambda events: as_csv([{"a": "1", "event": json.dumps(each)} for each in events]) + "(2 rows)\n \n",
     "CSV with semicolons": lambda events: as_csv([as_athena_json(each) for each in events], ";"),
     "CSV with tabs": lambda events: as_csv([as_athena_json(each) for each in events], "\t"),
     "Athena's UNLOAD": lambda events: lines(map(as_athena_json, events)),
@@ -394,8 +400,8 @@ UNREADABLE: Final[dict[str, tuple[bytes, str]]] = {
     "truncated gzip in base64, from a stream": (in_base64(gzip.compress(LINES.encode())[:-100], eventSource="aws:kinesis", eventName="aws:kinesis:record"), "2 pieces are not JSON and could not be read"),
     "a broken event beside another one in a message": (json.dumps({"@message": json.dumps(ILLEGAL[0]) + '{"eventVersion": oops}'}).encode(), "1 piece is not JSON and could not be read"),
     "a truncated list in a string": (LINES.encode() + json.dumps({"message": json.dumps({"Records": ILLEGAL})[:-40]}).encode(), "1 piece is not JSON and could not be read"),
-    "a CSV with a row of too many cells": (b'eventname,requestparameters\nInitiateAuth,{"authFlow":"USER_SRP_AUTH","clientId":"a"}\n', "1 piece is not JSON and could not be read, the first at "),
-    "a CSV with a row of too few cells": (b"eventid,eventname,eventtime\n1,InitiateAuth,2026-03-01T10:00:00Z\n2,Initia", "1 piece is not JSON and could not be read, the first at "),
+    "a CSV with a row of too many cells": (b'eventname,requestparameters\nInitiateAuth,{"authFlow":"USER_SRP_AUTH","clientId":"a"}\n', "1 piece is not CSV with as many cells as the header and may have been read in part only, the first at "),
+    "a CSV with a row of too few cells": (b"eventid,eventname,eventtime\n1,InitiateAuth,2026-03-01T10:00:00Z\n2,Initia", "1 piece is not CSV with as many cells as the header and may have been read in part only, the first at "),
     "YAML with an event that is not in quotes": ((as_yaml(ILLEGAL) + "- CloudTrailEvent: |-\n    " + json.dumps(ILLEGAL[0]) + "\n").encode(), "1 piece is not JSON and could not be read"),
     "an archive with an empty file": (zip_archive({"a.json": LINES.encode(), "b.json": b""}), "log!b.json is empty"),
     "an archive of folders": (zip_archive({"a/": b""}), "log is empty"),
@@ -451,6 +457,63 @@ def test_events_before_damage_are_read(what: str, tmp_path: Path) -> None:
     path.write_bytes(UNREADABLE[what][0])
 
     assert findings_of(path)[2] >= 1
+
+
+FLAT: Final = as_csv([flatten(each) for each in ILLEGAL]).replace("\r\n", ",\r\n").replace(",\r\n", ",errorCode\r\n", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (FLAT.replace(",\r\n", ",,note\r\n"), 2),
+        (FLAT.removesuffix(",\r\n"), 3),
+        (f"{FLAT}Total: 2\n", 4),
+        (f"{FLAT}a\rb\n", 4),
+    ],
+    ids=["a surplus cell beside the members of an event", "the end", "a row without an event", "a carriage return"],
+)
+def test_a_row_of_which_a_part_may_be_lost(text: str, line: int, tmp_path: Path) -> None:
+    """Its event is read, and the problem says which row of the CSV it is, not that it should be JSON."""
+    path = tmp_path / "log"
+    path.write_text(text, encoding="utf-8", newline="")
+    illegal, (problem,), events = findings_of(path)
+
+    assert (illegal, events) == (["event-1"], 2)
+    assert "not CSV with as many cells as the header and may have been read in part only" in problem
+    assert problem.endswith(f", the first at {path}, line {line}")
+    (tmp_path / "text").write_text("Dear Sir\n", encoding="utf-8")
+    assert "not JSON, or not CSV with as many cells" in findings_of(tmp_path)[1][0]
+
+
+DAMAGED: Final = base64.b64encode(gzip.compress(MANY.encode())[:-100]).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f'\n{{"a":\n1}} {{"data": "{DAMAGED}"}}', 3),
+        (f'[\n{{}},\n{{"data": "{DAMAGED}"}},\n{{', 3),
+        (f'message,a\n"x\ny",1\n{DAMAGED},"z\n"\n', 4),
+        (f"a: '{{}}'\nb: '\n{{\"data\":\"{DAMAGED}\"}}'\n", 2),
+    ],
+    ids=["JSON", "a truncated list", "CSV", "YAML"],
+)
+def test_the_line_of_damage_within_a_value(text: str, line: int) -> None:
+    """Damaged gzip data within a value is reported with the line in which the value begins."""
+    counts = ScanCounts()
+    list(scan(iter([text]), counts))
+
+    assert (counts.broken > 0, counts.broken_example) == (True, f"line {line}")
+
+
+@pytest.mark.parametrize("text", ["H4sI" + "z" * 60, "H4sIAAAAAAAz" + "z" * 60, "H4sIAAAAAAAAW" + "W" * 60])
+@pytest.mark.parametrize("wrapper", ["lines", "S3"])
+def test_text_that_begins_like_gzip_is_no_damaged_gzip(wrapper: str, text: str, tmp_path: Path) -> None:
+    """Text that could be base64 is no gzip data if a reserved flag or value of RFC 1952 is in its header."""
+    path = tmp_path / "log"
+    path.write_text(WRAPPERS[wrapper](ILLEGAL) + "\n" + json.dumps({"x": text}) + "\n", encoding="utf-8")
+
+    assert findings_of(path) == (["event-1"], (), 2)
 
 
 def test_events_of_other_services_are_counted_separately(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
+from contextlib import nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import ClassVar, Final
@@ -47,14 +48,13 @@ class Capture:
         try:
             out = None if self.output == STDOUT else self.output
             refuse_overwriting(out, None if self.name == "-" else Path(self.name))
-            result = anonymise(_read(self.name), keep=self.keep or ())
+            result = anonymise(_read(self.name, source), keep=self.keep or ())
             if out is not None:
                 out.write_text(result.text, encoding="utf-8", newline="")
         except UnreadableDocument as error:
             raise Failed(f"{source} cannot be read: {error}") from None
         except OSError as error:
-            why = error.strerror or type(error).__name__
-            raise Failed(f"{error.filename or source}: {why}") from None
+            raise Failed(f"{error.filename or source}: {error.strerror or type(error).__name__}") from None
         if out is None:
             sys.stdout.buffer.write(result.text.encode())
             sys.stdout.flush()
@@ -66,17 +66,20 @@ class Capture:
         return 0
 
 
-def _read(name: str) -> str:
-    if name == "-":
-        data = binary_stdin().read(_LARGEST + 1)
-    else:
-        with Path(name).open("rb") as file:
-            data = file.read(_LARGEST + 1)
+def _read(name: str, source: str) -> str:
+    with nullcontext(binary_stdin()) if name == "-" else Path(name).open("rb") as file:
+        data = file.read(_LARGEST + 1)
     if data.startswith(b"\x1f\x8b"):
+        unpacked, stream = bytearray(), gzip.GzipFile(fileobj=BytesIO(data))
         try:
-            data = gzip.GzipFile(fileobj=BytesIO(data)).read(_LARGEST + 1)
-        except (zlib.error, gzip.BadGzipFile, EOFError):
-            raise UnreadableDocument("its gzip data is damaged") from None
+            while len(unpacked) <= _LARGEST and (piece := stream.read1()):
+                unpacked += piece
+        except (zlib.error, gzip.BadGzipFile, EOFError) as error:
+            # This error means that no further gzip data begins where the data before it is complete.
+            if not str(error).startswith("Not a gzipped file"):
+                raise UnreadableDocument("its gzip data is damaged") from None
+            print_message(f"{source}: the bytes after its gzip data are not gzip data, and were left out.")
+        data = bytes(unpacked)
     if len(data) > _LARGEST:
         raise UnreadableDocument("it is larger than 64 MiB; split it")
     try:

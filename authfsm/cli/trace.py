@@ -30,11 +30,9 @@ from authfsm.diagrams import SUFFIXES
 _REFRESH_SECONDS: Final = 0.1
 _TABLE: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
 _COLOURS: Final = {
-    traces.Verdict.LEGAL: "green",
-    traces.Verdict.ILLEGAL: "red",
-    traces.Verdict.UNKNOWN: "dim",
-    traces.Verdict.AMBIGUOUS: "yellow",
-}
+    traces.Verdict.LEGAL: "green", traces.Verdict.ILLEGAL: "red",
+    traces.Verdict.UNKNOWN: "dim", traces.Verdict.AMBIGUOUS: "yellow",
+}  # fmt: skip
 
 
 @frozen(kw_only=True)
@@ -192,9 +190,8 @@ def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:
 def _counts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     read = funnel.input
     when = f", {funnel.since} to {funnel.until} UTC" if funnel.since else ""
-    yield Text(
-        f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}", style="bold"
-    )
+    text = f"sign-ins: {funnel.sign_ins:,}, unfinished: {funnel.unfinished:,}, steps: {funnel.steps:,}{when}"
+    yield Text(text, style="bold")
     other_events = {
         "of other services or operations": read.others,
         "delivered again": funnel.repeated,
@@ -231,8 +228,5 @@ def _transitions(funnel: traces.Funnel) -> Iterator[Sequence[str | Text]]:
 def _illegal(funnel: traces.Funnel) -> Table:
     listed_count, count = len(funnel.illegal), funnel.illegal_count
     title = f"Illegal steps: {count:,}" + (f", the first {listed_count:,}" if count > listed_count else "")
-    rows = (
-        (str(each.at or ""), each.id, each.why + (f" (refused: {each.error})" if each.error else ""))
-        for each in funnel.illegal
-    )
+    rows = ((str(e.at or ""), e.id, e.why + (f" (refused: {e.error})" if e.error else "")) for e in funnel.illegal)
     return _table(title, ("at", "event", "what the protocol allows there"), rows)

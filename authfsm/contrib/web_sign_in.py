@@ -71,7 +71,8 @@ class WebSignIn:
             Device.unseal(None, self.key)  # BadKey, as for every seal
         origin, flows, validity = self.origin, self.flows, self.refresh_token_validity
         if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
-            raise ValueError(f"origin must be like https://example.com, without path or default port, not {origin!r}")
+            form = "as browsers send it: in lower case and punycode, without path, zone or default port"
+            raise ValueError(f"origin must be like https://example.com, {form}, not {origin!r}")
         if not isinstance(flows, tuple) or not flows or not set(flows) <= set(_FLOWS):
             raise ValueError(f"flows must be a tuple of some of {', '.join(_FLOWS)}, not {flows!r}")
         if not isinstance(validity, timedelta) or validity <= timedelta(0):

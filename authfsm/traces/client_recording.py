@@ -18,7 +18,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
@@ -90,7 +90,7 @@ class _PendingRequest:
     user: tuple[str, ...] = field(factory=tuple, repr=False)  # the hash of the app client and username
 
 
-class Recording:
+class Recording(AbstractContextManager["Recording"]):
     """The recording of one client, until `stop()`.
 
     Args:
@@ -120,9 +120,6 @@ class Recording:
             self._events.unregister(event, hook, unique_id=f"{_CONTEXT_KEY}.{id(self)}.{event}")
         self._progress_by_hash.clear()
         self._recorder.close()
-
-    def __enter__(self) -> Recording:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

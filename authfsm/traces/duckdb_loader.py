@@ -85,8 +85,7 @@ class Loader:
 
     def _flush(self, batch: _Batch) -> None:
         if batch.plain:
-            sources = [(path, str(path)) for path in batch.plain]
-            self._insert_or_scan(batch.kind, batch.plain, sources)
+            self._insert_or_scan(batch.kind, batch.plain, [(path, str(path)) for path in batch.plain])
         if batch.copied:
             self._insert_or_scan(batch.kind, [batch.path], batch.copied)
         batch.clear()
@@ -117,8 +116,7 @@ class Loader:
 
     def _scan_remaining_lines(self, table: str, name: str) -> None:
         """Scan the lines in which DuckDB found no event; `name` says where they are from."""
-        cursor = self._connection.cursor()
-        cursor.execute(f"SELECT line FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
+        cursor = self._connection.cursor().execute(f"SELECT line FROM {table} WHERE row_status = 'unread'")  # noqa: S608 - our own words
         if rows := cursor.fetchmany(_ROWS):
             counts = ScanCounts()
             self._insert_found(_scan_lines(rows, cursor, counts), counts, name)
@@ -181,8 +179,8 @@ class Loader:
         return InputSummary(
             files=files, events=rows.get("read", 0) + undated, undated=undated, others=rows.get("other", 0),
             unrecognised=counts.unrecognised, unrecognised_example=counts.unrecognised_example,
-            broken=counts.broken, broken_example=counts.broken_example, too_long=counts.too_long,
-            cut_short=tuple(self._cut_short), empty=tuple(self._empty),
+            broken=counts.broken, broken_rows=counts.broken_rows, broken_example=counts.broken_example,
+            too_long=counts.too_long, cut_short=tuple(self._cut_short), empty=tuple(self._empty),
         )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any, Final
 
@@ -40,6 +41,8 @@ _EVENT_MEMBERS: Final = frozenset(
 )  # fmt: skip
 # Base64 of gzip begins with H4sI; base64 of `{` with ew or ey, of `[` with W, if white space, `{` or `"` follows.
 _BASE64: Final = re.compile(r"(?:H4sI|e[wy]|W[3wy])[A-Za-z0-9+/\s]+=*\s*")
+# The header of gzip: no reserved flag is set, and the bytes for compression and system have values of RFC 1952.
+_GZIP_BASE64: Final = re.compile(r"H4sI[A-H].{5}[AEIMQUYcgkosw048][ACE][A-D/]")
 _MIN_BASE64: Final = 40
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _ESCAPED_NUL: Final = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not the text `\u0000`, whose backslash JSON doubles
@@ -151,7 +154,10 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
         value, target = members.get(path[0].lower()), event
         if len(path) > 1 and isinstance(value, str):
             # Athena returns JSON as text. CloudTrail Lake returns maps that are not JSON: they are not read.
-            value = members[path[0].lower()] = _parse_or_none(value)
+            text, value = value, None
+            with suppress(ValueError, RecursionError):
+                value = DECODER.decode(text)
+            members[path[0].lower()] = value
         for outer, inner in pairwise(path):
             value = value.get(inner) if isinstance(value, dict) else None
             target = target.setdefault(outer, {}) if value is not None else target
@@ -169,13 +175,6 @@ def _scalar(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
         return str(value)
     return value
-
-
-def _parse_or_none(text: str) -> Any:
-    try:
-        return DECODER.decode(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def insights_row(each: list[Any]) -> dict[str, Any] | None:
@@ -218,15 +217,16 @@ def _parse_string(text: str, records: FoundRecords) -> Iterator[Any]:
 def _decode_base64(text: str, records: FoundRecords) -> bytes:
     """Return the decoded bytes, of gzip the first `MAX_EVENT_LENGTH + 1` decompressed ones at most; count damage."""
     unpacked = data = b""
+    is_gzip = _GZIP_BASE64.match(text) is not None
     try:
         data = base64.b64decode(text + "==")  # in case the padding was cut off
         while data.startswith(b"\x1f\x8b") and len(unpacked) <= MAX_EVENT_LENGTH:
             stream = zlib.decompressobj(wbits=31)
             unpacked += stream.decompress(data, MAX_EVENT_LENGTH + 1 - len(unpacked))
             data = stream.unused_data
-            records.broken += not stream.eof and len(unpacked) <= MAX_EVENT_LENGTH
+            records.broken += is_gzip and not stream.eof and len(unpacked) <= MAX_EVENT_LENGTH
     except (ValueError, zlib.error):
-        records.broken += text.startswith("H4sI")
+        records.broken += is_gzip
     return unpacked or data
 
 

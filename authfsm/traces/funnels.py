@@ -36,6 +36,7 @@ class InputSummary:
         unrecognised: the number of JSON values that hold neither events nor steps.
         unrecognised_example: what kind of value the first of them is, without its content.
         broken: the number of pieces that are not JSON, or not valid in their format.
+        broken_rows: how many of these are rows of CSV, a part of which may be lost.
         broken_example: the file and line where the first of them begins, as far as they are known.
         too_long: the number of pieces that are too long for an event.
         cut_short: files, or members of archives, that end in the middle of a value; the part before it was read.
@@ -49,6 +50,7 @@ class InputSummary:
     unrecognised: int = 0
     unrecognised_example: str = ""
     broken: int = 0
+    broken_rows: int = 0
     broken_example: str = ""
     too_long: int = 0
     cut_short: tuple[Path, ...] = ()
@@ -61,10 +63,13 @@ class InputSummary:
         rest = "ends in the middle: only the part before that was read"
         found += [f"{path} {rest}" for path in self.cut_short]
         first = f", the first at {self.broken_example}" if self.broken_example else ""
-        pieces = (self.broken, "not JSON", first), (self.too_long, f"longer than {MAX_EVENT_LENGTH:,} characters", "")
-        for number, why, example in pieces:
+        of_csv = "not CSV with as many cells as the header and may have been read in part only"
+        reasons = {0: "not JSON and could not be read", self.broken: of_csv}
+        broken = reasons.get(self.broken_rows, f"not JSON, or {of_csv}") + first
+        too_long = f"longer than {MAX_EVENT_LENGTH:,} characters and could not be read"
+        for number, why in (self.broken, broken), (self.too_long, too_long):
             if number:
-                found.append(f"{_number(number, 'piece is', 'pieces are')} {why} and could not be read{example}")
+                found.append(f"{_number(number, 'piece is', 'pieces are')} {why}")
         if self.undated:
             events = _number(self.undated, "event has", "events have")
             found.append(f"{events} no time that could be read, so the order of the steps is not known")

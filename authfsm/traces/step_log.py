@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import timezone
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -29,7 +30,7 @@ COLUMNS: Final = (
 """The members of a line that `TraceFiles` reads."""
 
 
-class Recorder:
+class Recorder(AbstractContextManager["Recorder"]):
     """Writes a line for each step, from any thread.
 
     Args:
@@ -42,16 +43,16 @@ class Recorder:
     """
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
-        is_binary = isinstance(sink, io.RawIOBase | io.BufferedIOBase)
+        # A wrapper of tempfile is no instance of these classes; the text streams of `codecs` have a binary mode.
+        has_binary_mode = "b" in str(getattr(sink, "mode", "")) and not hasattr(sink, "encoding")
+        is_binary = has_binary_mode or isinstance(sink, io.RawIOBase | io.BufferedIOBase)
         if is_binary or not (isinstance(sink, str | Path) or hasattr(sink, "write")):
             raise TypeError(f"sink must be the path of a file or a text stream, not of type {type(sink).__name__}")
         self._owns_sink = isinstance(sink, str | Path)
         # Buffered by line: each written step is in the file, and several processes can append to it.
-        self._sink: TextIO = (
-            Path(sink).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - close() closes it
-            if isinstance(sink, str | Path)
-            else sink
-        )
+        if isinstance(sink, str | Path):
+            sink = Path(sink).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - close() closes it
+        self._sink: TextIO = sink
         self._clock = clock
         self._lock = ForkSafeLock()
 
@@ -75,9 +76,6 @@ class Recorder:
         """Close the file. A stream that was passed in stays open."""
         if self._owns_sink:
             self._sink.close()
-
-    def __enter__(self) -> Recorder:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

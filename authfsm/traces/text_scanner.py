@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, Final
 
-from attrs import define
+from attrs import define, field
 
 from authfsm.traces import event_finder as e
 from authfsm.traces.sources import MAX_EVENT_LENGTH
@@ -32,6 +32,7 @@ _YAML_UNCLOSED: Final = re.compile(r"""\n[ \t-]*\w+:\s*['"][{\[]""")
 _YAML_CONTINUATION: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _YAML_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
 _CSV_COLUMNS: Final = frozenset({"eventname", "eventtime", "@message", "message", "cloudtrailevent", "event", "detail"})
+_CSV_FOOTER: Final = re.compile(r"\(?[\d,]+ (?:rows?|records?)\b[^{}]*")  # `(2 rows)`, as database clients print it
 _LISTS: Final = frozenset({"Records", "Events", "events", "logEvents", "results"})
 _NEAR_END: Final = 16
 _OVERLAP: Final = 240
@@ -44,23 +45,27 @@ class ScanCounts:
     events: int = 0
     steps: int = 0
     broken: int = 0
+    broken_rows: int = 0  # those of `broken` that are rows of CSV
     too_long: int = 0
     unrecognised: int = 0  # JSON values that hold neither events nor steps
     empty: int = 0  # values that hold nothing, for example an empty list of events
     cut_short: bool = False  # the source ends in the middle of a value
     broken_example: str = ""
     unrecognised_example: str = ""
+    line: int = field(default=1, eq=False)  # where the value begins that is being read
+    no_line_end: bool = field(default=False, eq=False)  # the last line that was read has none
 
-    def add_broken(self, line: int) -> None:
-        """Count a broken piece that begins in this line."""
-        self.broken += 1
-        self.broken_example = self.broken_example or f"line {line:,}"
+    def add_broken(self, line: int, number: int = 1, *, is_row: bool = False) -> None:
+        """Count broken pieces, the first of which begins in this line, or a row of CSV of which a part may be lost."""
+        self.broken += number
+        self.broken_rows += is_row
+        if number and not self.broken_example:
+            self.broken_example = f"line {line:,}"
 
     def merge(self, other: ScanCounts, name: str) -> None:
         """Add the counts of a source with this name."""
-        self.broken += other.broken
-        self.too_long += other.too_long
-        self.unrecognised += other.unrecognised
+        for each in ("broken", "broken_rows", "too_long", "unrecognised"):
+            setattr(self, each, getattr(self, each) + getattr(other, each))
         if other.broken and not self.broken_example:
             self.broken_example = f"{name}, {other.broken_example}".removesuffix(", ")
         if other.unrecognised and not self.unrecognised_example:
@@ -90,7 +95,7 @@ def scan(pieces: Iterator[str], counts: ScanCounts) -> Iterator[tuple[str, bytes
     for each in chain.from_iterable(map(_items, values)):
         records = e.find_records(each)
         counts.too_long += records.too_long
-        counts.broken += records.broken
+        counts.add_broken(counts.line, records.broken)
         counts.events += len(records.events)
         counts.steps += len(records.steps)
         yield from (("cloudtrail", line) for line in records.events)
@@ -142,7 +147,7 @@ class _Window:
             self.text += piece
 
 
-def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  # noqa: C901, PLR0912 - one loop over one position
+def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  # noqa: C901, PLR0912, PLR0915 - one loop over one position
     """Yield the JSON values in a text, and count what is broken, too long or cut short."""
     window, position, in_broken_value = _Window(pieces), 0, False
     window.advance(0)
@@ -175,10 +180,11 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
                 window.advance(begin)
                 position = 0
                 continue
-            inner = _first_inner_value(window.text, begin, failed_at)
-            if inner is not None:
+            inner = _VALUE_START.search(window.text, begin + 1)
+            if inner is not None and inner.start() < failed_at and not e.EVENT_START.match(window.text, begin):
                 counts.cut_short |= unfinished and window.ended
-                position, in_broken_value = inner, True
+                position, in_broken_value = inner.start(), True
+                gap.number += window.text.count("\n", begin, position)
                 continue
             if unfinished and window.ended:
                 counts.cut_short = True
@@ -193,17 +199,6 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
                 counts.too_long += 1
             else:
                 yield value
-
-
-def _first_inner_value(text: str, begin: int, failed_at: int) -> int | None:
-    """Return the position of the first value inside a value that is incomplete or too long.
-
-    Return None if the outer value is an event, or is broken before its first inner value.
-    """
-    inner = _VALUE_START.search(text, begin + 1)
-    if e.EVENT_START.match(text, begin) or inner is None or inner.start() >= failed_at:
-        return None
-    return inner.start()
 
 
 @define
@@ -221,6 +216,7 @@ class _TextBetweenValues:
     def add_value(self, newlines: int = 0) -> None:
         """Record that the line has a value, which contains this number of newlines."""
         self.has_value, self.line, self.found_any = True, "", True
+        self.counts.line = self.number
         self.number += newlines
 
     def skip_broken(self, window: _Window, position: int, *, in_broken_value: bool) -> int:
@@ -244,15 +240,11 @@ class _TextBetweenValues:
         for number, part in enumerate(text.split("\n")):
             if number > 0:
                 self._end_line(in_broken_value=in_broken_value)
-            self._extend_line(part, in_broken_value=in_broken_value)
-
-    def _extend_line(self, part: str, *, in_broken_value: bool) -> None:
-        if self.has_value or in_broken_value or self.skipping:
-            return
-        self.line += part
-        if len(self.line) > MAX_EVENT_LENGTH:
-            self.counts.too_long += 1
-            self.line, self.skipping, self.found_any = "", True, True
+            if not (self.has_value or in_broken_value or self.skipping):
+                self.line += part
+                if len(self.line) > MAX_EVENT_LENGTH:
+                    self.counts.too_long += 1
+                    self.line, self.skipping, self.found_any = "", True, True
 
     def _end_line(self, *, in_broken_value: bool) -> None:
         if not (in_broken_value or self.has_value or self.skipping):
@@ -276,32 +268,48 @@ class _TextBetweenValues:
 
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:
-    """Yield the rows of a CSV with a header line as objects."""
+    """Yield the rows of a CSV with a header line as objects; the cells without a name are a list under the name ""."""
     # The limit applies to the whole process, so it is only raised. It may be higher, so cells are checked below too.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_EVENT_LENGTH))
-    reader = csv.DictReader(_csv_lines(pieces, counts), delimiter=delimiter)
-    is_empty = True
+    reader = csv.reader(_csv_lines(pieces, counts), delimiter=delimiter)
+    names: list[str] = []
     while True:
+        counts.line = reader.line_num + 1
         try:
             row = next(reader, None)
         except csv.Error as error:
-            if "field limit" in str(error) or "field larger" in str(error):
+            if "field limit" in str(error):
                 counts.too_long += 1
             else:
-                counts.add_broken(reader.line_num)
+                counts.add_broken(counts.line, is_row=True)
             continue
         if row is None:
-            counts.empty += is_empty
             return
-        is_empty = False
-        cells = {name: value for name, value in row.items() if name and isinstance(value, str)}
-        # More cells with text, or fewer cells than the header has: it is not clear which is which.
-        if any(row.get(None, ())) or None in row.values():
-            counts.add_broken(reader.line_num)
-        elif any(len(value) > MAX_EVENT_LENGTH for value in cells.values()):
+        if not any(map(str.strip, row)) or _CSV_FOOTER.fullmatch(delimiter.join(row)):
+            continue
+        if not names:
+            names = row
+            counts.empty += 1  # the header alone holds nothing
+        elif any(len(cell) > MAX_EVENT_LENGTH for cell in row):
             counts.too_long += 1
         else:
-            yield e.nest_dotted_names(cells)
+            yield from _csv_row(names, row, counts)
+
+
+def _csv_row(names: list[str], row: list[str], counts: ScanCounts) -> Iterator[Any]:
+    """Yield a row as an object, unless it has other cells than the header and no event."""
+    surplus = [cell for cell in row[len(names) :] if cell.strip()]
+    cells = dict(zip(names, row, strict=False))
+    value = e.nest_dotted_names({**cells, "": [*filter(None, [cells.get("")]), *surplus] or None})
+    # An event within one cell is complete. If the cells are the members of an event, missing cells are taken for empty
+    # ones, unless the text ends there; but with a surplus cell, others may be in wrong columns.
+    if (surplus or len(row) < len(names)) and not e.find_records(row):
+        has_event = bool(e.find_records(value))
+        if surplus or not has_event or counts.no_line_end:
+            counts.add_broken(counts.line, is_row=True)
+        if not has_event:
+            return
+    yield value
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
@@ -315,6 +323,7 @@ def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
             rest = rest[: MAX_EVENT_LENGTH + 1]
     counts.cut_short |= quotes % 2 == 1  # the closing quotation mark is missing
     if rest:
+        counts.no_line_end = True
         yield rest
 
 
@@ -330,14 +339,17 @@ def _yaml_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[str]:
             if quoted.end() == len(text) and not ended:
                 break  # this quotation mark may be the first half of an escaped one
             counts.broken += len(e.EVENT_START.findall(text, position, quoted.start()))
+            counts.line += text.count("\n", position, quoted.start(1))
             position = quoted.end()
             value = _unquote_yaml(quoted.group(1))
             if value.lstrip()[:1] in {"{", "["}:
                 has_json = True
                 yield value
+            counts.line += quoted.group(1).count("\n")
         text = text[position:]
         if len(text) > 2 * MAX_EVENT_LENGTH:
             counts.too_long += 1
+            counts.line += text.count("\n")
             text = ""
     counts.broken += len(e.EVENT_START.findall(text))
     counts.cut_short |= _YAML_UNCLOSED.search(text) is not None

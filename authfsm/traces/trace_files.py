@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,12 +51,13 @@ def _resource_errors() -> Iterator[None]:
         raise OutOfResources(str(error).partition("\n")[0]) from None
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> list[Any]:
+def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     with _resource_errors():
-        return cursor.fetchmany(_ROWS)
+        while rows := cursor.fetchmany(_ROWS):
+            yield from rows
 
 
-class TraceFiles:
+class TraceFiles(AbstractContextManager["TraceFiles"]):
     """Log files with CloudTrail events or recorded steps; close it after use, or use it in a `with` block.
 
     Args:
@@ -151,13 +152,12 @@ class TraceFiles:
             f"SELECT * FROM ({prepared_query(funnel=False)}) WHERE verdict IN ({only})"  # noqa: S608 - our own words
             " ORDER BY sign_in, attempt, moment, ranked, id"
         )
-        while rows := _fetched(cursor):
-            for id_, sign_in, attempt, at, source, symbol, dest, error, verdict, ended, _ in rows:
-                yield CheckedStep(
-                    id=id_ or "", sign_in=sign_in, attempt=int(attempt), at=at, source=source, symbol=symbol,
-                    dest=dest, verdict=Verdict[verdict.upper()], error=error,
-                    unfinished=ended is not None and ended not in {*FINISHED, NOT_LOGGED},
-                )  # fmt: skip
+        for id_, sign_in, attempt, at, source, symbol, dest, error, verdict, ended, _ in _rows(cursor):
+            yield CheckedStep(
+                id=id_ or "", sign_in=sign_in, attempt=int(attempt), at=at, source=source, symbol=symbol,
+                dest=dest, verdict=Verdict[verdict.upper()], error=error,
+                unfinished=ended is not None and ended not in {*FINISHED, NOT_LOGGED},
+            )  # fmt: skip
 
     def funnel(self, limit: int = 1000) -> Funnel:
         """Return the counts over all steps.
@@ -169,8 +169,8 @@ class TraceFiles:
             UnreadableTraceFile, OutOfResources: as for `load`.
         """
         cursor = self._execute(prepared_query(funnel=True))
-        with _resource_errors():
-            return funnel_from_rows(_rows_by_name(cursor), self.load(), limit)
+        names = [each[0] for each in cursor.description or ()]
+        return funnel_from_rows((dict(zip(names, row, strict=True)) for row in _rows(cursor)), self.load(), limit)
 
     def _execute(self, query: str) -> duckdb.DuckDBPyConnection:
         """Run a query over the prepared tables in a cursor of its own, so that several results can be read at once."""
@@ -192,9 +192,6 @@ class TraceFiles:
         self._connection.close()
         self._folder.cleanup()
 
-    def __enter__(self) -> TraceFiles:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -204,12 +201,6 @@ def _with_silent_progress(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckD
     connection.execute("SET enable_progress_bar = true")
     connection.execute("SET enable_progress_bar_print = false")
     return connection
-
-
-def _rows_by_name(cursor: duckdb.DuckDBPyConnection) -> Iterator[dict[str, Any]]:
-    names = [each[0] for each in cursor.description or ()]
-    while rows := cursor.fetchmany(_ROWS):
-        yield from (dict(zip(names, row, strict=True)) for row in rows)
 
 
 def funnel_from_rows(rows: Iterable[dict[str, Any]], summary: InputSummary | None = None, limit: int = 1000) -> Funnel:

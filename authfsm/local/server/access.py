@@ -60,7 +60,7 @@ def _parse_hosts(hosts: Iterable[str]) -> tuple[str, ...]:
         is_ipv6 = plain.count(":") > 1 and "[" not in plain
         match = _HOST.fullmatch(f"[{plain}]" if is_ipv6 else plain)
         if match is None or match["port"] is not None:
-            raise ValueError(f"a host must be a name or an address without scheme and port, not {host!r}")
+            raise ValueError(f"a host must be a name (in punycode) or an address without scheme and port, not {host!r}")
         names.append(_host_name(match))
     return tuple(names)
 
@@ -72,7 +72,7 @@ def _parse_origins(origins: Iterable[str] | None) -> tuple[str, ...] | None:
     for origin in origins:
         match = _ORIGIN.fullmatch(origin.lower().strip())
         if match is None and origin != ANY_ORIGIN:
-            raise ValueError(f"an origin must be scheme://host or scheme://host:port, not {origin!r}")
+            raise ValueError(f"an origin must be scheme://host or scheme://host:port, host in punycode, not {origin!r}")
         parsed.append(_without_default_port(match) if match else origin)
     return tuple(parsed)
 

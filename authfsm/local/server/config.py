@@ -155,8 +155,9 @@ def parse_config(content: Mapping[str, Any]) -> ServerConfig:
     described = descriptions.select_descriptions(settings)
     settings = {name: each for name, each in settings.items() if name not in described}
     if unknown := settings.keys() - _SETTINGS.keys():
-        known = sorted({*_SETTINGS, *_ACCESS, "users"})
-        raise ConfigError(f"no setting {', '.join(sorted(unknown))}; the settings are {', '.join(known)}")
+        known = ", ".join(sorted({*_SETTINGS, *_ACCESS, "users"}))
+        region = "; the region is the one in pool_id" if "region" in unknown else ""
+        raise ConfigError(f"no setting {', '.join(sorted(unknown))}{region}; the settings are {known}")
     plain = settings.keys() - c.STRUCTURED.keys() - {"schema"}
     if isinstance(settings.get("acr_values"), dict):
         plain -= {"acr_values"}  # an AcrConfiguration
