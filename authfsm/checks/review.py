@@ -32,8 +32,8 @@ S = State
 Found = tuple[str, Path, tuple[Remediation, ...]]
 """The `why`, `path` and `remediations` of a finding."""
 
-_ENABLE_APP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
-_APP_FOR_SMS: Final = {"SmsMfaConfiguration": None, **_ENABLE_APP}
+_ENABLE_TOTP: Final = {"SoftwareTokenMfaConfiguration.Enabled": True}
+_TOTP_FOR_SMS: Final = {"SmsMfaConfiguration": None, **_ENABLE_TOTP}
 _FIRST_FACTORS: Final = "Policies.SignInPolicy.AllowedFirstAuthFactors"
 _LENGTH: Final = "Policies.PasswordPolicy.MinimumLength"
 _RECOVERY: Final = "AccountRecoverySetting.RecoveryMechanisms"
@@ -46,8 +46,8 @@ class PoolDescription:
 
     If a reply is missing, the fields that it would set are None (unknown). An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
     finding, with one exception: `mfa-unenforced` is found unless AdvancedSecurityMode is known to be ENFORCED. A member
-    that a reply leaves out has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); only
-    AdvancedSecurityMode is unknown if UserPoolAddOns is left out.
+    that a reply leaves out has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors). The
+    exception is AdvancedSecurityMode, which is unknown if UserPoolAddOns is left out.
 
     Args:
         settings: the settings of the sign-in.
@@ -155,17 +155,17 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
 
 
 def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
-    values, clear = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
-    if values and all(is_flow_allowed(values, each) for each in (clear, "USER_SRP_AUTH")):
+    values, password_flow = pool.settings.explicit_auth_flows, "USER_PASSWORD_AUTH"
+    if values and all(is_flow_allowed(values, each) for each in (password_flow, "USER_SRP_AUTH")):
         path = sign_in_paths.example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
-        names = sorted({clear, REQUIRED_VALUE[clear]} & values)
+        names = sorted({password_flow, REQUIRED_VALUE[password_flow]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
-        yield from _finding(path, why, _without_flow(pool, clear))
+        yield from _finding(path, why, _without_flow(pool, password_flow))
 
 
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
-    mfa, known = (pool.settings.mfa_configuration, (pool.settings.explicit_auth_flows, pool.settings.lambda_config))
-    if None not in known and mfa in {"ON", "OPTIONAL"}:
+    mfa, needed = (pool.settings.mfa_configuration, (pool.settings.explicit_auth_flows, pool.settings.lambda_config))
+    if None not in needed and mfa in {"ON", "OPTIONAL"}:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
         why = f"MfaConfiguration is {mfa}, {lambdas}"
@@ -177,7 +177,7 @@ def _require_mfa(pool: PoolDescription) -> Remediation:
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
-    change = _set_mfa(pool, MfaConfiguration="ON", **_ENABLE_APP, **more)
+    change = _set_mfa(pool, MfaConfiguration="ON", **_ENABLE_TOTP, **more)
     if not allowed_first & _ONE_TIME:
         return change
     # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
@@ -196,7 +196,7 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    # "When you have adaptive authentication ... MFA must be OPTIONAL": it requires MFA when the risk is high.
+    # "When you have adaptive authentication ... MFA must be OPTIONAL". It then requires MFA if the risk is high.
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
@@ -234,7 +234,7 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
         recover = _update_pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
-        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_APP), recover)
+        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_TOTP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
@@ -248,13 +248,13 @@ def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
         by_email = _update_pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _set_mfa(pool, **_APP_FOR_SMS))
+        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _set_mfa(pool, **_TOTP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
         path = _through(pool, S.SMS_MFA)
-        yield from _finding(path, "SmsMfaConfiguration is set", _set_mfa(pool, **_APP_FOR_SMS))
+        yield from _finding(path, "SmsMfaConfiguration is set", _set_mfa(pool, **_TOTP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
         fix = _update_pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
@@ -312,10 +312,11 @@ def _violations(settings: PoolSettings) -> tuple[Violation, ...]:
 def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.mfa_configuration == "ON":
         paths = (each.path for each in _violations(pool.settings))
+        # A violation whose path ends in MFA_SETUP means that the set-up leads nowhere; `_broken_invariant` has the others.
         path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_APP))
+        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_TOTP))
 
 
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
@@ -325,36 +326,36 @@ def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE
-_APP, _MFA = "UserPoolClient", "MfaConfig"
+_CLIENT_REPLY, _MFA_REPLY = "UserPoolClient", "MfaConfig"
 _NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 
 # fmt: off
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
-         "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _APP),
+         "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _CLIENT_REPLY),
     ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first. Cognito does not send both kinds of codes over one channel, so sign-ins that need this factor fail.",
-         links.MFA, _recovery_same_as_mfa, _MFA),
+         links.MFA, _recovery_same_as_mfa, _MFA_REPLY),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
-         links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA),
+         links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA_REPLY),
     ReviewRule("invariant", _H, "The sign-ins that the settings allow violate an invariant.", links.AUTHENTICATION_FLOWS, _broken_invariant),
     ReviewRule("nothing-to-enrol", _M, "Users without a second factor cannot set one up, and so cannot sign in.",
-         links.reference("RespondToAuthChallenge"), _nothing_to_enrol, _MFA),
+         links.reference("RespondToAuthChallenge"), _nothing_to_enrol, _MFA_REPLY),
     ReviewRule("plain-password-allowed", _M, "The app client allows sending the password itself (USER_PASSWORD_AUTH), although it allows SRP.",
-         links.AUTHENTICATION_FLOWS, _plain_password_allowed, _APP),
+         links.AUTHENTICATION_FLOWS, _plain_password_allowed, _CLIENT_REPLY),
     ReviewRule("implicit-flow", _M, "The app client allows the implicit flow, which puts tokens into the URL of a redirect.",
-         "https://www.rfc-editor.org/rfc/rfc9700.html#section-2.1.2", _implicit_flow, _APP),
+         "https://www.rfc-editor.org/rfc/rfc9700.html#section-2.1.2", _implicit_flow, _CLIENT_REPLY),
     ReviewRule("short-passwords", _M, "A password may have fewer than eight characters.", _NIST, _short_passwords),
     ReviewRule("mfa-off", _M, "A password alone is enough for tokens: MFA is off.", links.MFA, _mfa_off),
     ReviewRule("mfa-unenforced", _M, "A password alone is enough for tokens: MFA is optional and not enforced.",
          links.MFA, _mfa_unenforced),
     ReviewRule("mfa-by-risk", _N, "A password alone is enough for tokens unless the risk configuration requires MFA.",
          links.ADAPTIVE_AUTHENTICATION, _mfa_by_risk),
-    ReviewRule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors, _APP),
-    ReviewRule("tokens-not-revocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _tokens_not_revocable, _APP),
-    ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh, _APP),
+    ReviewRule("user-existence", _M, "Errors tell anyone whether a user exists.", links.USER_EXISTENCE_ERRORS, _legacy_errors, _CLIENT_REPLY),
+    ReviewRule("tokens-not-revocable", _M, "A stolen refresh token cannot be revoked.", links.TOKEN_REVOCATION, _tokens_not_revocable, _CLIENT_REPLY),
+    ReviewRule("long-refresh", _M, "Refresh tokens are valid for more than 30 days.", links.REFRESH_TOKENS, _long_refresh, _CLIENT_REPLY),
     ReviewRule("long-session", _L, "An attacker has more than five minutes to guess the answer to a challenge.",
-         links.reference("UserPoolClientType"), _long_session, _APP),
-    ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.", _NIST, _text_messages, _MFA),
+         links.reference("UserPoolClientType"), _long_session, _CLIENT_REPLY),
+    ReviewRule("text-messages", _N, "Codes in text messages can be intercepted; NIST restricts their use.", _NIST, _text_messages, _MFA_REPLY),
 )
 # fmt: on
 """The rules of the review."""
@@ -363,9 +364,9 @@ RULES: Final = (
 def missing_replies(settings: PoolSettings) -> Iterator[tuple[str, str]]:
     """Yield the name of each description that was missing when the settings were read, and a clause that says this."""
     if settings.explicit_auth_flows is None:
-        yield _APP, f"{_APP} (the reply of DescribeUserPoolClient) is missing"
+        yield _CLIENT_REPLY, f"{_CLIENT_REPLY} (the reply of DescribeUserPoolClient) is missing"
     if settings.sms_mfa is None:
-        yield _MFA, f"{_MFA} (the reply of GetUserPoolMfaConfig) is missing"
+        yield _MFA_REPLY, f"{_MFA_REPLY} (the reply of GetUserPoolMfaConfig) is missing"
 
 
 def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:

@@ -54,8 +54,8 @@ class Serve:
         metavar="ORIGIN",
     )
     accept: list[str] | None = option(
-        "Accept requests that this check would refuse, for example unknown-attributes (`all`: every check), and log each of"
-        " them. For suites written for moto. The Python constant authfsm.local.CHECKS has their names. Replaces `accept` of"
+        "Accept requests that this check would refuse, and log each such request. CHECK is a name in the Python constant"
+        " authfsm.local.CHECKS, for example unknown-attributes, or `all`. For suites written for moto. Replaces `accept` of"
         " --config. Repeatable.",
         metavar="CHECK",
     )

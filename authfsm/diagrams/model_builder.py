@@ -98,8 +98,8 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # An arrow from a node that is not reached is omitted because of the flow or, without one, of the settings. This
-        # replaces the reason found above; only the reason SETTINGS is kept.
+        # The arrows from nodes that are not reached are omitted because of the flow, if one was chosen, otherwise because
+        # of the settings. This replaces the reason found above; only the reason SETTINGS is kept.
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
@@ -153,16 +153,18 @@ def _folded_away(
 ) -> v.OmissionReason | None:
     """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
     reason = v.omission_reason(arrow, flow=flow, failures=failures)
-    ruled_out = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
-    return v.OmissionReason.SETTINGS if ruled_out else reason
+    is_faded = reason and effects.arrow(arrow).effect is SettingsEffect.FADED
+    return v.OmissionReason.SETTINGS if is_faded else reason
 
 
 def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
     """Yield the lines that stand for a row's arrows, folded into junctions.
 
-    An arrow has a line of its own in four cases: it leads to FAILED; it is a self-loop, but not a new challenge; it is
-    uncertain with these settings, and certain without them; or the settings do not affect all arrows of
-    the row alike, and affect the state to which this arrow leads in another way than the arrow itself.
+    An arrow has a line of its own in four cases:
+    - It leads to FAILED.
+    - It stays in its state, and is not a new challenge.
+    - It is uncertain with these settings, and certain without them.
+    - The settings have different effects on the row's arrows, and another effect on this arrow than on its next state.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -259,8 +259,8 @@ class Flow(FlowSteps):
             username: the user's actual username, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.
-            rotating: the operation, whether or not refresh tokens rotate: True uses GetTokensFromRefreshToken. False uses
-                REFRESH_TOKEN_AUTH, which does not work for an app client with RefreshTokenRotation.
+            rotating: which request is sent. True: GetTokensFromRefreshToken. False: InitiateAuth with REFRESH_TOKEN_AUTH,
+                which does not work for an app client with RefreshTokenRotation.
 
         Raises:
             Refused: the refresh token was revoked or has expired, or its session's `device_key` is missing; the old

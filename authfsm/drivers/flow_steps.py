@@ -150,8 +150,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         if self._password is not None or preferred or auth_flow not in ("USER_SRP_AUTH", "USER_AUTH"):
-            # `user.response` has the Session of the sign-up: Cognito would begin USER_AUTH without verifying the password, and
-            # would ignore the preference. (USER_SRP_AUTH is the default, so perhaps no flow was chosen.)
+            # `user.response` would begin USER_AUTH with the Session of the sign-up, which verifies no password and follows no
+            # preference. It is used for USER_AUTH, and for USER_SRP_AUTH, which is the default.
             response = None
         try:
             if response is None:
@@ -197,7 +197,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        flow.signin.device = self.device  # also if it is None: Cognito has forgotten the device
+        flow.signin.device = self.device  # None if Cognito has forgotten the device of the constructor
         return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
@@ -288,8 +288,8 @@ class FlowSteps(BaseFlow):
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response_class(auth_flow, preferred, self._password, self.signin.pool_id)
-        # Checked again, for the class that is sent, before `_srp_a_steps` replaces the SRP exponent: if the state refuses this
-        # class, the sign-in continues, and may still have to send a proof with the present exponent.
+        # The class that is sent may be another one. Check it too, before `_srp_a_steps` replaces the SRP exponent, which
+        # the sign-in in progress may need for its proof.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))
@@ -316,7 +316,7 @@ class FlowSteps(BaseFlow):
     def _srp_a_steps(self, kind: Any, /, *args: Any, **fields: Any) -> Effects[Response]:
         """Return a response with the SRP_A of a new key pair, which the flow keeps if the response is valid.
 
-        `args[1]`, if given, is the password: in the class, `srp_a` has this place.
+        The arguments are those of the class, with the password in place of `srp_a`.
         """
         password = secret(args[1] if len(args) > 1 else fields.pop("password", None))
         if password is not None:

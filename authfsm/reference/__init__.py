@@ -61,8 +61,8 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # An operation is also found by its page and its trigger; not a sign-in's operations, which share one page, and one
-        # of whose triggers, `new_password`, is also the name of a response.
+        # An operation is also found by its page and its trigger. The operations of a sign-in are not: they share one page,
+        # and one of their triggers, `new_password`, is also the name of a response.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 
@@ -211,7 +211,7 @@ def _flow(name: str) -> Facts:
         source, response, dest, _ = each[0]
         continues = response in starts if source is State.START else source not in NON_CHALLENGES
         possible[each] = continues and dest not in excluded
-    states = {node.state for node, found in reached(possible, false=False, true=True).items() if found}
+    states = {node.state for node, found in reached(possible).items() if found}
     states |= {each[0].dest for each, can in possible.items() if can and each[0].source is State.START}
     limits, *others = (limits_of_response(each) for each in starts)
     return {

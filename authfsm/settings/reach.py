@@ -73,7 +73,7 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
         each: rules.why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
     }
-    found = reached({each: reason is None for each, reason in why.items()}, false=False, true=True)
+    found = reached({each: reason is None for each, reason in why.items()})
     unreachable = {
         node: why_unreachable(node, lambda rule: rule(settings), why.__getitem__, found.__getitem__)
         for node, is_reached in found.items()
@@ -84,13 +84,13 @@ def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Rea
     return Reachability(MappingProxyType(why), MappingProxyType(unreachable))
 
 
-def reached(possible: Mapping[TransitionInRoles, Any], false: Any, true: Any) -> dict[Node, Any]:
+def reached(possible: Mapping[TransitionInRoles, Any], *, false: Any = False, true: Any = True) -> dict[Node, Any]:
     """Return for each node whether a sign-in reaches it.
 
     Args:
         possible: for each transition whether it is possible: bools, or conditions with `&` and `|`.
-        false: False, or the condition that is never fulfilled.
-        true: True, or the condition that is always fulfilled.
+        false: if `possible` has conditions, the one that is never fulfilled.
+        true: the one that is always fulfilled.
     """
     found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in nodes_of(each)), false)
     found[START] = true

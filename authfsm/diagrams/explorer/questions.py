@@ -261,7 +261,7 @@ def _reached(*, include_lambda_named: bool) -> tuple[dict[reach.TransitionInRole
         each: reduce(and_, map(_tree_of, rules_of(*each, include_lambda_named=include_lambda_named)), _ALWAYS)
         for each in TRANSITIONS_IN_ROLES
     }
-    return why, reach.reached(why, _tree("unreachable"), _ALWAYS)
+    return why, reach.reached(why, false=_tree("unreachable"), true=_ALWAYS)
 
 
 def verdicts() -> Mapping[str, Any]:
