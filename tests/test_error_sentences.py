@@ -25,7 +25,7 @@ from authfsm.protocol.account_requests import CompleteWebAuthnRegistration
 from authfsm.protocol.error_policy import ERROR_POLICY
 from authfsm.protocol.error_sentences import _BY_CODE
 from authfsm.protocol.errors import refused
-from authfsm.protocol.nodes import is_login
+from authfsm.protocol.nodes import has_credentials
 from authfsm.protocol.replies import Refusal
 from authfsm.protocol.states import PASSWORDLESS
 from authfsm.protocol.table import PROTOCOL
@@ -127,7 +127,7 @@ def test_a_wrong_password_is_mentioned_only_if_one_was_sent() -> None:
     for source, row in PROTOCOL.items():
         responses: list[type[r.Response]] = list(row)
         for response, refusal in product(responses, refusals):
-            error = refused(refusal, state=State.FAILED, login=is_login(source, response))
+            error = refused(refusal, state=State.FAILED, credentials=has_credentials(source, response))
             again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
             assert (again.for_person(), str(again)) == (error.for_person(), str(error))
             sentences.setdefault(error.for_person(), set()).add(f"{source} {response.trigger}")

@@ -44,10 +44,10 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
-    finding, with one exception: `mfa-unenforced` is found unless AdvancedSecurityMode is known to be ENFORCED. A member
-    that a reply leaves out has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors). The
-    exception is AdvancedSecurityMode, which is unknown if UserPoolAddOns is left out.
+    If a reply is missing, the fields that it would set are None (unknown). A member that a reply leaves out
+    has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); but AdvancedSecurityMode is
+    unknown without UserPoolAddOns. An unknown setting excludes no path: without the app client every flow counts as
+    allowed. Nor does it cause a finding, except that `mfa-unenforced` is found unless AdvancedSecurityMode is ENFORCED.
 
     Args:
         settings: the settings of the sign-in.
@@ -218,7 +218,7 @@ def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _only_factor(pool: PoolDescription) -> State | None:
-    """Return the only second factor that is enabled; None if there is another number of them, or a setting is unknown."""
+    """Return the only second factor that is enabled; None if there are none or several, or a setting is unknown."""
     factors = enabled_second_factors(pool.settings)
     known = None not in {pool.settings.sms_mfa, pool.settings.email_mfa}
     return factors[0] if known and len(factors) == 1 else None
@@ -228,8 +228,8 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
     # "A user can't receive MFA and password reset codes at the same email address or phone number" -- AWS
     # developer guide, "Adding MFA to a user pool"
     factor, primary = _only_factor(pool), (pool.account_recovery or ("",))[0]
-    asks = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
-    if factor is not None and asks and RECOVERY_MECHANISMS.get(factor) == primary:
+    uses_mfa = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
+    if factor is not None and uses_mfa and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recover = _update_pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"

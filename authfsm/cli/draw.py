@@ -109,7 +109,8 @@ class Draw(PoolOptions):
         dir_okay=False,
     )
     traffic: Path | None = _content(
-        "Draw how often each transition was taken; FILE has the --history lines of many sign-ins.", dir_okay=False
+        "Draw how often each transition was taken; FILE records many sign-ins, in the format of --history.",
+        dir_okay=False,
     )
     sequence: bool = _content("Draw the messages between user, app and Cognito.", default=False)
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)

@@ -14,7 +14,7 @@ from authfsm.base.secret import Secret
 from authfsm.core.wire_replies import read, wrapped_reply
 from authfsm.protocol import errors as e
 from authfsm.protocol import table as t
-from authfsm.protocol.nodes import is_login
+from authfsm.protocol.nodes import has_credentials
 from authfsm.protocol.replies import Refusal, Reply
 from authfsm.protocol.responses import RESPONSES, Response, wrap_call
 from authfsm.protocol.states import State
@@ -120,7 +120,7 @@ def _store(event: Any, response: type[Response], outcome: Any, *, is_from_driver
     if isinstance(outcome, Reply):
         transition = t.transition_for_reply(source, response, outcome)
         if transition is None and isinstance(outcome, Refusal):
-            raise e.refused(outcome, state=source, login=is_login(source, response))
+            raise e.refused(outcome, state=source, credentials=has_credentials(source, response))
     elif isinstance(outcome, t.LoopKind):
         transition = t.Transition(source, response, source, outcome)
     elif isinstance(outcome, State):

@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The settings have different effects on the row's arrows, and another effect on this arrow than on its next state.
+    - The settings do not affect all arrows of the row alike, and affect its next state in another way than itself.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -201,8 +201,8 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
     """Yield the uncertain lines that a diagram can leave out.
 
-    An uncertain line can be left out if its row also has a line that is not uncertain, and if each of its destinations
-    is also the destination of a line, of any row, that is not uncertain.
+    A line is certain if it is not uncertain. An uncertain line can be left out if its row also has a certain line, and if
+    certain lines, of this row or others, lead to each of its destinations.
     """
     not_failures = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in not_failures if not line.edge.is_uncertain]

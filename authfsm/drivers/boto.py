@@ -42,7 +42,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             before each request, so that a secret that AWS Secrets Manager rotates can be used.
         device: the remembered device to sign in on.
         admin: use the administrators' operations; the client's credentials must allow them.
-        clock: returns the current time, with a time zone; by default in UTC. It is called once at the start, to check it.
+        clock: returns the current time, with a time zone; by default in UTC. The constructor also calls it, to check it.
         entropy: a function that returns as many random bytes as its argument says; by default `secrets.token_bytes`.
         observers: called after each step of each sign-in (`authfsm.observers`).
         session_lifetime: the app client's AuthSessionValidity, after which a sealed sign-in has expired.

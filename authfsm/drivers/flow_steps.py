@@ -26,7 +26,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import Confirmed
 from authfsm.protocol.auth_flows import PASSWORD_FLOWS, SIGN_IN_FLOWS
 from authfsm.protocol.forms import PasswordProof
-from authfsm.protocol.nodes import is_login
+from authfsm.protocol.nodes import has_credentials
 from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.responses import Response
 from authfsm.protocol.states import DEVICE_STATES, State
@@ -41,7 +41,7 @@ T = TypeVar("T")
 ONE_MINUTE: Final = timedelta(minutes=1)
 """The default of `fresh_tokens(within)`: tokens that expire within this time from now are refreshed."""
 
-# Cognito sends this message, too, if the session has a device and the refresh does not name it: aws-sdk-java-v2 #3418.
+# Cognito also sends this message if the session has a device that the refresh does not name: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
 _NAME_DEVICE: Final = (
     "If the pool remembers devices, pass device_key: the device_key claim of an access token of that session."
@@ -150,8 +150,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = user.response if isinstance(user, Confirmed) else None
         if self._password is not None or preferred or auth_flow not in ("USER_SRP_AUTH", "USER_AUTH"):
-            # `user.response` would begin USER_AUTH with the Session of the sign-up, which verifies no password and follows no
-            # preference. It is used for USER_AUTH, and for USER_SRP_AUTH, which is the default.
+            # `user.response` begins USER_AUTH with the Session of the sign-up, which verifies no password and ignores a
+            # preference: it is not used if there is one, or if the caller chose another flow (USER_SRP_AUTH is the default).
             response = None
         try:
             if response is None:
@@ -197,7 +197,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        flow.signin.device = self.device  # None if Cognito has forgotten the device of the constructor
+        flow.signin.device = self.device  # also None: then Cognito has forgotten the device that `start` uses
         return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
@@ -365,8 +365,11 @@ class FlowSteps(BaseFlow):
             reply = yield from self._send(response)
         self._drop_unneeded_secrets()
         if self.refusal is not None:
-            login = is_login(self.history[-1].source, type(response))
-            raise errors.refused(self.refusal, state=self.state, hint=self._hint(response, self.refusal), login=login)
+            credentials, hint = (
+                has_credentials(self.history[-1].source, type(response)),
+                self._hint(response, self.refusal),
+            )
+            raise errors.refused(self.refusal, state=self.state, hint=hint, credentials=credentials)
         return reply
 
     def _hint(self, response: Response, refusal: Refusal) -> str | None:

@@ -361,15 +361,17 @@ class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
     `refusal` has Cognito's code and message, and the recovery action. If the request makes a certain cause likely,
-    `hint` says what to try. `state` is None if there is no sign-in. With `login`, the user name or password may be wrong.
+    `hint` says what to try. `state` is None if there is no sign-in. With `credentials`, the user name or password may be wrong.
     """
 
-    def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None, login: bool = True) -> None:
+    def __init__(
+        self, refusal: Refusal, *, state: State | None, hint: str | None = None, credentials: bool = True
+    ) -> None:
         advice, code = refusal.action.advice, f"{refusal.code}: {refusal.message}"
         if refusal.action is RecoveryAction.TRY_AGAIN and state in {None, State.AUTHENTICATED}:  # no session
             advice = "Correct the value, and send the request again."
         super().__init__(f"{code} [{advice}{f' {hint}' if hint else ''}]", state=state, action=refusal.action)
-        self.refusal, self.hint, self._login = refusal, hint, login
+        self.refusal, self.hint, self._credentials = refusal, hint, credentials
 
     def __reduce__(self) -> tuple[Any, ...]:
         make, args, state = super().__reduce__()  # nor does it include the Session of a refusal, which is a secret
@@ -377,7 +379,7 @@ class Refused(AuthfsmError):
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """See `AuthfsmError.for_person`, by Cognito's code and message."""
-        by_code = sentence_of_code(self.refusal.code, self.refusal.message, self.fault, login=self._login)
+        by_code = sentence_of_code(self.refusal.code, self.refusal.message, self.fault, credentials=self._credentials)
         return _translated(by_code or self._presentation[1], translations)
 
     @property
@@ -410,6 +412,6 @@ class RefusedByConfiguration(Refused, OperatorError):
 _REFUSED: Final = {each.fault: each for each in Refused.__subclasses__()}
 
 
-def refused(refusal: Refusal, *, state: State | None, hint: str | None = None, login: bool = True) -> Refused:
+def refused(refusal: Refusal, *, state: State | None, hint: str | None = None, credentials: bool = True) -> Refused:
     """Return the exception for a refusal, of the class of its fault."""
-    return _REFUSED[refusal.fault](refusal, state=state, hint=hint, login=login)
+    return _REFUSED[refusal.fault](refusal, state=state, hint=hint, credentials=credentials)

@@ -50,8 +50,8 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     return carries_proof and (dest not in unproved or dest is State.EMAIL_OTP)
 
 
-def is_login(source: State, response: type[Response]) -> bool:
-    """Return whether a response has the user's name or password. Cognito refuses other ones, too, as "Incorrect username or password"."""
+def has_credentials(source: State, response: type[Response]) -> bool:
+    """Return whether a response has the user's name or password. Cognito also refuses others as "Incorrect username or password"."""
     begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
     return begins or response.may_carry_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 

@@ -56,7 +56,7 @@ class AnswerPrompter:
         challenge, prompts = flow.challenge, self._prompts(flow)
         if challenge is None or not prompts:
             # A device challenge without a device, or a choice among unknown factors only.
-            raise SignInEnded(ExitStatus.NEEDS_BROWSER, f"{flow.state} cannot be answered in a terminal.")
+            raise SignInEnded(ExitStatus.NOT_IN_TERMINAL, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
             # The pool asks for an SRP proof, but no SRP_A was sent; with PASSWORD_SRP preferred, one is sent.
@@ -108,7 +108,7 @@ class AnswerPrompter:
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
             why = "There is no other way to sign in here: use a browser."
-            raise SignInEnded(ExitStatus.NEEDS_BROWSER, why)
+            raise SignInEnded(ExitStatus.NOT_IN_TERMINAL, why)
         if len(here) < len(ways) and flow.state is not State.WEB_AUTHN:
             self._screen.plain("A passkey can also be used, in a browser.")
         question = "Second factor" if flow.state in _SECOND else "How to sign in"

@@ -220,7 +220,7 @@ class ExitStatus(IntEnum):
     MISCONFIGURED = 5, "the configuration of the pool, the app client or this command must be fixed"
     RESET_PASSWORD = 6, "the password must be reset first"
     CONFIRM_USER = 7, "the user must be confirmed first"
-    NEEDS_BROWSER = 8, "the challenge cannot be answered in a terminal"
+    NOT_IN_TERMINAL = 8, "the challenge cannot be answered in a terminal"
     INTERRUPTED = 130, "cancelled by the user (Ctrl-C, Ctrl-D)"
     TERMINATED = 143, "ended by SIGTERM or SIGHUP"
 

@@ -184,7 +184,7 @@ class SignInSession:
                 with self._screen.waiting(f"{response.trigger.replace('_', ' ')}: asking Cognito"):
                     flow.answer(response)
             except WrongResponse as error:  # noqa: PERF203 - a loop that waits
-                raise SignInEnded(ExitStatus.NEEDS_BROWSER, str(error)) from None
+                raise SignInEnded(ExitStatus.NOT_IN_TERMINAL, str(error)) from None
             except AuthfsmError as error:
                 if error.action is not RecoveryAction.WAIT or shortest_wait is None or not error.survives:
                     raise
