@@ -1016,7 +1016,7 @@ def test_step_repeats_the_request_that_was_lost(pool_of: PoolOf, start: Callable
     assert flow.step() is not State.START
 
     assert requests[1] == requests[2] != requests[0]
-    assert flow._first_response_without_reply is None
+    assert flow._unreplied_start is None
 
 
 def test_a_refresh_is_no_sign_in_to_restart(pool_of: PoolOf) -> None:

@@ -47,7 +47,7 @@ class PoolDescription:
     If a reply is missing, the fields that it would set are None (unknown). A member that a reply leaves out
     has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); but AdvancedSecurityMode is
     unknown without UserPoolAddOns. An unknown setting excludes no path: without the app client every flow counts as
-    allowed. Nor does it cause a finding, except that `mfa-unenforced` is found unless AdvancedSecurityMode is ENFORCED.
+    allowed. It causes no finding either, with one exception: an unknown AdvancedSecurityMode counts as not ENFORCED (`mfa-unenforced`).
 
     Args:
         settings: the settings of the sign-in.
@@ -196,7 +196,7 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    # "When you have adaptive authentication ... MFA must be OPTIONAL". It then requires MFA if the risk is high.
+    # "When you have adaptive authentication ... MFA must be OPTIONAL". Adaptive authentication requires MFA at high risk.
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
@@ -362,7 +362,7 @@ RULES: Final = (
 
 
 def missing_replies(settings: PoolSettings) -> Iterator[tuple[str, str]]:
-    """Yield the name of each description that was missing when the settings were read, and a clause that says this."""
+    """Yield the name of each reply that was missing when the settings were read, and a text that says so."""
     if settings.explicit_auth_flows is None:
         yield _CLIENT_REPLY, f"{_CLIENT_REPLY} (the reply of DescribeUserPoolClient) is missing"
     if settings.sms_mfa is None:
@@ -393,7 +393,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return what a security reviewer would change about a pool, the worst first. `not_reviewed` says what it could not try.
+    """Return what a security reviewer would change about a pool, the worst first. `not_reviewed` says what `review` could not try.
 
     Args:
         pool: the pool's description; or what AWS returns, as `{"UserPool": ..., "UserPoolClient": ...,

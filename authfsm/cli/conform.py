@@ -63,7 +63,7 @@ class Conform:
     )
     codes: list[str] | None = _endpoint(
         "How the suite gets verification codes. HOW is `outbox` (it reads them from GET /outbox of the endpoint) or `fixed:CODE`"
-        " (it uses CODE every time). With --compare, repeat as NAME=HOW.",
+        " (it uses CODE every time). With --compare, give it once for each endpoint, as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests; by default the one in --pool-id, or us-east-1.")

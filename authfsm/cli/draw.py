@@ -84,8 +84,8 @@ class Draw(PoolOptions):
         "-f",
     )
     flow: str | None = _content(
-        "Only the states of this flow, for example USER_SRP_AUTH; with --unfolded also the states that it reaches only"
-        " through CUSTOM_CHALLENGE or OTHER_CHALLENGE."
+        "Only the states of this flow, for example USER_SRP_AUTH. The states that it reaches only through CUSTOM_CHALLENGE or"
+        " OTHER_CHALLENGE are left out, unless --unfolded is given."
     )
     state: str | None = _content("Only this state and its neighbours, for example SMS_MFA.")
     failures: bool = _content("Also draw the refusals that end an attempt.", default=False)

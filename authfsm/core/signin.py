@@ -292,7 +292,7 @@ class SignIn(RequestContext, DisplayMixin):
             self._state = State.FAILED
             self.challenge = self.role = self.refusal = self._awaiting = None
 
-    def device_confirmed(self) -> None:
+    def mark_device_confirmed(self) -> None:
         """Remove the new device from the tokens, which keep its key: it cannot be confirmed again."""
         self.tokens = self.tokens and attrs.evolve(self.tokens, new_device=None)
 
@@ -344,7 +344,7 @@ class SignIn(RequestContext, DisplayMixin):
             self.tokens = self.flow = None
             self.password_proved = False
         elif isinstance(response, ConfirmDevice):
-            self.device_confirmed()
+            self.mark_device_confirmed()
 
     def _apply_refusal(self, refusal: replies.Refusal, request: Request, at: datetime | None) -> None:
         refusal = mask_secrets(refusal, (request.parameters, self.client_secret))

@@ -99,7 +99,7 @@ def build_model(
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
         # The arrows from nodes that are not reached are omitted because of the flow, if one was chosen, otherwise because
-        # of the settings. This replaces the reason found above; only the reason SETTINGS is kept.
+        # of the settings. An arrow that was omitted above for another reason than SETTINGS gets this reason instead.
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The settings do not affect all arrows of the row alike, and affect its next state in another way than itself.
+    - The settings affect the row's arrows differently, and this arrow differently from the state to which it leads.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
@@ -186,10 +186,10 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
         yield _line([loop], loop.dest, effects.arrow(loop), uncertain=v.is_uncertain(loop))
 
 
-def _line(arrows: Sequence[v.Arrow], dest: v.Vertex, effect: Availability, *, uncertain: bool) -> _Line:
+def _line(arrows: Sequence[v.Arrow], dest: v.Vertex, availability: Availability, *, uncertain: bool) -> _Line:
     first = arrows[0]
     kind, response = EdgeKind.between(first.source, dest, first.kind), (first.response,)
-    edge = Edge(first.source, dest, kind, response, response if uncertain else (), availability=effect)
+    edge = Edge(first.source, dest, kind, response, response if uncertain else (), availability=availability)
     return _Line(edge, frozenset(arrows))
 
 
@@ -201,8 +201,8 @@ def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set
 def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
     """Yield the uncertain lines that a diagram can leave out.
 
-    A line is certain if it is not uncertain. An uncertain line can be left out if its row also has a certain line, and if
-    certain lines, of this row or others, lead to each of its destinations.
+    An uncertain line (all its arrows are uncertain) can be left out if its row also has a certain line, and if certain
+    lines, of this row or others, lead to each of its destinations.
     """
     not_failures = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
     certain = [line for line in not_failures if not line.edge.is_uncertain]

@@ -236,7 +236,7 @@ class BaseFlow(DisplayMixin):
         self._exponent: Secret[int] | None = None
         self._pair: srp.Ephemeral | None = None
         self._unconfirmed_device: tuple[Device, r.ConfirmDevice] | None = None
-        self._first_response_without_reply: Response | None = None
+        self._unreplied_start: Response | None = None
         """The response of the first request, until a reply leaves START, for `step` to send it again."""
 
     def __repr__(self) -> str:
@@ -401,7 +401,7 @@ class BaseFlow(DisplayMixin):
     def _drop_unneeded_secrets(self) -> None:
         self._password, self._exponent = self._needed_password, self._needed_exponent
         if self.state is not State.START:
-            self._first_response_without_reply = None
+            self._unreplied_start = None
         if self._exponent is None:  # only now: the key pair is kept as long as its exponent
             self._pair = None
 

@@ -66,9 +66,9 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         """Begin a sign-in, and run it until user input is required or the tokens are issued.
 
         Args:
-            username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`,
-                whose Session is used if you pass no password and no preferred challenge, and `flow` is USER_AUTH or
-                the default.
+            username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`.
+                Its Session begins USER_AUTH if you pass no password, no preferred challenge, and no other `flow` than
+                USER_AUTH.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
@@ -259,8 +259,8 @@ class Flow(FlowSteps):
             username: the user's actual username, if the app client has a secret and `rotating` is False.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.
-            rotating: which request is sent. True: GetTokensFromRefreshToken. False: InitiateAuth with REFRESH_TOKEN_AUTH,
-                which does not work for an app client with RefreshTokenRotation.
+            rotating: which request is sent. True: GetTokensFromRefreshToken, whether or not refresh tokens rotate. False:
+                InitiateAuth with REFRESH_TOKEN_AUTH, which does not work for an app client with RefreshTokenRotation.
 
         Raises:
             Refused: the refresh token was revoked or has expired, or its session's `device_key` is missing; the old

@@ -148,11 +148,11 @@ class FlowSteps(BaseFlow):
 
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
-        response: Response | None = user.response if isinstance(user, Confirmed) else None
-        if self._password is not None or preferred or auth_flow not in ("USER_SRP_AUTH", "USER_AUTH"):
-            # `user.response` begins USER_AUTH with the Session of the sign-up, which verifies no password and ignores a
-            # preference: it is not used if there is one, or if the caller chose another flow (USER_SRP_AUTH is the default).
-            response = None
+        response: Response | None = None
+        if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
+            # Begins USER_AUTH with the Session of the sign-up, which verifies no password and ignores a preference. As
+            # USER_SRP_AUTH is the default, it does not show that the caller chose this flow.
+            response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)
@@ -165,7 +165,7 @@ class FlowSteps(BaseFlow):
             raise
 
     def _single_step(self) -> Effects[State]:
-        response = (yield from self._next_response_steps()) or self._first_response_without_reply
+        response = (yield from self._next_response_steps()) or self._unreplied_start
         if response is None:
             todo = "needs user input: call answer()" if self.challenge else "has no challenge: begin a sign-in"
             raise errors.InvalidOperation(f"{self.state} {todo}", state=self.state)
@@ -180,12 +180,12 @@ class FlowSteps(BaseFlow):
     def _abandon_and_start(self, password: str | Secret[str] | None) -> tuple[Self, str, str]:
         """Abandon this sign-in; return a new flow, and the AuthFlow and the user name to begin it with."""
         password = secret(password)
-        first = self.signin.history[0].response if self.signin.history else type(self._first_response_without_reply)
+        first = self.signin.history[0].response if self.signin.history else type(self._unreplied_start)
         if first is r.StepUp:  # an ordinary sign-in would not reach the level that was asked for
             raise errors.InvalidOperation("a step-up cannot be restarted: send a new StepUp", state=self.state)
         requested_user, requested_flow = self._requested_start or (None, None)
-        began = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
-        username, auth_flow = self.signin.username or requested_user, began or requested_flow
+        begun_flow = self.signin.flow if self.signin.flow in SIGN_IN_FLOWS else None  # a refresh is no sign-in
+        username, auth_flow = self.signin.username or requested_user, begun_flow or requested_flow
         if username is None or auth_flow is None:
             raise errors.InvalidOperation("this sign-in has not begun: call begin()", state=self.state)
         password = password or self._needed_password
@@ -197,7 +197,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        flow.signin.device = self.device  # also None: then Cognito has forgotten the device that `start` uses
+        flow.signin.device = self.device  # `start` took the constructor's, which Cognito may have forgotten
         return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
@@ -245,7 +245,7 @@ class FlowSteps(BaseFlow):
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             needs_confirmation = True
-            self.signin.device_confirmed()
+            self.signin.mark_device_confirmed()
         except BaseException as error:
             if not isinstance(error, errors.CallerError):  # a CallerError means that nothing was sent
                 # The request may have reached Cognito, which then knows this device: the next attempt must send the same secret.
@@ -288,7 +288,7 @@ class FlowSteps(BaseFlow):
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response_class(auth_flow, preferred, self._password, self.signin.pool_id)
-        # The class that is sent may be another one. Check it too, before `_srp_a_steps` replaces the SRP exponent, which
+        # The class that is sent may differ from the one checked above. Check it too, before `_srp_a_steps` replaces the SRP exponent, which
         # the sign-in in progress may need for its proof.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
@@ -388,7 +388,7 @@ class FlowSteps(BaseFlow):
                 self.signin.client_secret = yield from client_secret_steps(provider, self.state)
             source = self.state
             request = self.signin.send(response)
-            self._first_response_without_reply = response if source is State.START else None
+            self._unreplied_start = response if source is State.START else None
         except BaseException:
             if self.done:  # cancelled while the response was computed
                 self._drop_unneeded_secrets()

@@ -41,6 +41,7 @@ __all__ = [
 Facts = dict[str, Any]
 """The facts about a name, as values for JSON; `kind` is the kind of the name."""
 
+_SIGN_IN_ERROR: Final = "error"
 _ACCOUNT_ERROR: Final = "account error"
 _ADMINISTRATION_ERROR: Final = "administration error"
 _TOKEN_OPERATIONS: Final = frozenset({
@@ -49,7 +50,7 @@ _TOKEN_OPERATIONS: Final = frozenset({
     "SetUserMFAPreference", "SetUserSettings", "UpdateAuthEventFeedback",
 })  # fmt: skip
 """The operations that name the user by a token, without those of a sign-in."""
-_POLICIES: Final = {"error": policy.ERROR_POLICY, _ACCOUNT_ERROR: policy.ACCOUNT_ERROR_POLICY}
+_POLICIES: Final = {_SIGN_IN_ERROR: policy.ERROR_POLICY, _ACCOUNT_ERROR: policy.ACCOUNT_ERROR_POLICY}
 
 
 def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
@@ -112,7 +113,9 @@ def _errors(text: str) -> tuple[Facts, ...]:
     operation = next(iter(re.findall(r"when calling the (\w+) operation", text)), "")
     if operation:
         of_user = operation in _TOKEN_OPERATIONS or hasattr(account_requests, operation)
-        kind = "error" if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR if of_user else _ADMINISTRATION_ERROR
+        kind = (
+            _SIGN_IN_ERROR if operation in SIGN_IN_OPERATIONS else _ACCOUNT_ERROR if of_user else _ADMINISTRATION_ERROR
+        )
         found = [(kind, code) for code in codes]
     elif not named:  # the text is a message alone: look again as if it named each code that has this message
         return tuple(facts for code in codes for facts in _errors(f"{code}: {text}"))
@@ -203,8 +206,7 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    # Only in CUSTOM_AUTH is it certain that Lambda functions choose the challenges: sources contradict each other
-    # about the administrators' flows.
+    # CUSTOM_CHALLENGE is listed for CUSTOM_AUTH only: about the administrators' flows, sources contradict each other.
     excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
     possible = {}
     for each in TRANSITIONS_IN_ROLES:
@@ -224,7 +226,7 @@ def _flow(name: str) -> Facts:
 def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Facts:
     """Return the facts about an error; with a message, `matching_action` is the action that applies."""
     kind, code = error
-    of_account, in_sign_in = kind == _ACCOUNT_ERROR, kind == "error"
+    of_account, in_sign_in = kind == _ACCOUNT_ERROR, kind == _SIGN_IN_ERROR
     rules = _POLICIES.get(kind, {}).get(code) or {**policy.ACCOUNT_ERROR_POLICY, **policy.ERROR_POLICY}[code]
     if kind == _ADMINISTRATION_ERROR:
         rules = {"": policy.administration_error_rule(code, message, operation)}

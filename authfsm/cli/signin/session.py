@@ -213,7 +213,7 @@ class SignInSession:
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
     def _handle_failed_attempt(self, error: AuthfsmError) -> None:
-        """Return if the command must make a new attempt; otherwise raise SignInEnded.
+        """Prepare a new attempt; raise SignInEnded if there is to be none.
 
         After a wrong password the new attempt begins at once. If only the client secret is missing, it begins as soon as
         the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT (too many attempts) the user is first asked
