@@ -24,7 +24,7 @@ from authfsm.protocol.table import AUTOMATIC
 from authfsm.settings import PoolSettings
 
 S = State
-NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
+NEVER_ENTERED: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
 
 Place = tuple[Node, bool, bool]
 """A node, whether an authenticator app has been associated, and whether it has been verified."""
@@ -87,7 +87,7 @@ class SignInPaths:
             self._known_moves[here] = tuple(
                 move
                 for move in self._model.moves(here)
-                if move.to.state not in NOT_ON_PATHS | self._avoided
+                if move.to.state not in NEVER_ENTERED | self._avoided
                 if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)
@@ -250,8 +250,8 @@ def why_no_path(settings: PoolSettings) -> str | None:
     return f"these settings allow no path to sign in: {why}"
 
 
-def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:
-    """Return a shortest path to the refusal of the first response or, if `password_proved`, of the proof of a password."""
+def path_to_refusal(settings: PoolSettings, *, of_password: bool) -> Path | None:
+    """Return a shortest path to the refusal of the first response or, if `of_password`, of the proof of a password."""
     found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
@@ -261,7 +261,7 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
         proves = any(Factor.PASSWORD in to.proved.factors for to in others)
         begins = here == AT_START and response.auth_flow is not None
         accepted = any(to.state is not S.FAILED for to in others)
-        if accepted and (proves if password_proved else begins):
+        if accepted and (proves if of_password else begins):
             return found.path(here).then(move)
     return None
 

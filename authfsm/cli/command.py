@@ -263,10 +263,10 @@ def refuse_overwriting(output: Path | None, *inputs: Path | None) -> None:
 
 def refuse_region(options: Any) -> None:
     """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints' regions need only be host labels."""
-    region, own = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
-    form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if own else r"[a-z]+(-[a-z]+)+-[0-9]+"
+    region, has_endpoint = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
+    form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if has_endpoint else r"[a-z]+(-[a-z]+)+-[0-9]+"
     if region is not None and not re.fullmatch(form, region):
-        what = "a region" if own else "a region of AWS"
+        what = "a region" if has_endpoint else "a region of AWS"
         raise WrongUsage(f"--region must be the name of {what}, such as eu-west-1, not {region!r}")
 
 

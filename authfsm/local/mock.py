@@ -53,11 +53,11 @@ class CognitoMock:
         from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
         cognito = LocalCognito(**{"key": _signing_key(), **self._settings})
-        if not _regions:
-            newest = lambda *request: _regions[-1].exchange(*request)  # noqa: E731, PLW0108 - at the time of the request
+        if not _cognitos:
+            newest = lambda *request: _cognitos[-1].exchange(*request)  # noqa: E731, PLW0108 - at the time of the request
             boto_hook.answer_all(newest, _restore)
             _serve_keys(_restore)
-        _regions.append(cognito)
+        _cognitos.append(cognito)
         self._running.append(cognito)
         return cognito
 
@@ -65,8 +65,8 @@ class CognitoMock:
         """End what `start` began last."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: there is nothing to stop")
-        _regions.remove(self._running.pop())
-        if not _regions:
+        _cognitos.remove(self._running.pop())
+        if not _cognitos:
             _restore.close()
 
     def __enter__(self) -> LocalCognito:
@@ -159,7 +159,7 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     return mock if target is None else mock(target)
 
 
-_regions: Final[list[LocalCognito]] = []
+_cognitos: Final[list[LocalCognito]] = []
 """The regions in use: those of mocks that overlap end in any order, and the last one to end restores the methods."""
 _restore: Final = ExitStack()
 
@@ -168,7 +168,7 @@ def _key_set(url: str) -> bytes | None:
     issuer = url.removesuffix("/.well-known/jwks.json")
     if issuer == url:
         return None
-    found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_regions))
+    found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_cognitos))
     pool = next(filter(None, found), None)
     return None if pool is None else json.dumps(pool.jwks()).encode()
 
