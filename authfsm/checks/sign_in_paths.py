@@ -81,7 +81,7 @@ class SignInPaths:
         return Model(self.table, self.settings, include_lambda_named=False, **options)
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
-        if here.state is S.AUTHENTICATED:
+        if here.state in {S.AUTHENTICATED, *self._avoided}:
             return ()
         if here not in self._known_moves:
             self._known_moves[here] = tuple(
