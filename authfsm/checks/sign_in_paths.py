@@ -1,8 +1,8 @@
 """Paths through a table: lists them, counts them without listing them, finds the shortest and the longest.
 
-A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
-place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh, no unknown
-challenge, and no challenge that a Lambda function itself names. Steps after the tokens are not part of it.
+A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens, where it ends, and
+visits no place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh and
+no unknown challenge; of those that a Lambda function names, only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class SignInPaths:
         return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Return whether a move is allowed: to tokens only with a second factor, if required, or a certain exception."""
+        """Return whether a move is allowed: if MFA is required, tokens need it, or an exception that is not uncertain."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -232,7 +232,7 @@ def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path for which `shows` is true, if possible without contradictory transitions; None without any."""
+    """Return a shortest path that `shows` accepts, if possible without contradictory transitions, or None."""
     for contradictory in (False, True):
         found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:

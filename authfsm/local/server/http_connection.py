@@ -241,7 +241,7 @@ class HttpConnection:
     # ---- reading a request -------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Receive more bytes; raise RequestRefused if they come late or are malformed, ConnectionError if none come."""
+        """Receive more bytes. Late or malformed requests raise RequestRefused, a client that is idle or gone ConnectionError."""
         if self._parser.is_malformed:
             raise RequestRefused(400, "The request is not HTTP.")
         try:
@@ -293,7 +293,7 @@ class HttpConnection:
 
 
 def _origin_form(url: bytes) -> str:
-    """Return the path and query of a request's target, which proxies' clients send as an absolute URL (RFC 9112, 3.2)."""
+    """Return the path and query of a request's target; clients of a proxy send an absolute URL (RFC 9112, 3.2)."""
     target = url.decode("latin-1").partition("#")[0]
     rest = re.sub("^https?://[^/?]*", "", target)
     return rest if rest == target or rest.startswith("/") else f"/{rest}"
