@@ -105,6 +105,15 @@ def test_recovery_actions_lead_into_the_table() -> None:
         assert operation.value in action.advice
 
 
+def test_the_meaning_of_a_status_excludes_no_sign_in() -> None:
+    """A status from which the table has a sign-in with a code or a passkey is not said to exclude every sign-in."""
+    excluding = [status for status in U if "before signing in" in status.meaning]
+    assert excluding == [U.RESET_REQUIRED]
+    for status in excluding:
+        assert {O.FIRST_FACTOR_CODE, O.FIRST_FACTOR_PASSKEY} <= ACCOUNT_LIFE[status].keys()
+        assert status.meaning.endswith("before signing in with a password.")
+
+
 @pytest.fixture(scope="module")
 def machine() -> Any:
     """One machine for all cases."""

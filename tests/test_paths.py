@@ -93,7 +93,7 @@ def test_the_count_equals_the_list(name: str) -> None:
         assert all(EXAMPLE_POOLS[name][0].ruled_out(transition) is None for transition in path.transitions)
 
 
-@pytest.mark.parametrize("state", [S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
+@pytest.mark.parametrize("state", [S.START, S.DEVICE_SRP_AUTH, S.SELECT_MFA_TYPE, S.WEB_AUTHN, S.MFA_SETUP])
 def test_through_a_state(state: State) -> None:
     """The paths through a state are those that visit it, and their count equals their list."""
     paths = SignInPaths(OPTIONAL)

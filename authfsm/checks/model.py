@@ -155,7 +155,7 @@ class Model:
         settings: the pool's settings; None for all transitions of the table.
         device: whether the sign-in sends the key of a device that the pool remembers.
         contradictory: whether to include transitions about which sources contradict each other.
-        include_lambda_named: whether to include challenges that a Lambda function names itself.
+        include_lambda_named: whether Lambda functions may name more than CUSTOM_CHALLENGE and (after SRP_A) PASSWORD_VERIFIER.
     """
 
     table: Table = TABLE
@@ -246,7 +246,7 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 
 
 def _is_lambda_named(transition: t.Transition) -> bool:
-    """Return whether a transition leads to a challenge that a Lambda function itself names."""
+    """Return whether a Lambda function names a transition's challenge, and `Model` does not always include it."""
     _, response, dest, kind = transition
     by_function = response in factors.NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)

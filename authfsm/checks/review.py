@@ -233,7 +233,7 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
         recover = _update_pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
-        path = sign_in_paths.path_to_refusal(pool.settings, password_proved=True)
+        path = sign_in_paths.path_to_refusal(pool.settings, of_password=True)
         yield from _finding(path, why, _set_mfa(pool, **_ENABLE_TOTP), recover)
 
 
@@ -263,7 +263,7 @@ def _text_messages(pool: PoolDescription) -> Iterator[Found]:
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
-        path = sign_in_paths.path_to_refusal(pool.settings, password_proved=False)
+        path = sign_in_paths.path_to_refusal(pool.settings, of_password=False)
         fix = _update_client(PreventUserExistenceErrors="ENABLED")
         yield from _finding(path, "PreventUserExistenceErrors is LEGACY", fix)
 

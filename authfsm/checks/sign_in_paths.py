@@ -1,8 +1,8 @@
 """Paths through a table: lists them, counts them without listing them, finds the shortest and the longest.
 
-A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens and visits no
-place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh, no unknown
-challenge, and no challenge that a Lambda function itself names. Steps after the tokens are not part of it.
+A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens, where it ends, and
+visits no place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh and
+no unknown challenge; of those that a Lambda function names, only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authfsm.protocol.table import AUTOMATIC
 from authfsm.settings import PoolSettings
 
 S = State
-NOT_ON_PATHS: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
+NEVER_ENTERED: Final = frozenset({S.FAILED, S.OTHER_CHALLENGE, S.START})
 
 Place = tuple[Node, bool, bool]
 """A node, whether an authenticator app has been associated, and whether it has been verified."""
@@ -81,13 +81,13 @@ class SignInPaths:
         return Model(self.table, self.settings, include_lambda_named=False, **options)
 
     def _moves(self, here: Position) -> tuple[Move, ...]:
-        if here.state is S.AUTHENTICATED:
+        if here.state in {S.AUTHENTICATED, *self._avoided}:
             return ()
         if here not in self._known_moves:
             self._known_moves[here] = tuple(
                 move
                 for move in self._model.moves(here)
-                if move.to.state not in NOT_ON_PATHS | self._avoided
+                if move.to.state not in NEVER_ENTERED | self._avoided
                 if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
                 if self._allowed(move)
@@ -95,7 +95,7 @@ class SignInPaths:
         return self._known_moves[here]
 
     def _allowed(self, move: Move) -> bool:
-        """Return whether a move is allowed: to tokens only with a second factor, if required, or a certain exception."""
+        """Return whether a move is allowed: if MFA is required, tokens need it, or an exception that is not uncertain."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -232,7 +232,7 @@ def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path for which `shows` is true, if possible without contradictory transitions; None without any."""
+    """Return a shortest path that `shows` accepts, if possible without contradictory transitions, or None."""
     for contradictory in (False, True):
         found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:
@@ -250,8 +250,8 @@ def why_no_path(settings: PoolSettings) -> str | None:
     return f"these settings allow no path to sign in: {why}"
 
 
-def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | None:
-    """Return a shortest path to the refusal of the first response or, if `password_proved`, of the proof of a password."""
+def path_to_refusal(settings: PoolSettings, *, of_password: bool) -> Path | None:
+    """Return a shortest path to the refusal of the first response or, if `of_password`, of the proof of a password."""
     found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
@@ -261,7 +261,7 @@ def path_to_refusal(settings: PoolSettings, *, password_proved: bool) -> Path | 
         proves = any(Factor.PASSWORD in to.proved.factors for to in others)
         begins = here == AT_START and response.auth_flow is not None
         accepted = any(to.state is not S.FAILED for to in others)
-        if accepted and (proves if password_proved else begins):
+        if accepted and (proves if of_password else begins):
             return found.path(here).then(move)
     return None
 

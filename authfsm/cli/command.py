@@ -60,7 +60,7 @@ class Command(Protocol):
 
     # `[str]` is needed: Python 3.10 cannot resolve the types of a class with a bare ClassVar.
     epilog: ClassVar[str]
-    """The last line of `--help`: the exit statuses."""
+    """The end of `--help`: the exit statuses."""
 
     def run(self) -> int:
         """Run the command, and return its exit status. A `Failed` that it raises is printed as one line."""
@@ -92,7 +92,7 @@ class _PanelCommand(click.Command):
 
 
 class _NotEmpty(click.ParamType[Any]):
-    """Refuses an empty value: with an unset shell variable, `--pool-id "$POOL"` would mean no pool, and `-o "$FILE"` the folder."""
+    """Refuses an empty value: with unset variables, `--pool-id "$POOL"` would be no pool, `-o "$FILE"` the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the converted value; fail if it is empty."""
@@ -181,7 +181,7 @@ def as_json(document: Any) -> str:
 
 
 class _Stdout:
-    """Standard output, or one of its methods. Its errors have the file name `STDOUT`, which distinguishes them from others."""
+    """Standard output, its buffer, or a method of either; their errors, unlike others, have the file name `STDOUT`."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
@@ -200,7 +200,7 @@ class _Stdout:
 
 @contextmanager
 def stdout_checked() -> Iterator[None]:
-    """Exit with a message if standard output is closed or cannot be written; without one if its pipe is closed."""
+    """Exit with a message if standard output is closed or cannot be written; without one if nobody reads its pipe."""
     if sys.stdout is None:
         print_message("authfsm: standard output is closed; to discard the output, use >/dev/null")
         sys.exit(FAILED)
@@ -262,11 +262,11 @@ def refuse_overwriting(output: Path | None, *inputs: Path | None) -> None:
 
 
 def refuse_region(options: Any) -> None:
-    """Raise `WrongUsage` if `--region` cannot be a region of AWS; other endpoints' regions need only be host labels."""
-    region, own = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
-    form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if own else r"[a-z]+(-[a-z]+)+-[0-9]+"
+    """Raise `WrongUsage` unless `--region` can be a region of AWS or, with `--endpoint-url` or `--compare`, is a host label."""
+    region, has_endpoint = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
+    form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if has_endpoint else r"[a-z]+(-[a-z]+)+-[0-9]+"
     if region is not None and not re.fullmatch(form, region):
-        what = "a region" if own else "a region of AWS"
+        what = "a region" if has_endpoint else "a region of AWS"
         raise WrongUsage(f"--region must be the name of {what}, such as eu-west-1, not {region!r}")
 
 

@@ -16,14 +16,14 @@ from rich.text import Text
 from authfsm import checks
 from authfsm.checks import Change, SignInPaths
 from authfsm.checks.findings import steps_of
-from authfsm.checks.sign_in_paths import NOT_ON_PATHS, why_no_path
+from authfsm.checks.sign_in_paths import NEVER_ENTERED, why_no_path
 from authfsm.cli.check import path_line
 from authfsm.cli.command import FAILED, WrongUsage, as_json, option, print_message, refuse_exclusive, refuse_unknown
 from authfsm.cli.pool_descriptions import Descriptions, PoolOptions, pool_option, settings_of
 from authfsm.protocol.states import State
 
 _LIMIT: Final = 20
-_ON_PATHS: Final = [each.name for each in State if each not in NOT_ON_PATHS]
+_ON_PATHS: Final = [each.name for each in State if each not in NEVER_ENTERED]
 _selection: Final = partial(option, panel="Selection")
 
 

@@ -22,7 +22,7 @@ CUSTOM_ANSWER: Final = "a river"  # the right answer to the challenge of `CUSTOM
 
 @frozen
 class PoolRequirements:
-    """The settings of a user pool, in Cognito's terms. Rules with the same requirements share a pool."""
+    """The settings of a user pool that rules need. Rules with the same requirements share a pool."""
 
     mfa: Literal["OFF", "OPTIONAL", "ON"] = "OFF"
     methods: tuple[str, ...] = ()  # the MFA methods that are enabled
@@ -33,7 +33,7 @@ class PoolRequirements:
 
 @frozen
 class ClientRequirements:
-    """The settings of an app client, in Cognito's terms."""
+    """The settings of an app client that rules need."""
 
     flows: tuple[str, ...] = ALL_FLOWS  # ExplicitAuthFlows
     secret: bool = False  # GenerateSecret
@@ -64,7 +64,7 @@ USER_AUTH_POOL: Final = PoolRequirements(first_factors=ALLOWED_FIRST_AUTH_FACTOR
 CUSTOM_AUTH_POOL: Final = PoolRequirements(custom_auth=True)
 
 # Settings of every pool that the suite creates; existing pools may lack them.
-SELF_SIGN_UP: Final = "self sign-up by email alone (in WriteAttributes), without PreSignUp and PostConfirmation"
+SELF_SIGN_UP: Final = "self sign-up that needs only a writable email, and no trigger PreSignUp or PostConfirmation"
 RECOVERY: Final = "account recovery without admin_only"
 NO_REQUIRED_ATTRIBUTES: Final = "no required attributes but email"
 UPDATES_AT_ONCE: Final = "no UserAttributeUpdateSettings"

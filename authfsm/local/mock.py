@@ -34,7 +34,7 @@ def _signing_key() -> RSAKey:
 
 
 class CognitoMock:
-    """What `mock_cognito` returns; each use has a new region, whose pools share a signing key."""
+    """What `mock_cognito` returns; each use has a new `LocalCognito`, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         check_setting_names(settings, PoolConfiguration, names=inspect.signature(LocalCognito).parameters.keys())
@@ -43,21 +43,21 @@ class CognitoMock:
 
     @property
     def cognito(self) -> LocalCognito:
-        """The region of this mock's last use; raises RuntimeError while the mock is not in use."""
+        """The newest `LocalCognito` that this mock has in use; raises RuntimeError if it has none."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: start it, or enter it by `with`")
         return self._running[-1]
 
     def start(self) -> LocalCognito:
-        """Begin, and return the new region; `stop` ends it."""
+        """Begin, and return the new `LocalCognito`; `stop` ends it."""
         from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
         cognito = LocalCognito(**{"key": _signing_key(), **self._settings})
-        if not _regions:
-            newest = lambda *request: _regions[-1].exchange(*request)  # noqa: E731, PLW0108 - at the time of the request
+        if not _cognitos:
+            newest = lambda *request: _cognitos[-1].exchange(*request)  # noqa: E731, PLW0108 - at the time of the request
             boto_hook.answer_all(newest, _restore)
             _serve_keys(_restore)
-        _regions.append(cognito)
+        _cognitos.append(cognito)
         self._running.append(cognito)
         return cognito
 
@@ -65,8 +65,8 @@ class CognitoMock:
         """End what `start` began last."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: there is nothing to stop")
-        _regions.remove(self._running.pop())
-        if not _regions:
+        _cognitos.remove(self._running.pop())
+        if not _cognitos:
             _restore.close()
 
     def __enter__(self) -> LocalCognito:
@@ -102,7 +102,7 @@ class CognitoMock:
         return target
 
     def _decorated(self, function: Any) -> Any:
-        """Return the function inside the mock; a generator, as of a fixture, is inside it until it ends."""
+        """Return a function that calls this one inside the mock; a generator (a fixture) stays inside until it ends."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -142,11 +142,11 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     """Make all boto3 cognito-idp clients reach a new local Cognito, those made before too.
 
     `with mock_cognito() as cognito:`, `@mock_cognito()` or `@mock_cognito` above a function or a test class, or
-    `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it works inside
-    and outside of `moto.mock_aws`. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
+    `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it can be nested with
+    `moto.mock_aws` in either order. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
 
-    With `accept="all"`, requests that moto accepts and Cognito refuses succeed. `cognito.accepted` lists them with
-    Cognito's errors: correct the suite step by step, and name fewer checks in `accept`.
+    With `accept="all"`, most requests succeed that moto accepts and Cognito refuses, but none with a wrong password or
+    TOTP code. `cognito.accepted` lists them with Cognito's errors: correct the suite, and name fewer checks in `accept`.
 
     Args:
         target: the function or class, where the decorator has no parentheses.
@@ -159,8 +159,8 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
     return mock if target is None else mock(target)
 
 
-_regions: Final[list[LocalCognito]] = []
-"""The regions in use: those of mocks that overlap end in any order, and the last one to end restores the methods."""
+_cognitos: Final[list[LocalCognito]] = []
+"""Those in use: they end in any order, and the last one restores what `start` replaced in boto3 and HTTP clients."""
 _restore: Final = ExitStack()
 
 
@@ -168,13 +168,13 @@ def _key_set(url: str) -> bytes | None:
     issuer = url.removesuffix("/.well-known/jwks.json")
     if issuer == url:
         return None
-    found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_regions))
+    found = (each.pools.get(issuer.rpartition("/")[2]) for each in reversed(_cognitos))
     pool = next(filter(None, found), None)
     return None if pool is None else json.dumps(pool.jwks()).encode()
 
 
 def _serve_keys(stack: ExitStack) -> None:
-    """Answer requests for the JSON Web Key Sets of the regions in use."""
+    """Answer requests for the JSON Web Key Sets of the pools in use."""
     from urllib.request import OpenerDirector  # noqa: PLC0415 - takes 30 ms to load: only mocks need it
     from urllib.response import addinfourl  # noqa: PLC0415 - the same
 

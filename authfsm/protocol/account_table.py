@@ -28,7 +28,7 @@ class UserStatus(DescribedName):
     UNCONFIRMED = "UNCONFIRMED", "The user has signed up, and the account is not confirmed yet."
     CONFIRMED = "CONFIRMED", "The user is confirmed and can sign in."
     FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD", "The user has a temporary password, and replaces it at the first sign-in."
-    RESET_REQUIRED = "RESET_REQUIRED", "The user must request a code and set a new password before signing in."
+    RESET_REQUIRED = "RESET_REQUIRED", "The user must set a new password, with a code, before signing in with a password."
     EXTERNAL_PROVIDER = "EXTERNAL_PROVIDER", "The user signed in with a third-party identity provider."
     ARCHIVED = "ARCHIVED", "No longer used by Cognito."
     COMPROMISED = "COMPROMISED", "No longer used by Cognito."
@@ -181,7 +181,7 @@ RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] 
     RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
     RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
 }
-"""The refusals of a sign-in that depend on the account: the user's status, and the operation that must come first."""
+"""By the recovery action of a refused sign-in: the status that caused the refusal, and the first operation to recover."""
 
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}
@@ -195,7 +195,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return what an operation of the API may do to an account (most sign-in steps: MIGRATE_USER); None if nothing."""
+    """Return the operation on an account that an API call is, or None; for a sign-in step without its own, MIGRATE_USER."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

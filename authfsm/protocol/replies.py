@@ -35,16 +35,16 @@ class Challenge(Reply):
 
     Args:
         name: `ChallengeName` as it came.
-        session: `Session`, to be sent back unchanged; the reply to USER_SRP_AUTH has none, nor need device challenges.
+        session: `Session`, to be sent back unchanged; None after USER_SRP_AUTH, and perhaps in device challenges.
         parameters: `ChallengeParameters`, all members as they came.
         available: `AvailableChallenges`: the first factors that this user can choose.
     """
 
     state: ClassVar[State] = State.OTHER_CHALLENGE
-    """The state of the sign-in after this challenge."""
+    """The state of a sign-in while this challenge is unanswered."""
 
     def __init_subclass__(cls, *, state: State | None = None) -> None:
-        """Set the state, which is missing when attrs makes the class a second time, with slots."""
+        """Set the state; when attrs makes the class again, with slots, the argument is missing."""
         super().__init_subclass__()
         cls.state = state or cls.state
 
@@ -375,7 +375,7 @@ class Refusal(Reply):
         action: what to do next.
         fault: who is at fault.
         request_id: `x-amzn-RequestId`, to quote to AWS.
-        session: a new Session; VerifySoftwareToken may return one with `Status` ERROR.
+        session: a new Session, which VerifySoftwareToken may return together with `Status` ERROR.
         retry_after: seconds to wait, if the reply says so (RFC 9110, Retry-After).
     """
 

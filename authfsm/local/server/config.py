@@ -1,7 +1,7 @@
 """Reads the file of `authfsm serve --config`: the pool's settings and users, in JSON or TOML.
 
-The settings are the arguments of `LocalPool`; `users` is a list of tables with the arguments of `add_user`.
-Structured settings (`device`, `password_policy`) are tables. A trigger is "module:function".
+The settings are the arguments of `LocalPool` that `config.toml` lists; `users` is a list of tables of arguments of
+`add_user`. Structured settings (`device`, `password_policy`) are tables. A trigger is "module:function".
 
 To serve a pool like a real one, put the replies of DescribeUserPool, DescribeUserPoolClient and
 GetUserPoolMfaConfig into `UserPool`, `UserPoolClient` and `MfaConfig`. Other settings in the file take precedence.
@@ -54,7 +54,7 @@ _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
     "Mapping": (dict, "a table of text"),
     "timedelta": ((int, float), "seconds"),
 }
-"""The types of a setting's value in JSON and TOML, and their name for users, by how the annotation begins."""
+"""By the beginning of an annotation: the types of the value in JSON and TOML, and their name in messages."""
 _USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
@@ -107,7 +107,7 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
     _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {', '.join(MFA_METHODS)}")
-    # `custom:team` need not be in the schema. ListUsers returns the attribute `identities` of federated users.
+    # The schema may lack custom attributes (`custom:team`) and `identities`, which users linked to federated ones have.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
     why = "is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
     _check(user.get("status") != "EXTERNAL_PROVIDER", f"user {name} {why}")
@@ -222,7 +222,7 @@ def _check_types(values: Mapping[str, Any], types: Mapping[str, str], where: str
     """Check that each value has the type of its setting; the error does not contain the value, which may be secret."""
     for name, value in values.items():
         kinds = (each for beginning, each in _KINDS.items() if types[name].startswith(beginning))
-        # The setting's own class checks a Literal.
+        # A Literal has no entry in `_KINDS`: the setting's own class checks it.
         kind, description = next(kinds, (object, "module:function"))
         rule = f"{where}{name} must be {description}"
         is_right = isinstance(value, kind) and (kind is not int or not isinstance(value, bool))

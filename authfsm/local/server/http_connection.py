@@ -34,7 +34,7 @@ REQUEST_SECONDS: Final = 20.0
 _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
 _LINGER_SECONDS: Final = 2.0  # in which a client can send more, and read why its connection closes
 _LINGER_BYTES: Final = 4 << 20
-_CHUNK: Final = 64 << 10
+_RECEIVE_BYTES: Final = 64 << 10
 _CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: %b\r\n\r\n"
 _MAX_RECEIVED: Final = 2 * MAX_BODY_BYTES  # including the size lines of a chunked body
 
@@ -236,18 +236,18 @@ class HttpConnection:
         end, size = time.monotonic() + _LINGER_SECONDS, 0
         while size < _LINGER_BYTES and (left := end - time.monotonic()) > 0:
             self._sock.settimeout(left)
-            size += len(self._sock.recv(_CHUNK)) or _LINGER_BYTES
+            size += len(self._sock.recv(_RECEIVE_BYTES)) or _LINGER_BYTES
 
     # ---- reading a request -------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Receive more bytes; raise RequestRefused if they come late or are malformed, ConnectionError if none come."""
+        """Receive more bytes. Late or malformed requests raise RequestRefused, a client that is idle or gone ConnectionError."""
         if self._parser.is_malformed:
             raise RequestRefused(400, "The request is not HTTP.")
         try:
             # A millisecond at least: with zero the socket would not block.
             self._sock.settimeout(max(self._deadline - time.monotonic(), 1e-3))
-            data = self._sock.recv(_CHUNK)
+            data = self._sock.recv(_RECEIVE_BYTES)
         except TimeoutError:
             data = b""
         except OSError:
@@ -268,7 +268,7 @@ class HttpConnection:
             if self._is_idle and self._is_closing():
                 raise ConnectionResetError
             self._receive()
-            if messages and messages[0].received > limit + _CHUNK:
+            if messages and messages[0].received > limit + _RECEIVE_BYTES:
                 break
         if not messages[0].has_head or messages[0].head_bytes > limit:
             raise RequestRefused(431, f"The URL and headers are larger than {limit} bytes.")
@@ -293,7 +293,7 @@ class HttpConnection:
 
 
 def _origin_form(url: bytes) -> str:
-    """Return the path and query of a request's target, which proxies' clients send as an absolute URL (RFC 9112, 3.2)."""
+    """Return the path and query of a request's target; clients of a proxy send an absolute URL (RFC 9112, 3.2)."""
     target = url.decode("latin-1").partition("#")[0]
     rest = re.sub("^https?://[^/?]*", "", target)
     return rest if rest == target or rest.startswith("/") else f"/{rest}"
