@@ -196,8 +196,7 @@ class Directory(TrackedDicts):
         """Remove a user, and mark the record as deleted for pending sign-ins and tokens that still refer to it."""
         user.deleted = True
         self._by_name.pop(self._key(user.username))
-        for alias in user.attributes.values():
-            self._forget_alias(user, alias)
+        self._forget_aliases(user)
 
     def is_taken(self, attribute: str, value: str, user: User) -> bool:
         """Return whether another user can sign in with this value of an attribute."""
@@ -215,20 +214,22 @@ class Directory(TrackedDicts):
 
     def set_attribute(self, user: User, attribute: str, value: str) -> None:
         """Set an attribute: the user can no longer sign in with its old value, and a new address is not verified."""
-        old = user.attributes.get(attribute)
-        if old is not None and old != value:
-            self._forget_value(user, attribute, old)
+        changes = user.attributes.get(attribute) != value
+        self._forget_aliases(user)
+        if changes:
+            self._forget_code(user, attribute)
         user.attributes[attribute] = value
-        if attribute in {"email", "phone_number"} and old != value:
+        if changes and attribute in {"email", "phone_number"}:
             user.attributes[f"{attribute}_verified"] = "false"
         self.index(user)
 
     def remove_attribute(self, user: User, attribute: str) -> None:
-        """Remove an attribute, its *_verified attribute and its alias."""
-        old = user.attributes.pop(attribute, None)
-        user.attributes.pop(f"{attribute}_verified", None)
-        if old is not None:
-            self._forget_value(user, attribute, old)
+        """Remove an attribute and its *_verified attribute: no alias of the user comes from them any more."""
+        self._forget_aliases(user)
+        self._forget_code(user, attribute)
+        for name in (attribute, f"{attribute}_verified"):
+            user.attributes.pop(name, None)
+        self.index(user)
 
     def mark_verified(self, user: User, attribute: str, address: str) -> None:
         """Mark an address as verified, if the user still has it."""
@@ -248,16 +249,16 @@ class Directory(TrackedDicts):
                         owner.attributes[f"{name}_verified"] = "false"
             self._by_alias[key] = user
 
-    def _forget_value(self, user: User, attribute: str, value: str) -> None:
-        self._forget_alias(user, value)
+    def _forget_code(self, user: User, attribute: str) -> None:
         sent = user.account.codes.get(attribute)
-        if sent is not None and sent.address == value:  # The code verifies only this address.
+        if sent is not None and sent.address == user.attributes.get(attribute):  # The code verifies only this address.
             del user.account.codes[attribute]
 
-    def _forget_alias(self, user: User, alias: str) -> None:
-        # The alias may belong to another user: several users may have an address, and one of them verified it.
-        if self._by_alias.get(self._key(alias)) is user:
-            self._by_alias.pop(self._key(alias))
+    def _forget_aliases(self, user: User) -> None:
+        for key in map(self._key, user.attributes.values()):
+            # Several users may have the same address, which is an alias only of one who has verified it.
+            if self._by_alias.get(key) is user:
+                self._by_alias.pop(key)
 
     def _aliases_of(self, user: User) -> Iterator[str]:
         for attribute in self._username_attributes:
