@@ -36,6 +36,10 @@ _PNG_CHARACTERS: Final = re.compile(
     "[\t\n -~\u00a0-\u04ff\u1e00-\u20be\u2100-\u214f\u2190-\u2195\u2212∂∆∏∑√∞∩∫≈≠≡≤≥■□▪▫▲►▼◄◊○●◦☺♀♂♠♣♥♦♪]"
 )
 _EAST_ASIAN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")  # how the names of such characters begin
+_ELLIPSE: Final = re.compile(r' cx="([^"]+)" cy="([^"]+)" rx="([^"]+)" ry="([^"]+)"')
+_CELL_TEXT: Final = re.compile(
+    r'<text [^>]*"start" x="([^"]+)" y="([^"]+)"[^>]* font-size="([^"]+)"[^>]* textLength="([^"]+)"'
+)
 _TEXT: Final = re.compile(r'<text ([^>]*font-size="([\d.]+)"[^>]*)>([^<]+)</text>')
 
 
@@ -174,7 +178,7 @@ def _pdf_by_svglib(pages: Mapping[str, tuple[str, str]], name: str | None) -> by
         if key:
             canvas.bookmarkPage(key)
             canvas.addOutlineEntry(title, key)
-        for target, area in _links(drawn):
+        for target, area in _links(drawn, page.height):
             if target in pages:
                 canvas.linkRect(title, target, area)
             else:
@@ -184,16 +188,20 @@ def _pdf_by_svglib(pages: Mapping[str, tuple[str, str]], name: str | None) -> by
     return written.getvalue()
 
 
-def _links(drawn: str) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+def _links(drawn: str, height: float) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
     """Yield the address of each link in an SVG, and its box: left, bottom, right, top, in points from the lower left."""
-    shift = re.search(r"translate\(([\d.]+) ([\d.]+)\)", drawn)
-    left = float(shift[1]) if shift else 0.0
+    left, down = map(float, re.findall(r"translate\((-?[\d.]+) (-?[\d.]+)\)", drawn)[0])
     for target, inside in re.findall(r'<a xlink:href="([^"]*)"[^>]*>(.*?)</a>', drawn, re.DOTALL):
         outlines = " ".join(re.findall(r' (?:d|points)="([^"]*)"', inside))
         points = [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", outlines)]
+        for x, y, rx, ry in (map(float, each) for each in _ELLIPSE.findall(inside)):
+            points += (x - rx, y - ry), (x + rx, y + ry)
+        for x, y, size, length in (map(float, each) for each in _CELL_TEXT.findall(inside)):
+            points += (x, y - size), (x + length, y)
         if points:
             xs, ys = zip(*points, strict=True)
-            yield unescape(target), (left + min(xs), -max(ys), left + max(xs), -min(ys))
+            base = height - down
+            yield unescape(target), (left + min(xs), base - max(ys), left + max(xs), base - min(ys))
 
 
 def _run(source: str, output_format: str, name: str | None, *options: str) -> bytes:
