@@ -32,7 +32,7 @@ def check_password(pool: Core, attempt: Attempt, password: Secret[str]) -> None:
     credential = user.credential or pool.simulated_credential(name)
     is_correct = _matches(pool, credential, user.username, password)
     _ensure_can_sign_in(pool, attempt.client, user)
-    _require_usable(pool, user, is_correct=is_correct)
+    _refuse_wrong_or_expired(pool, user, is_correct=is_correct)
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
@@ -55,7 +55,7 @@ def check_srp_claim(pool: Core, attempt: Attempt, proof: SrpProof, responses: Ma
     if attempt.user is None:
         raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, attempt.client, attempt.user)
-    _require_usable(pool, attempt.user, is_correct=is_correct)
+    _refuse_wrong_or_expired(pool, attempt.user, is_correct=is_correct)
 
 
 def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
@@ -69,7 +69,7 @@ def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
 
-def _require_usable(pool: Core, user: User, *, is_correct: bool) -> None:
+def _refuse_wrong_or_expired(pool: Core, user: User, *, is_correct: bool) -> None:
     if not is_correct or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.WRONG_PASSWORD.refusal()
