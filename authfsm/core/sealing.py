@@ -40,7 +40,7 @@ _TYPES: Final = {
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of JSON members; `_read` checks some values further."""
+"""The types of JSON members, which `snapshot.schema.json` describes; `_read` checks some values further."""
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
@@ -221,7 +221,7 @@ def unseal(
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
-    """Encrypt tokens for a browser or a database: `Tokens.seal`, which documents the text and the key."""
+    """Implement `Tokens.seal`: encrypt tokens for a browser or a database."""
     key = wrapped_keys(key)
     claims = replies.unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
@@ -232,16 +232,14 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
     pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a custom issuer may lack the pool's id
-    document = {"pool": pool_id, "client": client, "tokens": fields}
-    return encrypt(document_to_json(document), key, tokens.at)
+    return encrypt(document_to_json({"pool": pool_id, "client": client, "tokens": fields}), key, tokens.at)
 
 
 def unseal_tokens(sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str) -> Tokens:
     """Implement `Cognito.resume_tokens`."""
     key = wrapped_keys(key)
     owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}
-    kind = "the tokens of a sign-in"
-    return document_from_json(decrypt(sealed, key), _tokens, kind=kind, owner=owner)
+    return document_from_json(decrypt(sealed, key), _tokens, kind="the tokens of a sign-in", owner=owner)
 
 
 def _tokens(document: Mapping[str, Any]) -> Tokens:

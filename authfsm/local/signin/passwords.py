@@ -2,7 +2,7 @@
 
 The order of the checks: the user may sign in, the user is not locked out, the password is correct, a temporary
 password has not expired. With PreventUserExistenceErrors=ENABLED the proof is computed for an unknown or
-imported user too, so that the time of a refusal does not tell them apart.
+imported user too, so that the time of a refusal does not reveal them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
 
 
 def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
-    """Return whether an answer's PASSWORD_CLAIM_SIGNATURE is correct and its TIMESTAMP is within the pool's tolerance."""
+    """Return whether an answer proves the password or the device, with the pool's tolerance (`SrpProof.is_proved_by`)."""
     tolerance = pool.configuration.contradictions.timestamp_tolerance
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
@@ -109,7 +109,7 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
-    """Set a user's password, of which only salt and verifier are stored, and the status; end the user's pending sign-ins."""
+    """Set a user's status and password (only salt and verifier are stored), and end the user's pending sign-ins."""
     size = pool.configuration.password_policy.password_history_size
     try:
         credential = PasswordRecord.from_password(pool.realm, user.username, password, pool.entropy(16))
