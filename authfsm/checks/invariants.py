@@ -232,8 +232,7 @@ INVARIANTS: Final = (
     Invariant("ends", "From every challenge that Cognito itself issues, some answers lead to tokens.", _ends),
     Invariant("first-factor", "No tokens are issued without a first factor or a known exception: "
               f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _first_factor),
-    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known"
-              " exception.", _second_factor),
+    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, a lock-out, a rate limit, a value that is used once, or the pool's function.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
               # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.

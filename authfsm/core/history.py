@@ -4,8 +4,9 @@
      "at": "2026-11-23T01:02:03+00:00"}
 
 `step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is the trigger of
-the response. `role`, `at`, `error` and `action` are omitted if they are None. `authfsm.traces.recorder` adds members:
-`sign_in` separates sign-ins whose lines are mixed, lines with `lost` (no readable reply) are skipped, others are ignored.
+the response. `role`, `at`, `error` and `action` are omitted if they are None. Of the members that
+`authfsm.traces.recorder` adds, `sign_in` separates sign-ins whose lines are mixed, and `lost` (no readable reply) marks
+lines that are skipped. Other members are ignored.
 """
 
 from __future__ import annotations
