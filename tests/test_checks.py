@@ -136,7 +136,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
             t, rows={state: {each: dests - {S.SMS_OTP} for each, dests in row.items()} for state, row in t.rows.items()}
         ),
         "reachable",
-        "no path leads to SMS_OTP, except through a Lambda function or an unknown challenge",
+        "no path leads to SMS_OTP, except through a refresh, a Lambda function or an unknown challenge",
         "START",
     ),
     "a second factor that can be chosen without limit": (
@@ -169,7 +169,7 @@ BREAKS: Final[dict[str, tuple[Callable[[Table], Table], str, str, str]]] = {
     "a state that only a function may name": (
         lambda t: _only_by(t, S.WEB_AUTHN, {r.CustomAuth, r.Answer, r.RefreshToken, r.RawAnswer}),
         "reachable",
-        "no path leads to WEB_AUTHN, except through a Lambda function or an unknown challenge",
+        "no path leads to WEB_AUTHN, except through a refresh, a Lambda function or an unknown challenge",
         "START",
     ),
     "a prerequisite that can never be met": (

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from authfsm.core.history import Step
 from authfsm.core.machine import build
-from authfsm.diagrams import UnknownLabel, diagram
+from authfsm.diagrams import UnknownLabel, diagram, render
 from authfsm.diagrams.picture import Diagram
 from authfsm.diagrams.render import MissingFont
 from authfsm.protocol.responses import SrpClaim, UserSrpAuth
@@ -109,6 +109,23 @@ def test_an_unfolded_picture_is_saved_as_pages(tmp_path: Path) -> None:
     dot = picture.save(tmp_path / "a.dot").read_text("utf-8")
     assert dot == picture.dot()
     assert sorted(each.name for each in tmp_path.glob("*.dot")) == ["a.dot"]
+
+
+@pytest.mark.parametrize("margin", [0, 36])
+@pytest.mark.parametrize("shape", ["box", "ellipse", "note"])
+def test_a_link_of_a_pdf_lies_on_its_shape(shape: str, margin: int) -> None:
+    """The area of a link in a PDF is that of the shape, with any margin of the page."""
+    node = f'"" [URL="https://example.com" shape={shape} fixedsize=true width=1 height=0.5]'
+    pdf = render.pdf({"": (f"digraph {{ pad={margin / 72}; {node} }}", "")})
+    (area,) = re.findall(rb"/Rect \[ (.*?) \]", pdf)
+    assert [*map(float, area.split())] == [margin, margin, margin + 72, margin + 36]
+
+
+def test_a_pdf_has_every_link_of_the_svg() -> None:
+    """The links of START and of the advice after FAILED, which have no outline of lines, are in the PDF too."""
+    picture = diagram(actions=True)
+    targets = [unescape(each) for each in re.findall(r'xlink:href="([^"]*)"', picture.svg())]
+    assert [each.decode() for each in re.findall(rb"/URI \(([^)]*)\)", picture.pdf())] == targets
 
 
 def test_the_font_does_not_matter() -> None:

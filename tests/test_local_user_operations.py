@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 
 from authfsm import Code
 from authfsm.local import Contradictions, LocalPool, PoolRefusal, SchemaAttribute, Triggers
+from authfsm.local.state.records import Directory
 
 PASSWORD = "Correct-h0rse"
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -297,6 +298,34 @@ def test_a_code_by_any_name(signing_key: RSAKey, name: str) -> None:
     fork.cognito().sign_in(name, PASSWORD)
     assert fork.outbox.code_for(name) == fork.outbox[-1].code.reveal()
     assert len(pool.outbox) == 1
+
+
+ADDRESS = "ada@example.com"
+CHANGES = [
+    {"nickname": ""}, {"nickname": "x"}, {"preferred_username": ""}, {"preferred_username": "x"}, {"email": ""},
+    {"email_verified": ""}, {"email_verified": "false"}, {"email": "x@example.com"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("second", [{}, *CHANGES], ids=str)
+@pytest.mark.parametrize("first", CHANGES, ids=str)
+def test_names_follow_attributes(signing_key: RSAKey, first: dict[str, str], second: dict[str, str]) -> None:
+    """A value of several attributes signs the user in as long as one of them is an alias, also once it is restored."""
+    pool = LocalPool(key=signing_key, aliases=["email", "preferred_username"])
+    same = {"nickname": ADDRESS, "preferred_username": ADDRESS}
+    pool.add_user("ada", PASSWORD, email=ADDRESS, attributes=same)
+    user = {"UserPoolId": pool.pool_id, "Username": "ada"}
+    for change in (first, second):
+        changed = [{"Name": name, "Value": value} for name, value in change.items()]
+        pool.answer("AdminUpdateUserAttributes", {**user, "UserAttributes": changed})
+
+    own = pool.user("ada").attributes
+    is_email = own.get("email") == ADDRESS and own.get("email_verified") == "true"
+    is_alias = is_email or own.get("preferred_username") == ADDRESS
+    restored = Directory(pool.configuration)
+    restored.restore(pool.user("ada"))
+    for users in (pool._core.users, restored):
+        assert (users.find(ADDRESS) is not None) == is_alias
 
 
 def test_no_code() -> None:

@@ -32,7 +32,7 @@ Fault = tuple[str, Path]
 
 @frozen
 class Invariant:
-    """A statement that must be true of a table.
+    """A statement that must be true of every table and of the paths that a pool's settings allow.
 
     Args:
         name: a short name.
@@ -48,14 +48,14 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether a move has no unknown challenge, no response that may lead to any, and no challenge named by a function."""
+    """Return whether a move has no unknown challenge, no response that any challenge may follow, and no challenge named by a Lambda function."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
 def _reachable(found: Exploration) -> Iterator[Fault]:
-    """Yield the states and roles that no path of usual steps reaches, and the responses that no reached state accepts."""
+    """Yield the states and roles that no path of usual moves reaches, and the responses of a reached state's row that it never accepts."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
     for here in queue:  # the loop extends the queue
@@ -75,7 +75,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
     )
     unreached += [each.name for each in dict.fromkeys(in_roles) if each.state in states and each not in nodes]
     for name in unreached:
-        yield f"no path leads to {name}, except through a Lambda function or an unknown challenge", Path()
+        yield f"no path leads to {name}, except through a refresh, a Lambda function or an unknown challenge", Path()
     accepted = {(move.transition.source, move.transition.response) for _, move in found.along()}
     for state in table.states:
         for response in table.rows.get(state, {}):
@@ -85,7 +85,7 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answers lead to tokens; also tried with neither a device nor contradictory transitions."""
+    """Yield the positions from which no answers lead to tokens, in the model and in one without a device and contradictory transitions."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -207,7 +207,7 @@ def _operations() -> Mapping[tuple[State, type[Response]], str]:
 
 
 def _device(found: Exploration) -> Iterator[Fault]:
-    """Yield the device challenges without a device, except if a Lambda function names them or after an unknown challenge."""
+    """Yield the device challenges on paths without a device, unless a Lambda function named them or an unknown challenge came before."""
     without_device = explore(evolve(found.model, device=False, contradictory=False))
     states = set[State]()
     for at in without_device.before:
@@ -228,13 +228,11 @@ def _refresh(found: Exploration) -> Iterator[Fault]:
 
 # fmt: off
 INVARIANTS: Final = (
-    Invariant("reachable", "Every state can be reached, and every response is accepted somewhere.", _reachable,
-              of_table=True),
+    Invariant("reachable", "Every state can be reached, and accepts each response of its row.", _reachable, of_table=True),
     Invariant("ends", "From every challenge that Cognito itself issues, some answers lead to tokens.", _ends),
     Invariant("first-factor", "No tokens are issued without a first factor or a known exception: "
               f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _first_factor),
-    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known"
-              " exception.", _second_factor),
+    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known exception.", _second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, a lock-out, a rate limit, a value that is used once, or the pool's function.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
               # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
@@ -288,11 +286,11 @@ def check(
 def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
-    """Return the exceptions from a required second factor, each with a shortest path, if possible of undisputed transitions.
+    """Return the exceptions from a required second factor, each with a shortest path, if possible without contradictory transitions.
 
     Args:
         table: the protocol; this package's by default.
-        settings: a pool's settings; if they do not require MFA, there are no exceptions.
+        settings: a pool's settings, by default MFA ON; if they do not require MFA, there are no exceptions.
     """
     settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
     if settings.mfa_configuration != "ON":
@@ -307,7 +305,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
     nearest: dict[FactorException, Path] = {}
     for path in sorted(_to_tokens(explore(model)), key=len):
         proved = path.proved.factors
-        # A path through an unknown challenge is an example only of the exception for unknown challenges.
+        # A path through an unknown challenge is an example, of the exception for such paths, only if it proves nothing else.
         if Factor.SECOND not in proved and (Factor.UNKNOWN not in proved or len(proved) == 1):
             last = path.transitions[-1]
             reason = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, last, model.settings)
@@ -322,7 +320,7 @@ def path_invariant(
     """Return a custom invariant: a predicate that must be true of every path.
 
     The check applies it to every path of 1 to `longest` steps from START that visits no position twice, the shortest
-    first. The paths may end in any state. Only the first violation is reported, also by `check(every=True)`.
+    first. The paths may end in any state. Even `check(every=True)` reports only the first violation.
 
     Args:
         name: a short name.

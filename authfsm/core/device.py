@@ -10,7 +10,7 @@ from attrs import asdict, field, frozen
 
 from authfsm import srp
 from authfsm.base.secret import Key, Secret, WrapsSecrets, secret, wrapped_keys
-from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
+from authfsm.core.encryption import decrypt, document_from_json, document_to_json, encrypt
 from authfsm.protocol.replies import NewDevice, SrpChallenge
 from authfsm.protocol.responses import ConfirmDevice, SrpClaim
 from authfsm.protocol.validators import is_text
@@ -62,7 +62,7 @@ class Device(WrapsSecrets):
             BadKey, TooLongToSeal: the key is not valid; the device's values are far longer than Cognito's.
         """
         key = wrapped_keys(key)
-        return encrypt(form_to_json({"device": asdict(self)}), key)
+        return encrypt(document_to_json({"device": asdict(self)}), key)
 
     @classmethod
     def unseal(cls, sealed: str | bytes | None, key: Key) -> Device:
@@ -78,7 +78,7 @@ class Device(WrapsSecrets):
         """
         key = wrapped_keys(key)
         text = decrypt(sealed, key, "sealed device")
-        return form_from_json(text, lambda form: cls(**form["device"]), kind="a device", owner={})
+        return document_from_json(text, lambda document: cls(**document["device"]), kind="a device", owner={})
 
 
 @frozen

@@ -63,31 +63,31 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
-def form_to_json(form: Mapping[str, Any]) -> Secret[str]:
+def document_to_json(document: Mapping[str, Any]) -> Secret[str]:
     """Return a document as JSON, with its version and its secrets in plain text, without None and empty maps and lists."""
-    present = {name: value for name, value in form.items() if value not in (None, {}, [])}
-    form = {"authfsm": VERSION, **present}
-    return Secret(json.dumps(revealed(form), separators=(",", ":"), ensure_ascii=False))
+    present = {name: value for name, value in document.items() if value not in (None, {}, [])}
+    document = {"authfsm": VERSION, **present}
+    return Secret(json.dumps(revealed(document), separators=(",", ":"), ensure_ascii=False))
 
 
-def form_from_json(
+def document_from_json(
     text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
 ) -> T:  # fmt: skip
     """Return `build(document)`, or raise SealTooNew, SealWrongClient (it is not `owner`'s) or SealBroken (also for an error of `build`)."""
     error: e.SealError = e.SealBroken(f"it is not {kind}")
     with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        form = json.loads(text.reveal())
-        version = form["authfsm"]
+        document = json.loads(text.reveal())
+        version = document["authfsm"]
         if type(version) is int and version > VERSION:
             readable = f"this version of authfsm reads versions up to {VERSION}"
             error = e.SealTooNew(f"its format version is {version}, and {readable}")
         elif type(version) is int and version > 0:
-            if all(form.get(name) == value for name, value in owner.items()):
-                return build(form)
+            if all(document.get(name) == value for name, value in owner.items()):
+                return build(document)
             error = e.SealWrongClient("it belongs to another user pool or app client")
     # Raised outside of `suppress`, and without the document, so that no frame of the error shows its secrets.
-    form = None
+    document = None
     raise error
 
 

@@ -4,8 +4,9 @@
      "at": "2026-11-23T01:02:03+00:00"}
 
 `step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is the trigger of
-the response. `role`, `at`, `error` and `action` are omitted if they are None. Of `authfsm.traces.recorder`, `sign_in`
-separates sign-ins whose lines are mixed, and lines with `lost` (no readable reply) are skipped. Other members are ignored.
+the response. `role`, `at`, `error` and `action` are omitted if they are None. Of the members that
+`authfsm.traces.recorder` adds, `sign_in` separates sign-ins whose lines are mixed, and `lost` (no readable reply) marks
+lines that are skipped. Other members are ignored.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Step:
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of the transition if it stayed in its state; None if the state changed, or nothing did."""
+        """The kind of a transition to the same state; None if the state changed, or if there was no transition."""
         return transition_between(self.source, self.response, self.dest, self.action).kind
 
 
@@ -72,7 +73,7 @@ class BadHistory(CallerError, ValueError):
 
 
 def history_to_json(history: Iterable[Step]) -> str:
-    """Return one or more histories (`flow.history`) as text, with a line for each step."""
+    """Return a history (`flow.history`) as text, with a line for each step; such texts can be concatenated."""
     return "".join(f"{json.dumps({'step': step.number, **step_to_dict(step)})}\n" for step in history)
 
 
@@ -113,7 +114,7 @@ def step_to_dict(step: Step) -> dict[str, Any]:
 
 
 def step_from_dict(number: int, fields: Mapping[str, Any]) -> Step:
-    """Return the step that `step_to_dict` wrote; raises KeyError, TypeError or ValueError if it is none."""
+    """Return the step in the output of `step_to_dict`; raises KeyError, TypeError or ValueError if it is invalid."""
     at, error, role, action = (fields.get(name) for name in ("at", "error", "role", "action"))
     if type(number) is not int or not isinstance(error, (str, type(None))):
         raise TypeError("step must be a number, and error must be text")
@@ -165,7 +166,7 @@ def _read_step(line: int, fields: dict[str, Any]) -> Step:
     except (TypeError, ValueError) as error:
         raise BadHistory(line, f"has an invalid step, role, error, action or time: {error}") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)
-    # The table does not have refusals after which nothing changes (throttling, for example) for every state.
+    # Refusals after which nothing changes (throttling, for example) need no transition: for some states the table has none.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}")
     return step

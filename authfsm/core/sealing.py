@@ -20,7 +20,7 @@ from attrs import frozen
 
 from authfsm.base.secret import Key, Secret, wrapped_keys
 from authfsm.core.device import Device
-from authfsm.core.encryption import decrypt, encrypt, form_from_json, form_to_json
+from authfsm.core.encryption import decrypt, document_from_json, document_to_json, encrypt
 from authfsm.core.history import Step, step_from_dict, step_to_dict
 from authfsm.core.signin import SignIn
 from authfsm.core.wire_replies import read_challenge
@@ -40,7 +40,7 @@ _TYPES: Final = {
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of JSON members; `_read` checks some values further."""
+"""The types of JSON members, which `snapshot.schema.json` describes; `_read` checks some values further."""
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
@@ -78,7 +78,7 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         raise InvalidOperation(
             "the reply to the last answer has not arrived yet", state=signin.state, action=RecoveryAction.WAIT
         )
-    form = {
+    document = {
         "id": snapshot.sign_in_id,
         "pool": signin.pool_id,
         "client": signin.client_id,
@@ -102,52 +102,52 @@ def snapshot_to_json(snapshot: Snapshot, now: datetime) -> Secret[str]:
         "begun": list(snapshot.first_request or ()) if signin.state is State.START else None,
         "steps": [_step_to_row(step) for step in signin.history],
     }
-    return form_to_json(form)
+    return document_to_json(document)
 
 
 def snapshot_from_json(text: Secret[str], *, signin: SignIn) -> Snapshot:
     """Return the snapshot in a JSON string, and restore its state into `signin`."""
-    return form_from_json(
+    return document_from_json(
         text,
-        lambda form: _read(form, signin),
+        lambda document: _read(document, signin),
         kind="a snapshot of a sign-in",
         owner={"pool": signin.pool_id, "client": signin.client_id},
     )
 
 
-def _read(form: Mapping[str, Any], signin: SignIn) -> Snapshot:
+def _read(document: Mapping[str, Any], signin: SignIn) -> Snapshot:
     # The whole document is read before `signin` changes.
-    _check(all(type(form.get(name, kind())) is kind for name, kind in _TYPES.items()))
-    _check(bool(form["id"]))
-    state, pending = State[form["state"]], _challenge_from_dict(form.get("asked"))
+    _check(all(type(document.get(name, kind())) is kind for name, kind in _TYPES.items()))
+    _check(bool(document["id"]))
+    state, pending = State[document["state"]], _challenge_from_dict(document.get("asked"))
     _check((pending.state if pending else State.START) is state)
-    steps = [_step_from_row(number, row) for number, row in enumerate(form.get("steps", []), 1)]
-    device = Device(**form["device"]) if "device" in form else None
-    password, exponent, metadata = (form.get("password"), form.get("exponent"), form.get("metadata", {}))
+    steps = [_step_from_row(number, row) for number, row in enumerate(document.get("steps", []), 1)]
+    device = Device(**document["device"]) if "device" in document else None
+    password, exponent, metadata = (document.get("password"), document.get("exponent"), document.get("metadata", {}))
     _check(all(isinstance(value, str) for value in metadata.values()))
     _check(exponent is None or bool(_EXPONENT.fullmatch(exponent) and int(exponent, 16)))
-    answered, due = tuple(form.get("srp", ())), form.get("due", False)
+    answered, due = tuple(document.get("srp", ())), document.get("due", False)
     _check(all(isinstance(each, str) and _FINGERPRINT.fullmatch(each) for each in answered))
     _check(not due or bool(answered and isinstance(pending, replies.SrpChallenge)))
-    username, flow = form.get("begun") or (None, None)
+    username, flow = document.get("begun") or (None, None)
     _check(username is flow is None or (isinstance(username, str) and isinstance(flow, str)))
-    received_at = datetime.fromisoformat(form["at"])
+    received_at = datetime.fromisoformat(document["at"])
     _check(received_at.utcoffset() is not None)
-    role = Role(form["role"]) if "role" in form else None
-    admin, proved = form["admin"], form["proved"]
+    role = Role(document["role"]) if "role" in document else None
+    admin, proved = document["admin"], document["proved"]
     snapshot = Snapshot(
-        sign_in_id=form["id"],
+        sign_in_id=document["id"],
         signin=signin,
         password=None if password is None else Secret(password),
         exponent=None if exponent is None else Secret(int(exponent, 16)),
-        preferred_challenge=form.get("preferred"),
+        preferred_challenge=document.get("preferred"),
         client_metadata=metadata,
-        walk=form["walk"],
+        walk=document["walk"],
         first_request=(username, flow) if username and flow else None,
     )
     signin.resume(state, pending, steps, admin=admin)
     signin.device, signin.role = device, role
-    signin.flow, signin.username = form.get("flow"), form.get("username")
+    signin.flow, signin.username = document.get("flow"), document.get("username")
     signin.password_proved, signin.session_received_at = proved, received_at
     signin.srp_answered, signin.srp_due = answered, due
     return snapshot
@@ -161,23 +161,23 @@ def _check(valid: bool) -> None:  # noqa: FBT001 - an assertion
 def _challenge_to_dict(pending: replies.AnyChallenge | None) -> dict[str, Any] | None:
     if pending is None:
         return None
-    form: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "ChallengeName": pending.name,
         "Session": pending.session,
         "ChallengeParameters": dict(pending.parameters) or None,
         "AvailableChallenges": list(pending.available) or None,
     }
     if isinstance(pending, replies.MfaSetup) and pending.secret_code is not None:
-        form |= {"SecretCode": pending.secret_code, "Verified": pending.verified}
-    return {name: value for name, value in form.items() if value is not None}
+        fields |= {"SecretCode": pending.secret_code, "Verified": pending.verified}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
-def _challenge_from_dict(form: Mapping[str, Any] | None) -> replies.AnyChallenge | None:
-    if not form:
+def _challenge_from_dict(fields: Mapping[str, Any] | None) -> replies.AnyChallenge | None:
+    if not fields:
         return None
-    pending = read_challenge(form["ChallengeName"], form)
-    if isinstance(pending, replies.MfaSetup) and "SecretCode" in form:
-        code, verified = form["SecretCode"], form["Verified"]
+    pending = read_challenge(fields["ChallengeName"], fields)
+    if isinstance(pending, replies.MfaSetup) and "SecretCode" in fields:
+        code, verified = fields["SecretCode"], fields["Verified"]
         _check(isinstance(code, str) and isinstance(verified, bool))
         return attrs.evolve(pending, secret_code=Secret(code), verified=verified)
     return pending
@@ -221,7 +221,7 @@ def unseal(
 
 
 def seal_tokens(tokens: Tokens, key: Key) -> str:
-    """Encrypt tokens for a browser or a database: `Tokens.seal`, which documents the text and the key."""
+    """Implement `Tokens.seal`: encrypt tokens for a browser or a database."""
     key = wrapped_keys(key)
     claims = replies.unverified_claims(tokens.access_token)
     client, issuer = claims.get("client_id"), claims.get("iss")
@@ -232,27 +232,25 @@ def seal_tokens(tokens: Tokens, key: Key) -> str:
     if tokens.at is not None:
         fields["at"] = tokens.at.isoformat()
     pool_id = tokens.pool_id or issuer.rpartition("/")[2]  # a custom issuer may lack the pool's id
-    form = {"pool": pool_id, "client": client, "tokens": fields}
-    return encrypt(form_to_json(form), key, tokens.at)
+    return encrypt(document_to_json({"pool": pool_id, "client": client, "tokens": fields}), key, tokens.at)
 
 
 def unseal_tokens(sealed: str | bytes | None, key: Key, *, pool_id: str | None, client_id: str) -> Tokens:
     """Implement `Cognito.resume_tokens`."""
     key = wrapped_keys(key)
     owner = {"client": client_id, **({} if pool_id is None else {"pool": pool_id})}
-    kind = "the tokens of a sign-in"
-    return form_from_json(decrypt(sealed, key), _tokens, kind=kind, owner=owner)
+    return document_from_json(decrypt(sealed, key), _tokens, kind="the tokens of a sign-in", owner=owner)
 
 
-def _tokens(form: Mapping[str, Any]) -> Tokens:
-    fields = dict(form["tokens"])
+def _tokens(document: Mapping[str, Any]) -> Tokens:
+    fields = dict(document["tokens"])
     if not all(type(value) is _TOKEN_TYPES[name] for name, value in fields.items()):
         raise ValueError
     at, new_device = fields.pop("at", None), fields.pop("new_device", None)
     secrets = {name: Secret(value) for name, value in fields.items() if name.endswith("_token")}
     return Tokens(
         **{**fields, **secrets},
-        pool_id=form["pool"],
+        pool_id=document["pool"],
         at=None if at is None else datetime.fromisoformat(at),
         new_device=new_device and replies.NewDevice(**new_device),
     )

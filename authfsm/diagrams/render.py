@@ -30,12 +30,14 @@ _ASCII_WIDTHS: Final = (
 )
 _SIGN_WIDTHS: Final = {"\u00a0": 278, "\u00b7": 278, "\u00d7": 584, "\u2020": 556, "\u2212": 584}
 _WIDTHS: Final = {chr(n): width for n, width in enumerate(_ASCII_WIDTHS, ord(" "))} | _SIGN_WIDTHS
-_LATIN_WIDTH, _WIDE_WIDTH = 556, 834  # the widths that the engines assume for letters of other scripts
+_NARROW_WIDTH, _WIDE_WIDTH = 556, 834  # the widths that the engines assume for other characters: up to U+2000, above
 # The characters in graphviz-pure's fonts; some in these ranges are not assigned by Unicode.
 _PNG_CHARACTERS: Final = re.compile(
     "[\t\n -~\u00a0-\u04ff\u1e00-\u20be\u2100-\u214f\u2190-\u2195\u2212∂∆∏∑√∞∩∫≈≠≡≤≥■□▪▫▲►▼◄◊○●◦☺♀♂♠♣♥♦♪]"
 )
 _EAST_ASIAN: Final = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")  # how the names of such characters begin
+_ELLIPSE: Final = re.compile(r'cx="(.+?)" cy="(.+?)" rx="(.+?)" ry="(.+?)"')
+_CELL_TEXT: Final = re.compile(r'"start" x="(.+?)" y="(.+?)".*? font-size="(.+?)".*? textLength="(.+?)"')
 _TEXT: Final = re.compile(r'<text ([^>]*font-size="([\d.]+)"[^>]*)>([^<]+)</text>')
 
 
@@ -56,7 +58,7 @@ class UnknownEngine(UnknownName):
 
 
 class NoEngine(OperatorError):
-    """A layout engine is not installed; `name` is the engine's, None if any engine would have been used."""
+    """A layout engine is not installed; `name` is the engine's, or None if no engine is installed."""
 
     def __init__(self, name: str | None = None) -> None:
         missing = f"{name} is not installed" if name else "no layout engine is installed"
@@ -118,8 +120,8 @@ def _with_length(found: re.Match[str]) -> str:
 
 
 def text_width(text: str, size: float) -> float:
-    """Return the width that the layout engines compute for a text in points; `size` is the font size in points."""
-    widths = (_WIDTHS.get(each, _WIDE_WIDTH if each > "\u2000" else _LATIN_WIDTH) for each in text)
+    """Return the width in points that the layout engines compute for a text; `size` is the font size in points."""
+    widths = (_WIDTHS.get(each, _WIDE_WIDTH if each > "\u2000" else _NARROW_WIDTH) for each in text)
     return size * sum(widths) / 1000
 
 
@@ -131,7 +133,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return pages (DOT and title, by the name in links) as PDF; without the extra `pdf`, by `dot`. Also raises NoPdf."""
+    """Return a PDF: `pages` maps the names that links use to DOT and title. Raises what `png` raises, and NoPdf."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:
@@ -174,7 +176,7 @@ def _pdf_by_svglib(pages: Mapping[str, tuple[str, str]], name: str | None) -> by
         if key:
             canvas.bookmarkPage(key)
             canvas.addOutlineEntry(title, key)
-        for target, area in _links(drawn):
+        for target, area in _links(drawn, page.height):
             if target in pages:
                 canvas.linkRect(title, target, area)
             else:
@@ -184,16 +186,19 @@ def _pdf_by_svglib(pages: Mapping[str, tuple[str, str]], name: str | None) -> by
     return written.getvalue()
 
 
-def _links(drawn: str) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+def _links(drawn: str, height: float) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
     """Yield the address of each link in an SVG, and its box: left, bottom, right, top, in points from the lower left."""
-    shift = re.search(r"translate\(([\d.]+) ([\d.]+)\)", drawn)
-    left = float(shift[1]) if shift else 0.0
+    left, down = map(float, re.findall(r"translate\((-?[\d.]+) (-?[\d.]+)\)", drawn)[0])
     for target, inside in re.findall(r'<a xlink:href="([^"]*)"[^>]*>(.*?)</a>', drawn, re.DOTALL):
         outlines = " ".join(re.findall(r' (?:d|points)="([^"]*)"', inside))
         points = [(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", outlines)]
+        for x, y, rx, ry in (map(float, each) for each in _ELLIPSE.findall(inside)):
+            points += (x - rx, y - ry), (x + rx, y + ry)
+        for x, y, size, length in (map(float, each) for each in _CELL_TEXT.findall(inside)):
+            points += (x, y - size), (x + length, y)
         if points:
             xs, ys = zip(*points, strict=True)
-            yield unescape(target), (left + min(xs), -max(ys), left + max(xs), -min(ys))
+            yield unescape(target), (left + min(xs), height - down - max(ys), left + max(xs), height - down - min(ys))
 
 
 def _run(source: str, output_format: str, name: str | None, *options: str) -> bytes:

@@ -275,7 +275,7 @@ class Tokens(Reply, WrapsSecrets):
         token_type: `Bearer`.
         new_device: NewDeviceMetadata, until it is confirmed, if the pool tracks devices and the request had no device key.
         at: the time of arrival, if the driver has set it.
-        device_key: DeviceKey of the session's device, which a refresh must name; by default the access token's claim
+        device_key: DeviceKey of the device that signed in, which a refresh must name; by default the access token's claim
             `device_key`, otherwise that of `new_device`.
         pool_id: the user pool's id, if the sign-in has it.
     """

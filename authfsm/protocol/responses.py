@@ -2,11 +2,10 @@
 
 The word is that of RespondToAuthChallenge and ChallengeResponses, and is used here for the content of every request,
 also of one that begins a flow. (In boto3 and botocore, "response" is the service's message.)
-Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. Its class is the trigger of
-the transition: `Response.trigger` is the name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`).
-`authfsm.protocol.table` has the states to which it may lead. Most fields have Cognito's name in snake case;
-`core/wire_requests.py` has the member to which each is written. The table has these classes only: no state accepts a
-subclass that you write.
+Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. `Response.trigger` is its
+name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to
+which it may lead. Most fields have Cognito's name in snake case; `core/wire_requests.py` writes each to its member of
+the request. The table has these classes only: no state accepts a subclass that you write.
 Public, from `authfsm`: all of these classes that have no underscore.
 """
 
@@ -51,7 +50,7 @@ class Response(CompletesDocstring, WrapsSecrets):
         cls.may_carry_password = may_carry_password or cls.may_carry_password
 
 
-# ---- responses that start a sign-in ---------------------------------------------------------------------
+# ---- responses that start a sign-in or refresh tokens ---------------------------------------------------
 
 
 @frozen
@@ -150,9 +149,9 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
 
     Args:
         username: the user; with `access_token`, the user of that token.
-        target_acr_values: `TARGET_ACR_VALUES`, the requested levels, the best first.
+        target_acr_values: `TARGET_ACR_VALUES`, the requested levels, in order of preference.
         access_token: a token whose `amr` claim counts as proved factors.
-        max_age: `MAX_AGE` in seconds: if the token is older, its factors do not count.
+        max_age: `MAX_AGE` in seconds: if the token's sign-in was longer ago (`auth_time`), its factors do not count.
     """
 
     target_acr_values: tuple[str, ...] = field(converter=v.to_tuple, validator=v.are_names)
@@ -180,7 +179,7 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
         refresh_token: the refresh token; None for that of the sign-in.
         username: for SECRET_HASH, if the app client has a secret: the user's actual username, not an alias (in a pool
             whose users sign in with an address it is their `sub`); None for that of the sign-in.
-        device_key: DEVICE_KEY of the session's device; None for that of the sign-in.
+        device_key: DEVICE_KEY of the device that signed in; None for that of the sign-in.
     """
 
     refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
@@ -199,7 +198,7 @@ class GetTokensFromRefreshToken(Response):
 
     Args:
         refresh_token: the refresh token; None for that of the sign-in.
-        device_key: DeviceKey of the session's device; None for that of the sign-in.
+        device_key: DeviceKey of the device that signed in; None for that of the sign-in.
     """
 
     refresh_token: Secret[str] | None = field(default=None, converter=secret, validator=v.is_text_if_given)
@@ -304,8 +303,8 @@ class RawAnswer(Response):
     """Answer a challenge that this version does not know.
 
     Args:
-        fields: `ChallengeResponses` as Cognito expects them; USERNAME and SECRET_HASH are added, and
-            replace those that are passed.
+        fields: `ChallengeResponses` as Cognito expects them; USERNAME and, if the app client has a secret, SECRET_HASH
+            are added, and replace those that are passed.
     """
 
     fields: Mapping[str, Secret[str]] = field(converter=v.frozen_secret_mapping, validator=v.are_texts)
@@ -427,10 +426,10 @@ SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset({UserSrpAuth, 
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Return a response's class and arguments with the secret ones wrapped; if it is no such class, wrap all of them."""
+    """Return a response's class and its arguments, the secret ones wrapped; if `response` is no such class, wrap all."""
     if not (isinstance(response, type) and issubclass(response, Response)):
         return wrap_text(response), *WrapsSecrets.wrap_arguments(args, kwargs)
-    if len(args) == 1 and isinstance(args[0], Response):
+    if len(args) == 1 and isinstance(args[0], Response):  # it has wrapped its secrets
         return response, args, WrapsSecrets.wrap_arguments((), kwargs)[1]
     if response in SRP_START_RESPONSES and len(args) > 1:
         args = (args[0], *(secret(each) for each in args[1:]))

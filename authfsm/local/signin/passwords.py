@@ -2,7 +2,7 @@
 
 The order of the checks: the user may sign in, the user is not locked out, the password is correct, a temporary
 password has not expired. With PreventUserExistenceErrors=ENABLED the proof is computed for an unknown or
-imported user too, so that the time of a refusal does not tell them apart.
+imported user too, so that the time of a refusal does not reveal them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def check_password(pool: Core, attempt: Attempt, password: Secret[str]) -> None:
     credential = user.credential or pool.simulated_credential(name)
     is_correct = _matches(pool, credential, user.username, password)
     _ensure_can_sign_in(pool, attempt.client, user)
-    _require_usable(pool, user, is_correct=is_correct)
+    _refuse_wrong_or_expired(pool, user, is_correct=is_correct)
 
 
 def begin_srp(pool: Core, attempt: Attempt, srp_a: str) -> SrpProof:
@@ -55,7 +55,7 @@ def check_srp_claim(pool: Core, attempt: Attempt, proof: SrpProof, responses: Ma
     if attempt.user is None:
         raise error_templates.WRONG_PASSWORD.refusal()
     _ensure_can_sign_in(pool, attempt.client, attempt.user)
-    _require_usable(pool, attempt.user, is_correct=is_correct)
+    _refuse_wrong_or_expired(pool, attempt.user, is_correct=is_correct)
 
 
 def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
@@ -64,12 +64,12 @@ def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
 
 
 def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
-    """Return whether an answer's PASSWORD_CLAIM_SIGNATURE is correct and its TIMESTAMP is within the pool's tolerance."""
+    """Return whether an answer proves the password or the device, with the pool's tolerance (`SrpProof.is_proved_by`)."""
     tolerance = pool.configuration.contradictions.timestamp_tolerance
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
 
-def _require_usable(pool: Core, user: User, *, is_correct: bool) -> None:
+def _refuse_wrong_or_expired(pool: Core, user: User, *, is_correct: bool) -> None:
     if not is_correct or user.credential is None:
         user.lock_out.record_failure(pool.elapsed())
         raise error_templates.WRONG_PASSWORD.refusal()
@@ -109,7 +109,7 @@ def check_history(pool: Core, user: User, password: Secret[str]) -> None:
 
 
 def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bool) -> None:
-    """Set a user's password, of which only salt and verifier are stored, and the status; end the user's pending sign-ins."""
+    """Set a user's status and password (only salt and verifier are stored), and end the user's pending sign-ins."""
     size = pool.configuration.password_policy.password_history_size
     try:
         credential = PasswordRecord.from_password(pool.realm, user.username, password, pool.entropy(16))

@@ -1,7 +1,8 @@
 """Keeps a pool's records in dictionaries that report changes: users, groups, identity providers and others.
 
-After an operation, only the reported records are written to the state file. An operation that changes a record
-has looked it up first, so lookups are reported too. Iteration is not reported: it serves only to read.
+After an operation, only the reported records and their users are written to the state file. An operation that changes
+a record has looked it up, or a pending challenge or tokens that refer to it, so lookups are reported too. Iteration is
+not reported: it serves only to read.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class ChangeTrackingDict(dict[str, V]):
         return value
 
     def _unsupported(self, *_: Any, **__: Any) -> NoReturn:
-        raise TypeError("change one record at a time: this dictionary cannot report a change of several")
+        raise TypeError("set or remove records by their keys: this dictionary reports no other changes")
 
     update = clear = popitem = __ior__ = _unsupported
 
@@ -104,7 +105,7 @@ class Record:
 
 
 class Records(TrackedDicts):
-    """The groups, identity providers, resource servers and domains of a pool, found by kind and name."""
+    """The records that are not users, by kind and name: groups, identity providers, resource servers and domains."""
 
     _dicts = ("_by_key",)
 
@@ -161,16 +162,16 @@ class Directory(TrackedDicts):
         return name if self._case_sensitive else name.casefold()
 
     def find(self, name: str) -> User | None:
-        """Return the user with this internal name or alias; None if there is none."""
+        """Return the user with this `username` or alias; None if there is none."""
         key = self._key(name)
         return self._by_name.get(key) or self._by_alias.get(key)
 
     def by_username(self, name: str) -> User | None:
-        """Return the user with this internal name; None if there is none. Aliases are not considered."""
+        """Return the user with this `username`, not an alias; None if there is none."""
         return self._by_name.get(self._key(name))
 
     def name_of_sub(self, sub: str) -> str:
-        """Return the name of the user with this `sub`; the argument itself if it is a name, or no user has it."""
+        """Return the name of the user with this `sub`; the argument itself if it is a name or an alias, or no user has it."""
         return sub if self.find(sub) else next((each.username for each in self if each.sub == sub), sub)
 
     def add(self, user: User, *, force: bool = False) -> None:
@@ -196,8 +197,7 @@ class Directory(TrackedDicts):
         """Remove a user, and mark the record as deleted for pending sign-ins and tokens that still refer to it."""
         user.deleted = True
         self._by_name.pop(self._key(user.username))
-        for alias in user.attributes.values():
-            self._forget_alias(user, alias)
+        self._forget_aliases(user)
 
     def is_taken(self, attribute: str, value: str, user: User) -> bool:
         """Return whether another user can sign in with this value of an attribute."""
@@ -215,20 +215,21 @@ class Directory(TrackedDicts):
 
     def set_attribute(self, user: User, attribute: str, value: str) -> None:
         """Set an attribute: the user can no longer sign in with its old value, and a new address is not verified."""
-        old = user.attributes.get(attribute)
-        if old is not None and old != value:
-            self._forget_value(user, attribute, old)
-        user.attributes[attribute] = value
-        if attribute in {"email", "phone_number"} and old != value:
-            user.attributes[f"{attribute}_verified"] = "false"
+        self._forget_aliases(user)
+        if user.attributes.get(attribute) != value:
+            self._forget_code(user, attribute)
+            user.attributes[attribute] = value
+            if attribute in {"email", "phone_number"}:
+                user.attributes[f"{attribute}_verified"] = "false"
         self.index(user)
 
     def remove_attribute(self, user: User, attribute: str) -> None:
-        """Remove an attribute, its *_verified attribute and its alias."""
-        old = user.attributes.pop(attribute, None)
-        user.attributes.pop(f"{attribute}_verified", None)
-        if old is not None:
-            self._forget_value(user, attribute, old)
+        """Remove an attribute and its *_verified attribute: no alias of the user comes from them any more."""
+        self._forget_aliases(user)
+        self._forget_code(user, attribute)
+        for name in (attribute, f"{attribute}_verified"):
+            user.attributes.pop(name, None)
+        self.index(user)
 
     def mark_verified(self, user: User, attribute: str, address: str) -> None:
         """Mark an address as verified, if the user still has it."""
@@ -242,22 +243,22 @@ class Directory(TrackedDicts):
             key = self._key(alias)
             owner = self._by_alias.get(key)
             if owner is not None and owner is not user:
-                # "the existing user can no longer" sign in with it (AWS API reference).
+                # Not verified, it is no alias: "the existing user can no longer" sign in with it (AWS API reference).
                 for name in ("email", "phone_number"):
                     if self._key(owner.attributes.get(name, "")) == key:
                         owner.attributes[f"{name}_verified"] = "false"
             self._by_alias[key] = user
 
-    def _forget_value(self, user: User, attribute: str, value: str) -> None:
-        self._forget_alias(user, value)
+    def _forget_code(self, user: User, attribute: str) -> None:
         sent = user.account.codes.get(attribute)
-        if sent is not None and sent.address == value:  # The code verifies only this address.
+        if sent is not None and sent.address == user.attributes.get(attribute):  # The code verifies only this address.
             del user.account.codes[attribute]
 
-    def _forget_alias(self, user: User, alias: str) -> None:
-        # The alias may belong to another user: several users may have an address, and one of them verified it.
-        if self._by_alias.get(self._key(alias)) is user:
-            self._by_alias.pop(self._key(alias))
+    def _forget_aliases(self, user: User) -> None:
+        for key in map(self._key, user.attributes.values()):
+            # Several users may have the same address, which is an alias only of one who has verified it.
+            if self._by_alias.get(key) is user:
+                self._by_alias.pop(key)
 
     def _aliases_of(self, user: User) -> Iterator[str]:
         for attribute in self._username_attributes:

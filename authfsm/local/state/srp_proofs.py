@@ -23,8 +23,8 @@ from authfsm.local.config import error_templates
 if TYPE_CHECKING:
     from gmpy2 import mpz
 
-# A public value of the 3072-bit group has 768 hexadecimal digits; one zero byte of padding is accepted. Longer
-# input is refused without parsing it, so that a refusal takes no longer for a longer input.
+# A public value of the 3072-bit group has at most 768 hexadecimal digits; one zero byte of padding is accepted.
+# Longer input is refused without parsing it, so that a refusal takes no longer for a longer input.
 _MAX_SRP_A_LENGTH: Final = 770
 
 _WINDOW: Final = 8
@@ -91,7 +91,7 @@ class SrpProof:
 
     @property
     def key(self) -> str:
-        """The key by which the secret block identifies the pending challenge."""
+        """The key under which the pending challenge is found by its secret block."""
         return secret_block_key(self.secret_block.reveal())
 
     def parameters(self) -> dict[str, str]:
@@ -126,7 +126,7 @@ def begin_proof(
 ) -> SrpProof:
     """Return a new SRP exchange, with a new key pair and a new secret block.
 
-    An SRP_A that is not a public value is refused: "If A % N == 0 ... abort" (RFC 5054, 2.5.4).
+    An SRP_A that is not a public value is refused: the server "MUST abort" if A % N is 0 (RFC 5054, 2.5.4).
     """
     if len(srp_a) > _MAX_SRP_A_LENGTH:
         raise error_templates.BAD_SRP_A.refusal()
@@ -141,5 +141,5 @@ def begin_proof(
 
 
 def secret_block_key(secret_block: str) -> str:
-    """Return the key by which a secret block identifies its pending challenge."""
+    """Return the key under which the pending challenge with a secret block is found."""
     return f"secret-block:{secret_block}"

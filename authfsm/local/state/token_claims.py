@@ -29,9 +29,9 @@ AMR_METHODS: Final = {
     State.SMS_MFA: "sms",
     State.EMAIL_OTP: "email_otp",
     State.SOFTWARE_TOKEN_MFA: "otp",
-    State.MFA_SETUP: "otp",  # MFA_SETUP is answered after VerifySoftwareToken has accepted a TOTP.
+    State.MFA_SETUP: "otp",  # by an authenticator app; after an e-mail address, EMAIL_OTP follows and proves its method
 }
-"""The method in `amr` of the challenges that prove one; a passkey's is `Passkey.method`."""
+"""The method in `amr` that each challenge proves; a passkey's is `Passkey.method`."""
 
 ACR_COMBINATIONS: Final = (
     # (a level, the methods that satisfy it together); "passkey" stands for swk or hwk
@@ -116,7 +116,7 @@ def compose_claims(
         "auth_time": int(family.auth_time.timestamp()),
         "iat": iat,
     }
-    # "The values carry over without modification" when tokens are refreshed (developer guide).
+    # amr and acr: "The values carry over without modification" when tokens are refreshed (developer guide).
     if family.amr:
         common["amr"] = list(family.amr)
     if family.acr:
@@ -165,12 +165,10 @@ def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
 
 # Excluded claims ("Excluded claims and scopes" -- developer guide, "Pre token generation Lambda trigger"). Inferred:
 # a change to one of them is ignored, and is not an error.
-_EXCLUDED: Final = frozenset(
-    {
-        "acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "identities", "iss", "jti", "nbf",
-        "nonce", "origin_jti", "sub", "token_use",
-    }
-)  # fmt: skip
+_EXCLUDED: Final = frozenset({
+    "acr", "amr", "at_hash", "auth_time", "azp", "exp", "iat", "identities", "iss", "jti", "nbf", "nonce", "origin_jti",
+    "sub", "token_use",
+})  # fmt: skip
 _EXCLUDED_IN_ACCESS: Final = _EXCLUDED | {"client_id", "device_key", "event_id", "scope", "username", "version"}  # fmt: skip
 
 
@@ -184,7 +182,7 @@ class TokenChanges:
     suppress_scopes: tuple[str, ...] = ()
 
     def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
-        """Return the claims with these changes; changes to `excluded` and reserved claims are ignored."""
+        """Return the claims with `add` and `suppress` applied; changes to `excluded` and reserved claims are ignored."""
 
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(("cognito:", "dev:"))
