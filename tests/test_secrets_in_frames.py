@@ -117,6 +117,7 @@ NOT_SECRET: Final = {
     "authfsm.protocol.error_policy.error_rule(code)": "an error's code",
     "authfsm.protocol.error_sentences.sentence_of_code(code)": "an error's code",
     "authfsm.protocol.error_policy.account_error_rule(code)": "an error's code",
+    "authfsm.protocol.error_policy.administration_error_rule(code)": "an error's code",
     "authfsm.protocol.replies.Refusal(code)": "an error's code",
     "authfsm.protocol.responses.Select(answer)": "the name of the choice that is made",
     "authfsm.core.wire_replies.read_refusal(code)": "an error's code",
