@@ -196,7 +196,7 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    # "When you have adaptive authentication ... MFA must be OPTIONAL". Adaptive authentication requires MFA at high risk.
+    # Adaptive authentication (ENFORCED) is no finding: it requires MFA at high risk, and "MFA must be OPTIONAL" with it.
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"

@@ -82,7 +82,7 @@ def ensure_reachable(api: ApiClient) -> None:
     """Raise Skipped if an endpoint does not answer."""
     try:
         api.get(api.url)
-    except RuleEnded:  # as if a rule had sent the request
+    except RuleEnded:  # which `ApiClient` raises outside of rules too
         raise Skipped(f"{api.url} does not answer: start it, or correct the URL") from None
 
 

@@ -67,8 +67,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`.
-                Its Session begins USER_AUTH if you pass no password, no preferred challenge, and no other `flow` than
-                USER_AUTH.
+                The Session of such a result begins USER_AUTH, if `flow` is left out or USER_AUTH, and neither a password
+                nor a preferred challenge is passed.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 unless another challenge is preferred.
@@ -81,7 +81,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             InvalidInput: the user name or the password cannot be right, for example because it is empty. Nothing was sent.
             BadField: another argument is not valid, for example an unknown `preferred_challenge`, or an operation of
                 administrators lacks the `pool_id`. Nothing was sent.
-            Refused: Cognito refused one of the first steps; the class says who is at fault.
+            Refused: Cognito refused one of the first steps; the other base class (`UserError` ...) says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request could not be sent, for example without a connection or credentials.
             MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.

@@ -43,9 +43,7 @@ ONE_MINUTE: Final = timedelta(minutes=1)
 
 # Cognito also sends this message if the session has a device that the refresh does not name: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
-_NAME_DEVICE: Final = (
-    "If the pool remembers devices, pass device_key: the device_key claim of an access token of that session."
-)
+_NAME_DEVICE: Final = "If the pool remembers devices, pass device_key: the claim device_key of an access token that was issued with this token."
 _SHARE_TOKENS: Final = "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
 
 MAX_AUTOMATIC_STEPS: Final = 8
@@ -150,8 +148,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
         if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # Begins USER_AUTH with the Session of the sign-up, which verifies no password and ignores a preference. As
-            # USER_SRP_AUTH is the default, it does not show that the caller chose this flow.
+            # USER_AUTH with the Session of a sign-up verifies no password and ignores a preference, so it is begun only if the
+            # caller passed neither. USER_SRP_AUTH is allowed here because it is the default: perhaps no flow was chosen.
             response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:

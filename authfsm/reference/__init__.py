@@ -62,8 +62,8 @@ def _named() -> Iterator[tuple[str, Callable[[Any], Facts], Any]]:
     yield from ((code, _error, (kind, code)) for kind, codes in _POLICIES.items() for code in codes)
     for subject in (*UserStatus, *AccountOperation):
         yield str(subject), _account, subject
-        # An operation is also found by its page and its trigger. The operations of a sign-in are not: they share one page,
-        # and one of their triggers, `new_password`, is also the name of a response.
+        # An operation is also found by the name of its AWS page and by its trigger. The operations of a sign-in are not: they
+        # share one page, and one of their triggers, `new_password`, is also the name of a response.
         if isinstance(subject, AccountOperation) and subject.actor is not Actor.SIGN_IN:
             yield from ((name, _account, subject) for name in (subject.page, subject.trigger))
 

@@ -33,6 +33,7 @@ PASSWORD_TRIES: Final = 3
 _WAITS: Final = (1.0, 2.0, 4.0)  # seconds, before each repetition of a request
 _LONGEST_WAIT: Final = 300.0  # seconds
 _WITH_PASSWORD: Final = {State.PASSWORD.value, State.PASSWORD_SRP.value}
+# After too many attempts (WAIT_OUT), only a new sign-in helps; after WAIT the same request is sent again.
 _NEW_ATTEMPT_ACTIONS: Final = {RecoveryAction.START_AGAIN, RecoveryAction.WAIT_OUT}
 
 _BY_ACTION: Final[Mapping[RecoveryAction, ExitStatus]] = {
