@@ -25,9 +25,7 @@ MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
 _MAX_LAYERS: Final = 4
-_DAMAGED: Final = (
-    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError,
-)  # fmt: skip
+_DAMAGED: Final = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)
 _MAGIC: Final[tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...]] = (
     (b"\x1f\x8b", lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))),
     (b"BZh", lambda file: cast("IO[bytes]", bz2.BZ2File(file))),
@@ -69,11 +67,9 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         if name == "":  # which `Path` takes for the current folder
             raise UnreadableTraceFile(path, "the name is empty")
         try:
-            if path.exists():
-                inside = list(_files_in(path)) if path.is_dir() else [path]
-            else:
-                matches = map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
-                inside = [file for each in matches for file in _files_in(each)]
+            matches = [path] if path.exists() else map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+            candidates = (file for each in matches for file in _files_in(each))
+            inside = [each for each in candidates if each.is_file() or each is path]  # a pipe must be named
             for each in inside:
                 found.setdefault(((status := each.stat()).st_dev, status.st_ino), each)
         except OSError as error:
@@ -86,12 +82,12 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
 
 
 def _files_in(path: Path) -> Iterator[Path]:
-    if path.is_file():
-        yield path
-    elif path.is_dir():
+    if path.is_dir():
         for each in sorted(path.iterdir()):
             if not (each.name.startswith(".") or (each.is_symlink() and each.is_dir())):
                 yield from _files_in(each)
+    else:
+        yield path
 
 
 @define
@@ -116,7 +112,7 @@ class TraceSource:
 
     @property
     def encoding(self) -> str:
-        """Python's name of the encoding, by the byte order mark or by the zero bytes of the first characters."""
+        """Python's name of the encoding, by the byte order mark or by which of the first four bytes are zero."""
         by_zeros = _ENCODING_BY_ZEROS.get(tuple(byte == 0 for byte in self.head[:4]), "utf-8")
         return next((name for mark, name in _BYTE_ORDER_MARKS if self.head.startswith(mark)), by_zeros)
 
@@ -130,10 +126,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources: one, or each member of a ZIP archive.
-
-    Raises UnreadableTraceFile for each OSError, also for one that the block raises.
-    """
+    """Open a file and yield its sources, several of a ZIP archive; any OSError, the block's too, is UnreadableTraceFile."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)
@@ -201,8 +194,7 @@ def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[
                 yield TraceSource(name, io.BytesIO(), compressed=True)
             for each in files:
                 if each.flag_bits & 1:
-                    why = f"{each.filename!r} in the archive is encrypted"
-                    raise UnreadableTraceFile(path, why)
+                    raise UnreadableTraceFile(path, f"{each.filename!r} in the archive is encrypted")
                 with archive.open(each) as member:
                     yield from _sources(path, f"{name}!{each.filename}", member, layers + 1)
     except (*_DAMAGED, RuntimeError):
