@@ -82,8 +82,7 @@ class Redactor:
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
         message = _GENERATED_VALUE.sub(MASK, message)
-        too_long = len(message) > _LONGEST_MESSAGE
-        return f"{message[: _LONGEST_MESSAGE - 3]}..." if too_long else message
+        return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 3]}..."
 
     def _content(self, content: Mapping[str, Any]) -> str:
         if (code := error_code(content)) is not None:
