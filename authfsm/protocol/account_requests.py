@@ -98,7 +98,7 @@ class _UserRequest(AccountRequest[ReplyT]):
     """A request without a token: it carries the app client's id and, if the app client has a secret, SecretHash.
 
     Args:
-        username: the user's name or an alias; for SignUp, where users sign in with an address, the address.
+        username: the user's name or an alias; for SignUp, the address if users of the pool sign in with one.
         client_metadata: for the pool's Lambda triggers.
     """
 
