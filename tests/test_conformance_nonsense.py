@@ -225,6 +225,14 @@ def test_verdicts_are_lines_of_printable_characters(body: Any) -> None:
     assert [line for line in lines if not line.isprintable()] == []
 
 
+def test_a_secret_of_letters_is_masked() -> None:
+    """A Session or SecretCode may happen to have letters alone; words such as CONFIRMED stay legible."""
+    redactor = Redactor()
+    redactor.describe_reply(200, b'{"SecretCode": "JBSWYDPEHPKPXPJB", "UserStatus": "CONFIRMED"}')
+
+    assert redactor.mask("JBSWYDPEHPKPXPJB is CONFIRMED") == "**** is CONFIRMED"
+
+
 def test_an_excerpt_has_no_part_of_a_secret() -> None:
     """A reply that is not JSON is masked before it is cut, so that no part of a secret remains."""
     redactor = Redactor()

@@ -30,7 +30,7 @@ from authfsm.protocol.states import CHALLENGES
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
-_SHORTEST_SECRET: Final = 6
+_NO_SECRET: Final = re.compile(r".{0,5}|[^\W\d_]{0,15}", re.DOTALL)  # a short text, or a word
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
@@ -109,7 +109,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
-        """Add the texts in a value to the `_secrets`, except names, words of letters and those of less than 6 characters."""
+        """Add the texts in a value to the `_secrets`, except names, texts of up to 5 characters and words of up to 15 letters."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
@@ -122,8 +122,7 @@ class Redactor:
             and not value.endswith(USER_DOMAIN)
             and value not in self.labels
             and value not in _CHALLENGE_NAMES
-            and len(value) >= _SHORTEST_SECRET
-            and not value.isalpha()
+            and not _NO_SECRET.fullmatch(value)
         ):
             self._secrets.add(value)
 

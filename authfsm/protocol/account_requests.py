@@ -59,7 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, with which the user can sign in once, without password or challenge.
+        session: the Session of ConfirmSignUp's reply: begins one sign-in without a password, usually without a challenge.
     """
 
     username: str
@@ -147,7 +147,7 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
     Args:
         code: the code.
-        session: the Session of SignUp: with it, the user can sign in after the confirmation without a challenge.
+        session: the Session of SignUp's reply: with it, ConfirmSignUp returns one that begins a sign-in.
         force_alias_creation: whether an address that is another user's alias becomes this user's.
     """
 
