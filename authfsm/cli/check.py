@@ -109,7 +109,7 @@ class Check(PoolOptions):
     def _origin(self) -> Origin:
         if self.settings is None:
             return Origin(self.pool_id or "authfsm.protocol.table.PROTOCOL")
-        text = decode_text(self.settings.read_bytes())
+        text = decode_text(self.settings.read_bytes()) if self.settings.is_file() else ""  # a pipe cannot be read twice
         return Origin(self.settings.stem, str(self.settings), text)
 
 
