@@ -126,7 +126,7 @@ def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
 
 @group_rule("group.unknown", RuleSource.issue("aws-amplify/amplify-cli", 2214))
 def _unknown_group(context: RuleContext) -> None:
-    """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
+    """Cognito replies with ResourceNotFoundException "Group not found." if a user is added to an unknown group."""
     user = context.user_with_working_password()
     names = {"Username": user.username, "GroupName": "nobodys"}
     reply = user.client.call_with_pool_id("AdminAddUserToGroup", **names)
