@@ -226,11 +226,12 @@ def test_verdicts_are_lines_of_printable_characters(body: Any) -> None:
 
 
 def test_a_secret_of_letters_is_masked() -> None:
-    """A Session or SecretCode may happen to have letters alone; words such as CONFIRMED stay legible."""
+    """A SecretCode may happen to have capital letters alone; words and the codes of errors stay legible."""
     redactor = Redactor()
     redactor.describe_reply(200, b'{"SecretCode": "JBSWYDPEHPKPXPJB", "UserStatus": "CONFIRMED"}')
 
     assert redactor.mask("JBSWYDPEHPKPXPJB is CONFIRMED") == "**** is CONFIRMED"
+    assert redactor.describe_reply(400, b'{"code": "UsernameExistsException"}') == "400 UsernameExistsException:"
 
 
 def test_an_excerpt_has_no_part_of_a_secret() -> None:

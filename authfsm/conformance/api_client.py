@@ -30,7 +30,8 @@ from authfsm.protocol.states import CHALLENGES
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
-_NO_SECRET: Final = re.compile(r".{0,5}|[^\W\d_]{0,15}", re.DOTALL)  # a short text, or a word
+# A short text, or a word. A SecretCode, which is base32, may have capital letters alone.
+_NO_SECRET: Final = re.compile(r"(?s).{0,5}|[^\W\d_]{0,15}|[A-Z]*[^\W\d_A-Z][^\W\d_]*")
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
@@ -109,7 +110,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
-        """Add the texts in a value to the `_secrets`, except names, texts of up to 5 characters and words of up to 15 letters."""
+        """Add the texts in a value to the `_secrets`, except names and what `_NO_SECRET` matches."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
