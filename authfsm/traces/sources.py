@@ -126,7 +126,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources, several of a ZIP archive; any OSError, the block's too, is UnreadableTraceFile."""
+    """Open a file and yield its sources, of which only a ZIP archive has several; an OSError becomes UnreadableTraceFile."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)

@@ -182,7 +182,7 @@ UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The API has no s
 REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
 OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}: {why}.", survives=True)
 
-# ---- accounts: of these, only the errors about attributes and passwords may end an answer ----------------------------------------------------------
+# ---- accounts: mostly requests without a session; an answer to NEW_PASSWORD_REQUIRED may get these errors too
 # The messages are those that clients translate (Amplify's dictionaries, error tables of applications).
 NAME_TAKEN = ErrorTemplate("UsernameExistsException", "User already exists")
 ADDRESS_TAKEN = ErrorTemplate("UsernameExistsException", "An account with the given {name} already exists.")
