@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,6 +54,17 @@ def test_the_table_is_checked() -> None:
     ]
     assert "except first sign-in (refuted):" in result.stdout
     assert "374 positions and 5553 transitions between them were checked." in result.stdout
+
+
+def test_a_named_pipe_is_read_once(tmp_path: Path) -> None:
+    """SARIF about settings from a pipe needs no second reading, which would wait for ever."""
+    pipe, command = tmp_path / "settings", [sys.executable, "-m", "authfsm", "check", "-f", "sarif", "--settings"]
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_text, args=[json.dumps(GALLERY["mfa_off"])], daemon=True).start()
+    result = subprocess.run([*command, str(pipe)], capture_output=True, check=False, timeout=60)
+
+    assert result.returncode == 1
+    assert json.loads(result.stdout)["runs"][0]["results"]
 
 
 def test_a_broken_table_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -540,6 +540,49 @@ def test_a_wrong_code_must_be_refused_before_the_right_one(monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
+    ("rule_id", "name", "new", "why"),
+    [
+        ("session.rotates", "Session", "Sitzung", "MFA_SETUP came without a Session"),
+        ("error.shape", "message", "Message", "__type or message is missing"),
+    ],
+)
+def test_a_member_under_another_name_fails(
+    monkeypatch: pytest.MonkeyPatch, rule_id: str, name: str, new: str, why: str
+) -> None:
+    """A rule about a member fails if the reply lacks it, also if the reply before had it or a similar one is there."""
+    send = ApiClient._send
+
+    def renamed(api: ApiClient, label: str, request: Any) -> Any:
+        response: Any = send(api, label, request)
+        content = json.loads(response.content)
+        if content.get("ChallengeName") == "MFA_SETUP" or "__type" in content:
+            content[new] = content.pop(name, None)
+            response._content = json.dumps(content).encode()
+        return response
+
+    monkeypatch.setattr(ApiClient, "_send", renamed)
+    failed = verdict(rule_id)
+    assert (failed.outcome, failed.why) == (Outcome.FAILED, why)
+
+
+def test_a_protected_pool_is_deleted_after_a_lost_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pool.deletion-protection` ends the protection of its pool also if the reply to DeleteUserPool is lost."""
+    send, lost = ApiClient._send, [True]
+
+    def losing(api: ApiClient, label: str, request: Any) -> Any:
+        if label.startswith("DeleteUserPool") and lost:
+            lost.clear()
+            raise Skipped("no reply came")
+        return send(api, label, request)
+
+    monkeypatch.setattr(ApiClient, "_send", losing)
+    with serve_in_thread() as served:
+        provider = ApiPoolProvider(ApiClient(served.url, "eu-west-1"))
+        assert run_rule(select_rules(("pool.deletion-protection",))[0], provider).why == "no reply came"
+        assert provider.cleanup() == []
+
+
+@pytest.mark.parametrize(
     ("rule_id", "name"),
     [
         ("USER_PASSWORD_AUTH.SMS_MFA", "SMS_MFA"),

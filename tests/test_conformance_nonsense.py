@@ -225,6 +225,15 @@ def test_verdicts_are_lines_of_printable_characters(body: Any) -> None:
     assert [line for line in lines if not line.isprintable()] == []
 
 
+def test_a_secret_of_letters_is_masked() -> None:
+    """A SecretCode may happen to have capital letters alone; words and the codes of errors stay legible."""
+    redactor = Redactor()
+    redactor.describe_reply(200, b'{"SecretCode": "JBSWYDPEHPKPXPJB", "UserStatus": "CONFIRMED"}')
+
+    assert redactor.mask("JBSWYDPEHPKPXPJB is CONFIRMED") == "**** is CONFIRMED"
+    assert redactor.describe_reply(400, b'{"code": "UsernameExistsException"}') == "400 UsernameExistsException:"
+
+
 def test_an_excerpt_has_no_part_of_a_secret() -> None:
     """A reply that is not JSON is masked before it is cut, so that no part of a secret remains."""
     redactor = Redactor()

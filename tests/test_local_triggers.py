@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
 
-from authfsm.local import DeviceConfiguration, LocalPool, ManualClock, Triggers
+from authfsm.local import Contradictions, DeviceConfiguration, LocalPool, ManualClock, Triggers
 
 PASSWORD = "Correct-h0rse"
 NEW = "New-Passw0rd!"
@@ -264,6 +264,24 @@ class TestPostAuthentication:
         assert after.sources == ["PostAuthentication_Authentication"]
         assert after.events[0]["request"]["clientMetadata"] == NOTE
         assert after.events[0]["request"]["newDeviceUsed"] is False
+
+    def test_it_gets_the_metadata_of_every_answer(self, make: Any) -> None:
+        """ClientMetadata of an answer to ADMIN_NO_SRP_AUTH arrives, as that of other answers does."""
+        after = Recorder()
+        settings = {"contradictions": Contradictions(admin_no_srp_auth_challenges=True)}
+        api = make(post_authentication=after, settings=settings)
+        ids = {"UserPoolId": api.pool.pool_id, "ClientId": api.app.client_id}
+        names = {"USERNAME": "ada"}
+        issued = api.boto.admin_initiate_auth(**ids, AuthFlow="ADMIN_NO_SRP_AUTH", AuthParameters=names)
+        api.boto.admin_respond_to_auth_challenge(
+            **ids,
+            ChallengeName="ADMIN_NO_SRP_AUTH",
+            Session=issued["Session"],
+            ChallengeResponses={**names, "PASSWORD": PASSWORD},
+            ClientMetadata=NOTE,
+        )
+
+        assert [each["request"]["clientMetadata"] for each in after.events] == [NOTE]
 
     def test_it_refuses(self, make: Any) -> None:
         """After an exception of the function no tokens are issued."""

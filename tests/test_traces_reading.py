@@ -32,7 +32,7 @@ from authfsm.traces import (
     sql,
 )
 from authfsm.traces.funnels import with_traffic
-from authfsm.traces.sources import MAX_EVENT_LENGTH
+from authfsm.traces.sources import MAX_EVENT_LENGTH, find_files
 from authfsm.traces.step_log import COLUMNS
 from authfsm.traces.text_scanner import ScanCounts, scan
 
@@ -134,6 +134,36 @@ def test_files_folders_and_patterns(tmp_path: Path) -> None:
         TraceFiles(tmp_path / "nowhere")
     with pytest.raises(UnreadableTraceFile, match="there is no such file"):
         TraceFiles(f"{tmp_path}/*.nothing")
+
+
+def test_a_file_is_read_once_by_whatever_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relative, an absolute and a linked path of one file have its steps once; a pattern also matches folders."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "log").write_text(LINES, encoding="utf-8")
+    (tmp_path / "a" / "link").symlink_to(tmp_path / "a" / "b" / "log")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path / "a")
+    monkeypatch.chdir(tmp_path)
+
+    assert find_files(["a/b/log", tmp_path / "a" / "b" / "log", "a"]) == (Path("a/b/log"),)
+    assert find_files("a/b*") == find_files("*/[b]") == (Path("a/b/log"),)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder inside a folder, which the system does not list, is not left out silently."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "log").write_text(LINES, encoding="utf-8")
+    listed, scanned = Path.iterdir, os.scandir
+
+    def denied(path: Any = ".") -> Any:
+        if Path(path).name == "secret":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return listed(path) if isinstance(path, Path) else scanned(path)
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    monkeypatch.setattr(os, "scandir", denied)
+
+    with pytest.raises(UnreadableTraceFile, match="cannot be read: Permission denied"):
+        find_files(tmp_path)
 
 
 def test_broken_lines_are_counted(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class Check(PoolOptions):
     )
 
     def run(self) -> int:
-        """Print or write the findings; fail if one is at least as severe as --fail-on."""
+        """Print or write the findings; return 1 if one is at least as severe as --fail-on, or the review is incomplete."""
         self.refuse_conflicts()
         command.refuse_unknown("format", self.output_format, FORMS)
         command.refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))
@@ -109,7 +109,7 @@ class Check(PoolOptions):
     def _origin(self) -> Origin:
         if self.settings is None:
             return Origin(self.pool_id or "authfsm.protocol.table.PROTOCOL")
-        text = decode_text(self.settings.read_bytes())
+        text = decode_text(self.settings.read_bytes()) if self.settings.is_file() else ""  # a pipe cannot be read twice
         return Origin(self.settings.stem, str(self.settings), text)
 
 

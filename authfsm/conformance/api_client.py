@@ -30,7 +30,8 @@ from authfsm.protocol.states import CHALLENGES
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
-_SHORTEST_SECRET: Final = 6
+# A short text, or a word. A SecretCode, which is base32, may have capital letters alone.
+_NO_SECRET: Final = re.compile(r"(?s).{0,5}|[^\W\d_]{0,15}|[A-Z]*[^\W\d_A-Z][^\W\d_]*")
 # The members whose values are shown: words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
@@ -82,8 +83,7 @@ class Redactor:
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
         message = _GENERATED_VALUE.sub(MASK, message)
-        too_long = len(message) > _LONGEST_MESSAGE
-        return f"{message[: _LONGEST_MESSAGE - 3]}..." if too_long else message
+        return message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 3]}..."
 
     def _content(self, content: Mapping[str, Any]) -> str:
         if (code := error_code(content)) is not None:
@@ -110,7 +110,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
-        """Add the texts in a value to the `_secrets`, except names, words of letters and those of less than 6 characters."""
+        """Add the texts in a value to the `_secrets`, except names and what `_NO_SECRET` matches."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
@@ -123,8 +123,7 @@ class Redactor:
             and not value.endswith(USER_DOMAIN)
             and value not in self.labels
             and value not in _CHALLENGE_NAMES
-            and len(value) >= _SHORTEST_SECRET
-            and not value.isalpha()
+            and not _NO_SECRET.fullmatch(value)
         ):
             self._secrets.add(value)
 

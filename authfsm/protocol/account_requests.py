@@ -59,7 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply, with which the user can sign in once, without password or challenge.
+        session: the Session of ConfirmSignUp's reply: begins one sign-in without a password, usually without a challenge.
     """
 
     username: str
@@ -98,7 +98,7 @@ class _UserRequest(AccountRequest[ReplyT]):
     """A request without a token: it carries the app client's id and, if the app client has a secret, SecretHash.
 
     Args:
-        username: the user's name or an alias; for SignUp, where users sign in with an address, the address.
+        username: the user's name or an alias; for SignUp, the address if users of the pool sign in with one.
         client_metadata: for the pool's Lambda triggers.
     """
 
@@ -147,7 +147,7 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
     Args:
         code: the code.
-        session: the Session of SignUp: with it, the user can sign in after the confirmation without a challenge.
+        session: the Session of SignUp's reply: with it, ConfirmSignUp returns one that begins a sign-in.
         force_alias_creation: whether an address that is another user's alias becomes this user's.
     """
 

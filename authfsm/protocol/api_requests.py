@@ -1,7 +1,7 @@
 """Rules about the API: which response a request carries, which requests may be sent twice, and the issuer of tokens.
 
 `classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
-Recorded sign-ins, the local pool's self-check and the tests use it. A parameter that is null or empty counts as
+The recorder of sign-ins, the local pool's self-check and the tests call it. A parameter that is null or empty counts as
 absent, as for Cognito. Cognito decides in the order of these rules: it ignores AuthParameters next to a `Session`, and
 in an answer to SELECT_CHALLENGE it accepts only the secret of the factor that `ANSWER` names.
 """
@@ -181,7 +181,7 @@ RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
     r.StepUp:                    _SENDS_CODE,
     r.SignedUp:                  _once("it uses up the session of ConfirmSignUp"),
     r.RefreshTokenAuth:          _repeat("app clients with rotation do not allow it: the refresh token stays valid"),
-    r.RefreshToken:              _repeat("the reason is that for REFRESH_TOKEN_AUTH"),
+    r.RefreshToken:              _repeat("as REFRESH_TOKEN_AUTH, of which it is another name"),
     r.GetTokensFromRefreshToken: _once("with rotation it uses up the refresh token"),
     **dict.fromkeys((r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer), _USES_SESSION),
     **dict.fromkeys((r.NewPassword, r.CompleteMfaSetup, r.SetUpEmail), _USES_SESSION),
@@ -214,7 +214,7 @@ OPERATION_REPETITION: Final[Mapping[str, Repetition]] = {
     "SetUserMFAPreference":      _repeat("it sets a value"),
 }
 # fmt: on
-"""For each operation that this package sends outside a sign-in, whether its request may be sent again."""
+"""For each operation of `cognito.account` and `authfsm.drivers.totp`, whether its request may be sent again."""
 
 
 def issuer(pool_id: str) -> str:

@@ -25,15 +25,13 @@ MAX_EVENT_LENGTH: Final = 2 * 1024 * 1024
 _PIECE: Final = 1024 * 1024
 _HEAD: Final = 64 * 1024
 _MAX_LAYERS: Final = 4
-_DAMAGED: Final = (
-    EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
-)  # fmt: skip
+_DAMAGED: Final = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError)
 _MAGIC: Final[tuple[tuple[bytes, Callable[[IO[bytes]], IO[bytes]]], ...]] = (
     (b"\x1f\x8b", lambda file: cast("IO[bytes]", gzip.GzipFile(fileobj=file))),
     (b"BZh", lambda file: cast("IO[bytes]", bz2.BZ2File(file))),
     (b"\xfd7zXZ\x00", lambda file: cast("IO[bytes]", lzma.LZMAFile(file))),  # noqa: SIM115 - open_sources closes the file beneath
 )
-_ZIP: Final = b"PK\x03\x04"
+_ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")  # the second one begins an empty archive
 _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
@@ -46,7 +44,7 @@ _ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
 
 
 class UnreadableTraceFile(CallerError, ValueError):
-    """A file (`path`) cannot be read, or no file has this name (`why`)."""
+    """The file or folder `path` cannot be read, or there is none; `why` says the reason."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} cannot be read: {why}")
@@ -57,35 +55,39 @@ class UnreadableTraceFile(CallerError, ValueError):
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the files that names of files, folders or patterns (`logs/**/*.json.gz`) stand for, each file once.
 
-    Of a folder these are all files inside, except those whose name, or whose folder's, begins with a dot.
+    A folder, also one that a pattern matches, stands for all files inside, except those whose name, or whose folder's,
+    begins with a dot, and those in a folder that is a symbolic link.
 
     Raises:
-        UnreadableTraceFile: there is no file for one of the names, or the system rejects it.
+        UnreadableTraceFile: there is no file for one of the names, or the system rejects the name or a folder inside.
     """
-    found: dict[Path, None] = {}
+    found: dict[tuple[int, int], Path] = {}  # by device and inode: one file may have several paths
     for name in [names] if isinstance(names, str | Path) else names:
         path = Path(name)
         if name == "":  # which `Path` takes for the current folder
             raise UnreadableTraceFile(path, "the name is empty")
-        why = "there is no such file"
         try:
-            if path.is_dir():
-                below = (each for each in path.rglob("*") if each.is_file())
-                inside = sorted(each for each in below if "/." not in f"/{each.relative_to(path).as_posix()}")
-                why = "the folder has no file"
-            elif path.exists():
-                inside = [path]
-            else:
-                matches = map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
-                inside = [each for each in matches if each.is_file()]
+            matches = [path] if path.exists() else map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
+            candidates = (file for each in matches for file in _files_in(each))
+            inside = [each for each in candidates if each.is_file() or each is path]  # a pipe must be named
+            for each in inside:
+                found.setdefault(((status := each.stat()).st_dev, status.st_ino), each)
         except OSError as error:
             raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
         except ValueError:
             raise UnreadableTraceFile(path, "this is not a file name") from None
         if not inside:
-            raise UnreadableTraceFile(path, why)
-        found |= dict.fromkeys(inside)
-    return tuple(found)
+            raise UnreadableTraceFile(path, "the folder has no file" if path.is_dir() else "there is no such file")
+    return tuple(found.values())
+
+
+def _files_in(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        for each in sorted(path.iterdir()):
+            if not (each.name.startswith(".") or (each.is_symlink() and each.is_dir())):
+                yield from _files_in(each)
+    else:
+        yield path
 
 
 @define
@@ -96,7 +98,7 @@ class TraceSource:
     stream: IO[bytes] = field(repr=False)
     head: bytes = field(default=b"", repr=False)  # the first bytes, already read from the stream
     compressed: bool = False
-    cut_short: bool = False  # the compressed data ends early or is damaged
+    cut_short: bool = False  # compressed data, at any layer, ends early or is damaged
 
     def pieces(self) -> Iterator[bytes]:
         """Yield the bytes up to the first that cannot be read."""
@@ -110,7 +112,7 @@ class TraceSource:
 
     @property
     def encoding(self) -> str:
-        """Python's name of the encoding, by the byte order mark or by the zero bytes of the first characters."""
+        """Python's name of the encoding, by the byte order mark or by which of the first four bytes are zero."""
         by_zeros = _ENCODING_BY_ZEROS.get(tuple(byte == 0 for byte in self.head[:4]), "utf-8")
         return next((name for mark, name in _BYTE_ORDER_MARKS if self.head.startswith(mark)), by_zeros)
 
@@ -124,7 +126,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources: one, or each member of a ZIP archive. An OSError means that it cannot be read."""
+    """Open a file and yield its sources, of which only a ZIP archive has several; an OSError becomes UnreadableTraceFile."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)
@@ -132,8 +134,8 @@ def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
         raise UnreadableTraceFile(path, error.strerror or type(error).__name__) from None
 
 
-def _sources(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
-    source = TraceSource(name, stream, compressed=layers > 0)
+def _sources(path: Path, name: str, stream: IO[bytes], layers: int, *, damaged: bool = False) -> Iterator[TraceSource]:
+    source = TraceSource(name, stream, compressed=layers > 0, cut_short=damaged)
     try:
         while len(source.head) < _HEAD and (piece := _read_piece(stream)):
             source.head += piece
@@ -144,7 +146,7 @@ def _sources(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[
         for magic, decompress in _MAGIC:
             if source.head.startswith(magic):
                 from_start = cast("IO[bytes]", io.BufferedReader(_FromStart(source), _PIECE))
-                yield from _sources(path, name, decompress(from_start), layers + 1)
+                yield from _sources(path, name, decompress(from_start), layers + 1, damaged=source.cut_short)
                 return
         if source.head.startswith(_ZIP):
             yield from _members(path, name, stream, layers)
@@ -192,8 +194,7 @@ def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[
                 yield TraceSource(name, io.BytesIO(), compressed=True)
             for each in files:
                 if each.flag_bits & 1:
-                    why = f"{each.filename!r} in the archive is encrypted"
-                    raise UnreadableTraceFile(path, why)
+                    raise UnreadableTraceFile(path, f"{each.filename!r} in the archive is encrypted")
                 with archive.open(each) as member:
                     yield from _sources(path, f"{name}!{each.filename}", member, layers + 1)
     except (*_DAMAGED, RuntimeError):

@@ -35,10 +35,11 @@ def _deleted_pool(context: RuleContext) -> ApiReply:
 
 def _protected_pool(context: RuleContext) -> ApiReply:
     pool = context.own_pool(DeletionProtection="ACTIVE")
-    reply = pool.call_with_pool_id("DeleteUserPool")
-    with pool.api.setup():
-        pool.call_with_pool_id("UpdateUserPool", DeletionProtection="INACTIVE")
-    return reply
+    try:
+        return pool.call_with_pool_id("DeleteUserPool")
+    finally:
+        with pool.api.setup():
+            pool.call_with_pool_id("UpdateUserPool", DeletionProtection="INACTIVE")
 
 
 def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[PoolUser, _Call]:
@@ -125,7 +126,7 @@ def _claims_of_member(user: PoolUser) -> list[dict[str, Any]]:
 
 @group_rule("group.unknown", RuleSource.issue("aws-amplify/amplify-cli", 2214))
 def _unknown_group(context: RuleContext) -> None:
-    """Cognito refuses to add a user to an unknown group with ResourceNotFoundException "Group not found."."""
+    """Cognito replies with ResourceNotFoundException "Group not found." if a user is added to an unknown group."""
     user = context.user_with_working_password()
     names = {"Username": user.username, "GroupName": "nobodys"}
     reply = user.client.call_with_pool_id("AdminAddUserToGroup", **names)
@@ -236,4 +237,4 @@ def _filtered_users(context: RuleContext) -> None:
     by_email = f'email = "{context.username("ada")}"'
     reply = user.client.call_with_pool_id("ListUsers", Filter=by_email).expect_success()
     found = [each.get("Username") for each in reply.body.get("Users", [])]
-    fail_if(found != [user.username], f"ListUsers returned {len(found)} users, not only the one with this address")
+    fail_if(found != [user.username], f"ListUsers returned {len(found)} users, not exactly the one with this address")

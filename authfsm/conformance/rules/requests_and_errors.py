@@ -99,13 +99,13 @@ session_rule.refused("session.secret-block", RESPOND, CRITICAL, "SECRET_BLOCK in
 
 @session_rule("session.rotates", RESPOND, MINOR)
 def _new_session(context: RuleContext) -> None:
-    """Each reply has a new Session."""
+    """The challenge after NEW_PASSWORD_REQUIRED has a new Session."""
     first = context.new_password_challenge(pools.TOTP_REQUIRED_POOL)
     second = first.answer(NEW_PASSWORD=pools.NEW_PASSWORD)
     if second.code is not None or second.challenge is None:
         raise NotSupported(f"no second challenge came: {second.summary}")
-    same = second.session == first.reply.session
-    fail_if(same, f"{second.challenge} came with the Session of NEW_PASSWORD_REQUIRED")
+    how = "without a Session" if second.session is None else "with the Session of NEW_PASSWORD_REQUIRED"
+    fail_if(second.session in {None, first.reply.session}, f"{second.challenge} came {how}")
 
 
 session_rule.refused(
@@ -236,7 +236,7 @@ def _shape(context: RuleContext) -> None:
     reply = proofs.sign_in_with_wrong_password(context)
     reply.expect_error("a wrong password")
     fail_if(reply.status != _BAD_REQUEST, f"the error has the HTTP status {reply.status}")
-    fail_if("__type" not in reply.body or not reply.message, "__type or message is missing")
+    fail_if(not (reply.body.get("__type") and reply.body.get("message")), "__type or message is missing")
 
 
 @rule("error.wrong-password", MINISTACK)

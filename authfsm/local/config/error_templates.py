@@ -32,7 +32,7 @@ class PoolRefusal(Exception):
 
     Args:
         template: one of the templates of this module.
-        facts: the values of the message's placeholders; never a secret.
+        facts: the values of the message's placeholders, and `name` if moto's message has it; never a secret.
     """
 
     def __init__(self, template: ErrorTemplate, **facts: str) -> None:
@@ -80,7 +80,7 @@ SESSION_USED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, ses
 SESSION_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user, session is expired.")  # measured
 # Reports of users. The session does not exist, or it is of another app client, which can still use it.
 SESSION_UNKNOWN = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.", survives=True)
-# The session's app client names another user: the session may be stolen, so it cannot be used again.
+# A request of the session's own app client named another user: the session may be stolen, so it ends.
 SESSION_OF_ANOTHER_USER = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.")
 # MFA_SETUP was answered before VerifySoftwareToken had accepted a code (amplify-js #6461).
 MFA_SETUP_UNFINISHED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the user.")
@@ -130,7 +130,6 @@ OTHER_RELYING_PARTY = ErrorTemplate("WebAuthnRelyingPartyMismatchException", "Th
 ORIGIN_NOT_ALLOWED = ErrorTemplate("WebAuthnOriginNotAllowedException", "The passkey's origin does not belong to the relying party.")
 UNSUPPORTED_CREDENTIAL = ErrorTemplate("WebAuthnCredentialNotSupportedException", "The passkey is neither ES256 nor RS256.")
 TOO_MANY_PASSKEYS = ErrorTemplate("LimitExceededException", "The user has 20 passkeys already.")
-TOO_MANY_SECRETS = ErrorTemplate("LimitExceededException", "The app client has two secrets already.")  # the text is ours
 NO_SUCH_PASSKEY = ErrorTemplate(_NOT_FOUND, "The user has no such passkey.")
 PASSKEY_MFA_OFF = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only if the user pool's FactorConfiguration allows it.")
 PASSKEY_MFA_ALONE = ErrorTemplate(_INVALID_PARAMETER, "Passkeys can satisfy MFA only in addition to another MFA method.")
@@ -163,6 +162,7 @@ NO_SUCH_POOL = ErrorTemplate(_NOT_FOUND, "User pool {pool} does not exist.", sur
 SECRET_HASH_MISSING = ErrorTemplate(_NOT_AUTHORIZED, "Client {client} is configured with secret but SECRET_HASH was not received", survives=True)
 SECRET_HASH_WRONG = ErrorTemplate(_NOT_AUTHORIZED, "Unable to verify secret hash for client {client}", survives=True)
 CLIENT_SECRET_WRONG = ErrorTemplate(_NOT_AUTHORIZED, "Client {client} is configured with secret but ClientSecret was not received, or is wrong")  # the text is ours
+TOO_MANY_SECRETS = ErrorTemplate("LimitExceededException", "The app client has two secrets already.")  # the text is ours
 FLOW_NOT_ENABLED = ErrorTemplate(_INVALID_PARAMETER, "{flow} flow not enabled for this client")
 ADMIN_FLOW_NOT_ENABLED = ErrorTemplate(_INVALID_PARAMETER, "Auth flow not enabled for this client")
 FLOW_NEEDS_ADMIN = ErrorTemplate(_INVALID_PARAMETER, "Initiate Auth method not supported.")  # ADMIN_* in InitiateAuth; reports of users
@@ -182,7 +182,7 @@ UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The API has no s
 REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
 OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}: {why}.", survives=True)
 
-# ---- accounts: these requests have no session ---------------------------------------------------
+# ---- accounts: mostly requests without a session; an answer to NEW_PASSWORD_REQUIRED may get these errors too
 # The messages are those that clients translate (Amplify's dictionaries, error tables of applications).
 NAME_TAKEN = ErrorTemplate("UsernameExistsException", "User already exists")
 ADDRESS_TAKEN = ErrorTemplate("UsernameExistsException", "An account with the given {name} already exists.")

@@ -2,20 +2,22 @@
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
 app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
-a challenge) is stored with the name of its class; only classes of this package are accepted when it is read.
+a challenge) is stored with the name of its class, unless JSON has its type; of other packages' classes only `bytes`,
+`datetime` and collections are read.
 
 The JSON contains secrets in clear. It is written only to the state file.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import datetime
 from enum import Enum
+from importlib import import_module
+from operator import attrgetter
 from typing import Any, Final, TypeVar, get_args, get_origin
 
 import attrs
@@ -143,13 +145,9 @@ def _existing(found: T | None) -> T:
 
 def _record_class(name: str) -> type:
     module, _, qualified = name.partition(":")
-    if not module.startswith("authfsm."):
-        raise UnreadableRecord("a record names a class of another package")
-    found: Any = importlib.import_module(module)
-    for part in qualified.split("."):
-        found = getattr(found, part)
+    found: Any = attrgetter(qualified)(import_module(module)) if module.startswith("authfsm.") else None
     if not isinstance(found, type) or not (attrs.has(found) or issubclass(found, Enum)):
-        raise UnreadableRecord("a record names a class that no record contains")
+        raise TypeError  # `from_text` reports the record instead
     return found
 
 
@@ -195,7 +193,7 @@ _RECORD_TYPES: Final = {
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
-"""The kind of the records that are values of the pool itself, under the next four keys and those of `open_service`."""
+"""The kind of the records with values of the pool itself; their keys are the next four, and those of `open_service`."""
 KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"
@@ -219,7 +217,7 @@ class RecordStore:
         return self._serializer.to_text(record)
 
     def load(self, except_client: str | None = None) -> None:
-        """Put the file's records into the pool; the app client `except_client` keeps the pool's settings."""
+        """Put the file's records into the pool, except that of the app client with the id `except_client`."""
         self._serializer.core = self._core
         properties = dict(self.file.read(self._pool_id, PROPERTY))
         if last_write := properties.get(_LAST_WRITE):

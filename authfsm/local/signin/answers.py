@@ -64,7 +64,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
 def _find_pending(
     pool: Core, client: AppClient, challenge: str, session: str | None, responses: Mapping[str, str]
 ) -> PendingChallenge:
-    """Return the challenge of a session; without one (pycognito sends none), of the secret block or the device."""
+    """Return the pending challenge of the session; if there is none, as from pycognito, of the secret block or device."""
     other_key = None
     if session is None and challenge in {State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}:
         block = required_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
@@ -130,14 +130,14 @@ def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
 def _admin_no_srp_auth(pool: Core, answer: ChallengeAnswer) -> Reply:
     # No source shows a custom challenge after ADMIN_NO_SRP_AUTH, even with `custom_challenge_in_admin_flows`.
     attempt = evolve(answer.attempt, custom_passed=True)
-    return choice.sign_in_with_password(pool, attempt, answer.responses, None)
+    return choice.sign_in_with_password(pool, attempt, answer.responses, answer.metadata)
 
 
 def _new_password(pool: Core, answer: ChallengeAnswer) -> Reply:
     user = answer.user
     password = Secret(required_parameter(answer.responses, "NEW_PASSWORD"))
-    by_key, prefix = answer.responses.items(), "userAttributes."
-    new_attributes = {key.removeprefix(prefix): value for key, value in by_key if key.startswith(prefix)}
+    members, prefix = answer.responses.items(), "userAttributes."
+    new_attributes = {name.removeprefix(prefix): value for name, value in members if name.startswith(prefix)}
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
     for name in pool.configuration.attributes.required:
