@@ -311,10 +311,12 @@ def read(
     return _parsed(raw, state, _read, response, challenge)
 
 
-def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
+def read_account_or_token_reply(
+    raw: RawReply, operation: str, state: State | None = None
+) -> replies.ReplyWithoutChallenge | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
     raw = wrapped_reply(raw)
-    return _parsed(raw, None, _read_operation, operation)
+    return _parsed(raw, state, _read_operation, operation)
 
 
 def _parsed(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
