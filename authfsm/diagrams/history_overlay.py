@@ -38,7 +38,7 @@ class HistoryStep(Protocol):
 
     @property
     def role(self) -> Role | None:
-        """The factor that the state after the reply asks for; None if it asks for none or, for EMAIL_OTP, if unknown."""
+        """The factor that the state after the reply asks for; needed for EMAIL_OTP only, and inferred if it is None."""
 
     @property
     def error(self) -> str | None:
@@ -46,7 +46,7 @@ class HistoryStep(Protocol):
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of self-loop; None if the state changed, or nothing did (the request was throttled)."""
+        """The kind of self-loop; None if the state changed, or if nothing happened because the request was throttled."""
 
     @property
     def at(self) -> datetime | None:
@@ -87,7 +87,7 @@ class HistoryWalker:
         return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
 
     def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
-        """Return the numbers of the edges from one node to another; only loops that keep the challenge avoid junctions."""
+        """Return the numbers of the edges from one node to another; a loop that keeps the challenge passes no junction."""
         loop = _loop_kind(step)
         paths: list[tuple[int, ...]] = [
             (number,)
@@ -166,7 +166,7 @@ def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _source(step: HistoryStep) -> Node:
-    """Return the source of a step, if the step before it does not determine the role."""
+    """Return the source of a step whose role the step before it does not determine."""
     second = node_of(step.source, None)
     fits = accepts(second.state, second.role, step.response)
     return second if fits else node_of(step.source, Role.FIRST_FACTOR)

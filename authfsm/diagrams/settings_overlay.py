@@ -23,7 +23,7 @@ _ReasonIn = Callable[[Reachability], str | None]
 
 
 class SettingsOverlay:
-    """The effect of settings on nodes and arrows; this base class is for no settings: all are available."""
+    """The effect of settings on nodes and arrows; this base class has no settings, which rule out nothing."""
 
     pools: tuple[PoolSettings, ...] = ()
 
@@ -45,7 +45,7 @@ class SettingsOverlay:
 
 
 def _first_response_reason(settings: PoolSettings, response: type[Response]) -> str | None:
-    """Return why no sign-in can begin with a response."""
+    """Return why no sign-in can begin with a response; None if one can."""
     reasons = [
         settings.ruled_out(each)
         for each in entry_transitions(State.START, response, PROTOCOL[State.START][response])
@@ -128,7 +128,7 @@ class DifferenceOverlay(SettingsOverlay):
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def notes(self) -> Iterator[str]:
-        """Yield what becomes possible and impossible, by reason, and whether MFA becomes required or ceases to be, if known."""
+        """Yield whether MFA becomes or ceases to be required, if known; then what becomes possible and impossible, by reason."""
         before, after = self.pools
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and None not in modes and modes[0] != modes[1]:
