@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core.wire_replies import mask_secrets, optional_text, read_account_or_token_reply, required_text
+from authfsm.core.wire_replies import (
+    mask_secrets,
+    optional_text,
+    parsed_reply,
+    read_account_or_token_reply,
+    required_text,
+)
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
@@ -67,11 +74,7 @@ def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = No
 def account_value(request: AccountRequest[ReplyT], reply: ReplyWithoutChallenge, state: State | None = None) -> ReplyT:
     """Return the value of the reply, for example a UserProfile; None for an operation without one. Raises MalformedReply."""
     reader = _READERS.get(type(request))
-    try:
-        return cast("ReplyT", reader and reader(request, reply.members))
-    except MalformedReply as error:
-        error.state = state
-        raise
+    return cast("ReplyT", reader and parsed_reply(Secret(reply.members), state, partial(reader, request)))
 
 
 def _delivery(details: Any) -> a.CodeDelivery:

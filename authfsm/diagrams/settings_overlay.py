@@ -70,17 +70,14 @@ def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
 
 def _sentences(reasons: dict[str, str]) -> Iterator[str]:
     """Yield a sentence for each reason; reasons that differ only in their last word have one sentence."""
-    names = _by_reason(reasons)
-    last_words: dict[str, list[str]] = {}
+    names, alike = _by_reason(reasons), dict[str, list[str]]()
     for reason in names:
-        beginning, _, last = reason.rpartition(" ")
-        last_words.setdefault(beginning, []).append(last)
-    for reason in names:
-        beginning, _, last = reason.rpartition(" ")
-        if last_words[beginning] == [last]:
-            yield f"{reason}: no {', '.join(dict.fromkeys(names[reason]))}."
-        elif last_words[beginning][0] == last:
-            yield f"{beginning} {', '.join(last_words[beginning])}."
+        alike.setdefault(reason.rpartition(" ")[0], []).append(reason)
+    for beginning, group in alike.items():
+        if len(group) == 1:
+            yield f"{group[0]}: no {', '.join(names[group[0]])}."
+        else:
+            yield f"{beginning} {', '.join(each.rpartition(' ')[2] for each in group)}."
 
 
 class PoolOverlay(SettingsOverlay):

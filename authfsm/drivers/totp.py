@@ -26,7 +26,7 @@ import attrs
 from authfsm.base.secret import Secret, secret
 from authfsm.core.account import account_value, read_account_reply
 from authfsm.core.enrolment import Enrolment
-from authfsm.core.wire_replies import read
+from authfsm.core.wire_replies import parsed_reply, read, required_text, wrapped_reply
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.aio import AsyncCognito
 from authfsm.drivers.base_flow import check_type, is_async
@@ -35,7 +35,7 @@ from authfsm.protocol import responses as r
 from authfsm.protocol.account_requests import GetUser
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_sentences import OTHER_STEP
-from authfsm.protocol.errors import CallerError, MalformedReply, refused
+from authfsm.protocol.errors import CallerError, refused
 from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
 from authfsm.protocol.states import State
 
@@ -107,8 +107,8 @@ def _associate_steps(
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.mfa:
         raise AlreadyEnrolled(user.username)
     enrolment = attrs.evolve(enrolment, account=account or user.attributes.get("email") or user.username)
-    # No local variable holds the reply: the frames of a traceback must not show it.
-    secret_code = _secret_code((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})))
+    reply = wrapped_reply((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})).members)
+    secret_code = Secret(parsed_reply(reply, _STATE, required_text, "SecretCode"))
     return attrs.evolve(enrolment, secret_code=secret_code)
 
 
@@ -215,10 +215,3 @@ def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[ReplyWithou
     if isinstance(reply, Refusal):
         raise refused(reply, state=_STATE)
     return reply
-
-
-def _secret_code(reply: ReplyWithoutChallenge) -> Secret[str]:
-    value = reply.members.get("SecretCode")
-    if not isinstance(value, str) or not value:
-        raise MalformedReply("SecretCode is missing", state=_STATE)
-    return Secret(value)

@@ -89,8 +89,7 @@ class SignInTracker:
         issued = next((each for each in challenges if each.session not in known), None)
         # A refused request may have members of any type.
         session = request.get("Session")
-        answered = known.get(session) if isinstance(session, str) else None
-        answered = answered or next(iter(known.values()), None)
+        answered = (known.get(session) if isinstance(session, str) else None) or next(iter(known.values()), None)
         sign_in = self._by_session[answered.session] if answered else None
         if sign_in is None:
             if operation not in BEGIN_OPERATIONS:
