@@ -118,7 +118,9 @@ def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Return whether the system refused something, such as a file, to a handler of an event in `_UNSENT_EVENTS`."""
+    """Return whether the server's certificate is not trusted, or the system refused a file to a handler of `_UNSENT_EVENTS`."""
+    if isinstance(error, exceptions.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
     if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
         return False
     emits = (f.f_locals for m, f in _frames(error) if (m, f.f_code.co_name) == ("botocore.hooks", "_emit"))
