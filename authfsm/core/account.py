@@ -11,13 +11,7 @@ import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core.wire_replies import (
-    mask_secrets,
-    optional_text,
-    parsed_reply,
-    read_account_or_token_reply,
-    required_text,
-)
+from authfsm.core.wire_replies import mask_secrets, optional_text, parsed_reply, read_operation_reply, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
@@ -59,7 +53,7 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
 
 def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = None) -> ReplyWithoutChallenge | Refusal:
     """Return the parsed reply, its Session wrapped; in a refusal's message, the secrets of the request are masked."""
-    reply = read_account_or_token_reply(raw, sent.operation, state)
+    reply = read_operation_reply(raw, sent.operation, state)
     if isinstance(reply, Refusal):
         has_token = "AccessToken" in sent.parameters
         if rule := account_error_rule(reply.code, reply.message, has_token=has_token):

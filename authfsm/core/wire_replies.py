@@ -311,7 +311,7 @@ def read(
     return parsed_reply(raw, state, _read, response, challenge)
 
 
-def read_account_or_token_reply(
+def read_operation_reply(
     raw: RawReply, operation: str, state: State | None = None
 ) -> replies.ReplyWithoutChallenge | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""

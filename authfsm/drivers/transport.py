@@ -3,8 +3,8 @@
 If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
 AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito accepted the first time has used up its session, and a
 wrong one counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
-event handler, which does nothing outside of the calls made here. A wrapper around a client must pass on its
-`meta.events`; without them its requests are repeated as configured. Other calls of the client are unchanged.
+event handler, which does nothing outside of the calls made here. A wrapper around a client must have the client's
+`meta.events`: otherwise botocore retries every request as configured. The program's own calls are not affected.
 
 A message of botocore that may quote the value of a parameter is never passed on.
 """
