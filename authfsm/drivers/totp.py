@@ -102,8 +102,7 @@ def _associate_steps(
     # The arguments are checked before the request that may replace the old secret.
     check_type("replace", replace, bool)
     enrolment = Enrolment("A" * 32, issuer, "account" if account is None else account)
-    request = GetUser(access_token)
-    user = account_value(request, (yield from _call("GetUser", {"AccessToken": access_token})), _STATE)
+    user = account_value(GetUser(access_token), (yield from _call("GetUser", {"AccessToken": access_token})), _STATE)
     if not replace and State.SOFTWARE_TOKEN_MFA.value in user.mfa:
         raise AlreadyEnrolled(user.username)
     enrolment = attrs.evolve(enrolment, account=account or user.attributes.get("email") or user.username)
