@@ -361,7 +361,7 @@ class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
     `refusal` has Cognito's code and message, and the recovery action. If the request makes a certain cause likely,
-    `hint` says what to try. `state` is None without a sign-in, `login` False if neither user name nor password was sent.
+    `hint` says what to try. `state` is None if there is no sign-in. With `login`, the user name or password may be wrong.
     """
 
     def __init__(self, refusal: Refusal, *, state: State | None, hint: str | None = None, login: bool = True) -> None:
