@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
+import ssl
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 from types import FunctionType, SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
@@ -25,8 +28,13 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ParamValidationError
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc.jwk import RSAKey
 
+from authfsm.base.clock import utc_now
 from authfsm.base.secret import Secret, secret
 from authfsm.core.device import Device
 from authfsm.core.encryption import new_key
@@ -737,6 +745,30 @@ def test_any_boto3_client_is_accepted() -> None:
     assert caught.value.for_person() == (
         "Signing in is not possible at the moment. Contact the operator of this service."
     )
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
+    """Nothing is sent to a server whose certificate is not trusted: the configuration is wrong, and waiting does not help."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), utc_now()
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    dated = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "both.pem").write_bytes(pem + dated.sign(key, SHA256()).public_bytes(Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "both.pem")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    Thread(target=server.serve_forever, daemon=True).start()
+
+    url = f"https://127.0.0.1:{server.server_port}"
+    config = Config(signature_version=UNSIGNED, retries={"total_max_attempts": 1})
+    client = boto3.Session().client("cognito-idp", region_name="eu-west-1", endpoint_url=url, config=config)
+    with server, pytest.raises(NotSent, match=r"SSLError: .*CERTIFICATE_VERIFY_FAILED") as caught:
+        Cognito(client, client_id="client").sign_in("ada", PASSWORD, flow="USER_PASSWORD_AUTH")
+    server.shutdown()
+    assert (caught.value.action, caught.value.state) == (RecoveryAction.FIX_CONFIGURATION, State.START)
+    assert PASSWORD not in objects_of(caught.value)
 
 
 def objects_of(error: BaseException | None) -> str:

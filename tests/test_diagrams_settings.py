@@ -246,6 +246,12 @@ def test_arguments_of_another_type_are_refused() -> None:
             draw(settings=described)
     with pytest.raises(BadField, match=r"settings must be PoolSettings"):
         diagram(difference=(OFF, described))
+    lines: Any = ['{"step": 1}', described]
+    for options in ({"history": lines[:1]}, {"history": lines[1:]}, {"traffic": [lines]}):
+        with pytest.raises(TypeError, match=r"a history has steps, not a (str|dict): use history_from_json for JSON"):
+            diagram(**options)
+    with pytest.raises(TypeError, match=r"a history has steps, not a str"):
+        sequence(history=lines)
 
 
 def test_unknown_mfa_does_not_become_required() -> None:

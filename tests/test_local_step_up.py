@@ -182,11 +182,17 @@ class TestClaims:
             {"Level1": {"AcrValue": "a b"}},
             {"Level1": {"AcrValue": 'a"'}},
             {"Level1": {"AcrValue": "x" * 65}},
+            {"Level1": "urn:mine:1"},
+            {"Level1": "AcrValue"},
+            {"Level1": {}},
+            {"Level5": {}},
             ["a", "b", "c"],
+            ["a", "b", "c", "d\n"],
+            ["a", "b", "c", "\u00e9"],
         ],
     )
     def test_invalid_names(self, pool_of: PoolOf, names: Any) -> None:
-        """Names are unique, 1 to 64 characters, without spaces, quotes, backslashes (documented)."""
+        """Names are unique, 1 to 64 characters of AcrValueType, in a list or an AcrConfiguration; nothing else is ignored."""
         with pytest.raises(ValueError, match="acr_values"):
             pool_of(acr_values=names)
 

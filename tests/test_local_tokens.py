@@ -415,3 +415,22 @@ def test_a_key_that_cannot_sign(key: Any, signing_key: RSAKey) -> None:
     key = RSAKey.import_key(signing_key.as_dict(private=False)) if key is None else key
     with pytest.raises(ValueError, match=r"cannot sign with RS256: pass a private joserfc\.jwk\.RSAKey"):
         LocalPool(key=key)
+
+
+@pytest.mark.filterwarnings("ignore:Key size")
+def test_a_short_key() -> None:
+    """A key that RFC 7518, 3.3, forbids for RS256 is refused at once: `Verifier` would refuse every token."""
+    with pytest.raises(ValueError, match="of 2048 bits or more"):
+        LocalPool(key=RSAKey.generate_key(1024))
+
+
+@pytest.mark.parametrize("wrong", ["exp", "event_id", "origin_jti"])
+@pytest.mark.parametrize("value", [None, "soon", ["x"], 1e20])
+def test_a_token_that_the_key_signed_elsewhere(signing_key: RSAKey, wrong: str, value: Any) -> None:
+    """A token of a test's own, signed with the pool's key, is refused as invalid or revoked, whatever its claims are."""
+    pool = LocalPool(key=signing_key)
+    claims = {"token_use": "access", "iss": pool.issuer, "exp": 2**40, "event_id": "x", wrong: value}
+    token = jwt.encode({"alg": "RS256"}, {n: v for n, v in claims.items() if v is not None}, signing_key)
+
+    with pytest.raises(pool.client().exceptions.NotAuthorizedException, match=r"Invalid Access Token|been revoked"):
+        pool.client().get_user(AccessToken=token)

@@ -657,6 +657,28 @@ def test_the_page_has_the_last_steps_of_a_long_sign_in(signing_key: RSAKey) -> N
     assert [each.number for each in tracked.steps] == [*range(13, 113)]
 
 
+def test_a_sign_in_has_no_step_after_its_session_has_expired(signing_key: RSAKey) -> None:
+    """The first answer in an expired session is the sign-in's last step: no transition leaves FAILED."""
+    clock = ManualClock()
+    pool = LocalPool(key=signing_key, mfa="ON", mfa_methods=["SMS_MFA"], clock=clock)
+    pool.add_user("ada", PASSWORD, phone_number="+15555550143")
+    service = Service(pool, Log(StringIO()))
+
+    def call(operation: str, **request: Any) -> Any:
+        body = json.dumps({"ClientId": pool.client_id, **request}).encode()
+        return json.loads(service.exchange(f"{TARGET}{operation}", body).body)
+
+    begin = {"AuthFlow": "USER_PASSWORD_AUTH", "AuthParameters": {"USERNAME": "ada", "PASSWORD": PASSWORD}}
+    challenge = call("InitiateAuth", **begin)
+    clock.advance(240)
+    answer = {"ChallengeResponses": {"USERNAME": "ada", "SMS_MFA_CODE": "123456"}}
+    codes = [call("RespondToAuthChallenge", **challenge, **answer)["__type"] for _ in range(3)]
+
+    assert codes == ["NotAuthorizedException"] * 3
+    (tracked,) = service.tracker
+    assert [(each.source, each.dest) for each in tracked.steps] == [("START", "SMS_MFA"), ("SMS_MFA", "FAILED")]
+
+
 def test_change_of_the_app_client_survives(stored_pool: StoredPool) -> None:
     """A change by UpdateUserPoolClient survives a restart, until the configuration changes."""
     pool = {"UserPoolId": stored_pool.service.pool.pool_id, "ClientId": CLIENT_ID}

@@ -253,6 +253,47 @@ def test_invalid_tokens(pool_of: PoolOf, clock: ManualClock) -> None:
     assert caught.value.state is State.AUTHENTICATED
 
 
+def test_a_deleted_user(pool_of: PoolOf) -> None:
+    """If the token's user was deleted, nobody typed a wrong name: the session has ended, as in `cognito.account`."""
+    pool = pool_of()
+    client, token = pool.client(), signed_in(pool)
+    client.admin_delete_user(UserPoolId=pool.pool_id, Username="ada")
+
+    for call in (
+        lambda: totp.associate(client, token, issuer="Example"),
+        lambda: totp.verify(client, token, "123456"),
+        lambda: totp.switch_on(client, token),
+    ):
+        with pytest.raises(RefusedForNow, match="User does not exist") as caught:
+            call()
+        assert caught.value.for_person() == "Your session has ended. Sign in again."
+
+
+def test_options_are_bools(pool_of: PoolOf) -> None:
+    """Text as an option is an error before anything is sent: "no" would replace the app, and use up the code."""
+    pool = pool_of()
+    sent: list[Any] = []
+    client, token = client_with(pool, "*", lambda **event: sent.append(event)), signed_in(pool)
+    wrong: Any = "no"
+
+    with pytest.raises(TypeError, match="replace must be of type bool, not str"):
+        totp.associate(client, token, issuer="Example", replace=wrong)
+    with pytest.raises(TypeError, match="preferred must be of type bool, not str"):
+        totp.verify(client, token, "123456", preferred=wrong)
+    assert sent == []
+
+
+@pytest.mark.parametrize("attributes", [[None], [{"Value": "x"}], "x"])
+def test_malformed_attributes(pool_of: PoolOf, attributes: Any) -> None:
+    """Attributes that are none make the reply a malformed one, which does not end the session."""
+    pool = pool_of()
+    reply = fixed_reply(200, {"Username": "ada", "UserAttributes": attributes})
+
+    with pytest.raises(MalformedReply, match="UserAttributes") as caught:
+        totp.associate(client_with(pool, "GetUser", reply), signed_in(pool), issuer="Example")
+    assert caught.value.survives
+
+
 @pytest.mark.parametrize(
     ("names", "field"),
     [

@@ -178,6 +178,20 @@ def test_wrong_requests_of_other_code_are_found(signing_key: RSAKey, tmp_path: P
     assert (funnel.illegal_count, funnel.sign_ins) == (2, 1)
 
 
+def test_a_step_without_its_response_leads_to_a_wrong_state(tmp_path: Path) -> None:
+    """If a line has no response, the error is the state it led to, not a response of the name UNKNOWN."""
+    path = tmp_path / "steps.jsonl"
+    line = {"sign_in": "a", "step": 1, "from": "SMS_MFA", "to": "PASSWORD", "at": "2026-11-23T01:02:03+00:00"}
+    path.write_text(json.dumps(line))
+    with TraceFiles(path) as files:
+        (step,) = files.replay()
+
+    dests = "CUSTOM_CHALLENGE, DEVICE_SRP_AUTH, OTHER_CHALLENGE, AUTHENTICATED, FAILED"
+    assert (str(step.verdict), step.symbol) == ("illegal", "UNKNOWN")
+    assert step.allowed_dests == tuple(dests.split(", "))
+    assert step.why == f"from SMS_MFA, any response leads to {dests}; not to PASSWORD"
+
+
 def test_a_sign_in_that_began_before_the_recording(signing_key: RSAKey, tmp_path: Path) -> None:
     """A session from before the recording belongs to a sign-in with an unknown state."""
     pool, path = sms_pool(signing_key), tmp_path / "steps.jsonl"

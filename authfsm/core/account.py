@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, cast
 
 import attrs
 
 from authfsm import srp
 from authfsm.base.secret import Secret, secret
-from authfsm.core.wire_replies import mask_secrets, optional_text, read_account_or_token_reply, required_text
+from authfsm.core.wire_replies import mask_secrets, optional_text, parsed_reply, read_operation_reply, required_text
 from authfsm.core.wire_requests import Request
 from authfsm.protocol import account_requests as a
 from authfsm.protocol.account_requests import AccountRequest, ReplyT
@@ -19,6 +20,7 @@ from authfsm.protocol.error_policy import account_error_rule
 from authfsm.protocol.errors import InvalidInput, MalformedReply
 from authfsm.protocol.forms import is_json_object
 from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
+from authfsm.protocol.states import State
 
 Members = Mapping[str, Any]
 
@@ -49,9 +51,9 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
     return Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
 
 
-def read_account_reply(sent: Request, raw: Secret[Any]) -> ReplyWithoutChallenge | Refusal:
+def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = None) -> ReplyWithoutChallenge | Refusal:
     """Return the parsed reply, its Session wrapped; in a refusal's message, the secrets of the request are masked."""
-    reply = read_account_or_token_reply(raw, sent.operation)
+    reply = read_operation_reply(raw, sent.operation, state)
     if isinstance(reply, Refusal):
         has_token = "AccessToken" in sent.parameters
         if rule := account_error_rule(reply.code, reply.message, has_token=has_token):
@@ -63,10 +65,10 @@ def read_account_reply(sent: Request, raw: Secret[Any]) -> ReplyWithoutChallenge
     return reply
 
 
-def account_value(request: AccountRequest[ReplyT], reply: ReplyWithoutChallenge) -> ReplyT:
+def account_value(request: AccountRequest[ReplyT], reply: ReplyWithoutChallenge, state: State | None = None) -> ReplyT:
     """Return the value of the reply, for example a UserProfile; None for an operation without one. Raises MalformedReply."""
     reader = _READERS.get(type(request))
-    return cast("ReplyT", reader and reader(request, reply.members))
+    return cast("ReplyT", reader and parsed_reply(Secret(reply.members), state, partial(reader, request)))
 
 
 def _delivery(details: Any) -> a.CodeDelivery:

@@ -308,16 +308,19 @@ def read(
 ) -> replies.Reply:  # fmt: skip
     """Return the parsed reply to a response to `challenge`; a MalformedReply names the wrong part, and never shows its value."""
     raw = wrapped_reply(raw)
-    return _parsed(raw, state, _read, response, challenge)
+    return parsed_reply(raw, state, _read, response, challenge)
 
 
-def read_account_or_token_reply(raw: RawReply, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
+def read_operation_reply(
+    raw: RawReply, operation: str, state: State | None = None
+) -> replies.ReplyWithoutChallenge | replies.Refusal:
     """Return the parsed reply to an operation that is not a step of a sign-in; raises as `read`."""
     raw = wrapped_reply(raw)
-    return _parsed(raw, None, _read_operation, operation)
+    return parsed_reply(raw, state, _read_operation, operation)
 
 
-def _parsed(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
+def parsed_reply(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
+    """Return what `parse` returns for an unparsed reply and the arguments; a MalformedReply gets the state."""
     try:
         return parse(raw.reveal(), *args)
     except MalformedReply as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Protocol
 
@@ -38,7 +38,7 @@ class HistoryStep(Protocol):
 
     @property
     def role(self) -> Role | None:
-        """The factor that the state after the reply asks for; None if it asks for none or, for EMAIL_OTP, if unknown."""
+        """The factor that the state after the reply asks for; needed for EMAIL_OTP only, and inferred if it is None."""
 
     @property
     def error(self) -> str | None:
@@ -46,11 +46,18 @@ class HistoryStep(Protocol):
 
     @property
     def kind(self) -> LoopKind | None:
-        """The kind of self-loop; None if the state changed, or nothing did (the request was throttled)."""
+        """The kind of self-loop; None if the state changed, or if nothing happened because the request was throttled."""
 
     @property
     def at(self) -> datetime | None:
-        """The time of the reply, if it is known."""
+        """The time of the reply, with a time zone, if it is known."""
+
+
+def checked_step(step: HistoryStep) -> HistoryStep:
+    """Return the step; raise TypeError if it is something else, such as a line of JSON."""
+    if not isinstance(getattr(step, "dest", None), State):
+        raise TypeError(f"a history has steps, not a {type(step).__name__}: use history_from_json for JSON")
+    return step
 
 
 @frozen
@@ -87,7 +94,7 @@ class HistoryWalker:
         return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
 
     def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
-        """Return the numbers of the edges from one node to another; only loops that keep the challenge avoid junctions."""
+        """Return the numbers of the edges from one node to another; a loop that keeps the challenge passes no junction."""
         loop = _loop_kind(step)
         paths: list[tuple[int, ...]] = [
             (number,)
@@ -121,23 +128,20 @@ def add_history(model: DiagramModel, steps: Iterable[HistoryStep]) -> DiagramMod
         for number in segment.path:
             edges[number] = evolve(edges[number], steps=(*edges[number].steps, edge_step))
     current = segments[-1].dest if segments else START
-    nodes = walker.nodes(current)
-    return evolve(model, nodes=nodes, edges=tuple(edges), has_history=True, current=current)
+    return evolve(model, nodes=walker.nodes(current), edges=tuple(edges), has_history=True, current=current)
 
 
-def add_traffic(model: DiagramModel, histories: Iterable[Iterable[HistoryStep]]) -> DiagramModel:
+def add_traffic(model: DiagramModel, histories: Collection[Iterable[HistoryStep]]) -> DiagramModel:
     """Return a diagram with the counts of many recorded sign-ins."""
     walker, times = HistoryWalker(model), Counter[tuple[int, ResponseClass | None]]()
-    sign_ins = 0
     for history in histories:
-        sign_ins += 1
         for each in walker.walk(history):
             times.update((n, each.step.response if walker.edges[n].responses else None) for n in each.path)
     edges = []
     for n, edge in enumerate(walker.edges):
         counts = (EdgeCount(times[n, r], r) for r in edge.responses or (None,) if (n, r) in times)
         edges.append(evolve(edge, counts=tuple(counts)))
-    return evolve(model, nodes=walker.nodes(START), edges=with_shares(edges), sign_ins=sign_ins)
+    return evolve(model, nodes=walker.nodes(START), edges=with_shares(edges), sign_ins=len(histories))
 
 
 def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
@@ -145,12 +149,10 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
     joined, leaving = _join_failures(edges), Counter[Vertex]()
     for edge in joined:
         leaving[edge.source] += edge.total.times
-
-    def with_share(edge: Edge) -> Edge:
-        counts = (evolve(each, share=each.times / leaving[edge.source]) for each in edge.counts)
-        return evolve(edge, counts=tuple(counts))
-
-    return tuple(map(with_share, joined))
+    return tuple(
+        evolve(edge, counts=tuple(evolve(each, share=each.times / leaving[edge.source]) for each in edge.counts))
+        for edge in joined
+    )
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
@@ -166,7 +168,7 @@ def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _source(step: HistoryStep) -> Node:
-    """Return the source of a step, if the step before it does not determine the role."""
+    """Return the source of a step whose role the step before it does not determine."""
     second = node_of(step.source, None)
     fits = accepts(second.state, second.role, step.response)
     return second if fits else node_of(step.source, Role.FIRST_FACTOR)

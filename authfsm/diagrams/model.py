@@ -28,7 +28,7 @@ class EdgeKind(DescribedName):
     ANSWER = "answer", "A response leads to another node."
     FOLD = "fold", "A junction leads to one of its members."
     RETRY = "retry", "The answer was refused, and another may be sent."
-    NEW_CHALLENGE = "new challenge", "Cognito issued another challenge of the same name."
+    NEW_CHALLENGE = "new challenge", "Cognito issued another challenge of the same state."
     ACKNOWLEDGEMENT = "acknowledgement", "A response was accepted, and the state stays the same."
     DEVICE_DROPPED = "device dropped", "The same answer is sent again without the device key."
     FAILURE = "failure", "The attempt ends."
@@ -165,7 +165,7 @@ class OwnTransition:
     dest: str  #: A state.
 
     def ends(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of source and destination for each line; a state with two roles is two nodes, and keeps its role."""
+        """Yield the names of the two nodes of each line: EMAIL_OTP has two nodes, and a transition to itself keeps its role."""
         pairs = product(_nodes(self.source), _nodes(self.dest))
         yield from ((source, dest) for source, dest in pairs if self.source != self.dest or source == dest)
 

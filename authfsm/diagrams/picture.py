@@ -17,7 +17,7 @@ from authfsm.diagrams.dot import dot, drawn_edges
 from authfsm.diagrams.dot_labels import OUTLINES, SENTENCES, notes
 from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
 from authfsm.diagrams.exports import as_json, markdown, mermaid, plantuml
-from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic
+from authfsm.diagrams.history_overlay import HistoryStep, add_history, add_traffic, checked_step
 from authfsm.diagrams.model import DiagramModel, own_parts
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.statecharts import scxml, xstate, xstate_module
@@ -293,6 +293,7 @@ def diagram(
         BadField: the text of a label is no string, is blank or has a control character; or the machine, the theme or
             the settings have another type.
         ConflictingOptions: two of these arguments exclude each other.
+        TypeError: an item of `history` or of `traffic` is no step.
     """
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
@@ -304,7 +305,7 @@ def diagram(
     check_arguments(Diagram, theme, settings, *(difference or ()), machine=machine)
     if history is not None and traffic is not None:
         raise ConflictingOptions("history", "traffic")
-    history = None if history is None else tuple(history)
+    history = None if history is None else tuple(map(checked_step, history))
     chosen = flow or state or settings or difference or unfolded or overview or machine is not None
     if history and not chosen:
         flow = history[0].response.auth_flow
@@ -316,7 +317,7 @@ def diagram(
     model = evolve(model, overview=overview, own_states=states, own_transitions=transitions)
     if history is not None:
         model = add_history(model, history)
-    traffic = None if traffic is None else tuple(map(tuple, traffic))
+    traffic = None if traffic is None else tuple(tuple(map(checked_step, each)) for each in traffic)
     if traffic is not None:
         model = add_traffic(model, traffic)
     check_labels(labels or {}, _label_names() | set(notes(model)))

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from authfsm.diagrams import sequence_formats
 from authfsm.diagrams.drawing import PICTURE_SUFFIXES, Drawing
-from authfsm.diagrams.history_overlay import HistoryStep
+from authfsm.diagrams.history_overlay import HistoryStep, checked_step
 from authfsm.diagrams.model import DiagramModel, ResponseClass
 from authfsm.diagrams.model_builder import build_model
 from authfsm.diagrams.picture import ConflictingOptions, UnknownFlow, check_arguments, check_labels
@@ -142,7 +142,7 @@ def sequence(
     if flow is not None and flow not in FLOWS:
         raise UnknownFlow(flow, FLOWS)
     check_arguments(SequenceDiagram, theme, settings)
-    steps = tuple(history or ())
+    steps = tuple(map(checked_step, history or ()))
     begun = steps[0].response.auth_flow if steps else flow
     writer = SequenceWriter(labels or {}, admin=(begun or "").startswith("ADMIN_"))
     person, app, cognito = map(writer.text, PARTICIPANTS)

@@ -23,7 +23,7 @@ _ReasonIn = Callable[[Reachability], str | None]
 
 
 class SettingsOverlay:
-    """The effect of settings on nodes and arrows; this base class is for no settings: all are available."""
+    """The effect of settings on nodes and arrows; this base class has no settings, which rule out nothing."""
 
     pools: tuple[PoolSettings, ...] = ()
 
@@ -45,7 +45,7 @@ class SettingsOverlay:
 
 
 def _first_response_reason(settings: PoolSettings, response: type[Response]) -> str | None:
-    """Return why no sign-in can begin with a response."""
+    """Return why no sign-in can begin with a response; None if one can."""
     reasons = [
         settings.ruled_out(each)
         for each in entry_transitions(State.START, response, PROTOCOL[State.START][response])
@@ -70,17 +70,14 @@ def _by_reason(reasons: dict[str, str]) -> dict[str, list[str]]:
 
 def _sentences(reasons: dict[str, str]) -> Iterator[str]:
     """Yield a sentence for each reason; reasons that differ only in their last word have one sentence."""
-    names = _by_reason(reasons)
-    last_words: dict[str, list[str]] = {}
+    names, alike = _by_reason(reasons), dict[str, list[str]]()
     for reason in names:
-        beginning, _, last = reason.rpartition(" ")
-        last_words.setdefault(beginning, []).append(last)
-    for reason in names:
-        beginning, _, last = reason.rpartition(" ")
-        if last_words[beginning] == [last]:
-            yield f"{reason}: no {', '.join(dict.fromkeys(names[reason]))}."
-        elif last_words[beginning][0] == last:
-            yield f"{beginning} {', '.join(last_words[beginning])}."
+        alike.setdefault(reason.rpartition(" ")[0], []).append(reason)
+    for beginning, group in alike.items():
+        if len(group) == 1:
+            yield f"{group[0]}: no {', '.join(names[group[0]])}."
+        else:
+            yield f"{beginning} {', '.join(each.rpartition(' ')[2] for each in group)}."
 
 
 class PoolOverlay(SettingsOverlay):
@@ -128,7 +125,7 @@ class DifferenceOverlay(SettingsOverlay):
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def notes(self) -> Iterator[str]:
-        """Yield what becomes possible and impossible, by reason, and whether MFA becomes required or ceases to be, if known."""
+        """Yield whether MFA becomes or ceases to be required, if known; then what becomes possible and impossible, by reason."""
         before, after = self.pools
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and None not in modes and modes[0] != modes[1]:

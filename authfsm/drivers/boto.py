@@ -83,7 +83,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
                 administrators lacks the `pool_id`. Nothing was sent.
             Refused: Cognito refused one of the first steps; the other base class (`UserError` ...) says who is at fault.
             ConnectionLost: no reply came.
-            NotSent: the request could not be sent, for example without a connection or credentials.
+            NotSent: the request could not be sent, for example without credentials or a trusted certificate.
             MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.
             ValueError: no flow has this name, the password is missing, the `pool_id` that an SRP proof needs is missing, or `preferred_challenge` is
                 given for another flow than USER_AUTH. Nothing was sent.

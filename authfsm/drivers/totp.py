@@ -24,16 +24,18 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 import attrs
 
 from authfsm.base.secret import Secret, secret
+from authfsm.core.account import account_value, read_account_reply
 from authfsm.core.enrolment import Enrolment
-from authfsm.core.wire_replies import mask_secrets, read
+from authfsm.core.wire_replies import parsed_reply, read, required_text, wrapped_reply
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.aio import AsyncCognito
-from authfsm.drivers.base_flow import is_async
+from authfsm.drivers.base_flow import check_type, is_async
 from authfsm.drivers.boto import Cognito
 from authfsm.protocol import responses as r
+from authfsm.protocol.account_requests import GetUser
 from authfsm.protocol.api_requests import OPERATION_REPETITION
 from authfsm.protocol.error_sentences import OTHER_STEP
-from authfsm.protocol.errors import CallerError, MalformedReply, refused
+from authfsm.protocol.errors import CallerError, refused
 from authfsm.protocol.replies import Refusal, ReplyWithoutChallenge
 from authfsm.protocol.states import State
 
@@ -73,15 +75,14 @@ def associate(
         issuer: your product's name, as the app will show it.
         account: the account's name, as the app will show it; by default the user's e-mail address if there is one,
             otherwise the user name.
-        replace: continue if the user has an app. Until the new one is verified, the user may be signing
-            in without TOTP.
+        replace: continue if TOTP is enabled for the user, who may sign in without it until the new app is verified.
 
     Raises:
-        AlreadyEnrolled: the user has an app, and `replace` is not set.
+        AlreadyEnrolled: TOTP is enabled for the user, and `replace` is not set; the TOTP secret was not changed.
         Refused: Cognito refused; the class says who is at fault.
         ConnectionLost, NotSent, MalformedReply: no reply came, nothing was sent, the reply is not valid.
-        BadField: `issuer` or `account` is empty; nothing was sent.
-        TypeError: the methods of the client are coroutine functions, which requires `associate_async`.
+        BadField: the token or a name is empty or no text, or a name has control characters; the secret was not changed.
+        TypeError: the client is an async one, which requires `associate_async`, or `replace` is no bool.
     """
     access_token = secret(access_token)
     return _run(client, _associate_steps(access_token, issuer, account, replace=replace))
@@ -98,18 +99,15 @@ async def associate_async(
 def _associate_steps(
     access_token: Secret[str], issuer: str, account: str | None, *, replace: bool
 ) -> Requests[Enrolment]:
-    # The names are checked before the request that may replace the old secret.
+    # The arguments are checked before the request that may replace the old secret.
+    check_type("replace", replace, bool)
     enrolment = Enrolment("A" * 32, issuer, "account" if account is None else account)
-    user = yield from _call("GetUser", {"AccessToken": access_token})
-    username = _text(user, "Username")
-    if not replace and State.SOFTWARE_TOKEN_MFA.value in user.get("UserMFASettingList", ()):
-        raise AlreadyEnrolled(username)
-    attributes = {each.get("Name"): each.get("Value") for each in user.get("UserAttributes", ())}
-    enrolment = attrs.evolve(enrolment, account=account or attributes.get("email") or username)
-    # No local variable holds the reply: the frames of a traceback must not show it.
-    secret_code = Secret(
-        _text((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})), "SecretCode")
-    )
+    user = account_value(GetUser(access_token), (yield from _call("GetUser", {"AccessToken": access_token})), _STATE)
+    if not replace and State.SOFTWARE_TOKEN_MFA.value in user.mfa:
+        raise AlreadyEnrolled(user.username)
+    enrolment = attrs.evolve(enrolment, account=account or user.attributes.get("email") or user.username)
+    reply = wrapped_reply((yield from _call("AssociateSoftwareToken", {"AccessToken": access_token})).members)
+    secret_code = Secret(parsed_reply(reply, _STATE, required_text, "SecretCode"))
     return attrs.evolve(enrolment, secret_code=secret_code)
 
 
@@ -124,7 +122,7 @@ def verify(
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
     The next sign-in needs a later code. If the second request failed, the app is verified but not in use: call
-    `switch_on`. The errors are those of `associate`; a wrong code raises RefusedUser, text that is no code InvalidInput.
+    `switch_on`. A wrong code raises RefusedUser, text that is no code InvalidInput; the other errors are those of `associate`.
 
     Args:
         client: any boto3 `cognito-idp` client.
@@ -155,14 +153,15 @@ async def verify_async(
 def _verify_steps(
     access_token: Secret[str], code: Secret[str], device_name: str | None, *, preferred: bool
 ) -> Requests[None]:
+    check_type("preferred", preferred, bool)
     response = r.VerifySoftwareToken(code, device_name)
     del code  # `response` has the code in its valid form
     parameters: dict[str, Any] = {"AccessToken": access_token, "UserCode": response.code}
     if response.friendly_device_name is not None:
         parameters["FriendlyDeviceName"] = response.friendly_device_name
-    members = yield from _call("VerifySoftwareToken", parameters)
+    members = (yield from _call("VerifySoftwareToken", parameters)).members
     if members.get("Status") != "SUCCESS":
-        # As in MFA_SETUP, where the status ERROR is a refusal.
+        # The status ERROR is a refusal, as in MFA_SETUP.
         reply = read(members, r.VerifySoftwareToken, state=_STATE)
         assert isinstance(reply, Refusal)  # noqa: S101 - its status is ERROR
         raise refused(reply, state=_STATE)
@@ -208,20 +207,10 @@ async def _run_async(client: Any, steps: Requests[T]) -> T:
     return await AsyncCognito(client, client_id="")._run(steps, lambda: _STATE)  # noqa: SLF001 - same package
 
 
-def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[Mapping[str, Any]]:
+def _call(operation: str, parameters: Mapping[str, Any]) -> Requests[ReplyWithoutChallenge]:
     """Return the reply to one request; raise an error if it is a refusal."""
     request = Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
-    # These replies, and refusals, have the same form as those to GlobalSignOut.
-    reply = read((yield request), r.GlobalSignOut, state=_STATE)
-    assert isinstance(reply, (Refusal, ReplyWithoutChallenge))  # noqa: S101 - GlobalSignOut has no other reply
+    reply = read_account_reply(request, (yield request), _STATE)
     if isinstance(reply, Refusal):
-        reply = mask_secrets(reply, parameters)
         raise refused(reply, state=_STATE)
-    return reply.members
-
-
-def _text(reply: Mapping[str, Any], name: str) -> str:
-    value = reply.get(name)
-    if not isinstance(value, str) or not value:
-        raise MalformedReply(f"{name} is missing", state=_STATE)
-    return value
+    return reply

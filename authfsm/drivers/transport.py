@@ -3,8 +3,8 @@
 If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
 AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito accepted the first time has used up its session, and a
 wrong one counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
-event handler, which does nothing outside of the calls made here. A wrapper around a client must pass on its
-`meta.events`; without them its requests are repeated as configured. Other calls of the client are unchanged.
+event handler, which does nothing outside of the calls made here. A wrapper around a client must have the client's
+`meta.events`: otherwise botocore retries every request as configured. The program's own calls are not affected.
 
 A message of botocore that may quote the value of a parameter is never passed on.
 """
@@ -118,7 +118,9 @@ def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Return whether the system refused something, such as a file, to a handler of an event in `_UNSENT_EVENTS`."""
+    """Return whether the server's certificate is not trusted, or the system refused a file to a handler of `_UNSENT_EVENTS`."""
+    if isinstance(error, exceptions.SSLError):
+        return "CERTIFICATE_VERIFY_FAILED" in str(error)
     if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
         return False
     emits = (f.f_locals for m, f in _frames(error) if (m, f.f_code.co_name) == ("botocore.hooks", "_emit"))

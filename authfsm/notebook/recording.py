@@ -18,7 +18,7 @@ from attrs import define, evolve, field, frozen
 from authfsm.base.secret import Secret, WrapsSecrets, secret, type_of, wrap_text
 from authfsm.core.device import Device
 from authfsm.core.sealing import Snapshot
-from authfsm.core.wire_replies import read_account_or_token_reply
+from authfsm.core.wire_replies import read_operation_reply
 from authfsm.core.wire_requests import Request
 from authfsm.drivers.boto import Cognito, Flow
 from authfsm.drivers.transport import send_request
@@ -258,7 +258,7 @@ class SignInRecording(WrapsSecrets):
                 members = {"AccessToken": access_token, "WebAuthnMfaSettings": {"Enabled": True}}
                 request = Request("SetUserMFAPreference", members)
                 raw = send_request(self.cognito.client, request, self.flow.state)
-                reply = read_account_or_token_reply(raw, request.operation)
+                reply = read_operation_reply(raw, request.operation)
                 if isinstance(reply, Refusal):  # a passkey does not satisfy MFA in this pool
                     raise refused(reply, state=self.flow.state)
 

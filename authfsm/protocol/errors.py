@@ -53,12 +53,12 @@ class FlowInProgress(Protocol):
 
 
 class AuthfsmError(CompletesDocstring, Exception):
-    """The base class of every exception of this package. The message is a sentence without secrets.
+    """The base class of all errors that say who is at fault and what to do next. The message is a sentence without secrets.
 
     Attributes:
         state: the state of the sign-in after the error; None if there is no sign-in.
         action: what to do next, a `RecoveryAction`; None if the program must be corrected or the reply is invalid.
-        flow: the sign-in in progress, if the call that raised this error would otherwise have returned or stored it.
+        flow: the flow with which to continue, if the failed call created it or was to store it; otherwise None.
         fault: who is at fault, a `Fault`.
     """
 
@@ -93,8 +93,8 @@ class AuthfsmError(CompletesDocstring, Exception):
     def http_status(self) -> int:
         """The status of an HTTP reply that reports this error (RFC 9110, RFC 6585).
 
-        401: start again. 403: not allowed, or the account needs something first. 409: the sign-in is at another step.
-        422: the input is wrong. 429, 503: wait. 502: the service failed. 500: program or configuration is wrong.
+        401: start again. 403: not allowed, or the account needs something first. 409: the sign-in is at another step, or
+        busy. 422: the input is wrong. 429, 503: wait. 502: the service failed. 500: program or configuration is wrong.
         """
         return self._presentation[0]
 
@@ -129,7 +129,7 @@ class UserError(AuthfsmError):
 
 
 class TimeError(AuthfsmError):
-    """Nobody is at fault: the answer came too late, or there were too many requests."""
+    """Nobody is at fault: the answer came too late, or there were too many requests or attempts."""
 
     fault = Fault.TIME
 
@@ -147,7 +147,7 @@ class OperatorError(AuthfsmError):
 
 
 class ExplainedError(AuthfsmError):
-    """An error whose message is a fixed sentence with a reason: `why`, which is never a secret."""
+    """An error whose message is a fixed sentence that contains `why`, the reason, which is never a secret."""
 
     _sentence: ClassVar[str]
     _action: ClassVar[RecoveryAction | None] = None
@@ -230,8 +230,8 @@ class InvalidOperation(CallerError):
 class NotSent(ExplainedError, CallerError):
     """The client library refused to send the request; the sign-in is unchanged.
 
-    `why` is the library's message. If the library refused a parameter, `why` says only that, and `action` is TRY_AGAIN;
-    otherwise, for example if there are no credentials, `action` is FIX_CONFIGURATION.
+    If the library refused a parameter, `why` only names it, and `action` is TRY_AGAIN. Otherwise `why` is the library's
+    message, for example about credentials or the server's certificate, and `action` is FIX_CONFIGURATION.
     """
 
     _sentence = "the request was not sent ({}); correct this, then repeat the call"
@@ -292,7 +292,7 @@ class ConnectionLost(ExplainedError, ServiceError):
 
     Cognito may still have evaluated the request. If it did, the session is used up, and Cognito refuses
     the repeated answer with "session can only be used once": then start again.
-    `why` is the kind of failure, as the client library names it.
+    `why` is the client library's name of the failure, or the time limit that has passed.
     """
 
     _sentence = "no reply came ({}); wait, then send the same request again"
@@ -330,7 +330,7 @@ class SealNotFound(SealError, TimeError):
 
 
 class SealWrongClient(SealError, CallerError):
-    """The sign-in belongs to another user pool or app client."""
+    """What was sealed belongs to another user pool or app client."""
 
 
 class SealTooNew(SealError, CallerError):
@@ -374,7 +374,7 @@ class Refused(AuthfsmError):
         self.refusal, self.hint, self._credentials = refusal, hint, credentials
 
     def __reduce__(self) -> tuple[Any, ...]:
-        make, args, state = super().__reduce__()  # nor does it include the Session of a refusal, which is a secret
+        make, args, state = super().__reduce__()  # A pickled refusal does not include its Session, which is a secret.
         return make, args, {**state, "refusal": evolve(self.refusal, session=None)}
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:

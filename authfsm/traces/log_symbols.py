@@ -1,7 +1,7 @@
 """The protocol as a log shows it, and the verdict on a step of a log.
 
 A recorded step names its response. A CloudTrail event has only the AuthFlow, the ChallengeName or the
-operation of the request. Either name is the symbol of the step. A node is the name of a state with its role
+operation of the request. That name is the symbol of the step. A node is the name of a state with its role
 (`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. A part that the log leaves out is
 `NOT_LOGGED`. The protocol is extended by each transition with any of its parts `NOT_LOGGED`, so a step that
 matches no transition is illegal, whatever the log leaves out, unless the order of the events is uncertain.
@@ -36,7 +36,7 @@ EMAIL_FIRST_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.FIRST_FACTOR).name
 EMAIL_SECOND_FACTOR: Final = Node(State.EMAIL_OTP, t.Role.SECOND_FACTOR).name
 
 FINISHED: Final = frozenset(state.value for state in (*END_STATES, State.START))
-"""The nodes at which a sign-in is not left unfinished."""
+"""The nodes of sign-ins that have ended, or not begun; at any other node a sign-in is unfinished."""
 
 _EMAIL_NODES: Final[Mapping[t.Role | None, tuple[str, ...]]] = {
     # The second of each pair is for logs that do not show the role.
@@ -70,7 +70,7 @@ def role_of(node: str) -> t.Role | None:
 
 
 def sort_key(node: str) -> tuple[int, str]:
-    """Order nodes as a sign-in passes them, with `NOT_LOGGED` last."""
+    """Return the key that sorts nodes in the order of a sign-in, with `NOT_LOGGED` last."""
     state = state_of(node)
     return (len(State) if state is None else list(State).index(state)), node
 
@@ -184,8 +184,8 @@ class CheckedStep:
 
     @property
     def allowed_dests(self) -> tuple[str, ...]:
-        """The nodes to which the protocol lets this response lead; empty if the source does not accept it."""
-        same = (each for each in self._allowed() if each.symbol == self.symbol)
+        """The nodes to which this response may lead (any response, if it is UNKNOWN); empty if `source` does not accept it."""
+        same = (each for each in self._allowed() if self.symbol in {each.symbol, NOT_LOGGED})
         return tuple(dict.fromkeys(each.dest for each in same))
 
     @property
@@ -196,7 +196,8 @@ class CheckedStep:
         if self.verdict is not Verdict.ILLEGAL:
             return self.verdict.meaning
         if dests := ", ".join(self.allowed_dests):
-            return f"from {self.source}, {self.symbol} leads to {dests}; not to {self.dest}"
+            symbol = "any response" if self.symbol == NOT_LOGGED else self.symbol
+            return f"from {self.source}, {symbol} leads to {dests}; not to {self.dest}"
         accepted = ", ".join(self.allowed_symbols) or "nothing"
         return f"{self.source} accepts {accepted}; not {self.symbol}"
 

@@ -81,7 +81,7 @@ class LocalPool(DisplayMixin):
         issuer: the tokens' `iss`; by default Cognito's.
         clock: returns the current time; by default the real one (`ManualClock` for tests).
         entropy: returns random bytes; the argument is their number.
-        key: the RSA key that signs tokens; by default created at the first sign-in.
+        key: the RSA key that signs tokens, of 2048 bits or more; by default created at the first sign-in.
         settings: any other field of `PoolConfiguration` or `AppClient`.
 
     Raises:

@@ -1,7 +1,7 @@
 """The settings of a user pool and of its app clients, as frozen values.
 
-Most fields are named after members of CreateUserPool and CreateUserPoolClient, in snake_case; the others name the
-member that they stand for. Defaults are Cognito's unless the field says otherwise.
+Most fields have the names of members of CreateUserPool and CreateUserPoolClient, in snake_case; for each other field the
+docstring names the member, or says what the field changes in a local pool. Defaults are Cognito's unless it says otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from authfsm.base.secret import Secret, WrapsSecrets, secret
 from authfsm.local.config.contradictions import Contradictions
 from authfsm.local.config.lambda_functions import Triggers
 from authfsm.local.config.leniency import accepted_checks
-from authfsm.local.config.request_members import fits, typed, validator, within
+from authfsm.local.config.request_members import fits, typed, validator, violations, within
 from authfsm.local.config.schema import STANDARD_ATTRIBUTES, Schema, SchemaAttribute, check_names
 from authfsm.protocol import auth_flows
 from authfsm.protocol.states import MFA_METHODS, State
@@ -36,7 +36,6 @@ ALL_FLOW_VALUES: Final = CURRENT_FLOW_VALUES | frozenset(auth_flows.LEGACY_VALUE
 ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
-_LONGEST_ACR_VALUE: Final = 64
 _LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
 _IS_DOMAIN: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
@@ -71,8 +70,8 @@ class AppClient(WrapsSecrets):
         client_id: ClientId.
         client_secret: the secret, if it has one; SECRET_HASH is then required.
         second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
-        secret_dates: when each secret was added, in seconds since 1970; until a secret is added or deleted it is empty,
-            and CreationDate counts.
+        secret_dates: the time at which each secret was added, in seconds since 1970; empty until a secret is added or
+            deleted: the time of the only secret is then the app client's CreationDate.
         explicit_auth_flows: ExplicitAuthFlows, by default all `ALLOW_*` values; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
@@ -219,16 +218,18 @@ def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
 def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the four levels, from all four or from an AcrConfiguration (rules: developer guide)."""
     if isinstance(names, Mapping):
-        named = {key: value["AcrValue"] for key, value in names.items() if "AcrValue" in value}
-        check_names("acr_values", named, [f"Level{number}" for number in (1, 2, 3, 4)])
-        values = tuple(named.get(f"Level{n}", default) for n, default in enumerate(ACR_VALUES, 1))
+        levels = {f"Level{n}": {"AcrValue": default} for n, default in enumerate(ACR_VALUES, 1)}
+        check_names("acr_values", names, levels)
+        if not all(isinstance(each, Mapping) and "AcrValue" in each for each in names.values()):
+            raise ValueError('each level of acr_values must be a map, for example "Level1": {"AcrValue": "urn:mine:1"}')
+        values = tuple(each["AcrValue"] for each in {**levels, **names}.values())
     else:
         values = to_tuple(names)
     if len(values) != len(ACR_VALUES) or len(set(values)) != len(values):
         raise ValueError("acr_values must have four different names, one for each level")
     for name in values:
-        if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_ACR_VALUE or set(name) & set(' "\\'):
-            rule = f"a name has 1 to {_LONGEST_ACR_VALUE} characters, without spaces, quotes and backslashes"
+        if not isinstance(name, str) or any(violations("AcrValueType", name, "")):
+            rule = "a name has 1 to 64 characters of ASCII, without spaces, quotation marks and backslashes"
             raise ValueError(f"acr_values cannot have {name!r}: {rule}")
     return values
 

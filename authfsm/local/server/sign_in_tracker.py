@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """The last steps of a sign-in; `username` is the internal name, or the submitted name of an unknown user."""
+    """The last steps of a sign-in; `username` is the submitted name if the first reply was no challenge, else the internal one."""
 
     number: int
     username: str
@@ -58,7 +58,7 @@ class TrackedSignIn:
 
 
 class SignInTracker:
-    """Tracks the last two hundred sign-ins at all pools; iterating yields them, the newest first."""
+    """The newest 200 sign-ins at all pools, each with its last 100 steps; iterating yields the newest sign-in first."""
 
     def __init__(self) -> None:
         self._by_session: dict[str, TrackedSignIn] = {}
@@ -89,8 +89,7 @@ class SignInTracker:
         issued = next((each for each in challenges if each.session not in known), None)
         # A refused request may have members of any type.
         session = request.get("Session")
-        answered = known.get(session) if isinstance(session, str) else None
-        answered = answered or next(iter(known.values()), None)
+        answered = (known.get(session) if isinstance(session, str) else None) or next(iter(known.values()), None)
         sign_in = self._by_session[answered.session] if answered else None
         if sign_in is None:
             if operation not in BEGIN_OPERATIONS:
@@ -98,7 +97,7 @@ class SignInTracker:
             sign_in = self._begin(request, issued)
         dest, error = _outcome_state(response, outcome, answered)
         role = sign_in.steps[-1].role if sign_in.steps else None
-        if answered is not None and answered.used:
+        if answered is not None and (answered.used or dest is State.FAILED):
             del self._by_session[answered.session]
         if issued is not None:
             sign_in.expires = issued.expires

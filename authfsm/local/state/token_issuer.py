@@ -35,24 +35,25 @@ from authfsm.local.state.users import User
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
 
+_KEY_SIZE: Final = 2048  # bits; RFC 7518, 3.3: "A key of size 2048 bits or larger MUST be used"
 _TO_JSON: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @cache
 def _signing_threads(_process: int) -> ThreadPoolExecutor:
-    """Return threads that sign the id token; each process needs its own, also after a fork."""
+    """Return the threads of this process that sign id tokens; after a fork, the new process needs its own."""
     return ThreadPoolExecutor(4, thread_name_prefix="signing")
 
 
 class SigningKey:
-    """A private RSA key that signs with RS256 (RFC 7518, 3.3): that of a JSON Web Key (else ValueError), or a new one."""
+    """A private RSA key that signs with RS256: that of `jwk` (ValueError if it is another kind of key), or a new one."""
 
     def __init__(self, jwk: RSAKey | None = None) -> None:
         key = getattr(jwk, "private_key", None)
         if jwk is None:
-            key = rsa.generate_private_key(65537, key_size=2048)
-        elif not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError("the key cannot sign with RS256: pass a private joserfc.jwk.RSAKey")
+            key = rsa.generate_private_key(65537, _KEY_SIZE)
+        elif not isinstance(key, rsa.RSAPrivateKey) or key.key_size < _KEY_SIZE:
+            raise ValueError("the key cannot sign with RS256: pass a private joserfc.jwk.RSAKey of 2048 bits or more")
         else:
             jwk.ensure_kid()
         self.private_key: Final[rsa.RSAPrivateKey] = key
@@ -267,17 +268,19 @@ class TokenIssuer(TrackedDicts):
         except (JoseError, ValueError, TypeError, RecursionError):  # a malformed header raises any of these
             raise error_templates.INVALID_ACCESS_TOKEN.refusal() from None
         claims = token.claims
+        exp, family_id = claims.get("exp"), claims.get("origin_jti") or claims.get("event_id")
         if (
             # The pool supports no extension, and `crit` may not be empty: "Producers MUST NOT use the empty
             # list" -- RFC 7515, 4.1.11
             "crit" in token.header
             or claims.get("token_use") != "access"
             or claims.get("iss") != self.configuration.issuer
+            or not (isinstance(exp, int) and isinstance(family_id, str))
         ):
             raise error_templates.INVALID_ACCESS_TOKEN.refusal()
-        if self._clock().timestamp() >= claims["exp"]:
+        if self._clock().timestamp() >= exp:
             raise error_templates.ACCESS_EXPIRED.refusal()
-        family = self._families.get(claims.get("origin_jti") or claims["event_id"])
+        family = self._families.get(family_id)
         if family is None or not family.is_active:
             raise error_templates.ACCESS_REVOKED.refusal()
         _check_user(family.user)
