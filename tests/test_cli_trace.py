@@ -94,6 +94,15 @@ def test_a_legal_log(legal: Path) -> None:
     ]
 
 
+def test_a_log_that_begins_in_the_middle(tmp_path: Path) -> None:
+    """Steps that the log alone does not decide are not called legal."""
+    (tmp_path / "log").write_text(LEGAL, encoding="utf-8")
+    result = run(str(tmp_path / "log"))
+
+    assert result.exit_code == 0
+    assert lines(result.stdout)[-1] == "no step is illegal, 1 undecided"
+
+
 def test_an_illegal_step(illegal: Path) -> None:
     """The output has its time, its id and what is allowed; the exit status is 1."""
     result = run(str(illegal))

@@ -44,7 +44,7 @@ class Trace:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 everything was read and every step is legal; 1 an illegal step, something could not be"
+        "Exit status: 0 everything was read and no step is illegal; 1 an illegal step, something could not be"
         " read, or there is no event of a sign-in; 2 usage error."
     )
 
@@ -74,7 +74,7 @@ class Trace:
     memory: str = option("The memory limit of DuckDB, which writes the rest to disk.", default="550MB")
 
     def run(self) -> int:
-        """Print the results, or the query for another engine; fail unless every step was readable and is legal."""
+        """Print the results, or the query for another engine; fail unless everything was read and no step is illegal."""
         if self.sql is not None:
             self._print_query(self.sql)
             return 0
@@ -181,9 +181,12 @@ def report_parts(funnel: traces.Funnel) -> Iterator[RenderableType]:
     if funnel.illegal_count:
         yield Text(f"illegal steps: {funnel.illegal_count:,}", style="bold red")
     elif funnel.legal:
-        yield Text("every step is legal", style="bold green")
+        undecided = sum(funnel.count(each) for each in (traces.Verdict.UNKNOWN, traces.Verdict.AMBIGUOUS))
+        yield Text(
+            f"no step is illegal, {undecided:,} undecided" if undecided else "every step is legal", style="bold green"
+        )
     else:
-        partly = "every step that could be read is legal, but not everything could be read"
+        partly = "no step that could be read is illegal, but not everything could be read"
         yield Text(partly if funnel.transitions else "the input has no event of a sign-in", style="bold red")
 
 
