@@ -246,6 +246,10 @@ def test_arguments_of_another_type_are_refused() -> None:
             draw(settings=described)
     with pytest.raises(BadField, match=r"settings must be PoolSettings"):
         diagram(difference=(OFF, described))
+    wrong: Any
+    for wrong in ((OFF,), (OFF, None), (OFF, REQUIRED, OFF), ()):
+        with pytest.raises(BadField, match=r"difference must be the settings of two pools"):
+            diagram(difference=wrong)
 
 
 def test_unknown_mfa_does_not_become_required() -> None:
