@@ -511,6 +511,25 @@ def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
     assert second == [first] != [value]
 
 
+@pytest.mark.parametrize(
+    ("times", "shifted"),
+    [
+        (("1.700000000123E9", "1.7000000001234567E9"), ("1.577836800000E9", "1.5778368000000000E9")),
+        (("1.7E9", "1.70000000512E+9"), ("1.577836800E9", "1.57783680500E+9")),
+        (("1.7E9", "1700000060.5"), ("1.577836800E9", "1577836860.0")),
+        (("1700000000", "1.000000001E9"), ("1577836800", None)),  # it would get another power of ten
+    ],
+)
+def test_times_in_scientific_notation(times: tuple[str, str], shifted: tuple[str, str | None]) -> None:
+    """Seconds since 1970, as Java prints them, are shifted like other times, and keep their form."""
+    first, second = times
+    text = anonymise(f'{{"UserCreateDate":{first},"UserLastModifiedDate":{second}}}').text
+    found = re.findall(r"[\d.]+(?:E\+?\d)?(?=[,}])", text)
+    assert found[0] == shifted[0]
+    assert shifted[1] in {None, found[1]}
+    assert found[1] != second
+
+
 def test_tokens_keep_their_parts() -> None:
     """A token keeps its algorithm, the names of its claims and its length; times keep their distances."""
     claims = {

@@ -18,7 +18,7 @@ BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
-"""The placeholder of the first time. All times are shifted by the same amount."""
+"""The placeholder of the first time. All times are shifted by the same amount, to within a second."""
 
 _MAX_TRIES: Final = 2000
 _MONTHS: Final = (
@@ -38,6 +38,7 @@ TIME: Final = re.compile(
 """A time within running text."""
 # Seconds and milliseconds since 1970: the least number that counts as a time, the first that does not, and the unit.
 _EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
+_SCIENTIFIC: Final = re.compile(r"(\d)\.(\d+)([eE]\+?9)")  # 1.700000000123E9, as Java prints seconds since 1970
 
 
 class Placeholders:
@@ -134,6 +135,10 @@ class Placeholders:
 
     def epoch(self, text: str) -> str | None:
         """Return seconds or milliseconds since 1970, shifted, in whole units; None if it is neither or cannot be shifted."""
+        if match := _SCIENTIFIC.fullmatch(text):
+            digits = match[1] + match[2].ljust(9, "0")
+            shifted = (self.epoch(f"{digits[:10]}.{digits[10:]}") or "").replace(".", "")
+            return f"{shifted[0]}.{shifted[1:]}{match[3]}" if len(shifted) == len(digits) else None
         whole, point, fraction = text.partition(".")
         if not whole.isdecimal():
             return None
