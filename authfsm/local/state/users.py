@@ -28,7 +28,7 @@ class Status(DescribedName):
 
 @frozen
 class VerificationCode:
-    """A code that was sent to an address, an attribute's value at that time. It verifies only that address."""
+    """A code that was sent to an address, the attribute's present or new value. It verifies only that address."""
 
     code: Secret[str]
     attribute: str
@@ -50,11 +50,11 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """Verification codes, by `sign-up`, `reset` or attribute; calls that quotas count, by operation; and events."""
+    """Verification codes (by `sign-up`, `reset` or attribute), counted calls (by operation) and authentication events."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
-    never_signed_in: bool = False  # since SignUp; also False for a user who was created in another way
+    never_signed_in: bool = False  # true from SignUp until the first sign-in; false for users of AdminCreateUser
     events: list[AuthEvent] = field(factory=list, repr=False)
 
 
