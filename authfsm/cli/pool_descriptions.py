@@ -157,10 +157,7 @@ def settings_of(found: Descriptions | Path, where: object = None) -> PoolSetting
 
 def save(path: Path, descriptions: Descriptions) -> None:
     """Write descriptions to a file, without the app client's secret and response metadata."""
-    content = {
-        name: {k: v for k, v in part.items() if k not in {"ClientSecret", "ResponseMetadata"}}
-        for name, part in descriptions.items()
-        if name in {"UserPool", "UserPoolClient", "MfaConfig"}
-    }
+    hidden = {"ClientSecret", "ResponseMetadata"}
+    content = {name: {k: v for k, v in part.items() if k not in hidden} for name, part in descriptions.items()}
     with writing(path):
         path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")

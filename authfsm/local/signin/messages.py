@@ -114,14 +114,9 @@ def count_call(pool: Core, user: User | None, operation: str, submitted_name: st
 
 
 def send_code(  # noqa: PLR0917 - the parts of one message
-    pool: Core,
-    user: User,
-    purpose: Purpose,
-    attribute: str,
-    client: AppClient | None,
-    request: Request,
+    pool: Core, user: User, purpose: Purpose, attribute: str, client: AppClient | None, request: Request,
     address: str | None = None,
-) -> dict[str, str]:
+) -> dict[str, str]:  # fmt: skip
     """Send a code to the user's attribute, or to a new `address` for it; return CodeDeliveryDetails."""
     address = address or user.attributes.get(attribute, "")
     code, code_key = pool.new_code(), _CODE_KEYS.get(purpose, attribute)

@@ -63,15 +63,9 @@ class ChallengeAnswer:
 
 
 def issue_challenge(
-    pool: Core,
-    attempt: Attempt,
-    challenge: str,
-    parameters: Mapping[str, str],
-    expected_answer: Any = None,
-    *,
-    other_key: str | None = None,
-    session_required: bool = False,
-) -> Reply:
+    pool: Core, attempt: Attempt, challenge: str, parameters: Mapping[str, str], expected_answer: Any = None, *,
+    other_key: str | None = None, session_required: bool = False,
+) -> Reply:  # fmt: skip
     """Return a challenge's reply, and store the challenge with the expected answer under its session and `other_key`."""
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required

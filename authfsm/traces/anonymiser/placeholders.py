@@ -21,9 +21,7 @@ FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
 """The placeholder of the first time. All times are shifted by the same amount, to within a second."""
 
 _MAX_TRIES: Final = 2000
-_MONTHS: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY, _MONTH, _CLOCK = f"({'|'.join(_DAYS)})", f"({'|'.join(_MONTHS)})", r"(\d\d):(\d\d):(\d\d)"
 _ISO: Final = re.compile(
