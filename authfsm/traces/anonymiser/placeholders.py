@@ -25,12 +25,12 @@ _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY, _MONTH, _CLOCK = f"({'|'.join(_DAYS)})", f"({'|'.join(_MONTHS)})", r"(\d\d):(\d\d):(\d\d)"
 _ISO: Final = re.compile(
-    r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)"
+    r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z| UTC|[+-]\d\d:?\d\d|)"
 )
 _HTTP: Final = re.compile(rf"{_DAY}, (\d\d) {_MONTH} (\d{{4}}) {_CLOCK} GMT")
 _JAVA: Final = re.compile(rf"{_DAY} {_MONTH} (\d\d?) {_CLOCK} (UTC|GMT) (\d{{4}})")
 TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| UTC\b|[+-]\d\d:?\d\d)?"
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
