@@ -114,8 +114,7 @@ class Diagram(Drawing):
     @property
     def description(self) -> str:
         """The number of nodes and lines, and the sentences of the caption."""
-        about = f"{len(self.model.nodes)} states and junctions, {len(self.model.edges)} lines."
-        return " ".join((about, *notes(self.model)))
+        return " ".join((f"{self.model.size(len(self.model.edges))}.", *notes(self.model)))
 
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""

@@ -130,8 +130,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
 
 def _delivery_details(attribute: str, address: str) -> dict[str, str]:
     medium = MEDIA[attribute]
-    masked = masked_address(medium, address)
-    return {"Destination": masked, "DeliveryMedium": medium, "AttributeName": attribute}
+    return {"Destination": masked_address(medium, address), "DeliveryMedium": medium, "AttributeName": attribute}
 
 
 def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:

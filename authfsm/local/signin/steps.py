@@ -200,8 +200,7 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     sign_in = user, attempt.client, attempt.started_at, device_key
-    limit = pool.max_sessions_per_user
-    result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=limit)
+    result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=pool.max_sessions_per_user)
     if new_device:
         result["NewDeviceMetadata"] = new_device
     return {"AuthenticationResult": result, "ChallengeParameters": {}}
