@@ -274,9 +274,8 @@ class SignIn(RequestContext, DisplayMixin):
         match self.challenge:
             case replies.PasswordVerifier() as challenge:
                 if password is None or self.pool_id is None:
-                    raise ValueError(
-                        f"a proof of the password needs the {'password' if password is None else 'pool_id'}"
-                    )
+                    missing = "password" if password is None else "pool_id"
+                    raise ValueError(f"a proof of the password needs the {missing}")
                 return challenge, SrpIdentity(srp.pool_name(self.pool_id), challenge.user_id_for_srp, password)
             case replies.DevicePasswordVerifier() as challenge:
                 if (device := self.device) is None:

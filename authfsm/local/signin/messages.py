@@ -151,8 +151,7 @@ def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool
 def confirmation_attribute(pool: Core, user: User) -> str | None:
     """Return the attribute whose code confirms a sign-up, the phone number before e-mail (developer guide), or None."""
     verified = pool.configuration.auto_verified_attributes
-    names = (n for n in ("phone_number", "email") if n in verified and user.attributes.get(n))
-    return next(names, None)
+    return next((n for n in ("phone_number", "email") if n in verified and user.attributes.get(n)), None)
 
 
 def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:

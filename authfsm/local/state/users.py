@@ -79,8 +79,7 @@ class LockOut:
         After a lock-out, 15 minutes without an attempt reset the count of failures.
         """
         last, self.last_attempt = self.last_attempt, now
-        locked_before = self.failures >= _FAILURES_BEFORE_LOCK_OUT
-        if locked_before and last is not None and now - last >= _MAX_LOCK_OUT:
+        if self.failures >= _FAILURES_BEFORE_LOCK_OUT and last is not None and now - last >= _MAX_LOCK_OUT:
             self.failures, self.locked_until = 0, None
         if self.locked_until is not None and now < self.locked_until:
             raise error_templates.LOCKED_OUT.refusal()
