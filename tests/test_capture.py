@@ -492,6 +492,7 @@ def anonymised_tree(tree: Any) -> Any:
         ("81.2.69.142", r"192\.0\.2\.\d+"),
         ("2a02:8108::17", r"2001:db8::[0-9a-f]+"),
         ("2023-05-14T10:22:31.114+02:00", r"2020-01-01T02:00:00\.000\+02:00"),
+        ("2023-05-14 10:22:31.114 UTC", r"2020-01-01 00:00:00\.000 UTC"),  # as Athena prints it
         ("Wed, 17 May 2023 10:22:31 GMT", r"Wed, 01 Jan 2020 00:00:00 GMT"),
         ("Wed May 17 10:22:31 UTC 2023", r"Wed Jan 1 00:00:00 UTC 2020"),
         ("QUJDREVGR0hJSktMTU5PUFFSU1RVVg==", r"[A-Za-z0-9]{30}=="),
@@ -509,6 +510,25 @@ def test_a_value_keeps_its_type(value: str, pattern: str) -> None:
     first, second = (each for each in anonymised["ClientMetadata"].values())
     assert re.fullmatch(pattern, first)
     assert second == [first] != [value]
+
+
+@pytest.mark.parametrize(
+    ("times", "shifted"),
+    [
+        (("1.700000000123E9", "1.7000000001234567E9"), ("1.577836800000E9", "1.5778368000000000E9")),
+        (("1.7E9", "1.70000000512E+9"), ("1.577836800E9", "1.57783680500E+9")),
+        (("1.7E9", "1700000060.5"), ("1.577836800E9", "1577836860.0")),
+        (("1700000000", "1.000000001E9"), ("1577836800", None)),  # it would get another power of ten
+    ],
+)
+def test_times_in_scientific_notation(times: tuple[str, str], shifted: tuple[str, str | None]) -> None:
+    """Seconds since 1970, as Java prints them, are shifted like other times, and keep their form."""
+    first, second = times
+    text = anonymise(f'{{"UserCreateDate":{first},"UserLastModifiedDate":{second}}}').text
+    found = re.findall(r"[\d.]+(?:E\+?\d)?(?=[,}])", text)
+    assert found[0] == shifted[0]
+    assert shifted[1] in {None, found[1]}
+    assert found[1] != second
 
 
 def test_tokens_keep_their_parts() -> None:

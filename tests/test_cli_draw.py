@@ -398,6 +398,8 @@ def test_a_difference() -> None:
         pytest.param("[" * 100_000, "its JSON is nested too deeply", id="nested too deeply"),
         ("[]", "describes no pool"),
         ('{"UserPoolClient": {}}', "describes no pool"),
+        # the reply of aws cognito-idp get-user-pool-mfa-config
+        ('{"SoftwareTokenMfaConfiguration": {"Enabled": true}, "MfaConfiguration": "ON"}', "describes no pool"),
         ('{"UserPool": {"MfaConfiguration": "SOMETIMES"}}', "it can have OFF, ON, OPTIONAL"),
         ('{"UserPool": {"Policies": 7}}', "UserPool.Policies "),
         (None, "No such file"),
@@ -513,6 +515,17 @@ def test_an_endpoint_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
     one_line(draw("--pool-id", "eu-west-1_x", "--endpoint-url", "http://127.0.0.1:9"), 1, "127.0.0.1:9")
+
+
+@pytest.mark.parametrize("error", [None, AttributeError(), TypeError(), KeyError()])
+def test_an_endpoint_that_does_not_reply_as_cognito(monkeypatch: pytest.MonkeyPatch, error: Exception | None) -> None:
+    """A reply without the pool, and JSON on which botocore fails, are an error of one line."""
+    session = PoolSession(error)
+    if error is None:
+        monkeypatch.setattr(session, "describe_user_pool", lambda **_: {})
+    monkeypatch.setattr(boto3.session, "Session", session)
+
+    one_line(draw("--pool-id", "eu-west-1_x"), 1, "eu-west-1_x", "--endpoint-url")
 
 
 # ---- the HTML page ------------------------------------------------------------------------------------------------

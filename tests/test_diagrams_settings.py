@@ -233,6 +233,13 @@ def test_conflicting_options() -> None:
         diagram(history=[], traffic=[])
 
 
+@pytest.mark.parametrize("wrong", [(), (OFF,), (OFF, None), (OFF, REQUIRED, OFF)])
+def test_a_difference_needs_two_pools(wrong: Any) -> None:
+    """The settings of one pool or of three, and None in the place of settings, are refused."""
+    with pytest.raises(BadField, match=r"difference must be the settings of two pools"):
+        diagram(difference=wrong)
+
+
 def test_arguments_of_another_type_are_refused() -> None:
     """Settings by position, a description in place of settings and the name of a theme are errors that say what to pass."""
     described: Any = {"UserPool": {}}

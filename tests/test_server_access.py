@@ -16,6 +16,7 @@ import botocore.session
 import pytest
 from botocore import UNSIGNED
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from conftest import lacking
 from local_servers import (
     CLIENT_ID,
@@ -30,7 +31,7 @@ from local_servers import (
 from playwright.sync_api import Browser, sync_playwright
 
 from authfsm.local import LocalPool
-from authfsm.local.api.operations import OPERATIONS
+from authfsm.local.api.operations import OPERATIONS, needs_credentials
 from authfsm.local.server.access import AccessRules
 from authfsm.local.server.config import ConfigError, parse_config
 
@@ -303,6 +304,18 @@ class TestCredentials:
         assert all(
             ("smithy.api#noAuth" in (each.auth or ())) == OPERATIONS[name].public for name, each in theirs.items()
         )
+
+    def test_operations_that_are_not_served_need_credentials_as_in_the_api_model(self) -> None:
+        """A public operation that is not served is refused with that reason, not for its missing credentials."""
+        model = botocore.session.get_session().get_service_model("cognito-idp")
+        others = set(model.operation_names) - OPERATIONS.keys()
+
+        assert {name for name in others if not needs_credentials(name)} == {
+            name for name in others if model.operation_model(name).auth_type == "none"
+        }
+        feedback = {"Username": "ada", "EventId": "e", "FeedbackToken": "t", "FeedbackValue": "Valid"}
+        with pytest.raises(ClientError, match="there is no threat protection"):
+            LocalPool().client().update_auth_event_feedback(UserPoolId=POOL_ID, **feedback)
 
     @pytest.mark.parametrize("operation", sorted(OPERATIONS))
     def test_over_http(self, web: ThreadServer, operation: str) -> None:

@@ -843,3 +843,29 @@ def test_an_error_without_a_code_cannot_be_read() -> None:
 
     with pytest.raises(MalformedReply, match="the error has no code"):
         signin.receive({"__type": "com.amazonaws.cognito#"})
+
+
+def test_times_and_ids_that_cannot_be_used_are_refused() -> None:
+    """A time without a zone raises ValueError, and the reply is still awaited; an app client's id must be text."""
+    signin = SignIn("client")
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+
+    for wrong in (NOON.replace(tzinfo=None), "now"):
+        with pytest.raises(ValueError, match="at needs an aware datetime"):
+            signin.receive(TOKENS, at=wrong)  # type: ignore[arg-type]
+    assert signin.receive(TOKENS, at=NOON) is State.AUTHENTICATED
+
+    with pytest.raises(TypeError, match="client_id must be text, not NoneType"):
+        SignIn(None)  # type: ignore[arg-type]
+
+
+def test_abandoning_a_failed_sign_in_keeps_the_reason() -> None:
+    """After a refusal that ends the sign-in, `abandon` does not drop the refusal."""
+    signin = SignIn("client")
+    signin.send(r.UserPasswordAuth("ada", "a password"))
+    assert signin.receive(error("NotAuthorizedException", "Incorrect username or password.")) is State.FAILED
+    refusal = signin.refusal
+
+    signin.abandon()
+    assert (signin.state, signin.refusal) == (State.FAILED, refusal)
+    assert refusal is not None

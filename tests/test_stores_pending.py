@@ -291,6 +291,18 @@ def test_invalid_settings_are_refused(backend: Backend) -> None:
         PendingSignIns(backend.pool.cognito(), wrong, new_key())
 
 
+def test_a_flow_of_another_app_client_is_refused(backend: Backend) -> None:
+    """`put` refuses a flow of another app client, which no turn could resume, and stores nothing."""
+    other = LocalPool()
+    other.add_user("ada", PASSWORD)
+
+    for store in (backend.pending, SharedTokens(backend.pool.cognito(), backend.store, new_key())):
+        for flow in (other.cognito().sign_in("ada", PASSWORD), other.cognito().start(PASSWORD)):
+            with pytest.raises(BadField, match="flow belongs to another app client than `cognito`"):
+                store.put(flow)
+    assert len(backend.store) == 0
+
+
 def test_a_worker_with_an_invalid_key_takes_no_sign_in(backend: Backend) -> None:
     """An invalid key is refused before a turn: the sign-in stays available to the other workers."""
     ticket = backend.pending.put(backend.sign_in())

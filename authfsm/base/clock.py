@@ -33,7 +33,7 @@ def checked_clock(clock: Clock) -> Clock:
     if not callable(clock):
         kind = type(clock).__name__
         raise TypeError(f"clock must be a function that returns a datetime, not of type {kind}")
-    _aware("clock", clock())
+    aware("clock", clock())
     return clock
 
 
@@ -46,7 +46,8 @@ def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = Fa
     return value
 
 
-def _aware(name: str, now: Any) -> datetime:
+def aware(name: str, now: Any) -> datetime:
+    """Return a moment; raise ValueError if it is no aware datetime."""
     if not isinstance(now, datetime) or now.utcoffset() is None:
         raise ValueError(f"{name} needs an aware datetime (with a zone), such as datetime.now(timezone.utc)")
     return now
@@ -63,7 +64,7 @@ class ManualClock:
     __slots__ = ("_now",)
 
     def __init__(self, now: datetime | None = None) -> None:
-        self._now = utc_now() if now is None else _aware("ManualClock", now)
+        self._now = utc_now() if now is None else aware("ManualClock", now)
 
     def __call__(self) -> datetime:
         """Return the present moment of this clock."""

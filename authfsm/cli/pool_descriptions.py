@@ -36,8 +36,8 @@ _NO_KEYS: Final = (
 
 Descriptions = dict[str, Any]
 
-# A file has replies as members of one object, or is a UserPool itself.
-_POOL_MEMBERS: Final = frozenset({"UserPool", "Id", "MfaConfiguration"})
+# A file has replies as members of one object, or is a UserPool itself, which has an Id.
+_POOL_MEMBERS: Final = frozenset({"UserPool", "Id"})
 
 pool_option: Final = partial(option, panel="Your user pool")
 
@@ -83,6 +83,8 @@ class PoolOptions:
             session = boto3.session.Session(profile_name=self.profile)
             client = session.client("cognito-idp", region_name=region, endpoint_url=self.endpoint_url)
             pool, app, mfa = fetch_descriptions(client, pool_id, self.client_id)
+            client_part = {} if app is None else {"UserPoolClient": app["UserPoolClient"]}
+            found = {"UserPool": pool["UserPool"], "MfaConfig": mfa, **client_part}
         except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError):
             raise Failed(_NO_KEYS) from None
         except exceptions.ProfileNotFound as error:
@@ -93,8 +95,10 @@ class PoolOptions:
             raise Failed(_refusal_text(error.response["Error"], pool_id, self.client_id)) from None
         except (exceptions.BotoCoreError, ValueError) as error:
             raise Failed(f"{pool_id} could not be described: {error}") from None
-        client_part = {} if app is None else {"UserPoolClient": app["UserPoolClient"]}
-        return _checked({"UserPool": pool["UserPool"], "MfaConfig": mfa, **client_part}, pool_id)
+        except (AttributeError, LookupError, TypeError):  # from botocore, if JSON has another shape, or from above
+            why = "the endpoint did not reply as Cognito does; check --endpoint-url, or a proxy"
+            raise Failed(f"{pool_id} could not be described: {why}") from None
+        return _checked(found, pool_id)
 
 
 def _refusal_text(error: Any, pool_id: str, client_id: str | None) -> str:
@@ -153,10 +157,7 @@ def settings_of(found: Descriptions | Path, where: object = None) -> PoolSetting
 
 def save(path: Path, descriptions: Descriptions) -> None:
     """Write descriptions to a file, without the app client's secret and response metadata."""
-    content = {
-        name: {k: v for k, v in part.items() if k not in {"ClientSecret", "ResponseMetadata"}}
-        for name, part in descriptions.items()
-        if name in {"UserPool", "UserPoolClient", "MfaConfig"}
-    }
+    hidden = {"ClientSecret", "ResponseMetadata"}
+    content = {name: {k: v for k, v in part.items() if k not in hidden} for name, part in descriptions.items()}
     with writing(path):
         path.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")

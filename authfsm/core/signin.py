@@ -1,8 +1,8 @@
 """One attempt to sign in, without I/O: `send` turns a response into a request, `receive` processes the reply.
 
-Between `send` and `receive` the sign-in awaits one reply, and `send` raises `InvalidOperation`. An invalid response or reply raises
-a typed error and leaves the state unchanged. `advance` moves the state along the table; only `resume` and `abandon` set
-it in another way. An answer to a challenge has the newest Session. Times and random values are arguments.
+Between `send` and `receive` the sign-in awaits one reply, and `send` raises `InvalidOperation`. An invalid response or
+reply raises a typed error and leaves the state unchanged. Only `advance` (along the table), `resume` and `abandon` set
+the state. An answer to a challenge has the newest Session. Times and random values are arguments.
 Public, from `authfsm`: `SignIn`.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, cast
 import attrs
 
 from authfsm import srp
+from authfsm.base.clock import aware
 from authfsm.base.mixins import DisplayMixin
 from authfsm.base.secret import Secret, secret, type_of, wrap_text
 from authfsm.core.device import Device, SrpIdentity
@@ -76,6 +77,8 @@ class SignIn(RequestContext, DisplayMixin):
         client_secret: str | Secret[str] | None = None, device: Device | None = None, admin: bool = False,
     ) -> None:  # fmt: skip
         client_secret = secret(client_secret)
+        if not isinstance(client_id, str):
+            raise TypeError(f"client_id must be text, not {type(client_id).__name__}")  # None would leave ClientId out
         self.client_id = client_id
         self.pool_id = pool_id
         self.client_secret = client_secret or None
@@ -132,11 +135,9 @@ class SignIn(RequestContext, DisplayMixin):
     def resume(
         self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
-        """Adopt a stored state; `core.sealing` sets the other attributes. Raises InvalidOperation if this sign-in has begun."""
+        """Adopt a stored state; `core.sealing` sets the other attributes. Raises InvalidOperation if a request was sent."""
         if self._steps or self._awaiting is not None:
-            raise InvalidOperation(
-                "this sign-in has already begun: resume another one with a new SignIn", state=self._state
-            )
+            raise InvalidOperation("this sign-in has already begun: resume with a new SignIn", state=self._state)
         self._state, self.challenge, self._steps = state, challenge, list(steps)
         self._admin = admin
 
@@ -162,19 +163,16 @@ class SignIn(RequestContext, DisplayMixin):
         if not isinstance(response, Response):
             response = wrap_text(response)
         if self._awaiting is not None:
-            raise InvalidOperation(
-                f"the reply to {type(self._awaiting[0]).__name__} has not been processed: call receive() or send_failed() first",
-                state=self._state,
-            )
+            why = f"the reply to {type(self._awaiting[0]).__name__} has not been processed"
+            raise InvalidOperation(f"{why}: call receive() or send_failed() first", state=self._state)
         if isinstance(response, type):
             name = response.__name__
             raise InvalidOperation(f"{name} is a class: pass an object, for example {name}(...)", state=self._state)
         self.check(response)
         srp_a: str | None = getattr(response, "srp_a", None)
         if srp_a is not None and _fingerprint(int(srp_a, 16)) in self.srp_answered:
-            raise BadField(
-                type(response), "srp_a", "was used for an earlier challenge: use a new ephemeral for each challenge"
-            )
+            why = "was used for an earlier challenge: use a new ephemeral for each challenge"
+            raise BadField(type(response), "srp_a", why)
         request = write_request(self._state, response, self)
         self._awaiting = response, request
         return request
@@ -209,17 +207,20 @@ class SignIn(RequestContext, DisplayMixin):
         Args:
             reply: what a boto3 call returned, the `response` of its ClientError, a parsed JSON body (a mapping; each
                 may be wrapped in `Secret`), or a `Reply`.
-            at: when the reply came: for the history, `Tokens.at` and `session_received_at`.
+            at: when the reply came, an aware datetime: for the history, `Tokens.at` and `session_received_at`.
 
         Raises:
             MalformedReply: it cannot be read; the state is that before `send`.
             ProtocolViolation: the table has no transition for it; the state is that before `send`.
             InvalidOperation: no reply is awaited.
+            ValueError: `at` has no time zone; the reply is still awaited.
         """
         if not isinstance(reply, replies.Reply):
             reply = wrapped_reply(reply)
         if self._awaiting is None:
             raise InvalidOperation("there is no request to which this is a reply", state=self._state)
+        if at is not None:
+            aware("at", at)
         response, request = self._awaiting
         self._awaiting = None  # also if the reply cannot be read, so that the answer can be sent again
         response_type, source = type(response), self._state
@@ -285,10 +286,10 @@ class SignIn(RequestContext, DisplayMixin):
     def abandon(self) -> None:
         """End the sign-in in FAILED. Nothing is sent, because an unanswered session expires at Cognito.
 
-        In AUTHENTICATED nothing changes: the reply to a refresh, which may have a rotated refresh token, is still
-        processed.
+        A sign-in that has ended does not change: in AUTHENTICATED the reply to a refresh, which may have a rotated
+        refresh token, is still processed, and in FAILED `refusal` still says why.
         """
-        if self._state is not State.AUTHENTICATED:
+        if not self.done:
             self._state = State.FAILED
             self.challenge = self.role = self.refusal = self._awaiting = None
 

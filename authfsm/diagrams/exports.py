@@ -59,7 +59,7 @@ def plantuml_text(text: str) -> str:
 def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in Mermaid's language, with the theme's colours for the groups of nodes."""
     lines = sum(edge.kind is not EdgeKind.ACKNOWLEDGEMENT for edge in model.edges)
-    about = mermaid_text(f"{len(model.nodes)} states and junctions, {lines} lines")
+    about = mermaid_text(model.size(lines))
     head = (f"accTitle: {mermaid_text(model.title)}", f"accDescr: {about}", "direction TB")
     body = (*head, *_state_lines(model, labels, mermaid_text, "<br/>", {}), *_classes(model, theme))
     return "\n    ".join(("stateDiagram-v2", *body)) + "\n"

@@ -276,6 +276,11 @@ class DiagramModel:
         ends = {end for edge in followed for end in (edge.source, edge.dest)}
         return frozenset(ends | ({self.current} if self.current else set()))
 
+    def size(self, lines: int) -> str:
+        """Return the number of nodes and of lines in words: `lines`, and the nodes and lines of the application."""
+        own = sum(len(tuple(each.ends())) for each in self.own_transitions)
+        return f"{len(self.nodes) + len(self.own_names())} states and junctions, {lines + own} lines"
+
     def own_names(self) -> tuple[str, ...]:
         """Return the names that the application's states and transitions add to the nodes."""
         known = {each.name for each in self.nodes}

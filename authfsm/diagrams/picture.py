@@ -48,7 +48,7 @@ _NOT_IN_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U00
 
 
 class UnknownLabel(CallerError, ValueError):
-    """A label would replace `name`, a text that no label replaces; the message has the most similar text that one does."""
+    """No label can replace the text `name`; the message has the most similar text that a label can replace."""
 
     def __init__(self, name: str, names: Iterable[str]) -> None:
         closest = get_close_matches(name, names, 1, 0.5)
@@ -71,12 +71,12 @@ def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
         if name not in known:
             raise UnknownLabel(name, known)
         if not isinstance(text, str) or not text.strip() or _NOT_IN_XML.search(text):
-            why = f"has a text for {name!r} that is no string, is blank or has a control character"
+            why = f"has a text for {name!r} that is no string, is blank or has a character that XML does not allow"
             raise BadField(Diagram, "labels", why)
 
 
 def check_arguments(drawing: type, theme: object, *pools: object, machine: object = None) -> None:
-    """Raise BadField if the theme, the settings of a pool or the machine have another type; the last two may be None."""
+    """Raise BadField if the theme, the settings of a pool or the machine have a wrong type; the last two may be None."""
     if machine is not None and not hasattr(machine, "events"):
         raise BadField(drawing, "machine", "must be a machine of authfsm.build; pass all other arguments by name")
     if not isinstance(theme, Theme):
@@ -114,8 +114,7 @@ class Diagram(Drawing):
     @property
     def description(self) -> str:
         """The number of nodes and lines, and the sentences of the caption."""
-        about = f"{len(self.model.nodes)} states and junctions, {len(self.model.edges)} lines."
-        return " ".join((about, *notes(self.model)))
+        return " ".join((f"{self.model.size(len(self.model.edges))}.", *notes(self.model)))
 
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""
@@ -275,9 +274,9 @@ def diagram(
         history: the steps of a sign-in: highlight its path and the current state. Unless another argument selects
             what to draw, the diagram is that of the sign-in's flow.
         traffic: the histories of many sign-ins: draw how often each edge was followed.
-        unfolded: draw each arrow as a line of its own, without junctions and omissions; the diagram is saved as
-            `Diagram.pages`: SVG and PNG as several files, PDF as one.
-        failures: draw the arrows to FAILED.
+        unfolded: draw each arrow as a line of its own, without junctions, and omit only arrows that are refuted or that
+            other arguments exclude. The diagram is saved as `Diagram.pages`: SVG and PNG as several files, PDF as one.
+        failures: draw the arrows to FAILED, as `unfolded` does too.
         actions: draw the arrows to FAILED, and the recovery actions.
         overview: leave out the names of responses, so that the whole diagram can be read on a page.
         animated: as SVG, let the steps of `history` appear one after another.
@@ -289,9 +288,9 @@ def diagram(
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
-        UnknownLabel: a label would replace another text.
-        BadField: the text of a label is no string, is blank or has a control character; or the machine, the theme or
-            the settings have another type.
+        UnknownLabel: no label can replace the text that one names.
+        BadField: the text of a label is no string, is blank or has a character that XML does not allow; or the machine,
+            the theme or the settings have a wrong type.
         ConflictingOptions: two of these arguments exclude each other.
         TypeError: an item of `history` or of `traffic` is no step.
     """
@@ -301,6 +300,8 @@ def diagram(
         raise UnknownState(state, State)
     if settings is not None and difference is not None:
         raise ConflictingOptions("settings", "difference")
+    if difference is not None and [each is None for each in difference] != [False, False]:
+        raise BadField(Diagram, "difference", "must be the settings of two pools")
     difference = None if difference is None else (difference[0], difference[1])  # a list would not be hashable
     check_arguments(Diagram, theme, settings, *(difference or ()), machine=machine)
     if history is not None and traffic is not None:

@@ -133,8 +133,8 @@ def sequence(
     Raises:
         UnknownFlow: there is no such flow.
         UnknownLabel: a label would replace a text that the diagram does not have.
-        BadField: the text of a label is no string, is blank or has a control character; or the theme or the settings
-            have another type.
+        BadField: the text of a label is no string, is blank or has a character that XML does not allow; or the theme or
+            the settings have a wrong type.
         ConflictingOptions: the arguments have both a flow and a history, or neither.
     """
     if (flow is None) == (history is None):

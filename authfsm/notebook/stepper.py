@@ -69,7 +69,7 @@ class Stepper:
     Raises:
         TypeError: an argument has an unknown name; the message lists the names.
         BadField: an argument has an invalid value; the message says which values are valid.
-        ValueError: there is no such flow, or it needs a password, or takes no `preferred_challenge`.
+        ValueError: there is no such flow, it needs a password or the pool's id, or it takes no `preferred_challenge`.
     """
 
     def __init__(

@@ -40,7 +40,7 @@ class AcceptedResponse:
 
 
 class IncomingTransition(NamedTuple):
-    """A transition into the state that the facts are about; that state is left out."""
+    """A transition into the state of an `AboutState`, which it does not repeat."""
 
     node: Node  # where the transition starts
     response: type[Response]
@@ -68,11 +68,11 @@ class AboutState:
     accepts: tuple[AcceptedResponse, ...]
     incoming: tuple[IncomingTransition, ...]
     errors: tuple[PossibleError, ...]
-    limits: tuple[str, ...]  # the settings with which no user reaches it
+    limits: tuple[str, ...]  # settings, each of which keeps all users from the state, or from it in one role
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
-    """Return the facts about a state; for EMAIL_OTP in one role or, without a role, in both."""
+    """Return the facts about a state; for EMAIL_OTP in one role or, without a role, in both. No other state has a role."""
     accepted = tuple(accepted_responses(state, role))
     return AboutState(
         node=Node(state, role),

@@ -83,15 +83,12 @@ class StoredFlows(Generic[FlowT, StoreT]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {getattr(self, 'cognito', None)!r}>"
 
-    def _new_ticket(self) -> Secret[str]:
-        entropy = self.cognito.random_bytes(_TICKET_BYTES)
-        return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
-
     def _ticket_to_put(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """Return the given ticket, which must look like one of `put`, because others can be guessed; a new one for None."""
+        """Return the given ticket, or a new one for None; raise BadField if `put` cannot have made it: it could be guessed."""
         ticket = secret(ticket)
         if ticket is None:
-            return self._new_ticket()
+            entropy = self.cognito.random_bytes(_TICKET_BYTES)
+            return Secret(urlsafe_b64encode(entropy).rstrip(b"=").decode())
         if not _TICKET.fullmatch(self._ticket(ticket).reveal()):
             raise BadField(type(self), "ticket", "must be one that `put` returned")
         return ticket
@@ -117,6 +114,8 @@ class StoredFlows(Generic[FlowT, StoreT]):
         """Return the sealed sign-in, and the seconds until it expires."""
         if not isinstance(flow, BaseFlow):
             raise TypeError(f"flow must be a sign-in of `cognito`, not of type {type(flow).__name__}")
+        if flow.signin.client_id != self.cognito.client_id:
+            raise BadField(type(self), "flow", "belongs to another app client than `cognito`")
         sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("the time limit of this sign-in has passed")
@@ -124,7 +123,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
 
     def _resume(self, sealed: str | None, ticket: Secret[str]) -> FlowT:
         if sealed is None:
-            raise SealNotFound("the sign-in is not in the store: it has ended or expired, or its worker died")
+            raise SealNotFound("nothing is stored for this ticket: the sign-in ended or expired, or its worker died")
         if sealed == TAKEN:
             why = "another request is using this ticket: wait until it is done"
             raise InvalidOperation(why, action=RecoveryAction.WAIT)
@@ -153,7 +152,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
 
     Raises:
         TypeError: `cognito` is no driver or the store no store, or its methods are coroutine functions (WrongStore).
-        BadKey: the key is not valid.
+        ValueError: `turn_lifetime` is not more than 0. BadKey: the key is not valid.
     """
 
     def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
@@ -165,7 +164,8 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
 
         Raises:
             InvalidOperation: the sign-in has ended already, or an answer is in progress.
-            SealExpired: that time has passed.
+            BadField: the sign-in is of another app client, or `put` did not return the ticket.
+            SealExpired: `session_lifetime` has passed. TooLongToSeal: as `Flow.seal`.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
         """
         ticket = secret(ticket)
@@ -323,7 +323,7 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
         return self.cognito.resume_tokens(sealed, key)
 
     def _wait(self, error: InvalidOperation, begun: float) -> None:
-        """Raise the error if another worker's turn takes longer than `turn_lifetime`, or if waiting is no remedy."""
+        """Raise the error if this call has waited longer than `turn_lifetime`, or if waiting is no remedy."""
         too_long = time.monotonic() - begun > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
             raise error
@@ -338,8 +338,9 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
         with shared.turn(ticket) as flow:     # to sign out, or to confirm the device
             flow.sign_out()
 
-    The arguments, `put`, `turn`, `drop` and the security properties are those of `PendingSignIns`. If a worker
-    dies during its turn, the tokens are lost, since the refresh token may have been used: the user signs in again.
+    The arguments, `put`, `turn`, `drop` and the security properties are those of `PendingSignIns`, but a ticket is
+    valid until the sign-out, or for `lifetime` after its last use. If a worker dies during its turn, the tokens are
+    lost, since the refresh token may have been used: the user signs in again.
     """
 
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
@@ -352,7 +353,7 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
             SealNotFound: the store does not have the tokens: the user has signed out, or they were dropped, have
                 expired, or were lost with their worker.
             Refused: Cognito refused the refresh (START_AGAIN): drop the ticket, and sign in again.
-            InvalidOperation: another worker's turn takes too long (action WAIT).
+            InvalidOperation: this call has waited for other turns for longer than `turn_lifetime` (action WAIT).
         """
         ticket = secret(ticket)
         begun = time.monotonic()

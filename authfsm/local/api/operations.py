@@ -167,8 +167,9 @@ def reason_not_served(operation: str) -> str:
 
 def needs_credentials(operation: str) -> bool:
     """Return whether the API has this operation and only signed requests may call it."""
-    found = OPERATIONS.get(operation)
-    return request_members.is_known(operation) if found is None else not found.public
+    if (found := OPERATIONS.get(operation)) is not None:
+        return not found.public
+    return request_members.is_known(operation) and operation != "UpdateAuthEventFeedback"  # which needs a FeedbackToken
 
 
 def check_credentials(operation: str, *, signed: bool) -> None:

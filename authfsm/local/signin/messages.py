@@ -114,14 +114,9 @@ def count_call(pool: Core, user: User | None, operation: str, submitted_name: st
 
 
 def send_code(  # noqa: PLR0917 - the parts of one message
-    pool: Core,
-    user: User,
-    purpose: Purpose,
-    attribute: str,
-    client: AppClient | None,
-    request: Request,
+    pool: Core, user: User, purpose: Purpose, attribute: str, client: AppClient | None, request: Request,
     address: str | None = None,
-) -> dict[str, str]:
+) -> dict[str, str]:  # fmt: skip
     """Send a code to the user's attribute, or to a new `address` for it; return CodeDeliveryDetails."""
     address = address or user.attributes.get(attribute, "")
     code, code_key = pool.new_code(), _CODE_KEYS.get(purpose, attribute)
@@ -135,8 +130,7 @@ def send_code(  # noqa: PLR0917 - the parts of one message
 
 def _delivery_details(attribute: str, address: str) -> dict[str, str]:
     medium = MEDIA[attribute]
-    masked = masked_address(medium, address)
-    return {"Destination": masked, "DeliveryMedium": medium, "AttributeName": attribute}
+    return {"Destination": masked_address(medium, address), "DeliveryMedium": medium, "AttributeName": attribute}
 
 
 def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool = False) -> VerificationCode:
@@ -157,8 +151,7 @@ def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool
 def confirmation_attribute(pool: Core, user: User) -> str | None:
     """Return the attribute whose code confirms a sign-up, the phone number before e-mail (developer guide), or None."""
     verified = pool.configuration.auto_verified_attributes
-    names = (n for n in ("phone_number", "email") if n in verified and user.attributes.get(n))
-    return next(names, None)
+    return next((n for n in ("phone_number", "email") if n in verified and user.attributes.get(n)), None)
 
 
 def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:

@@ -63,15 +63,9 @@ class ChallengeAnswer:
 
 
 def issue_challenge(
-    pool: Core,
-    attempt: Attempt,
-    challenge: str,
-    parameters: Mapping[str, str],
-    expected_answer: Any = None,
-    *,
-    other_key: str | None = None,
-    session_required: bool = False,
-) -> Reply:
+    pool: Core, attempt: Attempt, challenge: str, parameters: Mapping[str, str], expected_answer: Any = None, *,
+    other_key: str | None = None, session_required: bool = False,
+) -> Reply:  # fmt: skip
     """Return a challenge's reply, and store the challenge with the expected answer under its session and `other_key`."""
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
@@ -206,8 +200,7 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     has_acr = attempt.target_level or not pool.configuration.contradictions.acr_only_with_target
     amr = token_claims.amr_claim(attempt.amr) if has_acr else ()
     sign_in = user, attempt.client, attempt.started_at, device_key
-    limit = pool.max_sessions_per_user
-    result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=limit)
+    result = pool.token_issuer.issue(*sign_in, amr=amr, overrides=overrides, max_sessions=pool.max_sessions_per_user)
     if new_device:
         result["NewDeviceMetadata"] = new_device
     return {"AuthenticationResult": result, "ChallengeParameters": {}}

@@ -28,7 +28,7 @@ class Status(DescribedName):
 
 @frozen
 class VerificationCode:
-    """A code that was sent to an address, an attribute's value at that time. It verifies only that address."""
+    """A code that was sent to an address, the attribute's present or new value. It verifies only that address."""
 
     code: Secret[str]
     attribute: str
@@ -50,11 +50,11 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """Verification codes, by `sign-up`, `reset` or attribute; calls that quotas count, by operation; and events."""
+    """Verification codes (by `sign-up`, `reset` or attribute), counted calls (by operation) and authentication events."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
-    never_signed_in: bool = False  # since SignUp; also False for a user who was created in another way
+    never_signed_in: bool = False  # true from SignUp until the first sign-in; false for users of AdminCreateUser
     events: list[AuthEvent] = field(factory=list, repr=False)
 
 
@@ -79,8 +79,7 @@ class LockOut:
         After a lock-out, 15 minutes without an attempt reset the count of failures.
         """
         last, self.last_attempt = self.last_attempt, now
-        locked_before = self.failures >= _FAILURES_BEFORE_LOCK_OUT
-        if locked_before and last is not None and now - last >= _MAX_LOCK_OUT:
+        if self.failures >= _FAILURES_BEFORE_LOCK_OUT and last is not None and now - last >= _MAX_LOCK_OUT:
             self.failures, self.locked_until = 0, None
         if self.locked_until is not None and now < self.locked_until:
             raise error_templates.LOCKED_OUT.refusal()

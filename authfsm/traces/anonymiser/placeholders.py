@@ -18,26 +18,25 @@ BASE32: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 BASE64: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 FIRST_TIME: Final = datetime(2020, 1, 1, tzinfo=timezone.utc)
-"""The placeholder of the first time. All times are shifted by the same amount."""
+"""The placeholder of the first time. All times are shifted by the same amount, to within a second."""
 
 _MAX_TRIES: Final = 2000
-_MONTHS: Final = (
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-)  # fmt: skip
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY, _MONTH, _CLOCK = f"({'|'.join(_DAYS)})", f"({'|'.join(_MONTHS)})", r"(\d\d):(\d\d):(\d\d)"
 _ISO: Final = re.compile(
-    r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z|[+-]\d\d:?\d\d|)"
+    r"(\d{4})(-?)(\d\d)\2(\d\d)([T ])(\d\d)(:?)(\d\d)\7(\d\d)(?:([.,])(\d{1,9}))?(Z| UTC|[+-]\d\d:?\d\d|)"
 )
 _HTTP: Final = re.compile(rf"{_DAY}, (\d\d) {_MONTH} (\d{{4}}) {_CLOCK} GMT")
 _JAVA: Final = re.compile(rf"{_DAY} {_MONTH} (\d\d?) {_CLOCK} (UTC|GMT) (\d{{4}})")
 TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z| UTC\b|[+-]\d\d:?\d\d)?"
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
 # Seconds and milliseconds since 1970: the least number that counts as a time, the first that does not, and the unit.
 _EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
+_SCIENTIFIC: Final = re.compile(r"(\d)\.(\d+)([eE]\+?9)")  # 1.700000000123E9, as Java prints seconds since 1970
 
 
 class Placeholders:
@@ -134,6 +133,10 @@ class Placeholders:
 
     def epoch(self, text: str) -> str | None:
         """Return seconds or milliseconds since 1970, shifted, in whole units; None if it is neither or cannot be shifted."""
+        if match := _SCIENTIFIC.fullmatch(text):
+            digits = match[1] + match[2].ljust(9, "0")
+            shifted = (self.epoch(f"{digits[:10]}.{digits[10:]}") or "").replace(".", "")
+            return f"{shifted[0]}.{shifted[1:]}{match[3]}" if len(shifted) == len(digits) else None
         whole, point, fraction = text.partition(".")
         if not whole.isdecimal():
             return None
