@@ -168,8 +168,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
     if None not in needed and mfa in {"ON", "OPTIONAL"}:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
-        why = f"MfaConfiguration is {mfa}, {lambdas}"
-        yield from _finding(path, why, _without_flow(pool, "CUSTOM_AUTH"))
+        yield from _finding(path, f"MfaConfiguration is {mfa}, {lambdas}", _without_flow(pool, "CUSTOM_AUTH"))
 
 
 def _require_mfa(pool: PoolDescription) -> Remediation:

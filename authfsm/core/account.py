@@ -46,8 +46,7 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
     if username is not None:
         parameters["ClientId"] = client_id
         if client_secret is not None:
-            hashed = srp.secret_hash(username, client_id, client_secret)
-            parameters["SecretHash"] = Secret(hashed)
+            parameters["SecretHash"] = Secret(srp.secret_hash(username, client_id, client_secret))
     return Request(operation, parameters, OPERATION_REPETITION[operation].harmless)
 
 

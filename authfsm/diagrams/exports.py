@@ -45,8 +45,7 @@ def identifiers(names: Iterable[str]) -> dict[str, str]:
 
 def mermaid_text(text: str) -> str:
     """Return a text with Mermaid's special characters escaped."""
-    one_line = " ".join(text.split())
-    return re.sub(r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", one_line)
+    return re.sub(r'[#;:"<>{}\[\]%`]', lambda found: f"#{ord(found.group())};", " ".join(text.split()))
 
 
 def plantuml_text(text: str) -> str:

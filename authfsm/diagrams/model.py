@@ -130,8 +130,7 @@ class Edge:
     def total(self) -> EdgeCount:
         """How often the edge was followed, with all responses together."""
         shares = [each.share for each in self.counts if each.share is not None]
-        times = sum(each.times for each in self.counts)
-        return EdgeCount(times, None, sum(shares) if shares else None)
+        return EdgeCount(sum(each.times for each in self.counts), None, sum(shares) if shares else None)
 
     def of_flow(self, flow: str | None) -> Edge:
         """Return the edge with only the responses that begin a flow; with None, those that begin no flow."""

@@ -193,8 +193,7 @@ class InvalidInput(UserError, BadField):
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
         """See `AuthfsmError.for_person`; the field's name (`friendly device name`) is translated too."""
         name = self.field.removeprefix("custom:").replace("_", " ")
-        sentence = _translated(self._template, translations)
-        return sentence.replace("{field}", _translated(name, translations))
+        return _translated(self._template, translations).replace("{field}", _translated(name, translations))
 
     @property
     def survives(self) -> bool:

@@ -222,8 +222,7 @@ def _password(response: type[Response], explanation: str, factor: str | None = N
 
 def _select(explanation: str, names: tuple[str, ...]) -> Prompt:
     choices = tuple((str(name), FACTOR_LABELS.get(name, name)) for name in names)
-    choice = Field("answer", "Choice", "choice", choices=choices)
-    return Prompt(r.Select, "Choose", explanation, (choice,))
+    return Prompt(r.Select, "Choose", explanation, (Field("answer", "Choice", "choice", choices=choices),))
 
 
 def _first_factors(challenge: replies.Challenge) -> Iterator[Prompt]:
@@ -322,8 +321,7 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     prompts = _prompts_by_trigger()
     prompt = prompts.get(name) if isinstance(name, str) else None
     if prompt is None:
-        why = f"must be one of {', '.join(prompts)}"
-        raise InvalidInput(Response, "response", why, NOT_OFFERED)
+        raise InvalidInput(Response, "response", f"must be one of {', '.join(prompts)}", NOT_OFFERED)
     values = {key: value for key, value in fields.items() if value is not None}
     for key in sorted(values.keys() - {each.name for each in prompt.fields}):
         if prompt.response is not r.NewPassword:

@@ -105,8 +105,7 @@ def is_email(response: Any, attribute: Attribute[Any], value: str) -> None:
     """Require an "@" with characters before and after it, and no spaces; Cognito checks the rest."""
     is_typed(response, attribute, value)
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-        why = "must be an e-mail address"
-        raise InvalidInput(type(response), attribute.name, why, EMAIL_EXAMPLE)
+        raise InvalidInput(type(response), attribute.name, "must be an e-mail address", EMAIL_EXAMPLE)
 
 
 def is_hex(response: Any, attribute: Attribute[Any], value: str) -> None:

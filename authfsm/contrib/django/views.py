@@ -127,6 +127,5 @@ def _browser(request: HttpRequest) -> BrowserSession:
 def _next(request: HttpRequest) -> str:
     """Return the URL to which the user wants to go if it is on this site, otherwise LOGIN_REDIRECT_URL."""
     url = request.POST.get("next") or request.GET.get("next") or ""
-    host = {request.get_host()}
-    safe = url_has_allowed_host_and_scheme(url, host, require_https=request.is_secure())
+    safe = url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
     return url if safe else resolve_url(settings.LOGIN_REDIRECT_URL)

@@ -156,8 +156,7 @@ def client_settings(client: Structure) -> dict[str, Any]:
 
 def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `LocalPool` for a described pool; `settings` take precedence."""
-    client = client_settings(read.user_pool_client or {})
-    merged = {**pool_settings(read), **client, **settings}
+    merged = {**pool_settings(read), **client_settings(read.user_pool_client or {}), **settings}
     if isinstance(triggers := settings.get("triggers"), Triggers):
         config = read.user_pool.get("LambdaConfig", {}).get("PreTokenGenerationConfig", {})
         version = triggers.pre_token_generation_version or config.get("LambdaVersion")

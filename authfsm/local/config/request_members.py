@@ -81,8 +81,7 @@ def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callab
         # A message that begins so is about a secret, whose value it does not show.
         are_names = are_names and not any(each.startswith("Value at") for each in found)
         number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
-        template = error_templates.CONSTRAINTS_VIOLATED
-        refusal = template.refusal(number=number, violations="; ".join(found))
+        refusal = error_templates.CONSTRAINTS_VIOLATED.refusal(number=number, violations="; ".join(found))
         refuse("invalid-names" if are_names else "", refusal)
 
 

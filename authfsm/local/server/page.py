@@ -92,8 +92,7 @@ def outbox_data(service: Service, name: str | None) -> list[dict[str, Any]]:
     with service.locked():
         cores = [each._core for each in service.cognito.pools.readable()]  # noqa: SLF001 - same package
         outboxes = (each.outbox if name is None else each.outbox.sent_to(name) for each in cores)
-        messages = sorted(chain.from_iterable(outboxes), key=lambda each: each.at)
-        return [_message(each) for each in messages]
+        return [_message(each) for each in sorted(chain.from_iterable(outboxes), key=lambda each: each.at)]
 
 
 def _user(user: User) -> dict[str, Any]:

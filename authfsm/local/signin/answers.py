@@ -57,8 +57,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
             # Checked before the answer: if an unknown device is refused, the client can send the same code
             # again without DEVICE_KEY, because the code is not used up.
             attempt = devices.with_device_key(pool, attempt, responses)
-        metadata = request.get("ClientMetadata")
-        return handler(pool, ChallengeAnswer(pending, attempt, responses, metadata))
+        return handler(pool, ChallengeAnswer(pending, attempt, responses, request.get("ClientMetadata")))
 
 
 def _find_pending(

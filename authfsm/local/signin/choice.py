@@ -214,8 +214,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     else:
         credential_id = codes.base64url(pool.stable_bytes("credential", attempt.submitted_name))
         allowed = [{"type": "public-key", "id": credential_id, "transports": ["internal"]}]
-    timeout = attempt.client.auth_session_validity * 60_000
-    options = passkeys.request_options(challenge, allowed, timeout)
+    options = passkeys.request_options(challenge, allowed, attempt.client.auth_session_validity * 60_000)
     return {"CREDENTIAL_REQUEST_OPTIONS": options}, challenge
 
 

@@ -50,8 +50,7 @@ def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
         pool.users.set_attribute(user, expected.attribute, expected.address)
         user.mfa_enabled, user.modified = user.mfa_enabled | {factor}, pool.clock()
     pool.users.mark_verified(user, expected.attribute, expected.address)
-    attempt = _with_second_factor(pool, answer.attempt, factor)
-    return next_challenge(pool, attempt, answer.metadata)
+    return next_challenge(pool, _with_second_factor(pool, answer.attempt, factor), answer.metadata)
 
 
 def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
@@ -85,8 +84,7 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
     if contradictions.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
         return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
-    attempt = _with_second_factor(pool, answer.attempt, State.MFA_SETUP)
-    return next_challenge(pool, attempt, answer.metadata)
+    return next_challenge(pool, _with_second_factor(pool, answer.attempt, State.MFA_SETUP), answer.metadata)
 
 
 def _with_second_factor(pool: Core, attempt: Attempt, challenge: State) -> Attempt:

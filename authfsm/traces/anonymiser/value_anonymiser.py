@@ -175,8 +175,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         if (match := _CLIENT_ERROR.search(text)) is None:
             return self.prose(text, v.LOG)
         start, stripped = match.start(), text.rstrip()
-        before = self.prose(stripped[:start], v.LOG)
-        return before + self.message(stripped[start:]) + text[len(stripped) :]
+        return self.prose(stripped[:start], v.LOG) + self.message(stripped[start:]) + text[len(stripped) :]
 
     def message(self, text: str) -> str:
         """Return an error message: in a known message, only the variable parts are replaced."""
