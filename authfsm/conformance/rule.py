@@ -242,7 +242,8 @@ class RuleContext:
 def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> None:
     client, token = user.client, None
     if "SOFTWARE_TOKEN_MFA" in requirements.factors:
-        user.enrolled_app = _enrol_app(client, user.access_token())
+        token = user.access_token()
+        user.enrolled_app = _enrol_app(client, token)
     settings = {
         MFA_SETTINGS[State[each]]: {"Enabled": True, "PreferredMfa": each == requirements.preferred}
         for each in requirements.factors
