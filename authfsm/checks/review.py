@@ -195,7 +195,7 @@ def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
-    # Adaptive authentication (ENFORCED) is no finding: it requires MFA at high risk, and "MFA must be OPTIONAL" with it.
+    # With adaptive authentication (ENFORCED), MFA must be OPTIONAL; `_mfa_by_risk` reports that case.
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"

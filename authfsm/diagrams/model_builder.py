@@ -98,14 +98,14 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # The arrows from nodes that are not reached are omitted because of the flow, if one was chosen, otherwise because
-        # of the settings. An arrow that was omitted above for another reason than SETTINGS gets this reason instead.
+        # Why the arrows from nodes that are not reached are omitted. This replaces every reason found above but SETTINGS.
+        unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
             if reason is not v.OmissionReason.SETTINGS:
                 arrows.difference_update(dropped)
         dropped -= omitted[v.OmissionReason.SETTINGS]
-        omitted[v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS] |= dropped
+        omitted[unreached] |= dropped
     edges = _merge(line.edge for line in lines)
     edges += _junction_edges(edges, junctions, effects)
     nodes = _ends(edges, junctions) or (v.START,)
@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The settings do not affect all arrows of the row alike, and do not affect it as they affect its next state.
+    - The effect of the settings is not the same for the whole row, and not the same for the arrow and its next state.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -71,7 +71,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
                 nor a preferred challenge is passed.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
-                unless another challenge is preferred.
+                unless `preferred_challenge` is another one than PASSWORD_SRP.
             preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
             device: the remembered device, instead of the one passed to the constructor.
             client_metadata: for the pool's Lambda triggers.
@@ -81,7 +81,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
             InvalidInput: the user name or the password cannot be right, for example because it is empty. Nothing was sent.
             BadField: another argument is not valid, for example an unknown `preferred_challenge`, or an operation of
                 administrators lacks the `pool_id`. Nothing was sent.
-            Refused: Cognito refused one of the first steps; the other base class (`UserError` ...) says who is at fault.
+            Refused: Cognito refused one of the first steps. The error is also a `UserError`, `TimeError`, `ServiceError`,
+                `OperatorError` or `CallerError`, which says who is at fault.
             ConnectionLost: no reply came.
             NotSent: the request could not be sent, for example without credentials or a trusted certificate.
             MalformedReply, ProtocolViolation, TooManySteps: as for `Flow.answer`.

@@ -43,7 +43,7 @@ ONE_MINUTE: Final = timedelta(minutes=1)
 
 # Cognito also sends this message if the session has a device that the refresh does not name: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
-_NAME_DEVICE: Final = "If the pool remembers devices, pass device_key: the claim device_key of an access token that was issued with this token."
+_NAME_DEVICE: Final = "If the pool remembers devices, pass device_key: the claim device_key of an access token issued with this refresh token."
 _SHARE_TOKENS: Final = "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
 
 MAX_AUTOMATIC_STEPS: Final = 8
@@ -195,7 +195,8 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        flow.signin.device = self.device  # `start` took the constructor's, which Cognito may have forgotten
+        # `start` has set the device that was passed to the constructor, which Cognito may have forgotten.
+        flow.signin.device = self.device
         return flow, auth_flow, username
 
     # ---- after the sign-in -----------------------------------------------------------------------------
