@@ -235,7 +235,7 @@ def drivers() -> Iterator[Case]:
                 lambda c: c.sign_in("ada", PASSWORD, flow="NO_SUCH_AUTH"),
             ),
             "refresh": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN)),
-            "refresh, not rotating": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN, rotating=False)),
+            "refresh by InitiateAuth": ((f"{cognito}.refresh",), lambda c: c.refresh(TOKEN, by_initiate_auth=True)),
             "start": ((f"{BASE}.start",), lambda c: c.start(PASSWORD, nothing=1)),
             "resume": ((f"{BASE}.resume",), lambda c: c.resume(None, KEY)),
             "resume, broken": ((f"{BASE}.resume",), lambda c: c.resume("gAAAA" * 9, plant(new_key().reveal()))),

@@ -141,7 +141,7 @@ def test_refresh_token_auth_sends_device_and_secret_hash(pool_of: PoolOf, sign_i
     flow = sign_in(pool)
     device = flow.confirm_device()
     requests = record_requests(flow)
-    flow.refresh(rotating=False)
+    flow.refresh(by_initiate_auth=True)
 
     assert [each["AuthFlow"] for each in requests] == ["REFRESH_TOKEN_AUTH"]
     parameters = requests[0]["AuthParameters"]
@@ -157,7 +157,7 @@ def test_by_an_alias_the_secret_hash_is_over_the_name(pool_of: PoolOf) -> None:
         flow = pool.cognito().sign_in("grace@example.com", PASSWORD, flow=flow_name)
         before = tokens_of(flow).access_token
 
-        assert flow.refresh(rotating=False).access_token != before
+        assert flow.refresh(by_initiate_auth=True).access_token != before
         assert flow.signin.username == "grace"
 
 

@@ -1056,9 +1056,9 @@ def test_a_refresh_is_no_sign_in_to_restart(pool_of: PoolOf) -> None:
     cognito = pool_of().cognito()
     token = cognito.sign_in("ada", PASSWORD).signed_in().refresh_token
     assert token is not None
-    for rotating in (True, False):
+    for by_initiate_auth in (False, True):
         flow = cognito.start()
-        flow.refresh(token, username="ada", rotating=rotating)
+        flow.refresh(token, username="ada", by_initiate_auth=by_initiate_auth)
         with pytest.raises(InvalidOperation, match="has not begun"):
             flow.restart(PASSWORD)
 

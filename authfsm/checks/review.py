@@ -109,7 +109,7 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: UserPoolClient or MfaConfig, the reply without which the rule is tried in part or not at all; "" if it needs
+        needs: UserPoolClient or MfaConfig, the reply without which the rule is checked in part or not at all; "" if it needs
             neither.
     """
 
@@ -122,7 +122,7 @@ class ReviewRule:
 
 
 def _finding(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
-    """Yield a finding, unless `path` is None: no path shows it."""
+    """Yield a finding; nothing if `path` is None, because then no path shows the problem."""
     if path is not None:
         yield why, path, remediations
 
@@ -179,7 +179,7 @@ def _require_mfa(pool: PoolDescription) -> Remediation:
     change = _set_mfa(pool, MfaConfiguration="ON", **_ENABLE_TOTP, **more)
     if not allowed_first & _ONE_TIME:
         return change
-    # "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
+    # One-time codes as first factors "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
     left = sorted(allowed_first - _ONE_TIME)
     return Remediation("UpdateUserPool and SetUserPoolMfaConfig", {_FIRST_FACTORS: left, **change.settings})
 
@@ -383,7 +383,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
     found = []
     for reply, missing in missing_replies(pool.settings):
         rules = ", ".join(rule.id for rule in RULES if rule.needs == reply)
-        found.append(f"{missing}, so these rules were tried only in part or not at all: {rules}")
+        found.append(f"{missing}, so these rules were checked only in part or not at all: {rules}")
     if values := pool.settings.unknown_values:
         found.append(f"unknown values were not reviewed: {', '.join(values)}")
     if why := sign_in_paths.why_no_path(pool.settings):
@@ -392,7 +392,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def review(pool: PoolDescription | Mapping[str, Any]) -> tuple[Finding, ...]:
-    """Return what a security reviewer would change about a pool, the worst first. `not_reviewed` says what `review` could not try.
+    """Return what a security reviewer would change about a pool, the worst first. `not_reviewed` says what `review` could not check.
 
     Args:
         pool: the pool's description; or what AWS returns, as `{"UserPool": ..., "UserPoolClient": ...,

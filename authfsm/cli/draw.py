@@ -115,10 +115,10 @@ class Draw(PoolOptions):
     sequence: bool = _content("Draw the messages between user, app and Cognito.", default=False)
     html: Path | None = _content("Write an interactive page as one HTML file.", dir_okay=False)
     save_settings: Path | None = pool_option(
-        "Save the pool's description to this file, without secrets.", dir_okay=False
+        "Save the pool's settings to this file, without secrets, for --settings and --diff.", dir_okay=False
     )
     diff: tuple[Path, Path] | None = pool_option(
-        "Compare two saved descriptions: show what B enables and disables.", metavar="A B"
+        "Compare two files in the format of --settings: show what B enables and disables.", metavar="A B"
     )
     faded: bool = pool_option("Also draw, faded, the transitions that the settings exclude.", default=False)
     theme: str | None = _output("Colour theme: light, dark, print or auto.")
@@ -191,7 +191,7 @@ class Draw(PoolOptions):
                 raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
 
     def _refuse_output_name(self, output: Path) -> None:
-        """Refuse a file of another format, before any file is written."""
+        """Refuse a file whose suffix does not fit the other options, before any file is written."""
         if self.output_format and _format_of(output) not in {"", self.output_format}:
             ending = _SUFFIXES.get(self.output_format, f".{self.output_format}")
             raise command.WrongUsage(

@@ -40,7 +40,7 @@ class Paths(PoolOptions):
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."
 
     diff: tuple[Path, Path] | None = pool_option(
-        "Compare two files like that of --settings: list the paths that B adds and removes.", metavar="A B"
+        "Compare two files in the format of --settings: list the paths that B adds and removes.", metavar="A B"
     )
     through: str | None = _selection("Only paths through this state, for example SMS_MFA.", metavar="STATE")
     shortest: bool = _selection("Only one shortest path.", default=False)

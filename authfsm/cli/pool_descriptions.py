@@ -47,7 +47,8 @@ class PoolOptions:
     """The options that name a pool; the base of several commands."""
 
     settings: Path | None = pool_option(
-        "The pool's settings as JSON, as written by draw --save-settings or aws cognito-idp describe-user-pool.",
+        "The pool's settings as JSON: a file of `authfsm draw --save-settings`, or the output of `aws cognito-idp"
+        " describe-user-pool`.",
         dir_okay=False,
     )
     pool_id: str | None = pool_option(

@@ -98,7 +98,7 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # Why the arrows from nodes that are not reached are omitted. This replaces every reason found above but SETTINGS.
+        # The arrows from unreached nodes are omitted for this reason, whatever was found above; only SETTINGS is kept.
         unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The effect of the settings is not the same for the whole row, and not the same for the arrow and its next state.
+    - The settings have different effects on the row's arrows, and the one on this arrow differs from that on its next state.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

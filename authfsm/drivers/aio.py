@@ -87,11 +87,13 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         *,
         username: str | None = None,
         device_key: str | None = None,
-        rotating: bool = True,
+        by_initiate_auth: bool = False,
     ) -> Tokens:
         """See `Cognito.refresh`. If it is cancelled, the new tokens are lost: `AsyncFlow.refresh` keeps them."""
         refresh_token = secret(refresh_token)
-        return await self.start().refresh(refresh_token, username=username, device_key=device_key, rotating=rotating)
+        return await self.start().refresh(
+            refresh_token, username=username, device_key=device_key, by_initiate_auth=by_initiate_auth
+        )
 
     @property
     def account(self) -> AsyncCognitoAccount:
@@ -212,11 +214,13 @@ class AsyncFlow(FlowSteps):
         *,
         username: str | None = None,
         device_key: str | None = None,
-        rotating: bool = True,
+        by_initiate_auth: bool = False,
     ) -> Tokens:
         """See `Flow.refresh`."""
         refresh_token = secret(refresh_token)
-        return await self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
+        return await self._run(
+            self._refresh_steps(refresh_token, username, device_key, by_initiate_auth=by_initiate_auth)
+        )
 
     async def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """See `Flow.fresh_tokens`."""

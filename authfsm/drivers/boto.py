@@ -67,11 +67,11 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`.
-                The Session of such a result begins USER_AUTH, if `flow` is left out or USER_AUTH, and neither a password
-                nor a preferred challenge is passed.
+                The sign-in then begins with its Session, as USER_AUTH, unless you pass a password, a preferred challenge
+                or another `flow`.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
-                unless `preferred_challenge` is another one than PASSWORD_SRP.
+                if `preferred_challenge` is None or PASSWORD_SRP.
             preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
             device: the remembered device, instead of the one passed to the constructor.
             client_metadata: for the pool's Lambda triggers.
@@ -103,7 +103,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         *,
         username: str | None = None,
         device_key: str | None = None,
-        rotating: bool = True,
+        by_initiate_auth: bool = False,
     ) -> Tokens:
         """Return new tokens for a refresh token; the arguments and errors are those of `Flow.refresh`.
 
@@ -111,7 +111,9 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         `tokens.device_key`, or the claim `device_key` of an access token.
         """
         refresh_token = secret(refresh_token)
-        return self.start().refresh(refresh_token, username=username, device_key=device_key, rotating=rotating)
+        return self.start().refresh(
+            refresh_token, username=username, device_key=device_key, by_initiate_auth=by_initiate_auth
+        )
 
     @property
     def account(self) -> CognitoAccount:
@@ -251,17 +253,17 @@ class Flow(FlowSteps):
         *,
         username: str | None = None,
         device_key: str | None = None,
-        rotating: bool = True,
+        by_initiate_auth: bool = False,
     ) -> Tokens:
         """Replace the tokens of this flow by new ones; by default with its own refresh token, user and device.
 
         Args:
             refresh_token: a refresh token to use instead of the flow's own; only a flow that has sent nothing yet accepts one.
-            username: the user's actual username, if the app client has a secret and `rotating` is False.
+            username: the user's actual username, if the app client has a secret, with `by_initiate_auth`.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.
-            rotating: which request is sent. True: GetTokensFromRefreshToken, whether or not refresh tokens rotate. False:
-                InitiateAuth with REFRESH_TOKEN_AUTH, which does not work for an app client with RefreshTokenRotation.
+            by_initiate_auth: send InitiateAuth with REFRESH_TOKEN_AUTH in place of GetTokensFromRefreshToken. It does not
+                work for an app client with RefreshTokenRotation.
 
         Raises:
             Refused: the refresh token was revoked or has expired, or its session's `device_key` is missing; the old
@@ -273,7 +275,7 @@ class Flow(FlowSteps):
             InvalidOperation: Cognito replied with a challenge, which can be answered.
         """
         refresh_token = secret(refresh_token)
-        return self._run(self._refresh_steps(refresh_token, username, device_key, rotating=rotating))
+        return self._run(self._refresh_steps(refresh_token, username, device_key, by_initiate_auth=by_initiate_auth))
 
     def fresh_tokens(self, within: timedelta = ONE_MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token expires within that time.

@@ -93,7 +93,7 @@ _SRP_START: Final[dict[str, type[Response]]] = {
     "CUSTOM_AUTH": r.CustomSrpAuth,
     "USER_AUTH": r.UserAuthWithSrp,
 }
-"""The responses that begin a flow with SRP_A in the same request, by AuthFlow."""
+"""By AuthFlow, the response that begins the flow and carries SRP_A."""
 
 _OTHER_START: Final[dict[str, type[Response]]] = {
     "USER_PASSWORD_AUTH": r.UserPasswordAuth,
@@ -148,8 +148,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
         if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # USER_AUTH with the Session of a sign-up verifies no password and ignores a preference, so it is begun only if the
-            # caller passed neither. USER_SRP_AUTH is allowed here because it is the default: perhaps no flow was chosen.
+            # The Session of a sign-up begins USER_AUTH, which then verifies no password and ignores a preference: it is used
+            # only if the caller passed neither. It also replaces USER_SRP_AUTH, which is the default, so perhaps not chosen.
             response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
@@ -207,7 +207,7 @@ class FlowSteps(BaseFlow):
         """Send RevokeToken or, if `everywhere`, GlobalSignOut; a new flow needs a `refresh_token`."""
         check_type("everywhere", everywhere, bool)
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token, which a refresh returns
-            yield from self._refresh_steps(refresh_token, None, device_key, rotating=True)
+            yield from self._refresh_steps(refresh_token, None, device_key, by_initiate_auth=False)
         elif refresh_token is not None:  # RevokeToken needs the refresh token only
             self._adopt_tokens(Tokens(access_token=Secret(""), refresh_token=refresh_token))
         yield from self._answer_steps(r.GlobalSignOut() if everywhere else r.RevokeToken())
@@ -258,13 +258,18 @@ class FlowSteps(BaseFlow):
         return device
 
     def _refresh_steps(
-        self, refresh_token: str | Secret[str] | None, username: str | None, device_key: str | None, *, rotating: bool
+        self,
+        refresh_token: str | Secret[str] | None,
+        username: str | None,
+        device_key: str | None,
+        *,
+        by_initiate_auth: bool,
     ) -> Effects[Tokens]:
         refresh_token = secret(refresh_token)
         yield from self._exchange(
-            r.GetTokensFromRefreshToken(refresh_token, device_key)
-            if rotating
-            else r.RefreshTokenAuth(refresh_token, username, device_key)
+            r.RefreshTokenAuth(refresh_token, username, device_key)
+            if by_initiate_auth
+            else r.GetTokensFromRefreshToken(refresh_token, device_key)
         )
         if self.tokens is None or self.state is not State.AUTHENTICATED:
             raise errors.InvalidOperation(f"Cognito replied to the refresh with {self.state}", state=self.state)

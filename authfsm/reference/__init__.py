@@ -206,8 +206,8 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    # CUSTOM_CHALLENGE is listed for CUSTOM_AUTH only: the states of other flows lead to it only after CUSTOM_AUTH began.
-    # (About the administrators' flows, sources contradict each other.)
+    # CUSTOM_CHALLENGE is listed for CUSTOM_AUTH only: a state that other flows have too, such as SMS_MFA, leads to it only
+    # in a sign-in that began with CUSTOM_AUTH. (About the administrators' flows, sources contradict each other.)
     excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
     possible = {}
     for each in TRANSITIONS_IN_ROLES:

@@ -49,8 +49,8 @@ class Signin:
     epilog: ClassVar[str] = EPILOG
 
     demo: str | None = argument(
-        "The example to run with --local: sms, totp, setup, new-password, email, choice, mfa-choice, custom, passkey,"
-        " device, password, reset, unconfirmed, or other (a challenge that this version does not know: the pool refuses every answer).",
+        "The example to run with --local: password (alone), sms, totp, setup (of an authenticator app), new-password, email,"
+        " choice, mfa-choice, custom, passkey, device, reset (of the password), unconfirmed, or other (a challenge that this version does not know: the pool refuses every answer).",
         default=None,
         metavar="[EXAMPLE]",
     )
