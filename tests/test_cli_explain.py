@@ -180,7 +180,7 @@ def test_a_message_of_an_administrators_request(code: str) -> None:
     for part in ("", *ACCOUNT_ERROR_POLICY.get(code, {}), *ERROR_POLICY.get(code, {})):
         [found] = find(f"An error occurred ({code}) when calling the AdminGetUser operation: {part}")
         action = found["matching_action"]
-        assert action["action"] in {"WAIT", "FIX_CONFIGURATION", "GIVE_UP"}
+        assert action["action"] in {"WAIT", "WAIT_OUT", "FIX_CONFIGURATION", "GIVE_UP"}
         assert (action["session_survives"], action["fault"] == "user") == (False, False)
 
 
@@ -330,3 +330,17 @@ def test_the_command_prints() -> None:
 
     assert any("associate_software_token" in line for line in lines)
     assert [line for line in lines if len(line) > 80 and "https://" not in line] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "expected"),
+    [
+        ("LimitExceededException", "Attempt limit exceeded, please try after some time.", ("WAIT_OUT", "time")),
+        ("UserLambdaValidationException", "PreSignUp failed with error no.", ("GIVE_UP", "operator")),
+    ],
+)
+def test_what_an_administrator_can_do(code: str, message: str, expected: tuple[str, str]) -> None:
+    """Waiting stays the remedy, and an error of the pool's function stays the operator's."""
+    [found] = find(f"An error occurred ({code}) when calling the AdminConfirmSignUp operation: {message}")
+    action = found["matching_action"]
+    assert (action["action"], action["fault"]) == expected

@@ -280,6 +280,8 @@ def test_options_are_bools(pool_of: PoolOf) -> None:
         totp.associate(client, token, issuer="Example", replace=wrong)
     with pytest.raises(TypeError, match="preferred must be of type bool, not str"):
         totp.verify(client, token, "123456", preferred=wrong)
+    with pytest.raises(TypeError, match="preferred must be of type bool, not str"):
+        totp.switch_on(client, token, preferred=wrong)
     assert sent == []
 
 

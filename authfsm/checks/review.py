@@ -200,8 +200,7 @@ def _mfa_unenforced(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.mfa_configuration == "OPTIONAL" and not adaptive:
         event_action = "AccountTakeoverRiskConfiguration.Actions.HighAction.EventAction"
         fields = {"UserPoolAddOns.AdvancedSecurityMode": "ENFORCED", event_action: "MFA_REQUIRED"}
-        unknown = pool.settings.advanced_security_mode is None
-        mode = "not known to be ENFORCED" if unknown else "not ENFORCED"
+        mode = "not known to be ENFORCED" if pool.settings.advanced_security_mode is None else "not ENFORCED"
         why = f"MfaConfiguration is OPTIONAL, and AdvancedSecurityMode is {mode}"
         adapt = Remediation("UpdateUserPool and SetRiskConfiguration", fields)
         yield from _by_password_alone(pool, why, adapt)

@@ -191,6 +191,7 @@ async def switch_on_async(client: Any, access_token: str | Secret[str], *, prefe
 
 
 def _switch_on_steps(access_token: Secret[str], *, preferred: bool) -> Requests[None]:
+    check_type("preferred", preferred, bool)
     # "Only one factor can be set as preferred" -- AWS API reference, SetUserMFAPreference. It is
     # inferred that another factor then stops being preferred; the local Cognito does this.
     settings = {"Enabled": True, "PreferredMfa": preferred}

@@ -299,8 +299,7 @@ class ScriptedTriggers:
         return event
 
     def _verify(self, event: Any) -> Any:
-        answer = event["request"]["challengeAnswer"]
-        event["response"]["answerCorrect"] = answer == RIGHT_ANSWER.reveal()
+        event["response"]["answerCorrect"] = event["request"]["challengeAnswer"] == RIGHT_ANSWER.reveal()
         return event
 
 

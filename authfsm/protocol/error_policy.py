@@ -322,5 +322,7 @@ def account_error_rule(code: str, message: str, *, has_token: bool = False) -> E
 def administration_error_rule(code: str, message: str, operation: str) -> ErrorRule:
     """Return the rule for an error of an administrator's request: it has no session, and no user can correct it."""
     rule = account_error_rule(code, message) or error_rule(code, message)
-    applies = rule.action in {_R.WAIT, _R.FIX_CONFIGURATION, _R.GIVE_UP}
-    return rule if applies else ErrorRule(_R.GIVE_UP, _F.CALLER, f"AWS API reference, {operation}")
+    if rule.action in {_R.WAIT, _R.WAIT_OUT, _R.FIX_CONFIGURATION, _R.GIVE_UP}:
+        return rule
+    fault = rule.fault if rule.fault in {_F.OPERATOR, _F.SERVICE} else _F.CALLER
+    return ErrorRule(_R.GIVE_UP, fault, f"AWS API reference, {operation}")

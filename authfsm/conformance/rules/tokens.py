@@ -71,8 +71,7 @@ def _expect_token(context: RuleContext, token: str, use: str, client_claim: str,
     values = {"token_use": use, client_claim: client.app_client.client_id}
     names = f"sub iss token_use auth_time exp iat {client_claim} {names}"
     _expect_claims(claims, names, **values)
-    is_of_pool = str(claims["iss"]).endswith(f"/{client.pool.pool_id}")
-    fail_if(not is_of_pool, "iss does not end with the pool's id")
+    fail_if(not str(claims["iss"]).endswith(f"/{client.pool.pool_id}"), "iss does not end with the pool's id")
     for name in ("auth_time", "iat", "exp"):
         fail_if(type(claims[name]) not in {int, float}, f"{name} is not a number")
     fail_if(not max(claims["iat"], time.time()) < claims["exp"], "exp is not later than iat and the present")

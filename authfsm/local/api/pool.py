@@ -163,7 +163,8 @@ class LocalPool(DisplayMixin):
                 contain the other two descriptions, as UserPoolClient and MfaConfig.
             user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default an app client with
                 the API's default settings.
-            mfa_config: the reply of GetUserPoolMfaConfig; without it, every second factor is enabled, and passkeys satisfy MFA.
+            mfa_config: the reply of GetUserPoolMfaConfig. Without it, every second factor is enabled, and the settings
+                count as MULTI_FACTOR_WITH_USER_VERIFICATION, but no passkey can satisfy MFA.
             settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:

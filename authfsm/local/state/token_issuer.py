@@ -270,12 +270,11 @@ class TokenIssuer(TrackedDicts):
         claims = token.claims
         exp, family_id = claims.get("exp"), claims.get("origin_jti") or claims.get("event_id")
         if (
-            # The pool supports no extension, and `crit` may not be empty: "Producers MUST NOT use the empty
-            # list" -- RFC 7515, 4.1.11
+            # `crit` must be absent: the pool supports no extension, and RFC 7515, 4.1.11, forbids an empty list.
             "crit" in token.header
             or claims.get("token_use") != "access"
             or claims.get("iss") != self.configuration.issuer
-            or not (isinstance(exp, int) and isinstance(family_id, str))
+            or not (isinstance(exp, int | float) and isinstance(family_id, str))
         ):
             raise error_templates.INVALID_ACCESS_TOKEN.refusal()
         if self._clock().timestamp() >= exp:
