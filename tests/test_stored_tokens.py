@@ -172,7 +172,7 @@ def test_a_refusal_says_that_the_device_key_may_be_missing(pool_of: PoolOf, driv
     tokens, cognito = signed_in(pool), cognito_of(pool)
     refresh_token = tokens.refresh_token
 
-    with pytest.raises(Refused, match="pass device_key: the device_key claim") as caught:
+    with pytest.raises(Refused, match="pass device_key: the claim device_key") as caught:
         do(cognito.refresh(refresh_token))
     assert caught.value.hint is not None
     with pytest.raises(Refused, match="Invalid Refresh Token") as caught:
