@@ -44,10 +44,10 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 class PoolDescription:
     """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
 
-    If a reply is missing, the fields that it would set are None (unknown). A member that a reply leaves out
-    has Cognito's default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); but AdvancedSecurityMode is
-    unknown without UserPoolAddOns. An unknown setting excludes no path: without the app client every flow counts as
-    allowed. It causes no finding either, with one exception: an unknown AdvancedSecurityMode counts as not ENFORCED (`mfa-unenforced`).
+    If a reply is missing, the fields that it would set are None (unknown). A member that a reply leaves out has Cognito's
+    default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); but AdvancedSecurityMode is unknown without
+    UserPoolAddOns. An unknown setting excludes no path: without the app client every flow counts as allowed. It causes no
+    finding either, except that an unknown AdvancedSecurityMode counts as not ENFORCED (`mfa-unenforced`).
 
     Args:
         settings: the settings of the sign-in.

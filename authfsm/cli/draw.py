@@ -92,8 +92,9 @@ class Draw(PoolOptions):
     actions: bool = _content("Like --failures, and show what to do after each refusal.", default=False)
     unfolded: bool = _content(
         "Draw every transition separately. As SVG or PNG: an overview, and for each state a file with the transitions that"
-        " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role: first or second factor); the SVG files are"
-        " linked. As PDF: one file with these diagrams as its pages. In any other format, or with --state, or on standard output: one diagram.",
+        " leave it (for START a file for each way to begin, for EMAIL_OTP one for each role: first or second factor); the"
+        " SVG files are linked. As PDF: one file with these diagrams as its pages. In any other format, or with --state, or"
+        " on standard output: one diagram.",
         default=False,
     )
     overview: bool = _content(

@@ -22,7 +22,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test (without `url`: local pools), with the options of `authfsm conform` for it, for example `--codes outbox`."""
+    """An endpoint to test (without `url`: local pools), and its options of `authfsm conform`, such as `--codes outbox`."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)

@@ -51,7 +51,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 
 def has_credentials(source: State, response: type[Response]) -> bool:
-    """Return whether a response has the user's name or password. Cognito also refuses others as "Incorrect username or password"."""
+    """Return whether a response has the user's name or password, which "Incorrect username or password" can be about."""
     begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
     return begins or response.may_carry_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 

@@ -70,7 +70,7 @@ def exit_status(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How the sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked whether to remember the device."""
+    """How the sign-in begins. `suggested` is the default user name; without `remember`, the user is asked about the device."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None
@@ -217,9 +217,9 @@ class SignInSession:
         """Prepare a new attempt; raise SignInEnded if there is to be none.
 
         After a wrong password the new attempt begins at once. If only the client secret is missing, it begins as soon as
-        the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT (too many attempts) the user is first asked
-        whether to start again. Without a terminal, after a denial by a Lambda function, and if the wait would exceed five minutes, there is
-        no new attempt.
+        the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT (too many attempts) the
+        user is first asked whether to start again. Without a terminal, after a denial by a Lambda function, and if the wait
+        would exceed five minutes, there is no new attempt.
         """
         flow, user = self._flow, self._user
         if user.is_interactive and self._needs_client_secret(error):

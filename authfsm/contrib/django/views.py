@@ -82,7 +82,7 @@ def _take_step(request: HttpRequest, step: Callable[[BrowserSession, Values], Fl
 
 
 def _log_in_to_django(request: HttpRequest, flow: Flow) -> HttpResponse:
-    """Log in the user of the verified tokens, and redirect; if no authentication backend accepts the user, show the page `denied`."""
+    """Log in the user of the verified tokens, and redirect; if no backend accepts the user, show the page `denied`."""
     tokens, verifier = flow.signed_in(), _browser(request).site.verifier
     try:
         claims = verifier.verify(tokens.access_token)
