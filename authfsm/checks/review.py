@@ -331,7 +331,7 @@ _NIST: Final = "https://pages.nist.gov/800-63-3/sp800-63b.html"
 RULES: Final = (
     ReviewRule("custom-auth-without-mfa", _H, "In CUSTOM_AUTH, the pool's Lambda functions can issue tokens without a second factor.",
          "https://github.com/aws-amplify/amplify-js/issues/12887", _custom_auth_without_mfa, _CLIENT_REPLY),
-    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first. Cognito does not send both kinds of codes over one channel, so sign-ins that need this factor fail.",
+    ReviewRule("recovery-same-as-mfa", _H, "The only second factor uses the channel that account recovery uses first. Cognito does not send MFA codes and password reset codes over the same channel, so sign-ins that need this factor fail.",
          links.MFA, _recovery_same_as_mfa, _MFA_REPLY),
     ReviewRule("recovery-by-mfa-phone", _H, "The phone number that is the second factor also resets the password.",
          links.reference("UserPoolType"), _recovery_by_mfa_phone, _MFA_REPLY),

@@ -53,8 +53,8 @@ class Conform:
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Test the endpoint at URL instead of --endpoint-url; NAME is its column in the results. `local` as URL is the local"
-        " pool. Repeat it to compare several.",
+        "Compare several endpoints: give this option once for each, in place of --endpoint-url. NAME is the endpoint's"
+        " column in the results. `local` as URL is the local pool.",
         metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")

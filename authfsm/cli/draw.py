@@ -260,7 +260,7 @@ class Draw(PoolOptions):
         suffix = _SUFFIXES.get(self.output_format or "", f".{self.output_format or 'svg'}")
         for output in self.output or self._default(suffix):
             if self.picture:
-                self._draw_pair(drawn, output)
+                self._draw_with_companions(drawn, output)
             elif output == command.STDOUT:
                 with drawing_errors():
                     sys.stdout.buffer.write(_formatted(drawn, self.output_format or "svg"))
@@ -272,7 +272,7 @@ class Draw(PoolOptions):
                 for file, page in drawn.files(output, output.suffix.lower()).items():
                     _write(file, partial(page.save, file))
 
-    def _draw_pair(self, drawn: Drawing, output: Path) -> None:
+    def _draw_with_companions(self, drawn: Drawing, output: Path) -> None:
         """Write a light and a dark picture, and if it is animated a still one; print the HTML that selects one of them."""
         suffix = output.suffix or f".{self.output_format or 'svg'}"
         looks: dict[str, Any] = {"light": {"theme": diagrams.LIGHT}, "dark": {"theme": diagrams.DARK}}

@@ -249,7 +249,7 @@ def mask_secrets(refusal: replies.Refusal, sent: object) -> replies.Refusal:
     """Return a refusal in whose message the secrets of the request (nested mappings and sequences) are masked."""
     message = refusal.message
     # The longest first: it may contain a shorter one.
-    for plain in sorted(filter(None, _secrets_in(sent)), key=len, reverse=True):
+    for plain in sorted((each for each in _secrets_in(sent) if each and each in message), key=len, reverse=True):
         pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
         message = re.sub(pattern.format(re.escape(plain)), MASK, message)
     return refusal if message == refusal.message else attrs.evolve(refusal, message=message)

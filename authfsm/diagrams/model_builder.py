@@ -81,11 +81,11 @@ def build_model(
     for row in TABLE_ROWS:
         drawn = []
         for arrow in row:
-            reason = _outside_selection(arrow, flow, state) or _NOT_DRAWN.get(effects.arrow(arrow).effect)
+            reason = _why_outside_selection(arrow, flow, state) or _NOT_DRAWN.get(effects.arrow(arrow).effect)
             if reason is None and v.is_refuted(arrow, effects.pools):
                 reason = v.OmissionReason.REFUTED
             if reason is None and not unfolded:
-                reason = _folded_away(arrow, effects, flow, failures=failures)
+                reason = _why_folded_away(arrow, effects, flow, failures=failures)
             if reason is None:
                 drawn.append(arrow)
             else:
@@ -98,7 +98,7 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # The arrows from unreached nodes are omitted for this reason, whatever was found above; only SETTINGS is kept.
+        # All arrows from unreached nodes get the reason below in place of one found above, unless that is SETTINGS.
         unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
@@ -137,7 +137,7 @@ def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
     )
 
 
-def _outside_selection(arrow: v.Arrow, flow: str | None, state: State | None) -> v.OmissionReason | None:
+def _why_outside_selection(arrow: v.Arrow, flow: str | None, state: State | None) -> v.OmissionReason | None:
     """Return why an arrow is outside of the diagram's flow or state; None if it is inside."""
     if state is not None and state not in {arrow.source.state, arrow.dest.state}:
         return v.OmissionReason.OTHER_STATE
@@ -148,7 +148,7 @@ def _outside_selection(arrow: v.Arrow, flow: str | None, state: State | None) ->
     return v.OmissionReason.OTHER_FLOW if is_other else None
 
 
-def _folded_away(
+def _why_folded_away(
     arrow: v.Arrow, effects: SettingsOverlay, flow: str | None, *, failures: bool
 ) -> v.OmissionReason | None:
     """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The settings have different effects on the row's arrows, and the one on this arrow differs from that on its next state.
+    - The settings affect the row's arrows differently, and affect this arrow differently from its next state.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

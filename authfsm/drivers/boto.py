@@ -67,8 +67,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`.
-                The sign-in then begins with its Session, as USER_AUTH, unless you pass a password, a preferred challenge
-                or another `flow`.
+                If such a result has a Session, the sign-in begins with it, as USER_AUTH; but not if you pass a
+                password, a preferred challenge, or a `flow` that is neither USER_SRP_AUTH nor USER_AUTH.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 if `preferred_challenge` is None or PASSWORD_SRP.
@@ -258,8 +258,8 @@ class Flow(FlowSteps):
         """Replace the tokens of this flow by new ones; by default with its own refresh token, user and device.
 
         Args:
-            refresh_token: a refresh token to use instead of the flow's own; only a flow that has sent nothing yet accepts one.
-            username: the user's actual username, if the app client has a secret, with `by_initiate_auth`.
+            refresh_token: a refresh token for a flow that has sent nothing yet; a flow with tokens uses its own.
+            username: the user's actual user name, no alias; needed only with `by_initiate_auth` and a client secret.
             device_key: DeviceKey of the session to which `refresh_token` belongs, if the pool remembers devices. Later
                 refreshes of this flow send it too.
             by_initiate_auth: send InitiateAuth with REFRESH_TOKEN_AUTH in place of GetTokensFromRefreshToken. It does not

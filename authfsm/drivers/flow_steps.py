@@ -148,8 +148,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
         if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # The Session of a sign-up begins USER_AUTH, which then verifies no password and ignores a preference: it is used
-            # only if the caller passed neither. It also replaces USER_SRP_AUTH, which is the default, so perhaps not chosen.
+            # If USER_AUTH begins with the Session of a sign-up, it verifies no password and ignores a preference, so
+            # the Session is used only without them; for USER_SRP_AUTH too, because that may be just the default.
             response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
@@ -204,7 +204,7 @@ class FlowSteps(BaseFlow):
     def _sign_out_steps(
         self, refresh_token: Secret[str] | None = None, device_key: str | None = None, *, everywhere: bool
     ) -> Effects[None]:
-        """Send RevokeToken or, if `everywhere`, GlobalSignOut; a new flow needs a `refresh_token`."""
+        """Send RevokeToken or, if `everywhere`, GlobalSignOut. A flow without tokens needs `refresh_token`."""
         check_type("everywhere", everywhere, bool)
         if refresh_token is not None and everywhere:  # GlobalSignOut needs an access token, which a refresh returns
             yield from self._refresh_steps(refresh_token, None, device_key, by_initiate_auth=False)

@@ -70,7 +70,7 @@ def exit_status(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How the sign-in begins. `suggested` is the default user name; without `remember`, the user is asked about the device."""
+    """How a sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None
