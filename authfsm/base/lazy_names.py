@@ -9,22 +9,21 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import Any
 
 _IMPORT = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
-def lazy_names(package: str, init: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], Mapping[str, str]]:
+def lazy_names(package: str, init: str) -> tuple[Callable[[str], object], Callable[[], list[str]], Mapping[str, str]]:
     """Return `__getattr__` and `__dir__` for a package, and the module of each of its public names.
 
     Args:
         package: the package's name.
         init: its `__file__`; the stub is beside that file.
     """
-    module_of = {name: module for module, name in _IMPORT.findall(Path(init).with_suffix(".pyi").read_text("utf-8"))}
+    with open(f"{init}i", encoding="utf-8") as stub:  # noqa: PTH123 - importing pathlib takes as long as all of this
+        module_of = {name: module for module, name in _IMPORT.findall(stub.read())}
 
-    def get(name: str) -> Any:
+    def get(name: str) -> object:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(module_of[name]), name)
