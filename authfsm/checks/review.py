@@ -211,7 +211,7 @@ def _mfa_by_risk(pool: PoolDescription) -> Iterator[Found]:
     # reference, AccountTakeoverActionType
     adaptive = pool.settings.advanced_security_mode == "ENFORCED"
     if pool.settings.mfa_configuration == "OPTIONAL" and adaptive:
-        why = "MfaConfiguration is OPTIONAL; this review does not read DescribeRiskConfiguration"
+        why = "MfaConfiguration is OPTIONAL; the review does not know whether the risk configuration requires MFA"
         yield from _by_password_alone(pool, why)
 
 
@@ -240,9 +240,9 @@ def _through(pool: PoolDescription, state: State) -> Path | None:
 
 
 def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
-    # "With this setting, SMS doesn't qualify for a valid password recovery mechanism if the user also has SMS
-    # multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito uses the
-    # legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
+    # "With this setting [AccountRecoverySetting], SMS doesn't qualify for a valid password recovery mechanism if the
+    # user also has SMS multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito
+    # uses the legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
         by_email = _update_pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"

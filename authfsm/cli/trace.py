@@ -70,7 +70,7 @@ class Trace:
         min=3,
         max=15,
     )
-    memory: str = option("The memory limit of the database, DuckDB; it writes its other data to disk.", default="550MB")
+    memory: str = option("How much memory the database, DuckDB, uses before it writes data to disk.", default="550MB")
 
     def run(self) -> int:
         """Print the results, or the query for another engine; fail unless everything was read and no step is illegal."""

@@ -98,7 +98,7 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(lines)
         lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
-        # All arrows from unreached nodes get the reason below in place of one found above, unless that is SETTINGS.
+        # The reason of each arrow from a node that is not reached: SETTINGS if that applies, otherwise `unreached`.
         unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
@@ -164,7 +164,7 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The settings affect the row's arrows differently, and affect this arrow differently from its next state.
+    - The row's arrows have different effects (`SettingsEffect`), and its next state has another effect than the arrow.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

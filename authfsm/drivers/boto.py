@@ -67,8 +67,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
 
         Args:
             username: a user name or an alias; or the result of `account.confirm_sign_up` or `confirm_forgot_password`.
-                If such a result has a Session, the sign-in begins with it, as USER_AUTH; but not if you pass a
-                password, a preferred challenge, or a `flow` that is neither USER_SRP_AUTH nor USER_AUTH.
+                If such a result has a Session, the sign-in begins with it, as USER_AUTH, provided that you pass no
+                password and no preferred challenge, and that `flow` is USER_AUTH or the default.
             password: the password, if the flow needs one.
             flow: the AuthFlow. With a password, CUSTOM_AUTH proves it by SRP first, and so does USER_AUTH
                 if `preferred_challenge` is None or PASSWORD_SRP.

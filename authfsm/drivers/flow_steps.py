@@ -148,8 +148,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
         if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # If USER_AUTH begins with the Session of a sign-up, it verifies no password and ignores a preference, so
-            # the Session is used only without them; for USER_SRP_AUTH too, because that may be just the default.
+            # With the Session of a sign-up, USER_AUTH neither verifies a password nor follows a preference. It also
+            # replaces USER_SRP_AUTH, the default of `sign_in`, which the caller may not have chosen.
             response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
@@ -195,7 +195,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        # `start` has set the device that was passed to the constructor, which Cognito may have forgotten.
+        # `start` set the device of `self.cognito`; that of this sign-in may be another, or none if Cognito refused it.
         flow.signin.device = self.device
         return flow, auth_flow, username
 

@@ -1,8 +1,9 @@
 """Private: what the tables say about a name (a state, a response, a flow, an account's status, an error).
 
-Parameters come from the code that parses replies and writes requests, transitions from the table and its evidence,
-errors from `protocol/error_policy.py`, and the settings that make a state impossible from `settings/rules.py`. This
-folder itself has only the descriptions of some request parameters and the conditions for sending them (`request_shapes`).
+Where the facts come from:
+- parameters: the code that parses replies and writes requests; transitions: the table and its evidence;
+- errors: `protocol/error_policy.py`; settings that make a state impossible: `settings/rules.py`;
+- descriptions of some request parameters, and the conditions for sending them: `request_shapes` in this folder.
 """
 
 from __future__ import annotations
@@ -206,8 +207,8 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    # CUSTOM_CHALLENGE is listed for CUSTOM_AUTH only: a state that other flows have too, such as SMS_MFA, leads to it only
-    # in a sign-in that began with CUSTOM_AUTH. (About the administrators' flows, sources contradict each other.)
+    # In the table, SMS_MFA and other states lead to CUSTOM_CHALLENGE, but not in a sign-in that began with another flow
+    # than CUSTOM_AUTH. (About the administrators' flows, sources contradict each other.)
     excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
     possible = {}
     for each in TRANSITIONS_IN_ROLES:

@@ -267,7 +267,7 @@ class SignInSession:
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
         code, (reason, hint) = self._exit_status(error), why(error)
-        # The sentence for a user says already what to do; the message of Cognito does not.
+        # `for_person()` already says what to do. If the reason is Cognito's message, the action's advice is added.
         needs_advice = reason != error.for_person() and not _is_denial(error)
         advice = error.action.advice if error.action and needs_advice else ""
         if self._needs_client_secret(error):
