@@ -438,8 +438,8 @@ def walk(pool: LocalPool, lines: PipedInput, opening: SignInStart) -> tuple[Exit
     signing_in = SignInSession(
         pool.cognito(),
         opening,
-        answers=AnswerPrompter(screen, lines, "test"),
-        user=lines,
+        prompter=AnswerPrompter(screen, lines, "test"),
+        user_input=lines,
         screen=screen,
         devices=RememberedDevices(MemoryStorage(), "test"),
     )
@@ -601,7 +601,7 @@ def test_the_flow_is_given_up_where_it_ends_without_tokens() -> None:
     lines, screen = PipedInput(StringIO()), Screen(Console(file=StringIO()))
     signing_in = SignInSession(
         pool.cognito(), SignInStart(username="ada", password=Secret(PASSWORD)),
-        answers=AnswerPrompter(screen, lines, "test"), user=lines, screen=screen,
+        prompter=AnswerPrompter(screen, lines, "test"), user_input=lines, screen=screen,
         devices=RememberedDevices(MemoryStorage(), "test"),
     )  # fmt: skip
     with pytest.raises(SignInEnded):

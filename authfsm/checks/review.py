@@ -121,17 +121,17 @@ class ReviewRule:
     needs: str = ""
 
 
-def _finding(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
+def _findings(path: Path | None, why: str, *remediations: Remediation) -> Iterator[Found]:
     """Yield a finding; nothing if `path` is None, because then no path shows the problem."""
     if path is not None:
         yield why, path, remediations
 
 
-def _update_client(**settings: Any) -> Remediation:
+def _client_update(**settings: Any) -> Remediation:
     return Remediation("UpdateUserPoolClient", settings)
 
 
-def _set_mfa(pool: PoolDescription, **settings: Any) -> Remediation:
+def _mfa_update(pool: PoolDescription, **settings: Any) -> Remediation:
     """Return a change by SetUserPoolMfaConfig, with the pool's other settings of MFA if they are known."""
     changed = {name.partition(".")[0] for name in settings}
     known = {"MfaConfiguration": pool.settings.mfa_configuration, **(pool.mfa_config or {})}
@@ -139,7 +139,7 @@ def _set_mfa(pool: PoolDescription, **settings: Any) -> Remediation:
     return Remediation("SetUserPoolMfaConfig", {**settings, **rest}, is_complete=pool.mfa_config is not None)
 
 
-def _update_pool(field: str, value: Any) -> Remediation:
+def _pool_update(field: str, value: Any) -> Remediation:
     return Remediation("UpdateUserPool", {field: value})
 
 
@@ -151,7 +151,7 @@ def _without_flow(pool: PoolDescription, auth_flow: str) -> Remediation:
     """
     values = current_values(pool.settings.explicit_auth_flows or ())
     left = values - {REQUIRED_VALUE[auth_flow]} or {REQUIRED_VALUE["REFRESH_TOKEN_AUTH"]}
-    return _update_client(ExplicitAuthFlows=sorted(left))
+    return _client_update(ExplicitAuthFlows=sorted(left))
 
 
 def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
@@ -160,7 +160,7 @@ def _plain_password_allowed(pool: PoolDescription) -> Iterator[Found]:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.responses[0] is r.UserPasswordAuth)
         names = sorted({password_flow, REQUIRED_VALUE[password_flow]} & values)
         why = f"ExplicitAuthFlows has {', '.join(names)}"
-        yield from _finding(path, why, _without_flow(pool, password_flow))
+        yield from _findings(path, why, _without_flow(pool, password_flow))
 
 
 def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
@@ -168,15 +168,15 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
     if None not in needed and mfa in {"ON", "OPTIONAL"}:
         path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.FUNCTIONS})
         lambdas = "LambdaConfig has DefineAuthChallenge, and ExplicitAuthFlows allows CUSTOM_AUTH"
-        yield from _finding(path, f"MfaConfiguration is {mfa}, {lambdas}", _without_flow(pool, "CUSTOM_AUTH"))
+        yield from _findings(path, f"MfaConfiguration is {mfa}, {lambdas}", _without_flow(pool, "CUSTOM_AUTH"))
 
 
-def _require_mfa(pool: PoolDescription) -> Remediation:
+def _mfa_requirement(pool: PoolDescription) -> Remediation:
     """Return the change that requires MFA: it enables TOTP, lets passkeys satisfy MFA, and removes one-time codes as first factors."""
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
-    change = _set_mfa(pool, MfaConfiguration="ON", **_ENABLE_TOTP, **more)
+    change = _mfa_update(pool, MfaConfiguration="ON", **_ENABLE_TOTP, **more)
     if not allowed_first & _ONE_TIME:
         return change
     # One-time codes as first factors "aren't compatible with required MFA" -- AWS developer guide, "Authentication flows"
@@ -186,7 +186,7 @@ def _require_mfa(pool: PoolDescription) -> Remediation:
 
 def _by_password_alone(pool: PoolDescription, why: str, *more: Remediation) -> Iterator[Found]:
     path = sign_in_paths.example_path(pool.settings, lambda p: p.proved.factors == {Factor.PASSWORD})
-    return _finding(path, why, _require_mfa(pool), *more)
+    return _findings(path, why, _mfa_requirement(pool), *more)
 
 
 def _mfa_off(pool: PoolDescription) -> Iterator[Found]:
@@ -229,10 +229,10 @@ def _recovery_same_as_mfa(pool: PoolDescription) -> Iterator[Found]:
     uses_mfa = pool.settings.mfa_configuration in {"ON", "OPTIONAL"}
     if factor is not None and uses_mfa and RECOVERY_MECHANISMS.get(factor) == primary:
         others = [each for each in RECOVERY_MECHANISMS.values() if each != primary]
-        recover = _update_pool(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
+        recover = _pool_update(_RECOVERY, [{"Priority": 1, "Name": each} for each in others])
         why = f"the only second factor is {factor}, and the account is recovered by {primary} first"
         path = sign_in_paths.path_to_refusal(pool.settings, of_password=True)
-        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_TOTP), recover)
+        yield from _findings(path, why, _mfa_update(pool, **_ENABLE_TOTP), recover)
 
 
 def _through(pool: PoolDescription, state: State) -> Path | None:
@@ -244,34 +244,34 @@ def _recovery_by_mfa_phone(pool: PoolDescription) -> Iterator[Found]:
     # user also has SMS multi-factor authentication (MFA) activated. ... In the absence of this setting, Amazon Cognito
     # uses the legacy behavior ... where SMS is preferred" -- AWS API reference, UserPoolType
     if pool.account_recovery == () and _only_factor(pool) is S.SMS_MFA:
-        by_email = _update_pool(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
+        by_email = _pool_update(_RECOVERY, [{"Priority": 1, "Name": "verified_email"}])
         why = "the only second factor is SMS_MFA, and AccountRecoverySetting is not set"
-        yield from _finding(_through(pool, S.SMS_MFA), why, by_email, _set_mfa(pool, **_TOTP_FOR_SMS))
+        yield from _findings(_through(pool, S.SMS_MFA), why, by_email, _mfa_update(pool, **_TOTP_FOR_SMS))
 
 
 def _text_messages(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.sms_mfa:
         path = _through(pool, S.SMS_MFA)
-        yield from _finding(path, "SmsMfaConfiguration is set", _set_mfa(pool, **_TOTP_FOR_SMS))
+        yield from _findings(path, "SmsMfaConfiguration is set", _mfa_update(pool, **_TOTP_FOR_SMS))
     first = pool.settings.allowed_first_auth_factors or frozenset()
     if "SMS_OTP" in first:
-        fix = _update_pool(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
-        yield from _finding(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
+        fix = _pool_update(_FIRST_FACTORS, sorted(first - {"SMS_OTP"}))
+        yield from _findings(_through(pool, S.SMS_OTP), "AllowedFirstAuthFactors has SMS_OTP", fix)
 
 
 def _legacy_errors(pool: PoolDescription) -> Iterator[Found]:
     if pool.prevent_user_existence_errors == "LEGACY":
         path = sign_in_paths.path_to_refusal(pool.settings, of_password=False)
-        fix = _update_client(PreventUserExistenceErrors="ENABLED")
-        yield from _finding(path, "PreventUserExistenceErrors is LEGACY", fix)
+        fix = _client_update(PreventUserExistenceErrors="ENABLED")
+        yield from _findings(path, "PreventUserExistenceErrors is LEGACY", fix)
 
 
 def _long_session(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.auth_session_validity
     if validity is not None and validity > timedelta(minutes=5):
         why = f"AuthSessionValidity is {int(validity.total_seconds() // 60)} minutes"
-        shorter = _update_client(AuthSessionValidity=AUTH_SESSION_VALIDITY)
-        yield from _finding(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
+        shorter = _client_update(AuthSessionValidity=AUTH_SESSION_VALIDITY)
+        yield from _findings(sign_in_paths.path_to_challenge(pool.settings), why, shorter)
 
 
 def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
@@ -280,26 +280,26 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
         text = str(validity).removesuffix(", 0:00:00")  # "30 days, 1:00:00" for 721 hours
         why = f"RefreshTokenValidity is {text}"
-        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), why, _update_client(**days))
+        yield from _findings(sign_in_paths.path_to_refresh(pool.settings), why, _client_update(**days))
 
 
 def _tokens_not_revocable(pool: PoolDescription) -> Iterator[Found]:
     if pool.settings.enable_token_revocation is False:
-        fix = _update_client(EnableTokenRevocation=True)
-        yield from _finding(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
+        fix = _client_update(EnableTokenRevocation=True)
+        yield from _findings(sign_in_paths.path_to_refresh(pool.settings), "EnableTokenRevocation is false", fix)
 
 
 def _implicit_flow(pool: PoolDescription) -> Iterator[Found]:
     # The tokens come from the authorization endpoint, which is on no path of this API.
     if "implicit" in (pool.oauth_flows or ()):
-        yield from _finding(Path(), "AllowedOAuthFlows has implicit", _update_client(AllowedOAuthFlows=["code"]))
+        yield from _findings(Path(), "AllowedOAuthFlows has implicit", _client_update(AllowedOAuthFlows=["code"]))
 
 
 def _short_passwords(pool: PoolDescription) -> Iterator[Found]:
     length, least = pool.minimum_password_length, 8
     if length is not None and length < least:
         path = sign_in_paths.example_path(pool.settings, lambda p: Factor.PASSWORD in p.proved.factors)
-        yield from _finding(path, f"MinimumLength is {length}", _update_pool(_LENGTH, least))
+        yield from _findings(path, f"MinimumLength is {length}", _pool_update(_LENGTH, least))
 
 
 @lru_cache(maxsize=1)
@@ -314,13 +314,13 @@ def _nothing_to_enrol(pool: PoolDescription) -> Iterator[Found]:
         path = next((each for each in paths if each.end.state is S.MFA_SETUP), None)
         names = ", ".join(enabled_second_factors(pool.settings))
         why = f"MfaConfiguration is ON, and users cannot set up {names} in a sign-in"
-        yield from _finding(path, why, _set_mfa(pool, **_ENABLE_TOTP))
+        yield from _findings(path, why, _mfa_update(pool, **_ENABLE_TOTP))
 
 
 def _broken_invariant(pool: PoolDescription) -> Iterator[Found]:
     for each in _violations(pool.settings):
         if each.path.end.state is not S.MFA_SETUP:
-            yield from _finding(each.path, f"{each.invariant.name}: {each.why}")
+            yield from _findings(each.path, f"{each.invariant.name}: {each.why}")
 
 
 _H, _M, _L, _N = Severity.HIGH, Severity.MEDIUM, Severity.LOW, Severity.NOTE

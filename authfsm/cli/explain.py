@@ -115,9 +115,9 @@ def _rendered(described: Facts) -> Iterator[RenderableType]:
             yield _indented(_account(described["transitions"]))
         case _:
             yield from _error(described)
-    if limits := described.get("ruled_out_by"):
+    if exclusions := described.get("ruled_out_by"):
         yield _heading("Excluded by")
-        yield from (_indented(Text(f"- {each}")) for each in limits)
+        yield from (_indented(Text(f"- {each}")) for each in exclusions)
     yield Text()
 
 

@@ -13,7 +13,7 @@ from attrs import define, evolve, field
 from authfsm.base.secret import Secret
 from authfsm.conformance import pools as p
 from authfsm.conformance.api_client import ApiClient
-from authfsm.conformance.verdicts import RuleEnded, Skipped
+from authfsm.conformance.verdicts import RuleNotPassed, Skipped
 from authfsm.local.config.lambda_functions import Triggers
 
 P = ParamSpec("P")
@@ -96,15 +96,15 @@ class PoolProvider(ABC):
     _create_client = new_client
 
     def _once(self, create: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what the first call with these arguments returned, or raise the `RuleEnded` that it raised."""
+        """Return what the first call with these arguments returned, or raise the `RuleNotPassed` that it raised."""
         key = (create.__name__, args)
         if key not in self._created:
             try:
                 self._created[key] = create(*args, **kwargs)
-            except RuleEnded as error:
+            except RuleNotPassed as error:
                 self._created[key] = error
         created: Any = self._created[key]
-        if isinstance(created, RuleEnded):
+        if isinstance(created, RuleNotPassed):
             raise type(created)(created.why)
         result: T = created
         return result

@@ -15,7 +15,7 @@ from attrs import field, frozen
 from authfsm.conformance.api_client import ApiClient
 from authfsm.conformance.pool_providers import PoolProvider
 from authfsm.conformance.rule import ConformanceRule, RuleContext
-from authfsm.conformance.verdicts import Outcome, RuleEnded, RuleFailed, RuleVerdict, Skipped
+from authfsm.conformance.verdicts import Outcome, RuleFailed, RuleNotPassed, RuleVerdict, Skipped
 
 RULE_TIMEOUT: Final = 30.0  # seconds
 
@@ -82,7 +82,7 @@ def ensure_reachable(api: ApiClient) -> None:
     """Raise Skipped if an endpoint does not answer."""
     try:
         api.get(api.url)
-    except RuleEnded:  # which `ApiClient` raises outside of rules too
+    except RuleNotPassed:  # which `ApiClient` raises outside of rules too
         raise Skipped(f"{api.url} does not answer: start it, or correct the URL") from None
 
 
@@ -95,7 +95,7 @@ def run_rule(rule: ConformanceRule, pool_provider: PoolProvider, seconds: float 
         rule.run(context)
     except RuleFailed as failed:
         outcome, why, severity = failed.outcome, failed.why, failed.severity or rule.severity
-    except RuleEnded as ended:
+    except RuleNotPassed as ended:
         outcome, why = ended.outcome, ended.why
     except Exception as error:  # noqa: BLE001 - an unexpected reply must not stop the other rules
         outcome = Outcome.SKIPPED

@@ -79,7 +79,7 @@ def one_line(text: str) -> str:
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
-class RuleEnded(Exception):
+class RuleNotPassed(Exception):
     """Ends a rule with another outcome than PASSED, for a reason without secrets."""
 
     outcome: Outcome
@@ -89,7 +89,7 @@ class RuleEnded(Exception):
         super().__init__(self.why)
 
 
-class RuleFailed(RuleEnded):
+class RuleFailed(RuleNotPassed):
     """The endpoint behaves differently from Cognito. `severity` replaces the rule's severity if it is not None."""
 
     outcome = Outcome.FAILED
@@ -105,13 +105,13 @@ def fail_if(condition: object, why: str) -> None:
         raise RuleFailed(why)
 
 
-class NotSupported(RuleEnded):
+class NotSupported(RuleNotPassed):
     """The endpoint seems to lack the operation, flow or challenge: its error says so, or the reply does not have it."""
 
     outcome = Outcome.NOT_SUPPORTED
 
 
-class Skipped(RuleEnded):
+class Skipped(RuleNotPassed):
     """The rule could not be tested: the endpoint or the installation lacks what it needs, or no reply came in time."""
 
     outcome = Outcome.SKIPPED

@@ -53,7 +53,7 @@ _CHANGES: Final = frozenset({SettingsEffect.ADDED, SettingsEffect.REMOVED})
 
 
 @frozen(cache_hash=True)
-class _Line:
+class _RowEdge:
     """An edge with a single response, and the arrows that it stands for."""
 
     edge: Edge
@@ -77,7 +77,7 @@ def build_model(
     failures = failures or actions
     junctions = () if unfolded else _available_junctions(effects)
     omitted: dict[v.OmissionReason, set[v.Arrow]] = defaultdict(set)
-    lines: list[_Line] = []
+    row_edges: list[_RowEdge] = []
     for row in TABLE_ROWS:
         drawn = []
         for arrow in row:
@@ -91,13 +91,13 @@ def build_model(
             else:
                 omitted[reason].add(arrow)
         leads_to_state = state is not None and row[0].source.state is not state
-        lines += _lines(drawn, () if leads_to_state else junctions, effects)
+        row_edges += _row_edges(drawn, () if leads_to_state else junctions, effects)
     if not unfolded and not state:
-        lines, dropped = _drop(lines, frozenset(_redundant(lines)))
+        row_edges, dropped = _drop(row_edges, frozenset(_redundant(row_edges)))
         omitted[v.OmissionReason.UNCERTAIN] |= dropped
     if not state and (flow or difference or (settings and not faded)):
-        reached = _reachable(lines)
-        lines, dropped = _drop(lines, {each for each in lines if each.edge.source not in reached})
+        reached = _reachable(row_edges)
+        row_edges, dropped = _drop(row_edges, {each for each in row_edges if each.edge.source not in reached})
         # The reason of each arrow from a node that is not reached: SETTINGS if that applies, otherwise `unreached`.
         unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
@@ -106,7 +106,7 @@ def build_model(
                 arrows.difference_update(dropped)
         dropped -= omitted[v.OmissionReason.SETTINGS]
         omitted[unreached] |= dropped
-    edges = _merge(line.edge for line in lines)
+    edges = _merge(row_edge.edge for row_edge in row_edges)
     edges += _junction_edges(edges, junctions, effects)
     nodes = _ends(edges, junctions) or (v.START,)
     availabilities = {each: _vertex_availability(each, effects) for each in nodes}
@@ -157,10 +157,12 @@ def _why_folded_away(
     return v.OmissionReason.SETTINGS if is_faded else reason
 
 
-def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay) -> Iterator[_Line]:
-    """Yield the lines that stand for a row's arrows, folded into junctions.
+def _row_edges(
+    arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay
+) -> Iterator[_RowEdge]:
+    """Yield the edges that stand for a row's arrows, folded into junctions.
 
-    An arrow has a line of its own in four cases:
+    An arrow has an edge of its own in four cases:
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
@@ -181,44 +183,44 @@ def _lines(arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: 
         members = v.in_order(vertex.members) if isinstance(vertex, v.Junction) else (vertex,)
         folded = [by_dest[each] for each in members]
         uncertain = all(v.is_uncertain(each, effects.pools) for each in folded)
-        yield _line(folded, vertex, _common(found[each] for each in members), uncertain=uncertain)
+        yield _row_edge(folded, vertex, _common(found[each] for each in members), uncertain=uncertain)
     for loop in loops:
-        yield _line([loop], loop.dest, effects.arrow(loop), uncertain=v.is_uncertain(loop))
+        yield _row_edge([loop], loop.dest, effects.arrow(loop), uncertain=v.is_uncertain(loop))
 
 
-def _line(arrows: Sequence[v.Arrow], dest: v.Vertex, availability: Availability, *, uncertain: bool) -> _Line:
+def _row_edge(arrows: Sequence[v.Arrow], dest: v.Vertex, availability: Availability, *, uncertain: bool) -> _RowEdge:
     first = arrows[0]
     kind, response = EdgeKind.between(first.source, dest, first.kind), (first.response,)
     edge = Edge(first.source, dest, kind, response, response if uncertain else (), availability=availability)
-    return _Line(edge, frozenset(arrows))
+    return _RowEdge(edge, frozenset(arrows))
 
 
-def _drop(lines: list[_Line], drop: Collection[_Line]) -> tuple[list[_Line], set[v.Arrow]]:
-    """Return the lines without those in `drop`, and the arrows of the dropped lines."""
-    return [each for each in lines if each not in drop], {a for each in drop for a in each.arrows}
+def _drop(row_edges: list[_RowEdge], drop: Collection[_RowEdge]) -> tuple[list[_RowEdge], set[v.Arrow]]:
+    """Return the edges without those in `drop`, and the arrows of the dropped edges."""
+    return [each for each in row_edges if each not in drop], {a for each in drop for a in each.arrows}
 
 
-def _redundant(lines: Iterable[_Line]) -> Iterator[_Line]:
-    """Yield the uncertain lines that a diagram can leave out.
+def _redundant(row_edges: Iterable[_RowEdge]) -> Iterator[_RowEdge]:
+    """Yield the uncertain edges that a diagram can leave out.
 
-    An uncertain line (all its arrows are uncertain) can be left out if its row also has a certain line, and if certain
-    lines, of this row or others, lead to each of its destinations.
+    An uncertain edge (all its arrows are uncertain) can be left out if its row also has a certain edge, and if certain
+    edges, of this row or others, lead to each of its destinations.
     """
-    not_failures = [line for line in lines if line.edge.kind is not EdgeKind.FAILURE]
-    certain = [line for line in not_failures if not line.edge.is_uncertain]
-    rows = {(line.edge.source, line.edge.responses) for line in certain}
-    reached = {v.START} | {arrow.dest for line in certain for arrow in line.arrows}
-    for line in not_failures:
-        in_certain_row = (line.edge.source, line.edge.responses) in rows
-        reachable = all(arrow.dest in reached for arrow in line.arrows)
-        if line.edge.is_uncertain and in_certain_row and reachable:
-            yield line
+    not_failures = [row_edge for row_edge in row_edges if row_edge.edge.kind is not EdgeKind.FAILURE]
+    certain = [row_edge for row_edge in not_failures if not row_edge.edge.is_uncertain]
+    rows = {(row_edge.edge.source, row_edge.edge.responses) for row_edge in certain}
+    reached = {v.START} | {arrow.dest for row_edge in certain for arrow in row_edge.arrows}
+    for row_edge in not_failures:
+        in_certain_row = (row_edge.edge.source, row_edge.edge.responses) in rows
+        reachable = all(arrow.dest in reached for arrow in row_edge.arrows)
+        if row_edge.edge.is_uncertain and in_certain_row and reachable:
+            yield row_edge
 
 
-def _reachable(lines: Iterable[_Line]) -> set[Node]:
+def _reachable(row_edges: Iterable[_RowEdge]) -> set[Node]:
     dests: dict[v.Vertex, set[Node]] = defaultdict(set)
-    for line in lines:
-        dests[line.edge.source] |= {arrow.dest for arrow in line.arrows}
+    for row_edge in row_edges:
+        dests[row_edge.edge.source] |= {arrow.dest for arrow in row_edge.arrows}
     found, front = set[Node](), {v.START}
     while front:
         found |= front

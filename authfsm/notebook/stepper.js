@@ -284,7 +284,7 @@ function render({ model, el }) {
     ? table(["name", "value", "formula"], values.map(([name, value, formula]) => row([h("var", {}, name), code(value), formula])))
     : quiet("SRP’s values exist while a proof is due: in PASSWORD_VERIFIER and DEVICE_PASSWORD_VERIFIER, before the step.");
 
-  function aboutState({ name, meaning, ruled_out_by: limits, carries, accepts, from }) {
+  function aboutState({ name, meaning, ruled_out_by: exclusions, carries, accepts, from }) {
     const carried = carries.map((each) => [each.name, each.about ?? each.value].filter(Boolean).join(": "));
     const accepted = accepts.map((each) => {
       const names = [...new Set(each.leads_to.map((target) => target.state))].filter((target) => target !== "FAILED");
@@ -293,7 +293,7 @@ function render({ model, el }) {
     const sources = [...new Set(from.map((each) => each.state))].join(", ");
     return [
       h("p", { class: "name" }, code(name)), h("p", {}, meaning),
-      ...(limits.length ? [h("p", {}, h("b", {}, "Not reached if")), items(limits)] : []),
+      ...(exclusions.length ? [h("p", {}, h("b", {}, "Not reached if")), items(exclusions)] : []),
       ...(carried.length ? [h("p", {}, h("b", {}, "Carries")), items(carried)] : []),
       ...accepted, ...(sources ? [h("p", {}, h("b", {}, "comes from "), `${sources}.`)] : []),
     ];

@@ -33,7 +33,7 @@ from authfsm.reference.about import (
     accepted_responses,
 )
 from authfsm.reference.request_shapes import Parameter, challenge_parameters, parse_docstring, request_shape
-from authfsm.settings.reach import limits_of_response, reached
+from authfsm.settings.reach import exclusions_of_response, reached
 
 __all__ = [
     "Facts", "about_state", "as_dict", "challenge_parameters", "find", "known_names", "request_shape", "similar_names",
@@ -151,7 +151,7 @@ def as_dict(about: AboutState) -> Facts:
             }
             for each in about.errors
         ],
-        "ruled_out_by": list(about.limits),
+        "ruled_out_by": list(about.exclusions),
     }  # fmt: skip
 
 
@@ -201,7 +201,7 @@ def _response(response: type[Response]) -> Facts:
             {"state": str(state), **_accepted(each)}
             for state, each in accepted if each.response is response
         ],
-        "ruled_out_by": list(limits_of_response(response)),
+        "ruled_out_by": list(exclusions_of_response(response)),
     }  # fmt: skip
 
 
@@ -217,11 +217,11 @@ def _flow(name: str) -> Facts:
         possible[each] = continues and dest not in excluded
     states = {node.state for node, found in reached(possible).items() if found}
     states |= {each[0].dest for each, can in possible.items() if can and each[0].source is State.START}
-    limits, *others = (limits_of_response(each) for each in starts)
+    exclusions, *others = (exclusions_of_response(each) for each in starts)
     return {
         "kind": "flow", "name": name, "begins_with": list(map(_response, starts)),
         "reaches": [str(state) for state in CHALLENGES if state in states],
-        "ruled_out_by": [why for why in limits if all(why in each for each in others)],
+        "ruled_out_by": [why for why in exclusions if all(why in each for each in others)],
     }  # fmt: skip
 
 

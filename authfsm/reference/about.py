@@ -16,7 +16,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 from authfsm.protocol.table import PREREQUISITES, PROTOCOL, LoopKind, Role, transition_for_reply
 from authfsm.reference.request_shapes import Parameter, RequestShape, challenge_parameters, request_shape
-from authfsm.settings.reach import limits_of_node
+from authfsm.settings.reach import exclusions_of_node
 
 
 @frozen
@@ -68,7 +68,7 @@ class AboutState:
     accepts: tuple[AcceptedResponse, ...]
     incoming: tuple[IncomingTransition, ...]
     errors: tuple[PossibleError, ...]
-    limits: tuple[str, ...]  # settings, each of which keeps all users from the state, or from it in one role
+    exclusions: tuple[str, ...]  # settings, each of which keeps all users from the state, or from it in one role
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
@@ -81,7 +81,7 @@ def about_state(state: State, role: Role | None = None) -> AboutState:
         accepts=accepted,
         incoming=tuple(dict.fromkeys(_incoming(state, role))),
         errors=tuple(_possible_errors(state, {each.request.operation for each in accepted})),
-        limits=tuple(_limits(state, role)),
+        exclusions=tuple(_exclusions(state, role)),
     )
 
 
@@ -127,9 +127,9 @@ def _possible_errors(state: State, operations: set[str]) -> Iterator[PossibleErr
                 yield PossibleError(code, part, rule, state if stays else State.FAILED)
 
 
-def _limits(state: State, role: Role | None) -> Iterator[str]:
+def _exclusions(state: State, role: Role | None) -> Iterator[str]:
     if role or state is not State.EMAIL_OTP:
-        yield from limits_of_node(Node(state, role))
+        yield from exclusions_of_node(Node(state, role))
         return
     for each in Role:
-        yield from (f"as {each}: {why}" for why in limits_of_node(Node(state, each)))
+        yield from (f"as {each}: {why}" for why in exclusions_of_node(Node(state, each)))

@@ -288,7 +288,7 @@ def _single_settings() -> Iterator[dict[str, Any]]:
     yield {"refresh_token_rotation": "ENABLED"}
 
 
-def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
+def _exclusions(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
     """Return the reasons of `why` in the pools of `_single_settings`, with any Lambda functions and without them.
 
     A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
@@ -306,12 +306,12 @@ def _limits(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
 
 
 @cache
-def limits_of_node(node: Node) -> tuple[str, ...]:
+def exclusions_of_node(node: Node) -> tuple[str, ...]:
     """Return the settings with which no user reaches a state, unless a Lambda function names the challenge."""
-    return _limits(lambda found: found.nodes.get(node))
+    return _exclusions(lambda found: found.nodes.get(node))
 
 
-def limits_of_response(response: type[Response]) -> tuple[str, ...]:
+def exclusions_of_response(response: type[Response]) -> tuple[str, ...]:
     """Return the settings with which Cognito always refuses a response."""
     rows = defaultdict[Transition, list[TransitionInRoles]](list)
     for each in TRANSITIONS_IN_ROLES:
@@ -322,4 +322,4 @@ def limits_of_response(response: type[Response]) -> tuple[str, ...]:
         reasons = [_joined(found.transitions[each] for each in row) for row in rows.values()]
         return None if None in reasons else Counter(reasons).most_common(1)[0][0]
 
-    return _limits(why)
+    return _exclusions(why)

@@ -179,8 +179,8 @@ class Signin:
         flow = SignInSession(
             cognito,
             start,
-            answers=AnswerPrompter(screen, user, pool.pool_id or "Cognito"),
-            user=user,
+            prompter=AnswerPrompter(screen, user, pool.pool_id or "Cognito"),
+            user_input=user,
             screen=screen,
             devices=RememberedDevices(storage, pool.service),
         ).run()
@@ -212,8 +212,8 @@ class Signin:
         session = SignInSession(
             pool.cognito(admin=self.admin),
             start,
-            answers=AnswerPrompter(screen, user, "authfsm"),
-            user=user,
+            prompter=AnswerPrompter(screen, user, "authfsm"),
+            user_input=user,
             screen=screen,
             devices=RememberedDevices(storage, service),
             print_pool_messages=local_demo.OutboxPrinter(pool, screen).print_messages,

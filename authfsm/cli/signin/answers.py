@@ -45,7 +45,7 @@ class AnswerPrompter:
     """Asks the user for answers; `issuer` names the pool in an authenticator app, `password` answers the next prompt for a secret."""
 
     _screen: Screen
-    _user: UserInput
+    _user_input: UserInput
     _issuer: str
     _displayed_secret: Secret[str] | None = field(default=None, init=False)
     _previous_input: dict[str, str] = field(factory=dict, init=False)
@@ -76,7 +76,7 @@ class AnswerPrompter:
     def secret(self, question: str) -> Secret[str]:
         """Return the password if it is known and was not used; otherwise ask for it."""
         known, self.password = self.password, None
-        return known or self._user.hidden(question)
+        return known or self._user_input.hidden(question)
 
     def _prompts(self, flow: Flow) -> list[Prompt]:
         if flow.challenge is None:
@@ -119,7 +119,7 @@ class AnswerPrompter:
         if len(names) == 1:
             self._screen.plain(f"{choices[0][0]}: the only choice.")
             return names[0]
-        return choose(self._user, self._screen, question, choices)
+        return choose(self._user_input, self._screen, question, choices)
 
     def _fill_in(self, flow: Flow, prompt: Prompt, known: Mapping[str, str]) -> Response:
         while True:
@@ -145,16 +145,16 @@ class AnswerPrompter:
         if prompt.response is r.Answer:
             return self._visible_or_hidden(question)
         default = self._previous_input.get(form_field.name, "")
-        while not (value := self._user.line(question, default=default)):
+        while not (value := self._user_input.line(question, default=default)):
             self._screen.bad("The answer must not be empty.")
         self._previous_input[form_field.name] = value
         return value
 
     def _code(self, question: str, flow: Flow) -> str:
-        hint = "Enter: other ways" if self._user.is_interactive else ""
+        hint = "Enter: other ways" if self._user_input.is_interactive else ""
         while True:
-            line = self._user.line(question, hint=hint)
-            if line or not self._user.is_interactive:
+            line = self._user_input.line(question, hint=hint)
+            if line or not self._user_input.is_interactive:
                 return line
             alternative = self._alternative(flow)
             if alternative is not None:
@@ -170,29 +170,29 @@ class AnswerPrompter:
         ways["again"] = f"Start again{', to get a new code' if is_sent else ''}", StartAgain()
         ways["leave"] = "Cancel the sign-in", cancelled
         choices = [(label, name) for name, (label, _) in ways.items()]
-        return ways[choose(self._user, self._screen, "What now", choices)][1]
+        return ways[choose(self._user_input, self._screen, "What now", choices)][1]
 
     def _new_password(self, question: str) -> Secret[str]:
         while True:
-            password = self._user.hidden(question)
-            if not self._user.is_interactive or password == self._user.hidden("Repeat it"):
+            password = self._user_input.hidden(question)
+            if not self._user_input.is_interactive or password == self._user_input.hidden("Repeat it"):
                 return password
             self._screen.bad("The two entries differ.")
 
     def _visible_or_hidden(self, question: str) -> Secret[str]:
-        if not self._user.is_interactive:
-            return self._user.hidden(question)
-        line = self._user.line(question, hint="Enter: type it hidden")
-        return Secret(line) if line else self._user.hidden(f"{question}, hidden")
+        if not self._user_input.is_interactive:
+            return self._user_input.hidden(question)
+        line = self._user_input.line(question, hint="Enter: type it hidden")
+        return Secret(line) if line else self._user_input.hidden(f"{question}, hidden")
 
     def _raw_answer(self) -> Response:
         fields: dict[str, Secret[str]] = {}
-        name = self._user.line("Field of the answer", default="ANSWER")
+        name = self._user_input.line("Field of the answer", default="ANSWER")
         while name:
             fields[name] = self._visible_or_hidden(name)
-            if not self._user.is_interactive:
+            if not self._user_input.is_interactive:
                 break
-            name = self._user.line("Another field", hint="Enter: send")
+            name = self._user_input.line("Another field", hint="Enter: send")
         return r.RawAnswer(fields)
 
     def _show_enrolment(self, setup: MfaSetup, account: str) -> None:

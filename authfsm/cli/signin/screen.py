@@ -75,7 +75,7 @@ def path(history: Iterable[Step], times: str = "x") -> list[str]:
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
 
 
-def why(error: AuthfsmError) -> tuple[str, str]:
+def reason_and_code(error: AuthfsmError) -> tuple[str, str]:
     """Return a sentence that says why a request failed, and the error code of Cognito or botocore, or an empty string.
 
     Unless the user or the time is at fault, Cognito's message says more than the sentence for a user.

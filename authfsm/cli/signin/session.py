@@ -16,7 +16,7 @@ from attrs import define, field, frozen
 
 from authfsm.base.secret import Secret
 from authfsm.cli.signin.answers import AnswerPrompter, OtherFactor, StartAgain
-from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, why
+from authfsm.cli.signin.screen import ExitStatus, Misused, Screen, SignInEnded, reason_and_code
 from authfsm.cli.signin.secret_storage import RememberedDevices
 from authfsm.cli.signin.user_input import InputEnded, UserInput, confirms
 from authfsm.drivers.boto import Cognito, Flow
@@ -87,8 +87,8 @@ class SignInSession:
 
     _cognito: Cognito
     _start: SignInStart
-    _answers: AnswerPrompter = field(kw_only=True)
-    _user: UserInput = field(kw_only=True)
+    _prompter: AnswerPrompter = field(kw_only=True)
+    _user_input: UserInput = field(kw_only=True)
     _screen: Screen = field(kw_only=True)
     _devices: RememberedDevices = field(kw_only=True)
     _print_pool_messages: Callable[[Flow], None] = lambda _: None
@@ -103,7 +103,7 @@ class SignInSession:
 
     def __attrs_post_init__(self) -> None:
         self._username, self._preferred = self._start.username, self._start.preferred
-        self._answers.password = self._start.password
+        self._prompter.password = self._start.password
 
     def run(self) -> Flow:
         """Sign in, and return the flow with its tokens; raise SignInEnded if there will be none."""
@@ -119,10 +119,10 @@ class SignInSession:
                     self._flow.cancel()  # which erases the password and the session
 
     def _attempt(self) -> Flow:
-        start, answers = self._start, self._answers
+        start, prompter = self._start, self._prompter
         username = self._username = self._username or self._ask_username()
         device = None if start.remember is False else self._devices.of(username)
-        self._password = answers.secret(f"Password of {username}") if self._takes_password() else None
+        self._password = prompter.secret(f"Password of {username}") if self._takes_password() else None
         flow = self._flow = self._cognito.start(self._password, device=device, walk=False)
         self._send(flow, flow.initial_response(start.flow, username, self._preferred))
         while not flow.done:
@@ -133,7 +133,7 @@ class SignInSession:
                 if error.action is not RecoveryAction.TRY_AGAIN or not error.survives:
                     raise
                 self._last_error = error
-                self._screen.bad(*why(error))
+                self._screen.bad(*reason_and_code(error))
         if device is not None and flow.device is None:
             self._devices.drop(username)
             self._screen.note("Cognito no longer knows this device; its local record was deleted.")
@@ -143,13 +143,13 @@ class SignInSession:
     def _ask_username(self) -> str:
         """Ask for the user name, only at a terminal: with --password-stdin the first line of input is the password."""
         suggested = self._start.suggested
-        if not self._user.is_interactive:
+        if not self._user_input.is_interactive:
             if suggested:
                 return suggested
             raise Misused("With --password-stdin, or without a terminal, --username (or AUTHFSM_USERNAME) is required.")
-        username = self._user.line("User name", default=suggested)
+        username = self._user_input.line("User name", default=suggested)
         while not username:
-            username = self._user.line("User name")
+            username = self._user_input.line("User name")
         return username
 
     def _takes_password(self) -> bool:
@@ -169,9 +169,9 @@ class SignInSession:
             self._screen.print_path(flow.history)
             self._print_pool_messages(flow)
         try:
-            return self._answers.answer(flow)
+            return self._prompter.answer(flow)
         except OtherFactor:
-            return self._answers.choose_other_factor(flow)
+            return self._prompter.choose_other_factor(flow)
         except InputEnded:
             if self._last_error is None:
                 raise
@@ -192,7 +192,7 @@ class SignInSession:
                 pause = max(error.retry_after or 0.0, shortest_wait)
                 if pause > _LONGEST_WAIT:
                     raise
-                reason, hint = why(error)
+                reason, hint = reason_and_code(error)
                 self._screen.note(f"{reason} Retrying in {pause:g} s.", hint)
                 with self._screen.waiting(f"waiting {pause:g} s"):
                     self._sleep(pause)
@@ -202,14 +202,14 @@ class SignInSession:
     def _offer_to_remember(self, flow: Flow, username: str) -> None:
         if flow.tokens is None or flow.tokens.new_device is None or self._start.remember is False:
             return
-        if self._start.remember is None and not confirms(self._user, "Remember this device", default=False):
+        if self._start.remember is None and not confirms(self._user_input, "Remember this device", default=False):
             return
         try:
             with self._screen.waiting("confirm device: asking Cognito"):
                 device = flow.confirm_device("authfsm")
         except AuthfsmError as error:
             # The sign-in has succeeded anyway.
-            self._screen.note("The device was not remembered.", " ".join(why(error)))
+            self._screen.note("The device was not remembered.", " ".join(reason_and_code(error)))
             return
         self._screen.good(f"Device stored in {self._devices.keep(username, device)}")
 
@@ -221,16 +221,16 @@ class SignInSession:
         user is first asked whether to start again. Without a terminal, after a denial by a Lambda function, and if the wait
         would exceed five minutes, there is no new attempt.
         """
-        flow, user = self._flow, self._user
+        flow, user = self._flow, self._user_input
         if user.is_interactive and self._needs_client_secret(error):
             self._screen.note("This app client has a secret.", "enter it, or set AUTHFSM_CLIENT_SECRET")
             self._cognito.client_secret = user.hidden("Client secret")
-            self._answers.password = self._password  # Cognito has not checked the password yet
+            self._prompter.password = self._password  # Cognito has not checked the password yet
             return
         if not user.is_interactive or error.action not in _NEW_ATTEMPT_ACTIONS or _is_denial(error):
             raise self._ended(error)
-        self._screen.bad(*why(error))
-        self._answers.password = None
+        self._screen.bad(*reason_and_code(error))
+        self._prompter.password = None
         last = flow.history[-1] if flow is not None and flow.history else None
         tried_password = last and (last.response.may_carry_password or last.source is State.PASSWORD_VERIFIER)
         by_password = self._takes_password() or tried_password
@@ -266,7 +266,7 @@ class SignInSession:
         return ExitStatus.REFUSED if typed_by_user else exit_status(error)
 
     def _ended(self, error: AuthfsmError) -> SignInEnded:
-        code, (reason, hint) = self._exit_status(error), why(error)
+        code, (reason, hint) = self._exit_status(error), reason_and_code(error)
         # `for_person()` already says what to do. If the reason is Cognito's message, the action's advice is added.
         needs_advice = reason != error.for_person() and not _is_denial(error)
         advice = error.action.advice if error.action and needs_advice else ""
