@@ -57,7 +57,7 @@ class PoolDescription:
         refresh_token_validity: how long a refresh token is valid.
         minimum_password_length: MinimumLength of the password policy.
         oauth_flows: AllowedOAuthFlows; empty if AllowedOAuthFlowsUserPoolClient is false.
-        mfa_config: the reply of GetUserPoolMfaConfig, whose settings a remediation must repeat.
+        mfa_config: the reply of GetUserPoolMfaConfig. A remediation by SetUserPoolMfaConfig repeats its other settings.
     """
 
     settings: PoolSettings = field(factory=PoolSettings)
@@ -278,7 +278,7 @@ def _long_refresh(pool: PoolDescription) -> Iterator[Found]:
     validity = pool.refresh_token_validity
     if validity is not None and validity > timedelta(days=30):
         days = {"RefreshTokenValidity": 30, "TokenValidityUnits.RefreshToken": "days"}
-        text = str(validity).removesuffix(", 0:00:00")  # "30 days, 1:00:00" for 721 hours
+        text = str(validity).removesuffix(", 0:00:00")  # 768 hours: "32 days"; 769: "32 days, 1:00:00"
         why = f"RefreshTokenValidity is {text}"
         yield from _findings(sign_in_paths.path_to_refresh(pool.settings), why, _client_update(**days))
 
@@ -374,8 +374,8 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
         pool: as for `review`.
 
     Raises:
-        BadField: a member has the wrong type, MfaConfiguration has an unknown value, or Cognito refuses the values
-            together. Other unknown values raise no error: `not_reviewed` returns a sentence about them.
+        BadField: a member has the wrong type, MfaConfiguration has an unknown value, or Cognito does not
+            allow this combination. Other unknown values raise no error: `not_reviewed` returns a sentence about them.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)

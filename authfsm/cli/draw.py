@@ -101,8 +101,8 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Replace the text of a state, of a response, of a line of the caption or of a junction. (A junction is the"
-        " small node where transitions with the same next states meet.) NAME is the text without this option. Repeatable.",
+        "Replace the text of a state, of a response, of a line of the caption or of a junction (the small node where"
+        " transitions with the same next states meet). NAME is the text that is drawn otherwise. Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(

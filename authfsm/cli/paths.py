@@ -48,7 +48,7 @@ class Paths(PoolOptions):
     contradictory: bool = _selection(
         "Include transitions about which the sources contradict each other.", default=False
     )
-    no_device: bool = _selection("Only paths on a device that the pool does not remember.", default=False)
+    no_device: bool = _selection("Only paths without a remembered device.", default=False)
     limit: int = option("The number of paths to list; 0 lists all.", default=_LIMIT, min=0, panel="Output")
     json: bool = option("Print JSON.", default=False)
 

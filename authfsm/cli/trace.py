@@ -65,7 +65,7 @@ class Trace:
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
     validity: int = option(
-        "After how many minutes an unanswered challenge has expired: the longest AuthSessionValidity of the app clients.",
+        "After how many minutes an unanswered challenge has expired: the app clients' longest AuthSessionValidity.",
         default=15,
         min=3,
         max=15,

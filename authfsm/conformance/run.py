@@ -22,7 +22,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test (without `url`: local pools), and its options of `authfsm conform`, such as `--codes outbox`."""
+    """An endpoint to test: `url`, or local pools. `options` are those with which `authfsm conform` tests it."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)

@@ -98,7 +98,7 @@ def build_model(
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(row_edges)
         row_edges, dropped = _drop(row_edges, {each for each in row_edges if each.edge.source not in reached})
-        # The reason of each arrow from a node that is not reached: SETTINGS if that applies, otherwise `unreached`.
+        # An arrow whose source is not reached keeps the reason SETTINGS; any other reason is replaced by `unreached`.
         unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
         dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
         for reason, arrows in omitted.items():
@@ -166,7 +166,7 @@ def _row_edges(
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - The row's arrows have different effects (`SettingsEffect`), and its next state has another effect than the arrow.
+    - Its effect (`SettingsEffect`) is not that of its next state, and not all arrows of the row have the same effect.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -148,8 +148,8 @@ class FlowSteps(BaseFlow):
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
         if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # With the Session of a sign-up, USER_AUTH neither verifies a password nor follows a preference. It also
-            # replaces USER_SRP_AUTH, the default of `sign_in`, which the caller may not have chosen.
+            # Cognito ignores a password and a preference that come with the Session of a sign-up. The Session begins
+            # USER_AUTH; USER_SRP_AUTH is in the condition because it is the default, perhaps not the caller's choice.
             response = user.response if isinstance(user, Confirmed) else None
         try:
             if response is None:
@@ -195,7 +195,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        # `start` set the device of `self.cognito`; that of this sign-in may be another, or none if Cognito refused it.
+        # `start` gave the new flow the device of `self.cognito`, which Cognito may have refused in this sign-in.
         flow.signin.device = self.device
         return flow, auth_flow, username
 

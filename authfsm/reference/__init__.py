@@ -207,8 +207,8 @@ def _response(response: type[Response]) -> Facts:
 
 def _flow(name: str) -> Facts:
     starts = [each for each in PROTOCOL[State.START] if each.auth_flow == name]
-    # In the table, SMS_MFA and other states lead to CUSTOM_CHALLENGE, but not in a sign-in that began with another flow
-    # than CUSTOM_AUTH. (About the administrators' flows, sources contradict each other.)
+    # In the table, SMS_MFA and other states lead to CUSTOM_CHALLENGE. They do so only in a sign-in that began with
+    # CUSTOM_AUTH. (About the administrators' flows, sources contradict each other.)
     excluded = frozenset() if name == "CUSTOM_AUTH" else CUSTOM
     possible = {}
     for each in TRANSITIONS_IN_ROLES:

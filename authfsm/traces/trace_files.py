@@ -85,7 +85,7 @@ class TraceFiles(AbstractContextManager["TraceFiles"]):
     ) -> None:
         if threads is not None and not (type(threads) is int and 1 <= threads <= _MOST_THREADS):
             raise ValueError(f"threads must be an integer from 1 to {_MOST_THREADS}, not {threads!r}")
-        # DuckDB accepts "-1" and "none", which mean that there is no limit.
+        # Without this check, DuckDB would accept "-1" and "none", which mean that there is no limit.
         if not isinstance(memory, str) or not memory.lstrip()[:1].isdigit():
             raise InvalidMemoryLimit(memory)
         self.paths = find_files(names)
