@@ -2,8 +2,8 @@
 
 A generator yields an effect, is sent its result or its exception, and in the end returns a value. An effect is a
 `Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application, which may block.
-`boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. A reply is processed
-between two effects, so a generator that is abandoned leaves the sign-in as the last reply left it.
+`boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. A generator can be
+abandoned only where it yields an effect. It has then processed the last reply, and the sign-in stays as it is.
 """
 
 from __future__ import annotations
