@@ -42,7 +42,7 @@ _ONE_TIME: Final = frozenset({"EMAIL_OTP", "SMS_OTP"})
 
 @frozen(kw_only=True)
 class PoolDescription:
-    """The replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig, for a review.
+    """What a review reads in the replies of DescribeUserPool, DescribeUserPoolClient and GetUserPoolMfaConfig.
 
     If a reply is missing, the fields that it would set are None (unknown). A member that a reply leaves out has Cognito's
     default (OFF for MfaConfiguration, LEGACY for PreventUserExistenceErrors); but AdvancedSecurityMode is unknown without
@@ -57,7 +57,7 @@ class PoolDescription:
         refresh_token_validity: how long a refresh token is valid.
         minimum_password_length: MinimumLength of the password policy.
         oauth_flows: AllowedOAuthFlows; empty if AllowedOAuthFlowsUserPoolClient is false.
-        mfa_config: the reply of GetUserPoolMfaConfig. A remediation by SetUserPoolMfaConfig repeats its other settings.
+        mfa_config: the reply of GetUserPoolMfaConfig; SetUserPoolMfaConfig must repeat what it should not change.
     """
 
     settings: PoolSettings = field(factory=PoolSettings)

@@ -101,8 +101,8 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Replace the text of a state, of a response, of a line of the caption or of a junction (the small node where"
-        " transitions with the same next states meet). NAME is the text that is drawn otherwise. Repeatable.",
+        "Replace NAME, the text of a state, of a response, of a line of the caption or of a junction (the small node"
+        " where transitions with the same next states meet), by TEXT. Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(
@@ -189,7 +189,7 @@ class Draw(PoolOptions):
             command.refuse_overwriting(output, self.settings, self.history, self.traffic, *(self.diff or ()))
         for name in ("html", "save_settings"):
             if getattr(self, name) == command.STDOUT:
-                raise command.WrongUsage(f"{command.flag(name)} writes a file, not standard output: name one")
+                raise command.WrongUsage(f"{command.flag(name)} cannot write to standard output: name a file")
 
     def _refuse_output_name(self, output: Path) -> None:
         """Refuse a file whose suffix does not fit the other options, before any file is written."""

@@ -97,15 +97,12 @@ def build_model(
         omitted[v.OmissionReason.UNCERTAIN] |= dropped
     if not state and (flow or difference or (settings and not faded)):
         reached = _reachable(row_edges)
-        row_edges, dropped = _drop(row_edges, {each for each in row_edges if each.edge.source not in reached})
-        # An arrow whose source is not reached keeps the reason SETTINGS; any other reason is replaced by `unreached`.
-        unreached = v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS
-        dropped |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
-        for reason, arrows in omitted.items():
-            if reason is not v.OmissionReason.SETTINGS:
-                arrows.difference_update(dropped)
-        dropped -= omitted[v.OmissionReason.SETTINGS]
-        omitted[unreached] |= dropped
+        row_edges, unreached = _drop(row_edges, {each for each in row_edges if each.edge.source not in reached})
+        unreached |= {a for arrows in omitted.values() for a in arrows if a.source not in reached}
+        unreached -= omitted[v.OmissionReason.SETTINGS]  # the settings rule these arrows out in every flow
+        for arrows in omitted.values():
+            arrows.difference_update(unreached)
+        omitted[v.OmissionReason.OTHER_FLOW if flow else v.OmissionReason.SETTINGS] |= unreached
     edges = _merge(row_edge.edge for row_edge in row_edges)
     edges += _junction_edges(edges, junctions, effects)
     nodes = _ends(edges, junctions) or (v.START,)
@@ -166,7 +163,7 @@ def _row_edges(
     - It leads to FAILED.
     - It stays in its state, and is not a new challenge.
     - It is uncertain with these settings, and certain without them.
-    - Its effect (`SettingsEffect`) is not that of its next state, and not all arrows of the row have the same effect.
+    - The settings have different effects on it and on its next state, unless they have one effect on the whole row.
     """
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}

@@ -3,7 +3,7 @@
 A generator yields an effect, is sent its result or its exception, and in the end returns a value. An effect is a
 `Request` to send to Cognito, a `CpuTask` that takes milliseconds, or a function of the application, which may block.
 `boto` performs each effect at once; `aio` awaits the request, or runs the function in a thread. A generator can be
-abandoned only where it yields an effect. It has then processed the last reply, and the sign-in stays as it is.
+abandoned only where it yields an effect. By then it has processed every earlier reply, so none is lost.
 """
 
 from __future__ import annotations
@@ -147,10 +147,11 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        if self._password is None and not preferred and auth_flow in ("USER_SRP_AUTH", "USER_AUTH"):
-            # Cognito ignores a password and a preference that come with the Session of a sign-up. The Session begins
-            # USER_AUTH; USER_SRP_AUTH is in the condition because it is the default, perhaps not the caller's choice.
-            response = user.response if isinstance(user, Confirmed) else None
+        # USER_SRP_AUTH is the default, so the caller may not have chosen it.
+        may_be_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
+        # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
+        if may_be_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
+            response = user.response
         try:
             if response is None:
                 response = yield from self._initial_response_steps(auth_flow, username, preferred)

@@ -61,7 +61,7 @@ def _is_denial(error: AuthfsmError) -> bool:
 
 
 def exit_status(error: AuthfsmError) -> ExitStatus:
-    """Return the exit code of an error that ends the sign-in, mostly by its action or its fault."""
+    """Return the exit code of an error that ends the sign-in: REFUSED for a denial, or by its action or fault."""
     if _is_denial(error):
         return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
@@ -70,15 +70,15 @@ def exit_status(error: AuthfsmError) -> ExitStatus:
 
 @frozen
 class SignInStart:
-    """How a sign-in begins. `suggested` is the default user name; if `remember` is None, the user is asked."""
+    """How a sign-in begins: the options of the command."""
 
     flow: str = "USER_SRP_AUTH"
     preferred: str | None = None
     username: str | None = None
-    suggested: str = ""
+    suggested: str = ""  # the default answer to the question for the user name
     password: Secret[str] | None = None
     password_first: bool = False
-    remember: bool | None = None
+    remember: bool | None = None  # whether to remember a new device; None asks the user
 
 
 @define
