@@ -87,7 +87,7 @@ class CognitoAuth:
             self.check_origin(request)
             return browser.claims()
         except AuthfsmError as error:
-            raise _unauthorized(error) from None
+            raise _http_exception(error) from None
         finally:
             changed = request.scope.get(_CHANGED)
             if changed is None:
@@ -185,7 +185,7 @@ async def body_of(request: Request) -> Values:
         HTTPException: 413 if the body is too large or chunked; 422 if it is neither a form nor a JSON object, or a
             value is not text, a boolean or null; 400 if a multipart form is malformed.
     """
-    if "transfer-encoding" in request.headers or not await _is_read(request):
+    if "transfer-encoding" in request.headers or not await _read_to_limit(request):
         raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")
     kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
@@ -194,7 +194,7 @@ async def body_of(request: Request) -> Values:
     raise HTTPException(422, "the body must be a form, or a JSON object, whose values are text")
 
 
-async def _is_read(request: Request) -> bool:
+async def _read_to_limit(request: Request) -> bool:
     """Read a body, which HTTP/2 sends without a Content-Length; return False if it is too large."""
     body = b""
     async for part in request.stream():
@@ -270,7 +270,7 @@ def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONRespons
     return JSONResponse(content, error.http_status, headers=_retry_after(error))
 
 
-def _unauthorized(error: AuthfsmError) -> HTTPException:
+def _http_exception(error: AuthfsmError) -> HTTPException:
     """Return 503 if the same request may succeed later, and the error's own status if signing in again would not help.
 
     Otherwise 401 (RFC 9110, 15.5.2): the user must sign in.

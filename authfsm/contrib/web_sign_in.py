@@ -137,7 +137,7 @@ class BrowserSession:
             AuthfsmError: as `Cognito.sign_in`; a sign-in that survives in a challenge is pending.
         """
         values = _wrapped(values)
-        name, auth_flow = self._typed_name(values), _text(values, "flow") or self.site.flows[0]
+        name, auth_flow = self._store_name(values), _text(values, "flow") or self.site.flows[0]
         password = None if auth_flow == "USER_AUTH" else values.get("password") or None
         if auth_flow not in self.site.flows:
             advice = "Choose one of the offered possibilities."
@@ -162,7 +162,7 @@ class BrowserSession:
             AuthfsmError: as `cognito.account.forgot_password`.
         """
         values = _wrapped(values)
-        sent = self.site.cognito.account.forgot_password(self._typed_name(values))
+        sent = self.site.cognito.account.forgot_password(self._store_name(values))
         first_input = {**self.first_input, "sent": [sent.medium, sent.destination]}
         self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
 
@@ -305,7 +305,7 @@ class BrowserSession:
         self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, credential)
         return flow
 
-    def _typed_name(self, values: Mapping[str, Secret[str]]) -> str:
+    def _store_name(self, values: Mapping[str, Secret[str]]) -> str:
         """Return the user name that was typed, store it in a cookie, and drop what was pending before."""
         self.cookies.drop("signin", _FIRST_INPUT)
         name = _text(values, "username").strip()

@@ -145,7 +145,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     many = len(model.nodes) > MANY_NODES and not model.focus
     wide = (_LONGEST_FLOW_ROW if model.flow else _LONGEST_WIDE_ROW) if many else _LONGEST_ROW
     longest = _LONGEST_NARROW_ROW if narrow else wide
-    texts = [wrap(each, longest) for each in _as_list(labels.get(each, each) for each in notes(model))]
+    texts = [wrap(each, longest) for each in _join_omissions(labels.get(each, each) for each in notes(model))]
     at = len(texts)
     if not narrow:  # two columns of one height
         at = min(range(at + 1), key=lambda at: max(sum(map(len, texts[:at])), sum(map(len, texts[at:]))))
@@ -155,7 +155,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     return table(rows, _size(model, size)) if any(rows) else ""
 
 
-def _as_list(sentences: Iterable[str]) -> list[str]:
+def _join_omissions(sentences: Iterable[str]) -> list[str]:
     """Return sentences, with those that begin with "Not drawn" joined into one at the end."""
     found = list(sentences)
     absent = [each for each in found if each.startswith(_NOT_DRAWN)]

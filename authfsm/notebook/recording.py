@@ -217,12 +217,12 @@ class SignInRecording(WrapsSecrets):
         """Send the pending response and record the reply; raise InvalidOperation if there is none."""
         response = self.pending
         if response is None:
-            raise self.no_step()
+            raise self.no_step_error()
         with self._recorded() as secrets:
             self._send(response, secrets)
         return self.steps[-1]
 
-    def no_step(self) -> InvalidOperation:
+    def no_step_error(self) -> InvalidOperation:
         """Return the error of a step that is not possible: the sign-in has ended, or the user must answer."""
         state, accepted = self.flow.state, ", ".join(f"{each.__name__}(...)" for each in self.flow.accepts)
         why = f"{state} requires user input: call answer() with {accepted}"

@@ -154,7 +154,7 @@ class Stepper:
         recording = self.recording
         if recording.pending is None:
             if (known := known_answer(recording)) is None:
-                raise recording.no_step()
+                raise recording.no_step_error()
             prompt, arguments = known
             recording.offer(recording.flow.make_response(prompt.response, **arguments))
         return self.step()
