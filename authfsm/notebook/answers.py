@@ -67,7 +67,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
 
 def _totp(secret: Secret[str], recording: SignInRecording, used: Collection[int] = ()) -> Secret[str]:
     totp, now = TOTP(secret.reveal()), int(recording.cognito.clock().timestamp()) // 30
-    # Cognito accepts each code once, and also the code of the next or the previous half minute.
+    # Cognito accepts a code only once, and accepts the codes of the next and the previous half minute too.
     return Secret(totp.generate_otp(next((step for step in (now, now + 1, now - 1) if step not in used), now)))
 
 
@@ -156,7 +156,7 @@ def _srp_value(name: str, formula: str, number: int) -> tuple[str, str, str]:
 
 @frozen
 class Action:
-    """A button, which is offered if the state accepts its response and `is_offered` returns something true."""
+    """A button after a sign-in, offered if its response can be sent now and `is_offered` returns something true."""
 
     label: str
     response: type[Response] | None = None
