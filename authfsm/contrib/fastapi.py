@@ -53,7 +53,7 @@ class CognitoAuth:
     | POST /sign-in | `username`, `password`, `flow` (an AuthFlow), `remember` (this device) |
     | GET /challenge | |
     | POST /challenge | `response` and the fields of one of the form's prompts, and `step` |
-    | POST /forgot-password | `username`; GET /challenge then returns the form for the code and a new password |
+    | POST /forgot-password | `username`, `remember`; then GET /challenge has the form for the code and a new password |
     | GET /passkeys | none; the reply has `known` and `options`, for the script `GET /passkeys.js` |
     | POST /passkeys | `credential`, which the browser created |
     | POST /refresh | |
@@ -77,8 +77,8 @@ class CognitoAuth:
         if it is about to expire.
 
         Raises:
-            HTTPException: 401 if the browser is not signed in; 403 for a form of another site; 503 if Cognito or the
-                pool's keys are unreachable, or at a quota; otherwise the status of an error that no new sign-in would fix.
+            HTTPException: 401 if the user must sign in; 403 for a form of another site; 503 if Cognito or the pool's
+                keys are unreachable, or at a quota; for an error that no new sign-in would fix, its own status.
         """
         browser, token = self.browser(request), _bearer_token(request)
         try:
@@ -129,8 +129,8 @@ class CookieMiddleware:
     """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
 
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
-    would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
-    changed, this class sends that reply, and raises the exception again.
+    would be lost with them. Starlette sends its reply to an uncaught exception outside of all middleware. If a cookie
+    changed, this class sends this reply itself, and raises the exception again.
     """
 
     def __init__(self, app: Any) -> None:
@@ -195,7 +195,7 @@ async def body_of(request: Request) -> Values:
 
 
 async def _read_to_limit(request: Request) -> bool:
-    """Read a body, which HTTP/2 sends without a Content-Length; return False if it is too large."""
+    """Read a body, which may have no Content-Length (HTTP/2), for later use; return False if it is too large."""
     body = b""
     async for part in request.stream():
         body += part

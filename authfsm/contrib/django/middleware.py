@@ -14,7 +14,7 @@ from authfsm.contrib.django.backends import CognitoBackend, belongs_to, set_grou
 from authfsm.contrib.django.conf import site
 from authfsm.contrib.web_sign_in import ends_session
 
-_GROUPS = "authfsm_groups"  # the key of the session with the groups of the user's last token
+_GROUPS = "authfsm_groups"  # the key at which the session has the groups of the user's last token
 
 
 class _MaskingFilter(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
