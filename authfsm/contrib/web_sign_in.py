@@ -52,7 +52,7 @@ class WebSignIn:
         origin: the site's origin as browsers send it, `https://example.com`; other sites' requests may change nothing.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
-        refresh_token_validity: how long a browser keeps tokens without a refresh; pass the client's RefreshTokenValidity.
+        refresh_token_validity: how long a browser keeps tokens without a refresh: RefreshTokenValidity of the client.
 
     Raises:
         ValueError, TypeError: a setting is not valid; `BadKey` if it is the key.
@@ -106,7 +106,7 @@ WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signat
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether an error of a refresh or a verification refuses the tokens or the user, which signs the browser out.
+    """Return whether an error of a refresh or a verification refuses the tokens or the user: the browser is signed out.
 
     The browser stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason, and
     after RefreshTokenReuseException: if it sends two requests at once, both refresh with the same token, and the reply
@@ -206,7 +206,7 @@ class BrowserSession:
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Set the new password, and begin a sign-in by the site's first flow, with this password unless that is USER_AUTH."""
+        """Set the new password, and begin a sign-in by the site's first flow (by USER_AUTH, without the password)."""
         username, empty = self.first_input["username"], Secret("")
         code, password = fields.get("code", empty), fields.get("password", empty)
         remember = "on" if self.first_input["remember"] else ""
@@ -237,7 +237,7 @@ class BrowserSession:
 
     @property
     def first_input(self) -> dict[str, Any]:
-        """`username` and `remember` of the last sign-in, until it brings tokens; `sent`: where `forgot_password` sent a code."""
+        """`username` and `remember` until the sign-in has tokens, and `sent`: where `forgot_password` sent a code."""
         return self.cookies.unseal(_FIRST_INPUT)
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
@@ -299,7 +299,7 @@ class BrowserSession:
         return {"known": known, "options": account.start_web_authn_registration(token)}
 
     def add_passkey(self, values: Values) -> Flow:
-        """Register the passkey that the browser created, the field `credential` as JSON. The errors are those of `passkeys`."""
+        """Register the passkey that the browser created: `credential`, as JSON. The errors are those of `passkeys`."""
         values = _wrapped(values)
         flow, credential = self.signed_in(), values.get("credential", Secret(""))
         self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, credential)
@@ -320,7 +320,7 @@ class BrowserSession:
         self.cookies.put(_TOKENS, tokens.seal(self.site.key), lifetime)
 
     def _store(self, flow: Flow, device: Device | None) -> None:
-        """Store the sign-in, the tokens and the device after a step in cookies; `device` is that of the flow before the step."""
+        """Store the sign-in, the tokens and the device in cookies after a step; `device` is the one before the step."""
         name, remember = self.first_input.get("username", ""), self.first_input.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
@@ -380,7 +380,7 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the prompts that a page offers: no `password` beside `srp_a`, and no choice that has a prompt of its own."""
+    """Return the prompts that a page offers: no `password` beside `srp_a`, and no choice that has its own prompt."""
     names, factors = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [choice for choice in field_["choices"] if choice["value"] not in factors]

@@ -67,7 +67,7 @@ class SettingsEffect(DescribedName):
 
 @frozen(cache_hash=True)
 class Availability:
-    """The effect of settings on a node or an edge; `reason` is the setting that rules it out (for ADDED: in the first pool)."""
+    """The effect of settings on a node or an edge, and the `reason` if they rule it out (if ADDED: in the first pool)."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
