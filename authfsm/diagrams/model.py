@@ -67,7 +67,7 @@ class SettingsEffect(DescribedName):
 
 @frozen(cache_hash=True)
 class Availability:
-    """The effect of settings on a node or an edge, and the `reason` if they rule it out (if ADDED: in the first pool)."""
+    """The effect of settings on a node or an edge, and the `reason` if they rule it out (ADDED: in the first pool)."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
@@ -287,7 +287,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes drawn side by side: members of a junction, it and a member, or a large flow's device states."""
+        """Yield nodes drawn side by side: a junction's members, a junction and a member, a large flow's device states."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:

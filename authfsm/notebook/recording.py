@@ -181,7 +181,7 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def pending(self) -> Response | None:
-        """What `step` sends, automatic or passed to `offer`; None if user input is required or the sign-in has ended."""
+        """What `step` sends: automatic or passed to `offer`; None if user input is required or the sign-in ended."""
         if self._pending is None and not self.flow.done:
             has_begun = self.flow.history
             self._pending = self.flow.next_response() if has_begun else self._first_response(self.flow)
