@@ -287,7 +287,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes drawn side by side: a junction's members, a junction and a member, a large flow's device states."""
+        """Yield nodes drawn side by side: a junction's members, a junction and a member, a big flow's device states."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:
