@@ -220,8 +220,8 @@ def test_the_filter_of_the_project_is_kept() -> None:
         default.cache_clear()
         reloaded = runpy.run_path(str(middleware.__file__))
     default.cache_clear()
-    assert issubclass(reloaded["_Masked"], ProjectFilter)
-    assert reloaded["_Masked"]().is_active(None)
+    assert issubclass(reloaded["_MaskingFilter"], ProjectFilter)
+    assert reloaded["_MaskingFilter"]().is_active(None)
 
 
 def _no_keys(_: str) -> bytes:

@@ -99,7 +99,7 @@ def device_cookie(username: str) -> str:
 
 
 def is_own_form(method: str, origin: str | None, own: str) -> bool:
-    """Return whether a request's method changes nothing, or it comes from a page of this site, whose origin is `own`.
+    """Return whether a request's method changes nothing, or the request comes from a page of the site's `own` origin.
 
     Browsers send Origin with every POST (Fetch, 3.1), and no page can change it.
     """

@@ -53,7 +53,7 @@ class CognitoAuth:
     | POST /sign-in | `username`, `password`, `flow` (an AuthFlow), `remember` (this device) |
     | GET /challenge | |
     | POST /challenge | `response` and the fields of one of the form's prompts, and `step` |
-    | POST /forgot-password | `username`; GET /challenge then returns the form for the code and a new password |
+    | POST /forgot-password | `username`, `remember`; then GET /challenge has the form for the code and a new password |
     | GET /passkeys | none; the reply has `known` and `options`, for the script `GET /passkeys.js` |
     | POST /passkeys | `credential`, which the browser created |
     | POST /refresh | |
@@ -77,8 +77,8 @@ class CognitoAuth:
         if it is about to expire.
 
         Raises:
-            HTTPException: 401 if the browser is not signed in; 403 for a form of another site; 503 if Cognito or the
-                pool's keys are unreachable, or at a quota; otherwise the status of an error that no new sign-in would fix.
+            HTTPException: 401 if the user must sign in; 403 for a form of another site; 503 if Cognito or the pool's
+                keys are unreachable, or at a quota; for an error that no new sign-in would fix, its own status.
         """
         browser, token = self.browser(request), _bearer_token(request)
         try:
@@ -87,7 +87,7 @@ class CognitoAuth:
             self.check_origin(request)
             return browser.claims()
         except AuthfsmError as error:
-            raise _unauthorized(error) from None
+            raise _http_exception(error) from None
         finally:
             changed = request.scope.get(_CHANGED)
             if changed is None:
@@ -129,8 +129,8 @@ class CookieMiddleware:
     """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
 
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
-    would be lost with them. If no handler catches an exception, Starlette replies outside of all middleware: if a cookie
-    changed, this class sends that reply, and raises the exception again.
+    would be lost with them. Starlette sends its reply to an uncaught exception outside of all middleware. If a cookie
+    changed, this class sends this reply itself, and raises the exception again.
     """
 
     def __init__(self, app: Any) -> None:
@@ -185,7 +185,7 @@ async def body_of(request: Request) -> Values:
         HTTPException: 413 if the body is too large or chunked; 422 if it is neither a form nor a JSON object, or a
             value is not text, a boolean or null; 400 if a multipart form is malformed.
     """
-    if "transfer-encoding" in request.headers or not await _is_read(request):
+    if "transfer-encoding" in request.headers or not await _read_to_limit(request):
         raise HTTPException(413, f"the body must have a Content-Length of at most {LARGEST} bytes")
     kind = request.headers.get("content-type", "").lower()
     is_form = kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data"))
@@ -194,8 +194,8 @@ async def body_of(request: Request) -> Values:
     raise HTTPException(422, "the body must be a form, or a JSON object, whose values are text")
 
 
-async def _is_read(request: Request) -> bool:
-    """Read a body, which HTTP/2 sends without a Content-Length; return False if it is too large."""
+async def _read_to_limit(request: Request) -> bool:
+    """Read a body, which may have no Content-Length (HTTP/2), for later use; return False if it is too large."""
     body = b""
     async for part in request.stream():
         body += part
@@ -270,7 +270,7 @@ def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONRespons
     return JSONResponse(content, error.http_status, headers=_retry_after(error))
 
 
-def _unauthorized(error: AuthfsmError) -> HTTPException:
+def _http_exception(error: AuthfsmError) -> HTTPException:
     """Return 503 if the same request may succeed later, and the error's own status if signing in again would not help.
 
     Otherwise 401 (RFC 9110, 15.5.2): the user must sign in.

@@ -5,7 +5,7 @@
 `@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. A mark on a
 test overrides one on its class, which overrides one on its module.
 
-Pytest loads this module at every start, so it imports nothing before a test asks for a pool.
+Pytest loads this module at every start, so it imports the local pool's code only when a test asks for a fixture.
 """
 
 from __future__ import annotations

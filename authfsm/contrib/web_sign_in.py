@@ -49,10 +49,10 @@ class WebSignIn:
         cognito: the user pool and its app client.
         verifier: verifies the tokens of that pool and app client.
         key: one key of `authfsm.new_key`, or several, the newest first; it seals the cookies.
-        origin: the site's origin as browsers send it, `https://example.com`: requests of other sites may change nothing.
+        origin: the site's origin as browsers send it, `https://example.com`; other sites' requests may change nothing.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
-        refresh_token_validity: how long a browser keeps tokens that are not refreshed: RefreshTokenValidity of the client.
+        refresh_token_validity: how long a browser keeps tokens without a refresh: RefreshTokenValidity of the client.
 
     Raises:
         ValueError, TypeError: a setting is not valid; `BadKey` if it is the key.
@@ -106,10 +106,10 @@ WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signat
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether an error of a refresh or a verification signs the browser out: the tokens or the user are refused.
+    """Return whether an error of a refresh or a verification refuses the tokens or the user: the browser is signed out.
 
-    It stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason, and after
-    RefreshTokenReuseException: if a browser sends two requests at once, both refresh with the same token, and the reply
+    The browser stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason, and
+    after RefreshTokenReuseException: if it sends two requests at once, both refresh with the same token, and the reply
     to the other request has the new tokens.
     """
     if error.action in {_Action.WAIT, _Action.WAIT_OUT, _Action.FIX_CONFIGURATION}:
@@ -134,10 +134,10 @@ class BrowserSession:
 
         Raises:
             InvalidInput: the name or the password is missing, the name is too long, or the site does not offer the flow.
-            AuthfsmError: as `Cognito.sign_in`; a sign-in that survives in a challenge is pending.
+            AuthfsmError: as `Cognito.sign_in`; if the sign-in has a challenge and survives, it is pending.
         """
         values = _wrapped(values)
-        name, auth_flow = self._typed_name(values), _text(values, "flow") or self.site.flows[0]
+        name, auth_flow = self._store_name(values), _text(values, "flow") or self.site.flows[0]
         password = None if auth_flow == "USER_AUTH" else values.get("password") or None
         if auth_flow not in self.site.flows:
             advice = "Choose one of the offered possibilities."
@@ -162,7 +162,7 @@ class BrowserSession:
             AuthfsmError: as `cognito.account.forgot_password`.
         """
         values = _wrapped(values)
-        sent = self.site.cognito.account.forgot_password(self._typed_name(values))
+        sent = self.site.cognito.account.forgot_password(self._store_name(values))
         first_input = {**self.first_input, "sent": [sent.medium, sent.destination]}
         self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
 
@@ -180,7 +180,7 @@ class BrowserSession:
         """Answer the pending challenge, and run the sign-in until user input is required again.
 
         Args:
-            values: `response` (a prompt's), its fields, and `step` (`step_of` the page that was filled in).
+            values: `response` (a prompt's), its fields, and `step` (that of the page that was filled in).
 
         Raises:
             SealError: nothing is pending: start again.
@@ -206,7 +206,7 @@ class BrowserSession:
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Send the code and the new password, and begin a sign-in by the site's first flow, with that password if it has one."""
+        """Set the new password, and begin a sign-in by the site's first flow (by USER_AUTH, without the password)."""
         username, empty = self.first_input["username"], Secret("")
         code, password = fields.get("code", empty), fields.get("password", empty)
         remember = "on" if self.first_input["remember"] else ""
@@ -216,8 +216,8 @@ class BrowserSession:
     def describe(self, flow: Flow | None) -> dict[str, Any]:
         """Return the state of a sign-in as JSON, with the form of its challenge and the values that a page needs.
 
-        If an automatic step failed because the connection was lost, the form has no prompts: an empty answer takes the
-        step. Without a flow it is the form for the code and the new password, if they are pending.
+        If an automatic step failed because the connection was lost, the form has no prompts: an empty answer repeats
+        the step. If `flow` is None after `forgot_password`, the form asks for the code and the new password.
         """
         challenge, name = flow and flow.challenge, self.first_input.get("username")
         reply = {"state": str(flow.state if flow else State.START), "signed_in": bool(flow and flow.tokens)}
@@ -237,7 +237,7 @@ class BrowserSession:
 
     @property
     def first_input(self) -> dict[str, Any]:
-        """`username` and `remember` of the last sign-in, until it brings tokens; `sent`: where `forgot_password` sent a code."""
+        """`username` and `remember` until the sign-in has tokens, and `sent`: where `forgot_password` sent a code."""
         return self.cookies.unseal(_FIRST_INPUT)
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
@@ -278,7 +278,7 @@ class BrowserSession:
             everywhere: end the user's sessions on all devices, which may need a refresh first.
 
         Raises:
-            AuthfsmError: Cognito could not be reached or refused; the browser is signed out anyway.
+            AuthfsmError: Cognito could not be reached, or refused the request; the browser is signed out anyway.
         """
         sealed = self.cookies.text(_TOKENS)
         self.cookies.drop(_TOKENS, "signin", _FIRST_INPUT)
@@ -299,13 +299,13 @@ class BrowserSession:
         return {"known": known, "options": account.start_web_authn_registration(token)}
 
     def add_passkey(self, values: Values) -> Flow:
-        """Register the passkey that the browser created, the field `credential` as JSON. The errors are those of `passkeys`."""
+        """Register the passkey that the browser created: `credential`, as JSON. The errors are those of `passkeys`."""
         values = _wrapped(values)
         flow, credential = self.signed_in(), values.get("credential", Secret(""))
         self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, credential)
         return flow
 
-    def _typed_name(self, values: Mapping[str, Secret[str]]) -> str:
+    def _store_name(self, values: Mapping[str, Secret[str]]) -> str:
         """Return the user name that was typed, store it in a cookie, and drop what was pending before."""
         self.cookies.drop("signin", _FIRST_INPUT)
         name = _text(values, "username").strip()
@@ -320,7 +320,7 @@ class BrowserSession:
         self.cookies.put(_TOKENS, tokens.seal(self.site.key), lifetime)
 
     def _store(self, flow: Flow, device: Device | None) -> None:
-        """Store the sign-in, the tokens and the device after a step in cookies; `device` is that of the flow before the step."""
+        """Store the sign-in, the tokens and the device in cookies after a step; `device` is the one before the step."""
         name, remember = self.first_input.get("username", ""), self.first_input.get("remember")
         if flow.tokens is not None:
             if flow.tokens.new_device is not None and remember:
@@ -371,7 +371,7 @@ def step_of(flow: Flow) -> str:
 
 
 def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
-    """Return a form for the code and the new password, with the fields of the forms for each of them."""
+    """Return a form for the code and the new password, made of the form for a code and the form for a new password."""
     form = authfsm.NewPasswordRequired(name="NEW_PASSWORD_REQUIRED").form()
     (code,) = authfsm.SmsMfa(name="SMS_MFA", medium=medium, destination=destination).form()["prompts"]
     (password,) = form["prompts"]
@@ -380,7 +380,7 @@ def _reset_form(medium: str | None, destination: str | None) -> dict[str, Any]:
 
 
 def _offered(prompts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Remove the second password field, each choice that has a prompt of its own, and prompts that are left without choices."""
+    """Return the prompts that a page offers: no `password` beside `srp_a`, and no choice that has its own prompt."""
     names, factors = {each["response"] for each in prompts}, {each["factor"] for each in prompts}
     for field_ in (field_ for each in prompts for field_ in each["fields"]):
         field_["choices"] = [choice for choice in field_["choices"] if choice["value"] not in factors]

@@ -78,10 +78,10 @@ class AccountDiagram(Drawing):
             dashed = {"style": "dashed"} if all(map(_is_uncertain, transitions)) else {}
             yield statement(ends, {"label": f"<{label}>", "tooltip": ends, **dashed})
 
-    def _node(self, status: UserStatus, stays: list[AccountTransition]) -> str:
+    def _node(self, status: UserStatus, self_loops: list[AccountTransition]) -> str:
         group = _GROUPS.get(status, StateGroup.SET_UP)
         paint = self.theme.groups[group]
-        label = with_rows(status.name, [escape(_row(each)) for each in stays], "12") if stays else status.name
+        label = with_rows(status.name, [escape(_row(each)) for each in self_loops], "12") if self_loops else status.name
         look = {
             "label": label, "tooltip": f"{status}: {status.meaning}", "target": "_blank",
             "URL": links.reference("UserType"), "shape": "box", "style": "rounded,filled", "color": paint.line,

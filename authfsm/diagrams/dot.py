@@ -97,12 +97,12 @@ def _statements(model: DiagramModel, style: DotStyle, nodes: Attributes, edges: 
         look = style.own(own.trigger, _INDENT, arrowhead="vee")
         yield from (statement(f"{quoted(source)} -> {quoted(dest)}", look) for source, dest in own.ends())
     for row in model.same_rank():
-        if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses them
+        if isinstance(row[0], Node) and group_of(row[0]) is StateGroup.FIRST_FACTOR:  # no line crosses this row
             yield statement(" -> ".join(quoted(each.name) for each in row), {"style": "invis"})
 
 
 def drawn_edges(model: DiagramModel) -> Iterator[tuple[Edge, bool]]:
-    """Yield the edges that are lines (acknowledgements are rows of their node), each with whether it has two heads."""
+    """Yield each edge that is a line (an acknowledgement is a row of its node), and whether it has two arrow heads."""
     by_ends = {(edge.source, edge.dest): edge for edge in model.edges}
     for edge in model.edges:
         back = by_ends.get((edge.dest, edge.source))
@@ -172,7 +172,7 @@ class DotStyle:
 
     @property
     def label_size(self) -> str:
-        """The size of labels in points: larger in wide diagrams, which pages show reduced."""
+        """The size of labels in points: larger in diagrams with many nodes, which web pages scale down."""
         if len(self.model.nodes) <= MANY_NODES or self.model.overview:
             return str(_LABEL_SIZE)
         return str(_LABEL_SIZE + (1 if self.model.focus else 3 if self.model.flow else 2))

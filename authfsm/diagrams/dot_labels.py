@@ -21,7 +21,7 @@ from authfsm.settings.reach import reachability
 _NARROW: Final = 9  # a diagram with fewer nodes is narrow
 _LONGEST_ROW, _LONGEST_NARROW_ROW, _LONGEST_WIDE_ROW, _LONGEST_FLOW_ROW = 68, 76, 86, 102  # characters
 _LONGEST_TITLE: Final = 54  # characters, above a narrow diagram
-_NARROW_SIZE: Final = 10  # points: the caption of a narrow diagram, which pages do not reduce
+_NARROW_SIZE: Final = 10  # points: the text above and below a narrow diagram, which web pages do not scale down
 _LONGEST_ADVICE, _LONGEST_CODES = 34, 94  # characters in a row
 BOLD_ROOM: Final = "\N{NO-BREAK SPACE}" * 5
 """Space after bold text, because the engines compute too small a width for it."""
@@ -78,14 +78,13 @@ def notes(model: DiagramModel) -> Iterator[str]:
     if any(edge.uncertain for edge in model.edges):
         yield SENTENCES["uncertain"]
     for each in model.omitted:
-        if (
-            compared or each.reason is not OmissionReason.SETTINGS or not model.notes
-        ):  # the notes of one pool have the reasons
+        # The notes of a diagram of one pool say already what its settings rule out, and why.
+        if compared or each.reason is not OmissionReason.SETTINGS or not model.notes:
             yield omission_caption(each.reason, model)
 
 
 def omission_caption(reason: OmissionReason, model: DiagramModel) -> str:
-    """Return the sentence about the arrows that a diagram of one or two pools, or of none, omits for a reason."""
+    """Return the sentence about the arrows that a diagram omits for a reason; it differs if two pools are compared."""
     ruled_out_by_both = reason is OmissionReason.SETTINGS and len(model.pools) > 1
     return SENTENCES["ruled out by both"] if ruled_out_by_both else reason.caption
 
@@ -132,7 +131,7 @@ def heading(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     )
     if not names:
         return table([title], size)
-    # An empty cell has the rest of the row; without it, the legend would be as wide as the title.
+    # An empty cell fills the rest of the row; without it, the legend would be as wide as the title.
     rest = render.text_width(max(titles, key=len), size + 2) - render.text_width("   ".join(names), size)
     cells += f'<td width="{max(0, rest - 15 * len(names)):.0f}"></td>'
     legend = f'<td><table border="0" cellborder="0" cellspacing="0"><tr>{cells}</tr></table></td>'
@@ -145,7 +144,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     many = len(model.nodes) > MANY_NODES and not model.focus
     wide = (_LONGEST_FLOW_ROW if model.flow else _LONGEST_WIDE_ROW) if many else _LONGEST_ROW
     longest = _LONGEST_NARROW_ROW if narrow else wide
-    texts = [wrap(each, longest) for each in _as_list(labels.get(each, each) for each in notes(model))]
+    texts = [wrap(each, longest) for each in _join_omissions(labels.get(each, each) for each in notes(model))]
     at = len(texts)
     if not narrow:  # two columns of one height
         at = min(range(at + 1), key=lambda at: max(sum(map(len, texts[:at])), sum(map(len, texts[at:]))))
@@ -155,7 +154,7 @@ def caption(model: DiagramModel, theme: Theme, labels: Mapping[str, str], size: 
     return table(rows, _size(model, size)) if any(rows) else ""
 
 
-def _as_list(sentences: Iterable[str]) -> list[str]:
+def _join_omissions(sentences: Iterable[str]) -> list[str]:
     """Return sentences, with those that begin with "Not drawn" joined into one at the end."""
     found = list(sentences)
     absent = [each for each in found if each.startswith(_NOT_DRAWN)]

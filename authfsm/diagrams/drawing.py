@@ -78,25 +78,25 @@ class Drawing:
         return f"{opened}\n{head}{adapted[inside:].lstrip()}"
 
     def png(self, dpi: int = 144) -> bytes:
-        """Return the picture as PNG, with `dpi` pixels per inch; raises NoEngine and MissingFont."""
+        """Return the picture as PNG, with `dpi` pixels per inch; raises NoEngine, UnknownEngine and MissingFont."""
         return render.png(self.dot(), dpi, self.engine)
 
     def pdf(self) -> bytes:
-        """Return the picture as PDF; raises NoPdf, NoEngine and MissingFont."""
+        """Return the picture as PDF; raises NoPdf, NoEngine, UnknownEngine and MissingFont."""
         return render.pdf({"": (self.dot(), self.title)}, self.engine)
 
     def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:  # noqa: ARG002 -- for subclasses
-        """Return the drawings that `save` writes, by file: for most, the drawing itself and this path."""
+        """Return the drawings that `save` writes, by file: only this one, unless a subclass has several."""
         return {path: self}
 
     def save(self, path: str | Path) -> Path:
         """Write the picture to a file, in the format of the file's suffix, and return the path.
 
-        As SVG and PNG, an unfolded diagram is several files, whose names begin with the stem of this one.
+        An unfolded diagram is several SVG or PNG files, whose names begin with the stem of `path`.
 
         Raises:
             UnknownSuffix: no format has this suffix.
-            NoEngine: no layout engine is installed.
+            NoEngine, UnknownEngine: the layout engine is not installed, or has an unknown name.
             NoPdf: no program or library that writes PDF is installed.
             MissingFont: a text has characters that the fonts of PNG or PDF do not have.
         """

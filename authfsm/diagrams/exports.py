@@ -84,7 +84,7 @@ def _state_lines(
     line_break: str,
     paints: Mapping[Vertex, str],
 ) -> Iterator[str]:
-    """Yield the states and transitions, whose syntax both languages share, except for escapes and line breaks in labels."""
+    """Yield the states and transitions, in which Mermaid and PlantUML differ only by the last three arguments."""
     # If an edge leads to START, it cannot be `[*]`, which would then be a final state.
     dests = {edge.dest.name for edge in model.edges} | {each.dest for each in model.own_transitions}
     start_is_node = not model.edges or START.name in dests
@@ -134,7 +134,7 @@ def _rows(edge: Edge, labels: Mapping[str, str]) -> Iterator[str]:
 
 
 def _response(edge: Edge, response: ResponseClass, name: str, *, with_kind: bool = True) -> str:
-    """Return the name of a response with a sign for the effect of settings, its kind, a mark if it is uncertain, and its count."""
+    """Return a response's name with a sign for the effect of settings, the edge's kind, a mark of doubt and a count."""
     sign = SIGNS.get(edge.effect_on(response), "")
     kind = f" ({edge.kind})" if edge.kind.loop_kind and with_kind else ""
     doubt = " \u2020" if response in edge.uncertain else ""

@@ -156,7 +156,7 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """Return the edges with the counted ones from the same node to FAILED joined into one."""
+    """Return the edges; those with counts that lead from the same node to FAILED become one edge."""
     joined: dict[object, Edge] = {}
     for number, edge in enumerate(edges):
         is_failure = edge.kind is EdgeKind.FAILURE and edge.counts
@@ -168,7 +168,7 @@ def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _source(step: HistoryStep) -> Node:
-    """Return the source of a step whose role the step before it does not determine."""
+    """Return the source of a step if the step before it does not determine the role of the source."""
     second = node_of(step.source, None)
     fits = accepts(second.state, second.role, step.response)
     return second if fits else node_of(step.source, Role.FIRST_FACTOR)

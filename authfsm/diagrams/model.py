@@ -23,7 +23,7 @@ ResponseClass = type[Response]
 
 
 class EdgeKind(DescribedName):
-    """What an edge stands for; this decides its line, its label and its place in the legend."""
+    """What an edge stands for, which decides its line, its label and the sentence about it in the caption."""
 
     ANSWER = "answer", "A response leads to another node."
     FOLD = "fold", "A junction leads to one of its members."
@@ -35,7 +35,7 @@ class EdgeKind(DescribedName):
 
     @classmethod
     def between(cls, source: Node, dest: Vertex, loop: LoopKind | None) -> EdgeKind:
-        """Return the meaning of an edge from a node; `loop` is the kind of a self-loop."""
+        """Return the kind of an edge from a node; `loop` is the kind of a self-loop."""
         if dest == FAILED:
             return cls.FAILURE
         return cls(str(loop or NEW_CHALLENGE)) if dest == source else cls.ANSWER
@@ -67,7 +67,7 @@ class SettingsEffect(DescribedName):
 
 @frozen(cache_hash=True)
 class Availability:
-    """The effect of settings on a node or an edge; `reason` is the setting that rules it out (for ADDED: in the first pool)."""
+    """The effect of settings on a node or an edge, and the `reason` if they rule it out (ADDED: in the first pool)."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
@@ -80,7 +80,7 @@ AVAILABLE: Final = Availability()
 class EdgeStep:
     """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    `error` is Cognito's error code, None unless the reply was a refusal; `elapsed` is the time since the first timed step, if known.
+    `error` is the code of a refusal, otherwise None; `elapsed` is the time since the first timed step, if it is known.
     """
 
     number: int
@@ -106,10 +106,10 @@ class EdgeCount:
 class Edge:
     """An edge of a diagram, from `source` to `dest`; `kind` is its meaning.
 
-    `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are inferred
-    or contradicted, and `ruled_out` those that settings rule out where they allow the others; `availability` is the effect
-    of settings on the whole edge. `steps` are the steps of one recorded sign-in that followed the edge, and `counts` the
-    numbers of those of many sign-ins, by response.
+    `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are
+    inferred or contradicted. `ruled_out` are those that settings rule out while they allow the others; `availability`
+    is the effect of settings on the whole edge. `steps` are the steps of one recorded sign-in that followed the edge;
+    `counts` says, by response, how many steps of many sign-ins did.
     """
 
     source: Vertex
@@ -151,7 +151,7 @@ class Edge:
 
 
 MANY_NODES: Final = 20
-"""A diagram with more nodes has larger text (unless it is an overview), and that of a flow has one row of device challenges."""
+"""A diagram with more nodes is large, which decides the size and width of its texts, and where device states are."""
 ANY_STATE: Final = "any state"
 
 
@@ -164,7 +164,7 @@ class OwnTransition:
     dest: str  #: A state.
 
     def ends(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of the two nodes of each line: EMAIL_OTP has two nodes, and a transition to itself keeps its role."""
+        """Yield the names of both ends of each line. EMAIL_OTP has two nodes; a transition to itself keeps the role."""
         pairs = product(_nodes(self.source), _nodes(self.dest))
         yield from ((source, dest) for source, dest in pairs if self.source != self.dest or source == dest)
 
@@ -264,7 +264,7 @@ class DiagramModel:
         return self.availabilities.get(node, AVAILABLE)
 
     def is_faded(self, node: Vertex) -> bool:
-        """Return whether a node is faded: it is not highlighted, but others are, or settings rule it out."""
+        """Return whether a node is faded: only others are highlighted, or settings rule it out."""
         untouched = self.has_highlights and node not in self.highlighted
         return untouched or self.availability(node).effect is SettingsEffect.FADED
 
@@ -276,7 +276,7 @@ class DiagramModel:
         return frozenset(ends | ({self.current} if self.current else set()))
 
     def size(self, lines: int) -> str:
-        """Return the number of nodes and of lines in words: `lines`, and the nodes and lines of the application."""
+        """Return in words how many nodes and lines there are: `lines` of the protocol, and those of the application."""
         own = sum(len(tuple(each.ends())) for each in self.own_transitions)
         return f"{len(self.nodes) + len(self.own_names())} states and junctions, {lines + own} lines"
 
@@ -287,7 +287,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes that are drawn side by side: a junction's members, or it and one member; in a large flow the device challenges."""
+        """Yield nodes drawn side by side: a junction's members, a junction and a member, a big flow's device states."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:

@@ -19,7 +19,7 @@ from authfsm.protocol.nodes import NODES
 _PLACEHOLDERS: Final[dict[str, Any]] = {
     name: f"#0a0b{number:02x}" for number, name in enumerate(LIGHT.colours(), start=0x11)
 }
-"""A colour for each CSS variable, which no theme has."""
+"""A colour for each CSS variable; no theme has one of these colours."""
 
 _PLACEHOLDER_THEME: Final = Theme(
     **{name: _PLACEHOLDERS[name] for name in COLOUR_NAMES},

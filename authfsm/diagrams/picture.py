@@ -153,7 +153,7 @@ class Diagram(Drawing):
         return {path.with_name(name): page for name, page in self.pages(path.stem, path.suffix).items()}
 
     def pdf(self) -> bytes:
-        """Return the diagram as PDF with all `pages`; raises NoPdf, NoEngine and MissingFont."""
+        """Return the diagram as PDF with all `pages`; raises NoPdf, NoEngine, UnknownEngine and MissingFont."""
         pages = {name: (page.dot(), page.title) for name, page in self.pages("page").items()}
         return render.pdf(pages, self.engine)
 
@@ -184,7 +184,7 @@ def _animate(svg: str, model: DiagramModel) -> str:
 
     def mark(found: re.Match[str]) -> str:
         kind, position, classes = found.groups()
-        # The states and transitions of an application come after these, and have no steps.
+        # An application's own nodes and lines come after the protocol's, and have no steps.
         number = dict(enumerate(numbers[kind], 1)).get(int(position))
         return found[0].replace(classes, f"{classes} step-{number}") if number else found[0]
 
@@ -216,7 +216,7 @@ FORMATS: Final[Mapping[str, Callable[[Diagram], str]]] = {
 Diagram.formats = FORMATS
 
 _PROTOCOL_ONLY: Final = frozenset({"markdown", "scxml", "xstate", "xstate-module", "json"})
-"""The formats without the states that an application added."""
+"""The formats that cannot contain an application's own states and transitions."""
 
 
 def _encoded(name: str) -> Callable[[Diagram], bytes]:

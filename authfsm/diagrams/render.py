@@ -30,7 +30,7 @@ _ASCII_WIDTHS: Final = (
 )
 _SIGN_WIDTHS: Final = {"\u00a0": 278, "\u00b7": 278, "\u00d7": 584, "\u2020": 556, "\u2212": 584}
 _WIDTHS: Final = {chr(n): width for n, width in enumerate(_ASCII_WIDTHS, ord(" "))} | _SIGN_WIDTHS
-_NARROW_WIDTH, _WIDE_WIDTH = 556, 834  # the widths that the engines assume for other characters: up to U+2000, above
+_NARROW_WIDTH, _WIDE_WIDTH = 556, 834  # what the engines assume for other characters up to U+2000, and above it
 # The characters in graphviz-pure's fonts; some in these ranges are not assigned by Unicode.
 _PNG_CHARACTERS: Final = re.compile(
     "[\t\n -~\u00a0-\u04ff\u1e00-\u20be\u2100-\u214f\u2190-\u2195\u2212∂∆∏∑√∞∩∫≈≠≡≤≥■□▪▫▲►▼◄◊○●◦☺♀♂♠♣♥♦♪]"
@@ -133,7 +133,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return a PDF: `pages` maps the names that links use to DOT and title. Raises what `png` raises, and NoPdf."""
+    """Return a PDF; `pages` maps the name of each page, for links, to its DOT and title. Raises as `png`, and NoPdf."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:

@@ -1,7 +1,7 @@
 """A flow, or a recorded sign-in, as a sequence diagram between the person, the app and Cognito.
 
-Challenges of every sign-in are plain messages, those of only some sign-ins are in an `opt` frame, and alternatives in
-an `alt` frame. This is computed from the arrows of the flow's state diagram.
+In a flow, challenges of every sign-in are plain messages, those of only some sign-ins are in an `opt` frame, and
+alternatives are in an `alt` frame. The arrows of the flow's state diagram decide which challenges are which.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _PERSON_SENDS: Final[Mapping[ResponseClass, str]] = {
     r.Answer: "the answer", r.NewPassword: "a new password", r.VerifySoftwareToken: "the authenticator app's code",
     r.SetUpEmail: "an e-mail address",
 }  # fmt: skip
-"""What the person enters for a response; no input is shown for all other responses."""
+"""What the person enters for a response; for other responses the diagram shows no input."""
 _ACKNOWLEDGED_BY: Final[Mapping[ResponseClass, str]] = {
     r.AssociateSoftwareToken: "SecretCode",
     r.VerifySoftwareToken: "Status",
@@ -132,10 +132,11 @@ def sequence(
 
     Raises:
         UnknownFlow: there is no such flow.
-        UnknownLabel: a label would replace a text that the diagram does not have.
+        UnknownLabel: no label can replace the text that one names.
         BadField: the text of a label is no string, is blank or has a character that XML does not allow; or the theme or
             the settings have a wrong type.
         ConflictingOptions: the arguments have both a flow and a history, or neither.
+        TypeError: an item of `history` is no step.
     """
     if (flow is None) == (history is None):
         raise ConflictingOptions("flow", "history")
@@ -196,7 +197,7 @@ class FlowOrder:
             yield chain
 
     def alternatives(self) -> Iterator[list[tuple[Node, ...]]]:
-        """Yield lists of alternative chains: they are of one group, and no arrow leads from one chain to another."""
+        """Yield lists of alternative chains: a list is of one group, and no arrow leads from one chain to another."""
         for _, of_group in groupby(self._chains(), key=lambda chain: group_of(chain[0])):
             together: list[tuple[Node, ...]] = []
             for chain in of_group:
@@ -210,7 +211,7 @@ class FlowOrder:
         return any(dest in dests for node in sources for dest in self._dests.get(node, ()))
 
     def can_skip(self, chain: Sequence[Node], node: Node) -> bool:
-        """Return whether an arrow from outside a chain leads to a node after this one."""
+        """Return whether an arrow from outside a chain leads to a node of the chain after this one."""
         outside = (each for each in (START, *self._nodes) if each not in chain)
         return self._leads(outside, chain[chain.index(node) + 1 :])
 
@@ -221,7 +222,7 @@ class SequenceWriter:
 
     labels: Mapping[str, str] = field(converter=frozen_texts)
     admin: bool = False
-    used_keys: set[str] = field(factory=set, init=False)  #: The texts that `labels` can replace.
+    used_keys: set[str] = field(factory=set, init=False)  #: The texts used so far, which `labels` can replace.
 
     def text(self, key: str) -> str:
         """Return a text, or its replacement in `labels`."""

@@ -42,7 +42,7 @@ class Note:
 
 @frozen
 class Frame:
-    """The beginning of an optional part (`kind` "opt"), of the first or another alternative ("alt", "else"), or the end ("end")."""
+    """The beginning (`kind` "opt": optional, "alt": the first alternative, "else": another) or the "end" of a part."""
 
     kind: str
     text: str = ""

@@ -23,7 +23,7 @@ _ReasonIn = Callable[[Reachability], str | None]
 
 
 class SettingsOverlay:
-    """The effect of settings on nodes and arrows; this base class has no settings, which rule out nothing."""
+    """The effect of settings on nodes and arrows. This base class is for no settings: everything is available."""
 
     pools: tuple[PoolSettings, ...] = ()
 
@@ -125,7 +125,7 @@ class DifferenceOverlay(SettingsOverlay):
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def notes(self) -> Iterator[str]:
-        """Yield whether MFA becomes or ceases to be required, if known; then what becomes possible and impossible, by reason."""
+        """Yield whether MFA becomes or ceases to be required, and what becomes possible and impossible, by reason."""
         before, after = self.pools
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and None not in modes and modes[0] != modes[1]:

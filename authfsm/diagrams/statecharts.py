@@ -105,7 +105,7 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
             tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
             cond = quoteattr(" && ".join(tests))
             event = quoteattr(arrow.response.trigger)
-            # Without a target the transition stays in its state; with that state as its target it would enter it again.
+            # Without a target a transition stays in its state; with that target it would exit and enter the state.
             leaves = arrow.kind in {None, NEW_CHALLENGE}
             target = f" target={quoteattr(identifier(arrow.dest.name))}" if leaves else ""
             yield f"    <transition event={event} cond={cond}{target}/>"

@@ -98,7 +98,7 @@ class Arrow:
     dest: Node
     kind: LoopKind | None = None
     transition: Transition = field(init=False, eq=False, repr=False)
-    """The transition in the table, which has no roles of EMAIL_OTP."""
+    """The transition in the table, where EMAIL_OTP has no role."""
 
     @transition.default
     def _transition(self) -> Transition:
@@ -130,11 +130,11 @@ JUNCTIONS: Final = (
     Junction("code asked", _members(t.ENROLLED_FACTOR_STEPS - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
-"""Sets of next states that several rows of the table share, a larger one before those that it contains."""
+"""Sets of nodes to which several rows of the table may lead, each before the sets that it contains."""
 
 
 def fold(dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None) -> tuple[Vertex, ...]:
-    """Return the junctions and nodes that together have these destinations; with `inside`, only smaller junctions than that."""
+    """Return the junctions and nodes that together have these destinations; with `inside`, only junctions within it."""
     every_dest = frozenset(dests)
     rest = every_dest
     folded: list[Vertex] = []
@@ -188,12 +188,12 @@ _STRONG: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence
 
 
 def is_uncertain(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether an arrow's evidence is only inferred, contradictory or refuted, in all these pools."""
+    """Return whether an arrow's evidence is inferred, contradictory or refuted, in each of these pools."""
     return best_confidence(arrow.transition, pools).is_uncertain
 
 
 def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether replies of real pools refute an arrow, in all these pools."""
+    """Return whether replies of real pools refute an arrow, in each of these pools."""
     return best_confidence(arrow.transition, pools) is Confidence.REFUTED
 
 
@@ -213,7 +213,7 @@ def omission_reason(arrow: Arrow, *, flow: str | None = None, failures: bool = F
 
 
 def _omitted_beside_others(arrow: Arrow) -> OmissionReason | None:
-    """Return why an arrow is left out beside others: it is a second loop, or its evidence is weaker; None if it is drawn."""
+    """Return why an arrow is left out: its response has another loop, or its evidence is weak; None if it is drawn."""
     source, response, dest, loop = arrow.transition
     if loop is t.DEVICE_DROPPED and len(loop_kinds(source, t.PROTOCOL[source][response])) > 1:
         return OmissionReason.DEVICE

@@ -67,7 +67,7 @@ def debug_secrets(recording: SignInRecording) -> DebugSecrets | None:
 
 def _totp(secret: Secret[str], recording: SignInRecording, used: Collection[int] = ()) -> Secret[str]:
     totp, now = TOTP(secret.reveal()), int(recording.cognito.clock().timestamp()) // 30
-    # Cognito accepts each code once, and also the code of the next or the previous half minute.
+    # Cognito accepts a code only once, and accepts the codes of the next and the previous half minute too.
     return Secret(totp.generate_otp(next((step for step in (now, now + 1, now - 1) if step not in used), now)))
 
 
@@ -156,7 +156,7 @@ def _srp_value(name: str, formula: str, number: int) -> tuple[str, str, str]:
 
 @frozen
 class Action:
-    """A button, which is offered if the state accepts its response and `is_offered` returns something true."""
+    """A button after a sign-in, offered if its response can be sent now and `is_offered` returns something true."""
 
     label: str
     response: type[Response] | None = None
@@ -164,7 +164,7 @@ class Action:
     act: Callable[[SignInRecording], object] | None = None  # None: send the response without arguments
 
 
-def _levels(recording: SignInRecording) -> tuple[str, ...]:
+def _higher_levels(recording: SignInRecording) -> tuple[str, ...]:
     """Return the levels of authentication above that of the tokens, the highest first."""
     if recording.flow.tokens is None:
         return ()
@@ -175,7 +175,7 @@ def _levels(recording: SignInRecording) -> tuple[str, ...]:
 
 def _step_up(recording: SignInRecording) -> object:
     access_token = recording.flow.signed_in().access_token
-    return recording.begin(r.StepUp(recording.username, _levels(recording), access_token))
+    return recording.begin(r.StepUp(recording.username, _higher_levels(recording), access_token))
 
 
 # fmt: off
@@ -194,7 +194,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "register_passkey":    Action("Register a passkey", None,
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
-    "step_up":             Action("Step up", r.StepUp, _levels, _step_up),
+    "step_up":             Action("Step up", r.StepUp, _higher_levels, _step_up),
     "passkey":             Action("Sign in with the passkey", r.UserAuth,  # a user with MFA needs one that satisfies it
                                   lambda rec: rec.passkey and not (
                                       rec.user and rec.user.mfa_enabled and not rec.user.passkeys.satisfy_mfa),

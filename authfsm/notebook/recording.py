@@ -60,7 +60,7 @@ class WireExchange:
 
 
 def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST) -> Any:
-    """Return a copy of a request, a reply or the value of a member `name`: without secrets, and with long values shortened."""
+    """Return a copy of a request, a reply or its member `name`, without secrets and with long values shortened."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -181,7 +181,7 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def pending(self) -> Response | None:
-        """The response that `step` sends: automatic, or passed to `offer`; None if user input is required or the sign-in has ended."""
+        """What `step` sends: automatic or passed to `offer`; None if user input is required or the sign-in ended."""
         if self._pending is None and not self.flow.done:
             has_begun = self.flow.history
             self._pending = self.flow.next_response() if has_begun else self._first_response(self.flow)
@@ -217,12 +217,12 @@ class SignInRecording(WrapsSecrets):
         """Send the pending response and record the reply; raise InvalidOperation if there is none."""
         response = self.pending
         if response is None:
-            raise self.no_step()
+            raise self.no_step_error()
         with self._recorded() as secrets:
             self._send(response, secrets)
         return self.steps[-1]
 
-    def no_step(self) -> InvalidOperation:
+    def no_step_error(self) -> InvalidOperation:
         """Return the error of a step that is not possible: the sign-in has ended, or the user must answer."""
         state, accepted = self.flow.state, ", ".join(f"{each.__name__}(...)" for each in self.flow.accepts)
         why = f"{state} requires user input: call answer() with {accepted}"

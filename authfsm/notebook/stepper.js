@@ -73,13 +73,13 @@ function render({ model, el }) {
   const id = `authfsm-${++stepperCount}`;
   let currentTab = "wire";
   let isBusy = false; // a move was sent and the kernel has not replied
-  let hasMoved = false; // this page sent it, so the focus may move to the form
+  let hasMoved = false; // this page sent the last move, so the focus may move to the form
   let secrets = null; // the debug secrets that are shown
-  let fillIn = false; // whether the code that comes is to be filled in
+  let fillIn = false; // whether to fill in the code that the kernel sends next
   let highlightedBefore = null; // the numbers of the lines that were highlighted before the step
   let timer = null;
-  let isPlaying = false; // "Play" walks by itself
-  let isLecture = false; // it was pressed: "Step" then also gives the answers that are known
+  let isPlaying = false; // "Play" takes the steps
+  let isLecture = false; // "Play" was pressed at least once: "Step" now also sends the answers that are known
   let playTimer = null;
 
   const part = (name, attributes) => h("div", { class: name, ...attributes });
@@ -235,7 +235,7 @@ function render({ model, el }) {
     if (!view.picture) { parts.picture.replaceChildren(h("p", { class: "quiet" }, "No layout engine is installed, so there is no diagram.")); return; }
     parts.picture.innerHTML = view.picture;
     const svg = parts.picture.querySelector("svg");
-    const { x, y, width, height } = svg.getBBox(); // without the room for a title and a legend; empty where nothing is shown
+    const { x, y, width, height } = svg.getBBox(); // without space for a title; empty if nothing is displayed
     if (width) svg.setAttribute("viewBox", `${x - MARGIN} ${y - MARGIN} ${width + 2 * MARGIN} ${height + 2 * MARGIN}`);
     svg.style.maxWidth = `${Math.round(svg.viewBox.baseVal.width * LARGEST_SCALE)}px`; // a small diagram stays small
     const paths = [...parts.picture.querySelectorAll('[data-line] > path[stroke="var(--highlight)"], [data-line] > path[stroke="var(--warning)"]')];

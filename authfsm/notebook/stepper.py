@@ -35,7 +35,7 @@ _COLOURS: Final = f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-step
 
 
 class StepperWidget(anywidget.AnyWidget):
-    """The widget on the page. A notebook saves its view model, which has no secrets, and not its messages, which may."""
+    """The widget on the page. A notebook saves its view model, which has no secrets, but not its messages."""
 
     _esm = (_FOLDER / "stepper.js").read_text(encoding="utf-8")
     _css = _COLOURS + (_FOLDER / "stepper.css").read_text(encoding="utf-8")
@@ -47,9 +47,9 @@ class Stepper:
 
     The page has the diagram with the path so far, buttons, a form for the present challenge, requests and replies,
     SRP's values, the history, and the states that may come next. After the sign-in it offers requests with the tokens,
-    a software passkey, and further sign-ins. "Play" takes steps without the reader. `step`, `run`, `advance`, `back`,
-    `restart`, `answer` and `act` are the buttons for code: each returns the `Moment` after it. A refusal by Cognito or a
-    lost connection raises no exception: it is the `error` of the moment.
+    a software passkey, and further sign-ins. "Play" takes steps without the reader. The methods `step`, `run`,
+    `advance`, `back`, `restart`, `answer` and `act` do what the buttons do; each returns the `Moment` after it. A
+    refusal by Cognito or a lost connection raises no exception: it is the `error` of the moment.
 
     The steps run on a fork of a local pool, so that the pool does not change; `outbox` has the fork's messages.
 
@@ -121,12 +121,12 @@ class Stepper:
 
     @property
     def moment(self) -> Moment:
-        """The present moment, which is a picture."""
+        """The present moment, which a notebook shows as a picture."""
         return Moment.of(self.recording, self.settings)
 
     @property
     def outbox(self) -> Outbox:
-        """The messages that the local pool would have sent, before this sign-in too; raise InvalidOperation for a real pool."""
+        """The local pool's messages, also those before this sign-in; raise InvalidOperation at a real pool."""
         if self.recording.pool is None:
             why = "a real pool has no outbox: it sends its messages to the user; type the code that the user received"
             raise InvalidOperation(why, state=self.state)
@@ -154,7 +154,7 @@ class Stepper:
         recording = self.recording
         if recording.pending is None:
             if (known := known_answer(recording)) is None:
-                raise recording.no_step()
+                raise recording.no_step_error()
             prompt, arguments = known
             recording.offer(recording.flow.make_response(prompt.response, **arguments))
         return self.step()

@@ -1,6 +1,6 @@
 """How values look in a notebook: a sign-in as a diagram of its path, a history and a challenge as tables.
 
-A terminal shows text, a notebook SVG or HTML in the notebook's colours. No secret is shown.
+A terminal shows text; a notebook shows SVG or HTML in its own colours. No secret is shown.
 """
 
 from __future__ import annotations

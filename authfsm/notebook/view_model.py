@@ -105,7 +105,7 @@ def _buttons(recording: SignInRecording, prompts: tuple[Prompt, ...]) -> dict[st
         "back": ("Take one step back", (recording.why_back_impossible or "").capitalize()),
         "step": (f"Send {pending.trigger}, and show the reply" if pending else "", input_needed),
         "run": ("Step until user input is required", input_needed),
-        "play": ("Walk the sign-in without input", unknown),
+        "play": ("Take all steps, and send the answers that are known", unknown),
         "restart": ("Begin again", "" if has_begun else "This is the beginning"),
     }
     return {name: {"enabled": not why, "hint": why or does} for name, (does, why) in buttons.items()}
@@ -179,7 +179,7 @@ def next_steps(
 ) -> Iterator[dict[str, Any]]:
     """Yield the states that may come next, except FAILED: the conditions of each, or why the settings rule it out.
 
-    With a response, only the states to which this response may lead.
+    With a response, yield only the states to which it may lead.
     """
     role = signin.role if signin.state is State.EMAIL_OTP else None
     for accepted in signin.accepts if response is None else (type(response),):
@@ -209,8 +209,8 @@ def settings_of(pool: LocalPool) -> PoolSettings:
 class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of the sign-in's path.
 
-    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `state`, `history`,
-    `username`, `flow` (the AuthFlow) and `settings` (if known) are the sign-in's; `exchanges` and `error` its last step's.
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `exchanges` and `error`
+    are those of the last step; `flow` is the AuthFlow, and `settings` are the pool's, if they are known.
     """
 
     state: State

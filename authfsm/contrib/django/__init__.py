@@ -24,7 +24,7 @@
 |---|---|
 | POOL_ID, CLIENT_ID | the user pool and its app client |
 | CLIENT_SECRET | the app client's secret, if it has one |
-| ORIGIN | the site's origin, as `https://example.com` |
+| ORIGIN | the site's origin, such as `https://example.com` |
 | NAME | the site's name in authenticator apps and in the names of devices; by default "Example" |
 | FLOWS | the AuthFlows with which a browser may begin; by default USER_SRP_AUTH and USER_AUTH |
 | USERNAME_CLAIM | the claim of the access token that becomes the name of the Django user (its USERNAME_FIELD); by default `sub`, which Cognito never assigns to another user |
@@ -37,9 +37,9 @@ environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER to the URL of `a
 The URLs are `authfsm:sign_in`, `challenge`, `forgot_password`, `passkeys` and `sign_out`, which takes a POST with
 `{% csrf_token %}`. Your own templates `authfsm/base.html`, `sign_in.html`, `challenge.html`, `passkeys.html` and
 `denied.html` replace those of this app. They get `site_name`, `error` (a sentence, or None) and `next`; `sign_in.html`
-also `username`, `flows` and `denied_user` (the name of a user who is signed in already, if a page sent them here that
-may need permissions), `challenge.html` the values of `BrowserSession.describe` (`form`, `step`, `enrolment` with a QR
-code), and `passkeys.html` those of `BrowserSession.passkeys` (`known`, `options`; neither after an error).
+also `username`, `flows` and `denied_user` (the name of a user who is signed in already, if a page that may need
+permissions sent the user here), `challenge.html` the values of `BrowserSession.describe` (`form`, `step`, `enrolment`
+with a QR code), and `passkeys.html` those of `BrowserSession.passkeys` (`known`, `options`; neither after an error).
 
 The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
 Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`

@@ -59,7 +59,7 @@ class CognitoBackend(ModelBackend):
 
 
 def set_groups(user: Any, claims: Claims) -> None:
-    """Save a user with the Django groups, and the status as staff and superuser, that the groups of the claims give."""
+    """Set and save a user's Django groups and the status as staff or superuser, by the groups of the claims."""
     groups = set(claims.groups)
     user.is_superuser = not groups.isdisjoint(setting("SUPERUSER_GROUPS", ()))
     user.is_staff = user.is_superuser or not groups.isdisjoint(setting("STAFF_GROUPS", ()))

@@ -14,10 +14,10 @@ from authfsm.contrib.django.backends import CognitoBackend, belongs_to, set_grou
 from authfsm.contrib.django.conf import site
 from authfsm.contrib.web_sign_in import ends_session
 
-_GROUPS = "authfsm_groups"  # the key of the session with the groups of the user's last token
+_GROUPS = "authfsm_groups"  # the key at which the session has the groups of the user's last token
 
 
-class _Masked(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
+class _MaskingFilter(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
     """The project's filter of error pages, which hides sensitive form fields under DEBUG too, and botocore's variables."""
 
     def is_active(self, _: Any) -> bool:
@@ -44,7 +44,7 @@ class CognitoMiddleware:
     def __call__(self, request: Any) -> Any:
         """Handle a request."""
         browser = request.cognito = site().browser(request.COOKIES)
-        request.exception_reporter_filter = _Masked()
+        request.exception_reporter_filter = _MaskingFilter()
         response = self._page(request)
         browser.cookies.write(response)
         return response

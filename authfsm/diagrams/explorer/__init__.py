@@ -35,8 +35,8 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 def page(settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None) -> str:
     """Return the page as HTML; raises NoEngine and UnknownEngine.
 
-    The page first shows `settings`, a pool's (by default nothing is ruled out), compared with the settings `before`, if they
-    are passed. `engine` is the layout engine; None for the first one that is installed.
+    The page first shows a pool's `settings` (None: nothing is ruled out). If the settings `before` are passed, it
+    compares the two. `engine` is the layout engine; None for the first one that is installed.
     """
     drawn = diagram(engine=engine)
     picture, edges = page_svg(drawn)

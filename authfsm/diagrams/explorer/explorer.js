@@ -11,7 +11,7 @@ const NOTHING_RULED_OUT = switches.map(() => 0);
 const positionsOf = (values) => switches.map((each) => Math.max(0, each.values.indexOf(values[each.key] ?? each.values[0])));
 const INITIAL = positionsOf(data.preset), INITIALLY_BEFORE = data.before && positionsOf(data.before);
 let positions = INITIAL;
-let before = INITIALLY_BEFORE; // the positions that these are compared with, or null
+let before = INITIALLY_BEFORE; // the positions with which `positions` are compared, or null
 let opened = null; // whose details are open: { state: number } or { error: code }, or null
 
 // ---- what settings rule out ---------------------------------------------------------------------------
@@ -30,7 +30,7 @@ const confidence = (number, given) => answer(arrows[number].confidence, given);
 const confidenceMark = (name) => data.marks[name] ?? "";
 const allRuledOut = (found) => found.length > 0 && found.every((reason) => reason !== null);
 
-// Whether all arrows that settings allow are known only by inference, or contradicted.
+// Whether the settings allow some of these arrows, and all that they allow are inferred, contradicted or refuted.
 function allUncertain(numbers) {
   const allowed = numbers.filter((number) => whyArrowRuledOut(number) === null);
   return allowed.length > 0 && allowed.every((number) => confidence(number) in data.marks);
@@ -262,7 +262,7 @@ function showReasons() {
   $("summary").textContent = switches.map((each, n) => `${each.label}: ${text(each.values[positions[n]])}`).join("  ·  ");
 }
 
-// What changes from the other settings to these, in words: each kind of change, by reason.
+// What changes from the settings `before` to the present ones, in words: each kind of change, by reason.
 function showDifference() {
   $("difference").hidden = $("legend").hidden = !before;
   const parts = Object.keys(CHANGES).map((change) => {
@@ -365,7 +365,7 @@ function detailsOfState(number) {
   if (change) parts.push(h("p", { class: `change ${change}` }, `It ${CHANGES[change]}.`));
   if (reason !== null) parts.push(h("p", { class: "why" }, h("strong", {}, "Ruled out: "), reason, lambdaMayName(number) ? ". Only a Lambda function may still name it." : "."));
   if (node.carries.length) parts.push(h("h3", {}, "Carries"), parameterList(node.carries));
-  if (!node.session) parts.push(h("p", { class: "quiet" }, "Cognito may issue it without a Session."));
+  if (!node.session) parts.push(h("p", { class: "quiet" }, "Cognito may issue this challenge without a Session."));
   for (const each of node.accepts) parts.push(...acceptedResponse(number, each));
   if (!node.accepts.length) parts.push(h("p", {}, "Accepts no response: the attempt has ended."));
   if (node.from.length) parts.push(h("h3", {}, "Comes from"), sources(number));

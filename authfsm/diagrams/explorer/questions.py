@@ -1,8 +1,8 @@
 """The switches of the page, and the rules of `authfsm.settings` as trees of questions about them.
 
-Each switch is a setting of a pool, or one name in a setting that is a list of names, so that each position of all
-switches is a `PoolSettings`. A rule is called with settings that record which fields it reads: for each such field the
-tree has a fork, and the leaves are the reasons that the rule returns. The search of `authfsm.settings.reach` is done
+Each switch is a setting of a pool, or one name in a setting that is a list of names, so that the values of all switches
+make a `PoolSettings`. A rule is called with settings that record which fields it reads: for each such field the tree
+has a fork, and the leaves are the reasons that the rule returns. The search of `authfsm.settings.reach` is done
 with trees, too, so that the page only looks up answers; a test compares them with the search on settings.
 """
 
@@ -148,14 +148,14 @@ class _UnansweredQuestion(Exception):
 
 
 _Answers = Mapping[int, int]
-"""The number of the value of each switch that is decided, by the number of the switch."""
+"""For the number of each answered switch, the number of its value."""
 
 
 @frozen(eq=False)
 class Tree:
     """A tree of questions about the switches, in the order of the switches, without questions that make no difference.
 
-    Equal trees are one object. `one & other` has the first reason of the two; `one | other` has one only if both have one.
+    Equal trees are one object. `one & other` has the first reason of the two, `one | other` a reason only if both have.
     """
 
     reason: Reason  #: In a leaf, why a rule forbids something (None if it is possible), or the name of a confidence.
@@ -169,7 +169,7 @@ class Tree:
         return _combined(self, other, needs_both=False)
 
     def branch(self, switch: int, value: int) -> Tree:
-        """Return the tree for a value of a switch, which is the first question or not in the tree."""
+        """Return the tree for a value of a switch about which the tree asks first, or not at all."""
         return self.branches[value] if self.switch == switch else self
 
     def after(self, answers: _Answers) -> Tree:
@@ -210,7 +210,7 @@ def _combined(one: Tree, other: Tree, *, needs_both: bool) -> Tree:
 
 
 class _RecordedSettings:
-    """Settings with these values of switches, which record the fields that a rule reads."""
+    """Settings with these values of switches; they record which fields a rule reads."""
 
     def __init__(self, values: SwitchValues) -> None:
         self.__values = values
