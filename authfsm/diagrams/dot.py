@@ -242,7 +242,7 @@ class DotStyle:
         name = self.text(junction.name)
         found = {
             "label": _SIGNS.get(effect, "") + escape(name), "class": "junction",
-            "tooltip": f"{name}: the reply says which of these is next",
+            "tooltip": f"{name}: the reply says which state is next",
             "shape": "box", "style": "rounded,filled", "fillcolor": colour, "color": colour,
             "fontcolor": theme.background, "fontsize": self.label_size, "height": "0.22",
             "margin": "0.12,0.03", **self._outline(effect),

@@ -114,7 +114,7 @@ class Diagram(Drawing):
     @property
     def description(self) -> str:
         """The number of nodes and lines, and the sentences of the caption."""
-        return " ".join((f"{self.model.size(len(self.model.edges))}.", *notes(self.model)))
+        return " ".join((f"{self.model.size(sum(1 for _ in drawn_edges(self.model)))}.", *notes(self.model)))
 
     def dot(self) -> str:
         """Return the diagram in Graphviz's language."""

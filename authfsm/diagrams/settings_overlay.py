@@ -101,7 +101,7 @@ class PoolOverlay(SettingsOverlay):
     def notes(self) -> Iterator[str]:
         """Yield what the settings rule out, by reason."""
         if self._faded:
-            yield "Dotted, dashed outline, or struck out: ruled out by the pool's settings."
+            yield "Dotted, struck out, or with a dashed outline: the pool's settings rule it out."
         yield from _sentences(_reasons_by_name(self.pools[0], self._drawn))
 
 
