@@ -77,7 +77,7 @@ def _delivery(details: Any) -> a.CodeDelivery:
     return a.CodeDelivery(*(optional_text(details, each) for each in names))
 
 
-def _sent_code(_: Any, members: Members) -> a.CodeDelivery:
+def _code_delivery(_: Any, members: Members) -> a.CodeDelivery:
     return _delivery(members.get("CodeDeliveryDetails"))
 
 
@@ -122,12 +122,12 @@ def _member(members: Members, name: str, kind: type[list[Any] | dict[str, Any]])
 _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Members], Any]]] = {
     a.SignUp: _new_account,
     a.ConfirmSignUp: _confirmed,
-    a.ResendConfirmationCode: _sent_code,
-    a.ForgotPassword: _sent_code,
+    a.ResendConfirmationCode: _code_delivery,
+    a.ForgotPassword: _code_delivery,
     a.ConfirmForgotPassword: _confirmed,
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
-    a.GetUserAttributeVerificationCode: _sent_code,
+    a.GetUserAttributeVerificationCode: _code_delivery,
     a.ListWebAuthnCredentials: lambda _, members: _member(members, "Credentials", list),
     a.StartWebAuthnRegistration: lambda _, members: _member(members, "CredentialCreationOptions", dict),
 }

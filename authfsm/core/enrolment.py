@@ -112,7 +112,7 @@ class Enrolment(WrapsSecrets):
         svg, title = BytesIO(), f"QR code for {self.account} at {self.issuer}"
         element: Any = {"xmldecl": False, "nl": False, "svgclass": None, "lineclass": None}
         colours: Any = {"dark": dark, "light": light}
-        self._code().save(svg, kind="svg", scale=scale, title=title, **colours, **element)
+        self._qr_code().save(svg, kind="svg", scale=scale, title=title, **colours, **element)
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
@@ -123,7 +123,7 @@ class Enrolment(WrapsSecrets):
                 a dark terminal and inverted on a light one.
         """
         text = StringIO()
-        self._code().terminal(text, compact=True)
+        self._qr_code().terminal(text, compact=True)
         lines = text.getvalue().splitlines()
         if colour:
             # Blocks are the light modules. 231 and 16 are white and black among the 256 colours; terminal
@@ -131,7 +131,7 @@ class Enrolment(WrapsSecrets):
             lines = [f"\x1b[38;5;231;48;5;16m{line}\x1b[0m" for line in lines]
         return "\n".join(lines) + "\n"
 
-    def _code(self) -> QRCode:
+    def _qr_code(self) -> QRCode:
         try:
             import segno  # noqa: PLC0415 - an extra, needed only to draw
         except ImportError:

@@ -61,7 +61,7 @@ def _transitions(condition: Callable[[Transition], Any] | None = None, prefix: s
 
 
 @cache
-def _shared() -> dict[Transition, tuple[Event, Any]]:
+def _shared_transitions() -> dict[Transition, tuple[Event, Any]]:
     """Return the event and the transition of the shared machine for each transition of the table."""
     # A machine with queued=True would return before it has moved; auto_transitions would add to_AUTHENTICATED().
     machine = Machine(None, State, State.START, send_event=True, auto_transitions=False, model_attribute="_state")
@@ -75,7 +75,7 @@ def _shared() -> dict[Transition, tuple[Event, Any]]:
 
 def advance(model: _Stateful, transition: Transition) -> None:
     """Move an object, whose `_state` must be the source, along a transition; raise ProtocolViolation if the table lacks it."""
-    found = _shared().get(transition)
+    found = _shared_transitions().get(transition)
     if found is None or model._state is not transition.source:  # noqa: SLF001 - of `_Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
     event, executable = found

@@ -148,7 +148,7 @@ class SignIn(RequestContext, DisplayMixin):
         Responses that its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) are
         omitted; `challenge` has the values that Select accepts.
         """
-        return tuple(each for each in PROTOCOL[self._state] if self._not_accepted(each) is None)
+        return tuple(each for each in PROTOCOL[self._state] if self._why_not_accepted(each) is None)
 
     def send(self, response: Response) -> Request:
         """Return the request for a response, of a class in `accepts`; the state does not change before `receive`.
@@ -189,7 +189,7 @@ class SignIn(RequestContext, DisplayMixin):
         response_type = response if isinstance(response, type) else type_of(response)
         if response_type not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, response_type, self.accepts)
-        if (why := self._not_accepted(response_type)) is not None:
+        if (why := self._why_not_accepted(response_type)) is not None:
             raise WrongResponse(self._state, response_type, self.accepts, why)
         if not isinstance(response, type):
             check_answer(self.challenge, response)
@@ -297,7 +297,7 @@ class SignIn(RequestContext, DisplayMixin):
         """Remove the new device from the tokens, which keep its key: it cannot be confirmed again."""
         self.tokens = self.tokens and attrs.evolve(self.tokens, new_device=None)
 
-    def _not_accepted(self, response_type: type[Response]) -> str | None:
+    def _why_not_accepted(self, response_type: type[Response]) -> str | None:
         """Return why a response of the state's row is not accepted now; None if it is."""
         prerequisite = PREREQUISITES.get((self._state, response_type))
         if prerequisite is not None:
@@ -367,7 +367,7 @@ def _fingerprint(public: int) -> str:
 
 
 def _completed(
-    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **facts: Any
+    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **fields: Any
 ) -> replies.Tokens:
     """Return new tokens with these facts; values that the reply omits come from the response, otherwise from the old tokens."""
     sent_token: Secret[str] | None = getattr(response, "refresh_token", None)
@@ -381,5 +381,5 @@ def _completed(
         id_token=new.id_token or old.id_token,
         new_device=new.new_device or old.new_device,
         device_key=device_key or old.device_key or (device.device_key if device else None),
-        **facts,
+        **fields,
     )

@@ -264,7 +264,7 @@ def _secrets_in(value: Any) -> Iterator[str]:
             yield from _secrets_in(each)
 
 
-def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
+def _refusal_in(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
     """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
@@ -303,12 +303,12 @@ def wrapped_reply(raw: object) -> Secret[Any]:
 
 
 def read(
-    raw: RawReply, response: type[Response], *,
+    raw: RawReply, response_type: type[Response], *,
     state: State | None = None, challenge: replies.Challenge | None = None,
 ) -> replies.Reply:  # fmt: skip
     """Return the parsed reply to a response to `challenge`; a MalformedReply names the wrong part, and never shows its value."""
     raw = wrapped_reply(raw)
-    return parsed_reply(raw, state, _read, response, challenge)
+    return parsed_reply(raw, state, _read, response_type, challenge)
 
 
 def read_operation_reply(
@@ -330,14 +330,14 @@ def parsed_reply(raw: Secret[Any], state: State | None, parse: Callable[..., T],
 
 def _read_operation(raw: Any, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
     _ensure_map(raw, "it")
-    return _error(raw, operation) or _acknowledgement(raw, None)
+    return _refusal_in(raw, operation) or _acknowledgement(raw, None)
 
 
-def _read(raw: Any, response: type[Response], answered: replies.Challenge | None) -> replies.Reply:
+def _read(raw: Any, response_type: type[Response], answered: replies.Challenge | None) -> replies.Reply:
     _ensure_map(raw, "it")
-    if (error := _error(raw, response.__name__)) is not None:
-        return error
-    if (reader := _OPERATION_READERS.get(response)) is not None:
+    if (refusal := _refusal_in(raw, response_type.__name__)) is not None:
+        return refusal
+    if (reader := _OPERATION_READERS.get(response_type)) is not None:
         setup = answered if isinstance(answered, replies.MfaSetup) else replies.MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
     name, result = optional_text(raw, "ChallengeName"), raw.get("AuthenticationResult")

@@ -171,7 +171,7 @@ def _fields_from(**attributes: str) -> _FieldsOf:
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
 
-def _fixed(key: str, value: str, fields_of: _FieldsOf) -> _FieldsOf:
+def _with_constant(key: str, value: str, fields_of: _FieldsOf) -> _FieldsOf:
     """Return a function that returns a constant field, and the fields of another function."""
     return lambda response: {key: value, **fields_of(response)}
 
@@ -180,7 +180,7 @@ _no_fields: Final = _fields_from()
 _srp_a: Final = _fields_from(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
-_custom_srp: Final = _fixed("CHALLENGE_NAME", "SRP_A", _srp_a)
+_custom_srp: Final = _with_constant("CHALLENGE_NAME", "SRP_A", _srp_a)
 _answer: Final = _fields_from(ANSWER="answer")
 _credential: Final = _fields_from(CREDENTIAL="credential")
 _CODE: Final = {state: _fields_from(**{name: "code"}) for state, name in CODE_FIELDS.items()}
@@ -334,8 +334,8 @@ WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.CustomAuth):                _InitiateAuthWriter(_no_fields, sends_device_key=True),
     (S.START, r.CustomSrpAuth):             _InitiateAuthWriter(_custom_srp, sends_device_key=True),
     (S.START, r.UserAuth):                  _InitiateAuthWriter(lambda response: _without_none(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
-    (S.START, r.UserAuthWithPassword):      _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), sends_device_key=True),
-    (S.START, r.UserAuthWithSrp):           _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _srp_a)),
+    (S.START, r.UserAuthWithPassword):      _InitiateAuthWriter(_with_constant("PREFERRED_CHALLENGE", "PASSWORD", _password), sends_device_key=True),
+    (S.START, r.UserAuthWithSrp):           _InitiateAuthWriter(_with_constant("PREFERRED_CHALLENGE", "PASSWORD_SRP", _srp_a)),
     (S.START, r.StepUp):                    _InitiateAuthWriter(_step_up),
     (S.START, r.SignedUp):                  _InitiateAuthWriter(_no_fields),
     (S.START, r.RefreshTokenAuth):          _refresh_request,

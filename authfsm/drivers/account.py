@@ -37,9 +37,9 @@ class _TwinMethod(Protocol[Fields, Value_co]):
     def __get__(self, account: AsyncCognitoAccount, owner: Any) -> Callable[Fields, Awaitable[Value_co]]: ...
 
 
-def _method(name: str, request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
+def _method(name: str, request_type: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
     """Return the method of this name that sends a request; its arguments are those of the request's class."""
-    kind: Any = request
+    kind: Any = request_type
 
     def call(self: _Operations, /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = kind.wrap_arguments(args, kwargs)

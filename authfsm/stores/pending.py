@@ -116,7 +116,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"flow must be a sign-in of `cognito`, not of type {type(flow).__name__}")
         if flow.signin.client_id != self.cognito.client_id:
             raise BadField(type(self), "flow", "belongs to another app client than `cognito`")
-        sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
+        sealed, left = self._seal_with(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("the time limit of this sign-in has passed")
         return sealed, left
@@ -127,12 +127,12 @@ class StoredFlows(Generic[FlowT, StoreT]):
         if sealed == TAKEN:
             why = "another request is using this ticket: wait until it is done"
             raise InvalidOperation(why, action=RecoveryAction.WAIT)
-        return self._unsealed(sealed, keys_for(self._key, ticket))
+        return self._resume_with(sealed, keys_for(self._key, ticket))
 
-    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
+    def _seal_with(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.seal(key)
 
-    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
+    def _resume_with(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume(sealed, key)
 
 
@@ -316,13 +316,13 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
     def _ended(self, flow: FlowT) -> bool:
         return flow.state is not State.AUTHENTICATED
 
-    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
+    def _seal_with(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.signed_in().seal(key)
 
-    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
+    def _resume_with(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume_tokens(sealed, key)
 
-    def _wait(self, error: InvalidOperation, begun: float) -> None:
+    def _ensure_may_wait(self, error: InvalidOperation, begun: float) -> None:
         """Raise the error if this call has waited longer than `turn_lifetime`, or if waiting is no remedy."""
         too_long = time.monotonic() - begun > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
@@ -362,8 +362,8 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
                 with self.turn(ticket) as flow:
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, begun)
-            time.sleep(PAUSE)  # `_wait` bounds the attempts
+                self._ensure_may_wait(error, begun)
+            time.sleep(PAUSE)  # `_ensure_may_wait` bounds the attempts
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):
@@ -378,5 +378,5 @@ class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSign
                 async with self.turn(ticket) as flow:
                     return await flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, begun)
+                self._ensure_may_wait(error, begun)
             await asyncio.sleep(PAUSE)
