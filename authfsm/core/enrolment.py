@@ -73,7 +73,7 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: the challenge is not MFA_SETUP or has no secret code yet, or a name is empty or has control characters.
+            BadField: the challenge is no `MfaSetup` with a secret code; or a name is empty, or has control characters.
         """
         if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
             why = f"is not known yet in {type(challenge).__name__}: answer MfaSetup by AssociateSoftwareToken() first"
@@ -116,7 +116,7 @@ class Enrolment(WrapsSecrets):
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Raises NoQrCode and BadField as `svg`.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Errors: as for `svg`.
 
         Args:
             colour: set white and black by ANSI escapes, for dark and light terminals. If False, the code is right on

@@ -24,7 +24,7 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
-    """Sends a response to Cognito, and returns the state, the kind or the reply: `Flow.carry`, or a function of yours."""
+    """Sends a response to Cognito; returns the new state, the transition's kind or the reply. `Flow.carry` is one."""
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
         """Send the response that has these arguments, and return its outcome."""
@@ -57,7 +57,7 @@ class GetReply:
     def wrapped(
         self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return a trigger's arguments with the secrets wrapped, for the frames of `transitions`."""
+        """Return a trigger's arguments with the secrets wrapped, so that no frame of `transitions` shows them."""
         response_type = self.response_type(trigger)
         is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
         if response_type is None or is_outcome:
@@ -138,7 +138,7 @@ def _store(event: Any, response_type: type[Response], outcome: Any, *, is_from_d
 
 
 def _store_error(event: Any, response_type: type[Response], error: e.AuthfsmError) -> None:
-    """Store the transition of a refusal, which is raised after the move; raise other errors now."""
+    """Store the transition that a refusal made, for `raise_refusal` to raise it later; raise every other error now."""
     source = event.state.value
     transition = None
     if isinstance(error, e.Refused):
@@ -155,7 +155,7 @@ def _opaque(value: Any) -> Any:
 
 
 def _default_kind(source: State, response_type: type[Response], dest: State) -> t.LoopKind | None:
-    """Return the kind of a transition to this state: for the source itself a new challenge, if the table has one."""
+    """Return the kind of a transition: None if the state changes, otherwise NEW_CHALLENGE if the table has it."""
     if dest is not source:
         return None
     kinds = t.loop_kinds(source, t.PROTOCOL[source][response_type])
@@ -170,7 +170,7 @@ def raise_refusal(event: Any) -> None:
 
 
 class UnsuitableModel(e.CallerError, ValueError):
-    """The triggers cannot be added to a model, which was not changed; `why` says what to do, `model` is its class."""
+    """The triggers cannot be added to a model; none was added. `model` is its class, `why` the reason and remedy."""
 
     def __init__(self, model: type, why: str) -> None:
         super().__init__(f"{model.__name__} {why}")
