@@ -1,5 +1,5 @@
 """Sends requests to Cognito: `boto` (synchronous), `aio` (asyncio), `totp` (enrolment after the sign-in).
 
-Both drivers run the same generators (`flow_steps`). Only this folder, `stores` and `jwks` perform I/O.
-Private but for `totp`: `authfsm` exports `Cognito`, `Flow`, `AsyncCognito` and `AsyncFlow`.
+Both drivers run the same generators (`flow_steps`). During a sign-in only this folder, `stores` and `jwks` perform I/O.
+Private, except `totp`, and `Cognito`, `Flow`, `AsyncCognito` and `AsyncFlow`, which `authfsm` exports.
 """

@@ -6,9 +6,9 @@
     flow = cognito.sign_in(confirmed, password)
 
 The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. If they are not valid, the
-call raises InvalidInput or BadField, and nothing was sent. The request raises Refused (the class says who is at fault,
-`error.action` what to do next), ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after
-START_AGAIN request a new code, or sign in. If a reply was lost, Cognito may have processed the request.
+call raises InvalidInput or BadField, and nothing is sent. It may also raise Refused (its class says who is at
+fault, and its `action` says what to do next), ConnectionLost, NotSent or MalformedReply. After TRY_AGAIN call the
+method again; after START_AGAIN request a new code, or sign in. If a reply was lost, the request may have taken effect.
 """
 
 from __future__ import annotations
