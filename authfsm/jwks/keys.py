@@ -209,9 +209,9 @@ def _document(url: str, max_bytes: int, sockets: _Sockets) -> bytes:
             document: bytes = reply.read(max_bytes + 1)
     except HTTPError as error:
         error.close()
-        raise OSError(f"the answer was HTTP {error.code}") from None
+        raise OSError(f"the reply was HTTP {error.code}") from None
     except http.client.HTTPException as error:
-        raise OSError(f"the answer was not HTTP ({type(error).__name__})") from None
+        raise OSError(f"the reply was not HTTP ({type(error).__name__})") from None
     if len(document) > max_bytes:
         raise ValueError(f"the document has more than {max_bytes} bytes")
     return document
