@@ -66,7 +66,7 @@ class Verifier:
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`).
         client_id: the app client whose tokens are accepted, or several.
         issuer: the required `iss`; by default either of Cognito's two URLs of the pool (IssuerConfiguration).
-        jwks: the pool's JSON Web Key Set, instead of fetching it: for a local pool (`pool.jwks()`) or without a network.
+        jwks: the pool's JSON Web Key Set, in place of a fetch: for a local pool (`pool.jwks()`) or without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
         leeway: seconds that this machine's clock may differ from Cognito's; at most a day.
         interval: the least number of seconds between the starts of two fetches of the keys.
