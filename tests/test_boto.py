@@ -1239,7 +1239,9 @@ def test_what_is_no_client_is_refused(pool_of: PoolOf) -> None:
     )
     for wrong in (None, "client", 5, {}, object(), boto3, boto3.client, session, session.client("s3")):
         for call in calls:
-            with pytest.raises(TypeError, match=rf"a {type(wrong).__name__} is not a client: use boto3\.client"):
+            with pytest.raises(
+                TypeError, match=rf"a {type(wrong).__name__} is not a client of Cognito: use boto3\.client"
+            ):
                 call(wrong)
 
     class Wrapper:

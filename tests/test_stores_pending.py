@@ -267,9 +267,9 @@ def test_invalid_settings_are_refused(backend: Backend) -> None:
     for wrong in (None, 5, "x"):
         with pytest.raises(TypeError, match="turn_lifetime must be of type timedelta, not"):
             backend.other_worker(turn_lifetime=wrong)
-        with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
+        with pytest.raises(TypeError, match="cognito must be a driver, and store must be a store, not"):
             PendingSignIns(backend.pool.cognito(), wrong, new_key())
-        with pytest.raises(TypeError, match="cognito must be a driver, store a store, not"):
+        with pytest.raises(TypeError, match="cognito must be a driver, and store must be a store, not"):
             PendingSignIns(wrong, backend.store, new_key())
         for store in (backend.other_worker(), SharedTokens(backend.pool.cognito(), backend.store, new_key())):
             with pytest.raises(TypeError, match="flow must be a sign-in of `cognito`, not of type"):
@@ -287,7 +287,7 @@ def test_invalid_settings_are_refused(backend: Backend) -> None:
         with pytest.raises(error, match=r"timeout must be (more than 0|of type)"):
             RedisStore(wrong, timeout=wrong)
     wrong = MemoryStore
-    with pytest.raises(TypeError, match="cognito must be a driver, store a store, not Cognito and type"):
+    with pytest.raises(TypeError, match="cognito must be a driver, and store must be a store, not Cognito and type"):
         PendingSignIns(backend.pool.cognito(), wrong, new_key())
 
 

@@ -1,5 +1,5 @@
 """The client's logic without I/O: requests, replies, the sign-in, its machine, its history, snapshots and sealing.
 
-Private: `authfsm` exports the public names, those that `authfsm/__init__.pyi` imports from here. No sockets, clocks or
-environment; only `encryption` uses randomness.
+Private, except the names that `authfsm/__init__.pyi` imports from this folder: `authfsm` exports them. The folder uses
+no sockets, no clock and no environment variables; only `encryption` uses random numbers.
 """

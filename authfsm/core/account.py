@@ -26,7 +26,7 @@ Members = Mapping[str, Any]
 
 
 def write_account_request(request: AccountRequest[Any], client_id: str, client_secret: Secret[str] | None) -> Request:
-    """Return the API request; if it names a user, with ClientId, and SecretHash if the app client has a secret."""
+    """Return the API request. If it names a user, it has ClientId, and SecretHash if the app client has a secret."""
     operation = type(request).__name__
     parameters: dict[str, Any] = {}
     for name in attrs.fields_dict(type(request)):
@@ -51,7 +51,7 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
 
 
 def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = None) -> ReplyWithoutChallenge | Refusal:
-    """Return the parsed reply, its Session wrapped; in a refusal's message, the secrets of the request are masked."""
+    """Return the parsed reply, its Session wrapped, or a refusal in whose message the request's secrets are masked."""
     reply = read_operation_reply(raw, sent.operation, state)
     if isinstance(reply, Refusal):
         has_token = "AccessToken" in sent.parameters
@@ -65,7 +65,7 @@ def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = No
 
 
 def account_value(request: AccountRequest[ReplyT], reply: ReplyWithoutChallenge, state: State | None = None) -> ReplyT:
-    """Return the value of the reply, for example a UserProfile; None for an operation without one. Raises MalformedReply."""
+    """Return the value in a reply, for example a UserProfile; None if it has no value. Raises MalformedReply."""
     reader = _READERS.get(type(request))
     return cast("ReplyT", reader and parsed_reply(Secret(reply.members), state, partial(reader, request)))
 
@@ -77,7 +77,7 @@ def _delivery(details: Any) -> a.CodeDelivery:
     return a.CodeDelivery(*(optional_text(details, each) for each in names))
 
 
-def _sent_code(_: Any, members: Members) -> a.CodeDelivery:
+def _code_delivery(_: Any, members: Members) -> a.CodeDelivery:
     return _delivery(members.get("CodeDeliveryDetails"))
 
 
@@ -122,13 +122,13 @@ def _member(members: Members, name: str, kind: type[list[Any] | dict[str, Any]])
 _READERS: Final[Mapping[type[AccountRequest[Any]], Callable[[Any, Members], Any]]] = {
     a.SignUp: _new_account,
     a.ConfirmSignUp: _confirmed,
-    a.ResendConfirmationCode: _sent_code,
-    a.ForgotPassword: _sent_code,
+    a.ResendConfirmationCode: _code_delivery,
+    a.ForgotPassword: _code_delivery,
     a.ConfirmForgotPassword: _confirmed,
     a.GetUser: _profile,
     a.UpdateUserAttributes: _deliveries,
-    a.GetUserAttributeVerificationCode: _sent_code,
+    a.GetUserAttributeVerificationCode: _code_delivery,
     a.ListWebAuthnCredentials: lambda _, members: _member(members, "Credentials", list),
     a.StartWebAuthnRegistration: lambda _, members: _member(members, "CredentialCreationOptions", dict),
 }
-"""The functions that read the value of a reply; the replies to other operations have none."""
+"""By request class, the function that reads the value of the reply; replies to all other requests have no value."""

@@ -1,4 +1,4 @@
-"""A remembered device, and the SRP proof of the password of a user or a device."""
+"""A remembered device, and the SRP proof of a user's or a device's password."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class Device(WrapsSecrets):
         )
 
     def seal(self, key: Key) -> str:
-        """Return the device as a string that only a holder of the key can read or change. It has no time limit.
+        """Return the device as a string that only a holder of the key can read or change. The string does not expire.
 
         Args:
-            key: the key of `authfsm.new_key`, or several, the first of which is used.
+            key: a key from `authfsm.new_key`, or several, the first of which seals.
 
         Raises:
             BadKey, TooLongToSeal: the key is not valid; the device's values are far longer than Cognito's.
@@ -90,7 +90,7 @@ class SrpIdentity:
     password: Secret[str]
 
     def prove(self, challenge: SrpChallenge, ephemeral: srp.Ephemeral, now: datetime) -> SrpClaim:
-        """Return the SRP proof for a challenge, with the key pair whose SRP_A it replies to; raises as `SignIn.prove`."""
+        """Return the proof for a challenge that replies to the SRP_A of `ephemeral`. Raises SrpRefused, ValueError."""
         timestamp = srp.timestamp(now)
         signature = srp.claim_signature(
             ephemeral, realm=self.realm, name=self.name, password=self.password, salt=challenge.salt,

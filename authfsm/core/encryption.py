@@ -1,7 +1,7 @@
 """Encrypts and authenticates JSON under the application's key: the seals of sign-ins, tokens and devices.
 
-Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). With several keys, the first one seals, and each is tried to unseal,
-so that keys can be rotated. Only this module of the core imports `cryptography`, and only it uses random numbers.
+Sealing uses Fernet (AES-128-CBC and HMAC-SHA256). Of several keys, the first one seals and each of them can unseal, so
+that keys can be rotated. Only this module of the core imports `cryptography`, and only it uses random numbers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from authfsm.protocol import errors as e
 T = TypeVar("T")
 
 VERSION: Final = 1
-"""The version of the JSON documents that this package writes. It reads this version and every earlier one."""
+"""The version of the JSON documents that this package writes. The package reads this and every earlier version."""
 
 LARGEST: Final = 1 << 18
 """The longest seal, in characters: more than forty times the usual length of sealed tokens, and of a sealed sign-in."""
@@ -40,7 +40,7 @@ class TooLongToSeal(e.CallerError, ValueError):
     """The value is too large to seal; in a sign-in, the metadata, history or challenge parameters are too long."""
 
     def __init__(self) -> None:
-        super().__init__(f"it is too large to seal: the seal would exceed {LARGEST} characters")
+        super().__init__(f"the value is too large to seal: the seal would exceed {LARGEST} characters")
 
 
 def new_key() -> Secret[str]:
@@ -49,7 +49,7 @@ def new_key() -> Secret[str]:
 
 
 def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
-    """Return the keys for the sign-in of one ticket: HMAC-SHA256 of the ticket under each of the application's keys; or raise BadKey."""
+    """Return the keys for one ticket: the HMAC-SHA256 of the ticket under each of the given keys. Raises BadKey."""
     key = wrapped_keys(key)
     with suppress(TypeError, ValueError, AttributeError):
         return tuple([_derived(each, ticket) for each in key])
@@ -57,14 +57,14 @@ def keys_for(key: Key, ticket: Secret[str]) -> tuple[Secret[str], ...]:
 
 
 def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
-    Fernet(key.reveal())  # raises an error that `keys_for` catches if it is not a key
+    Fernet(key.reveal())  # raises an error, which `keys_for` catches, if `key` is not valid
     mac = hmac.new(urlsafe_b64decode(key.reveal()), b"authfsm sealed for the ticket ", sha256)
     mac.update(ticket.reveal().encode("utf-8", "surrogatepass"))
     return Secret(urlsafe_b64encode(mac.digest()).decode())
 
 
 def document_to_json(document: Mapping[str, Any]) -> Secret[str]:
-    """Return a document as JSON, with its version and its secrets in plain text, without None and empty maps and lists."""
+    """Return a document as JSON with VERSION, and secrets in plain text; None and empty maps and lists are left out."""
     present = {name: value for name, value in document.items() if value not in (None, {}, [])}
     document = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(document), separators=(",", ":"), ensure_ascii=False))
@@ -74,7 +74,7 @@ def document_from_json(
     text: Secret[str], build: Callable[[Mapping[str, Any]], T], *, kind: str,
     owner: Mapping[str, str | None],
 ) -> T:  # fmt: skip
-    """Return `build(document)`, or raise SealTooNew, SealWrongClient (it is not `owner`'s) or SealBroken (also for an error of `build`)."""
+    """Return `build(document)`. Raises SealTooNew, SealWrongClient (a value differs from `owner`) or SealBroken."""
     error: e.SealError = e.SealBroken(f"it is not {kind}")
     with suppress(e.AuthfsmError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
         document = json.loads(text.reveal())
@@ -92,9 +92,9 @@ def document_from_json(
 
 
 def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
-    """Return a string (letters, digits, `-_=`) that only a holder of the key can read or change, but which shows the time `at`.
+    """Return the text as a string (letters, digits, `-_=`) that only a holder of the key can read or change.
 
-    Raises BadKey or TooLongToSeal.
+    Anyone can read the time `at` in the string. Raises BadKey or TooLongToSeal.
     """
     key = wrapped_keys(key)
     fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0

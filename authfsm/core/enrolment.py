@@ -73,7 +73,7 @@ class Enrolment(WrapsSecrets):
         """Return the enrolment for MFA_SETUP; by default the account is the user name.
 
         Raises:
-            BadField: the challenge is not MFA_SETUP or has no secret code yet, or a name is empty or has control characters.
+            BadField: the challenge is no `MfaSetup` with a secret code; or a name is empty, or has control characters.
         """
         if not isinstance(challenge, MfaSetup) or challenge.secret_code is None:
             why = f"is not known yet in {type(challenge).__name__}: answer MfaSetup by AssociateSoftwareToken() first"
@@ -112,18 +112,18 @@ class Enrolment(WrapsSecrets):
         svg, title = BytesIO(), f"QR code for {self.account} at {self.issuer}"
         element: Any = {"xmldecl": False, "nl": False, "svgclass": None, "lineclass": None}
         colours: Any = {"dark": dark, "light": light}
-        self._code().save(svg, kind="svg", scale=scale, title=title, **colours, **element)
+        self._qr_code().save(svg, kind="svg", scale=scale, title=title, **colours, **element)
         return svg.getvalue().decode()
 
     def terminal(self, *, colour: bool = True) -> str:
-        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Raises NoQrCode and BadField as `svg`.
+        """Return the QR code as lines of half blocks, to be printed. It contains the secret. Errors: as for `svg`.
 
         Args:
             colour: set white and black by ANSI escapes, for dark and light terminals. If False, the code is right on
                 a dark terminal and inverted on a light one.
         """
         text = StringIO()
-        self._code().terminal(text, compact=True)
+        self._qr_code().terminal(text, compact=True)
         lines = text.getvalue().splitlines()
         if colour:
             # Blocks are the light modules. 231 and 16 are white and black among the 256 colours; terminal
@@ -131,7 +131,7 @@ class Enrolment(WrapsSecrets):
             lines = [f"\x1b[38;5;231;48;5;16m{line}\x1b[0m" for line in lines]
         return "\n".join(lines) + "\n"
 
-    def _code(self) -> QRCode:
+    def _qr_code(self) -> QRCode:
         try:
             import segno  # noqa: PLC0415 - an extra, needed only to draw
         except ImportError:

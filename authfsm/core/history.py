@@ -3,7 +3,7 @@
     {"step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA", "role": "second factor",
      "at": "2026-11-23T01:02:03+00:00"}
 
-`step` counts from 1: another 1 starts another sign-in, so files can be concatenated. `response` is the trigger of
+`step` counts from 1: each further 1 begins another sign-in, so files can be concatenated. `response` is the trigger of
 the response. `role`, `at`, `error` and `action` are omitted if they are None. Of the members that
 `authfsm.traces.recorder` adds, `sign_in` separates sign-ins whose lines are mixed, and `lost` (no readable reply) marks
 lines that are skipped. Other members are ignored.
@@ -35,7 +35,7 @@ class Step:
         number: 1 for the first step.
         source: the state before the step.
         response: the class of the response that was sent.
-        dest: the state after the step; the same as `source` if the reply changed nothing.
+        dest: the state after the step; it may be the same as `source`.
         role: the factor that the new state asks for; None if it asks for no factor.
         action: the recovery action if the reply was a refusal, otherwise None.
         error: the code of that refusal, for example `CodeMismatchException`.
@@ -82,7 +82,7 @@ def history_from_json(text: str) -> History:
     steps: list[Step] = []
     for line, _, step in _steps(text):
         if steps and step.number == 1:
-            raise BadHistory(line, "begins another sign-in: select one, or read all with histories_from_json")
+            raise BadHistory(line, "begins another sign-in: pass the lines of one, or call histories_from_json")
         _append(steps, line, step)
     return History(steps)
 
@@ -166,7 +166,7 @@ def _read_step(line: int, fields: dict[str, Any]) -> Step:
     except (TypeError, ValueError) as error:
         raise BadHistory(line, f"has an invalid step, role, error, action or time: {error}") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)
-    # Refusals after which nothing changes (throttling, for example) need no transition: for some states the table has none.
+    # A refusal that changes nothing (throttling, for example) needs no transition: not every state has one for it.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}")
     return step

@@ -3,9 +3,9 @@
 `advance` moves a sign-in along the table; all sign-ins share one machine. `build` returns an ordinary `transitions`
 machine over the same table, for applications with their own callbacks and states.
 
-In a machine of `build`, the condition of each transition of the table is that the reply makes it. A new challenge of the
-same name is a reflexive transition: `transitions` leaves the state and enters it again. The other transitions that stay in
-their state (a retry, an acknowledgement, a dropped device) are internal: only the machine's own callbacks are called.
+In a machine that `build` returns, each transition of the table has a condition: the reply makes this transition. A new
+challenge of the same name is a reflexive transition: `transitions` leaves the state and enters it again. The other
+kinds that keep the state (retry, acknowledgement, device dropped) are internal: only the machine's own callbacks run.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class _Stateful(Protocol):
 
 @frozen
 class LeadsTo:
-    """The condition of a transition: the event's reply makes it."""
+    """The condition that the event's reply makes this transition."""
 
     transition: Transition | account.AccountTransition
 
@@ -61,8 +61,8 @@ def _transitions(condition: Callable[[Transition], Any] | None = None, prefix: s
 
 
 @cache
-def _shared() -> dict[Transition, tuple[Event, Any]]:
-    """Return the event and the transition of the shared machine for each transition of the table."""
+def _shared_transitions() -> dict[Transition, tuple[Event, Any]]:
+    """Return, for each transition of the table, the event and the transition of the machine that all sign-ins share."""
     # A machine with queued=True would return before it has moved; auto_transitions would add to_AUTHENTICATED().
     machine = Machine(None, State, State.START, send_event=True, auto_transitions=False, model_attribute="_state")
     executable = {}
@@ -74,8 +74,8 @@ def _shared() -> dict[Transition, tuple[Event, Any]]:
 
 
 def advance(model: _Stateful, transition: Transition) -> None:
-    """Move an object, whose `_state` must be the source, along a transition; raise ProtocolViolation if the table lacks it."""
-    found = _shared().get(transition)
+    """Move an object along a transition; raise ProtocolViolation if it begins elsewhere, or the table lacks it."""
+    found = _shared_transitions().get(transition)
     if found is None or model._state is not transition.source:  # noqa: SLF001 - of `_Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
     event, executable = found
@@ -93,7 +93,7 @@ def build(
     Everything in the users' guide of `transitions` applies: `on_enter_SMS_MFA` and the other callbacks,
     `may_code`, `get_triggers`, your own states and triggers, pickling. States are members of
     `authfsm.State`, triggers are named after the responses (`user_srp_auth`, `srp_claim`, `code`).
-    `class Model(authfsm.ModelTriggers)` declares them for type checkers.
+    `class Model(authfsm.ModelTriggers)` declares the triggers for type checkers.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
@@ -102,7 +102,7 @@ def build(
             `model.srp_claim()`. For a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
             may return an awaitable. Without a driver, call a trigger with the reply or the next state:
             `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if the table has one;
-            `model.code(LoopKind.RETRY)` selects another kind. Pickling drops the driver: `set_driver` restores it.
+            `model.code(LoopKind.RETRY)` selects another kind. Pickling drops the driver: set it again by `set_driver`.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
         prefix: the prefix of the protocol's triggers, for a model that has its own `code` or `password`: with
             "auth_" they are `auth_code` and `may_auth_code`. Your own triggers keep their names.
@@ -119,7 +119,7 @@ def build(
             whose separator occurs in challenge names.
 
     Besides the errors of `transitions`, triggers raise ProtocolViolation for a reply without a transition, and the
-    errors of the driver, after the machine has moved as the sign-in did.
+    errors of the driver. If a refusal has changed the state of the sign-in, the machine has moved to the same state.
     """
     if not isinstance(prefix, str) or not f"{prefix}code".isidentifier():
         raise ValueError(f"prefix must be the beginning of a Python name, for example 'auth_', not {prefix!r}")
@@ -153,7 +153,7 @@ def _build(kind: type[Machine], states: Any, rows: list[Any], prepare: Any, opti
 def set_driver(machine: Machine, driver: Driver) -> None:
     """Set the driver of a machine of `build`: after unpickling, which drops the driver, or for another sign-in.
 
-    `cognito.resume(sealed, key).carry` continues a sign-in that was sealed beside the machine.
+    `cognito.resume(sealed, key).carry` is the driver for a sign-in that was sealed when the machine was pickled.
     """
     for each in machine.prepare_event:
         if isinstance(each, GetReply):
@@ -161,7 +161,7 @@ def set_driver(machine: Machine, driver: Driver) -> None:
 
 
 def _store_status(event: Any) -> None:
-    """Store on the event the transition to the status that is its argument, or to the only possible status."""
+    """Store on the event the transition to the status that the trigger was passed, or to the only possible one."""
     source = event.state.value
     operation = account.AccountOperation.__members__.get(event.event.name.upper())
     dests = account.ACCOUNT_LIFE[source].get(operation) if source in account.ACCOUNT_LIFE and operation else None
@@ -172,7 +172,7 @@ def _store_status(event: Any) -> None:
     if len(candidates) != 1:
         raise ValueError(
             f"{operation} leads from {source} to one of {', '.join(sorted(dests))}:"
-            f" call {event.event.name}() with that UserStatus"
+            f" call {event.event.name}() with the UserStatus to which it led"
         )
     event.transition_made = account.AccountTransition(source, operation, candidates[0])
 
@@ -181,8 +181,8 @@ def build_account(model: Any = Machine.self_literal, machine_cls: type[Machine] 
     """Return an ordinary `transitions` machine over the states of an account (`ACCOUNT_LIFE`).
 
     States are members of `authfsm.UserStatus`; triggers are Cognito's operations (`confirm_sign_up`,
-    `admin_reset_user_password`). The argument of a trigger is the status to which the operation led; it is optional
-    if there is only one. An operation that stays in its status is a reflexive transition.
+    `admin_reset_user_password`). The argument of a trigger is the status to which the operation led, and may be omitted
+    if only one is possible. An operation that does not change the status is a reflexive transition.
 
     Args:
         model: the object (or list of objects) that gets the triggers; by default the machine itself.
@@ -191,8 +191,8 @@ def build_account(model: Any = Machine.self_literal, machine_cls: type[Machine] 
 
     Raises:
         UnsuitableModel: as in `build`.
-        ValueError: as in `build`; from a trigger: the operation does not lead to this status, or has several, and none was
-            passed. MachineError of `transitions`: the status does not allow the operation.
+        ValueError: as in `build`. A trigger raises it if the operation does not lead to the passed status, or if
+            none was passed and several are possible. It raises MachineError if the status does not allow the operation.
     """
     rows = [
         {"trigger": op.trigger, "source": source, "dest": dest, "conditions": LeadsTo(each)}

@@ -24,7 +24,7 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
-    """Sends a response to Cognito, and returns the state, the kind or the reply: `Flow.carry`, or a function of yours."""
+    """Sends a response to Cognito; returns the new state, the transition's kind or the reply. `Flow.carry` is one."""
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
         """Send the response that has these arguments, and return its outcome."""
@@ -49,53 +49,53 @@ class GetReply:
         """Return the attributes without the driver, which holds a client and secrets."""
         return {**vars(self), "driver": None if self.driver is None else _no_driver}
 
-    def response(self, trigger: str) -> type[Response] | None:
+    def response_type(self, trigger: str) -> type[Response] | None:
         """Return the response class of a trigger; None for a trigger that the application added."""
-        is_protocols = trigger.startswith(self.prefix)
-        return RESPONSES.get(trigger.removeprefix(self.prefix)) if is_protocols else None
+        has_prefix = trigger.startswith(self.prefix)
+        return RESPONSES.get(trigger.removeprefix(self.prefix)) if has_prefix else None
 
     def wrapped(
         self, trigger: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return a trigger's arguments with the secrets wrapped, for the frames of `transitions`."""
-        response = self.response(trigger)
+        """Return a trigger's arguments with the secrets wrapped, so that no frame of `transitions` shows them."""
+        response_type = self.response_type(trigger)
         is_outcome = self.driver is None and isinstance((*args, None)[0], _OUTCOMES)
-        if response is None or is_outcome:
+        if response_type is None or is_outcome:
             return tuple(map(_opaque, args)), kwargs
-        return wrap_call(response, args, kwargs)[1:]
+        return wrap_call(response_type, args, kwargs)[1:]
 
     def __call__(self, event: Any) -> Awaitable[None] | None:
         """Get the reply, and store the transition on the event."""
-        response = self.response(event.event.name)
+        response_type = self.response_type(event.event.name)
         source = event.state.value
-        if response is None or not isinstance(source, State) or response not in t.PROTOCOL[source]:
+        if response_type is None or not isinstance(source, State) or response_type not in t.PROTOCOL[source]:
             return None  # the application added this trigger or this state
         if self.driver is None:
             if event.args or not is_may_call(event):
-                _store(event, response, event.args[0] if event.args else None, is_from_driver=False)
+                _store(event, response_type, event.args[0] if event.args else None, is_from_driver=False)
             return None
         if is_may_call(event):
             return None
         try:
-            outcome = _opaque(self.driver(response, *event.args, **event.kwargs))
+            outcome = _opaque(self.driver(response_type, *event.args, **event.kwargs))
         except e.AuthfsmError as error:
-            _store_error(event, response, error)
+            _store_error(event, response_type, error)
         else:
             if inspect.isawaitable(outcome):
                 if not inspect.iscoroutinefunction(type(event.event).trigger):
                     getattr(outcome, "close", bool)()  # otherwise the coroutine would warn
                     raise TypeError("an asynchronous driver needs build(..., machine_cls=AsyncMachine)")
-                return self._await(event, response, outcome)
-            _store(event, response, outcome)
+                return self._await(event, response_type, outcome)
+            _store(event, response_type, outcome)
         return None
 
-    async def _await(self, event: Any, response: type[Response], outcome: Awaitable[Outcome]) -> None:
+    async def _await(self, event: Any, response_type: type[Response], outcome: Awaitable[Outcome]) -> None:
         try:
             result = _opaque(await outcome)
         except e.AuthfsmError as error:
-            _store_error(event, response, error)
+            _store_error(event, response_type, error)
         else:
-            _store(event, response, result)
+            _store(event, response_type, result)
 
     def call(self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any) -> Any:
         """Call this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`, with the secrets wrapped."""
@@ -113,19 +113,19 @@ def is_may_call(event: Any) -> bool:
     return event.machine.events.get(event.event.name) is not event.event
 
 
-def _store(event: Any, response: type[Response], outcome: Any, *, is_from_driver: bool = True) -> None:
+def _store(event: Any, response_type: type[Response], outcome: Any, *, is_from_driver: bool = True) -> None:
     source = event.state.value
     if isinstance(outcome, Secret) and isinstance(outcome.reveal(), Mapping):
-        outcome = read(outcome, response, state=source)
+        outcome = read(outcome, response_type, state=source)
     if isinstance(outcome, Reply):
-        transition = t.transition_for_reply(source, response, outcome)
+        transition = t.transition_for_reply(source, response_type, outcome)
         if transition is None and isinstance(outcome, Refusal):
-            raise e.refused(outcome, state=source, credentials=has_credentials(source, response))
+            raise e.refused(outcome, state=source, credentials=has_credentials(source, response_type))
     elif isinstance(outcome, t.LoopKind):
-        transition = t.Transition(source, response, source, outcome)
+        transition = t.Transition(source, response_type, source, outcome)
     elif isinstance(outcome, State):
-        kind = _default_kind(source, response, outcome)
-        transition = t.Transition(source, response, outcome, kind)
+        kind = _default_kind(source, response_type, outcome)
+        transition = t.Transition(source, response_type, outcome, kind)
     else:
         found = type(outcome.reveal() if isinstance(outcome, Secret) else outcome).__name__
         outcomes = f"a State, a LoopKind, a Reply or what boto3 returned, not {found}"
@@ -133,16 +133,16 @@ def _store(event: Any, response: type[Response], outcome: Any, *, is_from_driver
             raise TypeError(f"the driver must return {outcomes}: {event.event.name}() moved nothing")
         raise TypeError(f"{event.event.name}() takes {outcomes}; to send an answer, pass a driver to build()")
     if transition not in t.TRANSITION_SET:
-        raise e.ProtocolViolation(source, response, transition.dest if transition else source)
+        raise e.ProtocolViolation(source, response_type, transition.dest if transition else source)
     event.transition_made = transition
 
 
-def _store_error(event: Any, response: type[Response], error: e.AuthfsmError) -> None:
-    """Store the transition of a refusal, which is raised after the move; raise other errors now."""
+def _store_error(event: Any, response_type: type[Response], error: e.AuthfsmError) -> None:
+    """Store the transition that a refusal made, for `raise_refusal` to raise it later; raise every other error now."""
     source = event.state.value
     transition = None
     if isinstance(error, e.Refused):
-        transition = t.transition_for_reply(source, response, error.refusal)
+        transition = t.transition_for_reply(source, response_type, error.refusal)
     if transition is None or transition.dest is not error.state or transition not in t.TRANSITION_SET:
         raise error
     event.transition_made = transition
@@ -154,11 +154,11 @@ def _opaque(value: Any) -> Any:
     return wrapped_reply(value) if isinstance(value, Mapping) else value
 
 
-def _default_kind(source: State, response: type[Response], dest: State) -> t.LoopKind | None:
-    """Return the kind of a transition to this state: for the source itself a new challenge, if the table has one."""
+def _default_kind(source: State, response_type: type[Response], dest: State) -> t.LoopKind | None:
+    """Return the kind of a transition: None if the state changes, otherwise NEW_CHALLENGE if the table has it."""
     if dest is not source:
         return None
-    kinds = t.loop_kinds(source, t.PROTOCOL[source][response])
+    kinds = t.loop_kinds(source, t.PROTOCOL[source][response_type])
     return t.NEW_CHALLENGE if t.NEW_CHALLENGE in kinds else next(iter(kinds), None)
 
 
@@ -170,7 +170,7 @@ def raise_refusal(event: Any) -> None:
 
 
 class UnsuitableModel(e.CallerError, ValueError):
-    """The triggers cannot be added to a model, which was not changed; `why` says what to do, `model` is its class."""
+    """The triggers cannot be added to a model; none was added. `model` is its class, `why` the reason and remedy."""
 
     def __init__(self, model: type, why: str) -> None:
         super().__init__(f"{model.__name__} {why}")

@@ -10,7 +10,7 @@ class ModelTriggers:
     """A base class for models of `build`: type checkers know `model.code("123456")` and `model.may_code()`.
 
     It adds nothing to the model at run time. Declare your own triggers without a value: `approve: Callable[..., bool]`.
-    It does not apply to `build(prefix=...)`, where the triggers have other names.
+    With `build(prefix=...)` the triggers have other names, so do not use this class.
     """
 
 

@@ -1,8 +1,8 @@
 """One attempt to sign in, without I/O: `send` turns a response into a request, `receive` processes the reply.
 
-Between `send` and `receive` the sign-in awaits one reply, and `send` raises `InvalidOperation`. An invalid response or
-reply raises a typed error and leaves the state unchanged. Only `advance` (along the table), `resume` and `abandon` set
-the state. An answer to a challenge has the newest Session. Times and random values are arguments.
+Between `send` and `receive` the sign-in awaits a reply, and another `send` raises `InvalidOperation`. An invalid
+response or reply raises a typed error and leaves the state unchanged. Only `advance` (along the table), `resume` and
+`abandon` set the state. An answer to a challenge has the newest Session. Times and random values are arguments.
 Public, from `authfsm`: `SignIn`.
 """
 
@@ -55,11 +55,11 @@ class SignIn(RequestContext, DisplayMixin):
     challenge: replies.AnyChallenge | None
     """The current challenge, its parameters parsed."""
     session_received_at: datetime | None
-    """When the last reply came that was no refusal, or that had a new Session; None in START, or if the time is unknown."""
+    """When Cognito last accepted a request or sent a new Session; None in START, and if the time is unknown."""
     tokens: replies.Tokens | None
     """The newest tokens; None before Cognito has issued any, and after a sign-out."""
     refusal: replies.Refusal | None
-    """The last reply of this object, if it was a refusal; None after an `abandon` that ended the sign-in."""
+    """The last reply that this object processed, if it was a refusal; None after `abandon` has ended the sign-in."""
     role: Role | None
     """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
@@ -68,9 +68,9 @@ class SignIn(RequestContext, DisplayMixin):
     password_proved: bool
     """Whether a password has been proved in this sign-in."""
     srp_answered: tuple[str, ...]
-    """Fingerprints of each SRP_A to which an SRP challenge replied, the latest last; none may be sent again."""
+    """Fingerprints of the SRP_A to which SRP challenges have replied, newest last; no such SRP_A may be sent again."""
     srp_due: bool
-    """Whether the last challenge asked for the proof for the latest SRP_A."""
+    """Whether the current challenge asks for the proof for the newest SRP_A."""
 
     def __init__(
         self, client_id: str, *, pool_id: str | None = None,
@@ -135,7 +135,7 @@ class SignIn(RequestContext, DisplayMixin):
     def resume(
         self, state: State, challenge: replies.AnyChallenge | None, steps: Iterable[Step], *, admin: bool
     ) -> None:
-        """Adopt a stored state; `core.sealing` sets the other attributes. Raises InvalidOperation if a request was sent."""
+        """Adopt a stored state; the caller sets the other attributes. Raises InvalidOperation if a request was sent."""
         if self._steps or self._awaiting is not None:
             raise InvalidOperation("this sign-in has already begun: resume with a new SignIn", state=self._state)
         self._state, self.challenge, self._steps = state, challenge, list(steps)
@@ -145,10 +145,10 @@ class SignIn(RequestContext, DisplayMixin):
     def accepts(self) -> tuple[type[Response], ...]:
         """The responses that the challenge accepts now, in the table's order.
 
-        Responses that its parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges) are
-        omitted; `challenge` has the values that Select accepts.
+        Omitted are responses that the challenge's parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE,
+        AvailableChallenges), or that require an earlier step. `challenge` has the values that Select accepts.
         """
-        return tuple(each for each in PROTOCOL[self._state] if self._not_accepted(each) is None)
+        return tuple(each for each in PROTOCOL[self._state] if self._why_not_accepted(each) is None)
 
     def send(self, response: Response) -> Request:
         """Return the request for a response, of a class in `accepts`; the state does not change before `receive`.
@@ -157,8 +157,8 @@ class SignIn(RequestContext, DisplayMixin):
             WrongResponse: the challenge does not accept it; the error names the accepted ones.
             InvalidOperation: the reply to the previous response has not been processed, or `response` is a class.
             InvalidInput: the user's input cannot be an answer to this challenge.
-            BadField: a value that this request needs is missing, its SRP_A was used before, or its operation has no
-                ClientMetadata.
+            BadField: a value that this request needs is missing, its SRP_A was used before, or its operation does
+                not take ClientMetadata.
         """
         if not isinstance(response, Response):
             response = wrap_text(response)
@@ -189,13 +189,13 @@ class SignIn(RequestContext, DisplayMixin):
         response_type = response if isinstance(response, type) else type_of(response)
         if response_type not in PROTOCOL[self._state]:
             raise WrongResponse(self._state, response_type, self.accepts)
-        if (why := self._not_accepted(response_type)) is not None:
+        if (why := self._why_not_accepted(response_type)) is not None:
             raise WrongResponse(self._state, response_type, self.accepts, why)
         if not isinstance(response, type):
             check_answer(self.challenge, response)
 
     def send_failed(self) -> None:
-        """Stop awaiting the reply, because it will not come. The state is that before `send`."""
+        """Stop awaiting the reply, because it will not come. The state is as it was before `send`."""
         self._awaiting = None
 
     def receive(self, reply: RawReply | replies.Reply, at: datetime | None = None) -> State:
@@ -205,8 +205,8 @@ class SignIn(RequestContext, DisplayMixin):
         already (a refused refresh, for example), the state stays the same; otherwise it becomes FAILED.
 
         Args:
-            reply: what a boto3 call returned, the `response` of its ClientError, a parsed JSON body (a mapping; each
-                may be wrapped in `Secret`), or a `Reply`.
+            reply: a `Reply`; or a mapping, which may be wrapped in `Secret`: what a boto3 call returned, the `response`
+                of its ClientError, or a parsed JSON body.
             at: when the reply came, an aware datetime: for the history, `Tokens.at` and `session_received_at`.
 
         Raises:
@@ -245,9 +245,9 @@ class SignIn(RequestContext, DisplayMixin):
     def prove(self, ephemeral: srp.Ephemeral, now: datetime, password: str | Secret[str] | None = None) -> SrpClaim:
         """Return the answer to PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER. Nothing changes.
 
-        An ephemeral is used for one challenge only, so that a false service can test one guess of the password with
-        each SRP_A. The proof for the same challenge may be computed again (after throttling, or a lost reply), but no
-        proof for another B, salt or secret block.
+        An ephemeral is used for one challenge only, so that a false service can test only one guess of the
+        password with each SRP_A. The proof for the same challenge may be computed again (after throttling, or a lost
+        reply); a proof for another B, salt or secret block is refused.
 
         Args:
             ephemeral: the key pair to whose SRP_A this challenge replies.
@@ -294,10 +294,10 @@ class SignIn(RequestContext, DisplayMixin):
             self.challenge = self.role = self.refusal = self._awaiting = None
 
     def mark_device_confirmed(self) -> None:
-        """Remove the new device from the tokens, which keep its key: it cannot be confirmed again."""
+        """Remove the new device from the tokens, so that it is not confirmed again; `device_key` stays in them."""
         self.tokens = self.tokens and attrs.evolve(self.tokens, new_device=None)
 
-    def _not_accepted(self, response_type: type[Response]) -> str | None:
+    def _why_not_accepted(self, response_type: type[Response]) -> str | None:
         """Return why a response of the state's row is not accepted now; None if it is."""
         prerequisite = PREREQUISITES.get((self._state, response_type))
         if prerequisite is not None:
@@ -367,9 +367,9 @@ def _fingerprint(public: int) -> str:
 
 
 def _completed(
-    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **facts: Any
+    new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **fields: Any
 ) -> replies.Tokens:
-    """Return new tokens with these facts; values that the reply omits come from the response, otherwise from the old tokens."""
+    """Return new tokens with these fields; values that the reply omits are those of the response or the old tokens."""
     sent_token: Secret[str] | None = getattr(response, "refresh_token", None)
     if old is not None and sent_token is not None and sent_token != old.refresh_token:
         old = None  # the old tokens are those of another sign-in
@@ -381,5 +381,5 @@ def _completed(
         id_token=new.id_token or old.id_token,
         new_device=new.new_device or old.new_device,
         device_key=device_key or old.device_key or (device.device_key if device else None),
-        **facts,
+        **fields,
     )

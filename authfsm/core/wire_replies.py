@@ -42,7 +42,7 @@ _LONGEST_LIFETIME: Final = 10 * 366 * 86_400
 # 429 Too Many Requests, and the statuses with which a gateway replies if Cognito does not.
 _TRANSIENT_STATUSES: Final = frozenset({429, *range(500, 600)})
 _SHORTEST_MASKED_INSIDE: Final = 4
-"""Characters. A shorter secret is masked only where it is a whole word: it may be a part of ordinary words."""
+"""Characters. A shorter secret is masked only where it is a whole word, since ordinary words may contain it."""
 _DEEPEST: Final = 32
 """Levels of nested maps and lists that a reply may have; Cognito's deepest value, the options of a passkey, has four."""
 
@@ -167,7 +167,7 @@ READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
     S.WEB_AUTHN: lambda p: {"request_options": MappingProxyType(_json(p, "CREDENTIAL_REQUEST_OPTIONS", dict))},
     S.NEW_PASSWORD_REQUIRED: _new_password_required,
     S.MFA_SETUP: lambda p: {"choices": _names(p, "MFAS_CAN_SETUP")},
-    # Clients read MFAS_CAN_CHOOSE; one page of AWS's spells it MFAS_CAN_SELECT.
+    # Clients read MFAS_CAN_CHOOSE; one of AWS's pages calls it MFAS_CAN_SELECT.
     S.SELECT_MFA_TYPE: lambda p: {"choices": _names(p, "MFAS_CAN_CHOOSE", "MFAS_CAN_SELECT")},
     S.SOFTWARE_TOKEN_MFA: lambda p: {"friendly_device_name": p.get("FRIENDLY_DEVICE_NAME")},
     S.DEVICE_PASSWORD_VERIFIER: lambda p: {**_srp_fields(p), "device_key": p.get("DEVICE_KEY")},
@@ -177,7 +177,7 @@ READERS: Final[Mapping[State, Callable[[Parameters], Fields]]] = {
 
 def read_challenge(name: str, raw: Mapping[str, Any]) -> replies.AnyChallenge:
     """Return the challenge of this name, with parsed parameters; raises MalformedReply."""
-    # Under CUSTOM_AUTH Cognito returns whatever name DefineAuthChallenge chose, and AWS adds names.
+    # The name may be unknown: under CUSTOM_AUTH it is whatever DefineAuthChallenge chose, and AWS may add names.
     state = state_of_challenge_name(name)
     session = _secret(raw, "Session")
     if session is None and state not in SESSION_OPTIONAL:
@@ -236,7 +236,7 @@ _OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], r
     r.VerifySoftwareToken: _verify_software_token,
     **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement),
 }
-"""The functions that read the replies that have neither ChallengeName nor AuthenticationResult, by response."""
+"""By response class, the function that reads its reply, which has neither ChallengeName nor AuthenticationResult."""
 
 
 def read_refusal(code: str, message: str = "", request_id: str | None = None, operation: str = "") -> replies.Refusal:
@@ -246,7 +246,7 @@ def read_refusal(code: str, message: str = "", request_id: str | None = None, op
 
 
 def mask_secrets(refusal: replies.Refusal, sent: object) -> replies.Refusal:
-    """Return a refusal in whose message the secrets of the request (nested mappings and sequences) are masked."""
+    """Return the refusal; in its message, the secrets in `sent` (mappings and sequences, nested) are masked."""
     message = refusal.message
     # The longest first: it may contain a shorter one.
     for plain in sorted((each for each in _secrets_in(sent) if each and each in message), key=len, reverse=True):
@@ -264,7 +264,7 @@ def _secrets_in(value: Any) -> Iterator[str]:
             yield from _secrets_in(each)
 
 
-def _error(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
+def _refusal_in(raw: Mapping[str, Any], operation: str) -> replies.Refusal | None:
     """Return the refusal in a boto3 error (`{"Error": {"Code", "Message"}}`) or a JSON body (`__type`)."""
     if isinstance(error := raw.get("Error"), Mapping):
         code, message = error.get("Code"), error.get("Message")
@@ -303,12 +303,12 @@ def wrapped_reply(raw: object) -> Secret[Any]:
 
 
 def read(
-    raw: RawReply, response: type[Response], *,
+    raw: RawReply, response_type: type[Response], *,
     state: State | None = None, challenge: replies.Challenge | None = None,
 ) -> replies.Reply:  # fmt: skip
-    """Return the parsed reply to a response to `challenge`; a MalformedReply names the wrong part, and never shows its value."""
+    """Return the parsed reply to a response that answered `challenge`. A MalformedReply never shows a value."""
     raw = wrapped_reply(raw)
-    return parsed_reply(raw, state, _read, response, challenge)
+    return parsed_reply(raw, state, _read, response_type, challenge)
 
 
 def read_operation_reply(
@@ -320,7 +320,7 @@ def read_operation_reply(
 
 
 def parsed_reply(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
-    """Return what `parse` returns for an unparsed reply and the arguments; a MalformedReply gets the state."""
+    """Return `parse(reply, *args)` for an unparsed reply. A MalformedReply that it raises is raised with the state."""
     try:
         return parse(raw.reveal(), *args)
     except MalformedReply as error:
@@ -330,14 +330,14 @@ def parsed_reply(raw: Secret[Any], state: State | None, parse: Callable[..., T],
 
 def _read_operation(raw: Any, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:
     _ensure_map(raw, "it")
-    return _error(raw, operation) or _acknowledgement(raw, None)
+    return _refusal_in(raw, operation) or _acknowledgement(raw, None)
 
 
-def _read(raw: Any, response: type[Response], answered: replies.Challenge | None) -> replies.Reply:
+def _read(raw: Any, response_type: type[Response], answered: replies.Challenge | None) -> replies.Reply:
     _ensure_map(raw, "it")
-    if (error := _error(raw, response.__name__)) is not None:
-        return error
-    if (reader := _OPERATION_READERS.get(response)) is not None:
+    if (refusal := _refusal_in(raw, response_type.__name__)) is not None:
+        return refusal
+    if (reader := _OPERATION_READERS.get(response_type)) is not None:
         setup = answered if isinstance(answered, replies.MfaSetup) else replies.MfaSetup(name="MFA_SETUP")
         return reader(raw, setup)
     name, result = optional_text(raw, "ChallengeName"), raw.get("AuthenticationResult")

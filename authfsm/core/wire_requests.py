@@ -78,7 +78,7 @@ class _InitiateAuthWriter:
 
     fields_of: _FieldsOf
     sends_device_key: bool = field(default=False, kw_only=True)  # if the sign-in has a device
-    admin: bool = field(default=False, kw_only=True)  # AdminInitiateAuth in every sign-in
+    admin: bool = field(default=False, kw_only=True)  # AdminInitiateAuth, whichever operations the sign-in uses
 
     def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
@@ -112,14 +112,14 @@ class _RespondToAuthChallengeWriter:
             "ClientId": context.client_id,
             "ChallengeName": name or context.challenge_name,
             "ChallengeResponses": {**self.fields_of(response), **identity},
-            "Session": context.session,  # the reply to USER_SRP_AUTH has none
+            "Session": context.session,  # None if the challenge came without one, as PASSWORD_VERIFIER may
         }
         return _request("RespondToAuthChallenge", response, context, parameters)
 
 
 @frozen
 class _OperationWriter:
-    """Writes an operation of this name, with the parameters that are not None."""
+    """Writes a request for the operation of this name, with the parameters that are not None."""
 
     name: str
     parameters_of: Callable[[Any, RequestContext], Fields]
@@ -171,8 +171,8 @@ def _fields_from(**attributes: str) -> _FieldsOf:
     return lambda response: {key: getattr(response, name) for key, name in attributes.items()}
 
 
-def _fixed(key: str, value: str, fields_of: _FieldsOf) -> _FieldsOf:
-    """Return a function that returns a constant field, and the fields of another function."""
+def _with_constant(key: str, value: str, fields_of: _FieldsOf) -> _FieldsOf:
+    """Return a function that returns this constant field and what `fields_of` returns."""
     return lambda response: {key: value, **fields_of(response)}
 
 
@@ -180,7 +180,7 @@ _no_fields: Final = _fields_from()
 _srp_a: Final = _fields_from(SRP_A="srp_a")
 # "CHALLENGE_NAME: SRP_A" -- AWS developer guide of 2023, "Custom authentication flow"; the API reference's
 # "ChallengeName: SRP_A" is an error that no client copies.
-_custom_srp: Final = _fixed("CHALLENGE_NAME", "SRP_A", _srp_a)
+_custom_srp: Final = _with_constant("CHALLENGE_NAME", "SRP_A", _srp_a)
 _answer: Final = _fields_from(ANSWER="answer")
 _credential: Final = _fields_from(CREDENTIAL="credential")
 _CODE: Final = {state: _fields_from(**{name: "code"}) for state, name in CODE_FIELDS.items()}
@@ -239,7 +239,7 @@ def _refresh_token(response: Any, context: RequestContext) -> Secret[str]:
 
 
 def refresh_device_key(response: Any, context: RequestContext) -> str | None:
-    """Return the DEVICE_KEY of a refresh: that of the response, of the tokens to refresh, or of the remembered device."""
+    """Return the DEVICE_KEY of a refresh: the response's, or else that of the tokens to refresh or of the device."""
     tokens, device = context.tokens, context.device
     is_own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
     key: str | None = response.device_key or (tokens.device_key if tokens and is_own else None)
@@ -323,9 +323,9 @@ def _revoke_token_parameters(response: r.RevokeToken, context: RequestContext) -
 _CHOOSE: Final = _RespondToAuthChallengeWriter("SELECT_CHALLENGE", _choice)
 
 # fmt: off
-# sends_device_key=True where a client sends DEVICE_KEY, or by analogy would (evidence.csv, "device dropped"): in the rows of
-# `PROTOCOL` that have DEVICE_DROPPED, and in the DEVICE_* states, whose answers need it. A RawAnswer's fields are sent as
-# the caller made them, with USERNAME and SECRET_HASH.
+# sends_device_key=True in the rows of `PROTOCOL` that have DEVICE_DROPPED, since clients are known or inferred to send
+# DEVICE_KEY there (evidence.csv, "device dropped"), and in the DEVICE_* states, whose answers need it. The exception is
+# RawAnswer: its fields are sent as the caller made them, with USERNAME and SECRET_HASH.
 WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.UserSrpAuth):               _InitiateAuthWriter(_srp_a),
     (S.START, r.UserPasswordAuth):          _InitiateAuthWriter(_password, sends_device_key=True),
@@ -334,8 +334,8 @@ WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.CustomAuth):                _InitiateAuthWriter(_no_fields, sends_device_key=True),
     (S.START, r.CustomSrpAuth):             _InitiateAuthWriter(_custom_srp, sends_device_key=True),
     (S.START, r.UserAuth):                  _InitiateAuthWriter(lambda response: _without_none(PREFERRED_CHALLENGE=response.preferred_challenge or None)),
-    (S.START, r.UserAuthWithPassword):      _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD", _password), sends_device_key=True),
-    (S.START, r.UserAuthWithSrp):           _InitiateAuthWriter(_fixed("PREFERRED_CHALLENGE", "PASSWORD_SRP", _srp_a)),
+    (S.START, r.UserAuthWithPassword):      _InitiateAuthWriter(_with_constant("PREFERRED_CHALLENGE", "PASSWORD", _password), sends_device_key=True),
+    (S.START, r.UserAuthWithSrp):           _InitiateAuthWriter(_with_constant("PREFERRED_CHALLENGE", "PASSWORD_SRP", _srp_a)),
     (S.START, r.StepUp):                    _InitiateAuthWriter(_step_up),
     (S.START, r.SignedUp):                  _InitiateAuthWriter(_no_fields),
     (S.START, r.RefreshTokenAuth):          _refresh_request,

@@ -1,5 +1,5 @@
 """Sends requests to Cognito: `boto` (synchronous), `aio` (asyncio), `totp` (enrolment after the sign-in).
 
-Both drivers run the same generators (`flow_steps`). Only this folder, `stores` and `jwks` perform I/O.
-Private but for `totp`: `authfsm` exports `Cognito`, `Flow`, `AsyncCognito` and `AsyncFlow`.
+Both drivers run the same generators (`flow_steps`). The client performs I/O only in this folder, `stores` and `jwks`.
+Private, except `totp`, and `Cognito`, `Flow`, `AsyncCognito` and `AsyncFlow`, which `authfsm` exports.
 """

@@ -6,9 +6,9 @@
     flow = cognito.sign_in(confirmed, password)
 
 The arguments of a method are the fields of its request, in `authfsm.protocol.account_requests`. If they are not valid, the
-call raises InvalidInput or BadField, and nothing was sent. The request raises Refused (the class says who is at fault,
-`error.action` what to do next), ConnectionLost, NotSent and MalformedReply. After TRY_AGAIN call the method again; after
-START_AGAIN request a new code, or sign in. If a reply was lost, Cognito may have processed the request.
+call raises InvalidInput or BadField, and nothing is sent. It may also raise Refused (its class says who is at
+fault, and its `action` says what to do next), ConnectionLost, NotSent or MalformedReply. After TRY_AGAIN call the
+method again; after START_AGAIN request a new code, or sign in. If a reply was lost, the request may have taken effect.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class _TwinMethod(Protocol[Fields, Value_co]):
     def __get__(self, account: AsyncCognitoAccount, owner: Any) -> Callable[Fields, Awaitable[Value_co]]: ...
 
 
-def _method(name: str, request: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
+def _method(name: str, request_type: Callable[Fields, AccountRequest[Value_co]]) -> _TwinMethod[Fields, Value_co]:
     """Return the method of this name that sends a request; its arguments are those of the request's class."""
-    kind: Any = request
+    kind: Any = request_type
 
     def call(self: _Operations, /, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = kind.wrap_arguments(args, kwargs)

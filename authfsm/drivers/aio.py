@@ -10,11 +10,11 @@
 
 With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
 either client the SRP computations run in threads. `start`, `resume`, `seal` and `cancel` are not coroutine functions.
-Cancelling an await (`task.cancel()`, `asyncio.timeout`) drops the result of a computation or of a request that may be
-repeated, and leaves the sign-in as the reply before it did. Any other request and the automatic steps after it are
-completed, so that what a reply brings, such as a rotated refresh token, is not lost: the call ends when they do, or
-after two seconds, when they go on in the background. As long as they do, other calls raise InvalidOperation (WAIT);
-afterwards the sign-in has the state and tokens of the last reply.
+If an await is cancelled (`task.cancel()`, `asyncio.timeout`) during a computation or a request that may be repeated,
+its result is dropped, and the sign-in stays as the previous reply left it. Any other request, and the automatic steps
+after it, are completed, so that for example a rotated refresh token is not lost. The cancelled call ends when they end,
+or after two seconds; then they continue in the background, and until they end, other calls raise InvalidOperation
+(WAIT). Afterwards the sign-in has the state and tokens of the last reply.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from authfsm.protocol.responses import Response
 from authfsm.protocol.states import State
 
 CANCELLATION_DELAY: Final = 2.0
-"""Seconds that a cancelled call waits for the end of its steps after a request that must not be repeated."""
+"""Seconds that a cancelled call waits for a request that must not be repeated, and for the steps after it."""
 
 
 class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
@@ -75,7 +75,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         client_metadata: Mapping[str, str] | None = None,
         walk: bool = True,
     ) -> AsyncFlow:
-        """See `Cognito.sign_in`. To keep the flow if this is cancelled, call `start` and then `AsyncFlow.begin`."""
+        """See `Cognito.sign_in`. To keep the flow if the call is cancelled, call `start` and then `AsyncFlow.begin`."""
         password = secret(password)
         new_flow = self.start(password, device=device, client_metadata=client_metadata, walk=walk)
         await new_flow.begin(flow, username, preferred_challenge)
@@ -121,7 +121,7 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
         return AsyncFlow
 
     async def _in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a function in a thread. If the await is cancelled, its result is dropped."""
+        """Run a function in a thread. If the await is cancelled, the function's result is dropped."""
         if self._threads is None:
             # Not the default executor of the loop: it has few threads, and the loop needs them to resolve host names.
             connections = self.client.meta.config.max_pool_connections
@@ -140,8 +140,8 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     ) -> T:
         """Perform the effects of a generator within `exclusive`, and return its value, without blocking the event loop.
 
-        The first request that must not be repeated (`effect`) and all effects after it are performed in the background,
-        where a cancellation of this call does not end them.
+        The first request that must not be repeated and all effects after it are performed in a task of their own (whose
+        `effect` is this request), which a cancellation of this call does not end.
         """
         with ExitStack() as stack:
             stack.enter_context(exclusive)

@@ -48,12 +48,12 @@ _MAY_NEED_EXPONENT: Final = frozenset({State.START, State.PASSWORD_VERIFIER, Sta
 
 
 def is_async(client: Any) -> bool:
-    """Return whether a client's methods are coroutine functions; raise TypeError if it is no client of this service."""
+    """Return whether a client's methods are coroutine functions; raise TypeError if it is no client of Cognito."""
     service = getattr(getattr(getattr(client, "meta", None), "service_model", None), "service_name", None)
     methods = (Request(each, {}).method for each in (*SIGN_IN_OPERATIONS, *OPERATION_REPETITION))
     if service != "cognito-idp" and not any(hasattr(client, each) for each in methods):
         kind, how = type(client).__name__, "`async with session.create_client(...) as client`"
-        raise TypeError(f'a {kind} is not a client: use boto3.client("cognito-idp"), or with asyncio {how}')
+        raise TypeError(f'a {kind} is not a client of Cognito: use boto3.client("cognito-idp"), or with asyncio {how}')
     return iscoroutinefunction(getattr(client, "close", None))
 
 
@@ -124,7 +124,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
         return f"<{type(self).__name__} pool {pool_id}, client {client_id}>"
 
     def random_bytes(self, count: int) -> bytes:
-        """Return random bytes from `entropy`; raise TypeError if it does not return as many."""
+        """Return this many random bytes from `entropy`; raise TypeError if it returns anything else."""
         found = self.entropy(count)
         if not isinstance(found, bytes) or len(found) != count:
             raise TypeError(f"entropy must return {count} bytes if it is called with {count}")
@@ -143,8 +143,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
         Args:
             password: the password, for `begin` and the automatic steps after it.
             device: the remembered device, instead of the one passed to the constructor.
-            client_metadata: ClientMetadata for the pool's Lambda triggers, in the requests whose response the flow
-                creates itself (the first one and SRP proofs); an answer of yours has its own `client_metadata`.
+            client_metadata: ClientMetadata for the pool's Lambda triggers. The flow adds it to the responses that it
+                creates itself (the first one and SRP proofs); one that you create has its own `client_metadata`.
             walk: take the steps that need no user input automatically.
         """
         password = secret(password)
@@ -161,8 +161,8 @@ class BaseCognito(Generic[ClientT, FlowT]):
 
         Raises:
             SealError: it cannot be resumed, and the user must start again; the class says why. SealMissing: None or
-                empty. SealBroken: tampered with, or sealed with another key. SealExpired: the Cognito session in it has
-                expired. SealWrongClient: of another pool or app client. SealTooNew: sealed by a newer version.
+                empty. SealBroken: tampered with, or sealed with another key. SealExpired: its session is older
+                than `session_lifetime`. SealWrongClient: of another pool or app client. SealTooNew: from a newer one.
             BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
@@ -231,13 +231,13 @@ class BaseFlow(DisplayMixin):
         self._entropy = cognito.random_bytes
         self._observers = cognito.observers
         self._answer_lock = Lock()
-        self._state_lock = RLock()  # a signal handler may cancel while a reply is processed
+        self._state_lock = RLock()  # reentrant: a signal handler may call `cancel` while a reply is processed
         self._password = password
         self._exponent: Secret[int] | None = None
         self._pair: srp.Ephemeral | None = None
         self._unconfirmed_device: tuple[Device, r.ConfirmDevice] | None = None
         self._unreplied_start: Response | None = None
-        """The response of the first request, until a reply leaves START, for `step` to send it again."""
+        """The response of the first request, kept for `step` to send it again, until a reply leads out of START."""
 
     def __repr__(self) -> str:
         return repr(self.signin).replace("SignIn", type(self).__name__, 1)
@@ -286,11 +286,11 @@ class BaseFlow(DisplayMixin):
 
     @property
     def busy(self) -> bool:
-        """Whether another call has not ended; an answer, for example, would raise InvalidOperation (WAIT)."""
+        """Whether a call is in progress: until it ends, an answer, for example, raises InvalidOperation (WAIT)."""
         return self._answer_lock.locked()
 
     def form(self) -> dict[str, Any] | None:
-        """Return the form of the current challenge, which for EMAIL_OTP differs by factor; None without a challenge."""
+        """Return the form of the current challenge (for EMAIL_OTP it depends on the role); None without a challenge."""
         return None if self.challenge is None else self.challenge.form(self.signin.role)
 
     def signed_in(self) -> Tokens:
@@ -321,7 +321,7 @@ class BaseFlow(DisplayMixin):
         PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys may need more than a cookie.
 
         Args:
-            key: the key of `authfsm.new_key`, or several, the first of which is used.
+            key: a key from `authfsm.new_key`, or several, the first of which seals.
 
         Raises:
             InvalidOperation: the sign-in has ended, or an answer is in progress.
@@ -382,7 +382,7 @@ class BaseFlow(DisplayMixin):
         self._notify(self.history[-1], seconds)  # without the lock: an observer may take long, or cancel
 
     def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
-        """Notify the observers of a request without a reply, or with one that cannot be read."""
+        """Notify the observers of a request to which no reply came, or only one that is not valid."""
         step = Step(
             number=len(self.history) + 1, source=source, response=type(response), dest=self.state,
             role=self.signin.role, action=getattr(error, "action", None), at=self._clock(),

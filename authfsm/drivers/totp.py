@@ -13,7 +13,7 @@ CompleteMfaSetup instead.
 Cognito stores one TOTP secret for each user. Users report that AssociateSoftwareToken replaces it: until the new one is
 verified, the user signs in without TOTP, although GetUser still lists the factor as enabled (amplify-js #1226, #3844).
 According to the API reference, only VerifySoftwareToken replaces it; expect either. Therefore `associate` first checks
-whether TOTP is enabled for the user, and then replaces the app only with `replace=True`.
+whether TOTP is enabled for the user; if it is, `associate` replaces the app only with `replace=True`.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def associate(
         issuer: your product's name, as the app will show it.
         account: the account's name, as the app will show it; by default the user's e-mail address if there is one,
             otherwise the user name.
-        replace: continue if TOTP is enabled for the user, who may sign in without it until the new app is verified.
+        replace: continue even if TOTP is enabled. Until the new app is verified, Cognito may then ask for no code.
 
     Raises:
         AlreadyEnrolled: TOTP is enabled for the user, and `replace` is not set; the TOTP secret was not changed.
@@ -121,8 +121,8 @@ def verify(
 ) -> None:
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
-    The next sign-in needs a later code. If the second request failed, the app is verified but not in use: call
-    `switch_on`. A wrong code raises RefusedUser, text that is no code InvalidInput; the other errors are those of `associate`.
+    The next sign-in needs a later code. If the second request fails, the app is verified but not in use: call
+    `switch_on`. A wrong code raises RefusedUser; text that is no code raises InvalidInput. The rest: see `associate`.
 
     Args:
         client: any boto3 `cognito-idp` client.
@@ -171,7 +171,7 @@ def _verify_steps(
 def switch_on(
     client: CognitoIdentityProviderClient, access_token: str | Secret[str], *, preferred: bool = True
 ) -> None:
-    """Require the app's code at sign-in from now on, if MFA is not OFF: SetUserMFAPreference, for this factor alone.
+    """Require the app's code at each sign-in, unless MFA is OFF in the pool: SetUserMFAPreference for this factor.
 
     The errors are those of `associate`; Cognito refuses, for example, if no app has been verified.
 

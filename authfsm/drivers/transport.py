@@ -2,7 +2,7 @@
 
 If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
 AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito accepted the first time has used up its session, and a
-wrong one counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
+wrong answer counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
 event handler, which does nothing outside of the calls made here. A wrapper around a client must have the client's
 `meta.events`: otherwise botocore retries every request as configured. The program's own calls are not affected.
 
@@ -83,7 +83,7 @@ def _translating_errors(client: Any, request: Request, state: State | None) -> I
 
 
 def _translate(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """Return this package's error for an error of botocore or the system; None for any other, such as a handler's."""
+    """Return this package's error for an error of botocore or the system; None for others, as of an event handler."""
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
@@ -92,9 +92,9 @@ def _translate(error: BaseException, state: State | None) -> AuthfsmError | None
         case exceptions.ParamValidationError():
             # The message may quote the value, so only the parameter's name is taken from it.
             names = ", ".join(_REFUSED_PARAMETER.findall(str(error)))
-            refused = NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
-            refused.action = RecoveryAction.TRY_AGAIN
-            return refused
+            not_sent = NotSent(f"botocore refuses {names or 'a parameter'}", state=state)
+            not_sent.action = RecoveryAction.TRY_AGAIN
+            return not_sent
         case exceptions.BotoCoreError() | OSError():
             return NotSent(f"{type(error).__name__}: {error}", state=state)
         case Exception() if isinstance(error, ResponseParserError) or _raised_by_parser(error):
@@ -108,7 +108,7 @@ _REFUSED_PARAMETER: Final = re.compile(
     r"(?m)^(?:Missing required|Unknown|Invalid \w+ for(?: document)?) parameter(?: in [^:\n]+)?:? \"?([\w.]+)"
 )
 _UNSENT_EVENTS: Final = ("provide-client-params", "before-parameter-build", "request-created")
-"""The events before a request is sent whose handlers cannot answer it; the last one signs it, with credentials."""
+"""Events before a request is sent, whose handlers cannot reply to it. Signing, at the last one, reads credentials."""
 
 
 def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
@@ -118,7 +118,7 @@ def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Return whether the server's certificate is not trusted, or the system refused a file to a handler of `_UNSENT_EVENTS`."""
+    """Return whether nothing was sent: an untrusted certificate, or a file that `_UNSENT_EVENTS` could not read."""
     if isinstance(error, exceptions.SSLError):
         return "CERTIFICATE_VERIFY_FAILED" in str(error)
     if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
@@ -128,7 +128,7 @@ def _is_unsent(error: BaseException) -> bool:
 
 
 def _raised_by_parser(error: BaseException) -> bool:
-    """Return whether botocore raised this while it parsed the reply, or while code used a parsed reply that is no map."""
+    """Return whether botocore raised the error while it parsed the reply, or because the parsed reply is no map."""
     frames = _frames(error)
     if any(m == "botocore.parsers" or f.f_code.co_name == "_add_modeled_error_fields" for m, f in frames):
         return True

@@ -6,8 +6,8 @@
     claims = verifier.verify(token)  # or: await verifier.verify_async(token)
 
 The rules are those of "Verifying JSON web tokens" (Amazon Cognito developer guide), RFC 7515 and RFC 7519. A
-token that is not accepted raises a `TokenRefused` (answer 401); keys that cannot be fetched raise
-`KeysUnreachable` (answer 503).
+token that is not accepted raises a `TokenRefused` (respond with 401); keys that cannot be fetched raise
+`KeysUnreachable` (respond with 503).
 
 A signature proves who issued a token, not that it is still valid: after GlobalSignOut or RevokeToken an access
 token still verifies here until it expires. If this matters, call GetUser.

@@ -37,8 +37,8 @@ class Claims:
         auth_time: when the user signed in; a refresh does not change it.
         groups: `cognito:groups`, in Cognito's order.
         scopes: the scopes in `scope`; an ID token has none.
-        amr: the authentication methods that were used (`pwd`, `otp`, `mfa` ...), if the pool says so.
-        acr: the authentication level, if the pool says so.
+        amr: the authentication methods that were used (`pwd`, `otp`, `mfa` ...), if the token names them.
+        acr: the authentication level, if the token names it.
         jti: this token's id.
         origin_jti: the id that all tokens of one sign-in share, if token revocation is on.
         event_id: the sign-in's id in Cognito's logs.
@@ -165,7 +165,7 @@ class WrongUse(TokenRefused, CallerError):
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(
             f"the token's token_use is {found!r}, and {expected!r} is required:"
-            f' if you mean this kind, call verify(token, use="{found}")'
+            f' to accept {found!r} here, call verify(token, use="{found}")'
         )
         self.expected, self.found = expected, found
 

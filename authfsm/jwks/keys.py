@@ -75,7 +75,7 @@ class Keys:
     def pinned(cls, key_set: Mapping[str, Any]) -> Keys:
         """Return the keys of a JSON Web Key Set; they are never fetched. Raise ValueError if none is for RS256."""
         keys = cls("(pinned)", fetch_https, interval=float("inf"), max_age=float("inf"))
-        keys._keys = _usable(key_set)
+        keys._keys = _usable_keys(key_set)
         keys._started_at = keys._fetched_at = keys._ticks()
         return keys
 
@@ -132,7 +132,7 @@ class Keys:
         failure: str | None = "the fetch was interrupted"
         try:
             document = call_within(_MAX_FETCH_SECONDS, self._fetch, self.url)
-            keys, failure = _usable(json.loads(document)), None
+            keys, failure = _usable_keys(json.loads(document)), None
         except Exception as error:  # noqa: BLE001 - the application's own fetch may raise anything
             failure = f"{type(error).__name__}: {error}"
         finally:
@@ -143,7 +143,7 @@ class Keys:
             pending.set_result(None)
 
 
-def _usable(key_set: Any) -> Mapping[str, RSAKey]:
+def _usable_keys(key_set: Any) -> Mapping[str, RSAKey]:
     """Return the keys of a key set that verify RS256, by `kid`; raise ValueError if there is none."""
     keys = key_set.get("keys") if isinstance(key_set, Mapping) else None
     if not isinstance(keys, list):
@@ -209,9 +209,9 @@ def _document(url: str, max_bytes: int, sockets: _Sockets) -> bytes:
             document: bytes = reply.read(max_bytes + 1)
     except HTTPError as error:
         error.close()
-        raise OSError(f"the answer was HTTP {error.code}") from None
+        raise OSError(f"the reply was HTTP {error.code}") from None
     except http.client.HTTPException as error:
-        raise OSError(f"the answer was not HTTP ({type(error).__name__})") from None
+        raise OSError(f"the reply was not HTTP ({type(error).__name__})") from None
     if len(document) > max_bytes:
         raise ValueError(f"the document has more than {max_bytes} bytes")
     return document

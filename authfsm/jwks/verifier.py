@@ -36,7 +36,7 @@ lengthen the shortest lifetime of a token (5 minutes) by a thirtieth."""
 
 MAX_LEEWAY: Final = 24 * 3600.0  # more is probably a number of milliseconds
 INTERVAL: Final = 10.0
-"""Seconds between the starts of two fetches, at least. aws-jwt-verify also waits ten seconds after a key was not found."""
+"""Seconds, at least, between the starts of two fetches. aws-jwt-verify also waits ten after a key was not found."""
 
 MAX_AGE: Final = 24 * 3600.0
 """Seconds after which the keys are fetched again, so that a key that the pool no longer publishes is forgotten."""
@@ -65,13 +65,12 @@ class Verifier:
     Args:
         pool_id: the user pool's id (`eu-west-1_AbCdEfGhI`).
         client_id: the app client whose tokens are accepted, or several.
-        issuer: `iss` of its tokens; by default either of Cognito's two URLs of the pool (IssuerConfiguration).
-        jwks: the pool's JSON Web Key Set; then nothing is fetched. For a local pool
-            (`pool.jwks()`), or a machine without a network.
+        issuer: the required `iss`; by default either of Cognito's two URLs of the pool (IssuerConfiguration).
+        jwks: the pool's JSON Web Key Set, in place of a fetch: for a local pool (`pool.jwks()`) or without a network.
         fetch: returns the document at a URL; by default over HTTPS with the standard library.
         leeway: seconds that this machine's clock may differ from Cognito's; at most a day.
-        interval: seconds between the starts of two fetches of the keys, at least.
-        max_age: seconds after which the keys are fetched again though no key is missing.
+        interval: the least number of seconds between the starts of two fetches of the keys.
+        max_age: seconds after which the keys are fetched again even if no key is missing.
         clock: returns the current time, with a time zone; by default in UTC.
         ticks: returns seconds that never go backwards, for `interval` and `max_age`.
 
@@ -112,7 +111,7 @@ class Verifier:
     def of(cls, cognito: PoolDriver, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None) -> Verifier:
         """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
 
-        If the client's endpoint is not at AWS (`authfsm serve`), the issuer and the keys are expected there, too, unless
+        If the client's endpoint is not at AWS (`authfsm serve`), the issuer is the pool's URL at this endpoint, unless
         `issuer` is passed. The arguments and errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
         """
         if not hasattr(cognito, "pool_id"):

@@ -24,11 +24,12 @@ class Observation:
     """One step of one sign-in, as observers see it.
 
     Args:
-        sign_in: identifies the sign-in, the same in every process that continues it; not the user.
+        sign_in: an id of the sign-in, not of the user; the same in every process that continues the sign-in.
         step: the response, the state to which its reply led, and the recovery action after an error.
-        seconds: from sending the request to its reply; in a thread pool, with the wait for a free thread.
-        flow: the AuthFlow that began the sign-in; None if it began with GetTokensFromRefreshToken or with stored tokens.
-        lost: the name of the error's class if no reply came or the reply cannot be read, otherwise None. The history
+        seconds: from sending the request to its reply; in a thread pool, including the wait for a free thread.
+        flow: the AuthFlow that began the sign-in; None if Cognito refused the first request, or if the sign-in began
+            with GetTokensFromRefreshToken or with stored tokens.
+        lost: the name of the error's class if no reply came or the reply is not valid, otherwise None. The history
             does not have a lost step: the next step in it has the same number.
     """
 
@@ -44,7 +45,7 @@ Observer: TypeAlias = Callable[[Observation], None]
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:
-    """Call each observer in turn; an exception of one does not keep the others from being called."""
+    """Call each observer in turn; if one raises an exception, log it and call the others."""
     for observer in observers:
         try:
             observer(observation)

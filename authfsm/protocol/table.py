@@ -235,8 +235,8 @@ class Role(DescribedName):
 class Prerequisite(DescribedName):
     """A condition on which a state accepts a response; the value says when it is not met.
 
-    A new member needs a case in `SignIn._not_accepted` and in `_possible_after` of `checks/model.py`; one of MFA_SETUP
-    also in `_SETUP_NODES` of `traces/log_symbols.py`, and one that depends on the role in `accepts` of `protocol/nodes.py`.
+    A new member needs a case in `SignIn._why_not_accepted`, in `_possible_after` of `checks/model.py`, for MFA_SETUP
+    in `_SETUP_NODES` of `traces/log_symbols.py`, and if it depends on the role in `accepts` of `protocol/nodes.py`.
     """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"

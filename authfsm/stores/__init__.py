@@ -1,4 +1,4 @@
-"""Server-side storage of unfinished sign-ins: the browser gets a ticket, the store the encrypted sign-in.
+"""Server-side storage of unfinished sign-ins: the browser gets a ticket, and the store keeps the encrypted sign-in.
 
     pending = PendingSignIns(cognito, MemoryStore(), key)
     ticket = pending.put(flow)                # put it into a cookie

@@ -71,7 +71,7 @@ class KeyValueStore:
     second after `put` may find nothing, and that user starts again. A collection is one partition, which
     DynamoDB limits to 1,000 write units a second; a turn needs about eight, so one collection allows about a
     hundred turns a second. The library warns that a new version may change the stored format of this and some
-    other stores: unfinished sign-ins are stored for minutes only, but the entries of `SharedTokens` for 30 days.
+    other stores. This affects the entries of `SharedTokens`, stored for 30 days; sign-ins are stored for minutes only.
 
     Args:
         store: a store of the library, or one of its wrappers around a store.

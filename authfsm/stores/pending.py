@@ -67,14 +67,14 @@ class StoredFlows(Generic[FlowT, StoreT]):
         key = wrapped_keys(key)
         if isinstance(store, type) or not (isinstance(cognito, BaseCognito) and callable(getattr(store, "take", 0))):
             kinds = f"{type(cognito).__name__} and {type(store).__name__}"
-            raise TypeError(f"cognito must be a driver, store a store, not {kinds}")
-        if not keys_for(key, Secret("")):  # at once: a turn takes the entry before it uses the key
+            raise TypeError(f"cognito must be a driver, and store must be a store, not {kinds}")
+        if not keys_for(key, Secret("")):  # checked here, because a turn takes the entry before it uses the key
             raise BadKey
         if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
             raise WrongStore(type(store), awaited=True)
         if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
             mine, theirs = type(self).__name__, type(cognito).__name__
-            raise TypeError(f"{mine} cannot be used with {theirs}: use the Async class of both or neither")
+            raise TypeError(f"{mine} cannot be used with {theirs}: use the Async class of both, or of neither")
         self.cognito = cognito
         self.store = store
         self.turn_lifetime = positive("turn_lifetime", turn_lifetime, timedelta)
@@ -84,7 +84,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return f"<{type(self).__name__} of {getattr(self, 'cognito', None)!r}>"
 
     def _ticket_to_put(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """Return the given ticket, or a new one for None; raise BadField if `put` cannot have made it: it could be guessed."""
+        """Return the ticket, or for None a new one; raise BadField if `put` cannot have made it: it may be guessed."""
         ticket = secret(ticket)
         if ticket is None:
             entropy = self.cognito.random_bytes(_TICKET_BYTES)
@@ -116,7 +116,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"flow must be a sign-in of `cognito`, not of type {type(flow).__name__}")
         if flow.signin.client_id != self.cognito.client_id:
             raise BadField(type(self), "flow", "belongs to another app client than `cognito`")
-        sealed, left = self._sealed(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
+        sealed, left = self._seal_with(flow, keys_for(self._key, ticket)), self._seconds_left(flow)
         if left <= 0:
             raise SealExpired("the time limit of this sign-in has passed")
         return sealed, left
@@ -127,12 +127,12 @@ class StoredFlows(Generic[FlowT, StoreT]):
         if sealed == TAKEN:
             why = "another request is using this ticket: wait until it is done"
             raise InvalidOperation(why, action=RecoveryAction.WAIT)
-        return self._unsealed(sealed, keys_for(self._key, ticket))
+        return self._resume_with(sealed, keys_for(self._key, ticket))
 
-    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
+    def _seal_with(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.seal(key)
 
-    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
+    def _resume_with(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume(sealed, key)
 
 
@@ -151,7 +151,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             SealNotFound. If the worker still ends its turn, the sign-in is stored again.
 
     Raises:
-        TypeError: `cognito` is no driver or the store no store, or its methods are coroutine functions (WrongStore).
+        TypeError: `cognito` is no driver, `store` is no store, or its methods are coroutine functions (WrongStore).
         ValueError: `turn_lifetime` is not more than 0. BadKey: the key is not valid.
     """
 
@@ -186,7 +186,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         Raises:
             InvalidOperation: another turn is in progress (action WAIT): a double click, a reload.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
-            NotStored: the same at the end of the block: the error's `flow` has the sign-in.
+            NotStored: the store failed at the end of the block; the error's `flow` is the sign-in.
             BadField: the ticket is neither text nor None.
             SealError: as `Cognito.resume`; the user starts again. SealNotFound: the sign-in has ended, has
                 expired, was dropped, or was lost with its worker.
@@ -221,7 +221,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
             try:
                 return self.store.put(name, *entry)
             except Exception as error:  # noqa: BLE001, PERF203 - each store has its own errors
-                time.sleep(pause_after(error, flow, begun))  # which ends the attempts after a second
+                time.sleep(pause_after(error, flow, begun))  # `pause_after` ends the attempts after a second
 
 
 class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
@@ -283,7 +283,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
     async def _end(self, name: str, flow: FlowT, ticket: Secret[str]) -> None:
         for _ in range(int(self.turn_lifetime.total_seconds() / PAUSE)):
-            if not flow.busy:  # a request goes on after its call was cancelled
+            if not flow.busy:  # busy: a request goes on after its call was cancelled
                 break
             await asyncio.sleep(PAUSE)
         if self._ended(flow):
@@ -316,13 +316,13 @@ class _StoredTokens(StoredFlows[FlowT, StoreT]):
     def _ended(self, flow: FlowT) -> bool:
         return flow.state is not State.AUTHENTICATED
 
-    def _sealed(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
+    def _seal_with(self, flow: FlowT, key: tuple[Secret[str], ...]) -> str:
         return flow.signed_in().seal(key)
 
-    def _unsealed(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
+    def _resume_with(self, sealed: str, key: tuple[Secret[str], ...]) -> FlowT:
         return self.cognito.resume_tokens(sealed, key)
 
-    def _wait(self, error: InvalidOperation, begun: float) -> None:
+    def _ensure_may_wait(self, error: InvalidOperation, begun: float) -> None:
         """Raise the error if this call has waited longer than `turn_lifetime`, or if waiting is no remedy."""
         too_long = time.monotonic() - begun > self.turn_lifetime.total_seconds()
         if too_long or error.action is not RecoveryAction.WAIT:
@@ -346,8 +346,8 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
     def fresh_tokens(self, ticket: str | Secret[str] | None, within: timedelta = _MINUTE) -> Tokens:
         """Return the tokens, refreshed first if the access token would expire within that time.
 
-        If another worker is refreshing them, this call waits for its result. Beside the errors of `turn` and
-        `Flow.refresh`:
+        If another worker is refreshing them, this call waits for its result. The errors of `turn` and `Flow.refresh`
+        are raised too.
 
         Raises:
             SealNotFound: the store does not have the tokens: the user has signed out, or they were dropped, have
@@ -362,8 +362,8 @@ class SharedTokens(_StoredTokens["Flow", Store], PendingSignIns["Flow"]):
                 with self.turn(ticket) as flow:
                     return flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, begun)
-            time.sleep(PAUSE)  # `_wait` bounds the attempts
+                self._ensure_may_wait(error, begun)
+            time.sleep(PAUSE)  # `_ensure_may_wait` bounds the attempts
 
 
 class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSignIns["AsyncFlow"]):
@@ -378,5 +378,5 @@ class AsyncSharedTokens(_StoredTokens["AsyncFlow", AsyncStore], AsyncPendingSign
                 async with self.turn(ticket) as flow:
                     return await flow.fresh_tokens(within)
             except InvalidOperation as error:
-                self._wait(error, begun)
+                self._ensure_may_wait(error, begun)
             await asyncio.sleep(PAUSE)

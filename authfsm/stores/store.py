@@ -32,7 +32,7 @@ class Store(Protocol):
     """Stores sealed strings, and gives each to one caller; safe to use from several threads."""
 
     def put(self, name: str, sealed: str, seconds: float) -> None:
-        """Store a seal under a name for some seconds (more than 0), in place of an earlier one."""
+        """Store a seal under a name for some seconds (more than 0), in place of an earlier seal of this name."""
 
     def take(self, name: str, seconds: float) -> str | None:
         """Return the seal of a name to exactly one of all concurrent callers; None if there is nothing under the name.
@@ -59,20 +59,20 @@ class AsyncStore(Protocol):
 
 
 class WrongStore(CallerError, TypeError):
-    """The store's methods are coroutine functions but must not be, or must be but are not."""
+    """The store's methods are coroutine functions although they must not be, or the reverse."""
 
     def __init__(self, store: type, *, awaited: bool) -> None:
         todo = "use AsyncPendingSignIns or AsyncSharedTokens, with an AsyncCognito"
         if not awaited:
-            todo = "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class without Async"
+            todo = "use an AsyncStore (AsyncMemoryStore, AsyncRedisStore), or the class whose name has no Async"
         not_ = "" if awaited else "not "
         super().__init__(f"the methods of {store.__name__} are {not_}coroutine functions: {todo}")
 
 
 def pause_after(error: Exception, flow: FlowInProgress, begun: float) -> float:
-    """Return the seconds until a flow is put back again; raise NotStored if that is more than a second after the first attempt.
+    """Return the seconds until the next attempt to put a flow back; raise NotStored if a second has passed by then.
 
-    If the store carried out an earlier attempt later, it could replace the newer tokens of another worker.
+    The limit is short because a store may carry out an attempt late, and so replace newer tokens of another worker.
     """
     pause = PAUSE + (elapsed := time.monotonic() - begun)
     if elapsed + pause < 1:
