@@ -57,7 +57,7 @@ class PoolDescription:
         refresh_token_validity: how long a refresh token is valid.
         minimum_password_length: MinimumLength of the password policy.
         oauth_flows: AllowedOAuthFlows; empty if AllowedOAuthFlowsUserPoolClient is false.
-        mfa_config: the reply of GetUserPoolMfaConfig; SetUserPoolMfaConfig must repeat what it should not change.
+        mfa_config: the whole reply of GetUserPoolMfaConfig, because SetUserPoolMfaConfig must pass all settings again.
     """
 
     settings: PoolSettings = field(factory=PoolSettings)
@@ -172,7 +172,7 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_requirement(pool: PoolDescription) -> Remediation:
-    """Return the change that requires MFA: it enables TOTP, lets passkeys satisfy MFA, and removes one-time codes as first factors."""
+    """Return the change to required MFA: with TOTP, passkeys that satisfy MFA, and no one-time code as first factor."""
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}
@@ -375,7 +375,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
 
     Raises:
         BadField: a member has the wrong type, MfaConfiguration has an unknown value, or Cognito does not
-            allow this combination. Other unknown values raise no error: `not_reviewed` returns a sentence about them.
+            allow the combination of settings. Other unknown values raise no error: `not_reviewed` is about them.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)

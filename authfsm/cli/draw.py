@@ -101,8 +101,8 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Replace NAME, the text of a state, of a response, of a line of the caption or of a junction (the small node"
-        " where transitions with the same next states meet), by TEXT. Repeatable.",
+        "Show TEXT in place of NAME. NAME is the text that the diagram has now: of a state, a response, a line of the"
+        " caption or a junction (the small node where transitions with the same next states meet). Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(

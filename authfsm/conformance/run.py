@@ -22,7 +22,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test: `url`, or local pools. `options` are those with which `authfsm conform` tests it."""
+    """An endpoint to test: `url`, or local pools. `options` are the further options of `command`."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)

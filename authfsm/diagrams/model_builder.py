@@ -157,25 +157,21 @@ def _why_folded_away(
 def _row_edges(
     arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay
 ) -> Iterator[_RowEdge]:
-    """Yield the edges that stand for a row's arrows, folded into junctions.
+    """Yield the edges of a row's arrows: to the junctions that stand for several of them, and one for each other arrow."""
 
-    An arrow has an edge of its own in four cases:
-    - It leads to FAILED.
-    - It stays in its state, and is not a new challenge.
-    - It is uncertain with these settings, and certain without them.
-    - The settings have different effects on it and on its next state, unless they have one effect on the whole row.
-    """
+    def is_foldable(arrow: v.Arrow) -> bool:
+        # The edge to the junction shows the effect of the settings only if it is the effect on all arrows of the row.
+        # The next state shows an effect that it shares with the arrow.
+        shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
+        # An arrow that is uncertain only in these pools has an edge of its own, which shows that.
+        shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
+        return arrow.dest != v.FAILED and shows_effect and shows_certainty
+
     loops = [arrow for arrow in arrows if arrow.kind not in {None, NEW_CHALLENGE}]
     by_dest = {arrow.dest: arrow for arrow in arrows if arrow not in loops}
     found = {dest: effects.arrow(arrow) for dest, arrow in by_dest.items()}
     one_effect = len({each.effect for dest, each in found.items() if dest != v.FAILED}) <= 1
-    foldable = [
-        dest
-        for dest, arrow in by_dest.items()
-        if dest != v.FAILED
-        and (one_effect or found[dest].effect is effects.node(dest).effect)
-        and (v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools))
-    ]
+    foldable = [dest for dest, arrow in by_dest.items() if is_foldable(arrow)]
     for vertex in (*v.fold(foldable, junctions), *v.in_order(by_dest.keys() - set(foldable))):
         members = v.in_order(vertex.members) if isinstance(vertex, v.Junction) else (vertex,)
         folded = [by_dest[each] for each in members]

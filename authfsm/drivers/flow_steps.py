@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # USER_SRP_AUTH is the default, so the caller may not have chosen it.
+        # USER_SRP_AUTH is the default of `sign_in`, and so counts as no choice of the caller.
         may_be_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if may_be_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
@@ -196,7 +196,7 @@ class FlowSteps(BaseFlow):
             )
         self.cancel()
         flow: Self = self.cognito.start(password, client_metadata=self._client_metadata, walk=self.walk)
-        # `start` gave the new flow the device of `self.cognito`, which Cognito may have refused in this sign-in.
+        # `start` gave the new flow the default device. This sign-in may have another one, or none after a refusal.
         flow.signin.device = self.device
         return flow, auth_flow, username
 
@@ -395,7 +395,7 @@ class FlowSteps(BaseFlow):
             request = self.signin.send(response)
             self._unreplied_start = response if source is State.START else None
         except BaseException:
-            if self.done:  # cancelled while the response was computed
+            if self.done:  # `cancel` was called during this step, which may have stored secrets since then
                 self._drop_unneeded_secrets()
             raise
         started = time.perf_counter()

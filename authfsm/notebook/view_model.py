@@ -209,8 +209,9 @@ def settings_of(pool: LocalPool) -> PoolSettings:
 class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of the sign-in's path.
 
-    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `exchanges` and `error`
-    are those of the last step; `flow` is the AuthFlow, and `settings` are the pool's, if they are known.
+    It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `state`, `history`,
+    `username` and `flow` (the AuthFlow) are those of the sign-in, `exchanges` and `error` those of its last step;
+    `settings` are the pool's, if they are known.
     """
 
     state: State

@@ -61,7 +61,7 @@ def _is_denial(error: AuthfsmError) -> bool:
 
 
 def exit_status(error: AuthfsmError) -> ExitStatus:
-    """Return the exit code of an error that ends the sign-in: REFUSED for a denial, or by its action or fault."""
+    """Return the exit code of an error that ends the sign-in."""
     if _is_denial(error):
         return ExitStatus.REFUSED
     by_action = None if error.action is None else _BY_ACTION.get(error.action)
