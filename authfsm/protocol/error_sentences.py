@@ -115,6 +115,6 @@ def sentence_of_code(code: str, message: str, fault: Fault, *, credentials: bool
     """Return the sentence for an error code of Cognito; None if the sentence of the recovery action applies."""
     if (code, fault) == ("UserNotFoundException", Fault.TIME):  # the user of a token, who typed no name
         return _SESSION_ENDED
-    is_users = fault not in {Fault.SERVICE, Fault.OPERATOR}
+    allows_default = fault not in {Fault.SERVICE, Fault.OPERATOR}
     rows = {p: each for p, each in _BY_CODE.get(code, {}).items() if credentials or each != _WRONG_LOGIN}
-    return by_message({p: each for p, each in rows.items() if p or is_users}, message)
+    return by_message({p: each for p, each in rows.items() if p or allows_default}, message)

@@ -95,7 +95,7 @@ def confidence(transition: Transition) -> Confidence:
 
 
 @cache
-def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
+def all_account_evidence() -> dict[AccountTransition, tuple[Evidence, ...]]:
     """Return the evidence in `account_evidence.csv` for each transition, the most certain first."""
 
     def transition(status: str, operation: str, leads_to: str, **_: str) -> AccountTransition:
@@ -106,4 +106,4 @@ def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
     """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first; KeyError if it is none of these."""
-    return account_evidence_rows()[transition]
+    return all_account_evidence()[transition]

@@ -91,7 +91,7 @@ class Prompt:
         return self.response.trigger
 
     @property
-    def by_person(self) -> bool:
+    def can_be_typed(self) -> bool:
         """Whether the user can type the values; a passkey's credential comes from the browser."""
         return all(each.kind != "credential" for each in self.fields)
 
@@ -125,7 +125,7 @@ class Prompt:
             why = "must be NAME=value, one on each line, each NAME once"
             raise InvalidInput(self.response, item.name, why)
 
-    def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
+    def make_response(self, values: Mapping[str, str | Secret[str]]) -> Response:
         """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
         values = secret_values(values)
         arguments = self.arguments(values)

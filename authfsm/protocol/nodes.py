@@ -100,16 +100,16 @@ def email_otp_role(
 
 
 def target_roles(
-    transition: t.Transition, source: t.Role | None, dests: t.RowEntry | None = None
+    transition: t.Transition, source_role: t.Role | None, dests: t.RowEntry | None = None
 ) -> tuple[t.Role | None, ...]:
     """Return the roles that the destination of a transition may have, on any path to it.
 
-    `source` is the role of the transition's first state. `dests` are the destinations of its row, by default the table's.
+    `source_role` is the role of the state in which the transition starts, `dests` its row, by default that of the table.
     """
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
     if transition.kind not in {None, t.NEW_CHALLENGE}:
-        return (source,)  # the challenge stays the same
+        return (source_role,)  # the challenge stays the same
     if dests is None:
         dests = t.PROTOCOL[transition.source].get(transition.response, frozenset())
     return _email_otp_roles(transition.source, transition.response, dests)

@@ -61,7 +61,7 @@ def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
 
 
-def _unsendable(value: object) -> str | None:
+def _why_unsendable(value: object) -> str | None:
     """Return why a value cannot be sent as a string; None if it can."""
     plain: Any = value.reveal() if isinstance(value, Secret) else value
     if not plain:
@@ -73,7 +73,7 @@ def _unsendable(value: object) -> str | None:
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that is not empty and that UTF-8 can encode."""
     may_be_secret = "Secret" in str(attribute.type)
-    if why := not_text(value, may_be_secret=may_be_secret) or _unsendable(value):
+    if why := not_text(value, may_be_secret=may_be_secret) or _why_unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -92,7 +92,7 @@ def check_input(response: type, name: str, value: object, *, may_be_secret: bool
     """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
     if why := not_text(value, may_be_secret=may_be_secret):
         raise BadField(response, name, why)
-    if why := _unsendable(value):
+    if why := _why_unsendable(value):
         raise InvalidInput(response, name, why)
 
 

@@ -92,7 +92,7 @@ class Descriptions:
         parts = _parts(user_pool)
         for name, part in (("UserPoolClient", user_pool_client), ("MfaConfig", mfa_config)):
             if part is not None and parts.setdefault(name, part) is not part:
-                raise _wrong(name, "is described twice: pass it once")
+                raise _bad_field(name, "is described twice: pass it once")
         unknown: _Unknown = []
         parsed = {
             name: _parse(_model()[name], _structure(part, name).get(name, part), name, unknown)
@@ -103,7 +103,7 @@ class Descriptions:
         client, mfa = parsed.get("UserPoolClient"), parsed.get("MfaConfig")
         pool_id, of = parsed["UserPool"].get("Id"), (client or {}).get("UserPoolId")
         if pool_id and of and pool_id != of:
-            raise _wrong("UserPoolClient.UserPoolId", f"is {of}, but UserPool.Id is {pool_id}")
+            raise _bad_field("UserPoolClient.UserPoolId", f"is {of}, but UserPool.Id is {pool_id}")
         names = tuple(path for path, value in unknown if value is None)
         values = tuple(f"{path} = {value!r}" for path, value in unknown if value is not None)
         return cls(parsed["UserPool"], client, mfa, names, values)
@@ -147,7 +147,7 @@ class Descriptions:
         """The mechanisms of AccountRecoverySetting, the preferred mechanism first; empty if it is not set."""
         mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
         if any("Name" not in each for each in mechanisms):
-            raise _wrong("UserPool.AccountRecoverySetting.RecoveryMechanisms", "has a mechanism without Name")
+            raise _bad_field("UserPool.AccountRecoverySetting.RecoveryMechanisms", "has a mechanism without Name")
         return tuple(e["Name"] for e in sorted(mechanisms, key=lambda e: e.get("Priority", 0)))
 
     @property
@@ -171,11 +171,11 @@ def token_validity(client: Structure, name: str) -> timedelta:
     unit = client.get("TokenValidityUnits", {}).get(member, unit)
     if unit not in (units := known_names("UserPoolClient.TokenValidityUnits.AccessToken")):
         why = f"must be one of {', '.join(sorted(units))}"
-        raise _wrong(f"UserPoolClient.TokenValidityUnits.{member}", why)
+        raise _bad_field(f"UserPoolClient.TokenValidityUnits.{member}", why)
     try:
         return timedelta(**{unit: number})
     except OverflowError:
-        raise _wrong(f"UserPoolClient.{name}", "is out of range") from None
+        raise _bad_field(f"UserPoolClient.{name}", "is out of range") from None
 
 
 def decode_text(raw: bytes) -> str:
@@ -200,16 +200,16 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _wrong(path: str, why: str) -> BadField:
+def _bad_field(path: str, why: str) -> BadField:
     return BadField(Descriptions, path, why)
 
 
 def _structure(value: Any, path: str) -> Structure:
     """Return a structure without null members and without the metadata of replies."""
     if not isinstance(value, Mapping):
-        raise _wrong(path, f"must be a structure, and is of type {type(value).__name__}")
+        raise _bad_field(path, f"must be a structure, and is of type {type(value).__name__}")
     if not all(isinstance(name, str) for name in value):
-        raise _wrong(path, "has a member whose name is not text")
+        raise _bad_field(path, "has a member whose name is not text")
     return {n: each for n, each in value.items() if each is not None and n not in _METADATA}
 
 
@@ -224,10 +224,10 @@ def _parts(value: Any) -> dict[str, Any]:
     rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}
     parts: dict[str, Any] = {"UserPool": rest} if is_bare else rest
     if "UserPool" not in parts:
-        raise _wrong("UserPool", "is missing: pass the reply of DescribeUserPool")
+        raise _bad_field("UserPool", "is missing: pass the reply of DescribeUserPool")
     configs = [members[name] for name in _MFA_NAMES if name in members] + [mfa] * bool(mfa)
     if len(configs) > 1:
-        raise _wrong("MfaConfig", "is described twice: pass it once")
+        raise _bad_field("MfaConfig", "is described twice: pass it once")
     return parts | ({"MfaConfig": configs[0]} if configs else {})
 
 
@@ -235,7 +235,7 @@ def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
     """Return a value without null members, after checking its types against the model."""
     if isinstance(model, list):
         if not isinstance(value, (list, tuple)):
-            raise _wrong(path, f"must be a list, and is of type {type(value).__name__}")
+            raise _bad_field(path, f"must be a list, and is of type {type(value).__name__}")
         present = [each for each in value if each is not None]
         return [_parse(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
     if isinstance(model, dict):
@@ -251,7 +251,7 @@ def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
     kind, _, allowed = model.partition(": ")
     # In Python True is an int, but in the API a boolean is no integer.
     if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        raise _wrong(path, f"must be of type {kind}, and is of type {type(value).__name__}")
+        raise _bad_field(path, f"must be of type {kind}, and is of type {type(value).__name__}")
     if allowed and not _is_allowed(allowed, value):
         unknown.append((path, value))
     return _plain(value, path)
@@ -279,9 +279,9 @@ def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
         try:
             return value.timestamp()
         except (OverflowError, ValueError):
-            raise _wrong(path, "is a time that is out of range") from None
+            raise _bad_field(path, "is a time that is out of range") from None
     if isinstance(value, (Mapping, list, tuple)) and levels == 0:
-        raise _wrong(path, f"is nested more than {_DEEPEST} levels deep")
+        raise _bad_field(path, f"is nested more than {_DEEPEST} levels deep")
     if isinstance(value, Mapping):
         return {n: _plain(each, path, levels - 1) for n, each in value.items() if each is not None}
     if isinstance(value, (list, tuple)):

@@ -44,7 +44,7 @@ def nodes_of(each: TransitionInRoles) -> tuple[Node, Node]:
     return Node(transition.source, roles.source), Node(transition.dest, roles.dest)
 
 
-def _leads_nowhere_new(each: TransitionInRoles) -> bool:
+def _needs_reachable_dest(each: TransitionInRoles) -> bool:
     """Return whether a transition leads only to challenges that the pool may issue after other responses too."""
     return each[0].response in rules.ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
@@ -57,7 +57,7 @@ def _is_specific(each: TransitionInRoles) -> bool:
 _INCOMING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 _OUTGOING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
-    if not _leads_nowhere_new(_each):
+    if not _needs_reachable_dest(_each):
         _source, _dest = nodes_of(_each)
         _INCOMING[_dest].append((_source, _each))
         _OUTGOING[_source].append((_dest, _each))
@@ -108,7 +108,7 @@ def reached(possible: Mapping[TransitionInRoles, Any], *, false: Any = False, tr
 
 def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
     """Return the nodes that a sign-in must reach for a transition to be possible."""
-    return nodes_of(each) if _leads_nowhere_new(each) else nodes_of(each)[:1]
+    return nodes_of(each) if _needs_reachable_dest(each) else nodes_of(each)[:1]
 
 
 def why_unreachable(
