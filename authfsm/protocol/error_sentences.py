@@ -60,7 +60,7 @@ _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int,
 """HTTP status and sentence. None as an action or a fault stands for all that have no row of their own."""
 
 _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
-    # error code: {part of the message, or "" for a fault of the user: sentence}; others have the sentence of their action
+    # error code: {part of the message: sentence}; "" is for all others, unless service or operator are at fault
     "NotAuthorizedException": {
         "Incorrect username or password": _WRONG_LOGIN,
         "User is disabled": "This account is disabled. Contact the operator of this service.",
@@ -102,7 +102,7 @@ _ALL: Final = (
     *(*FIELD_SENTENCES, DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
 )
 ERROR_SENTENCES: Final = tuple(dict.fromkeys(_ALL))
-"""Every sentence of `error.for_person`: the keys of a translation, to which it may add the names of fields."""
+"""Every sentence of `error.for_person`: the keys of a translation, which may also have the names of fields as keys."""
 
 
 def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[int, str]:
