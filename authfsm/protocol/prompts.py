@@ -141,7 +141,7 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
-    """Return the form of a challenge; `role` is that of EMAIL_OTP, which as a first factor also offers the other ones."""
+    """Return the form of a challenge; `role` is for EMAIL_OTP: a first factor has prompts for the others, too."""
     role = None if role is None else Role(role)
     title, facts = _TITLES[challenge.state], {}
     match challenge:
@@ -155,7 +155,7 @@ def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
     return Form(challenge.state, role, title, tuple(_prompts(challenge, role)), facts)
 
 
-def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - one case a challenge
+def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - many cases
     match challenge:
         case replies.CodeChallenge():
             yield _sent_code(challenge)

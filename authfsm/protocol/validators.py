@@ -53,7 +53,7 @@ def stripped(value: str) -> str:
 
 
 def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
-    """Return why a value is not text, or a `Secret` of text; None if it is.
+    """Return why a value is neither text nor a `Secret` of text; None if it is one of them.
 
     Callers raise the error, so that no frame of its traceback has the plain value of a secret.
     """
@@ -146,7 +146,7 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
 def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require a value of PREFERRED_CHALLENGE, or None."""
     if value is not None and value not in PREFERRED_CHALLENGES:
-        # Without the value: it is a password if this response was taken for another.
+        # The message omits the value, which may be a password that was meant for another response.
         raise BadField(type(response), attribute.name, f"must be one of {', '.join(PREFERRED_CHALLENGES)}")
 
 
