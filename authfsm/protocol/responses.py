@@ -31,7 +31,7 @@ class Response(CompletesDocstring, WrapsSecrets):
     """
 
     trigger: ClassVar[str] = "response"
-    """The response's name in the machine, diagrams and stored histories. If it changes, old histories are unreadable."""
+    """The response's name in the machine, diagrams and stored histories. A change makes old histories unreadable."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it starts none."""
     may_carry_password: ClassVar[bool] = False

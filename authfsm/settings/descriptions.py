@@ -2,8 +2,8 @@
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
 types of the members, the values of enumerations and the ranges of numbers are in `descriptions.json`, which
-`tests/generate_members.py` makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient
-too. Members and values that are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
+`tests/generate_members.py` makes from botocore's model; the file has the members of CreateUserPool and
+CreateUserPoolClient too. Members and values that it lacks are kept; `Descriptions` lists them as `unknown` ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
-# The paths of members that the model lacks, and None; or the paths of values that it does not allow, and these.
+# (path, None) for each member that the model lacks; (path, value) for each value that the model does not allow.
 _Unknown = list[tuple[str, Any]]
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
@@ -77,7 +77,7 @@ class Descriptions:
     user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
     mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
-    unknown_values: tuple[str, ...] = ()  # of its enumerations and ranges: `UserPool.UserPoolTier = 'GOLD'`
+    unknown_values: tuple[str, ...] = ()  # values it does not allow: `UserPool.UserPoolTier = 'GOLD'`
 
     @classmethod
     def parse(
@@ -86,8 +86,8 @@ class Descriptions:
         """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 
         `user_pool` may contain the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
-        members next to UserPool. BadField names a member whose type differs from the API's, UserPool if it is missing,
-        and a description that is passed twice.
+        members next to UserPool. BadField is raised for a member of another type than in the API, a missing UserPool, a
+        description that is passed twice, and an app client of another pool.
         """
         parts = _parts(user_pool)
         for name, part in (("UserPoolClient", user_pool_client), ("MfaConfig", mfa_config)):
@@ -162,7 +162,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType. The other tokens are valid for hours, by default (also for 0) one. An impossible time is a BadField.
+    UserPoolClientType. Other tokens are valid for hours, by default (also for 0) for 1. BadField: the unit is unknown.
     """
     member, unit, default = _VALIDITIES[name]
     number = client.get(name)
@@ -179,7 +179,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError if it is in none."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError for others."""
     return raw.decode(json.detect_encoding(raw))
 
 
@@ -218,7 +218,7 @@ def _parts(value: Any) -> dict[str, Any]:
     members = _structure(value, "UserPool")
     mfa_members = _model()["MfaConfig"].keys()
     is_bare = _PARTS.isdisjoint(value)
-    if is_bare:  # MfaConfiguration belongs to UserPool
+    if is_bare:  # the mapping is UserPool itself, and has its MfaConfiguration
         mfa_members = mfa_members - _model()["UserPool"].keys()
     mfa = {name: each for name, each in members.items() if name in mfa_members}
     rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}
@@ -274,7 +274,7 @@ def known_names(path: str) -> Collection[str]:
 
 
 def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
-    """Return a value that the model does not have, without null members; a datetime becomes seconds since 1970."""
+    """Return a value without null members; a datetime becomes seconds since 1970."""
     if isinstance(value, datetime):
         try:
             return value.timestamp()
