@@ -306,7 +306,7 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     """Return the response from the values of a form: `response("code", code="123456")`.
 
     `srp_a` and `srp_claim` take the password, and return a response that `flow.answer` completes with the SRP proof.
-    The number of digits of a code, and whether a choice is offered, are checked only when the response is sent.
+    Whether a `code` has the right number of digits, and whether a choice is offered, is checked only when it is sent.
 
     Args:
         name: the prompt's `response` in `challenge.form()`.

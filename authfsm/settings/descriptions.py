@@ -162,7 +162,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType. Other tokens are valid for hours, by default (also for 0) for 1. BadField: the unit is unknown.
+    UserPoolClientType. Other tokens are valid for hours, by default (also for 0) for 1. BadField: wrong unit or number.
     """
     member, unit, default = _VALIDITIES[name]
     number = client.get(name)

@@ -179,8 +179,8 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
 }
 """The rules of the responses that are themselves the choice of a first factor.
 
-If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; other
-responses are refused.
+If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; the
+other three are refused.
 """
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
