@@ -40,7 +40,7 @@ class RecoveryAction(DescribedName):
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives. The sign-in survives WAIT, and the others if its row has RETRY or DEVICE_DROPPED.
+    # The session survives. The sign-in survives WAIT, and the others if the state's row has RETRY or DEVICE_DROPPED.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same request again: it was probably not evaluated."
@@ -299,7 +299,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 """The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
 
-These requests have no session, so two actions have another advice: see `ACCOUNT_ADVICE`.
+These requests have no session, so two actions have other advice: see `ACCOUNT_ADVICE`.
 """
 
 ACCOUNT_ADVICE: Final = {

@@ -339,7 +339,7 @@ class SealTooNew(SealError, CallerError):
 class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have carried out the request. `why` is the failure's name in the store's client, without values.
+    The store may still have carried out the request. `why` is the failure's name in its client, without stored values.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"

@@ -273,7 +273,7 @@ class Tokens(Reply, WrapsSecrets):
         refresh_token: RefreshToken; if a refresh returned none, the token that was used for it, which stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
-        new_device: NewDeviceMetadata, if the reply has it, until the device is confirmed.
+        new_device: NewDeviceMetadata, if the pool tracks devices and no device key was sent; None after ConfirmDevice.
         at: the time of arrival, if the driver has set it.
         device_key: DeviceKey of the device that signed in, which a refresh must name; by default the access token's claim
             `device_key`, otherwise that of `new_device`.

@@ -87,7 +87,7 @@ AFTER_PASSWORD:        Final = SECOND_FACTOR_STEPS | AFTER_LAST_FACTOR | {S.NEW_
 # A first factor that was chosen.
 FIRST_FACTORS:         Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP})
 SRP_PROOF:             Final = OTHER | {S.PASSWORD_VERIFIER}
-# In the rows after which a DefineAuthChallenge function may choose the next challenge.
+# Where a DefineAuthChallenge function may choose the next challenge.
 CUSTOM:                Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or unknown, and Cognito replies with that name.
 ANY_CHALLENGE:         Final = OTHER | frozenset(CHALLENGES)

@@ -292,7 +292,7 @@ def _exclusions(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
     """Return the reasons of `why` in the pools of `_single_settings`, with any Lambda functions and without them.
 
     A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
-    without this function. If its absence alone is a reason, the pools without it add nothing and are left out.
+    without this function. If its absence alone is a reason, the other pools without it add nothing, and are left out.
     """
 
     def reason(**settings: Any) -> Reason:
