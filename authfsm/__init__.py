@@ -12,4 +12,4 @@ from authfsm.base.lazy_names import lazy_names
 
 __version__ = "0.1.0"
 __getattr__, __dir__, _module_of = lazy_names(__name__, __file__)
-__all__ = sorted(_module_of.keys() - {"Stepper"})  # noqa: PLE0605 - from the stub; a star import takes no extra
+__all__ = sorted(_module_of.keys() - {"Stepper"})  # noqa: PLE0605 - from the stub; Stepper needs an extra

@@ -125,7 +125,7 @@ class Ephemeral:
 
 def ephemeral(entropy: bytes) -> Ephemeral:
     """Return the client's key pair, A = g^a mod N (RFC 5054, 2.5.4).
-    `entropy` is a: 32 random bytes, used once. Raises `SrpRefused` if not 32, or if all are zero.
+    `entropy` becomes the exponent a: 32 random bytes, used once. Raises `SrpRefused` if not 32, or if all are zero.
     """
     a = _exponent(entropy, "a")
     user = _standard("User", b"", bytes_a=entropy)
@@ -165,7 +165,7 @@ def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
     """Return S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); raises as `scrambler`."""
     x = secret(x)
     u = scrambler(ephemeral.A, B)
-    # "Take the base mod N first": the difference may be negative.
+    # The base is taken mod N first: the difference may be negative.
     return _power((B - k * _power(g, x)) % N, Secret(ephemeral.a.reveal() + u * x.reveal()))
 
 
@@ -217,10 +217,10 @@ class ServerEphemeral:
 
 def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
     """Return the service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
-    `entropy` is b, as in `ephemeral`. Raises `SrpRefused` also if A or v is 0 mod N, negative or too long.
+    `entropy` becomes b: 32 random bytes. Raises `SrpRefused` also if A or v is 0 mod N, negative or too long.
     """
     b = _exponent(entropy, "b")
-    # B does not need A, but srp never frees a Verifier that was made without one.
+    # B does not need A, but srp never frees a Verifier that was made without A.
     public = padded(_public(v, "v")), padded(_public(A, "A"))
     pair = _standard("Verifier", b"", *public, bytes_b=entropy)
     B = int.from_bytes(pair.get_challenge()[1], "big") if pair else (k * v + _power(g, b)) % N
@@ -299,7 +299,7 @@ def timestamp(moment: datetime) -> str:
 def parse_timestamp(text: str) -> datetime:
     """Return the time of a TIMESTAMP; raise `TimestampFormat` if it cannot be read.
     A zero-padded day and a wrong weekday can be read, but Cognito accepts no proof over them: whoever
-    verifies one checks that `timestamp(parse_timestamp(text)) == text`.
+    verifies a proof checks that `timestamp(parse_timestamp(text)) == text`.
     """
     if found := _TIMESTAMP.fullmatch(text):
         month, day, clock, year = found.groups()

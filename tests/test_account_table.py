@@ -27,7 +27,7 @@ from authfsm.protocol.account_table import (
     Actor,
     account_operation,
 )
-from authfsm.protocol.evidence import account_evidence, account_evidence_rows
+from authfsm.protocol.evidence import account_evidence, all_account_evidence
 from authfsm.protocol.responses import Code, NewPassword
 
 COGNITO: Any = botocore.session.get_session().get_service_model("cognito-idp")
@@ -74,7 +74,7 @@ def test_every_operation_with_a_password_or_status_is_in_the_table() -> None:
 
 def test_evidence_is_complete() -> None:
     """Each transition has evidence with a source, and the evidence has no other transition."""
-    assert account_evidence_rows().keys() == set(ACCOUNT_TRANSITIONS)
+    assert all_account_evidence().keys() == set(ACCOUNT_TRANSITIONS)
     assert all(found.source for each in ACCOUNT_TRANSITIONS for found in account_evidence(each))
 
 

@@ -48,10 +48,10 @@ def test_a_passkey(recording: SignInRecording) -> None:
     assert list(forms) == ["credential", "select", "password"]
     assert "was created" in forms["credential"].explanation
     with pytest.raises(InvalidInput, match="must be JSON") as caught:
-        forms["credential"].answer({"credential": "{not"})
+        forms["credential"].make_response({"credential": "{not"})
     assert caught.value.__context__ is None
     signed = json.dumps({"id": "x"})
-    assert forms["credential"].answer({"credential": signed}) == Credential(signed)
+    assert forms["credential"].make_response({"credential": signed}) == Credential(signed)
     assert sample_response(forms["credential"]) is None
 
 
@@ -61,7 +61,7 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
     [form] = prompts_for(recording.flow)
     assert "RIDDLE" in form.explanation
 
-    response = form.answer({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
+    response = form.make_response({"fields": "RIDDLE_ANSWER=a=b\n\n HINT=no\n"})
 
     assert response == RawAnswer({"RIDDLE_ANSWER": "a=b", "HINT": "no"})
     assert recording.request_of(response).request["ChallengeResponses"] == {
@@ -71,7 +71,7 @@ def test_a_challenge_of_another_name(recording: SignInRecording) -> None:
     }
     for junk in ("", "RIDDLE_ANSWER", "=x"):
         with pytest.raises(InvalidInput):
-            form.answer({"fields": junk})
+            form.make_response({"fields": junk})
 
 
 @pytest.mark.parametrize("lines", ["HINT=no\nHINT=yes", "HINT=no\n HINT =no", "A=1\nHINT=\nHINT="])
@@ -81,7 +81,7 @@ def test_a_name_that_occurs_twice(recording: SignInRecording, lines: str) -> Non
     [form] = prompts_for(recording.flow)
 
     with pytest.raises(InvalidInput) as refused:
-        form.answer({"fields": lines})
+        form.make_response({"fields": lines})
     assert refused.value.for_person() == "The fields must be NAME=value, one on each line, each NAME once."
 
 
@@ -92,7 +92,7 @@ def test_an_address_as_second_factor(recording: SignInRecording) -> None:
     )
     app, email = prompts_for(recording.flow)
     assert (app.trigger, email.trigger) == ("associate_software_token", "set_up_email")
-    assert email.answer({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
+    assert email.make_response({"email": "ada@example.com"}) == SetUpEmail("ada@example.com")
 
     at_challenge(recording, MfaSetup(name="MFA_SETUP", session=Secret("s"), choices=("SOFTWARE_TOKEN_MFA",)))
     assert [form.trigger for form in prompts_for(recording.flow)] == ["associate_software_token"]
@@ -161,7 +161,7 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     recording = SignInRecording(pool, "ada", flow="CUSTOM_AUTH")
     recording.run()
     [form] = prompts_for(recording.flow)
-    recording.offer(form.answer({"answer": "a-balloon"}))
+    recording.offer(form.make_response({"answer": "a-balloon"}))
 
     step = recording.step()
 
@@ -169,6 +169,6 @@ def test_an_answer_that_the_functions_repeat_is_masked(signing_key: RSAKey) -> N
     assert step.exchanges[0].request["ChallengeResponses"]["ANSWER"] == MASK
     assert step.exchanges[0].reply["ChallengeParameters"]["not"] == MASK
     assert view_model(recording, None)["facts"] == [["not", MASK]]
-    recording.offer(form.answer({"answer": "a-mast"}))
+    recording.offer(form.make_response({"answer": "a-mast"}))
     recording.step()
     assert "a-balloon" not in json.dumps(view_model(recording, None))

@@ -116,7 +116,7 @@ def test_the_fields_are_the_arguments_of_the_response(challenge: Any, role: Role
         assert {each.within or each.name for each in prompt.fields} <= set(fields)
         needed = {name for name, each in fields.items() if each.default is attrs.NOTHING}
         assert needed <= {each.name for each in prompt.fields if each.required}
-        response = prompt.answer(values(prompt))
+        response = prompt.make_response(values(prompt))
         assert type(response) is prompt.response
         assert not any(
             isinstance(getattr(response, each.name), Secret)
@@ -176,7 +176,7 @@ def test_a_browsers_values_make_the_response(challenge: Any, role: Role | None) 
     """
     for prompt in form_for(challenge, role).prompts:
         inputs = values(prompt)
-        assert authfsm.response(prompt.trigger, **inputs) == prompt.answer(inputs)
+        assert authfsm.response(prompt.trigger, **inputs) == prompt.make_response(inputs)
         for each in prompt.fields:
             for empty in ("", None):
                 if each.required and not (each.within and empty is None):
@@ -261,7 +261,7 @@ def test_the_choices_come_from_the_challenge() -> None:
     [choice] = prompts(challenge)["select"].fields
     assert choice.choices == (("SMS_MFA", "A code by SMS"), ("TELEPATHY", "TELEPATHY"))
     with pytest.raises(InvalidInput):
-        prompts(challenge)["select"].answer({"answer": "EMAIL_OTP"})
+        prompts(challenge)["select"].make_response({"answer": "EMAIL_OTP"})
 
     bare = replies.SelectChallenge(name="SELECT_CHALLENGE")
     [choice] = prompts(bare)["select"].fields
@@ -290,7 +290,7 @@ def test_only_attributes_without_a_value_are_asked_for() -> None:
     prompt = prompts(challenge)["new_password"]
     assert [each.name for each in prompt.fields] == ["password", "name", "custom:team"]
     assert [each.label for each in prompt.fields] == ["New password", "Name", "Team"]
-    response = prompt.answer({"password": "a b ", "name": "Ada", "custom:team": "x"})
+    response = prompt.make_response({"password": "a b ", "name": "Ada", "custom:team": "x"})
     assert response == r.NewPassword("a b ", {"name": "Ada", "custom:team": "x"})
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from importlib import resources
 from types import ModuleType
 from typing import Any
 
@@ -144,6 +146,14 @@ def test_evidence_is_complete() -> None:
     """Each transition has evidence, with a source."""
     assert [each for each in TRANSITIONS if not evidence(each)] == []
     assert [each for each in TRANSITIONS if not all(piece.source for piece in evidence(each))] == []
+
+
+@pytest.mark.parametrize("file", ["evidence.csv", "account_evidence.csv"])
+def test_evidence_is_read_completely(file: str) -> None:
+    """Each row of the evidence has as many fields as the header, so that no comma cuts off the end of a source."""
+    header, *rows = csv.reader(resources.files("authfsm.protocol").joinpath(file).read_text("utf-8").splitlines())
+
+    assert [row for row in rows if len(row) != len(header)] == []
 
 
 def test_evidence_has_only_transitions_of_the_table() -> None:

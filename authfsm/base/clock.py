@@ -2,7 +2,7 @@
 
 A clock is any callable that returns an aware `datetime`. The local pool reads its clock for times that others see (a
 token's `iat`, a user's creation date). For durations (the lifetime of a session, a lock-out) it uses a `SteadyClock`
-that follows its clock, so that they do not grow when the clock is set back.
+that follows its clock, so that durations do not grow when the clock is set back.
 """
 
 from __future__ import annotations

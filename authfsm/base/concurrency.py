@@ -87,14 +87,14 @@ class ForkSafeLock:
         return ForkSafeLock()
 
 
-class ForksInChild(Protocol):
+class ResetsAfterFork(Protocol):
     """An object with state that a forked child must not inherit."""
 
     def reset_after_fork(self) -> None:
         """Drop work that only threads of the parent could have finished; the child has a single thread."""
 
 
-def after_fork_in_child(owner: ForksInChild) -> None:
+def after_fork_in_child(owner: ResetsAfterFork) -> None:
     """Call `owner.reset_after_fork()` in every forked child, while `owner` exists (a weak reference)."""
     with _registry:
         _OWNERS.add(owner)

@@ -1,4 +1,4 @@
-"""Base classes of values: their docstrings, how they display themselves in a notebook, and string enumerations."""
+"""Base classes that complete docstrings, display values in notebooks, and make enumerations of strings."""
 
 from __future__ import annotations
 

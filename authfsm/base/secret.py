@@ -105,7 +105,7 @@ def secret(value: Any) -> Any:
 
 
 def wrap_text(value: Any) -> Any:
-    """Return text, bytes, a number or a mapping as a `Secret`, and anything else unchanged, for example a response."""
+    """Return text, bytes, an integer or a mapping as a `Secret`; return all else unchanged, for example a response."""
     return Secret(value) if isinstance(value, (str, bytes, int, Mapping)) else value
 
 

@@ -82,9 +82,9 @@ def prompts_for(flow: Flow) -> tuple[Prompt, ...]:
 
 def sample_response(prompt: Prompt) -> Response | None:
     """Return an example of an answer, to show its request; None if an answer needs an SRP proof or a passkey."""
-    if prompt.response in SRP_RESPONSES or not prompt.by_person:
+    if prompt.response in SRP_RESPONSES or not prompt.can_be_typed:
         return None
-    return prompt.answer({each.name: _example(each) for each in prompt.fields})
+    return prompt.make_response({each.name: _example(each) for each in prompt.fields})
 
 
 def _example(field: Field) -> str:

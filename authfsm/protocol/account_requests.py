@@ -59,7 +59,7 @@ class Confirmed(DisplayMixin):
 
     Args:
         username: the user's name.
-        session: the Session of ConfirmSignUp's reply: begins one sign-in without a password, usually without a challenge.
+        session: the Session of ConfirmSignUp's reply, which begins one sign-in without a password.
     """
 
     username: str
@@ -147,8 +147,8 @@ class ConfirmSignUp(_UserRequest[Confirmed]):
 
     Args:
         code: the code.
-        session: the Session of SignUp's reply: with it, ConfirmSignUp returns one that begins a sign-in.
-        force_alias_creation: whether an address that is another user's alias becomes this user's.
+        session: the Session of SignUp's reply: with it, ConfirmSignUp returns a Session that begins a sign-in.
+        force_alias_creation: whether an address that is another user's alias becomes this user's alias.
     """
 
     code: Secret[str] = field(converter=v.to_code, validator=v.is_code)
@@ -252,7 +252,7 @@ class ListWebAuthnCredentials(_TokenRequest[list[dict[str, Any]]]):
 
 @frozen
 class StartWebAuthnRegistration(_TokenRequest[dict[str, Any]]):
-    """Get the options for a browser's new passkey: PublicKeyCredentialCreationOptionsJSON (W3C Web Authentication)."""
+    """Get the options for creating a passkey: PublicKeyCredentialCreationOptionsJSON (W3C Web Authentication)."""
 
 
 @frozen
@@ -260,7 +260,7 @@ class CompleteWebAuthnRegistration(_TokenRequest[None]):
     """Register the passkey that a browser created.
 
     Args:
-        credential: its RegistrationResponseJSON (W3C Web Authentication), as JSON text.
+        credential: the passkey's RegistrationResponseJSON (W3C Web Authentication), as JSON text.
     """
 
     credential: Secret[str] = field(converter=secret, validator=v.is_typed)

@@ -27,7 +27,7 @@ class UserStatus(DescribedName):
     NO_ACCOUNT = "NO_ACCOUNT", "The pool has no user with this name. Cognito has no UserStatus for this."
     UNCONFIRMED = "UNCONFIRMED", "The user has signed up, and the account is not confirmed yet."
     CONFIRMED = "CONFIRMED", "The user is confirmed and can sign in."
-    FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD", "The user has a temporary password, and replaces it at the first sign-in."
+    FORCE_CHANGE_PASSWORD = "FORCE_CHANGE_PASSWORD", "The user has a temporary password, and must replace it at the next sign-in."
     RESET_REQUIRED = "RESET_REQUIRED", "The user must set a new password, with a code, before signing in with a password."
     EXTERNAL_PROVIDER = "EXTERNAL_PROVIDER", "The user signed in with a third-party identity provider."
     ARCHIVED = "ARCHIVED", "No longer used by Cognito."
@@ -51,7 +51,7 @@ class AccountOperation(DescribedName):
     actor: Actor
     """Who performs the operation."""
     page: str
-    """The name of the page of the AWS API reference about it: in most cases that of the API's operation."""
+    """The name of the AWS API reference's page about the operation: in most cases the operation's own name."""
     meaning: str
     """A sentence that says what the operation does."""
 
@@ -147,7 +147,7 @@ _LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, set[UserStatus]]]] = 
 ACCOUNT_LIFE: Final[Mapping[UserStatus, Mapping[AccountOperation, frozenset[UserStatus]]]] = MappingProxyType(
     {status: MappingProxyType({op: frozenset(dests) for op, dests in row.items()}) for status, row in _LIFE.items()}
 )
-"""The statuses to which each operation may lead, by status."""
+"""For each status its operations, and the statuses to which each of these may lead."""
 
 
 class AccountTransition(NamedTuple):
@@ -181,7 +181,7 @@ RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] 
     RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
     RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
 }
-"""By the recovery action of a refused sign-in: the status that caused the refusal, and the first operation to recover."""
+"""For the recovery action of a refused sign-in: the status that caused the refusal, and the operation to call first."""
 
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}
@@ -195,7 +195,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return the operation on an account that an API call is, or None; for a sign-in step without its own, MIGRATE_USER."""
+    """Return the operation of an API call, or None; MIGRATE_USER for a sign-in step that is no other operation."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

@@ -30,7 +30,7 @@ REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY
 """The values that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
 # The first rule whose parameters all match decides. USER_AUTH with PASSWORD proves the password even in a step-up, so
-# that rule comes first: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
+# its rule is above those of StepUp: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
 _BEGIN: Final[Mapping[str, _Rules]] = {
     **{each.auth_flow: ((each, {}),) for each in RESPONSES.values() if each.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
@@ -79,7 +79,7 @@ OTHER_OPERATIONS: Final[Mapping[str, type[Response]]] = {
 """The operations that neither start a flow nor answer a challenge, each with the only response that it carries."""
 
 SETUP_OPERATIONS: Final = frozenset({"AssociateSoftwareToken", "VerifySoftwareToken"})
-"""The operations that are steps of a sign-in with a `Session`, but not with an access token."""
+"""The operations that are steps of a sign-in only if they carry a `Session`, not an access token."""
 
 AFTER_SIGN_IN_RESPONSES: Final = PROTOCOL[S.AUTHENTICATED].keys() - PROTOCOL[S.START].keys()
 """The responses that are accepted only after a sign-in: they need its tokens."""
@@ -98,7 +98,7 @@ def classify(operation: str, request: Mapping[str, Any]) -> type[Response] | Non
 
 
 def names_for(state: State, response: type[Response]) -> tuple[str, ...]:
-    """Return the flows, challenges or operations with which a request can send a response in a state, the usual first."""
+    """Return the flows, challenges or operations with which a state's response can be sent, the usual one first."""
     if response.auth_flow is not None:
         return (response.auth_flow,)
     if response.__name__ in OTHER_OPERATIONS:
@@ -149,9 +149,9 @@ def _matches(required: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
 class Repetition:
     """Whether a client library may send a request again if no reply came, and why.
 
-    A reply can be lost after Cognito has processed the request. Repeating it is harmless if that makes no difference for
-    the user: it uses up no session or token, counts no failure twice, sends no message twice, and the second reply is as
-    good as the first. Any other request is sent once, and a lost reply is an error.
+    A reply can be lost after Cognito has processed the request. Repeating the request is harmless if it uses up no
+    session or token, counts no failure twice, sends no message twice, and its second reply is as good as the first. Any
+    other request is sent once, and a lost reply is an error.
     """
 
     why: str
@@ -165,7 +165,7 @@ _START_SRP: Final = _repeat("it has only a public value: the second request star
 _COUNTS: Final = _once("a wrong password counts twice towards the lockout, and a code is sent twice")
 _USES_SESSION: Final = _once("it uses up the session, and a wrong answer counts as a failure")
 _SENDS_CODE: Final = _once("Cognito or a Lambda function may send a code twice")
-_USES_CODE: Final = _once("a code is accepted once, and a wrong one counts")
+_USES_CODE: Final = _once("a code is accepted once, and a wrong code counts as a failure")
 
 # fmt: off
 RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
@@ -180,8 +180,8 @@ RESPONSE_REPETITION: Final[Mapping[type[Response], Repetition]] = {
     r.UserAuthWithSrp:           _START_SRP,
     r.StepUp:                    _SENDS_CODE,
     r.SignedUp:                  _once("it uses up the session of ConfirmSignUp"),
-    r.RefreshTokenAuth:          _repeat("app clients with rotation do not allow it: the refresh token stays valid"),
-    r.RefreshToken:              _repeat("as REFRESH_TOKEN_AUTH, of which it is another name"),
+    r.RefreshTokenAuth:          _repeat("Cognito accepts it only without rotation, so the refresh token stays valid"),
+    r.RefreshToken:              _repeat("it is another name of REFRESH_TOKEN_AUTH"),
     r.GetTokensFromRefreshToken: _once("with rotation it uses up the refresh token"),
     **dict.fromkeys((r.Select, r.Password, r.SrpA, r.SrpClaim, r.Code, r.Credential, r.Answer, r.RawAnswer), _USES_SESSION),
     **dict.fromkeys((r.NewPassword, r.CompleteMfaSetup, r.SetUpEmail), _USES_SESSION),

@@ -10,10 +10,10 @@ Sources:
       and "You can't assign these legacy ExplicitAuthFlows values to user pool clients at the same time as values
       that begin with ALLOW_".
     - AWS API history, 2019-11-14: "adds support to enable or disable specific authentication flows for a user pool
-      client"; until then only the three legacy values existed, and none of them allowed or refused SRP, CUSTOM_AUTH
-      or refreshing.
-    - The console of that time labelled `CUSTOM_AUTH_FLOW_ONLY` "Only allow Custom Authentication"; next to other
-      legacy values each one allows the flow it names.
+      client"; until then only the three legacy values existed, and an app client needed none of them for SRP,
+      CUSTOM_AUTH or refreshing.
+    - The console of that time labelled `CUSTOM_AUTH_FLOW_ONLY` "Only allow Custom Authentication"; if an app client
+      has several legacy values, each allows the flow that it names.
     - floci pull request 3974: "Refresh is only gated on clients that use ALLOW_* values, since legacy clients never
       had a refresh flow flag".
 """
@@ -108,7 +108,7 @@ LEGACY_VALUES: Final = tuple(_LEGACY)
 
 
 def current_values(values: Iterable[str]) -> frozenset[str]:
-    """Return the current `ExplicitAuthFlows` values that allow the same flows as these values; without any, the default."""
+    """Return the current `ExplicitAuthFlows` values that allow the same flows; the default if there are no values."""
     names = frozenset(values)
     legacy = names & _LEGACY.keys()
     if not legacy:

@@ -1,8 +1,8 @@
 """The error policy: what to do after each error of Cognito, and who is at fault.
 
 The table has every error that the AWS API reference lists for the operations of a sign-in, by its code and, if one
-code has several meanings, by a part of its message. `NotAuthorizedException` alone means a wrong password, a lockout,
-an expired session, a used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
+code has several meanings, by a part of its message. `NotAuthorizedException`, for example, means a wrong password, a
+lockout, an expired or used session, a disabled user or a wrong secret hash: only the message tells them apart. AWS
 documents few of the messages; the others come from recorded replies and issues, and some are inferred.
 Public, from `authfsm`: `RecoveryAction` and `Fault`.
 """
@@ -40,7 +40,7 @@ class RecoveryAction(DescribedName):
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives. The sign-in does, too, after WAIT, or if its row in the table has RETRY or DEVICE_DROPPED.
+    # The session survives. The sign-in survives WAIT, and the others if the state's row has RETRY or DEVICE_DROPPED.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same request again: it was probably not evaluated."
@@ -56,7 +56,7 @@ class RecoveryAction(DescribedName):
 
     @property
     def survives(self) -> bool:
-        """Whether the session survives; whether the attempt does, the table decides (`transition_for_reply`)."""
+        """Whether the session survives. The table decides whether the sign-in does (`transition_for_reply`)."""
         return self in {RecoveryAction.TRY_AGAIN, RecoveryAction.DROP_DEVICE, RecoveryAction.WAIT}
 
 
@@ -67,7 +67,7 @@ class ErrorRule:
     action: RecoveryAction
     fault: Fault
     source: str = "AWS API reference"
-    operation: str | None = None  # the only operation whose refusals the row is for
+    operation: str | None = None  # if given, the row is only for refusals of this operation
 
     @property
     def is_only_listed(self) -> bool:
@@ -87,7 +87,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "Password attempts exceeded":      ErrorRule(_R.WAIT_OUT,    _F.TIME,     "AWS developer guide (2^(n-5) seconds after n >= 5 failures); class and message from issues"),
         "session is expired":              ErrorRule(_R.START_AGAIN, _F.TIME,     "measured: AuthSessionValidity, 3 min by default"),
         "session can only be used once":   ErrorRule(_R.START_AGAIN, _F.CALLER,   "measured: a session was answered twice"),
-        "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda named itself"),
+        "Invalid session":                 ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues: an older session, or a challenge that a Lambda function named"),
         "write unauthorized attribute":    ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: not in the app client's WriteAttributes"),
         "User is disabled":                ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "issues"),
         "Temporary password has expired":  ErrorRule(_R.GIVE_UP,     _F.OPERATOR, "amplify-js #1182: an administrator invites the user again (AdminCreateUser, RESEND) or sets a password (AdminSetUserPassword)"),
@@ -99,11 +99,11 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "Access Token has":                ErrorRule(_R.START_AGAIN, _F.TIME,     "issues: has expired, has been revoked"),
         "Invalid Access Token":            ErrorRule(_R.START_AGAIN, _F.CALLER,   "issues"),
         "Invalid device key given":        ErrorRule(_R.GIVE_UP,     _F.CALLER,   "issues (amplify-js #2087, aws-aspnet-cognito-identity-provider #206): the MFA answer contained an alias"),
-        "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; failAuthentication has no fixed message"),
+        "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; also if a Lambda function sets failAuthentication, without a fixed message"),
     },
     "CodeMismatchException": {
-        # Also the reply in a challenge that a Lambda function named by itself ("Invalid code or auth state for the
-        # user."). No code is right there; the attempt ends when the session expires.
+        # Also the reply to every code in a built-in challenge that a Lambda function named ("Invalid code or auth state
+        # for the user."). The attempt then ends when the session expires.
         "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
     },
     "ExpiredCodeException": {
@@ -111,8 +111,8 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "":                                ErrorRule(_R.START_AGAIN, _F.TIME,     "inferred: a code lives as long as its session"),
     },
     "EnableSoftwareTokenMFAException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "AWS API reference, VerifySoftwareToken: the code was wrong")},
-    "InvalidPasswordException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives")},
-    "PasswordHistoryPolicyViolationException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: unverified that the session survives")},
+    "InvalidPasswordException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives")},
+    "PasswordHistoryPolicyViolationException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives")},
     "AliasExistsException": {"": ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the user can give another address")},
     "UserNotFoundException": {
         "Exception migrating user":        ErrorRule(_R.START_AGAIN, _F.SERVICE,  "measured: UserMigration returned a user without the alias that signs in"),
@@ -136,7 +136,7 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "trigger is not configured":       ErrorRule(_R.FIX_CONFIGURATION,        _F.OPERATOR, "issues: CUSTOM_AUTH needs three Lambda functions"),
         "Invalid attributes given":        ErrorRule(_R.TRY_AGAIN,   _F.USER,     "issues (the message); inferred: the session survives"),
         "Invalid email address":           ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred: the session survives"),
-        "Invalid phone number":            ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred, the message too: the session survives"),
+        "Invalid phone number":            ErrorRule(_R.TRY_AGAIN,   _F.USER,     "inferred (the message, too): the session survives"),
         # The only member of VerifySoftwareToken that a user fills in is UserCode.
         "failed to satisfy":               ErrorRule(_R.TRY_AGAIN,   _F.USER,     "asserted (amplify-swift), VerifySoftwareToken: a code that is not six digits; the right one is accepted next", "VerifySoftwareToken"),
         "Missing required parameter":      ErrorRule(_R.TRY_AGAIN,   _F.CALLER,   "issues: nothing was consumed"),
@@ -198,7 +198,7 @@ UNKNOWN_ERROR: Final = ErrorRule(
 
 
 def by_message(rows: Mapping[str, T], message: str) -> T | None:
-    """Return the row whose key is the longest part of the message; None if there is none."""
+    """Return the row with the longest key that is a part of the message; None if no key is."""
     parts = [part for part in rows if part.lower() in message.lower()]
     return rows[max(parts, key=len)] if parts else None
 
@@ -206,7 +206,7 @@ def by_message(rows: Mapping[str, T], message: str) -> T | None:
 def error_rule(code: str, message: str = "", operation: str = "") -> ErrorRule:
     """Return the rule with the longest matching part of the message; `UNKNOWN_ERROR` for an unknown code.
 
-    Without an operation, rules for one operation do not match.
+    Without an operation, the rules for a single operation do not match.
     """
     rules = ERROR_POLICY.get(code, {})
     rules = {part: rule for part, rule in rules.items() if rule.operation in {None, operation}}
@@ -259,7 +259,7 @@ LISTED_OPERATIONS: Final[dict[str, frozenset[str]]] = {
     "InternalErrorException":                  SIGN_IN_OPERATIONS,
     "ConcurrentModificationException":         frozenset({_ASSOCIATE}),
 }
-"""For each error, the operations for which the AWS API reference lists it. Any operation may return all other errors."""
+"""For each error, the operations for which the AWS API reference lists it; any operation may return any other error."""
 # fmt: on
 
 
@@ -299,14 +299,14 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
 # fmt: on
 """The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
 
-They have no session: see `ACCOUNT_ADVICE`.
+These requests have no session, so two actions have other advice: see `ACCOUNT_ADVICE`.
 """
 
 ACCOUNT_ADVICE: Final = {
     RecoveryAction.TRY_AGAIN: "Send the request again with another value.",
     RecoveryAction.START_AGAIN: "Start again: request a new code, or repeat the sign-up or sign-in.",
 }
-"""The advice for requests about accounts where it is not `RecoveryAction.advice`, which is about sessions."""
+"""The advice for requests about accounts, in place of a `RecoveryAction.advice` that is about a session or sign-in."""
 
 
 def account_error_rule(code: str, message: str, *, has_token: bool = False) -> ErrorRule | None:
@@ -320,7 +320,7 @@ def account_error_rule(code: str, message: str, *, has_token: bool = False) -> E
 
 
 def administration_error_rule(code: str, message: str, operation: str) -> ErrorRule:
-    """Return the rule for an error of an administrator's request: it has no session, and no user can correct it."""
+    """Return the rule for an error of an administrator's request: no user can correct it, and it has no session."""
     rule = account_error_rule(code, message) or error_rule(code, message)
     if rule.action in {_R.WAIT, _R.WAIT_OUT, _R.FIX_CONFIGURATION, _R.GIVE_UP}:
         return rule

@@ -60,7 +60,7 @@ _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int,
 """HTTP status and sentence. None as an action or a fault stands for all that have no row of their own."""
 
 _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
-    # error code: {part of the message, or "" for a fault of the user: sentence}; others have the sentence of their action
+    # error code: {part of the message: sentence}; "" is for all others, unless the service or operator is at fault
     "NotAuthorizedException": {
         "Incorrect username or password": _WRONG_LOGIN,
         "User is disabled": "This account is disabled. Contact the operator of this service.",
@@ -102,7 +102,7 @@ _ALL: Final = (
     *(*FIELD_SENTENCES, DIGITS_ONLY, SIX_DIGITS, EMAIL_EXAMPLE, NOT_OFFERED),
 )
 ERROR_SENTENCES: Final = tuple(dict.fromkeys(_ALL))
-"""Every sentence of `error.for_person`: the keys of a translation, to which it may add the names of fields."""
+"""Every sentence of `error.for_person`: the keys of a translation, which may also have the names of fields as keys."""
 
 
 def status_and_sentence(action: RecoveryAction | None, fault: Fault) -> tuple[int, str]:
@@ -115,6 +115,6 @@ def sentence_of_code(code: str, message: str, fault: Fault, *, credentials: bool
     """Return the sentence for an error code of Cognito; None if the sentence of the recovery action applies."""
     if (code, fault) == ("UserNotFoundException", Fault.TIME):  # the user of a token, who typed no name
         return _SESSION_ENDED
-    is_users = fault not in {Fault.SERVICE, Fault.OPERATOR}
+    allows_default = fault not in {Fault.SERVICE, Fault.OPERATOR}
     rows = {p: each for p, each in _BY_CODE.get(code, {}).items() if credentials or each != _WRONG_LOGIN}
-    return by_message({p: each for p, each in rows.items() if p or is_users}, message)
+    return by_message({p: each for p, each in rows.items() if p or allows_default}, message)

@@ -1,6 +1,6 @@
 """The exceptions of this package, grouped by who is at fault; the details are attributes of the exception.
 
-* `CallerError`: the program, for example by a response that this state does not accept, or by an invalid argument.
+* `CallerError`: the program, for example by a response that the state does not accept, or by an invalid argument.
 * `UserError`: the user, for example by a wrong code or password; `action` says whether the user may try again.
   Its subclass `InvalidInput` means that the input cannot be right (letters in a code, or empty) and was not sent.
 * `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
@@ -58,7 +58,7 @@ class AuthfsmError(CompletesDocstring, Exception):
     Attributes:
         state: the state of the sign-in after the error; None if there is no sign-in.
         action: what to do next, a `RecoveryAction`; None if the program must be corrected or the reply is invalid.
-        flow: the flow with which to continue, if the failed call created it or was to store it; otherwise None.
+        flow: the flow with which to continue, if the failed call created or tried to store one; otherwise None.
         fault: who is at fault, a `Fault`.
     """
 
@@ -85,7 +85,7 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     @property
     def survives(self) -> bool:
-        """Whether the sign-in can continue; after a refused refresh (START_AGAIN in AUTHENTICATED) it keeps its tokens."""
+        """Whether the sign-in can continue. A refused refresh (START_AGAIN in AUTHENTICATED) does not end it."""
         must_restart = self.action is RecoveryAction.START_AGAIN and self.state is not State.AUTHENTICATED
         return self.state not in {None, State.FAILED} and not must_restart
 
@@ -107,7 +107,7 @@ class AuthfsmError(CompletesDocstring, Exception):
         """Return what to show the user: a sentence or two without codes, names of operations or secrets.
 
         Args:
-            translations: translations of `authfsm.ERROR_SENTENCES` by the English sentence; all others stay English.
+            translations: a translation for each of `authfsm.ERROR_SENTENCES`; a sentence without one stays English.
         """
         return _translated(self._presentation[1], translations)
 
@@ -227,10 +227,10 @@ class InvalidOperation(CallerError):
 
 
 class NotSent(ExplainedError, CallerError):
-    """The client library refused to send the request; the sign-in is unchanged.
+    """The client library refused to send the request, or `client_secret` returned no secret; the sign-in is unchanged.
 
-    If the library refused a parameter, `why` only names it, and `action` is TRY_AGAIN. Otherwise `why` is the library's
-    message, for example about credentials or the server's certificate, and `action` is FIX_CONFIGURATION.
+    If the library refused a parameter, `why` only names the parameter, and `action` is TRY_AGAIN. Otherwise `action` is
+    FIX_CONFIGURATION, and `why` is the reason, for example the library's message about credentials or a certificate.
     """
 
     _sentence = "the request was not sent ({}); correct this, then repeat the call"
@@ -269,7 +269,7 @@ class ProofRefused(ServiceError):
 
 
 class TooManySteps(ServiceError):
-    """More consecutive steps (`limit`) needed no user input than a sign-in can have, and no end is in sight: start again."""
+    """`limit` steps in a row needed no user input, and yet another follows. No sign-in has so many: start again."""
 
     def __init__(self, state: State, limit: int) -> None:
         super().__init__(
@@ -329,17 +329,17 @@ class SealNotFound(SealError, TimeError):
 
 
 class SealWrongClient(SealError, CallerError):
-    """What was sealed belongs to another user pool or app client."""
+    """The seal belongs to another user pool or app client."""
 
 
 class SealTooNew(SealError, CallerError):
-    """A newer version of this package sealed it, in a format that this version does not know."""
+    """A newer version of this package made the seal, in a format that this version does not know."""
 
 
 class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have carried out the request. `why` is its client's name of the failure, without stored values.
+    The store may still have carried out the request. `why` is the failure's name in its client, without stored values.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"
@@ -360,7 +360,7 @@ class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
     `refusal` has Cognito's code and message, and the recovery action. If the request makes a certain cause likely,
-    `hint` says what to try. `state` is None if there is no sign-in. With `credentials`, the user name or password may be wrong.
+    `hint` says what to try. `state` is None if there is no sign-in. `credentials`: whether a name or password was sent.
     """
 
     def __init__(
@@ -377,7 +377,7 @@ class Refused(AuthfsmError):
         return make, args, {**state, "refusal": evolve(self.refusal, session=None)}
 
     def for_person(self, translations: Mapping[str, str] | None = None) -> str:
-        """See `AuthfsmError.for_person`, by Cognito's code and message."""
+        """See `AuthfsmError.for_person`; the sentence depends on Cognito's code and message, too."""
         by_code = sentence_of_code(self.refusal.code, self.refusal.message, self.fault, credentials=self._credentials)
         return _translated(by_code or self._presentation[1], translations)
 
@@ -412,5 +412,5 @@ _REFUSED: Final = {each.fault: each for each in Refused.__subclasses__()}
 
 
 def refused(refusal: Refusal, *, state: State | None, hint: str | None = None, credentials: bool = True) -> Refused:
-    """Return the exception for a refusal, of the class of its fault."""
+    """Return the exception for a refusal; its class depends on who is at fault."""
     return _REFUSED[refusal.fault](refusal, state=state, hint=hint, credentials=credentials)

@@ -1,8 +1,8 @@
 """The evidence for each transition: when Cognito makes it, how certain that is, and the source.
 
-`evidence.csv` has a row for each transition of `PROTOCOL`, `account_evidence.csv` for each of `ACCOUNT_LIFE`, or several
-if it has several causes. A row with `*` as state and response is for every transition to its destination without a row.
-The column `leads_to` has the destination, and `source` a citation, not a state.
+`evidence.csv` has one or more rows for each transition of `PROTOCOL`, and `account_evidence.csv` for each of
+`ACCOUNT_LIFE`. A row with `*` as state and response is for all transitions to its destination that have no other row.
+The column `leads_to` has the destination; `source` is a citation, not a state.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def confidence(transition: Transition) -> Confidence:
 
 
 @cache
-def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
+def all_account_evidence() -> dict[AccountTransition, tuple[Evidence, ...]]:
     """Return the evidence in `account_evidence.csv` for each transition, the most certain first."""
 
     def transition(status: str, operation: str, leads_to: str, **_: str) -> AccountTransition:
@@ -105,5 +105,5 @@ def account_evidence_rows() -> dict[AccountTransition, tuple[Evidence, ...]]:
 
 
 def account_evidence(transition: AccountTransition) -> tuple[Evidence, ...]:
-    """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first; KeyError if it is none of these."""
-    return account_evidence_rows()[transition]
+    """Return the evidence for a transition of `ACCOUNT_LIFE`, the most certain first; KeyError if there is none."""
+    return all_account_evidence()[transition]

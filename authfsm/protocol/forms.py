@@ -38,7 +38,7 @@ class Field:
     choices: tuple[tuple[str, str], ...] = field(kw_only=True, default=())
     format: CodeFormat | None = field(kw_only=True, default=None)
     autocomplete: str = field(kw_only=True, default="off")
-    within: str | None = field(kw_only=True, default=None)  # the response's argument, a mapping, that gets the value
+    within: str | None = field(kw_only=True, default=None)  # the response's mapping to which the value is added
     request_options: Mapping[str, Any] | None = field(kw_only=True, default=None, repr=False)
 
     @property
@@ -91,7 +91,7 @@ class Prompt:
         return self.response.trigger
 
     @property
-    def by_person(self) -> bool:
+    def can_be_typed(self) -> bool:
         """Whether the user can type the values; a passkey's credential comes from the browser."""
         return all(each.kind != "credential" for each in self.fields)
 
@@ -125,8 +125,8 @@ class Prompt:
             why = "must be NAME=value, one on each line, each NAME once"
             raise InvalidInput(self.response, item.name, why)
 
-    def answer(self, values: Mapping[str, str | Secret[str]]) -> Response:
-        """Return the response with these values; a `PasswordProof` for those of `SRP_RESPONSES`."""
+    def make_response(self, values: Mapping[str, str | Secret[str]]) -> Response:
+        """Return the response with these values; a `PasswordProof` if it is one of `SRP_RESPONSES`."""
         values = secret_values(values)
         arguments = self.arguments(values)
         if self.response in SRP_RESPONSES:
@@ -183,7 +183,7 @@ def is_json_object(value: Secret[str]) -> bool:
 
 
 def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:
-    """Return lines of the form NAME=value as a mapping; None if none or not all have it, or a NAME occurs twice."""
+    """Return lines NAME=value as a mapping; None if there are none, one has another form, or a NAME occurs twice."""
     lines = [line.partition("=") for line in value.reveal().splitlines() if line.strip()]
     found = {name.strip(): Secret(text) for name, equals, text in lines if name.strip() and equals}
     return found if found and len(found) == len(lines) else None

@@ -1,8 +1,8 @@
 """Nodes: one for each state, but two for EMAIL_OTP, whose code may be a first or a second factor (the node's role).
 
-`email_otp_role` decides which factor a code is in one sign-in, from the sign-in's path. The client, the local pool's
-page and the recordings use it. `target_roles` applies the same rule to all paths at once: diagrams, settings and
-checks use it.
+`email_otp_role` decides which factor EMAIL_OTP is in one sign-in, from its path so far. The client, the page of
+`authfsm serve` and the recordings use it. `target_roles` applies the same rule to all paths at once; diagrams, settings
+and checks use it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ NODES: Final = tuple(
 def proves_password(source: State, response: type[Response], dest: State) -> bool:
     """Return whether a transition proves that the user knows the password.
 
-    A refusal proves nothing. Nor does a transition to SELECT_CHALLENGE (the preferred password is not available) or to
-    ADMIN_NO_SRP_AUTH (the password was missing), or one that stays in its state; but a password that leads from EMAIL_OTP
-    to EMAIL_OTP is proved, because the code is then the second factor.
+    A refusal proves nothing. Nor does a transition to SELECT_CHALLENGE (the preferred password is not available), to
+    ADMIN_NO_SRP_AUTH (the password was missing) or to the same state. But a password that leads from EMAIL_OTP to
+    EMAIL_OTP is proved: the code is then the second factor.
     """
     carries_proof = response.may_carry_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
@@ -51,7 +51,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 
 def has_credentials(source: State, response: type[Response]) -> bool:
-    """Return whether a response has the user's name or password, which "Incorrect username or password" can be about."""
+    """Return whether a response has the user's name, or has or proves the password: one of them may be wrong."""
     begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
     return begins or response.may_carry_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 
@@ -70,8 +70,8 @@ def challenge_role(
     """Return which factor a challenge is; None if it is neither.
 
     The challenge, of state `dest`, is the reply to `response` in `source`; `flow` is the sign-in's AuthFlow.
-    `password_proved` is also true if this response has proved the password. With `has_access_token` (StepUp) the factors
-    of that token are proved.
+    `password_proved` is also true if `response` has proved the password. `has_access_token`: it is a StepUp with
+    an access token, so the factors of that token are proved.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)
@@ -100,23 +100,23 @@ def email_otp_role(
 
 
 def target_roles(
-    transition: t.Transition, source: t.Role | None, dests: t.RowEntry | None = None
+    transition: t.Transition, source_role: t.Role | None, dests: t.RowEntry | None = None
 ) -> tuple[t.Role | None, ...]:
     """Return the roles that the destination of a transition may have, on any path to it.
 
-    `source` is the role of the transition's first state. `dests` are the destinations of its row, by default the table's.
+    `source_role` is the role of the state in which the transition starts, `dests` its row, by default that of the table.
     """
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
     if transition.kind not in {None, t.NEW_CHALLENGE}:
-        return (source,)  # the challenge stays the same
+        return (source_role,)  # after a refusal or an acknowledgement the challenge is the same
     if dests is None:
         dests = t.PROTOCOL[transition.source].get(transition.response, frozenset())
     return _email_otp_roles(transition.source, transition.response, dests)
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.RowEntry) -> tuple[t.Role, ...]:
-    """Return the roles that EMAIL_OTP can have as the reply to a response: by the other factors in its row, and by its AuthFlow."""
+    """Return the roles of EMAIL_OTP as a response's reply, from the row's other factors and the response's AuthFlow."""
     if not dests & (t.FIRST_FACTORS - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)
     if not dests & (t.ENROLLED_FACTOR_STEPS - {State.EMAIL_OTP}):

@@ -52,9 +52,9 @@ _FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
     r.SrpA: "PASSWORD_SRP",
     r.Credential: "WEB_AUTHN",
 }
-_BY_APP: Final = (r.AssociateSoftwareToken, r.VerifySoftwareToken, r.CompleteMfaSetup)
+_APP_SET_UP: Final = (r.AssociateSoftwareToken, r.VerifySoftwareToken, r.CompleteMfaSetup)
 _SETUP_FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
-    **dict.fromkeys(_BY_APP, "SOFTWARE_TOKEN_MFA"),
+    **dict.fromkeys(_APP_SET_UP, "SOFTWARE_TOKEN_MFA"),
     r.SetUpEmail: "EMAIL_OTP",
 }
 _OTHER_NAMES: Final = {"EMAIL_MFA": "EMAIL_OTP"}
@@ -141,9 +141,9 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
-    """Return the form of a challenge; `role` is that of EMAIL_OTP, which as a first factor also offers the other ones."""
+    """Return the form of a challenge; `role` is for EMAIL_OTP: a first factor has prompts for the others, too."""
     role = None if role is None else Role(role)
-    title, public = _TITLES[challenge.state], {}
+    title, facts = _TITLES[challenge.state], {}
     match challenge:
         case replies.MfaSetup(verified=True):
             title = "One moment"
@@ -151,11 +151,11 @@ def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
             title = "Add your authenticator app"
         case replies.CustomChallenge() | replies.OtherChallenge():
             parameters = challenge.parameters.items()
-            public = {k: v for k, v in parameters if k not in _PROTOCOL_PARAMETERS}
-    return Form(challenge.state, role, title, tuple(_prompts(challenge, role)), public)
+            facts = {k: v for k, v in parameters if k not in _PROTOCOL_PARAMETERS}
+    return Form(challenge.state, role, title, tuple(_prompts(challenge, role)), facts)
 
 
-def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - one case a challenge
+def _prompts(challenge: replies.Challenge, role: Role | None) -> Iterator[Prompt]:  # noqa: C901, PLR0912 - many cases
     match challenge:
         case replies.CodeChallenge():
             yield _sent_code(challenge)
@@ -306,7 +306,7 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     """Return the response from the values of a form: `response("code", code="123456")`.
 
     `srp_a` and `srp_claim` take the password, and return a response that `flow.answer` completes with the SRP proof.
-    The number of digits of a code, and whether a choice is offered, are checked only when the response is sent.
+    Whether a `code` has the right number of digits, and whether a choice is offered, is checked only when it is sent.
 
     Args:
         name: the prompt's `response` in `challenge.form()`.
@@ -331,4 +331,4 @@ def response(name: str, /, **fields: str | Secret[str] | None) -> Response:
     for key, value in values.items():
         if (problem := not_text(value)) is not None:
             raise InvalidInput(prompt.response, key, problem, WRONG_INPUT)
-    return prompt.answer(values)
+    return prompt.make_response(values)

@@ -64,8 +64,8 @@ class Challenge(Reply):
         `authfsm.response(prompt["response"], **values)` makes the response from the values that the user typed.
 
         Args:
-            role: the `authfsm.Role` of EMAIL_OTP: as a first factor, the form also offers the other first factors.
-                `flow.form()` passes it. A text that is no role raises ValueError.
+            role: the `authfsm.Role` of EMAIL_OTP, which `flow.form()` passes; the form of a first factor also offers
+                the other first factors. A text that is no role raises ValueError.
 
         Returns:
             `challenge` (the state), `role`, `title`, `facts` (the public parameters of a custom challenge), and
@@ -73,7 +73,7 @@ class Challenge(Reply):
             `explanation`, `factor` (the name of the factor that it chooses or sets up) and `fields`. Each field has `name`,
             `label`, `question` (a longer label), `kind` (code, password, text, email, tel, date, choice, lines or
             credential), `required`, `choices` (`value`, `label`), and HTML's `pattern`, `autocomplete` and
-            `inputmode`; that of a passkey also `request_options`, for `navigator.credentials.get`.
+            `inputmode`; a passkey's field also has `request_options`, for `navigator.credentials.get`.
         """
         prompts = import_module("authfsm.protocol.prompts")  # imported here, because it imports this module
         form: dict[str, Any] = prompts.form_for(self, role).to_json()
@@ -273,7 +273,7 @@ class Tokens(Reply, WrapsSecrets):
         refresh_token: RefreshToken; if a refresh returned none, the token that was used for it, which stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
-        new_device: NewDeviceMetadata, until it is confirmed, if the pool tracks devices and the request had no device key.
+        new_device: NewDeviceMetadata, if the pool tracks devices and no device key was sent; None after ConfirmDevice.
         at: the time of arrival, if the driver has set it.
         device_key: DeviceKey of the device that signed in, which a refresh must name; by default the access token's claim
             `device_key`, otherwise that of `new_device`.

@@ -1,9 +1,9 @@
 """The responses, which a program sends to Cognito; what Cognito sends is a reply.
 
-The word is that of RespondToAuthChallenge and ChallengeResponses, and is used here for the content of every request,
-also of one that begins a flow. (In boto3 and botocore, "response" is the service's message.)
-Each is a frozen class with checked fields and wrapped secrets, and becomes one API request. `Response.trigger` is its
-name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to
+The word "response" is that of RespondToAuthChallenge; it is used here for the content of every request, also of one
+that begins a flow. (In boto3 and botocore, "response" is the service's message.)
+A response becomes one API request; its class is frozen, with checked fields and wrapped secrets. `Response.trigger` is
+its name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to
 which it may lead. Most fields have Cognito's name in snake case; `core/wire_requests.py` writes each to its member of
 the request. The table has these classes only: no state accepts a subclass that you write.
 Public, from `authfsm`: all of these classes that have no underscore.
@@ -31,7 +31,7 @@ class Response(CompletesDocstring, WrapsSecrets):
     """
 
     trigger: ClassVar[str] = "response"
-    """The response's name in the machine, the diagrams and stored histories. After a change, older histories cannot be read."""
+    """The response's name in the machine, diagrams and stored histories. A change makes old histories unreadable."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it starts none."""
     may_carry_password: ClassVar[bool] = False
@@ -103,7 +103,7 @@ class AdminUserPasswordAuth(_PasswordStart, auth_flow="ADMIN_USER_PASSWORD_AUTH"
 
 @frozen
 class AdminNoSrpAuth(_Start, auth_flow="ADMIN_NO_SRP_AUTH", may_carry_password=True):
-    """The older name of `AdminUserPasswordAuth`; the password may follow in a second step.
+    """Start as with `AdminUserPasswordAuth`, by the flow's older name; the password may follow in a second step.
 
     Args:
         password: the password; None to send it in the second step.
@@ -189,7 +189,7 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
 
 @frozen
 class RefreshToken(RefreshTokenAuth, auth_flow="REFRESH_TOKEN"):
-    """Begin the flow REFRESH_TOKEN, the older name of REFRESH_TOKEN_AUTH: `RefreshTokenAuth` with the same fields."""
+    """Exchange a refresh token as `RefreshTokenAuth` does, by the older name of its flow."""
 
 
 @frozen
@@ -429,7 +429,7 @@ def wrap_call(
     """Return a response's class and its arguments, the secret ones wrapped; if `response` is no such class, wrap all."""
     if not (isinstance(response, type) and issubclass(response, Response)):
         return wrap_text(response), *WrapsSecrets.wrap_arguments(args, kwargs)
-    if len(args) == 1 and isinstance(args[0], Response):  # it has wrapped its secrets
+    if len(args) == 1 and isinstance(args[0], Response):  # that response has wrapped its secrets
         return response, args, WrapsSecrets.wrap_arguments((), kwargs)[1]
     if response in SRP_START_RESPONSES and len(args) > 1:
         args = (args[0], *(secret(each) for each in args[1:]))

@@ -30,7 +30,7 @@ class State(DescribedName):
     WEB_AUTHN = "WEB_AUTHN", "Sign with a passkey."
     CUSTOM_CHALLENGE = "CUSTOM_CHALLENGE", "Answer the challenge of the pool's Lambda functions."
 
-    # Set-up: something is missing before the sign-in can continue.
+    # Set-up: the user must set something before the sign-in can continue.
     NEW_PASSWORD_REQUIRED = "NEW_PASSWORD_REQUIRED", "Replace the temporary password, and send the required attributes."
     MFA_SETUP = "MFA_SETUP", "Enrol a second factor: the pool requires one and the user has none."
 

@@ -5,11 +5,11 @@ A sign-in is always in one state: START, a challenge, or an end. The client send
 
 * A challenge leads to the state of its name (OTHER_CHALLENGE if the name is unknown), and tokens lead to AUTHENTICATED.
   If the sign-in is in that state already, the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, as the row says.
-* A `ReplyWithoutChallenge`, which has no tokens either, names no state. It leads to the only destination of the row:
-  RevokeToken to START, and ConfirmDevice to AUTHENTICATED, where the sign-in is already.
-* A refusal has a recovery action, which `error_policy.py` has for the error. TRY_AGAIN makes the transition RETRY, and
-  DROP_DEVICE makes DEVICE_DROPPED, if the row has it; otherwise, and after any other action, the refusal leads to FAILED.
-  But there is no transition after WAIT, because the same request may be sent again, nor after the sign-in's end.
+* A `ReplyWithoutChallenge`, which has no tokens either, names no state. It leads to the row's only destination: the
+  reply to RevokeToken leads to START, and the reply to ConfirmDevice to AUTHENTICATED, where the sign-in is already.
+* A refusal gets a recovery action from `error_policy.py`. It makes no transition if the action is WAIT, as the same
+  request may be sent again, or if the sign-in had already ended. Otherwise TRY_AGAIN makes the transition RETRY if the
+  row has it, DROP_DEVICE makes DEVICE_DROPPED if the row has it, and every other refusal leads to FAILED.
 
 A transition that is not in the table raises ProtocolViolation, and the sign-in stays as it was.
 
@@ -80,14 +80,14 @@ TOKENS:                Final = frozenset({S.AUTHENTICATED})
 AFTER_LAST_FACTOR:     Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR_STEPS:   Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
-# The same, of a user who has one.
+# The same without the set-up: the user has a second factor.
 ENROLLED_FACTOR_STEPS: Final = SECOND_FACTOR_STEPS - {S.MFA_SETUP}
 # After a correct password. A temporary one must be replaced before any MFA.
 AFTER_PASSWORD:        Final = SECOND_FACTOR_STEPS | AFTER_LAST_FACTOR | {S.NEW_PASSWORD_REQUIRED}
 # A first factor that was chosen.
 FIRST_FACTORS:         Final = frozenset({S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN, S.PASSWORD, S.PASSWORD_SRP})
 SRP_PROOF:             Final = OTHER | {S.PASSWORD_VERIFIER}
-# If a DefineAuthChallenge function chooses the next challenge.
+# Where a DefineAuthChallenge function may choose the next challenge.
 CUSTOM:                Final = frozenset({S.CUSTOM_CHALLENGE})
 # DefineAuthChallenge may name any challenge, known or unknown, and Cognito replies with that name.
 ANY_CHALLENGE:         Final = OTHER | frozenset(CHALLENGES)
@@ -115,7 +115,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], RowEntry]]] = {
         r.UserAuth:                  FIRST_FACTORS | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as a first factor; SRP_PROOF for an unknown user
         r.UserAuthWithPassword:      AFTER_PASSWORD | {DEVICE_DROPPED, S.SELECT_CHALLENGE},
         r.UserAuthWithSrp:           SRP_PROOF | {S.SELECT_CHALLENGE},
-        r.StepUp:                    FIRST_FACTORS | ENROLLED_FACTOR_STEPS | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP as either
+        r.StepUp:                    FIRST_FACTORS | ENROLLED_FACTOR_STEPS | SRP_PROOF | {S.SELECT_CHALLENGE},  # EMAIL_OTP in either role
         r.SignedUp:                  TOKENS | OTHER | {S.SELECT_CHALLENGE},
         r.RefreshTokenAuth:          TOKENS | ANY_CHALLENGE,
         r.RefreshToken:              TOKENS | ANY_CHALLENGE,
@@ -235,8 +235,8 @@ class Role(DescribedName):
 class Prerequisite(DescribedName):
     """A condition on which a state accepts a response; the value says when it is not met.
 
-    A new member needs a case in `SignIn._why_not_accepted`, in `_possible_after` of `checks/model.py`, for MFA_SETUP
-    in `_SETUP_NODES` of `traces/log_symbols.py`, and if it depends on the role in `accepts` of `protocol/nodes.py`.
+    A new member needs a case in `SignIn._why_not_accepted` and in `_possible_after` of `checks/model.py`. One of
+    MFA_SETUP also needs a case in `_SETUP_NODES` of `traces/log_symbols.py`; one that depends on the role, in `nodes.accepts`.
     """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"
@@ -285,7 +285,7 @@ LOOP_KINDS_AFTER_REFUSAL: Final = frozenset(LOOP_KIND_OF_ACTION.values())
 def loop_kind_for_reply(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """Return the kind of the transition that stays after a reply (`action`: of a refusal); None if the row has none."""
+    """Return the kind of transition by which a reply stays in its state, or None; `action` is given for a refusal."""
     made = (NEW_CHALLENGE, ACKNOWLEDGEMENT) if action is None else (LOOP_KIND_OF_ACTION.get(action),)
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     return next((kind for kind in kinds if kind in made), None)

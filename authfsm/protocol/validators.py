@@ -53,7 +53,7 @@ def stripped(value: str) -> str:
 
 
 def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
-    """Return why a value is not text, or a `Secret` of text; None if it is.
+    """Return why a value is neither text nor a `Secret` of text; None if it is one of them.
 
     Callers raise the error, so that no frame of its traceback has the plain value of a secret.
     """
@@ -61,7 +61,7 @@ def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
 
 
-def _unsendable(value: object) -> str | None:
+def _why_unsendable(value: object) -> str | None:
     """Return why a value cannot be sent as a string; None if it can."""
     plain: Any = value.reveal() if isinstance(value, Secret) else value
     if not plain:
@@ -73,7 +73,7 @@ def _unsendable(value: object) -> str | None:
 def is_text(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require text that is not empty and that UTF-8 can encode."""
     may_be_secret = "Secret" in str(attribute.type)
-    if why := not_text(value, may_be_secret=may_be_secret) or _unsendable(value):
+    if why := not_text(value, may_be_secret=may_be_secret) or _why_unsendable(value):
         raise BadField(type(response), attribute.name, why)
 
 
@@ -92,7 +92,7 @@ def check_input(response: type, name: str, value: object, *, may_be_secret: bool
     """Raise InvalidInput if what a user typed is empty or cannot be encoded, and BadField if it is not text."""
     if why := not_text(value, may_be_secret=may_be_secret):
         raise BadField(response, name, why)
-    if why := _unsendable(value):
+    if why := _why_unsendable(value):
         raise InvalidInput(response, name, why)
 
 
@@ -146,7 +146,7 @@ def is_count_if_given(response: Any, attribute: Attribute[Any], value: object) -
 def is_preferred_if_given(response: Any, attribute: Attribute[Any], value: object) -> None:
     """Require a value of PREFERRED_CHALLENGE, or None."""
     if value is not None and value not in PREFERRED_CHALLENGES:
-        # Without the value: it is a password if this response was taken for another.
+        # The message omits the value, which may be a password that was meant for another response.
         raise BadField(type(response), attribute.name, f"must be one of {', '.join(PREFERRED_CHALLENGES)}")
 
 

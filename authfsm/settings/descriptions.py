@@ -2,8 +2,8 @@
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
 types of the members, the values of enumerations and the ranges of numbers are in `descriptions.json`, which
-`tests/generate_members.py` makes from botocore's model; it has the members of CreateUserPool and CreateUserPoolClient
-too. Members and values that are not in that file are kept, and listed in `Descriptions.unknown` and `Descriptions.unknown_values`.
+`tests/generate_members.py` makes from botocore's model; the file has the members of CreateUserPool and
+CreateUserPoolClient too. Members and values that it lacks are kept; `Descriptions` lists them as `unknown` ones.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from authfsm.protocol.errors import BadField
 
 Structure = Mapping[str, Any]
 """A structure of the API, as botocore returns it."""
-# The paths of members that the model lacks, and None; or the paths of values that it does not allow, and these.
+# (path, None) for each member that the model lacks; (path, value) for each value that the model does not allow.
 _Unknown = list[tuple[str, Any]]
 
 # Members that botocore, the SDK for Go and the SDK for JavaScript add to a reply.
@@ -77,7 +77,7 @@ class Descriptions:
     user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
     mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
-    unknown_values: tuple[str, ...] = ()  # of its enumerations and ranges: `UserPool.UserPoolTier = 'GOLD'`
+    unknown_values: tuple[str, ...] = ()  # values it does not allow: `UserPool.UserPoolTier = 'GOLD'`
 
     @classmethod
     def parse(
@@ -86,13 +86,13 @@ class Descriptions:
         """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 
         `user_pool` may contain the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
-        members next to UserPool. BadField names a member whose type differs from the API's, UserPool if it is missing,
-        and a description that is passed twice.
+        members next to UserPool. BadField is raised for a member of another type than in the API, a missing UserPool, a
+        description that is passed twice, and an app client of another pool.
         """
         parts = _parts(user_pool)
         for name, part in (("UserPoolClient", user_pool_client), ("MfaConfig", mfa_config)):
             if part is not None and parts.setdefault(name, part) is not part:
-                raise _wrong(name, "is described twice: pass it once")
+                raise _bad_field(name, "is described twice: pass it once")
         unknown: _Unknown = []
         parsed = {
             name: _parse(_model()[name], _structure(part, name).get(name, part), name, unknown)
@@ -103,7 +103,7 @@ class Descriptions:
         client, mfa = parsed.get("UserPoolClient"), parsed.get("MfaConfig")
         pool_id, of = parsed["UserPool"].get("Id"), (client or {}).get("UserPoolId")
         if pool_id and of and pool_id != of:
-            raise _wrong("UserPoolClient.UserPoolId", f"is {of}, but UserPool.Id is {pool_id}")
+            raise _bad_field("UserPoolClient.UserPoolId", f"is {of}, but UserPool.Id is {pool_id}")
         names = tuple(path for path, value in unknown if value is None)
         values = tuple(f"{path} = {value!r}" for path, value in unknown if value is not None)
         return cls(parsed["UserPool"], client, mfa, names, values)
@@ -147,7 +147,7 @@ class Descriptions:
         """The mechanisms of AccountRecoverySetting, the preferred mechanism first; empty if it is not set."""
         mechanisms = self.user_pool.get("AccountRecoverySetting", {}).get("RecoveryMechanisms", ())
         if any("Name" not in each for each in mechanisms):
-            raise _wrong("UserPool.AccountRecoverySetting.RecoveryMechanisms", "has a mechanism without Name")
+            raise _bad_field("UserPool.AccountRecoverySetting.RecoveryMechanisms", "has a mechanism without Name")
         return tuple(e["Name"] for e in sorted(mechanisms, key=lambda e: e.get("Priority", 0)))
 
     @property
@@ -162,7 +162,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType. The other tokens are valid for hours, by default (also for 0) one. An impossible time is a BadField.
+    UserPoolClientType. Other tokens are valid for hours, by default (also for 0) for 1. BadField: wrong unit or number.
     """
     member, unit, default = _VALIDITIES[name]
     number = client.get(name)
@@ -171,15 +171,15 @@ def token_validity(client: Structure, name: str) -> timedelta:
     unit = client.get("TokenValidityUnits", {}).get(member, unit)
     if unit not in (units := known_names("UserPoolClient.TokenValidityUnits.AccessToken")):
         why = f"must be one of {', '.join(sorted(units))}"
-        raise _wrong(f"UserPoolClient.TokenValidityUnits.{member}", why)
+        raise _bad_field(f"UserPoolClient.TokenValidityUnits.{member}", why)
     try:
         return timedelta(**{unit: number})
     except OverflowError:
-        raise _wrong(f"UserPoolClient.{name}", "is out of range") from None
+        raise _bad_field(f"UserPoolClient.{name}", "is out of range") from None
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError if it is in none."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError for others."""
     return raw.decode(json.detect_encoding(raw))
 
 
@@ -200,16 +200,16 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _wrong(path: str, why: str) -> BadField:
+def _bad_field(path: str, why: str) -> BadField:
     return BadField(Descriptions, path, why)
 
 
 def _structure(value: Any, path: str) -> Structure:
     """Return a structure without null members and without the metadata of replies."""
     if not isinstance(value, Mapping):
-        raise _wrong(path, f"must be a structure, and is of type {type(value).__name__}")
+        raise _bad_field(path, f"must be a structure, and is of type {type(value).__name__}")
     if not all(isinstance(name, str) for name in value):
-        raise _wrong(path, "has a member whose name is not text")
+        raise _bad_field(path, "has a member whose name is not text")
     return {n: each for n, each in value.items() if each is not None and n not in _METADATA}
 
 
@@ -218,16 +218,16 @@ def _parts(value: Any) -> dict[str, Any]:
     members = _structure(value, "UserPool")
     mfa_members = _model()["MfaConfig"].keys()
     is_bare = _PARTS.isdisjoint(value)
-    if is_bare:  # MfaConfiguration belongs to UserPool
+    if is_bare:  # the mapping is UserPool itself, and has its MfaConfiguration
         mfa_members = mfa_members - _model()["UserPool"].keys()
     mfa = {name: each for name, each in members.items() if name in mfa_members}
     rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}
     parts: dict[str, Any] = {"UserPool": rest} if is_bare else rest
     if "UserPool" not in parts:
-        raise _wrong("UserPool", "is missing: pass the reply of DescribeUserPool")
+        raise _bad_field("UserPool", "is missing: pass the reply of DescribeUserPool")
     configs = [members[name] for name in _MFA_NAMES if name in members] + [mfa] * bool(mfa)
     if len(configs) > 1:
-        raise _wrong("MfaConfig", "is described twice: pass it once")
+        raise _bad_field("MfaConfig", "is described twice: pass it once")
     return parts | ({"MfaConfig": configs[0]} if configs else {})
 
 
@@ -235,7 +235,7 @@ def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
     """Return a value without null members, after checking its types against the model."""
     if isinstance(model, list):
         if not isinstance(value, (list, tuple)):
-            raise _wrong(path, f"must be a list, and is of type {type(value).__name__}")
+            raise _bad_field(path, f"must be a list, and is of type {type(value).__name__}")
         present = [each for each in value if each is not None]
         return [_parse(model[0], each, f"{path}.{n}", unknown) for n, each in enumerate(present, 1)]
     if isinstance(model, dict):
@@ -251,7 +251,7 @@ def _parse(model: Any, value: Any, path: str, unknown: _Unknown) -> Any:
     kind, _, allowed = model.partition(": ")
     # In Python True is an int, but in the API a boolean is no integer.
     if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "boolean"):
-        raise _wrong(path, f"must be of type {kind}, and is of type {type(value).__name__}")
+        raise _bad_field(path, f"must be of type {kind}, and is of type {type(value).__name__}")
     if allowed and not _is_allowed(allowed, value):
         unknown.append((path, value))
     return _plain(value, path)
@@ -274,14 +274,14 @@ def known_names(path: str) -> Collection[str]:
 
 
 def _plain(value: Any, path: str, levels: int = _DEEPEST) -> Any:
-    """Return a value that the model does not have, without null members; a datetime becomes seconds since 1970."""
+    """Return a value without null members; a datetime becomes seconds since 1970."""
     if isinstance(value, datetime):
         try:
             return value.timestamp()
         except (OverflowError, ValueError):
-            raise _wrong(path, "is a time that is out of range") from None
+            raise _bad_field(path, "is a time that is out of range") from None
     if isinstance(value, (Mapping, list, tuple)) and levels == 0:
-        raise _wrong(path, f"is nested more than {_DEEPEST} levels deep")
+        raise _bad_field(path, f"is nested more than {_DEEPEST} levels deep")
     if isinstance(value, Mapping):
         return {n: _plain(each, path, levels - 1) for n, each in value.items() if each is not None}
     if isinstance(value, (list, tuple)):

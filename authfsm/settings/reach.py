@@ -27,12 +27,12 @@ _Why = Callable[[TransitionInRoles], Reason]
 
 START: Final = Node(State.START)
 
-# A refresh may lead to these states even if no other response does. A page of AWS names the device challenge.
+# A refresh may lead to these states even if no other response does (to DEVICE_SRP_AUTH: a page of AWS says so).
 _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
 
 
 class Reachability(NamedTuple):
-    """Which transitions and states of the table are impossible with the same settings, and why."""
+    """Which transitions and states of the table are impossible with one pool's settings, and why."""
 
     transitions: _Reasons  # every transition in each pair of roles; None: possible
     nodes: Mapping[Node, str]  # only the unreachable nodes
@@ -44,8 +44,8 @@ def nodes_of(each: TransitionInRoles) -> tuple[Node, Node]:
     return Node(transition.source, roles.source), Node(transition.dest, roles.dest)
 
 
-def _leads_nowhere_new(each: TransitionInRoles) -> bool:
-    """Return whether a transition leads only to challenges that the pool may issue after other responses too."""
+def _needs_reachable_dest(each: TransitionInRoles) -> bool:
+    """Return whether a transition is possible only if a transition of another response reaches its destination."""
     return each[0].response in rules.ANY_CHALLENGE_RESPONSES and each[0].dest not in _OWN_DESTINATIONS
 
 
@@ -57,7 +57,7 @@ def _is_specific(each: TransitionInRoles) -> bool:
 _INCOMING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 _OUTGOING: Final[defaultdict[Node, list[tuple[Node, TransitionInRoles]]]] = defaultdict(list)
 for _each in TRANSITIONS_IN_ROLES:
-    if not _leads_nowhere_new(_each):
+    if not _needs_reachable_dest(_each):
         _source, _dest = nodes_of(_each)
         _INCOMING[_dest].append((_source, _each))
         _OUTGOING[_source].append((_dest, _each))
@@ -68,7 +68,7 @@ for _pairs in _INCOMING.values():
 
 @lru_cache(maxsize=256)
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """Return what is reachable with settings, with or without challenges that only a Lambda function may name."""
+    """Return what is impossible with settings; `include_lambda_named`: a Lambda function may name any challenge."""
     why = {
         each: rules.why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
@@ -108,7 +108,7 @@ def reached(possible: Mapping[TransitionInRoles, Any], *, false: Any = False, tr
 
 def required_nodes(each: TransitionInRoles) -> tuple[Node, ...]:
     """Return the nodes that a sign-in must reach for a transition to be possible."""
-    return nodes_of(each) if _leads_nowhere_new(each) else nodes_of(each)[:1]
+    return nodes_of(each) if _needs_reachable_dest(each) else nodes_of(each)[:1]
 
 
 def why_unreachable(
@@ -148,7 +148,7 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
 
 
 def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
-    """Return how certain a transition is in the pool where it is most certain; without pools, how certain it is at all."""
+    """Return how certain a transition is in the pool where it is most certain; without pools, in general."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
 
@@ -292,7 +292,7 @@ def _exclusions(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
     """Return the reasons of `why` in the pools of `_single_settings`, with any Lambda functions and without them.
 
     A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
-    without this function. If its absence alone is a reason, it is one of the reasons.
+    without this function. If its absence alone is a reason, the other pools without it add nothing, and are left out.
     """
 
     def reason(**settings: Any) -> Reason:

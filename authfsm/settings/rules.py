@@ -1,9 +1,9 @@
 """What the settings of a pool and its app client rule out, and why: rules for responses and rules for challenges.
 
 A rule removes only what is impossible for every user of such a pool. A transition stays if it depends on the user (a
-phone number, a preference, a remembered device), or if sources contradict each other about it. So
-MfaConfiguration OPTIONAL rules out no MFA challenge, OFF no device challenge, and ON not the transition from the
-password to the tokens; no rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED
+phone number, a preference, a remembered device), or if sources contradict each other about it. So MfaConfiguration
+OPTIONAL rules out no MFA challenge, OFF rules out no device challenge, and ON does not rule out the transition from the
+password to the tokens. No rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED
 stay.
 
 `require_...` is a rule, or returns one: a rule returns None if the settings have what it requires, otherwise the reason.
@@ -117,7 +117,7 @@ _SECOND_FACTOR_RULES: Final[Mapping[State, SettingRule]] = {
 
 
 def enabled_second_factors(settings: SignInSettings) -> list[State]:
-    """Return the challenges of the second factors that the pool has enabled."""
+    """Return the challenges of the second factors that the settings do not rule out."""
     return [state for state, rule in _SECOND_FACTOR_RULES.items() if rule(settings) is None]
 
 
@@ -179,8 +179,8 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
 }
 """The rules of the responses that are themselves the choice of a first factor.
 
-If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; the others are
-refused.
+If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; the
+other three are refused.
 """
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
@@ -208,7 +208,7 @@ ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, 
 
 
 def require_lambda_choice(settings: SignInSettings) -> Reason:
-    """Require that a Lambda function may choose challenges; of the two flows that allow it, the reason names the second."""
+    """Require that a Lambda function may choose challenges; the reason names one of the two flows that allow it."""
     # Sources contradict each other about whether DefineAuthChallenge also runs in an administrator's password flow.
     return require_define_auth_challenge(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 

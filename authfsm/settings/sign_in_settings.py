@@ -1,7 +1,7 @@
 """The settings of a pool and its app client that matter for a sign-in, under AWS's names in snake_case.
 
-The settings of a description that is missing are None: not known, so they rule nothing out. A setting that is missing
-in a description has AWS's default, or None if nothing depends on it.
+A setting that is not known is None, and rules nothing out. All settings of a description that is missing are None. If a
+description lacks a setting, it has AWS's default (for example OFF for MfaConfiguration), or is None.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _is_bool: Final = optional(is_bool)
 
 
 def _names(names: Any) -> Names:
-    """Return names as a set; what is no collection of strings is left for the validator to refuse."""
+    """Return names as a set; return anything but a collection of strings unchanged, for the validator to refuse."""
     found = tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
     return frozenset(found) if found != (names,) and all(isinstance(each, str) for each in found) else names
 
@@ -77,8 +77,8 @@ class SignInSettings(CompletesDocstring):
         explicit_auth_flows: the app client's ExplicitAuthFlows.
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
-        unknown_members: the members of the descriptions that this version does not know and ignores.
-        unknown_values: the same for values of the API's enumerations: `UserPool.UserPoolTier = 'GOLD'`.
+        unknown_members: the members of the descriptions that this version does not know. It ignores them.
+        unknown_values: the values of enumerations and ranges that it does not know: `UserPool.UserPoolTier = 'GOLD'`.
 
     Raises:
         BadField: a setting has the wrong type, or a value that AWS does not have.
@@ -102,7 +102,7 @@ class SignInSettings(CompletesDocstring):
     unknown_values: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Check the names; descriptions may have others, which are then in `unknown_members` or `unknown_values`."""
+        """Check the names; descriptions may have others (`unknown_values`, for example), except as MfaConfiguration."""
         for name, path in _KNOWN.items():
             value, known = getattr(self, name), known_names(path)
             names = value if isinstance(value, frozenset) else [value] * (value is not None)
@@ -137,13 +137,13 @@ class SignInSettings(CompletesDocstring):
             mfa_config: the reply of GetUserPoolMfaConfig; without it the enabled second factors are not known.
 
         Raises:
-            BadField: a member has the wrong type, or a value that AWS does not have.
+            BadField: a member has the wrong type, AWS has no such MfaConfiguration, or settings contradict each other.
         """
         return cls.from_parsed(Descriptions.parse(user_pool, user_pool_client, mfa_config))
 
     @classmethod
     def from_parsed(cls: type[Settings], parsed: Descriptions) -> Settings:  # noqa: PYI019 -- the same
-        """Return the settings in parsed descriptions; raise BadField for a value that AWS does not have."""
+        """Return the settings in parsed descriptions; BadField if MfaConfiguration is unknown or settings conflict."""
         pool, client, mfa = parsed.user_pool, parsed.user_pool_client, parsed.mfa_config
         settings: dict[str, Any] = {
             "mfa_configuration": parsed.mfa,
@@ -187,7 +187,7 @@ class SignInSettings(CompletesDocstring):
             client_id: the app client's id; without it the app client's settings are not known.
 
         Raises:
-            BadField: a setting has a value that AWS does not have.
+            BadField: as for `from_descriptions`.
         """
         return cls.from_descriptions(*fetch_descriptions(client, pool_id, client_id))
 

@@ -65,7 +65,7 @@ class AnswerPrompter:
         if first.response is r.RawAnswer:
             return self._raw_answer()
         several = len(prompts) > 1 and first.response is not r.Code
-        if several or any(each.kind == "choice" for each in first.fields) or not first.by_person:
+        if several or any(each.kind == "choice" for each in first.fields) or not first.can_be_typed:
             return self._choose(flow, prompts)
         return self._fill_in(flow, first, {})
 
