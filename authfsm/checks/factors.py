@@ -69,7 +69,7 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
 # fmt: on
 """The factor that a response in a state proves, once the reply leads to another state."""
 
-_PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
+_PROVES_NOTHING: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
 """If a reply leads to one of these states, Cognito has refused or not checked a proof in the answer."""
 
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
@@ -116,7 +116,7 @@ def proved_by(
         factor = Factor.ACCESS_TOKEN
     # Neither a refusal nor a challenge that is issued again proves anything. A second CUSTOM_CHALLENGE may be a new round.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
+    if factor is None or dest in _PROVES_NOTHING or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES)
@@ -157,7 +157,7 @@ def _has(factor: Factor) -> Callable[[ProofState, Transition], bool]:
     return lambda proved, _: factor in proved.factors
 
 
-def _no_second_factor(factor: Factor, proved: ProofState) -> bool:
+def _proved_and_no_second_asked(factor: Factor, proved: ProofState) -> bool:
     return factor in proved.factors and not proved.second_factor_asked
 
 
@@ -189,7 +189,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "passkey", "A passkey with user verification counts as two factors (FactorConfiguration is "
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
         Confidence.DOCUMENTED, links.reference("WebAuthnConfigurationType"),
-        lambda proved, _: _no_second_factor(Factor.PASSKEY, proved),
+        lambda proved, _: _proved_and_no_second_asked(Factor.PASSKEY, proved),
         lambda settings: require_passkey_as_mfa(settings) is None),
     FactorException(
         "first sign-in",
@@ -197,7 +197,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
         "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
         Confidence.REFUTED, links.MFA,
-        lambda proved, t: skips_second_factor(t) and _no_second_factor(Factor.PASSWORD, proved)),
+        lambda proved, t: skips_second_factor(t) and _proved_and_no_second_asked(Factor.PASSWORD, proved)),
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "

@@ -178,11 +178,11 @@ class Model:
         for transition, ends, lambda_only in self._edges[here.node]:
             # Lambda functions name challenges in CUSTOM_AUTH only.
             chosen = lambda_only and here.proved.lambda_may_choose
-            lambda_chose = chosen or _is_lambda_named(transition)
-            if (lambda_only and not lambda_chose) or not self._possible_after(transition, here):
+            lambda_named = chosen or _is_lambda_named(transition)
+            if (lambda_only and not lambda_named) or not self._possible_after(transition, here):
                 continue
-            if self.include_lambda_named or not lambda_chose:
-                proved = self._proved_after(transition, ends, here.proved, lambda_named=lambda_chose)
+            if self.include_lambda_named or not lambda_named:
+                proved = self._proved_after(transition, ends, here.proved, lambda_named=lambda_named)
                 yield Move(transition, Position(Node(transition.dest, ends.dest), proved))
 
     def _edges_of(self, node: Node) -> Iterator[_Edge]:

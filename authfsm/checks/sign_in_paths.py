@@ -90,11 +90,11 @@ class SignInPaths:
                 if move.to.state not in NEVER_ENTERED | self._avoided
                 if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
-                if self._allowed(move)
+                if self._allowed_by_mfa(move)
             )
         return self._known_moves[here]
 
-    def _allowed(self, move: Move) -> bool:
+    def _allowed_by_mfa(self, move: Move) -> bool:
         """Return whether a move is allowed: if MFA is required, tokens need it, or an exception that is not uncertain."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved

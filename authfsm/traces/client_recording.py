@@ -135,7 +135,7 @@ class Recording(AbstractContextManager["Recording"]):
         with _errors_logged():
             pending = context.pop(_CONTEXT_KEY, None) if isinstance(context, dict) else None
             if pending is not None and isinstance(parsed, Mapping):
-                self._read_reply(pending, parsed)
+                self._record_reply(pending, parsed)
             elif pending is not None and isinstance(parsed, BaseException):
                 self._write(pending, pending.progress, lost=type(parsed).__name__)
 
@@ -172,7 +172,7 @@ class Recording(AbstractContextManager["Recording"]):
             return None  # setting up an authenticator app with an access token is not part of a sign-in
         return _PendingRequest(self._find_progress(keys), name, response, None, sent_at, keys)
 
-    def _read_reply(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
+    def _record_reply(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
         before, response = pending.progress, pending.response
         error, action = _refusal(parsed, pending.operation)
         state, role, proved = before.state, before.role, before.password_proved

@@ -196,7 +196,7 @@ class _Batch:
         self._file: IO[bytes] | None = None
 
     def write(self, line: bytes) -> None:
-        with _disk_errors():
+        with _as_duckdb_error():
             self._file = self._file or self.path.open("ab")
             self._file.write(line)
             self._file.write(b"\n")
@@ -217,7 +217,7 @@ class _Batch:
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with _disk_errors():
+            with _as_duckdb_error():
                 file.close()
 
     def clear(self) -> None:
@@ -227,7 +227,7 @@ class _Batch:
 
 
 @contextmanager
-def _disk_errors() -> Iterator[None]:
+def _as_duckdb_error() -> Iterator[None]:
     """Raise the error of a temporary file as DuckDB's, so that it is not taken for one of the input."""
     try:
         yield
