@@ -67,10 +67,10 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
        for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
 }
 # fmt: on
-"""The factor that a response in a state proves, once the reply leads to another state."""
+"""The factor that a response in a state proves if Cognito accepts it; `proved_by` has the exceptions."""
 
 _PROVES_NOTHING: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
-"""If a reply leads to one of these states, Cognito has refused or not checked a proof in the answer."""
+"""If a reply leads to one of these states, Cognito has refused the proof in the answer, or has not checked it."""
 
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """The responses after which DefineAuthChallenge decides what follows. It may name any challenge."""
@@ -89,8 +89,9 @@ class ProofState:
         second_factor_asked: whether Cognito has asked for a second factor or its set-up.
         associated: whether AssociateSoftwareToken has issued a secret.
         verified: whether VerifySoftwareToken has accepted a code.
-        lambda_named: whether a Lambda function has named the present challenge itself. Cognito then refuses every
-            answer (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
+        lambda_named: whether a Lambda function has named the present challenge, and this is neither CUSTOM_CHALLENGE
+            nor, after SRP_A, PASSWORD_VERIFIER. Cognito then refuses every answer (amplify-js #1291, #9592, #12887,
+            PR #566; amplify-flutter #4890).
     """
 
     factors: frozenset[Factor] = frozenset()
@@ -114,7 +115,7 @@ def proved_by(
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
         factor = Factor.ACCESS_TOKEN
-    # Neither a refusal nor a challenge that is issued again proves anything. A second CUSTOM_CHALLENGE may be a new round.
+    # A refusal proves nothing. Nor does a challenge that is issued again; a new CUSTOM_CHALLENGE may be another one.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
     if factor is None or dest in _PROVES_NOTHING or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
         return frozenset()
@@ -134,7 +135,7 @@ def asks_second_factor(dest: State, role: Role | None) -> bool:
 
 @frozen
 class FactorException:
-    """A documented reason why tokens are issued without a factor.
+    """A known reason why tokens are issued without a factor.
 
     Args:
         name: a short name.
@@ -206,7 +207,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""The exceptions from a second factor if MFA is required. They include all exceptions from a first factor.
+"""The reasons why tokens may be issued without a second factor if MFA is required, with FIRST_FACTOR_EXCEPTIONS.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
 """

@@ -48,14 +48,14 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether a move has no unknown challenge, no response that any challenge may follow, and no challenge named by a Lambda function."""
+    """Return false for a move with an unknown or Lambda-named challenge, or a response any challenge may follow."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
 def _unreachable(found: Exploration) -> Iterator[Fault]:
-    """Yield the states and roles that no path of usual moves reaches, and the responses of a reached state's row that it never accepts."""
+    """Yield the nodes that no path of usual moves reaches, and the responses that a reached state never accepts."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
     for here in queue:  # the loop extends the queue
@@ -85,7 +85,7 @@ def _unreachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _without_tokens(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answers lead to tokens, in the model and in one without a device and contradictory transitions."""
+    """Yield positions without a path to tokens: in the model, or without a device and contradictory transitions."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -305,7 +305,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
     nearest: dict[FactorException, Path] = {}
     for path in sorted(_to_tokens(explore(model)), key=len):
         proved = path.proved.factors
-        # A path through an unknown challenge is an example, of the exception for such paths, only if it proves nothing else.
+        # A path through an unknown challenge is no example of an exception if it proves anything else.
         if Factor.SECOND not in proved and (Factor.UNKNOWN not in proved or len(proved) == 1):
             last = path.transitions[-1]
             reason = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, last, model.settings)
@@ -325,7 +325,7 @@ def path_invariant(
     Args:
         name: a short name.
         statement: what must be true, in a sentence.
-        holds: returns whether it is true of a path.
+        holds: returns whether the statement is true of a path.
         longest: the number of steps of the longest paths that are checked; ValueError if it is less than 1.
         why: the message of a violation; by default it contains the statement.
     """
