@@ -135,7 +135,7 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
 
 
 def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
-    """Return the names that the parser reads if all are present: other spellings of them are not among these."""
+    """Return the names that the parser reads if all are present. It then does not read other spellings of a name."""
     found: set[str] = set()
     # A parser stops at a value that it cannot parse, so several values are tried.
     for value in (_HEX_AND_BASE64, '["x"]', '{"x": "y"}'):
