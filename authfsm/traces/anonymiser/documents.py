@@ -40,7 +40,7 @@ _ZONE: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timez
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After this many unclosed brackets, no closing bracket is searched for within a line: each search reads the whole text.
+# After this many unclosed brackets, only a `{` that begins a line is paired: each search may read the whole text.
 _MAX_UNCLOSED: Final = 50
 
 

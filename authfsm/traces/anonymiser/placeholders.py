@@ -40,7 +40,7 @@ _SCIENTIFIC: Final = re.compile(r"(\d)\.(\d+)([eE]\+?9)")  # 1.700000000123E9, a
 
 
 class Placeholders:
-    """Makes placeholders, and remembers them; as long as there are others, none is in `avoid` or used twice."""
+    """Makes placeholders, and remembers them. None is in `avoid` or used twice, unless no other is left."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -56,7 +56,7 @@ class Placeholders:
         return self._by_value.get(value)
 
     def make(self, kind: str, value: str, template: Sequence[str]) -> str:
-        """Return the placeholder of a value; for each character the template has those that may replace it."""
+        """Return the placeholder of a value; `template` has, for each character, the characters that may replace it."""
         if (known := self._by_value.get(value)) is not None:
             return known
         self.originals.add(value)
@@ -132,7 +132,7 @@ class Placeholders:
         return f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{clock}{point or ''}{digits}{zone}"
 
     def shift_epoch(self, text: str) -> str | None:
-        """Return seconds or milliseconds since 1970, shifted, in whole units; None if it is neither or cannot be shifted."""
+        """Return seconds or milliseconds since 1970, shifted, in whole units; None if the text cannot be shifted."""
         if match := _SCIENTIFIC.fullmatch(text):
             digits = match[1] + match[2].ljust(9, "0")
             shifted = (self.shift_epoch(f"{digits[:10]}.{digits[10:]}") or "").replace(".", "")
