@@ -3,11 +3,11 @@
     record(client, "steps.jsonl")
     AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito, for example
 
-botocore calls the hooks once for each call: before its request, and after the last reply if it is sent several times.
-A request belongs to the sign-in whose reply contained its Session, its SRP SECRET_BLOCK or its token; an answer with
-neither of the first two to the last sign-in of its app client and user. The recording keeps only hashes of these values,
-under a random key that is never stored. If a sign-in began before the recording, its first step has no `from`. The hooks
-never change a request or make it fail.
+botocore calls the hooks once before and once after each call, even if it sends the request of the call several times.
+A request belongs to the sign-in whose reply contained its Session, its SRP SECRET_BLOCK or its token. An answer without
+Session and SECRET_BLOCK belongs to the last sign-in of its app client and user. The recording keeps only hashes of
+these values, under a random key that is never stored. If a sign-in began before the recording, its first step has no
+`from`. The hooks never change a request or make it fail.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _PendingRequest:
     response: type[Response] | None
     challenge_name: str | None  # the ChallengeName of the request, if the state does not accept the request
     sent_at: float
-    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session or SECRET_BLOCK
+    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of Session, SECRET_BLOCK, token or user
     user: tuple[str, ...] = field(factory=tuple, repr=False)  # the hash of the app client and username
 
 
@@ -140,7 +140,7 @@ class Recording(AbstractContextManager["Recording"]):
                 self._write(pending, pending.progress, lost=type(parsed).__name__)
 
     def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
-        # Of a ClientError: botocore raises a refusal that it would retry when no retries are left.
+        # A ClientError is a refusal: `authfsm.drivers.transport` raises it where botocore would send the request again.
         refusal = getattr(exception, "response", None)
         self._after_reply(refusal if isinstance(refusal, Mapping) else exception, context)
 

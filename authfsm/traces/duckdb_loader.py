@@ -1,7 +1,7 @@
 """Loads log files into DuckDB's tables `events_read` and `steps`.
 
-DuckDB itself reads files with one event or step on each line. Other files, and files and lines that it cannot read,
-are read by `authfsm.traces.text_scanner`, so nothing is skipped silently. Text that cannot be read at all is counted.
+DuckDB itself reads files with one event or step on each line. `authfsm.traces.text_scanner` reads all other files, and
+the files and lines that DuckDB cannot read. Text that neither can read is counted, so nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -228,7 +228,7 @@ class _Batch:
 
 @contextmanager
 def _as_duckdb_error() -> Iterator[None]:
-    """Raise the error of a temporary file as DuckDB's, so that it is not taken for one of the input."""
+    """Raise an OSError of a temporary file as one of DuckDB's, so that it is not taken for an error of the input."""
     try:
         yield
     except OSError as error:
@@ -270,7 +270,7 @@ def _insert_events(lines: str, *, final: bool) -> str:
     """Return the SQL that inserts events of sign-ins, and for other events only their `row_status`.
 
     A line in which no event is found is inserted as text, to be scanned later. If `final` is true, it counts as
-    another event.
+    an event of another operation.
     """
     paths = [("eventSource",), *cloudtrail.FIELDS.values()]
     field = {path: f"field[{number}]" for number, path in enumerate(paths, start=1)}
