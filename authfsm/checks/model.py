@@ -107,7 +107,7 @@ class Path:
 
     @property
     def transitions(self) -> tuple[t.Transition, ...]:
-        """The rows of the table that the path takes, in order."""
+        """The transitions of the table that the path takes, in order."""
         return tuple(move.transition for move in self.moves)
 
     @property

@@ -55,7 +55,7 @@ class PossibleError:
     code: str
     part: str  # the part of its message that selects the rule; "" for any other message
     rule: ErrorRule
-    leads_to: State
+    leads_to: State  # the state itself if it survives the error after any of its responses; otherwise FAILED
 
 
 @frozen

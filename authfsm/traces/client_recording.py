@@ -74,7 +74,7 @@ class _Progress:
     role: t.Role | None = None
     flow: str | None = None
     password_proved: bool = False
-    has_access_token: bool = False  # the first request has an access token, which counts as a factor
+    has_access_token: bool = False  # the request is the first, with an access token, which counts as a factor
 
 
 @frozen
