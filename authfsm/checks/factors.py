@@ -67,10 +67,10 @@ PROOFS: Final[Mapping[StateResponse, Factor]] = {
        for state in (S.START, S.AUTHENTICATED) for response in r.REFRESH_RESPONSES},
 }
 # fmt: on
-"""The factor that a response in a state proves, once the reply leads to another state."""
+"""The factor that a response in a state proves if Cognito accepts it; `proved_by` has the exceptions."""
 
-_PROOF_NOT_CHECKED: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
-"""If a reply leads to one of these states, Cognito has refused or not checked a proof in the answer."""
+_PROVES_NOTHING: Final = frozenset({S.FAILED, S.SELECT_CHALLENGE, S.ADMIN_NO_SRP_AUTH, S.START})
+"""If a reply leads to one of these states, Cognito has refused the proof in the answer, or has not checked it."""
 
 NEXT_BY_FUNCTIONS: Final = r.CUSTOM_AUTH_RESPONSES | {r.Answer}
 """The responses after which DefineAuthChallenge decides what follows. It may name any challenge."""
@@ -89,8 +89,9 @@ class ProofState:
         second_factor_asked: whether Cognito has asked for a second factor or its set-up.
         associated: whether AssociateSoftwareToken has issued a secret.
         verified: whether VerifySoftwareToken has accepted a code.
-        lambda_named: whether a Lambda function has named the present challenge itself. Cognito then refuses every
-            answer (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890).
+        lambda_named: whether a Lambda function has named the present challenge, and this is neither CUSTOM_CHALLENGE
+            nor, after SRP_A, PASSWORD_VERIFIER. Cognito then refuses every answer (amplify-js #1291, #9592, #12887,
+            PR #566; amplify-flutter #4890).
     """
 
     factors: frozenset[Factor] = frozenset()
@@ -114,9 +115,9 @@ def proved_by(
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
         # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
         factor = Factor.ACCESS_TOKEN
-    # Neither a refusal nor a challenge that is issued again proves anything. A second CUSTOM_CHALLENGE may be a new round.
+    # A refusal proves nothing. Nor does a challenge that is issued again; a new CUSTOM_CHALLENGE may be another one.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
-    if factor is None or dest in _PROOF_NOT_CHECKED or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
+    if factor is None or dest in _PROVES_NOTHING or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
         return frozenset()
     no_token_verified = response is r.CompleteMfaSetup and not before.verified
     no_function = factor is Factor.FUNCTIONS and not (before.lambda_may_choose or response in r.CUSTOM_AUTH_RESPONSES)
@@ -134,7 +135,7 @@ def asks_second_factor(dest: State, role: Role | None) -> bool:
 
 @frozen
 class FactorException:
-    """A documented reason why tokens are issued without a factor.
+    """A known reason why tokens are issued without a factor.
 
     Args:
         name: a short name.
@@ -157,7 +158,7 @@ def _has(factor: Factor) -> Callable[[ProofState, Transition], bool]:
     return lambda proved, _: factor in proved.factors
 
 
-def _no_second_factor(factor: Factor, proved: ProofState) -> bool:
+def _proved_and_no_second_asked(factor: Factor, proved: ProofState) -> bool:
     return factor in proved.factors and not proved.second_factor_asked
 
 
@@ -189,7 +190,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "passkey", "A passkey with user verification counts as two factors (FactorConfiguration is "
         "MULTI_FACTOR_WITH_USER_VERIFICATION).",
         Confidence.DOCUMENTED, links.reference("WebAuthnConfigurationType"),
-        lambda proved, _: _no_second_factor(Factor.PASSKEY, proved),
+        lambda proved, _: _proved_and_no_second_asked(Factor.PASSKEY, proved),
         lambda settings: require_passkey_as_mfa(settings) is None),
     FactorException(
         "first sign-in",
@@ -197,7 +198,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
         "pool requires MFA': the code of the sign-up was the second factor. Captured sign-ins and the tests of moto, "
         "amplify-swift, amplify-flutter and amplify-android, which run against real pools, refute it.",
         Confidence.REFUTED, links.MFA,
-        lambda proved, t: skips_second_factor(t) and _no_second_factor(Factor.PASSWORD, proved)),
+        lambda proved, t: skips_second_factor(t) and _proved_and_no_second_asked(Factor.PASSWORD, proved)),
     FactorException(
         "federated user",
         "'In the case of federated users, Amazon Cognito delegates all authentication processes to the IdP and "
@@ -206,7 +207,7 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""The exceptions from a second factor if MFA is required. They include all exceptions from a first factor.
+"""The reasons why tokens may be issued without a second factor if MFA is required, with FIRST_FACTOR_EXCEPTIONS.
 
 `functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
 """

@@ -1,8 +1,8 @@
 """Findings of a security review, and their output as JSON and as SARIF 2.1.0 for pipelines.
 
-SARIF is the OASIS Static Analysis Results Interchange Format. A finding is a `result` and its path the `codeFlow`. A
-result has a logical location (the pool, and the first field that its first remediation sets) and the line of that field
-in the saved description. GitHub requires a file name; for a pool that was read from AWS it is the pool's id.
+SARIF is OASIS's Static Analysis Results Interchange Format. A finding becomes a `result` with the path as `codeFlow`,
+a logical location (the pool, and the first field that the first remediation sets) and the line of that field in the
+saved description. GitHub requires a file name; for a pool that was read from AWS it is the pool's id.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ def steps_of(path: Path) -> list[dict[str, str]]:
 
 
 def sarif(findings: Iterable[Finding], origin: Origin, gaps: Iterable[str] = ()) -> dict[str, Any]:
-    """Return findings as a SARIF log, for `json.dumps`; with what was not reviewed (`gaps`), as notifications."""
+    """Return findings as a SARIF log, for `json.dumps`; `gaps`, what was not reviewed, become its notifications."""
     from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
 
     all_findings = tuple(findings)
@@ -184,7 +184,7 @@ def _result(finding: Finding, rule_index: int, origin: Origin) -> dict[str, Any]
         "ruleId": finding.id, "ruleIndex": rule_index, "level": _LEVELS[finding.severity][0],
         "message": {"text": message}, "locations": [_location(origin, field)],
         "codeFlows": [{"threadFlows": [{"locations": flow}]}],
-        # GitHub identifies a finding by this fingerprint, also if its line changes.
+        # GitHub identifies a finding by this fingerprint, even if its line changes.
         "partialFingerprints": {"primaryLocationLineHash": f"{fingerprint}:1"},
         "properties": as_json(finding),
     }  # fmt: skip

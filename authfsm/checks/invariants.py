@@ -48,14 +48,14 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return whether a move has no unknown challenge, no response that any challenge may follow, and no challenge named by a Lambda function."""
+    """Return false for a move with an unknown or Lambda-named challenge, or a response any challenge may follow."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
 
 
-def _reachable(found: Exploration) -> Iterator[Fault]:
-    """Yield the states and roles that no path of usual moves reaches, and the responses of a reached state's row that it never accepts."""
+def _unreachable(found: Exploration) -> Iterator[Fault]:
+    """Yield the nodes that no path of usual moves reaches, and the responses that a reached state never accepts."""
     table = found.model.table
     reached, queue = {AT_START}, [AT_START]
     for here in queue:  # the loop extends the queue
@@ -84,8 +84,8 @@ def _reachable(found: Exploration) -> Iterator[Fault]:
                 yield f"{state} never accepts {response.trigger}", found.path(nearest)
 
 
-def _ends(found: Exploration) -> Iterator[Fault]:
-    """Yield the positions from which no answers lead to tokens, in the model and in one without a device and contradictory transitions."""
+def _without_tokens(found: Exploration) -> Iterator[Fault]:
+    """Yield positions without a path to tokens: in the model, or without a device and contradictory transitions."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -111,7 +111,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
             yield each
 
 
-def _answerable(found: Exploration) -> Iterator[Fault]:
+def _unanswerable(found: Exploration) -> Iterator[Fault]:
     """Yield the challenges that accept no response which leads to a known challenge or to tokens."""
     challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
     names = set[str]()
@@ -131,14 +131,14 @@ def _to_tokens(found: Exploration) -> Iterator[Path]:
             yield found.path(here).then(move)
 
 
-def _first_factor(found: Exploration) -> Iterator[Fault]:
+def _without_first_factor(found: Exploration) -> Iterator[Fault]:
     for path in _to_tokens(found):
         exception = exception_for(factors.FIRST_FACTOR_EXCEPTIONS, path.proved, path.transitions[-1])
         if not path.proved.factors & factors.FIRST_FACTORS and not exception:
             yield "tokens are issued, and no first factor was proved", path
 
 
-def _second_factor(found: Exploration) -> Iterator[Fault]:
+def _without_second_factor(found: Exploration) -> Iterator[Fault]:
     settings = found.model.settings or PoolSettings(mfa_configuration="ON")
     if settings.mfa_configuration != "ON":
         return
@@ -206,7 +206,7 @@ def _operations() -> Mapping[tuple[State, type[Response]], str]:
     return {pair: request_shape(*pair).operation for pair in WRITERS}
 
 
-def _device(found: Exploration) -> Iterator[Fault]:
+def _without_device(found: Exploration) -> Iterator[Fault]:
     """Yield the device challenges on paths without a device, unless a Lambda function named them or an unknown challenge came before."""
     without_device = explore(evolve(found.model, device=False, contradictory=False))
     states = set[State]()
@@ -217,7 +217,7 @@ def _device(found: Exploration) -> Iterator[Fault]:
             yield f"{at.state} is asked for without a device", without_device.path(at)
 
 
-def _refresh(found: Exploration) -> Iterator[Fault]:
+def _refresh_challenged(found: Exploration) -> Iterator[Fault]:
     """Yield the challenges after a refresh, except where sources contradict each other."""
     for here, move in found.along():
         challenge = move.to.state not in END_STATES | {S.START}
@@ -228,20 +228,20 @@ def _refresh(found: Exploration) -> Iterator[Fault]:
 
 # fmt: off
 INVARIANTS: Final = (
-    Invariant("reachable", "Every state can be reached, and accepts each response of its row.", _reachable, of_table=True),
-    Invariant("ends", "From every challenge that Cognito itself issues, some answers lead to tokens.", _ends),
+    Invariant("reachable", "Every state can be reached, and accepts each response of its row.", _unreachable, of_table=True),
+    Invariant("ends", "From every challenge that Cognito itself issues, some answers lead to tokens.", _without_tokens),
     Invariant("first-factor", "No tokens are issued without a first factor or a known exception: "
-              f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _first_factor),
-    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known exception.", _second_factor),
+              f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _without_first_factor),
+    Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known exception.", _without_second_factor),
     Invariant("bounded", "Every loop ends: by a lifetime, a lock-out, a rate limit, a value that is used once, or the pool's function.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
               # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
               lambda found: _loops(found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED,
                                    "without new input from the caller")),
-    Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _answerable),
+    Invariant("answerable", "Every challenge accepts a response that leads to a known challenge or to tokens.", _unanswerable),
     Invariant("error-actions", "There is an action for every error.", _without_action, of_table=True),
-    Invariant("device", "Cognito asks for a device only if there is one.", _device),
-    Invariant("refresh", "Cognito answers no refresh with a challenge, except where sources contradict each other.", _refresh),
+    Invariant("device", "Cognito asks for a device only if there is one.", _without_device),
+    Invariant("refresh", "Cognito answers no refresh with a challenge, except where sources contradict each other.", _refresh_challenged),
 )
 # fmt: on
 """The invariants that `check` verifies by default."""
@@ -305,7 +305,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
     nearest: dict[FactorException, Path] = {}
     for path in sorted(_to_tokens(explore(model)), key=len):
         proved = path.proved.factors
-        # A path through an unknown challenge is an example, of the exception for such paths, only if it proves nothing else.
+        # A path through an unknown challenge is no example of an exception if it proves anything else.
         if Factor.SECOND not in proved and (Factor.UNKNOWN not in proved or len(proved) == 1):
             last = path.transitions[-1]
             reason = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, last, model.settings)
@@ -325,7 +325,7 @@ def path_invariant(
     Args:
         name: a short name.
         statement: what must be true, in a sentence.
-        holds: returns whether it is true of a path.
+        holds: returns whether the statement is true of a path.
         longest: the number of steps of the longest paths that are checked; ValueError if it is less than 1.
         why: the message of a violation; by default it contains the statement.
     """

@@ -107,7 +107,7 @@ class Path:
 
     @property
     def transitions(self) -> tuple[t.Transition, ...]:
-        """The rows of the table that the path takes, in order."""
+        """The transitions of the table that the path takes, in order."""
         return tuple(move.transition for move in self.moves)
 
     @property
@@ -176,13 +176,11 @@ class Model:
         if here.node not in self._edges:
             self._edges[here.node] = list(self._edges_of(here.node))
         for transition, ends, lambda_only in self._edges[here.node]:
-            # Lambda functions name challenges in CUSTOM_AUTH only.
-            chosen = lambda_only and here.proved.lambda_may_choose
-            lambda_chose = chosen or _is_lambda_named(transition)
-            if (lambda_only and not lambda_chose) or not self._possible_after(transition, here):
+            lambda_named = (lambda_only and here.proved.lambda_may_choose) or _is_lambda_named(transition)
+            if (lambda_only and not lambda_named) or not self._possible_after(transition, here):
                 continue
-            if self.include_lambda_named or not lambda_chose:
-                proved = self._proved_after(transition, ends, here.proved, lambda_named=lambda_chose)
+            if self.include_lambda_named or not lambda_named:
+                proved = self._proved_after(transition, ends, here.proved, lambda_named=lambda_named)
                 yield Move(transition, Position(Node(transition.dest, ends.dest), proved))
 
     def _edges_of(self, node: Node) -> Iterator[_Edge]:
@@ -246,23 +244,23 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 
 
 def _is_lambda_named(transition: t.Transition) -> bool:
-    """Return whether a Lambda function names a transition's challenge, and `Model` does not always include it."""
+    """Return whether a Lambda function names a transition's challenge, and `include_lambda_named` decides about it."""
     _, response, dest, kind = transition
     by_function = response in factors.NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
 
 
 def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, ends: EdgeRoles) -> bool | None:
-    """Return whether settings allow a transition only if a Lambda function names its challenge; None if they never do."""
+    """Return whether settings allow a transition only if a Lambda names its challenge; None if they forbid it."""
     source, response, dest, _ = transition
     if settings is None:
         return False
     if response in ANY_CHALLENGE_RESPONSES and transition in t.TRANSITION_SET:
-        # It may lead to any challenge that other transitions of this pool reach.
+        # The response may lead to any challenge that other transitions of this pool reach.
         reasons = reachability(settings, include_lambda_named=True).transitions
         return None if reasons.get((transition, ends)) else False
     if response not in t.PROTOCOL.get(source, {}):
-        # A custom table has this row: the settings may rule out the response or the destination.
+        # Only a custom table has this row: the settings may rule out the response or the destination.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return None if any(rule(settings) for rule in rules) else False
     if not why_forbidden(settings, transition, ends, include_lambda_named=False):
@@ -276,7 +274,7 @@ class Exploration:
 
     Args:
         model: the model that was explored.
-        before: for each position, the one before it and the move between them; None for START. Nearest first.
+        before: for each position, the one before it and the move between them; None for START. The nearest are first.
         moves: the moves from each position.
     """
 

@@ -1,8 +1,8 @@
-"""Paths through a table: lists them, counts them without listing them, finds the shortest and the longest.
+"""Lists the paths through a table, counts them without listing them, and finds the shortest and the longest.
 
 A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens, where it ends, and
 visits no place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh and
-no unknown challenge; of those that a Lambda function names, only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER.
+no unknown challenge. Lambda functions name only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER on it.
 """
 
 from __future__ import annotations
@@ -90,12 +90,12 @@ class SignInPaths:
                 if move.to.state not in NEVER_ENTERED | self._avoided
                 if move.transition.response not in REFRESH_RESPONSES
                 if place(move.to) != place(here)
-                if self._allowed(move)
+                if self._allowed_by_mfa(move)
             )
         return self._known_moves[here]
 
-    def _allowed(self, move: Move) -> bool:
-        """Return whether a move is allowed: if MFA is required, tokens need it, or an exception that is not uncertain."""
+    def _allowed_by_mfa(self, move: Move) -> bool:
+        """Return whether a move has what MFA requires for tokens: a second factor, or a certain enough exception."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -151,7 +151,7 @@ class SignInPaths:
         return sum(self.by_length.values())
 
     def __iter__(self) -> Iterator[Path]:
-        """Return every path, the shortest first; those of one length in the table's order."""
+        """Yield every path, the shortest first; those of one length in the table's order."""
         for steps in sorted(self.by_length):
             yield from self.of_length(steps)
 
@@ -181,14 +181,14 @@ class SignInPaths:
         return next(self.of_length(max(lengths)), None) if lengths else None
 
     def through(self, state: State) -> Iterator[Path]:
-        """Return the paths through a state, the shortest first; raise ValueError if it is the name of no state."""
+        """Return the paths through a state, the shortest first; raise ValueError if there is no such state."""
         wanted = State(state)
         return (path for path in self if wanted in path.states)
 
     def count_through(self, state: State) -> int:
-        """Return the number of paths through a state, without listing them; errors as `through`."""
+        """Count the paths through a state without listing them; raise ValueError if there is no such state."""
         others = evolve(self)
-        object.__setattr__(others, "_avoided", frozenset({State(state)}))  # not an argument: it is not public
+        object.__setattr__(others, "_avoided", frozenset({State(state)}))  # no public argument sets it
         return self.count() - others.count()
 
     def __contains__(self, path: object) -> bool:
@@ -274,7 +274,7 @@ def path_to_challenge(settings: PoolSettings) -> Path | None:
 
 
 def path_to_refresh(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to tokens and a refresh, without the refresh if none is possible; None if there are no tokens."""
+    """Return a shortest path to tokens, with a refresh after it if one is possible; None if no path leads to tokens."""
     path = example_path(settings, lambda _: True)
     if path is None:
         return None

@@ -1,6 +1,6 @@
 """The protocol as a value for the checks, and the bounds of its loops.
 
-A `Table` (this package's, or a custom one) has all data of the checks: the transitions, the prerequisites of
+A `Table` (this package's, or a custom one) has all data that the checks need: the transitions, the prerequisites of
 responses, the factors that they prove, the bounds of loops, and the recovery action of each error.
 """
 
@@ -111,7 +111,7 @@ class Table:
     Args:
         rows: for each state and response, where the reply may lead, as in `PROTOCOL`. FAILED is left out.
         needs: the condition on which a state accepts a response; without one, it always does.
-        proofs: the factor that a response proves, once the reply leads to another state.
+        proofs: the factor that a response in a state proves if Cognito accepts it.
         actions: the recovery action of each error, by its code and a part of its message.
         errors: the operations that may return each error.
         bounds: the bounds of loops; without any, the invariant `bounded` reports every loop.
@@ -144,7 +144,7 @@ class Table:
 
 
 def _contradictory() -> Iterator[Transition]:
-    """Yield the contradictory and refuted transitions to challenges, and to OTHER_CHALLENGE if all of a response are such."""
+    """Yield contradictory and refuted transitions to challenges; to OTHER_CHALLENGE if a response has only such."""
     for source, row in p.PROTOCOL.items():
         for response, dests in row.items():
             known = {

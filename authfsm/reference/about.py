@@ -40,7 +40,7 @@ class AcceptedResponse:
 
 
 class IncomingTransition(NamedTuple):
-    """A transition into the state of an `AboutState`, which it does not repeat."""
+    """A transition that leads to the state of an `AboutState`, so it has no destination of its own."""
 
     node: Node  # where the transition starts
     response: type[Response]
@@ -55,7 +55,7 @@ class PossibleError:
     code: str
     part: str  # the part of its message that selects the rule; "" for any other message
     rule: ErrorRule
-    leads_to: State
+    leads_to: State  # the state itself if it survives the error after any of its responses; otherwise FAILED
 
 
 @frozen
@@ -68,7 +68,7 @@ class AboutState:
     accepts: tuple[AcceptedResponse, ...]
     incoming: tuple[IncomingTransition, ...]
     errors: tuple[PossibleError, ...]
-    exclusions: tuple[str, ...]  # settings, each of which keeps all users from the state, or from it in one role
+    exclusions: tuple[str, ...]  # settings, each of which keeps all users from the state, or from one of its roles
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
@@ -101,7 +101,7 @@ def accepted_responses(state: State, role: Role | None = None) -> Iterator[Accep
     for response in PROTOCOL[state]:
         if role is None or accepts(state, role, response):
             need = PREREQUISITES.get((state, response))
-            # EMAIL_OTP has no prerequisite but the role.
+            # The only prerequisite of EMAIL_OTP is its role.
             condition = "" if need is None or (role and state is State.EMAIL_OTP) else f"not {need}"
             request = request_shape(state, response)
             yield AcceptedResponse(response, condition, request, tuple(targets(state, response, role)))

@@ -91,7 +91,7 @@ def parse_docstring(kind: type) -> Docstring:
     return Docstring(" ".join(summary.split()), found)
 
 
-def _described(name: str, descriptions: Mapping[str, str]) -> str:
+def _description_of(name: str, descriptions: Mapping[str, str]) -> str:
     """Return the description that starts with a parameter's name or else contains it, without the name at its start."""
     texts = descriptions.values()
     own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
@@ -129,13 +129,13 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
     usual = dict.fromkeys(_usual_spellings(state, tuple(required.read)), "not always")
     when = dict.fromkeys(required.read, OTHER_SPELLING) | usual | dict.fromkeys(required, "")
     return tuple(
-        Parameter(name, "ChallengeParameters", when[name], about=_described(name, descriptions))
+        Parameter(name, "ChallengeParameters", when[name], about=_description_of(name, descriptions))
         for name in sorted(required.read, key=lambda name: name not in required)
     )
 
 
 def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
-    """Return the names that the parser reads if all are present: other spellings of them are not among these."""
+    """Return the names that the parser reads if all are present. It then does not read other spellings of a name."""
     found: set[str] = set()
     # A parser stops at a value that it cannot parse, so several values are tried.
     for value in (_HEX_AND_BASE64, '["x"]', '{"x": "y"}'):
@@ -264,5 +264,5 @@ def _parameter(name: str, within: str, value: Any, descriptions: Mapping[str, st
     fixed = "" if varies else value
     name = "userAttributes.<name>" if name.startswith("userAttributes.") else name
     by_name = {key.replace("_", "").lower(): text for key, text in descriptions.items()}
-    own = by_name.get(name.replace("_", "").lower(), "") or _described(f"`{name}`", descriptions)
+    own = by_name.get(name.replace("_", "").lower(), "") or _description_of(f"`{name}`", descriptions)
     return Parameter(name, within, "", fixed, own or ("" if fixed else _DESCRIPTIONS.get(name, "")))

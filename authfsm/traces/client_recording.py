@@ -3,11 +3,11 @@
     record(client, "steps.jsonl")
     AWSSRP(username=..., client=client, ...).authenticate_user()  # pycognito, for example
 
-botocore calls the hooks once for each call: before its request, and after the last reply if it is sent several times.
-A request belongs to the sign-in whose reply contained its Session, its SRP SECRET_BLOCK or its token; an answer with
-neither of the first two to the last sign-in of its app client and user. The recording keeps only hashes of these values,
-under a random key that is never stored. If a sign-in began before the recording, its first step has no `from`. The hooks
-never change a request or make it fail.
+botocore calls the hooks once before and once after each call, even if it sends the request of the call several times.
+A request belongs to the sign-in whose reply contained its Session, its SRP SECRET_BLOCK or its token. An answer without
+Session and SECRET_BLOCK belongs to the last sign-in of its app client and user. The recording keeps only hashes of
+these values, under a random key that is never stored. If a sign-in began before the recording, its first step has no
+`from`. The hooks never change a request or make it fail.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _Progress:
     role: t.Role | None = None
     flow: str | None = None
     password_proved: bool = False
-    has_access_token: bool = False  # the first request has an access token, which counts as a factor
+    has_access_token: bool = False  # the request is the first, with an access token, which counts as a factor
 
 
 @frozen
@@ -86,7 +86,7 @@ class _PendingRequest:
     response: type[Response] | None
     challenge_name: str | None  # the ChallengeName of the request, if the state does not accept the request
     sent_at: float
-    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of the Session or SECRET_BLOCK
+    keys: tuple[str, ...] = field(factory=tuple, repr=False)  # hashes of Session, SECRET_BLOCK, token or user
     user: tuple[str, ...] = field(factory=tuple, repr=False)  # the hash of the app client and username
 
 
@@ -135,12 +135,12 @@ class Recording(AbstractContextManager["Recording"]):
         with _errors_logged():
             pending = context.pop(_CONTEXT_KEY, None) if isinstance(context, dict) else None
             if pending is not None and isinstance(parsed, Mapping):
-                self._read_reply(pending, parsed)
+                self._record_reply(pending, parsed)
             elif pending is not None and isinstance(parsed, BaseException):
                 self._write(pending, pending.progress, lost=type(parsed).__name__)
 
     def _after_error(self, exception: BaseException, context: Any, **_: Any) -> None:
-        # Of a ClientError: botocore raises a refusal that it would retry when no retries are left.
+        # A ClientError is a refusal: `authfsm.drivers.transport` raises it where botocore would send the request again.
         refusal = getattr(exception, "response", None)
         self._after_reply(refusal if isinstance(refusal, Mapping) else exception, context)
 
@@ -172,7 +172,7 @@ class Recording(AbstractContextManager["Recording"]):
             return None  # setting up an authenticator app with an access token is not part of a sign-in
         return _PendingRequest(self._find_progress(keys), name, response, None, sent_at, keys)
 
-    def _read_reply(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
+    def _record_reply(self, pending: _PendingRequest, parsed: Mapping[str, Any]) -> None:
         before, response = pending.progress, pending.response
         error, action = _refusal(parsed, pending.operation)
         state, role, proved = before.state, before.role, before.password_proved

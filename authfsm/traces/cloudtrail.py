@@ -5,8 +5,8 @@
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
-no example of these events, so any member may be missing. A refresh may come at any time from any of a user's sessions,
-so it is grouped apart, as a step from AUTHENTICATED; unless its reply is a challenge.
+no example of these events, so any member may be missing. A refresh may come at any time from any of a user's sign-ins,
+so it is grouped apart, as a step from AUTHENTICATED, unless its reply is a challenge.
 """
 
 from __future__ import annotations
@@ -92,13 +92,13 @@ _TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.,]+"
 
 
 def time_of(text: str) -> str:
-    """Return the SQL of a time in UTC as a TIMESTAMP; it is NULL if the text (SQL) is not a time.
+    """Return the SQL that converts a text (given as SQL) to a TIMESTAMP in UTC; NULL if the text is not a time.
 
     It reads `2025-10-09T07:57:29` (or a space for T), with a fraction or not, with Z, an offset (+02:00, +0200, +02) or
     neither (UTC); `2025-10-09 07:57:29.000 UTC` as Athena prints it; and seconds or milliseconds since 1970 (9 to 13
     digits).
     """
-    # Nearly every time is like the first, so that is the fastest to read.
+    # Nearly every time has the first of these forms, so this form has a branch of its own, which is faster.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
     in_utc = (
         f"TRY_CAST(REPLACE(REPLACE(REPLACE(REPLACE({text}, ',', '.'), ' UTC', ''), 'T', ' '), 'Z', '') AS TIMESTAMP)"
@@ -119,7 +119,7 @@ def time_of(text: str) -> str:
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
     """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
-    An empty string (some exports have an empty errorCode) counts as missing and, in most, what stands for a secret.
+    An empty string counts as missing (some exports have an empty errorCode). So do `REDACTED_VALUES`, in most members.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -139,7 +139,7 @@ def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
 
 
 def is_sign_in_event(source: str, operation: str) -> str:
-    """Return the SQL condition that an event is one of `OPERATIONS`, by its `eventSource` (or none) and `eventName`."""
+    """Return the SQL condition that an event is one of `OPERATIONS`; its `eventSource` may be missing."""
     return f"COALESCE(NULLIF({source}, ''), '{SOURCE}') = '{SOURCE}' AND {operation} IN ({_literals(OPERATIONS)})"
 
 

@@ -1,7 +1,7 @@
 """Loads log files into DuckDB's tables `events_read` and `steps`.
 
-DuckDB itself reads files with one event or step on each line. Other files, and files and lines that it cannot read,
-are read by `authfsm.traces.text_scanner`, so nothing is skipped silently. Text that cannot be read at all is counted.
+DuckDB itself reads files with one event or step on each line. `authfsm.traces.text_scanner` reads all other files, and
+the files and lines that DuckDB cannot read. Text that neither can read is counted, so nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class _Batch:
         self._file: IO[bytes] | None = None
 
     def write(self, line: bytes) -> None:
-        with _disk_errors():
+        with _as_duckdb_error():
             self._file = self._file or self.path.open("ab")
             self._file.write(line)
             self._file.write(b"\n")
@@ -217,7 +217,7 @@ class _Batch:
     def close(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            with _disk_errors():
+            with _as_duckdb_error():
                 file.close()
 
     def clear(self) -> None:
@@ -227,8 +227,8 @@ class _Batch:
 
 
 @contextmanager
-def _disk_errors() -> Iterator[None]:
-    """Raise the error of a temporary file as DuckDB's, so that it is not taken for one of the input."""
+def _as_duckdb_error() -> Iterator[None]:
+    """Raise an OSError of a temporary file as one of DuckDB's, so that it is not taken for an error of the input."""
     try:
         yield
     except OSError as error:
@@ -270,7 +270,7 @@ def _insert_events(lines: str, *, final: bool) -> str:
     """Return the SQL that inserts events of sign-ins, and for other events only their `row_status`.
 
     A line in which no event is found is inserted as text, to be scanned later. If `final` is true, it counts as
-    another event.
+    an event of another operation.
     """
     paths = [("eventSource",), *cloudtrail.FIELDS.values()]
     field = {path: f"field[{number}]" for number, path in enumerate(paths, start=1)}

@@ -9,7 +9,7 @@
     Athena                {"eventname": ..., "requestparameters": "{...}"}
 
 The names of the wrappers do not matter: an object is an event if it has the members of one, and a string that
-holds JSON, or base64 of JSON or of gzip, is opened.
+holds JSON, or base64 of JSON or of gzip, is searched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OBJECT_MEMBERS: Final = ("requestParameters", "responseElements", "additionalEv
 _EVENT_MEMBERS: Final = frozenset(
     {"eventsource", "eventtime", "eventid", "eventversion", "eventtype", "requestparameters", "useragent"}
 )  # fmt: skip
-# Base64 of gzip begins with H4sI; base64 of `{` with ew or ey, of `[` with W, if white space, `{` or `"` follows.
+# Base64 of gzip begins with H4sI. Base64 of `{` or `[` before `{`, `"` or white space begins with ew, ey, W3, Ww or Wy.
 _BASE64: Final = re.compile(r"(?:H4sI|e[wy]|W[3wy])[A-Za-z0-9+/\s]+=*\s*")
 # The header of gzip: no reserved flag is set, and the bytes for compression and system have values of RFC 1952.
 _GZIP_BASE64: Final = re.compile(r"H4sI[A-H].{5}[AEIMQUYcgkosw048][ACE][A-D/]")
@@ -83,7 +83,7 @@ class FoundRecords:
 def find_records(value: Any, carriers: int = 0) -> FoundRecords:
     """Return the events and steps in a parsed JSON value.
 
-    `carriers` counts the records around it that carry events, such as those that Lambda receives from a stream.
+    `carriers` counts the records around the value that carry events, such as those that Lambda receives from a stream.
     """
     records = FoundRecords()
     # Depth first, in the order of the text.
@@ -169,7 +169,7 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _scalar(value: Any) -> Any:
-    """Return a value; an object or list without its content, an integer of more than 64 bits as text."""
+    """Return a value, but an object or list without its content, and an integer of more than 64 bits as text."""
     if isinstance(value, dict | list):
         return type(value)()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
@@ -215,7 +215,7 @@ def _parse_string(text: str, records: FoundRecords) -> Iterator[Any]:
 
 
 def _decode_base64(text: str, records: FoundRecords) -> bytes:
-    """Return the decoded bytes, of gzip the first `MAX_EVENT_LENGTH + 1` decompressed ones at most; count damage."""
+    """Return the decoded bytes or, of gzip, at most `MAX_EVENT_LENGTH + 1` decompressed ones; count damaged gzip."""
     unpacked = data = b""
     is_gzip = _GZIP_BASE64.match(text) is not None
     try:
@@ -245,7 +245,7 @@ def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
 
 
 def describe(value: Any) -> str:
-    """Return in words what kind of value this is: of an object the names, but no values, which may be secret."""
+    """Return the kind of a value in words, with the names in an object, but without values, which may be secret."""
     if isinstance(value, dict):
         names = [repr(name[:40]) for name in list(value)[:6]]
         more = ", ..." if len(value) > len(names) else ""

@@ -58,7 +58,7 @@ class InputSummary:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """What could not be read, which events have no time, and whether there is no event of a sign-in, in sentences."""
+        """Sentences about what could not be read, about events without a time, and about a log without a sign-in."""
         found = [f"{path} is empty" for path in self.empty]
         rest = "ends in the middle: only the part before that was read"
         found += [f"{path} {rest}" for path in self.cut_short]
@@ -107,7 +107,7 @@ class TransitionCount:
         dest: the node it leads to.
         verdict: whether the protocol allows it.
         times: how often it was taken.
-        refused: how often it was a refusal.
+        refused: how often it was a refusal, or got no reply.
         share: its share of all steps from the node, 0 to 1.
     """
 
@@ -130,11 +130,11 @@ class TransitionCount:
 
 @frozen
 class StepDuration:
-    """How long sign-ins stayed at a node.
+    """How long sign-ins stayed at a node before each step from it.
 
     Args:
         node: the node.
-        times: how many steps left it, not counting those without a time.
+        times: how many steps were taken from it, not counting those without a time.
         median: the median duration in seconds, rounded down to a tenth.
         p95: the 95th percentile of the duration, likewise.
     """

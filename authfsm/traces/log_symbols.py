@@ -3,7 +3,7 @@
 A recorded step names its response. A CloudTrail event has only the AuthFlow, the ChallengeName or the
 operation of the request. That name is the symbol of the step. A node is the name of a state with its role
 (`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. A part that the log leaves out is
-`NOT_LOGGED`. The protocol is extended by each transition with any of its parts `NOT_LOGGED`, so a step that
+`NOT_LOGGED`. For each transition, the protocol gets copies in which any of the parts are `NOT_LOGGED`. So a step that
 matches no transition is illegal, whatever the log leaves out, unless the order of the events is uncertain.
 """
 
@@ -158,11 +158,11 @@ class CheckedStep:
         attempt: the number of the attempt within `sign_in`; 0 in `Funnel.illegal`.
         at: the time, UTC; CloudTrail logs whole seconds.
         source: the node it left, UNKNOWN if the log does not show it.
-        symbol: the response's trigger, or the challenge of a request that its state does not accept; for an event, the
-            flow, challenge or operation of the request; UNKNOWN if the log does not show it.
+        symbol: in a recorded step, the response's trigger, or the challenge of a request that the state does not
+            accept; in an event, the flow, challenge or operation of the request; UNKNOWN if the log does not show it.
         dest: the node it led to, or UNKNOWN.
         verdict: whether the protocol allows it.
-        error: Cognito's error code, if the step was refused.
+        error: Cognito's error code if it refused the request; the class of the error if no reply came.
         unfinished: whether the log of this sign-in ends here, before the sign-in did.
     """
 

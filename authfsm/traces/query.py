@@ -62,7 +62,7 @@ def _from_steps() -> str:
 
 @cache
 def check_validity(minutes: int) -> int:
-    """Return AuthSessionValidity, which Cognito limits to 3 to 15 minutes; otherwise raise ValueError."""
+    """Return AuthSessionValidity in minutes; raise ValueError if it is not from 3 to 15, as Cognito requires."""
     if minutes not in range(3, 16):
         raise ValueError(f"validity must be from 3 to 15 minutes, not {minutes!r}")
     return minutes
@@ -119,7 +119,7 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
         dialect: one of `DIALECTS`.
         table: the name of the table of events, with `"` around a part that is no identifier (`"my-logs".trail`).
         validity: AuthSessionValidity of the app clients, in minutes.
-        funnel: return the counts of a `Funnel` and every illegal step; False: each step with its verdict.
+        funnel: whether to return the counts of a `Funnel` and every illegal step, or else each step with its verdict.
 
     Raises:
         UnknownDialect: the dialect is not in `DIALECTS`.

@@ -16,7 +16,8 @@
 --   attempt          the number of the attempt among those of the same `sign_in`
 --   reached          the node of the attempt before the exchange
 --   extent           2 if the attempt has its beginning; 1 if not; 0 if it only uses the tokens of an earlier sign-in
---   abandoned        the node of an unfinished attempt during which this one began; `other_node` in each of its exchanges
+--   abandoned        in the first exchange of an attempt, the node of the unfinished attempt during which it began
+--   other_node       the same in each exchange of the attempt
 
 -- name: deduplicated
 -- An event that was delivered several times counts once. Setting up an authenticator app with an access token is
@@ -26,7 +27,8 @@ deduplicated AS (
 )
 
 -- name: deduplicated_stored
--- The same for `events_read` as a table, which can be read several times: few events are delivered twice.
+-- The same for `events_read` as a table, which can be read several times. Only the few events that were delivered
+-- several times, and those without an id, are grouped.
 repeated AS (
     SELECT DISTINCT id FROM (SELECT id FROM events_read WHERE id IS NOT NULL GROUP BY id HAVING COUNT(*) > 1) AS duplicated
 ), deduplicated AS (
@@ -47,7 +49,7 @@ with_app AS (
 )
 
 -- name: with_app_stored
--- The same for `with_symbol` as a table: only the events of users with such an event are sorted.
+-- The same for `with_symbol` as a table: only the events of users who have an event without an app client are sorted.
 lacking AS (SELECT DISTINCT sub, address, agent FROM with_symbol WHERE client IS NULL AND sub IS NOT NULL),
 orphans AS (SELECT DISTINCT address, agent, TRUE AS orphaned FROM with_symbol WHERE orphan),
 clients AS (

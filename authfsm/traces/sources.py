@@ -1,4 +1,4 @@
-"""Log files as text: finds files by name; recognises compression and encoding by content; reads in pieces."""
+"""Finds log files by name, recognises their compression and encoding by content, and reads them as text in pieces."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
 
 
 class UnreadableTraceFile(CallerError, ValueError):
-    """The file or folder `path` cannot be read, or there is none; `why` says the reason."""
+    """The file or folder `path` cannot be read, or there is none; `why` is the reason."""
 
     def __init__(self, path: Path, why: str) -> None:
         super().__init__(f"{path} cannot be read: {why}")
@@ -55,8 +55,8 @@ class UnreadableTraceFile(CallerError, ValueError):
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the files that names of files, folders or patterns (`logs/**/*.json.gz`) stand for, each file once.
 
-    A folder, also one that a pattern matches, stands for all files inside, except those whose name, or whose folder's,
-    begins with a dot, and those in a folder that is a symbolic link.
+    A folder, also one that a pattern matches, stands for all files in it and in the folders inside it, except names
+    that begin with a dot and folders that are symbolic links.
 
     Raises:
         UnreadableTraceFile: there is no file for one of the names, or the system rejects the name or a folder inside.

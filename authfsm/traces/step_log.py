@@ -3,9 +3,9 @@
     {"sign_in": "5f0c...", "step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA",
      "role": "second factor", "at": "2026-11-23T01:02:03.456789+00:00", "seconds": 0.183}
 
-These include the members of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
+The members include those of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
 sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is the ChallengeName of a request that the state does
-not accept; OTHER_CHALLENGE, if it is none of Cognito's. `lost` is the class of the error if no reply came. `from`,
+not accept, or OTHER_CHALLENGE if it is none of Cognito's. `lost` is the class of the error if no reply came. `from`,
 `response` or `to` is missing if it is not known.
 """
 
@@ -43,7 +43,7 @@ class Recorder(AbstractContextManager["Recorder"]):
     """
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
-        # A wrapper of tempfile is no instance of these classes; the text streams of `codecs` have a binary mode.
+        # The files of `tempfile` are instances of no class of `io`. The text streams of `codecs` have a binary mode.
         has_binary_mode = "b" in str(getattr(sink, "mode", "")) and not hasattr(sink, "encoding")
         is_binary = has_binary_mode or isinstance(sink, io.RawIOBase | io.BufferedIOBase)
         if is_binary or not (isinstance(sink, str | Path) or hasattr(sink, "write")):

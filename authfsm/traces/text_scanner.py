@@ -52,7 +52,7 @@ class ScanCounts:
     cut_short: bool = False  # the source ends in the middle of a value
     broken_example: str = ""
     unrecognised_example: str = ""
-    line: int = field(default=1, eq=False)  # where the value begins that is being read
+    line: int = field(default=1, eq=False)  # the first line of the value that is being read
     no_line_end: bool = field(default=False, eq=False)  # the last line that was read has none
 
     def add_broken(self, line: int, number: int = 1, *, is_row: bool = False) -> None:
@@ -297,12 +297,12 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
 
 
 def _csv_row(names: list[str], row: list[str], counts: ScanCounts) -> Iterator[Any]:
-    """Yield a row as an object, unless it has other cells than the header and no event."""
+    """Yield a row as an object, unless it has more or fewer cells than the header and no event."""
     surplus = [cell for cell in row[len(names) :] if cell.strip()]
     cells = dict(zip(names, row, strict=False))
     value = e.nest_dotted_names({**cells, "": [*filter(None, [cells.get("")]), *surplus] or None})
     # An event within one cell is complete. If the cells are the members of an event, missing cells are taken for empty
-    # ones, unless the text ends there; but with a surplus cell, others may be in wrong columns.
+    # ones, unless the text ends there; but with a surplus cell, the others may be in wrong columns.
     if (surplus or len(row) < len(names)) and not e.find_records(row):
         has_event = bool(e.find_records(value))
         if surplus or not has_event or counts.no_line_end:

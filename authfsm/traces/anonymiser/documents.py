@@ -40,7 +40,7 @@ _ZONE: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timez
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After this many unclosed brackets, no closing bracket is searched for within a line: each search reads the whole text.
+# After this many unclosed brackets, only a `{` that begins a line is paired: each search may read the whole text.
 _MAX_UNCLOSED: Final = 50
 
 
@@ -69,7 +69,7 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
         if start == '"' or surely_broken or _closing_bracket(text, text.index(start)) is None:
             raise UnreadableDocument(f"it begins like JSON but {problem}")
     result = _rewrite_mixed(text, anonymiser)
-    if not anonymiser.recognized:
+    if not anonymiser.cognito_names:
         raise UnreadableDocument(
             "it contains no name of Cognito's API: give JSON, JSON lines, HTTP messages with their headers, a HAR"
             " file, a botocore log, or an object as Python or JavaScript prints it"
@@ -226,7 +226,7 @@ def _shift_date_call(text: str, anonymiser: ValueAnonymiser) -> str:
         return "datetime.datetime(2020, 1, 1)"
     year, month, day, hour, minute, second, micro = [*numbers, 0, 0, 0, 0][:7]
     iso = f"{year:04d}-{month:02d}-{day:02d}T{hour:02d}:{minute:02d}:{second:02d}.{micro:06d}"
-    at = anonymiser.placeholders.time(iso) or "2020-01-01T00:00:00.000000"
+    at = anonymiser.placeholders.shift_time(iso) or "2020-01-01T00:00:00.000000"
     parts = [str(int(each)) for each in re.findall(r"\d+", at)][: len(numbers)]
     zone = match.group(2).strip()
     if _ZONE.fullmatch(zone) and zone:

@@ -40,7 +40,7 @@ _SCIENTIFIC: Final = re.compile(r"(\d)\.(\d+)([eE]\+?9)")  # 1.700000000123E9, a
 
 
 class Placeholders:
-    """Makes placeholders, and remembers them; as long as there are others, none is in `avoid` or used twice."""
+    """Makes placeholders, and remembers them. None is in `avoid` or used twice, unless no other is left."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -51,12 +51,12 @@ class Placeholders:
         self.originals: set[str] = set()
         self.kinds: Counter[str] = Counter()
 
-    def known(self, value: str) -> str | None:
+    def get(self, value: str) -> str | None:
         """Return the placeholder of a value if it has one already."""
         return self._by_value.get(value)
 
     def make(self, kind: str, value: str, template: Sequence[str]) -> str:
-        """Return the placeholder of a value; for each character the template has those that may replace it."""
+        """Return the placeholder of a value; `template` has, for each character, the characters that may replace it."""
         if (known := self._by_value.get(value)) is not None:
             return known
         self.originals.add(value)
@@ -69,14 +69,14 @@ class Placeholders:
             self._next[counter] += 1
             is_other = placeholder.lower() != value.lower() and placeholder not in self._used
             if is_other and placeholder.lower() not in self._avoid:
-                return self.keep(kind, value, placeholder)
+                return self.remember(kind, value, placeholder)
         # The value is too short for an unused placeholder: take any but the value itself.
         others = (_fill(template, n) for n in range(tries))
         fallback = next((each for each in others if each.lower() != value.lower()), None)
         letter = "x" if value.lower() != "x" * len(value) else "y"
-        return self.keep(kind, value, fallback or letter * len(value))
+        return self.remember(kind, value, fallback or letter * len(value))
 
-    def number(self, kind: str, value: str, text: Callable[[int], str]) -> str:
+    def numbered(self, kind: str, value: str, text: Callable[[int], str]) -> str:
         """Return the placeholder of a value: the next `text(number)` that is unused and not in `avoid`, if there is one."""
         placeholder = ""
         for _ in range(_MAX_TRIES):
@@ -85,9 +85,9 @@ class Placeholders:
             is_other = placeholder != value and placeholder not in self._used
             if is_other and placeholder not in self._avoid:
                 break
-        return self.keep(kind, value, placeholder)
+        return self.remember(kind, value, placeholder)
 
-    def keep(self, kind: str, value: str, placeholder: str) -> str:
+    def remember(self, kind: str, value: str, placeholder: str) -> str:
         """Remember the placeholder of a value, count each different value once, and return the placeholder."""
         self.originals.add(value)
         self._used.add(placeholder)
@@ -95,29 +95,29 @@ class Placeholders:
         self._by_value[value] = placeholder
         return placeholder
 
-    def _shifted(self, moment: datetime) -> datetime:
+    def _shift_moment(self, moment: datetime) -> datetime:
         if self._shift is None:
             self._shift = FIRST_TIME - moment
         return moment + self._shift
 
-    def time(self, text: str) -> str | None:
+    def shift_time(self, text: str) -> str | None:
         """Return a time, shifted; None if the text is not a time or cannot be shifted."""
         try:
             if match := _ISO.fullmatch(text):
-                return self._iso(match)
+                return self._shift_iso(match)
             if match := _HTTP.fullmatch(text):
                 _, day, month, year, *clock = match.groups()
-                at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
+                at = self._shift_moment(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at:%Y %H:%M:%S} GMT"
             if match := _JAVA.fullmatch(text):
                 _, month, day, *clock, zone, year = match.groups()
-                at = self._shifted(_moment(year, _MONTHS.index(month) + 1, day, *clock))
+                at = self._shift_moment(_moment(year, _MONTHS.index(month) + 1, day, *clock))
                 return f"{_DAYS[at.weekday()]} {_MONTHS[at.month - 1]} {at.day} {at:%H:%M:%S} {zone} {at:%Y}"
         except (ValueError, OverflowError):
             pass
         return None
 
-    def _iso(self, match: re.Match[str]) -> str:
+    def _shift_iso(self, match: re.Match[str]) -> str:
         parts = match.groups()
         year, dash, month, day, between, hour, colon, minute, second, point, fraction, zone = parts
         moment = _moment(year, month, day, hour, minute, second)
@@ -126,16 +126,16 @@ class Placeholders:
         if zone[:1] in {"+", "-"}:
             offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[-2:]))
             offset = -offset if zone[0] == "-" else offset
-        at = self._shifted(moment - offset) + offset
+        at = self._shift_moment(moment - offset) + offset
         clock = f"{between}{at:%H}{colon}{at:%M}{colon}{at:%S}"
         digits = f"{at.microsecond:06d}000"[: len(fraction)] if point else ""
         return f"{at.year:04d}{dash}{at:%m}{dash}{at:%d}{clock}{point or ''}{digits}{zone}"
 
-    def epoch(self, text: str) -> str | None:
-        """Return seconds or milliseconds since 1970, shifted, in whole units; None if it is neither or cannot be shifted."""
+    def shift_epoch(self, text: str) -> str | None:
+        """Return seconds or milliseconds since 1970, shifted, in whole units; None if the text cannot be shifted."""
         if match := _SCIENTIFIC.fullmatch(text):
             digits = match[1] + match[2].ljust(9, "0")
-            shifted = (self.epoch(f"{digits[:10]}.{digits[10:]}") or "").replace(".", "")
+            shifted = (self.shift_epoch(f"{digits[:10]}.{digits[10:]}") or "").replace(".", "")
             return f"{shifted[0]}.{shifted[1:]}{match[3]}" if len(shifted) == len(digits) else None
         whole, point, fraction = text.partition(".")
         if not whole.isdecimal():
@@ -143,7 +143,7 @@ class Placeholders:
         for low, high, unit in _EPOCHS:
             if low <= int(whole) < high:
                 with suppress(OverflowError):
-                    at = self._shifted(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
+                    at = self._shift_moment(datetime.fromtimestamp(int(whole) / unit, timezone.utc))
                     return f"{int(at.timestamp() * unit)}{point}{'0' * len(fraction)}"
         return None
 

@@ -69,7 +69,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         self._rewrite = rewrite
         self._keep = keep
         self.unknown: Counter[str] = Counter()
-        self.recognized = 0
+        self.cognito_names = 0
 
     def rewrite(self, text: str, key: str = "") -> str:
         """Return JSON with its keys and values replaced; `key` is the key of the JSON."""
@@ -79,7 +79,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         """Return a key; a known name stays."""
         folded = name.lower()
         if folded in v.NAMES:
-            self.recognized += folded in v.COGNITO
+            self.cognito_names += folded in v.COGNITO
             return name
         for prefix in v.PREFIXES:
             if name.startswith(prefix):
@@ -98,7 +98,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
                 return self.rewrite(text, key)
             finally:
                 self._depth -= 1
-        if is_secret and self.placeholders.known(text) is None:
+        if is_secret and self.placeholders.get(text) is None:
             return self.placeholders.make("secrets", text, [p.LOWER] * len(text))
         if (replaced := self._replace_parts(folded, text)) is not None:
             return replaced
@@ -124,8 +124,8 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
             replaced = self.prose(text, v.LOG)
         elif key in _PATHS and text.startswith("/"):
             replaced = self.path(text)
-        elif key in v.TIMES and (shifted := self.placeholders.epoch(text)) is not None:
-            replaced = self.placeholders.keep("times", text, shifted)
+        elif key in v.TIMES and (shifted := self.placeholders.shift_epoch(text)) is not None:
+            replaced = self.placeholders.remember("times", text, shifted)
         return replaced
 
     def _error_code(self, key: str, text: str) -> str:
@@ -141,8 +141,8 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
     def number(self, key: str, text: str) -> str:
         """Return a number: counts, lengths and lifetimes stay; times are shifted; all others get other digits."""
         folded = key.lower()
-        if folded in v.TIMES and (shifted := self.placeholders.epoch(text)) is not None:
-            return self.placeholders.keep("times", text, shifted)
+        if folded in v.TIMES and (shifted := self.placeholders.shift_epoch(text)) is not None:
+            return self.placeholders.remember("times", text, shifted)
         if folded in v.NUMBERS and len(text) <= _MAX_DIGITS:
             return text
         return self.placeholders.make("numbers", text, p.number_template(text))

@@ -101,7 +101,7 @@ class ShapeAnonymiser(ABC):
         """Return the placeholder of a value."""
         if not text:
             return text
-        if (known := self.placeholders.known(text)) is not None:
+        if (known := self.placeholders.get(text)) is not None:
             return known
         if self._depth >= MAX_DEPTH:
             return self.placeholders.make("other texts", text, p.text_template(text))
@@ -112,8 +112,8 @@ class ShapeAnonymiser(ABC):
             self._depth -= 1
 
     def _replace_by_shape(self, text: str) -> str:
-        if (shifted := self.placeholders.time(text)) is not None:
-            return self.placeholders.keep("times", text, shifted)
+        if (shifted := self.placeholders.shift_time(text)) is not None:
+            return self.placeholders.remember("times", text, shifted)
         if is_json(text):
             return self.rewrite(text)
         shapes: tuple[tuple[re.Pattern[str], Callable[..., str | None]], ...] = (
@@ -146,7 +146,7 @@ class ShapeAnonymiser(ABC):
             parts.append(payload)
             rest = rest[1:]
         parts += [each and self._from_alphabet("tokens' parts", each, p.BASE64) for each in rest]
-        return self.placeholders.keep("tokens", text, ".".join(parts))
+        return self.placeholders.remember("tokens", text, ".".join(parts))
 
     def _json_part(self, part: str) -> str | None:
         """Return JSON in base64, rewritten, with the same padding and alphabet; None for anything else."""
@@ -276,13 +276,13 @@ class ShapeAnonymiser(ABC):
         if any(int(each) > 255 for each in text.split(".")):  # noqa: PLR2004 - a byte
             return None
         networks = ("192.0.2", "198.51.100", "203.0.113")  # RFC 5737
-        return self.placeholders.number("IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}")
+        return self.placeholders.numbered("IP addresses", text, lambda n: f"{networks[n // 254 % 3]}.{n % 254 + 1}")
 
     def _ipv6(self, text: str) -> str:
-        return self.placeholders.number("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
+        return self.placeholders.numbered("IP addresses", text, lambda n: f"2001:db8::{n + 1:x}")
 
     def _date(self, text: str) -> str:
-        return self.placeholders.number("dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}")
+        return self.placeholders.numbered("dates", text, lambda n: f"2000-{n // 28 % 12 + 1:02d}-{n % 28 + 1:02d}")
 
     def _digits(self, text: str) -> str:
         first = p.DIGITS if text[0] == "0" or len(text) == 1 else p.NOT_ZERO

@@ -57,7 +57,7 @@ KEYS_OF_NAMES: Final = _WORDS["keys of names"]
 """The keys whose values are names of attributes or headers."""
 
 KEYS_OF_SECRETS: Final = _WORDS["keys of secrets"]
-"""The keys of secrets. Of a secret only the length stays, and of a number that it is one."""
+"""The keys of secrets. Only the length of a secret stays, and whether it is a number."""
 
 ERROR_CODES: Final = frozenset({"error", "code", "__type", "errorcode", "x-amzn-errortype"})
 """The keys of error codes."""
