@@ -172,7 +172,10 @@ def _custom_auth_without_mfa(pool: PoolDescription) -> Iterator[Found]:
 
 
 def _mfa_requirement(pool: PoolDescription) -> Remediation:
-    """Return the change to required MFA: with TOTP, passkeys that satisfy MFA, and no one-time code as first factor."""
+    """Return the change that makes MFA required.
+
+    It enables TOTP, lets passkeys satisfy MFA, and removes one-time codes as first factors.
+    """
     allowed_first = pool.settings.allowed_first_auth_factors or frozenset()
     passkeys = {**(pool.mfa_config or {}).get("WebAuthnConfiguration", {}), "FactorConfiguration": MULTI_FACTOR_PASSKEY}
     more = {"WebAuthnConfiguration": passkeys} if "WEB_AUTHN" in allowed_first else {}

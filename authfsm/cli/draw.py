@@ -101,8 +101,8 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Show TEXT in place of NAME. NAME is the text that the diagram has now: of a state, a response, a line of the"
-        " caption or a junction (the small node where transitions with the same next states meet). Repeatable.",
+        "Show TEXT in place of NAME, which is the text that the diagram shows without this option: for a state, a"
+        " response, a line of the caption, or a junction (where transitions with the same next states meet). Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(

@@ -230,5 +230,5 @@ def _transitions(funnel: traces.Funnel) -> Iterator[Sequence[str | Text]]:
 def _illegal(funnel: traces.Funnel) -> Table:
     listed_count, count = len(funnel.illegal), funnel.illegal_count
     title = f"Illegal steps: {count:,}" + (f", the first {listed_count:,}" if count > listed_count else "")
-    rows = ((str(e.at or ""), e.id, e.why + (f" (refused: {e.error})" if e.error else "")) for e in funnel.illegal)
+    rows = ((str(e.at or ""), e.id, e.why + (f" (error: {e.error})" if e.error else "")) for e in funnel.illegal)
     return _table(title, ("at", "event", "what the protocol allows there"), rows)

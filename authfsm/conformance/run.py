@@ -22,7 +22,7 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test: `url`, or local pools. `options` are the further options of `command`."""
+    """An endpoint to test: the one at `url`, or local pools if `url` is None. `command` adds the `options`."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)
@@ -66,7 +66,7 @@ class Results:
 
     @property
     def succeeded(self) -> bool:
-        """Whether no rule failed, and every endpoint has a result."""
+        """Whether no rule failed, and at every endpoint at least one rule passed."""
         failures = any(each.count(Outcome.FAILED) for each in self.endpoints)
         return not self.endpoints_without_result and not failures
 

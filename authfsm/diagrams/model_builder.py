@@ -157,13 +157,16 @@ def _why_folded_away(
 def _row_edges(
     arrows: Sequence[v.Arrow], junctions: Iterable[v.Junction], effects: SettingsOverlay
 ) -> Iterator[_RowEdge]:
-    """Yield the edges of a row's arrows: to the junctions that stand for several of them, and one for each other arrow."""
+    """Yield the edges that draw a row's arrows.
+
+    They are one edge to each junction, in place of the arrows to its members, and one edge for each other arrow.
+    """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # The edge to the junction shows the effect of the settings only if it is the effect on all arrows of the row.
-        # The next state shows an effect that it shares with the arrow.
+        # The effect of the settings on an arrow must stay visible: on the edge to the junction, if all arrows of the
+        # row have the same effect, or on the next state, if the state has the same effect as the arrow.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
-        # An arrow that is uncertain only in these pools has an edge of its own, which shows that.
+        # So must the doubt about an arrow that is uncertain only in these pools.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
         return arrow.dest != v.FAILED and shows_effect and shows_certainty
 

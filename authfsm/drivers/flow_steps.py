@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # USER_SRP_AUTH is the default of `sign_in`, and so counts as no choice of the caller.
+        # If the caller names no flow, `sign_in` passes USER_SRP_AUTH. The Session of a sign-up is then used, too.
         may_be_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if may_be_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
@@ -293,8 +293,8 @@ class FlowSteps(BaseFlow):
         # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response_class(auth_flow, preferred, self._password, self.signin.pool_id)
-        # The class that is sent may differ from the one checked above. Check it too, before `_srp_a_steps` replaces the SRP exponent, which
-        # the sign-in in progress may need for its proof.
+        # The class that is sent may differ from the one checked above. It is checked before `_srp_a_steps` replaces the
+        # SRP exponent: a call that is refused must not change a sign-in that is in progress.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))
@@ -395,7 +395,7 @@ class FlowSteps(BaseFlow):
             request = self.signin.send(response)
             self._unreplied_start = response if source is State.START else None
         except BaseException:
-            if self.done:  # `cancel` was called during this step, which may have stored secrets since then
+            if self.done:  # `cancel` was called during this step; the step may have stored secrets afterwards
                 self._drop_unneeded_secrets()
             raise
         started = time.perf_counter()
