@@ -248,7 +248,7 @@ def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
         raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=", ".join(values))
 
 
-def _check_enabled(pool: Core) -> None:
+def _check_tracking_enabled(pool: Core) -> None:
     if pool.max_sessions_per_user is None:
         raise error_templates.NO_SESSION_TRACKING.refusal()
 
@@ -264,7 +264,7 @@ def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | No
 def list_user_sessions(pool: Core, request: Request) -> Reply:
     """Answer ListUserSessions and AdminListUserSessions: return the sessions at all app clients, in a single page."""
     user, current = _session_owner(pool, request)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     sessions = [
         {
             "SessionId": session.session_id,
@@ -283,7 +283,7 @@ def list_user_sessions(pool: Core, request: Request) -> Reply:
 def revoke_user_session(pool: Core, request: Request) -> None:
     """Answer RevokeUserSession ("You can't revoke the session that the calling access token belongs to") and AdminRevokeUserSession."""
     user, current = _session_owner(pool, request)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
     by_id = {session.session_id: family for session, family in pool.token_issuer.sessions_of(user)}
     family = by_id.get(request["SessionId"])
@@ -321,7 +321,7 @@ def set_user_pool_client_session_configuration(pool: Core, request: Request) -> 
     """Answer SetUserPoolClientSessionConfiguration: store the setting, which has no effect without SSO sessions."""
     client_id = pool.client(request).client_id
     _check_tier(pool)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     settings = {"SSOSession": request["SSOSession"]}
     pool.session_configurations[client_id] = SessionConfiguration(client_id, settings)
     return get_user_pool_client_session_configuration(pool, request)

@@ -36,8 +36,8 @@ ALL_FLOW_VALUES: Final = CURRENT_FLOW_VALUES | frozenset(auth_flows.LEGACY_VALUE
 ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
-_LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
-_IS_DOMAIN: Final = validator(
+_LIFETIME_VALIDATOR: Final = within("RefreshTokenValidityType", "seconds", least=1)
+_DOMAIN_VALIDATOR: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
     "a domain, for example example.com, without a scheme and a port",
 )
@@ -96,9 +96,9 @@ class AppClient(WrapsSecrets):
         default=auth_flows.AUTH_SESSION_VALIDITY, validator=within("AuthSessionValidityType", "minutes")
     )
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = "ENABLED"
-    access_token_validity: int = field(default=3600, validator=_LIFETIME)
-    id_token_validity: int = field(default=3600, validator=_LIFETIME)
-    refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
+    access_token_validity: int = field(default=3600, validator=_LIFETIME_VALIDATOR)
+    id_token_validity: int = field(default=3600, validator=_LIFETIME_VALIDATOR)
+    refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME_VALIDATOR)
     refresh_token_rotation: RefreshTokenRotation | None = None
     client_name: str = "local"
     read_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
@@ -143,7 +143,7 @@ class WebAuthnConfiguration:
             "with user verification satisfies MFA requirements", for users with WebAuthnMfaSettings.Enabled (SetUserMFAPreference).
     """
 
-    relying_party_id: str = field(validator=_IS_DOMAIN)
+    relying_party_id: str = field(validator=_DOMAIN_VALIDATOR)
     user_verification: Literal["required", "preferred"] = "preferred"
     factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = "SINGLE_FACTOR"
 
