@@ -217,7 +217,7 @@ class LocalCognito(DisplayMixin):
         return boto_client(self.exchange, region or self.region, config)
 
     def exchange(self, target: str, body: bytes, authorization: str, region: str) -> HttpReply:
-        """Answer an HTTP request to a region: its X-Amz-Target, JSON body, and Authorization header (empty if unsigned)."""
+        """Answer an HTTP request to a region, with this X-Amz-Target, body and Authorization (empty if unsigned)."""
         answer = partial(self.answer, region=region)
         return answer_http(answer, target, body, self.request_id(), signed=bool(authorization))
 
@@ -226,13 +226,13 @@ class LocalCognito(DisplayMixin):
         return self._empty_pool.request_id()
 
     def answer(self, operation: str, request: Mapping[str, Any], region: str | None = None) -> dict[str, Any]:
-        """Answer a request of the API; the other arguments, the reply and the errors are those of `LocalPool.answer`.
+        """Answer a request of the API; the reply and the errors are those of `LocalPool.answer`.
 
         Args:
             operation: the name, for example `CreateUserPool`.
             request: the members.
-            region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
-                then creates and lists pools in the region of this object.
+            region: the AWS region to which the request is sent: pools of other regions do not exist there. With None,
+                all pools exist, and pools are created and listed in the region of this object.
         """
         with self._lock:
             members = self.read_members(operation, request)
@@ -276,7 +276,7 @@ class LocalCognito(DisplayMixin):
         """Return a pool with the settings of a description, without an app client and without adding it."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or api_requests.issuer(pool_id)
-        configuration = PoolConfiguration(pool_id, issuer, **self._settings)
+        configuration = evolve(PoolConfiguration(pool_id, issuer, **self._settings), required_attributes=())
         configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
         pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
