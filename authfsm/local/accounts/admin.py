@@ -39,8 +39,8 @@ def create_user(pool: Core, request: Request) -> Reply:
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
-    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Instead of generating
-    one, Cognito refuses a request with MessageAction=SUPPRESS, and any if WEB_AUTHN is allowed (measured at Cognito,
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Cognito does not
+    generate one, but refuses the request, if MessageAction is SUPPRESS or WEB_AUTHN is allowed (measured at Cognito,
     and reports of users).
     """
     if request.get("MessageAction") == "RESEND":
@@ -220,7 +220,7 @@ def _records_events(pool: Core) -> bool:
 def record_event(
     pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
 ) -> None:
-    """Record a user's request and its result, as an event or in that of its sign-in; `reply` or `refusal` is None."""
+    """Record a user's request and its result, in a new event or that of the sign-in; `reply` or `refusal` is None."""
     kind = _EVENT_KINDS.get(operation)
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):

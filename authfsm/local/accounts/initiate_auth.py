@@ -59,7 +59,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, FlowFunction], not_
 
 
 def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
-    """Return a new attempt; for an unknown name its user is None if the app client hides users or `any_name`, else refuse."""
+    """Return a new attempt; an unknown name has no user if `any_name` or the app client hides users, else refuse it."""
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
@@ -104,7 +104,7 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
-    """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A also PASSWORD_VERIFIER."""
+    """Begin CUSTOM_AUTH: a Lambda function chooses the challenges; CHALLENGE_NAME=SRP_A allows PASSWORD_VERIFIER."""
     if getattr(pool.configuration.triggers, "define", None) is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"

@@ -80,7 +80,7 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return the operation that lists all records in `member`, with the members `only`; `size` names the page size."""
+        """Return an operation whose reply has all records in `member`, with the members `only`, in pages of `size`."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:
@@ -205,4 +205,4 @@ FUNCTIONS: Final[dict[str, OperationFunction]] = {
     "DeleteUserPoolDomain": DOMAINS.delete,
 }
 # fmt: on
-"""The operations on records that need no function of their own, by name."""
+"""The functions of most operations on records, by the operation's name."""

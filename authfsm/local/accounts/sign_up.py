@@ -119,7 +119,7 @@ def _begin_confirmation(pool: Core, client: AppClient, user: User, request: Requ
         details = messages.send_code(pool, user, Purpose.SIGN_UP, attribute, client, request)
         reply["CodeDeliveryDetails"] = details
     if allows_passwordless_users(pool):
-        # A recorded reply of a pool that allows passwords only has no Session.
+        # A recorded reply of a pool with passwords as the only first factor has no Session.
         name = user.username
         attempt = Attempt(client, _SIGN_UP, user, name, name, pool.clock())
         reply["Session"] = pool.sessions.open(attempt, _SIGN_UP, None).session
@@ -153,7 +153,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     """Answer ConfirmSignUp: confirm a user; if a code can be the first factor, the reply has a Session for USER_AUTH."""
     client, user = _count_and_identify(pool, request, "ConfirmSignUp")
     if user is None:
-        # Documented for ConfirmForgotPassword only.
+        # AWS documents this error for ConfirmForgotPassword only.
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     check_unconfirmed(pool, user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
@@ -178,7 +178,7 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
 
 
 def check_unconfirmed(pool: Core, user: User) -> None:
-    """Refuse to confirm a user who is disabled or whose status is not UNCONFIRMED; comes before the code (reports of users)."""
+    """Refuse to confirm a user who is disabled or not UNCONFIRMED; the code is checked later (reports of users)."""
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
@@ -214,7 +214,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 # "When a user doesn't exist in the user pool at sign-in with a password, or in the forgot-password flow,
 # Amazon Cognito invokes this trigger. After the Lambda function returns successfully, Amazon Cognito creates
 # the user in the user pool." -- developer guide, "Migrate user Lambda trigger". Only USER_PASSWORD_AUTH and the
-# ADMIN_* flows have a password at once; that USER_AUTH with a PASSWORD does not invoke it is inferred.
+# ADMIN_* flows invoke it here; that USER_AUTH with a PASSWORD does not is inferred.
 
 
 def migrate_at_sign_in(pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata) -> User | None:
@@ -244,7 +244,7 @@ def _migrate(
     force, sms_mfa = response.flag("forceAliasCreation"), response.flag("enableSMSMFA")
     response.text("messageAction"), response.texts("desiredDeliveryMediums")  # only their types are checked
     if not values:
-        # "This field is required." AWS's example omits it for an unknown user, too, who then stays unknown
+        # "This field is required." AWS's example omits it for a user whom it does not know, who then stays unknown
         # ("Setting just the Response field ... seems to work", re:Post).
         return None
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
