@@ -32,7 +32,7 @@ _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
 
 Answer = Callable[[str, bytes, str, str], HttpReply]
-"""Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none), sent to this region."""
+"""Answers a request; the arguments are X-Amz-Target, body, Authorization (empty if absent) and the request's region."""
 
 
 class _Body:

@@ -25,7 +25,7 @@ from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.settings.descriptions import Descriptions, Structure
 
-# The members of a pool that CreateUserPool or UpdateUserPool leaves out (from replies of AWS).
+# The values of members that a CreateUserPool or UpdateUserPool request leaves out (from replies of AWS).
 _DEFAULTS: Final[dict[str, Any]] = {
     "DeletionProtection": "INACTIVE",
     "LambdaConfig": {},
@@ -104,7 +104,7 @@ def _description(core: Core, pool: dict[str, Any], before: Descriptions, request
 
 
 def configured(configuration: PoolConfiguration, description: Mapping[str, Any]) -> PoolConfiguration:
-    """Return a pool's settings, changed to those of a description; refuse settings that are not valid together."""
+    """Return a pool's settings, changed to those of a description; refuse settings that are not valid."""
     try:
         settings = descriptions.pool_settings(Descriptions.parse(description))
         settings.pop("pool_id", None)
@@ -222,9 +222,9 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference).
+    """Answer UpdateUserPool: settings that the request omits, except `_KEPT`, get their defaults (AWS API reference).
 
-    Pools at AWS keep MfaConfiguration, PasswordPolicy and SignInPolicy (measured: github.com/go-to-k/cdkd/pull/1982).
+    Pools at AWS also keep MfaConfiguration and Policies (measured: github.com/go-to-k/cdkd/pull/1982).
     """
     before = _described(pool)
     rest = {"Name" if n == "PoolName" else n: each for n, each in request.items() if n != "UserPoolId"}
@@ -277,7 +277,7 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 
 def check_client(pool: Core, client: AppClient) -> None:
-    """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
+    """Raise ValueError if Cognito would refuse the settings of an app client that is created in Python."""
     described = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
     # A description of a real app client may have attributes that the description of its pool lacks.
     for member in ("ReadAttributes", "WriteAttributes") if client.client_description else ():
@@ -318,7 +318,7 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
-    """Return, for the id of each secret of an app client, when it was added and the secret."""
+    """Return the secrets of an app client by their ids, each with the time at which it was added."""
     dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
     dated = zip(dates, client.secrets, strict=False)
     return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
