@@ -43,7 +43,7 @@ class StateFileError(Exception):
 
 
 class Pools(Mapping[str, LocalPool]):
-    """The pools of a region by id, the oldest first; pools in a state file are read when they are first used."""
+    """The pools of a `LocalCognito` by id, the oldest first; those in a state file are read at their first use."""
 
     def __init__(self, lock: ForkSafeLock) -> None:
         self._lock = lock
@@ -77,7 +77,7 @@ class Pools(Mapping[str, LocalPool]):
         return pool_id in self._known
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool, and let it use the region's lock; raise ValueError if its id or that of an app client is taken."""
+        """Add a pool, and let it use the shared lock; raise ValueError if its id or that of an app client is taken."""
         with self._lock:
             if pool.pool_id in self._known:
                 raise ValueError(f"there is a pool {pool.pool_id} already")
@@ -173,7 +173,7 @@ class LocalCognito(DisplayMixin):
     def pool(self, **settings: Any) -> LocalPool:
         """Add a pool with an app client, and return it; the arguments and errors are those of `LocalPool`.
 
-        It also raises ValueError if the region has a pool or an app client with this id.
+        It also raises ValueError if there is already a pool or an app client with this id.
         """
         return self._create_and_add(LocalPool, settings)
 
@@ -184,9 +184,9 @@ class LocalCognito(DisplayMixin):
         mfa_config: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> LocalPool:
-        """Add a pool with a real pool's settings, and return it; the arguments and errors are those of `LocalPool.like`.
+        """Add a pool with a real pool's settings, and return it; arguments and errors are those of `LocalPool.like`.
 
-        It also raises ValueError if the region has a pool or an app client with this id.
+        It also raises ValueError if there is already a pool or an app client with this id.
         """
         make = partial(LocalPool.like, user_pool, user_pool_client, mfa_config)
         return self._create_and_add(make, settings)
@@ -201,7 +201,7 @@ class LocalCognito(DisplayMixin):
         return pool
 
     def add(self, pool: LocalPool) -> None:
-        """Add an existing pool, and let it use the region's lock; raise ValueError as `pool` does."""
+        """Add an existing pool, and let it use the shared lock; raise ValueError as `pool` does."""
         self.pools.add(pool)
         pool._core.accepted = self._accepted  # noqa: SLF001 - same package
 

@@ -82,7 +82,7 @@ def to_function(name: str, value: Any) -> Callable[..., Any]:
         if function is None:
             raise ValueError(f"{name}: {module} has no function {attribute}")
     if not callable(function):
-        raise TypeError(f'{name} is not "module:function" or a function, but {value!r}')
+        raise TypeError(f'{name} must be a function, or the name of one as "module:function", not {value!r}')
     if not _argument_count(function):
         raise TypeError(
             f"{name} must accept (event) or (event, context), not {inspect.signature(function)}: "
