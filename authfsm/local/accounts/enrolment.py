@@ -84,7 +84,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
-    """Return the MFA_SETUP challenge of a Session; the requests have no ClientId."""
+    """Return the MFA_SETUP challenge of a Session, at any app client: the requests have no ClientId."""
     pending = pool.sessions.find(None, request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):

@@ -2,7 +2,7 @@
 
 botocore emits `before-send` when a request is ready to be sent, and uses a handler's return value as the
 response. Validation, serialisation and parsing are botocore's own, so code written for boto3 works unchanged.
-`boto_client` registers the handler on one client; `answer_all` answers every client of the process.
+`boto_client` registers the handler on one client; `answer_all` answers the other clients of the process.
 """
 
 from __future__ import annotations
