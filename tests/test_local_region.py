@@ -516,6 +516,17 @@ def test_settings_of_a_region() -> None:
         LocalCognito(colour="red")
 
 
+def test_required_attributes_of_a_region_are_not_those_of_pools_that_clients_create() -> None:
+    """CreateUserPool returns a pool that requires only what its request requires; `pool` uses the region's default."""
+    cognito = LocalCognito(required_attributes=["email"])
+    created = cognito.client().create_user_pool(PoolName="staff")["UserPool"]
+
+    required = [each["Name"] for each in created["SchemaAttributes"] if each["Required"]]
+
+    assert required == ["sub"]
+    assert cognito.pool().configuration.required_attributes == ("email",)
+
+
 def test_an_update_is_not_refused_for_what_it_does_not_touch() -> None:
     """UpdateUserPool is refused only for settings that the request has, not for those that the pool keeps."""
     boto = LocalCognito().client()

@@ -139,7 +139,7 @@ def test_banner(tmp_path: Path) -> None:
         ('{"users": {}}', "users must be a list of users"),
         ('{"users": [{}]}', "user 1 has no username"),
         ('{"device": {"colour": 1}}', "device cannot have colour; it can have challenge_required_on_new_device"),
-        ('{"triggers": {"define": 7}}', 'triggers: define is not "module:function"'),
+        ('{"triggers": {"define": 7}}', "triggers: define must be a function, or the name of one"),
         ('{"triggers": {"define": "nowhere:f"}}', "triggers: define cannot be imported"),
         ('{"triggers": {"define": ".nowhere:f"}}', "triggers: define cannot be imported"),
         ("{", "is not JSON"),

@@ -1,6 +1,6 @@
 """A local Cognito: each `LocalPool` signs users in inside this process, and verifies what Cognito verifies.
 
-It checks SRP proofs, passwords, codes, sessions and devices, and replies with Cognito's replies and errors. Its
+A pool checks SRP proofs, passwords, codes, sessions and devices, and returns Cognito's replies and errors. Its
 `client()` is a real boto3 client whose requests do not leave the process.
 """
 

@@ -1,7 +1,7 @@
 """`mock_cognito`: boto3's cognito-idp clients reach a local Cognito instead of AWS, for a test or a block of code.
 
-For suites that were written for moto: `from authfsm.local import mock_cognito as mock_aws`. Where moto accepts
-any password or code, this Cognito verifies it: codes are in `pool.outbox`.
+Suites that were written for moto use `from authfsm.local import mock_cognito as mock_aws`. Unlike moto, a local
+Cognito verifies SRP proofs and codes: read the codes from `pool.outbox`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _signing_key() -> RSAKey:
 
 
 class CognitoMock:
-    """What `mock_cognito` returns; each use has a new `LocalCognito`, whose pools share a signing key."""
+    """A mock of boto3's cognito-idp clients: each use creates a `LocalCognito`, whose pools share a signing key."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         check_setting_names(settings, PoolConfiguration, names=inspect.signature(LocalCognito).parameters.keys())
@@ -49,7 +49,7 @@ class CognitoMock:
         return self._running[-1]
 
     def start(self) -> LocalCognito:
-        """Begin, and return the new `LocalCognito`; `stop` ends it."""
+        """Begin to use the mock, and return its new `LocalCognito`; `stop` ends this use."""
         from authfsm.local.api import boto_hook  # noqa: PLC0415 - boto3 takes 0.3 s to load
 
         cognito = LocalCognito(**{"key": _signing_key(), **self._settings})
@@ -62,7 +62,7 @@ class CognitoMock:
         return cognito
 
     def stop(self) -> None:
-        """End what `start` began last."""
+        """End the use that began last."""
         if not self._running:
             raise RuntimeError("mock_cognito() is not in use here: there is nothing to stop")
         _cognitos.remove(self._running.pop())
@@ -102,7 +102,7 @@ class CognitoMock:
         return target
 
     def _decorated(self, function: Any) -> Any:
-        """Return a function that calls this one inside the mock; a generator (a fixture) stays inside until it ends."""
+        """Return a function that uses the mock while `function`, which may be a generator (a fixture), runs."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -139,17 +139,17 @@ def mock_cognito(target: Target, /) -> Target: ...
 @overload
 def mock_cognito(**settings: Any) -> CognitoMock: ...
 def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
-    """Make all boto3 cognito-idp clients reach a new local Cognito, those made before too.
+    """Make all boto3 cognito-idp clients, also those that exist already, reach a new local Cognito.
 
-    `with mock_cognito() as cognito:`, `@mock_cognito()` or `@mock_cognito` above a function or a test class, or
-    `start()` and `stop()`. Other services, and clients with an `endpoint_url`, are untouched; it can be nested with
-    `moto.mock_aws` in either order. urllib, requests and httpx get the pools' JSON Web Key Sets from it as well.
+    Use it as `with mock_cognito() as cognito:`, by `start()` and `stop()`, or as a decorator of a function or a test
+    class (`@mock_cognito()` or `@mock_cognito`). Other services, and clients with an `endpoint_url`, are untouched. The
+    mock can be nested with `moto.mock_aws` in either order. urllib, requests and httpx get the pools' JWKS from it.
 
     With `accept="all"`, most requests succeed that moto accepts and Cognito refuses, but none with a wrong password or
-    TOTP code. `cognito.accepted` lists them with Cognito's errors: correct the suite, and name fewer checks in `accept`.
+    TOTP code. `cognito.accepted` lists these requests with Cognito's errors. Correct the suite, and name fewer checks.
 
     Args:
-        target: the function or class, where the decorator has no parentheses.
+        target: the function or class that is decorated by `@mock_cognito` without parentheses.
         settings: arguments of `LocalCognito`.
 
     Raises:
@@ -160,7 +160,7 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
 
 
 _cognitos: Final[list[LocalCognito]] = []
-"""Those in use: they end in any order, and the last one restores what `start` replaced in boto3 and HTTP clients."""
+"""Those in use, which may end in any order; the end of the last one restores boto3 and the HTTP clients."""
 _restore: Final = ExitStack()
 
 

@@ -39,8 +39,8 @@ def create_user(pool: Core, request: Request) -> Reply:
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
-    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Instead of generating
-    one, Cognito refuses a request with MessageAction=SUPPRESS, and any if WEB_AUTHN is allowed (measured at Cognito,
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Cognito does not
+    generate one, but refuses the request, if MessageAction is SUPPRESS or WEB_AUTHN is allowed (measured at Cognito,
     and reports of users).
     """
     if request.get("MessageAction") == "RESEND":
@@ -65,7 +65,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     pool.users.add(user, force=bool(conflict))
     for each in invitations:
         messages.send(pool, each)
-    return {"User": list_members(user)}
+    return {"User": user_to_api(user)}
 
 
 def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
@@ -73,7 +73,7 @@ def _temporary_password(pool: Core, request: Request) -> Secret[str] | None:
         password = Secret(text)
         passwords.check_policy(pool, password, check="weak-passwords")
         return password
-    if sign_up.allows_no_password(pool):
+    if sign_up.allows_passwordless_users(pool):
         return None
     factors = pool.configuration.allowed_first_auth_factors
     if request.get("MessageAction") == "SUPPRESS" or "WEB_AUTHN" in factors:
@@ -114,7 +114,7 @@ def _resend_invitation(pool: Core, request: Request) -> Reply:
     passwords.set_password(pool, user, password, temporary=True)
     for each in invitations:
         messages.send(pool, each)
-    return {"User": list_members(user)}
+    return {"User": user_to_api(user)}
 
 
 def confirm_user(pool: Core, user: User, request: Request) -> None:
@@ -132,7 +132,7 @@ def set_user_password(pool: Core, user: User, request: Request) -> None:
     passwords.set_password(pool, user, password, temporary=not request.get("Permanent", False))
 
 
-def list_members(user: User, attributes_member: str = "Attributes") -> dict[str, Any]:
+def user_to_api(user: User, attributes_member: str = "Attributes") -> dict[str, Any]:
     """Return a user as in the reply of ListUsers, or of AdminGetUser with the member UserAttributes."""
     return {
         "Username": user.username,
@@ -146,14 +146,14 @@ def list_members(user: User, attributes_member: str = "Attributes") -> dict[str,
 
 def get_user(_: Core, user: User, __: Request) -> Reply:
     """Answer AdminGetUser: return a user's attributes, status and second factors."""
-    return {**list_members(user, "UserAttributes"), **enrolment.mfa_members(user)}
+    return {**user_to_api(user, "UserAttributes"), **enrolment.mfa_members(user)}
 
 
 def list_users(pool: Core, request: Request) -> Reply:
     """Answer ListUsers: return the users in the order of creation."""
     matches = _parse_filter(request.get("Filter"))
     found = {user.username: user for user in pool.users if matches(user)}
-    reply = paginate(found, list_members, request, "Users", position_member="PaginationToken")
+    reply = paginate(found, user_to_api, request, "Users", position_member="PaginationToken")
     if (names := request.get("AttributesToGet")) is not None:
         if any(name not in pool.configuration.attributes.all for name in names):
             pool.refuse_or_record("unknown-attributes", error_templates.UNKNOWN_ATTRIBUTES.refusal())
@@ -220,7 +220,7 @@ def _records_events(pool: Core) -> bool:
 def record_event(
     pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
 ) -> None:
-    """Record a user's request and its result, as an event or in that of its sign-in; `reply` or `refusal` is None."""
+    """Record a user's request and its result, in a new event or that of the sign-in; `reply` or `refusal` is None."""
     kind = _EVENT_KINDS.get(operation)
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):

@@ -1,7 +1,7 @@
 """The operations that enrol factors: software tokens, passkeys, and which second factor is enabled and preferred.
 
 A software token is not in use until one of its codes is verified. Until then it is stored in the MFA_SETUP
-challenge (a request with Session), or as `User.pending_token` (a request with AccessToken).
+challenge (if the request has a Session), or as `User.pending_token` (if it has an AccessToken).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
-    """Return the MFA_SETUP challenge of a Session; the requests have no ClientId."""
+    """Return the MFA_SETUP challenge of a Session, at any app client: the requests have no ClientId."""
     pending = pool.sessions.find(None, request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
@@ -166,7 +166,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable `enabled` (None: TOTP, if it is set up) and `preferred`; ValueError if a factor is unknown or not set up."""
+    """Enable factors: `enabled` (None: TOTP, if set up) and `preferred`; ValueError if one is unknown or not set up."""
     names = to_tuple(enabled or ())
     check_names("mfa", {*names, *filter(None, [preferred])}, MFA_METHODS)
     factors = {State[name] for name in names}

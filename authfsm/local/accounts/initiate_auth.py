@@ -35,7 +35,7 @@ class FlowRequest:
     metadata: Metadata
 
 
-Flow = Callable[[Core, FlowRequest], Reply]
+FlowFunction = Callable[[Core, FlowRequest], Reply]
 
 
 def initiate_auth(pool: Core, request: Request) -> Reply:
@@ -48,7 +48,7 @@ def admin_initiate_auth(pool: Core, request: Request) -> Reply:
     return _begin(pool, request, ADMIN_FLOWS, error_templates.ADMIN_FLOW_NOT_ENABLED)
 
 
-def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled: ErrorTemplate) -> Reply:
+def _begin(pool: Core, request: Request, flows: Mapping[str, FlowFunction], not_enabled: ErrorTemplate) -> Reply:
     client, flow = pool.client(request), request["AuthFlow"]
     if flow not in flows:
         raise error_templates.FLOW_NEEDS_ADMIN.refusal()
@@ -59,7 +59,7 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, Flow], not_enabled:
 
 
 def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
-    """Return a new attempt; for an unknown name its user is None if the app client hides users or `any_name`, else refuse."""
+    """Return a new attempt; an unknown name has no user if `any_name` or the app client hides users, else refuse it."""
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
@@ -104,7 +104,7 @@ def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
-    """Begin CUSTOM_AUTH: the pool's Lambda functions choose the challenges; with CHALLENGE_NAME=SRP_A also PASSWORD_VERIFIER."""
+    """Begin CUSTOM_AUTH: a Lambda function chooses the challenges; CHALLENGE_NAME=SRP_A allows PASSWORD_VERIFIER."""
     if getattr(pool.configuration.triggers, "define", None) is None:
         raise error_templates.NO_CUSTOM_AUTH_TRIGGER.refusal()
     with_srp = request.parameters.get("CHALLENGE_NAME") == "SRP_A"
@@ -169,17 +169,17 @@ def check_client_secret(client: AppClient, request: Request) -> None:
         raise error_templates.CLIENT_SECRET_WRONG.refusal(client=client.client_id)
 
 
-_SHARED_FLOWS: Final[dict[str, Flow]] = {
+_SHARED_FLOWS: Final[dict[str, FlowFunction]] = {
     "USER_SRP_AUTH": _user_srp_auth,
     "CUSTOM_AUTH": _custom_auth,
     "USER_AUTH": _user_auth,
     "REFRESH_TOKEN_AUTH": _refresh,
     "REFRESH_TOKEN": _refresh,
 }
-FLOWS: Final[dict[str, Flow]] = {**_SHARED_FLOWS, "USER_PASSWORD_AUTH": _password_auth}
+FLOWS: Final[dict[str, FlowFunction]] = {**_SHARED_FLOWS, "USER_PASSWORD_AUTH": _password_auth}
 """The flows of InitiateAuth."""
 
-ADMIN_FLOWS: Final[dict[str, Flow]] = {
+ADMIN_FLOWS: Final[dict[str, FlowFunction]] = {
     **_SHARED_FLOWS,
     "ADMIN_USER_PASSWORD_AUTH": _password_auth,
     "ADMIN_NO_SRP_AUTH": _admin_no_srp_auth,

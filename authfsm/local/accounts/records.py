@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from authfsm.local.accounts.admin import list_members
+from authfsm.local.accounts.admin import user_to_api
 from authfsm.local.config import error_templates
 from authfsm.local.config.error_templates import ErrorTemplate
 from authfsm.local.config.lambda_functions import ACCOUNT
@@ -80,7 +80,7 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return the operation that lists all records in `member`, with the members `only`; `size` names the page size."""
+        """Return an operation whose reply has all records in `member`, with the members `only`, in pages of `size`."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def list_users_in_group(pool: Core, request: Request) -> Reply:
     """Answer ListUsersInGroup: return a group's users, with the members of ListUsers."""
     name = GROUPS.find(pool, request).name
     members = {each.username: each for each in pool.users if name in each.groups}
-    return paginate(members, list_members, request, "Users")
+    return paginate(members, user_to_api, request, "Users")
 
 
 def delete_group(pool: Core, request: Request) -> None:
@@ -205,4 +205,4 @@ FUNCTIONS: Final[dict[str, OperationFunction]] = {
     "DeleteUserPoolDomain": DOMAINS.delete,
 }
 # fmt: on
-"""The operations on records that need no function of their own, by name."""
+"""The functions of most operations on records, by the operation's name."""

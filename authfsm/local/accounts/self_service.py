@@ -1,7 +1,7 @@
 """The operations on a user's passwords, attributes, sessions and tokens, for users and for administrators.
 
 With PreventUserExistenceErrors=ENABLED, ForgotPassword treats an unknown name like a user without a verified address,
-and ConfirmForgotPassword like a wrong code -- developer guide, "Managing user existence error responses"
+and ConfirmForgotPassword refuses it like a wrong code -- developer guide, "Managing user existence error responses"
 
 The pool has no managed login pages, and so no SSO sessions: RevokeAssociatedSessions has nothing to revoke.
 """
@@ -27,10 +27,10 @@ from authfsm.local.state.users import Status, User
 
 
 def recovery_attribute(pool: Core, user: User, *, strict: bool = True) -> str | None:
-    """Return the attribute to which a recovery code is sent; None if the user has none. `strict=False` accepts any."""
+    """Return the attribute to which a recovery code is sent, or None. `strict=False` accepts any address."""
     configured = pool.configuration.account_recovery
     names = [each.removeprefix("verified_") for each in configured or ("verified_phone_number", "verified_email")]
-    # With this setting the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
+    # If configured, the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
     factors = {ADDRESSES.get(each) for each in user.mfa_enabled} if configured else set()
     for name in sorted(names, key=factors.__contains__):  # admin_only is no attribute
         is_verified = user.attributes.get(f"{name}_verified") == "true"
@@ -111,7 +111,7 @@ def confirm_forgot_password(pool: Core, request: Request) -> None:
 
 
 def reset_user_password(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminResetUserPassword: the password is no longer accepted; send a code as ForgotPassword does."""
+    """Answer AdminResetUserPassword: refuse the password from now on, and send a code as ForgotPassword does."""
     if not user.enabled:  # moto's tests
         raise error_templates.DISABLED.refusal()
     _check_resettable(pool, user)
@@ -145,7 +145,7 @@ def get_user(pool: Core, request: Request) -> Reply:
 
 
 def update_user_attributes(pool: Core, request: Request) -> Reply:
-    """Answer UpdateUserAttributes: send a code to a new address that is among AutoVerifiedAttributes."""
+    """Answer UpdateUserAttributes: change attributes; a new address among AutoVerifiedAttributes is sent a code."""
     family = pool.confirmed_family(request)
     values = attributes.from_request(request["UserAttributes"])
     attributes.check_writable(pool, family.client, values)
@@ -183,7 +183,7 @@ def delete_user_attributes(pool: Core, request: Request) -> None:
 
 
 def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminDeleteUserAttributes: delete attributes; with an address, also whether it is verified."""
+    """Answer AdminDeleteUserAttributes: delete attributes; an address is deleted with its *_verified attribute."""
     names, schema = request["UserAttributeNames"], pool.configuration.attributes
     if unknown := [name for name in names if name not in schema.all]:
         why = "\n".join(f"user.{n}: Attribute does not exist in the schema." for n in unknown)
@@ -194,7 +194,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
-    """Answer GetUserAttributeVerificationCode: send a code to the address that is to be verified, or to the current one."""
+    """Answer GetUserAttributeVerificationCode: send a code to the address of the last code, or to the current one."""
     family, name = pool.confirmed_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
@@ -248,13 +248,13 @@ def _check_enum(request: Request, member: str, values: tuple[str, ...]) -> None:
         raise error_templates.NOT_IN_ENUM.refusal(value=value, name=name, values=", ".join(values))
 
 
-def _check_enabled(pool: Core) -> None:
+def _check_tracking_enabled(pool: Core) -> None:
     if pool.max_sessions_per_user is None:
         raise error_templates.NO_SESSION_TRACKING.refusal()
 
 
 def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | None]:
-    """Return the user whose sessions a request is about, and the user's own token family; None for an administrator."""
+    """Return the user whose sessions a request is about, and its AccessToken's token family; None without one."""
     if "AccessToken" not in request:
         return pool.user_of(request), None
     current = pool.token_family(request)
@@ -264,7 +264,7 @@ def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | No
 def list_user_sessions(pool: Core, request: Request) -> Reply:
     """Answer ListUserSessions and AdminListUserSessions: return the sessions at all app clients, in a single page."""
     user, current = _session_owner(pool, request)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     sessions = [
         {
             "SessionId": session.session_id,
@@ -283,7 +283,7 @@ def list_user_sessions(pool: Core, request: Request) -> Reply:
 def revoke_user_session(pool: Core, request: Request) -> None:
     """Answer RevokeUserSession ("You can't revoke the session that the calling access token belongs to") and AdminRevokeUserSession."""
     user, current = _session_owner(pool, request)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
     by_id = {session.session_id: family for session, family in pool.token_issuer.sessions_of(user)}
     family = by_id.get(request["SessionId"])
@@ -321,7 +321,7 @@ def set_user_pool_client_session_configuration(pool: Core, request: Request) -> 
     """Answer SetUserPoolClientSessionConfiguration: store the setting, which has no effect without SSO sessions."""
     client_id = pool.client(request).client_id
     _check_tier(pool)
-    _check_enabled(pool)
+    _check_tracking_enabled(pool)
     settings = {"SSOSession": request["SSOSession"]}
     pool.session_configurations[client_id] = SessionConfiguration(client_id, settings)
     return get_user_pool_client_session_configuration(pool, request)

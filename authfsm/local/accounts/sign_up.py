@@ -35,7 +35,7 @@ def client_of(pool: Core, request: Request) -> AppClient:
     return client
 
 
-def allows_no_password(pool: Core) -> bool:
+def allows_passwordless_users(pool: Core) -> bool:
     """Return whether a user may have no password, because a code can be the first factor."""
     return bool({"EMAIL_OTP", "SMS_OTP"} & set(pool.configuration.allowed_first_auth_factors))
 
@@ -86,7 +86,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     password = Secret(request["Password"]) if request.get("Password") else None
     if password is not None:
         passwords.check_policy(pool, password, error_templates.SIGN_UP_PASSWORD_POLICY)
-    elif not allows_no_password(pool):
+    elif not allows_passwordless_users(pool):
         raise error_templates.NO_PASSWORD.refusal()
     values = attributes.from_request(request.get("UserAttributes", ()))
     attributes.check_writable(pool, client, values)
@@ -108,18 +108,18 @@ def sign_up(pool: Core, request: Request) -> Reply:
     if "autoConfirmUser" in decisions:
         confirm(pool, client, user, request.get("ClientMetadata"))
         return {"UserConfirmed": True, "UserSub": user.sub}
-    reply = _await_confirmation(pool, client, user, request)
+    reply = _begin_confirmation(pool, client, user, request)
     return {"UserConfirmed": False, "UserSub": user.sub, **reply}
 
 
-def _await_confirmation(pool: Core, client: AppClient, user: User, request: Request) -> Reply:
+def _begin_confirmation(pool: Core, client: AppClient, user: User, request: Request) -> Reply:
     """Send the code for ConfirmSignUp if the pool verifies an address; if a code can be the first factor, open a session."""
     reply: Reply = {}
     if attribute := messages.confirmation_attribute(pool, user):
         details = messages.send_code(pool, user, Purpose.SIGN_UP, attribute, client, request)
         reply["CodeDeliveryDetails"] = details
-    if allows_no_password(pool):
-        # A recorded reply of a pool that allows passwords only has no Session.
+    if allows_passwordless_users(pool):
+        # A recorded reply of a pool with passwords as the only first factor has no Session.
         name = user.username
         attempt = Attempt(client, _SIGN_UP, user, name, name, pool.clock())
         reply["Session"] = pool.sessions.open(attempt, _SIGN_UP, None).session
@@ -140,7 +140,7 @@ def confirm(pool: Core, client: AppClient | None, user: User, metadata: Metadata
     triggers.post_confirmation(pool, "PostConfirmation_ConfirmSignUp", client, user, metadata)
 
 
-def _count_call(pool: Core, request: Request, operation: str) -> tuple[AppClient, User | None]:
+def _count_and_identify(pool: Core, request: Request, operation: str) -> tuple[AppClient, User | None]:
     """Count a call for the quotas, and return its app client and user; refuse an unknown user if existence may be revealed."""
     client, user = client_of(pool, request), pool.users.find(request["Username"])
     if user is None and not client.hides_user_existence:
@@ -151,9 +151,9 @@ def _count_call(pool: Core, request: Request, operation: str) -> tuple[AppClient
 
 def confirm_sign_up(pool: Core, request: Request) -> Reply:
     """Answer ConfirmSignUp: confirm a user; if a code can be the first factor, the reply has a Session for USER_AUTH."""
-    client, user = _count_call(pool, request, "ConfirmSignUp")
+    client, user = _count_and_identify(pool, request, "ConfirmSignUp")
     if user is None:
-        # Documented for ConfirmForgotPassword only.
+        # AWS documents this error for ConfirmForgotPassword only.
         raise error_templates.VERIFICATION_CODE_MISMATCH.refusal()
     check_unconfirmed(pool, user)
     code, force = request["ConfirmationCode"], bool(request.get("ForceAliasCreation"))
@@ -172,13 +172,13 @@ def confirm_sign_up(pool: Core, request: Request) -> Reply:
     user.account.codes.pop(messages.SIGN_UP, None)
     confirm(pool, client, user, request.get("ClientMetadata"))
     always = pool.configuration.contradictions.confirm_sign_up_always_has_session
-    if has_session or (always and allows_no_password(pool)):
+    if has_session or (always and allows_passwordless_users(pool)):
         return {"Session": choice.sign_up_session(pool, client, user)}
     return {}
 
 
 def check_unconfirmed(pool: Core, user: User) -> None:
-    """Refuse to confirm a user who is disabled or whose status is not UNCONFIRMED; comes before the code (reports of users)."""
+    """Refuse to confirm a user who is disabled or not UNCONFIRMED; the code is checked later (reports of users)."""
     if not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user.status is not Status.UNCONFIRMED:
@@ -198,7 +198,7 @@ def _use_sign_up_session(pool: Core, client: AppClient, user: User, session: str
 
 def resend_confirmation_code(pool: Core, request: Request) -> Reply:
     """Answer ResendConfirmationCode: send a new code, which replaces the old one."""
-    client, user = _count_call(pool, request, "ResendConfirmationCode")
+    client, user = _count_and_identify(pool, request, "ResendConfirmationCode")
     if user is None or (client.hides_user_existence and not user.enabled):
         # "returns CodeDeliveryDetails for a disabled user or a user that doesn't exist" (developer guide)
         return {"CodeDeliveryDetails": messages.simulated_delivery(pool, request["Username"])}
@@ -214,7 +214,7 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 # "When a user doesn't exist in the user pool at sign-in with a password, or in the forgot-password flow,
 # Amazon Cognito invokes this trigger. After the Lambda function returns successfully, Amazon Cognito creates
 # the user in the user pool." -- developer guide, "Migrate user Lambda trigger". Only USER_PASSWORD_AUTH and the
-# ADMIN_* flows have a password at once; that USER_AUTH with a PASSWORD does not invoke it is inferred.
+# ADMIN_* flows invoke it here; that USER_AUTH with a PASSWORD does not is inferred.
 
 
 def migrate_at_sign_in(pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata) -> User | None:
@@ -244,7 +244,7 @@ def _migrate(
     force, sms_mfa = response.flag("forceAliasCreation"), response.flag("enableSMSMFA")
     response.text("messageAction"), response.texts("desiredDeliveryMediums")  # only their types are checked
     if not values:
-        # "This field is required." AWS's example omits it for an unknown user, too, who then stays unknown
+        # "This field is required." AWS's example omits it for a user whom it does not know, who then stays unknown
         # ("Setting just the Response field ... seems to work", re:Post).
         return None
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:

@@ -1,4 +1,4 @@
 """The API of a local pool: its table of operations, their HTTP encoding, the hook that answers boto3, and `LocalPool`.
 
-Private, but for what `authfsm.local` exports.
+Private, except what `authfsm.local` exports.
 """

@@ -72,7 +72,7 @@ def error_reply(code: str, message: str, request_id: str, *, status: int = 400) 
 
 def _parse(body: bytes) -> Mapping[str, Any]:
     try:
-        # `decode`, because json.loads also accepts other encodings. It raises RecursionError for deep nesting.
+        # json.loads would also accept bytes in other encodings. It raises RecursionError for deep nesting.
         request = json.loads(body.decode() or "{}", parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         request = None

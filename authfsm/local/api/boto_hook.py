@@ -2,7 +2,7 @@
 
 botocore emits `before-send` when a request is ready to be sent, and uses a handler's return value as the
 response. Validation, serialisation and parsing are botocore's own, so code written for boto3 works unchanged.
-`boto_client` registers the handler on one client; `answer_all` answers every client of the process.
+`boto_client` registers the handler on one client; `answer_all` answers the other clients of the process.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DUMMY_CREDENTIAL: Final = "local"
 _session_lock: Final = ForkSafeLock()  # boto3's guide: clients are thread-safe, sessions are not
 
 Answer = Callable[[str, bytes, str, str], HttpReply]
-"""Answers a request with this X-Amz-Target, body and Authorization header (empty if it has none), sent to this region."""
+"""Answers a request; the arguments are X-Amz-Target, body, Authorization (empty if absent) and the request's region."""
 
 
 class _Body:

@@ -245,12 +245,12 @@ _TRANSITIONS: Final = frozenset(a.ACCOUNT_TRANSITIONS)
 
 
 class GateError(AssertionError):
-    """The pool made a `transition` that a table of the protocol lacks: one of the two has a bug, not the caller."""
+    """The pool made a `transition` that a protocol table lacks: the pool or the table has a bug, not the caller."""
 
     def __init__(self, transition: Transition | a.AccountTransition) -> None:
         source, trigger, dest = transition[:3]
         name = trigger if isinstance(trigger, str) else trigger.__name__
-        why = "which the protocol's table does not have: one of the two has a bug, please report it"
+        why = "which the protocol's table does not have: the pool or the table has a bug, please report it"
         super().__init__(f"the pool made the transition from {source} by {name} to {dest}, {why}")
         self.transition = transition
 

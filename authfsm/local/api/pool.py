@@ -75,13 +75,13 @@ class LocalPool(DisplayMixin):
         password_policy: the requirements for new passwords; by default Cognito's.
         refresh_token_rotation: RefreshTokenRotation.
         contradictions: the behaviour on points where sources about Cognito contradict each other.
-        region: the region in a random pool id; it has no effect on `pool_id`.
+        region: the region of a random pool id; it has no effect if `pool_id` is given.
         pool_id: by default a random one in the region.
         client_id: the app client's id; by default a random one.
         issuer: the tokens' `iss`; by default Cognito's.
         clock: returns the current time; by default the real one (`ManualClock` for tests).
         entropy: returns random bytes; the argument is their number.
-        key: the RSA key that signs tokens, of 2048 bits or more; by default created at the first sign-in.
+        key: the RSA key that signs tokens, of 2048 bits or more; by default generated when it is first needed.
         settings: any other field of `PoolConfiguration` or `AppClient`.
 
     Raises:
@@ -163,8 +163,8 @@ class LocalPool(DisplayMixin):
                 contain the other two descriptions, as UserPoolClient and MfaConfig.
             user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default an app client with
                 the API's default settings.
-            mfa_config: the reply of GetUserPoolMfaConfig. Without it, every second factor is enabled, and the settings
-                count as MULTI_FACTOR_WITH_USER_VERIFICATION, but no passkey can satisfy MFA.
+            mfa_config: the reply of GetUserPoolMfaConfig. Without it, every second factor is enabled, and
+                no passkey can be registered, because the pool has no relying party (unless you pass `webauthn`).
             settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:
@@ -198,7 +198,7 @@ class LocalPool(DisplayMixin):
 
     @property
     def client_id(self) -> str:
-        """The id of the app client created with the pool, otherwise of its first one; LookupError if it has none."""
+        """The id of the app client created with the pool, or else of the oldest one; LookupError if there is none."""
         clients = self._core.clients
         client_id = self._client_id if self._client_id in clients else next(iter(clients), "")
         if not client_id:

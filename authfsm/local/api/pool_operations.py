@@ -25,7 +25,7 @@ from authfsm.local.state.codes import Entropy, random_text
 from authfsm.local.state.core import Core, Reply, Request, paginate
 from authfsm.settings.descriptions import Descriptions, Structure
 
-# The members of a pool that CreateUserPool or UpdateUserPool leaves out (from replies of AWS).
+# The values of members that a CreateUserPool or UpdateUserPool request leaves out (from replies of AWS).
 _DEFAULTS: Final[dict[str, Any]] = {
     "DeletionProtection": "INACTIVE",
     "LambdaConfig": {},
@@ -50,7 +50,7 @@ _TEMPLATE_MEMBERS: Final = {
 _ALPHABET: Final = string.ascii_lowercase + string.digits
 
 
-def refuse(why: str) -> PoolRefusal:
+def refusal(why: str) -> PoolRefusal:
     """Return an InvalidParameterException with this message."""
     return error_templates.INVALID_PARAMETER.refusal(why=why)
 
@@ -70,15 +70,15 @@ _CONFLICTS: Final = "contradictory-settings"
 def check_settings(core: Core, conflicts: Iterable[str]) -> None:
     """Refuse settings for the reasons in `conflicts`, unless the check "contradictory-settings" is disabled."""
     for why in conflicts:
-        core.refuse_or_record(_CONFLICTS, refuse(why))
+        core.refuse_or_record(_CONFLICTS, refusal(why))
 
 
 def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
     """As `check_settings`, but raise ValueError, for settings in Python or in a configuration file."""
     try:
         check_settings(core, conflicts)
-    except PoolRefusal as refusal:
-        why = f"Cognito refuses these settings ({refusal.message.rstrip('.')})"
+    except PoolRefusal as error:
+        why = f"Cognito refuses these settings ({error.message.rstrip('.')})"
         raise ValueError(f'{why}: change them, or set accept=["{_CONFLICTS}"]') from None
 
 
@@ -96,7 +96,7 @@ def _description(core: Core, pool: dict[str, Any], before: Descriptions, request
     if "SmsMfaConfiguration" in factors or (mode != "OFF" and "SmsConfiguration" in pool):
         sms = factors["SmsMfaConfiguration"] = factors.get("SmsMfaConfiguration", sms) | sms
     if mode not in {"OFF", before.mfa} and not factors:
-        raise refuse(
+        raise refusal(
             "SMS configuration and Auto verification for phone_number are required when MFA is required/optional"
         )
     members = {**_DEFAULTS, **repeated, **pool, **sms, "LastModifiedDate": core.clock().timestamp()}
@@ -104,30 +104,30 @@ def _description(core: Core, pool: dict[str, Any], before: Descriptions, request
 
 
 def configured(configuration: PoolConfiguration, description: Mapping[str, Any]) -> PoolConfiguration:
-    """Return a pool's settings, changed to those of a description; refuse settings that are not valid together."""
+    """Return a pool's settings, changed to those of a description; refuse settings that are not valid."""
     try:
         settings = descriptions.pool_settings(Descriptions.parse(description))
         settings.pop("pool_id", None)
         return evolve(configuration, **settings)
     except (ValueError, TypeError, OverflowError) as error:
-        raise refuse(str(error)) from None
+        raise refusal(str(error)) from None
 
 
 def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[str, Any]:
     """Return an attribute of Schema in the form of DescribeUserPool, or with `is_custom` one of CustomAttributes."""
     if "Name" not in attribute:
-        raise refuse("A schema attribute has no Name.")  # the message is ours
+        raise refusal("A schema attribute has no Name.")  # the message is ours
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
     developer_only = attribute.get("DeveloperOnlyAttribute", False)
     standard = None if is_custom else STANDARD_ATTRIBUTES.get(name)
     if standard is not None:
         if kind not in {None, standard.data_type} or developer_only:
             why = "You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute"
-            raise refuse(f"{why} {name}")
+            raise refusal(f"{why} {name}")
         kind = standard.data_type
     else:
         if kind is None:
-            raise refuse("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
+            raise refusal("Invalid AttributeDataType input, consider using the provided AttributeDataType enum.")
         name = f"{'dev:' if developer_only else ''}custom:{name}"
     described = {
         "Name": name,
@@ -142,7 +142,7 @@ def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[s
         described[group] = limits
     shown = name if attribute["Name"] in STANDARD_ATTRIBUTES else attribute["Name"]
     for why in settings_conflicts.attribute_conflicts({**described, "Name": shown}):
-        raise refuse(why)
+        raise refusal(why)
     return described
 
 
@@ -161,7 +161,7 @@ def add_custom_attributes(core: Core, request: Request) -> None:
         new = schema_attribute(attribute, is_custom=True)
         plain = new["Name"].removeprefix("dev:")
         if plain in schema:
-            raise refuse(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
+            raise refusal(f"{plain}: Existing attribute already has name {schema[plain]['Name']}.")
         schema[plain] = new
     _change(core, {"SchemaAttributes": [*schema.values()], "LastModifiedDate": core.clock().timestamp()})
 
@@ -170,24 +170,24 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     """Answer SetUserPoolMfaConfig: second factors that the request leaves out are disabled."""
     mode = request.get("MfaConfiguration", "OFF")
     if mode not in {"ON", "OFF", "OPTIONAL"}:
-        raise refuse("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
+        raise refusal("[MfaConfiguration] must be one of 'ON', 'OFF', or 'OPTIONAL'.")
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     before, new = _described(core), {**factors, "MfaConfiguration": mode}
     if new == before.mfa_config:
         return new  # what the pool has already is no reason to refuse a request
     pool = evolve(before, mfa_config=new)
     if mode != "OFF" and not factors:
-        raise refuse("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
+        raise refusal("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
     # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
     # and anomalyco/sst (5177).
     invalid = "Invalid MFA configuration given, can't"
     if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
         check_settings(core, [f"{invalid} turn off MFA and configure an MFA together."])
     if mode != "OFF" and not pool.second_factors and "WebAuthnConfiguration" not in request:
-        raise refuse(f"{invalid} disable all MFAs with a required or optional configuration.")
+        raise refusal(f"{invalid} disable all MFAs with a required or optional configuration.")
     check_settings(core, settings_conflicts.new_conflicts(settings_conflicts.mfa_conflicts, before, pool))
     if "SmsMfaConfiguration" in factors and "SmsConfiguration" not in factors["SmsMfaConfiguration"]:
-        raise refuse("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
+        raise refusal("[SmsConfiguration] is a required member of [SoftwareTokenMfaConfiguration].")
     sms = {"SmsAuthenticationMessage": None, **factors.get("SmsMfaConfiguration", {})}
     _change(core, {"MfaConfiguration": mode, "LastModifiedDate": core.clock().timestamp(), **sms}, new)
     return descriptions.mfa_config(core.configuration)
@@ -222,9 +222,9 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request leaves out get their defaults (AWS API reference).
+    """Answer UpdateUserPool: settings that the request omits, except `_KEPT`, get their defaults (AWS API reference).
 
-    Pools at AWS keep MfaConfiguration, PasswordPolicy and SignInPolicy (measured: github.com/go-to-k/cdkd/pull/1982).
+    Pools at AWS also keep MfaConfiguration and Policies (measured: github.com/go-to-k/cdkd/pull/1982).
     """
     before = _described(pool)
     rest = {"Name" if n == "PoolName" else n: each for n, each in request.items() if n != "UserPoolId"}
@@ -263,7 +263,7 @@ def check_deletable(pool: Core, request: Request) -> None:
     pool.check_pool(request)
     if descriptions.user_pool(pool.configuration, 0).get("DeletionProtection") == "ACTIVE":
         why = "The user pool cannot be deleted because deletion protection is activated."
-        raise refuse(f"{why} Deletion protection must be inactivated first.")
+        raise refusal(f"{why} Deletion protection must be inactivated first.")
 
 
 def new_client_id(entropy: Entropy) -> str:
@@ -277,7 +277,7 @@ def new_client_secret(entropy: Entropy) -> Secret[str]:
 
 
 def check_client(pool: Core, client: AppClient) -> None:
-    """Raise ValueError if Cognito would refuse the settings of an app client that were made in Python."""
+    """Raise ValueError if Cognito would refuse the settings of an app client that is created in Python."""
     described = {**descriptions.user_pool_client(pool.configuration, client), "ClientSecret": None}  # not in tracebacks
     # A description of a real app client may have attributes that the description of its pool lacks.
     for member in ("ReadAttributes", "WriteAttributes") if client.client_description else ():
@@ -318,7 +318,7 @@ def update_user_pool_client(pool: Core, request: Request) -> Reply:
 
 
 def _secrets(client: AppClient) -> dict[str, tuple[float, Secret[str]]]:
-    """Return, for the id of each secret of an app client, when it was added and the secret."""
+    """Return the secrets of an app client by their ids, each with the time at which it was added."""
     dates = client.secret_dates or (client.client_description.get("CreationDate", 0.0),)
     dated = zip(dates, client.secrets, strict=False)
     return {f"{client.client_id}--{at:.6f}": (at, each) for at, each in dated}
@@ -336,7 +336,7 @@ def add_user_pool_client_secret(pool: Core, request: Request) -> Reply:
     client, at, custom = pool.client(request), pool.clock().timestamp(), request.get("ClientSecret")
     found, value = _secrets(client), Secret(custom) if custom else new_client_secret(pool.entropy)
     if not found:  # "for an existing confidential user pool app client"; the messages are ours
-        raise refuse("A public app client has no secrets.")
+        raise refusal("A public app client has no secrets.")
     if len(found) > 1:  # "up to 2 active secrets"
         raise error_templates.TOO_MANY_SECRETS.refusal()
     while (secret_id := f"{client.client_id}--{at:.6f}") in found:
@@ -354,7 +354,7 @@ def delete_user_pool_client_secret(pool: Core, request: Request) -> None:
     if found.pop(request["ClientSecretId"], None) is None:
         raise error_templates.NO_SUCH_RESOURCE.refusal()
     if not found:
-        raise refuse("This is the app client's last secret.")
+        raise refusal("This is the app client's last secret.")
     _set_secrets(pool, client, found)
 
 
@@ -379,7 +379,7 @@ def _set_client(pool: Core, before: Structure, description: Structure, secrets: 
         settings = descriptions.client_settings({**description, "LastModifiedDate": pool.clock().timestamp()})
         client = AppClient(**{**settings, **secrets})
     except (ValueError, TypeError, OverflowError) as error:
-        raise refuse(str(error)) from None
+        raise refusal(str(error)) from None
     pool.clients[client.client_id] = client
     return _client_reply(pool, client)
 

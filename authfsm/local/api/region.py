@@ -43,7 +43,7 @@ class StateFileError(Exception):
 
 
 class Pools(Mapping[str, LocalPool]):
-    """The pools of a region by id, the oldest first; pools in a state file are read when they are first used."""
+    """The pools of a `LocalCognito` by id, the oldest first; those in a state file are read at their first use."""
 
     def __init__(self, lock: ForkSafeLock) -> None:
         self._lock = lock
@@ -77,7 +77,7 @@ class Pools(Mapping[str, LocalPool]):
         return pool_id in self._known
 
     def add(self, pool: LocalPool) -> None:
-        """Add a pool, and let it use the region's lock; raise ValueError if its id or that of an app client is taken."""
+        """Add a pool, and let it use the shared lock; raise ValueError if its id or that of an app client is taken."""
         with self._lock:
             if pool.pool_id in self._known:
                 raise ValueError(f"there is a pool {pool.pool_id} already")
@@ -107,12 +107,12 @@ class Pools(Mapping[str, LocalPool]):
         """Return the pool that has an app client with this id; None if no pool has one."""
         found = self.get(self._by_client.get(client_id, ""))
         if found is None or client_id not in found._core.clients:  # noqa: SLF001 - same package
-            found = self.first(lambda core: client_id in core.clients, "client", client_id)
+            found = self.find(lambda core: client_id in core.clients, "client", client_id)
             if found is not None:
                 self._by_client[client_id] = found.pool_id
         return found
 
-    def first(self, matches: Callable[[Core], bool], kind: str = "", key: str = "") -> LocalPool | None:
+    def find(self, matches: Callable[[Core], bool], kind: str = "", key: str = "") -> LocalPool | None:
         """Return the newest pool that matches; otherwise a pool, not read yet, with a record of this kind and key."""
         read = (each for each in reversed(self._known.values()) if each is not None)
         found = next((each for each in read if matches(each._core)), None)  # noqa: SLF001 - same package
@@ -159,7 +159,7 @@ class LocalCognito(DisplayMixin):
         self.pools: Final = Pools(self._lock)
         """The pools by id, the oldest first."""
         # Answers requests about pools that do not exist: it has neither users nor app clients.
-        self._nowhere = self.restore(f"{region}_nowhere", {})
+        self._empty_pool = self.restore(f"{region}_nowhere", {})
 
     def __repr__(self) -> str:
         count = len(getattr(self, "pools", ()))
@@ -173,7 +173,7 @@ class LocalCognito(DisplayMixin):
     def pool(self, **settings: Any) -> LocalPool:
         """Add a pool with an app client, and return it; the arguments and errors are those of `LocalPool`.
 
-        It also raises ValueError if the region has a pool or an app client with this id.
+        It also raises ValueError if there is already a pool or an app client with this id.
         """
         return self._create_and_add(LocalPool, settings)
 
@@ -184,9 +184,9 @@ class LocalCognito(DisplayMixin):
         mfa_config: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> LocalPool:
-        """Add a pool with a real pool's settings, and return it; the arguments and errors are those of `LocalPool.like`.
+        """Add a pool with a real pool's settings, and return it; arguments and errors are those of `LocalPool.like`.
 
-        It also raises ValueError if the region has a pool or an app client with this id.
+        It also raises ValueError if there is already a pool or an app client with this id.
         """
         make = partial(LocalPool.like, user_pool, user_pool_client, mfa_config)
         return self._create_and_add(make, settings)
@@ -201,7 +201,7 @@ class LocalCognito(DisplayMixin):
         return pool
 
     def add(self, pool: LocalPool) -> None:
-        """Add an existing pool, and let it use the region's lock; raise ValueError as `pool` does."""
+        """Add an existing pool, and let it use the shared lock; raise ValueError as `pool` does."""
         self.pools.add(pool)
         pool._core.accepted = self._accepted  # noqa: SLF001 - same package
 
@@ -217,22 +217,22 @@ class LocalCognito(DisplayMixin):
         return boto_client(self.exchange, region or self.region, config)
 
     def exchange(self, target: str, body: bytes, authorization: str, region: str) -> HttpReply:
-        """Answer an HTTP request to a region: its X-Amz-Target, JSON body, and Authorization header (empty if unsigned)."""
+        """Answer an HTTP request to a region, with this X-Amz-Target, body and Authorization (empty if unsigned)."""
         answer = partial(self.answer, region=region)
         return answer_http(answer, target, body, self.request_id(), signed=bool(authorization))
 
     def request_id(self) -> str:
         """Return a UUID for a response's `x-amzn-RequestId`."""
-        return self._nowhere.request_id()
+        return self._empty_pool.request_id()
 
     def answer(self, operation: str, request: Mapping[str, Any], region: str | None = None) -> dict[str, Any]:
-        """Answer a request of the API; the other arguments, the reply and the errors are those of `LocalPool.answer`.
+        """Answer a request of the API; the reply and the errors are those of `LocalPool.answer`.
 
         Args:
             operation: the name, for example `CreateUserPool`.
             request: the members.
-            region: the AWS region that is asked: pools of other regions do not exist there. None for all regions; it
-                then creates and lists pools in the region of this object.
+            region: the AWS region to which the request is sent: pools of other regions do not exist there. With None,
+                all pools exist, and pools are created and listed in the region of this object.
         """
         with self._lock:
             members = self.read_members(operation, request)
@@ -244,7 +244,7 @@ class LocalCognito(DisplayMixin):
 
     def read_members(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Return the members of a request, after checking them against the API's model."""
-        return operations.read_members(self._nowhere._core, operation, request, REGION_OPERATIONS)  # noqa: SLF001 - same package
+        return operations.read_members(self._empty_pool._core, operation, request, REGION_OPERATIONS)  # noqa: SLF001 - same package
 
     def check_domain(self, operation: str, members: Mapping[str, Any]) -> None:
         """Refuse CreateUserPoolDomain with the domain of another pool."""
@@ -261,22 +261,22 @@ class LocalCognito(DisplayMixin):
             issuer = _issuer_of(token)
             found = self.pools.get(issuer.rpartition("/")[2])
             if found is None or found.issuer != issuer:
-                found = self.pools.first(lambda core: core.configuration.issuer == issuer)
+                found = self.pools.find(lambda core: core.configuration.issuer == issuer)
             if found is None:
-                raise self._nowhere._core.reword(error_templates.INVALID_ACCESS_TOKEN.refusal())  # noqa: SLF001 - same package
+                raise self._empty_pool._core.reword(error_templates.INVALID_ACCESS_TOKEN.refusal())  # noqa: SLF001 - same package
         elif (arn := members.get("ResourceArn")) is not None:
             found = self.pools.get(arn.rpartition("/")[2])
         else:
             session = members.get("Session", "")
             is_pending = lambda core: core.sessions.is_pending(session)  # noqa: E731
-            found = self.pools.first(is_pending, "pending_challenge", session)
-        return found if found is not None and region in {None, found.region} else self._nowhere
+            found = self.pools.find(is_pending, "pending_challenge", session)
+        return found if found is not None and region in {None, found.region} else self._empty_pool
 
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
         """Return a pool with the settings of a description, without an app client and without adding it."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or api_requests.issuer(pool_id)
-        configuration = PoolConfiguration(pool_id, issuer, **self._settings)
+        configuration = evolve(PoolConfiguration(pool_id, issuer, **self._settings), required_attributes=())
         configuration = pool_operations.configured(configuration, description)
         pool = LocalPool.__new__(LocalPool)  # without the app client that __init__ adds
         pool._start(configuration, self.clock, self._entropy, key or self._key)  # noqa: SLF001 - same package
@@ -295,9 +295,9 @@ def _issuer_of(token: str) -> str:
 
 
 def _create_user_pool(cognito: LocalCognito, request: Request, region: str | None) -> Reply:
-    nowhere = cognito._nowhere._core  # noqa: SLF001 - same module
-    pool_id = pool_operations.new_pool_id(region or cognito.region, nowhere.entropy)
-    pool = cognito.restore(pool_id, pool_operations.created_description(nowhere, request))
+    empty = cognito._empty_pool._core  # noqa: SLF001 - same module
+    pool_id = pool_operations.new_pool_id(region or cognito.region, empty.entropy)
+    pool = cognito.restore(pool_id, pool_operations.created_description(empty, request))
     cognito.add(pool)
     return pool.answer("DescribeUserPool", {"UserPoolId": pool.pool_id})
 
@@ -321,7 +321,7 @@ def _list_user_pools(cognito: LocalCognito, request: Request, region: str | None
 def _pool_of_domain(cognito: LocalCognito, domain: str) -> LocalPool | None:
     kind = records.DOMAINS.name
     has_domain = lambda core: core.records.find(kind, domain) is not None  # noqa: E731
-    return cognito.pools.first(has_domain, "record", f"{kind}/{domain}")
+    return cognito.pools.find(has_domain, "record", f"{kind}/{domain}")
 
 
 def _describe_user_pool_domain(cognito: LocalCognito, request: Request, region: str | None) -> Reply:

@@ -1,6 +1,6 @@
 """The points on which sources about Cognito contradict each other, with a setting of the local pool for each.
 
-Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `refuted` have such points.
+Rows of `authfsm/protocol/evidence.csv` with the confidence `contradictory` or `refuted` are about such points.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def _to_timedelta(value: Any) -> timedelta | None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < _MOST_SECONDS
     found: Any = timedelta(seconds=value) if is_number else value
     if found is not None and (not isinstance(found, timedelta) or found < timedelta(0)):
-        raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds from 0")
+        raise ValueError("timestamp_tolerance must be a timedelta or a number of seconds, and not negative")
     return found
 
 
@@ -56,8 +56,8 @@ class Contradictions:
             administrator confirmed). True: the reply has tokens (developer guide, MFA decision tree).
         user_auth_needs_essentials: False: USER_AUTH works on every tier, and only its passwordless factors
             need ESSENTIALS (developer guide). True: the whole flow needs it (AWS API reference).
-        user_auth_always_simulates_users: USER_AUTH with PreventUserExistenceErrors=LEGACY. False: it
-            returns UserNotFoundException. True: it simulates a user, "unaffected by your configuration"
+        user_auth_always_simulates_users: USER_AUTH of an unknown user, with PreventUserExistenceErrors=LEGACY. False:
+            the reply is UserNotFoundException. True: the user is simulated, "unaffected by your configuration"
             (both on one page of the developer guide, "Managing user existence error responses").
         devices_tracked_in_user_auth: True: USER_AUTH tracks devices (AWS API reference). False: it does not
             (the developer guide's list of flows leaves it out).
@@ -65,7 +65,7 @@ class Contradictions:
             the API reference) or 6 (a page of the developer guide).
         mfa_after_one_time_password: False: users with MFA cannot begin with a one-time password, and no second
             factor follows it (developer guide, "Authentication"). True: they can, and a code by the other channel
-            follows it (developer guide, "Adding MFA", on the same factor twice).
+            follows it (developer guide, "Adding MFA": a factor is not used twice).
         passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if FactorConfiguration
             and the user's MFA preference allow it (AWS API reference). False: it never does (an older table of the
             developer guide).
@@ -89,8 +89,8 @@ class Contradictions:
             always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn and sends no Session;
             amplify-js #13666). False: only if the request has the Session of SignUp (AWS API reference).
         timestamp_tolerance: by how much the TIMESTAMP of an SRP proof may differ from the pool's time; a number
-            means seconds. None: any TIMESTAMP is accepted, because no AWS page sets a limit. A user reports that sign-in fails from
-            five minutes on (amazon-cognito-auth-js #199).
+            means seconds. None: any TIMESTAMP is accepted, because no AWS page sets a limit. A user reports that a
+            sign-in fails if they differ by five minutes or more (amazon-cognito-auth-js #199).
         custom_challenge_in_admin_flows: after the password of ADMIN_USER_PASSWORD_AUTH and
             ADMIN_NO_SRP_AUTH. False: DefineAuthChallenge does not run (developer guide, "Custom
             authentication challenge Lambda triggers"). True: it runs, and request.session has ADMIN_NO_SRP_AUTH (developer

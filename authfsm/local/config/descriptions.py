@@ -1,8 +1,8 @@
 """Reads and writes Cognito's descriptions of a pool: UserPool, UserPoolClient, GetUserPoolMfaConfig.
 
-UserPool is in the responses of DescribeUserPool and CreateUserPool, UserPoolClient in those of the same
-operations for app clients. Top-level members without a setting here are kept and returned unchanged;
-`unsupported_settings` lists the members that have no effect here, with reasons.
+UserPool is in the replies of DescribeUserPool and CreateUserPool, and UserPoolClient is in those of
+DescribeUserPoolClient and CreateUserPoolClient. Top-level members without a setting here are kept and returned
+unchanged; `unsupported_settings` lists the members that have no effect here, with reasons.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
     settings = {
         "name": pool.get("Name", pool.get("PoolName", "local")),
         "mfa": descriptions.mfa,
-        # Without GetUserPoolMfaConfig, all methods. `unsupported_settings` says so.
+        # Without GetUserPoolMfaConfig's reply, all methods are enabled, and `unsupported_settings` says so.
         "mfa_methods": MFA_METHODS if factors is None else factors,
         "device": None if device is None else c.DeviceConfiguration(**device_members),
         "aliases": pool.get("AliasAttributes", ()),
@@ -165,7 +165,7 @@ def merged_settings(read: Descriptions, settings: Mapping[str, Any]) -> dict[str
 
 
 def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
-    """Return the UserPool of DescribeUserPool's response; `users` is the number of users."""
+    """Return the UserPool of DescribeUserPool's reply; `users` is the number of users."""
     description = configuration.pool_description.get("UserPool") or {}
     device, pool_id = configuration.device, configuration.pool_id
     first_factors = list(configuration.allowed_first_auth_factors)
@@ -211,7 +211,7 @@ def user_pool(configuration: c.PoolConfiguration, users: int) -> dict[str, Any]:
 
 
 def pool_description(configuration: c.PoolConfiguration) -> dict[str, Any]:
-    """Return a pool's description: its UserPool, and its GetUserPoolMfaConfig response as MfaConfig."""
+    """Return a pool's description: its UserPool, and as MfaConfig the reply of GetUserPoolMfaConfig."""
     return {"UserPool": user_pool(configuration, 0), "MfaConfig": mfa_config(configuration)}
 
 
@@ -235,9 +235,9 @@ def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
 
 
 def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
-    """Return GetUserPoolMfaConfig's response."""
+    """Return GetUserPoolMfaConfig's reply."""
     description = configuration.pool_description.get("MfaConfig", {})
-    if description is None:  # unknown: assumed to allow most, as `pool_settings` assumes all methods
+    if description is None:  # unknown: assume what allows most, as `pool_settings` assumes all methods
         description = {"WebAuthnConfiguration": {"FactorConfiguration": MULTI_FACTOR}}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
     members: dict[str, Any] = {"MfaConfiguration": configuration.mfa}

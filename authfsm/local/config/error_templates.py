@@ -68,7 +68,7 @@ ATTRIBUTE_NOT_WRITABLE = ErrorTemplate(_NOT_AUTHORIZED, "A client attempted to w
 ALREADY_PROVIDED = ErrorTemplate(_NOT_AUTHORIZED, "Cannot modify an already provided {name}", survives=True)  # reports of users
 
 # ---- the user -----------------------------------------------------------------------------------
-NO_SUCH_USER = ErrorTemplate("UserNotFoundException", "User does not exist.")  # measured: LEGACY
+NO_SUCH_USER = ErrorTemplate("UserNotFoundException", "User does not exist.")  # measured, with LEGACY
 NOT_CONFIRMED = ErrorTemplate("UserNotConfirmedException", "User is not confirmed.")  # measured: before the password
 RESET_REQUIRED = ErrorTemplate("PasswordResetRequiredException", "Password reset required for the user")
 DISABLED = ErrorTemplate(_NOT_AUTHORIZED, "User is disabled.")  # reports of users
@@ -168,7 +168,7 @@ ADMIN_FLOW_NOT_ENABLED = ErrorTemplate(_INVALID_PARAMETER, "Auth flow not enable
 FLOW_NEEDS_ADMIN = ErrorTemplate(_INVALID_PARAMETER, "Initiate Auth method not supported.")  # ADMIN_* in InitiateAuth; reports of users
 NO_CUSTOM_AUTH_TRIGGER = ErrorTemplate(_INVALID_PARAMETER, "Custom auth lambda trigger is not configured for the user pool.")
 NULL_MEMBER = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value null at '{name}' failed to satisfy constraint: Member must not be null", survives=True)
-# amplify-swift's tests against AWS have the code, and that the session survives; the pattern is botocore's.
+# amplify-swift's tests against AWS show the code, and that the session survives. The pattern is botocore's.
 USER_CODE_NOT_DIGITS = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value at 'userCode' failed to satisfy constraint: Member must satisfy regular expression pattern: [0-9]+", survives=True)
 NOT_IN_ENUM = ErrorTemplate(_INVALID_PARAMETER, "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: Member must satisfy enum value set: [{values}]", survives=True)
 CONSTRAINTS_VIOLATED = ErrorTemplate(_INVALID_PARAMETER, "{number} detected: {violations}", survives=True)
@@ -228,6 +228,6 @@ NO_SUCH_RESOURCE = ErrorTemplate(_NOT_FOUND, "Requested resource not found.")  #
 # ---- Lambda triggers: the sign-in ends -------------------------------------------------------------
 TRIGGER_FAILED = ErrorTemplate("UserLambdaValidationException", "{trigger} failed with error {text}.")
 TRIGGER_RETURNED_NOTHING = ErrorTemplate("InvalidLambdaResponseException", "Invalid lambda function output : Invalid JSON: {trigger} returned None. Return the event.")  # amplify-cli #2735, #4341
-MIGRATION_FAILED = ErrorTemplate("UserNotFoundException", "Exception migrating user in app client {client}: UserMigration did not return the event.")  # re:Post (null, "" and {}), up to the id; the rest is ours
+MIGRATION_FAILED = ErrorTemplate("UserNotFoundException", "Exception migrating user in app client {client}: UserMigration did not return the event.")  # up to the id from re:Post, for null, "" and {}; the rest is ours
 TRIGGER_RESPONSE_INVALID = ErrorTemplate("InvalidLambdaResponseException", "Unrecognizable lambda output: {trigger}: {why}")
 # fmt: on

@@ -25,7 +25,7 @@ Event = dict[str, Any]
 """The event of a Lambda trigger, in the shape that AWS documents."""
 
 Trigger = Callable[..., Any] | str
-"""A function of (event) or (event, context), possibly async, or "module:function"; it returns the event, with its response."""
+"""A function of (event) or (event, context), possibly async, or its name as "module:function"."""
 
 ACCOUNT: Final = "123456789012"
 """The AWS account in all ARNs."""
@@ -69,7 +69,7 @@ class LambdaContext:
 
 
 def to_function(name: str, value: Any) -> Callable[..., Any]:
-    """Return a function, or import "module:function"; raise ValueError, or TypeError for what is not a suitable function."""
+    """Return the function that `value` is or names; ValueError if it is not found, TypeError if it is not suitable."""
     function: Callable[..., Any] | None = None if isinstance(value, str) else value
     if isinstance(value, str):
         module, _, attribute = value.partition(":")
@@ -82,7 +82,7 @@ def to_function(name: str, value: Any) -> Callable[..., Any]:
         if function is None:
             raise ValueError(f"{name}: {module} has no function {attribute}")
     if not callable(function):
-        raise TypeError(f'{name} is not "module:function" or a function, but {value!r}')
+        raise TypeError(f'{name} must be a function, or the name of one as "module:function", not {value!r}')
     if not _argument_count(function):
         raise TypeError(
             f"{name} must accept (event) or (event, context), not {inspect.signature(function)}: "
@@ -122,7 +122,7 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
         return result
     import asyncio  # noqa: PLC0415 - takes 40 ms to load, and few functions are async
 
-    # In this thread, which holds the pool's lock, so that the function can call the pool; a loop may be running here.
+    # The function runs in this thread, which holds the pool's lock, so that it can call the pool. A loop may run here.
     outer = asyncio._get_running_loop()  # noqa: SLF001 - asyncio's own way to nest loops
     asyncio._set_running_loop(None)  # noqa: SLF001 - asyncio's own way to nest loops
     loop = asyncio.new_event_loop()

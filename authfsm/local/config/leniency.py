@@ -24,7 +24,7 @@ MAX_RECORDED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that `accept` can disable: what it then `accepts`, the `errors` that Cognito raises, and the `source`."""
+    """A check that `accept` can disable: the requests that it then `accepts`, Cognito's `errors` and their `source`."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
@@ -37,13 +37,13 @@ _SCHEMA: Final = "AWS API reference, SchemaAttributeType"
 CHECKS: Final[Mapping[str, RelaxedCheck]] = {
     "unknown-attributes": RelaxedCheck("attributes that the pool's schema does not have",
         (errors.NOT_IN_SCHEMA, errors.UNKNOWN_ATTRIBUTES), _SCHEMA),
-    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes with an invalid format, or missing; user names in the format of an alias",
+    "invalid-attribute-values": RelaxedCheck("email addresses, phone numbers and other attributes that are missing or have an invalid format; user names in the format of an alias",
         (errors.BAD_EMAIL, errors.BAD_PHONE, errors.NOT_IN_SCHEMA, errors.ATTRIBUTE_REQUIRED, errors.INVALID_PARAMETER), _SCHEMA),
     "invalid-names": RelaxedCheck("names and ids whose length or characters violate the API's model; unknown values of MessageAction, DesiredDeliveryMediums and DeviceRememberedStatus",
         (errors.CONSTRAINTS_VIOLATED,), "botocore's model of the API"),
     "weak-passwords": RelaxedCheck("passwords that violate the pool's policy, in AdminCreateUser and ConfirmForgotPassword",
         (errors.PASSWORD_POLICY,), "AWS API reference, AdminCreateUser: InvalidPasswordException"),
-    "missing-secret-hash": RelaxedCheck("requests without SECRET_HASH at an app client with a secret (a wrong one is refused)",
+    "missing-secret-hash": RelaxedCheck("requests without SECRET_HASH at an app client with a secret (a wrong SECRET_HASH is refused)",
         (errors.SECRET_HASH_MISSING,), "developer guide, Computing secret hash values"),
     "disabled-flows": RelaxedCheck("an AuthFlow that is not among the app client's ExplicitAuthFlows",
         (errors.FLOW_NOT_ENABLED, errors.ADMIN_FLOW_NOT_ENABLED), "AWS API reference, CreateUserPoolClient"),
@@ -53,9 +53,9 @@ CHECKS: Final[Mapping[str, RelaxedCheck]] = {
         (errors.CANNOT_PREFER,), "reports of users: User does not have delivery config set"),
     "invited-users": RelaxedCheck("ConfirmSignUp, AdminConfirmSignUp and ForgotPassword of users who have not signed in since AdminCreateUser",
         (errors.CANNOT_CONFIRM, errors.RESET_NOT_POSSIBLE), "reports of users: User cannot be confirmed"),
-    "unverified-recovery": RelaxedCheck("ForgotPassword and AdminResetUserPassword without a verified address that is no second factor; ForgotPassword of unknown users",
+    "unverified-recovery": RelaxedCheck("ForgotPassword and AdminResetUserPassword of users whose addresses are unverified or second factors; ForgotPassword of unknown users",
         (errors.NO_RECOVERY_ADDRESS, errors.NO_SUCH_USERNAME), "AWS API reference, ForgotPassword"),
-    "code-123456": RelaxedCheck("123456 as verification code: every code sent is 123456 (of eight digits: 12345678), and ConfirmSignUp accepts it even if none was sent",
+    "code-123456": RelaxedCheck("123456 as verification code: every code sent is 123456 (a code of eight digits is 12345678), and ConfirmSignUp accepts it even if none was sent",
         (errors.VERIFICATION_CODE_MISMATCH,), "AWS API reference, ConfirmSignUp: CodeMismatchException"),
     "contradictory-settings": RelaxedCheck("settings of a pool or an app client that contradict each other",
         (errors.INVALID_PARAMETER,), "the rules of cdk-preflight and cdkd, which are tried on AWS"),

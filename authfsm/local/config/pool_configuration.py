@@ -1,7 +1,7 @@
 """The settings of a user pool and of its app clients, as frozen values.
 
-Most fields have the names of members of CreateUserPool and CreateUserPoolClient, in snake_case; for each other field the
-docstring names the member, or says what the field changes in a local pool. Defaults are Cognito's unless it says otherwise.
+Most fields have the names of members of CreateUserPool and CreateUserPoolClient, in snake_case. For other fields, the
+docstring names the member or the effect in a local pool. Defaults are Cognito's unless the docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ ALL_FLOW_VALUES: Final = CURRENT_FLOW_VALUES | frozenset(auth_flows.LEGACY_VALUE
 ACR_VALUES: Final = tuple(f"urn:cognito:loa:{level}" for level in (1, 2, 3, 4))
 """The default names of the four authentication levels (`acr`), where AcrConfiguration sets no others."""
 
-_LIFETIME: Final = within("RefreshTokenValidityType", "seconds", least=1)
-_IS_DOMAIN: Final = validator(
+_LIFETIME_VALIDATOR: Final = within("RefreshTokenValidityType", "seconds", least=1)
+_DOMAIN_VALIDATOR: Final = validator(
     lambda value: re.fullmatch(r"[^\s/:@]+", value) is not None,
     "a domain, for example example.com, without a scheme and a port",
 )
@@ -68,10 +68,10 @@ class AppClient(WrapsSecrets):
 
     Args:
         client_id: ClientId.
-        client_secret: the secret, if it has one; SECRET_HASH is then required.
+        client_secret: the app client's secret, or None; an app client with a secret requires SECRET_HASH.
         second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
-        secret_dates: the time at which each secret was added, in seconds since 1970; empty until a secret is added or
-            deleted: the time of the only secret is then the app client's CreationDate.
+        secret_dates: the times at which the secrets were added, in seconds since 1970. While it is empty, no secret was
+            added or deleted, and the time of the only one is the app client's CreationDate.
         explicit_auth_flows: ExplicitAuthFlows, by default all `ALLOW_*` values; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
@@ -83,8 +83,8 @@ class AppClient(WrapsSecrets):
         client_name: ClientName.
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
-        enable_token_revocation: EnableTokenRevocation: tokens have `origin_jti` and can be revoked.
-        client_description: the description or request of the app client, which has the members without a field here.
+        enable_token_revocation: EnableTokenRevocation: if true, tokens have `origin_jti` and can be revoked.
+        client_description: UserPoolClient as last described or requested, with members that have no field here.
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
@@ -96,9 +96,9 @@ class AppClient(WrapsSecrets):
         default=auth_flows.AUTH_SESSION_VALIDITY, validator=within("AuthSessionValidityType", "minutes")
     )
     prevent_user_existence_errors: Literal["ENABLED", "LEGACY"] = "ENABLED"
-    access_token_validity: int = field(default=3600, validator=_LIFETIME)
-    id_token_validity: int = field(default=3600, validator=_LIFETIME)
-    refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME)
+    access_token_validity: int = field(default=3600, validator=_LIFETIME_VALIDATOR)
+    id_token_validity: int = field(default=3600, validator=_LIFETIME_VALIDATOR)
+    refresh_token_validity: int = field(default=30 * 24 * 3600, validator=_LIFETIME_VALIDATOR)
     refresh_token_rotation: RefreshTokenRotation | None = None
     client_name: str = "local"
     read_attributes: frozenset[str] | None = field(default=None, converter=optional(_names))
@@ -111,7 +111,7 @@ class AppClient(WrapsSecrets):
     def __attrs_post_init__(self) -> None:
         """Check the classes of settings, and the flows."""
         _check_classes(self)
-        # The description of a real app client may allow flows that local pools do not support. They are kept, and allow nothing.
+        # A real app client may allow flows that local pools do not support. Their values are kept, and have no effect.
         described = self.client_description.get("ExplicitAuthFlows", ())
         check_names("explicit_auth_flows", self.explicit_auth_flows, sorted({*ALL_FLOW_VALUES, *described}))
         if error := auth_flows.mixed_values_error(self.explicit_auth_flows):
@@ -119,7 +119,7 @@ class AppClient(WrapsSecrets):
 
     @property
     def hides_user_existence(self) -> bool:
-        """Whether replies must not reveal whether a user exists."""
+        """Whether replies must hide which users exist."""
         return self.prevent_user_existence_errors == "ENABLED"
 
     @property
@@ -143,7 +143,7 @@ class WebAuthnConfiguration:
             "with user verification satisfies MFA requirements", for users with WebAuthnMfaSettings.Enabled (SetUserMFAPreference).
     """
 
-    relying_party_id: str = field(validator=_IS_DOMAIN)
+    relying_party_id: str = field(validator=_DOMAIN_VALIDATOR)
     user_verification: Literal["required", "preferred"] = "preferred"
     factor_configuration: Literal["SINGLE_FACTOR", "MULTI_FACTOR_WITH_USER_VERIFICATION"] = "SINGLE_FACTOR"
 
@@ -216,7 +216,7 @@ def _first_factors(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _acr_values(names: Iterable[str] | Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the four levels, from all four or from an AcrConfiguration (rules: developer guide)."""
+    """Return the names of the four levels, from four names or from an AcrConfiguration (rules: developer guide)."""
     if isinstance(names, Mapping):
         levels = {f"Level{n}": {"AcrValue": default} for n, default in enumerate(ACR_VALUES, 1)}
         check_names("acr_values", names, levels)
@@ -255,7 +255,7 @@ STRUCTURED: Final[dict[str, type]] = {
     "triggers": Triggers,
     "webauthn": WebAuthnConfiguration,
 }
-"""The classes of the settings that have settings of their own."""
+"""The classes of the settings that consist of several fields."""
 
 
 def _check_classes(settings: PoolConfiguration | AppClient) -> None:
@@ -283,18 +283,18 @@ class PoolConfiguration:
         mfa_methods: the second factors that are enabled; by default all, which is not Cognito's default.
         device: DeviceConfiguration, or None.
         triggers: the pool's Lambda functions, or None.
-        aliases: AliasAttributes: attributes with which a user may also sign in, once they are verified.
+        aliases: AliasAttributes: attributes with which a user may also sign in; addresses must be verified.
         username_attributes: UsernameAttributes: attributes with which users sign in *instead* of a username; the
             internal username is then the sub, a UUID.
         case_sensitive: UsernameConfiguration.CaseSensitive; absent means sensitive.
         required_attributes: attributes that a user must have, in addition to those that `schema` marks as Required.
         account_recovery: AccountRecoverySetting by priority: `verified_email` and `verified_phone_number`,
             or `admin_only`. The channel of the first mechanism is avoided as second factor (the rules:
-            `signin/required_factors.py`). Empty means the phone number, otherwise the e-mail address ("the
+            `signin/required_factors.py`). If empty, a user's phone number comes before the e-mail address ("the
             legacy behavior ... where SMS is preferred through email": AWS API reference).
         password_policy: the requirements on new passwords.
-        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH. With MFA ON, only PASSWORD, and
-            WEB_AUTHN if passkeys satisfy MFA.
+        allowed_first_auth_factors: AllowedFirstAuthFactors: the first factors of USER_AUTH. With MFA ON,
+            Cognito allows only PASSWORD and, if passkeys satisfy MFA, WEB_AUTHN.
         tier: UserPoolTier; passwordless factors and step-up need ESSENTIALS or PLUS.
         webauthn: WebAuthnConfiguration; None for a pool without a relying party.
         acr_values: the names of the levels 1 to 4, or an AcrConfiguration.
@@ -304,10 +304,10 @@ class PoolConfiguration:
         auto_verified_attributes: AutoVerifiedAttributes: where a code is sent at sign-up. The default is
             `email`, as in the console; the API's own default is nothing.
         verified_before_update: UserAttributeUpdateSettings.AttributesRequireVerificationBeforeUpdate.
-        allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: SignUp is refused.
+        allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: if true, SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
-        accept: checks of `leniency.CHECKS`, or `all`: requests that succeed although Cognito refuses them.
-        pool_description: UserPool and MfaConfig as last described or requested, with the members without a field here.
+        accept: the checks of `leniency.CHECKS` to disable, or `all`: requests that Cognito refuses then succeed.
+        pool_description: UserPool and MfaConfig as last described or requested, with members that have no field here.
     """
 
     pool_id: str

@@ -1,9 +1,9 @@
 """Checks the members of requests before an operation reads them, and the settings of pools that are created in Python.
 
-It checks types, required members, lengths and bounds; botocore checks the requests of its callers, but over HTTP any
-request can arrive. `members.json` is an excerpt of botocore's model of the API (tests/generate_members.py generates it,
-a test compares them). In operations about a user, `check_constraints` checks only maximum lengths, enumerations except
-ChallengeName, and the pattern of a new user's name. Patterns of ARNs are never checked.
+It checks types, required members, lengths and bounds. botocore checks the requests of its callers, but over HTTP any
+request can arrive. `members.json` is an excerpt of botocore's model of the API: tests/generate_members.py generates it,
+and a test checks that it is up to date. In operations about a user, `check_constraints` checks only maximum lengths,
+enumerations except ChallengeName, and the pattern of a new user's name. Patterns of ARNs are never checked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _ENUM: Final = "Member must satisfy enum value set"
-# Python's `re` has no Unicode categories. Each is a list of its ASCII characters and one character for all its others.
+# For each Unicode category, which Python's `re` lacks: its ASCII characters, and one that stands for all its others.
 _CATEGORIES: Final = {
     each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
     for each in "LMSNPZC"
@@ -57,16 +57,16 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without unknown members and null; refuse missing members, wrong types and numbers out of bounds."""
+    """Return a request without null and unknown members; refuse missing ones, wrong types and numbers out of bounds."""
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 
 
 def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]) -> None:
-    """Call `refuse(check, refusal)` for values that break constraints; in requests about users only for some.
+    """Call `refuse(check, refusal)` if values break constraints; in requests about users, only some constraints count.
 
-    These are too long values, values that an enumeration lacks, and in SignUp and AdminCreateUser a user name that
-    breaks its pattern, for example one with a space. An unknown ChallengeName is not refused here, but by its session.
+    These are maximum lengths, enumerations and, in SignUp and AdminCreateUser, the pattern of the user name, which
+    forbids spaces. An unknown ChallengeName is refused by the operation, not here.
     """
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
@@ -86,7 +86,7 @@ def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callab
 
 
 def violations(shape_name: str, value: Any, path: str, *, secret: bool = False) -> Iterator[str]:
-    """Yield the messages about the constraints of a shape that a value of its type breaks; `path` is the value's name."""
+    """Yield a message for each constraint of a shape that a value of its type breaks; `path` is the value's name."""
     shape = dict(_model()["shapes"][shape_name])
     secret = shape["sensitive"] = secret or shape.get("sensitive", False)  # its contents are secret, too
     kind = shape["type"]
@@ -188,7 +188,7 @@ _FIELD_TYPES: Final = {
 
 
 def validator(is_valid: Callable[[Any], bool], rule: str) -> Validator:
-    """Return a validator that raises ValueError with the rule."""
+    """Return a validator that raises ValueError with `rule` for a value that is not valid."""
 
     def check(_: Any, attribute: Attribute[Any], value: Any) -> None:
         if not is_valid(value):
@@ -215,7 +215,7 @@ def fits(shape: str) -> Validator:
 
 
 def check_types(annotation: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError, which does not show the value, unless all values have the type of an annotation, one of `_FIELD_TYPES`."""
+    """Raise TypeError, without the value, unless all values have the type of an annotation in `_FIELD_TYPES`."""
     kind, description = _FIELD_TYPES[annotation]
     for name, value in values.items():
         found = type(value.reveal() if isinstance(value, Secret) else value)

@@ -12,7 +12,7 @@ from authfsm.local.config.request_members import typed
 
 
 def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:
-    """Raise ValueError if a setting has a name that is not allowed, or a name twice; `name` is the setting's."""
+    """Raise ValueError if a setting has a name that is not allowed, or a name twice; `name` is the setting's name."""
     found = list(names)
     if unknown := sorted(set(found) - set(allowed), key=str):
         raise ValueError(f"{name} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}")
@@ -50,7 +50,7 @@ class SchemaAttribute:
     max_value: int | None = None
 
     def violation(self, value: str) -> str | None:
-        """Return why a value is not valid; None if it is valid. Cognito's messages for this are not known."""
+        """Return why a value is not valid; None if it is valid. Cognito's own messages are not known."""
         if self.data_type == "Number":
             if not re.fullmatch("[+-]?[0-9]+", value):
                 return "The value is not a number"

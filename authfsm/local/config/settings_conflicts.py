@@ -1,8 +1,8 @@
-"""What Cognito refuses in the settings of a pool or an app client although botocore's model of the request allows it.
+"""Finds settings of a pool or an app client that Cognito refuses although botocore's model of the request allows them.
 
 The rules are for requests (CreateUserPool, UpdateUserPoolClient) and for settings in Python and in configuration files.
 
-Rules and messages are those of the package cdk-preflight, whose maintainers try each on AWS, except `mfa_conflicts`.
+Rules and messages, except those of `mfa_conflicts`, are from cdk-preflight, whose maintainers try each on AWS.
 Settings for other services (keys, addresses and roles of KMS, SES, SNS and IAM), OAuth and federation are not checked.
 """
 
@@ -38,7 +38,7 @@ _SINGLE_FACTOR: Final = (
 
 
 def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - one condition a rule
-    """Yield why Cognito refuses a pool's settings, `described` as they would be after the request."""
+    """Yield why Cognito refuses a pool's settings; `described` has the settings after the request."""
     pool = described.user_pool
 
     def get(group: str, name: str) -> Any:
@@ -86,7 +86,7 @@ def mfa_conflicts(described: Descriptions, passkey_message: str = _SINGLE_FACTOR
 
 
 def attribute_conflicts(attribute: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses an attribute of a schema; it has the form of SchemaAttributes in DescribeUserPool."""
+    """Yield why Cognito refuses an attribute of a schema; `attribute` is as in SchemaAttributes of DescribeUserPool."""
     name, kind = attribute["Name"], attribute["AttributeDataType"]
     if attribute.get("Required") and name not in STANDARD_ATTRIBUTES:
         yield "Required custom attributes are not supported currently."
@@ -109,7 +109,7 @@ def new_conflicts(find: Callable[[Any], Iterator[str]], before: Any, after: Any)
 def request_conflicts(before: Descriptions, after: Descriptions, request: Structure) -> Iterator[str]:
     """Yield why Cognito refuses a request that changes a pool's settings.
 
-    A request may not have all that a description has: programs that repeat one leave out UnusedAccountValidityDays.
+    The last rule is about the request itself: a description may have both members.
     """
     yield from new_conflicts(pool_conflicts, before, after)
     days = request.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")

@@ -84,7 +84,7 @@ def _unsupported_in_pool(pool: Structure, mfa: Structure | None, triggers: Trigg
         names = {"SmsAuthenticationMessage", "Message", "Subject"} & (mfa or {}).get(group, {}).keys()
         yield from (f"{group}.{name}: {_NO_TEXTS}" for name in sorted(names))
     if mfa is None and pool.get("MfaConfiguration", "OFF") != "OFF":
-        yield "MfaConfiguration: all second factors are enabled, because only GetUserPoolMfaConfig lists them"
+        yield "MfaConfiguration: all second factors are enabled, unless you add the reply of GetUserPoolMfaConfig"
 
 
 def _unsupported_in_client(client: Structure) -> Iterator[str]:
