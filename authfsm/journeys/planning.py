@@ -175,7 +175,7 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     """Enable the second factors that the path requires: before the sign-in, or during it if this path is impossible otherwise."""
     required = _second_factors(path)
     if not required:
-        return _without_second_factor(path, pool, plan)
+        return _with_replaced_second_factor(path, pool, plan)
     states = [state for _, state in required]
     device = next((n for n, s in enumerate(path.states) if s is S.DEVICE_PASSWORD_VERIFIER), None)
     if device is not None and required[0][0] < device < required[-1][0]:
@@ -203,7 +203,7 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     return evolve(plan, person=_with_factors(plan.person, factors, preferred))
 
 
-def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
+def _with_replaced_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a second factor that the device or the passkey replaces."""
     is_custom = path.responses[0] in r.CUSTOM_AUTH_RESPONSES
     functions_decide = is_custom and r.SrpClaim not in path.responses

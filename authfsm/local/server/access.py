@@ -134,7 +134,7 @@ class AccessCheck:
         """Return the CORS headers for the reply to an allowed request, or the reply that refuses the request."""
         host = request.headers.get("host", "")
         if not self.rules.allows_host(host, request.server_address):
-            return self._refusal(request, "host", _host_refused(host))
+            return self._refusal(request, "host", _host_refusal_text(host))
         return {} if _is_same_origin(request.headers, host) else self._decide_cross_origin(request)
 
     def _decide_cross_origin(self, request: HttpRequest) -> HttpReply | dict[str, str]:
@@ -154,7 +154,7 @@ class AccessCheck:
         reads = (preflight_method if is_preflight else method) in _READ_METHODS
         allowed = self.rules.allows_origin(origin)
         if not allowed or not shared or (path == "/" and reads and not is_open):
-            return self._refusal(request, "origin", _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin))
+            return self._refusal(request, "origin", _SAME_ORIGIN_ONLY if allowed else _origin_refusal_text(origin))
         cors = {
             "access-control-allow-origin": ANY_ORIGIN if self.rules.any_origin else origin,
             "access-control-expose-headers": _EXPOSED_HEADERS,
@@ -200,7 +200,7 @@ def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     return (page["port"] or default) == (here["port"] or default)
 
 
-def _host_refused(host: str) -> str:
+def _host_refusal_text(host: str) -> str:
     match = _HOST.fullmatch(host.lower())
     if match is None:
         return "The Host header is missing or is not a host."
@@ -211,7 +211,7 @@ def _host_refused(host: str) -> str:
     )
 
 
-def _origin_refused(origin: str) -> str:
+def _origin_refusal_text(origin: str) -> str:
     if _ORIGIN.fullmatch(origin.lower()) is None:
         return "This server refuses requests from pages whose origin is not a scheme and a host."
     return (

@@ -48,18 +48,18 @@ _PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
 
 def available_first_factors(configuration: PoolConfiguration, user: User) -> tuple[State, ...]:
     """Return the first factors that the pool allows and the user has."""
-    allowed = _allowed(configuration)
+    allowed = _allowed_factors(configuration)
     found: set[State] = set()
     if user.credential is not None:
         found.update(allowed & set(_PASSWORD_FACTORS))
     # Measured: a user with a temporary password who preferred EMAIL_OTP was offered only passwords.
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        found.update(factor for factor in allowed & PASSWORDLESS if _user_has(configuration, user, factor))
+        found.update(factor for factor in allowed & PASSWORDLESS if _can_begin_with(configuration, user, factor))
     # A user without any factor is offered passwords, although no password is correct.
     return _in_order(found or _PASSWORD_FACTORS)
 
 
-def _allowed(configuration: PoolConfiguration) -> set[State]:
+def _allowed_factors(configuration: PoolConfiguration) -> set[State]:
     names = set(configuration.allowed_first_auth_factors)
     allowed = {factor for factor in PASSWORDLESS if factor in names}
     if configuration.tier == "LITE":
@@ -69,7 +69,7 @@ def _allowed(configuration: PoolConfiguration) -> set[State]:
     return allowed | (set(_PASSWORD_FACTORS) if "PASSWORD" in names else set())
 
 
-def _user_has(configuration: PoolConfiguration, user: User, factor: State) -> bool:
+def _can_begin_with(configuration: PoolConfiguration, user: User, factor: State) -> bool:
     active = required_factors.active_factors(configuration, user)
     if factor is State.WEB_AUTHN:
         webauthn = configuration.webauthn
@@ -97,7 +97,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
     """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
     settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
-    allowed = _allowed(settings)
+    allowed = _allowed_factors(settings)
     if is_odd or settings.webauthn is None or settings.mfa == "ON":
         allowed -= {State.WEB_AUTHN}
     return _in_order(allowed or _PASSWORD_FACTORS)

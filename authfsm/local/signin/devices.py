@@ -94,7 +94,7 @@ def adds_device(pool: Core, attempt: Attempt) -> bool:
     return attempt.device_key is None and _is_tracking(pool, attempt)
 
 
-def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
+def add_or_update_device(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
     """Add a device and return its NewDeviceMetadata; else record the sign-in of the attempt's device, and return None."""
     now = pool.clock()
     if not adds_device(pool, attempt):

@@ -190,7 +190,7 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     overrides = run_token_triggers(pool, attempt, metadata, new_device=adds_device)
     user.lock_out.record_success()
     user.account.never_signed_in = False
-    new_device = devices.new_device_metadata(pool, attempt, user)
+    new_device = devices.add_or_update_device(pool, attempt, user)
     device_key = new_device["DeviceKey"] if new_device else attempt.device_key
     configuration = pool.configuration
     has_mfa = configuration.mfa == "ON" or required_factors.active_factors(configuration, user)

@@ -42,10 +42,10 @@ def to_api(attributes: Attributes) -> list[dict[str, str]]:
 
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
-    schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
+    schema, accepts_unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
     # If `accept` allows unknown attributes, `check` records them.
-    known = [name for name in attributes if name in schema.all or not unknown]
-    if any(not schema.may_write(name, client.write_attributes) for name in known):
+    checked = [name for name in attributes if name in schema.all or not accepts_unknown]
+    if any(not schema.may_write(name, client.write_attributes) for name in checked):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
 

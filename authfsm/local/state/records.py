@@ -206,7 +206,7 @@ class Directory(TrackedDicts):
         other = self.find(value)
         return other is not None and other is not user
 
-    def conflict(self, user: User) -> str | None:
+    def conflicting_attribute(self, user: User) -> str | None:
         """Return the name of an attribute whose value another user can sign in with; None if there is none."""
         names = (*self._aliases, *self._username_attributes)
         aliases = set(self._aliases_of(user))

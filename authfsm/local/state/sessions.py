@@ -105,7 +105,7 @@ class Sessions(TrackedDicts):
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._pending
 
-    def is_pending(self, session: str) -> bool:
+    def has_session(self, session: str) -> bool:
         """Return whether a session is pending."""
         return session in self._pending
 
