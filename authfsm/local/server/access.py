@@ -1,4 +1,4 @@
-"""Which hosts a request may name in its Host header, and which web pages may send requests.
+"""Decides which hosts a request may name in its Host header, and which web pages may send requests.
 
 Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
 rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request must
@@ -86,7 +86,7 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """The hosts that requests may name beside loopback ones and addresses, and the origins of pages that may send some.
+    """The hosts that requests may name, beside loopback hosts and the server's address; the origins of allowed pages.
 
     Pages of `origins` may call the operations that need no credentials; None means http and https origins on
     loopback hosts. With `open`, every host, origin and operation is allowed.
@@ -179,7 +179,7 @@ class AccessCheck:
 
 
 def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that allow all that a preflight requests: the real request is checked when it arrives."""
+    """Return the headers that allow whatever a preflight asks for: the real request is checked when it arrives."""
     allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
     if (names := headers.get("access-control-request-headers")) is not None:
         allowed["access-control-allow-headers"] = names

@@ -7,7 +7,7 @@ GET  /                                       the page for developers, with /even
 GET  /outbox                                 the messages that Cognito would have sent
 GET  /health
 
-The thread of a connection answers its requests; `access` decides which requests are answered.
+The thread of a connection answers its requests; the module `access` decides which requests are allowed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Stores a pool's records as JSON in a state file: writes them after each operation, reads them before the first one.
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
-app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
-a challenge) is stored with the name of its class, unless JSON has its type; of other packages' classes only `bytes`,
-`datetime` and collections are read.
+app client, the JSON contains only the key of the user or client. The value of a field annotated `Any` (the expected
+answer of a challenge) is stored with the name of its class, unless JSON has the same type. Of such classes, only
+authfsm's own, `bytes`, `datetime` and collections are read.
 
 The JSON contains secrets in clear. It is written only to the state file.
 """
@@ -65,7 +65,7 @@ class RecordSerializer:
         converter.register_structure_hook_func(_is_secret, to_secret)
         converter.register_unstructure_hook_func(lambda kind: kind is Any, self._any_to_json)
         converter.register_structure_hook_func(lambda kind: kind is Any, self._any_from_json)
-        # Users and app clients: all fields in their own records, only the key in records that refer to them.
+        # A user or app client has all fields in its own record, and only its key in records that refer to it.
         referenced: tuple[type[Any], ...] = (User, AppClient)
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
@@ -108,7 +108,7 @@ class RecordSerializer:
         if isinstance(value, _COLLECTIONS):
             items = [self._any_to_json(each) for each in value]
             if isinstance(value, AbstractSet):
-                items.sort(key=json.dumps)  # The values of a set need not have an order.
+                items.sort(key=json.dumps)  # The values need not be comparable with each other.
             return {_CLASS: kind.__name__, _VALUE: items}
         if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
@@ -266,7 +266,7 @@ class RecordStore:
         return RecordStore(core, self.file, self._serializer)
 
     def save_all(self, **properties: str) -> None:
-        """Write a pool that may be new in the file: its app clients, its own properties and these properties."""
+        """Write a pool that may be new in the file: its app clients, its own properties and the given ones."""
         core = self._core
         properties |= {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description()}
         rows: list[RecordRow] = [(PROPERTY, name, text) for name, text in properties.items()]

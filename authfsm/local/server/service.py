@@ -1,9 +1,9 @@
-"""Answers the server's operations: each one is written to the state file, tracked for the page, and logged.
+"""Answers requests: writes the changes of each one to the state file, tracks its sign-in for the page, and logs it.
 
-`open_service` creates the first pool from the configuration and the state file. The settings come from the
-configuration at every start; a change through the API is valid until the configuration changes. The file supplies
-the rest: the signing key, the app client's secret if the configuration has none, the users, their sign-ins, and the
-pools that were created through the API. A user of the configuration who exists already is not changed.
+`open_service` creates the first pool from the configuration and the state file. The configuration supplies the
+settings; settings changed through the API are kept until the configuration changes. The file supplies the rest: the
+signing key, the app client's secret if the configuration asks for a random one, the users, their sign-ins, and the
+pools that were created through the API. A user of the configuration who is in the file already is not changed.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Service:
         except PoolRefusal as refusal:
             outcome = refusal
         finally:
-            changed = self.save(pool)  # A refusal too, which may have counted a wrong password.
+            changed = self.save(pool)  # Also after a refusal, which may have counted a wrong password.
         self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
@@ -201,7 +201,7 @@ class Service:
         return changed
 
     def _reload(self) -> None:
-        """Undo changes that could not be written; until the file can be read again, no request is answered."""
+        """Undo changes that could not be written; every request fails until the file can be read again."""
         while self._unwritten:
             self._unwritten[-1].reload()
             self._unwritten.pop()
