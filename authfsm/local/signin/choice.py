@@ -136,7 +136,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
     if preferred in attempt.first_factors:
         return _issue_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed" (developer guide); by which challenge is inferred.
+        # "prompts only for factors that aren't already listed" (developer guide); which challenge prompts is inferred.
         return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
@@ -145,7 +145,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """Return the Session of ConfirmSignUp's reply; USER_AUTH that begins with it may need no challenge."""
+    """Return the Session of ConfirmSignUp's reply; a USER_AUTH sign-in that begins with it may need no challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
@@ -169,7 +169,7 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
 def _issue_factor(
     pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
-    """Issue a first factor's challenge, or check the answer if AuthParameters or ChallengeResponses contain it already."""
+    """Issue a first factor's challenge; if the request's `parameters` answer it already, check the answer instead."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):
         return sign_in_with_password(pool, attempt, parameters, metadata)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
@@ -201,7 +201,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise error_templates.NO_RELYING_PARTY.refusal()
-    # If the pool requires MFA, the passkey has to satisfy it, even if the user has since turned this off.
+    # If the pool requires MFA, the passkey has to satisfy it, even if the user has since disabled WebAuthnMfaSettings.
     satisfies_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
     must_verify_user = satisfies_mfa or pool.configuration.mfa == "ON"
     challenge = PasskeyChallenge(
@@ -219,7 +219,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle the ChallengeName SELECT_CHALLENGE, which may also replace a requested factor or contain its answer."""
+    """Handle the ChallengeName SELECT_CHALLENGE: an answer that chooses a factor, and may already prove this factor."""
     factor = _chosen_factor(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)

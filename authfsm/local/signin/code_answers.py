@@ -1,4 +1,4 @@
-"""Handles the choice, the set-up and the codes of second factors, and the codes of first factors, which it also sends.
+"""Handles answers with the choice, the set-up or the code of a second factor; sends and checks codes of first factors.
 
 A wrong code for a second factor counts towards the lock-out; a wrong code for a first factor does not (measured
 with six in a row). A correct code for a first factor also confirms the user: "your user pool marks the user's
@@ -67,7 +67,7 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (so clients) or email (so the guide)."""
+    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (clients) or email (developer guide)."""
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
     contradictions = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
@@ -131,7 +131,7 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
-    # Only who has the code may learn which devices exist. If the key is refused, the client can send the code again.
+    # Only who has the code may learn which devices exist. After a refused device key, the code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     pool.users.mark_verified(user, codes.ADDRESSES[factor], expected.address)
     if user.status is Status.UNCONFIRMED or user.is_imported:

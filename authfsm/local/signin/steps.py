@@ -116,7 +116,7 @@ def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | N
 
 
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
-    """Return PASSWORD_VERIFIER; in USER_SRP_AUTH its reply has no Session, and the secret block identifies it."""
+    """Return PASSWORD_VERIFIER; in USER_SRP_AUTH it has no Session, and the secret block identifies the challenge."""
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "USER_ID_FOR_SRP": attempt.username}
     challenge, with_session = State.PASSWORD_VERIFIER, attempt.flow != "USER_SRP_AUTH"
     keys: dict[str, Any] = {"other_key": proof.key, "session_required": with_session}
