@@ -23,7 +23,7 @@ Attributes = Mapping[str, str]
 
 
 def from_request(attributes: Iterable[Any]) -> dict[str, str]:
-    """Return the UserAttributes of a request; refuse what is no Name and Value of text with SerializationException."""
+    """Return the UserAttributes of a request; an item whose Name or Value is not text causes SerializationException."""
     found = {}
     for each in attributes:
         name = each.get("Name") if isinstance(each, Mapping) else None
@@ -50,7 +50,7 @@ def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> Non
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
-    """Refuse attributes that violate the schema or are another user's alias; a new `user` is None, and has no alias yet."""
+    """Refuse attributes that violate the schema or, for an existing `user`, are another user's alias."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
         found = schema.all.get(name)

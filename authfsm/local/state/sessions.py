@@ -24,7 +24,7 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Used and expired sessions are remembered, within these limits, because they have error messages of their own.
+# Used and expired sessions are remembered, up to this number, because they have error messages of their own.
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -106,7 +106,7 @@ class Sessions(TrackedDicts):
         return pending.session in self._pending
 
     def has_session(self, session: str) -> bool:
-        """Return whether a session is pending."""
+        """Return whether this pool has issued a session, and still remembers it."""
         return session in self._pending
 
     def restore(self, pending: PendingChallenge) -> None:
@@ -141,7 +141,7 @@ class Sessions(TrackedDicts):
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
     def find(self, client: AppClient | None, session: str | None, other_key: str | None = None) -> PendingChallenge:
-        """Return the usable challenge of a session or, without one, of `other_key`; with a `client`, only a challenge of this one."""
+        """Return the usable challenge of a session (None: of `other_key`) that belongs to `client` (None: to any)."""
         if session is not None:
             pending = self._pending.get(session)
         else:
@@ -164,7 +164,7 @@ class Sessions(TrackedDicts):
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Mark the session as used after the block or its refusal, but not after a refusal that the session survives."""
+        """Mark the session as used when the block ends, unless it ends with a refusal that the session survives."""
         self.last_answered = pending
         try:
             yield
