@@ -194,7 +194,7 @@ _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
 """The kind of the records with values of the pool itself; their keys are the next four, and those of `open_service`."""
-KEY: Final = "key"
+SIGNING_KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"
 _LAST_WRITE: Final = "last_write"
@@ -208,7 +208,7 @@ class RecordStore:
         self.file = file
         self._pool_id = core.configuration.pool_id
         self._written_configuration = core.configuration
-        self._key_written = False
+        self._signing_key_written = False
         self._serializer = serializer or RecordSerializer()
         self._last_message = 0
 
@@ -224,7 +224,7 @@ class RecordStore:
             self._core.elapsed.resume(datetime.fromisoformat(last_write))
         if seed := properties.get(_SEED):
             self._core.seed = Secret(bytes.fromhex(seed))
-        self._key_written = KEY in properties
+        self._signing_key_written = SIGNING_KEY in properties
         for name, record_type in _RECORD_TYPES.items():
             for number, (key, body) in enumerate(self.file.read(self._pool_id, name), 1):
                 if (name, key) == ("client", except_client):
@@ -258,7 +258,7 @@ class RecordStore:
             now = self._core.elapsed().isoformat()
             self.file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
             # The signing key may have been generated during the write: then the next call writes it.
-            self._key_written |= KEY in properties
+            self._signing_key_written |= SIGNING_KEY in properties
             self._written_configuration = configuration
 
     def of_pool(self, core: Core) -> RecordStore:
@@ -279,8 +279,8 @@ class RecordStore:
         properties = {}
         if core.configuration is not self._written_configuration:
             properties[DESCRIPTION] = self._description()
-        if core.token_issuer.has_key and not self._key_written:
-            properties[KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
+        if core.token_issuer.has_key and not self._signing_key_written:
+            properties[SIGNING_KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
         return properties
 
     def _description(self) -> str:

@@ -267,14 +267,14 @@ def open_service(
 def _open_from_file(
     config: ServerConfig, settings: dict[str, Any], log: Log, file: StateFile, cognito: LocalCognito
 ) -> Service:
-    from authfsm.local.server.records import DESCRIPTION, KEY, PROPERTY, RecordStore  # noqa: PLC0415 - cattrs loads slowly
+    from authfsm.local.server.records import DESCRIPTION, PROPERTY, SIGNING_KEY, RecordStore  # noqa: PLC0415 - slow
 
     pool_id, known = settings["pool_id"], file.pools()
     if known and known[0] != pool_id:
         raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
     properties = dict(file.read(pool_id, PROPERTY))
-    if KEY in properties:
-        settings["key"] = _read_key(properties[KEY])
+    if SIGNING_KEY in properties:
+        settings["key"] = _read_key(properties[SIGNING_KEY])
     settings["client_secret"] = _client_secret(config, properties)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
@@ -295,7 +295,7 @@ def _open_from_file(
         try:
             with _reporting_damage(file, pool_id):
                 properties = dict(file.read(pool_id, PROPERTY))
-                description, key = json.loads(properties[DESCRIPTION]), _read_key(properties.get(KEY))
+                description, key = json.loads(properties[DESCRIPTION]), _read_key(properties.get(SIGNING_KEY))
                 pool = cognito.restore(pool_id, description, key)
                 pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
                 pool_store.load()

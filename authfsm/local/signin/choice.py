@@ -125,19 +125,19 @@ def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: 
         attempt = required_factors.with_target_level(pool, attempt, parameters)
         if not attempt.first_factors:
             return next_challenge(pool, attempt)
-    return _issue_first(pool, attempt, parameters)
+    return _issue_first_challenge(pool, attempt, parameters)
 
 
-def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
+def _issue_first_challenge(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
     preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
         raise error_templates.NOT_IN_TIER.refusal(feature=preferred)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
     if preferred in attempt.first_factors:
-        return _issue_factor(pool, attempt, State[preferred], parameters)
+        return _issue_first_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
         # "prompts only for factors that aren't already listed" (developer guide); which challenge prompts is inferred.
-        return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
+        return _issue_first_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
         return _issue(pool, attempt, State.SELECT_CHALLENGE, *_passkey_request(pool, attempt))
@@ -163,10 +163,10 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
         is_verified = user.attributes.get(f"{codes.ADDRESSES[factor]}_verified") == "true"
         if factor in attempt.first_factors and not needs_mfa and is_verified:
             return next_challenge(pool, code_answers.with_first_factor(attempt, factor))
-    return _issue_first(pool, attempt, {})
+    return _issue_first_challenge(pool, attempt, {})
 
 
-def _issue_factor(
+def _issue_first_factor(
     pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
     """Issue a first factor's challenge; if the request's `parameters` answer it already, check the answer instead."""
@@ -223,14 +223,14 @@ def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
     factor = _chosen_factor(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
-    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    return _issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def password_factor(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
     """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if this factor was requested or is available."""
     _chosen_factor(answer, factor)
     required_parameter(answer.responses, parameter)
-    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    return _issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def _chosen_factor(answer: ChallengeAnswer, name: str) -> State:

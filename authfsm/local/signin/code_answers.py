@@ -32,7 +32,7 @@ def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     # The user may have lost the factor since it was offered.
     if factor not in required_mfa.factors or not required_factors.has_factor(answer.user, State[factor]):
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
-    return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
+    return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
 
 def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
@@ -78,12 +78,12 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
             raise error_templates.BAD_EMAIL.refusal()
         if pool.users.is_taken("email", address, answer.user):
             raise error_templates.ALIAS_TAKEN.refusal(name="email")
-        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
+        return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
     if not progress.verified:
         raise error_templates.MFA_SETUP_UNFINISHED.refusal()
     if contradictions.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
-        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
+        return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, factor)
     return next_challenge(pool, _with_second_factor(pool, answer.attempt, State.MFA_SETUP), answer.metadata)
 
 

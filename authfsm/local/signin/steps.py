@@ -124,7 +124,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
     return {name: each for name, each in reply.items() if with_session or name != "Session"}
 
 
-def issue_factor_challenge(
+def issue_second_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
     """Return a second factor's challenge; send its code, if it has one, to `new_address` (of MFA_SETUP) or the user's own."""
@@ -151,7 +151,7 @@ def _issue_second_factor(pool: Core, attempt: Attempt, user: User, mfa: Required
     if mfa.challenge is State.MFA_SETUP:
         parameters["MFAS_CAN_SETUP"] = factors
         return issue_challenge(pool, attempt, mfa.challenge, parameters, MfaSetupProgress(mfa.factors))
-    return issue_factor_challenge(pool, attempt, user, mfa.challenge)
+    return issue_second_factor_challenge(pool, attempt, user, mfa.challenge)
 
 
 def _issue_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
@@ -173,7 +173,7 @@ def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, p
     if name in MFA_METHODS and last == State.PASSWORD_VERIFIER:
         if not required_factors.has_factor(attempt.existing_user, State[name]):
             raise error_templates.NO_MFA_POSSIBLE.refusal()
-        return issue_factor_challenge(pool, attempt, attempt.existing_user, State[name])
+        return issue_second_factor_challenge(pool, attempt, attempt.existing_user, State[name])
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = triggers.create_challenge(pool, attempt, metadata)
