@@ -37,7 +37,7 @@ class TooManyPaths(CallerError, ValueError):
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"there are {count} paths to sign in, and journeys() makes at most {MAX_PATHS} journeys:"
+            f"there are {count} paths to sign in, and journeys() takes at most {MAX_PATHS}:"
             " describe the pool's settings, or use cover='transitions'"
         )
         self.count = count

@@ -1,4 +1,4 @@
-"""What a journey requires (its user, its pool, changes between its steps), its next input, and the errors of an app.
+"""Describes what a journey requires (user, pool, changes between steps), its next input, and the errors of an app.
 
 `ObservedPool` is the local pool of a journey, which reports each transition.
 """

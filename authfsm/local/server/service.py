@@ -332,7 +332,7 @@ def _read_key(text: str | None) -> RSAKey | None:
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:
-    """Return the app client's secret: the configuration's, or an earlier start's random one; True to generate one."""
+    """Return the configured secret or False; for a random one, that of an earlier start, or True to generate it."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False
