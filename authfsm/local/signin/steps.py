@@ -127,7 +127,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
 def issue_second_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return a second factor's challenge; send its code, if it has one, to `new_address` (of MFA_SETUP) or the user's own."""
+    """Return a second factor's challenge; send its code, if any, to `new_address` (of MFA_SETUP) or the user's own."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}

@@ -232,7 +232,7 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.text("challengeName")
     if not challenge:
         raise response.invalid("no challengeName")
-    # As the first challenge (or after SRP_A) or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
+    # First, after SRP_A and after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
     # After other challenges, no source shows another name than CUSTOM_CHALLENGE (custom_auth_may_name_mfa allows some).
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa

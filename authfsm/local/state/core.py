@@ -155,7 +155,7 @@ class Core(TrackedDicts):
         return self.confirmed_family(request).user
 
     def user_of(self, request: Request) -> User:
-        """Return the user whose name or alias is a request's Username; refuse an unknown one with UserNotFoundException."""
+        """Return the user with a request's Username (or alias); refuse an unknown one with UserNotFoundException."""
         user = self.users.find(request["Username"])
         if user is None:
             raise error_templates.NO_SUCH_USER.refusal()

@@ -171,7 +171,7 @@ class Directory(TrackedDicts):
         return self._by_name.get(self._key(name))
 
     def name_of_sub(self, sub: str) -> str:
-        """Return the name of the user with this `sub`; the argument itself if it is a name or an alias, or no user has it."""
+        """Return the name of the user with this `sub`; the argument itself if it is a name or alias, or unknown."""
         return sub if self.find(sub) else next((each.username for each in self if each.sub == sub), sub)
 
     def add(self, user: User, *, force: bool = False) -> None:

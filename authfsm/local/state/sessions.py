@@ -157,7 +157,7 @@ class Sessions(TrackedDicts):
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
-        """Refuse a session that a new password or disabling the user has ended; call it after checking the user's status."""
+        """Refuse a session that a new password or AdminDisableUser has ended; check the user's status before this."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
             raise error_templates.SESSION_EXPIRED.refusal()
