@@ -234,7 +234,7 @@ def test_old_sessions_are_removed(pool: LocalPool, api: ApiClient, clock: Manual
     clock.advance(3600 + 3 * 60)
     fresh = api.password("ada", PASSWORD)
 
-    assert len(pool._core.sessions._pending) == 1
+    assert len(pool._core.sessions._by_session) == 1
     with refused(*UNKNOWN):
         api.answer(stale[0], "ada", SMS_MFA_CODE=code(pool))
     assert "AuthenticationResult" in api.answer(fresh, "ada", SMS_MFA_CODE=code(pool))
@@ -248,6 +248,6 @@ def test_many_used_sessions_are_removed(pool: LocalPool, api: ApiClient, monkeyp
         api.answer(challenge_reply, "ada", SMS_MFA_CODE=code(pool))
     waiting = [api.password("ada", PASSWORD) for _ in range(30)]
 
-    assert len(pool._core.sessions._pending) <= 20 + len(waiting)
+    assert len(pool._core.sessions._by_session) <= 20 + len(waiting)
     assert "AuthenticationResult" in api.answer(waiting[-1], "ada", SMS_MFA_CODE=code(pool))
-    assert all(each["Session"] in pool._core.sessions._pending for each in waiting)
+    assert all(each["Session"] in pool._core.sessions._by_session for each in waiting)

@@ -271,13 +271,13 @@ class TestRefusalsChangeNothing:
 
     def test_long_names_are_not_stored(self, pool: LocalPool) -> None:
         """A username that is too long is not stored."""
-        before = len(pool._core.sessions._pending)
+        before = len(pool._core.sessions._by_session)
         parameters = {"USERNAME": "x" * 100_000, "SRP_A": srp.ephemeral(b"x" * 32).SRP_A}
         request = {"ClientId": CLIENT_ID, "AuthFlow": "USER_SRP_AUTH", "AuthParameters": parameters}
         answer = send_and_check(pool, f"{TARGET}InitiateAuth", json.dumps(request).encode())
 
         assert answer.status == 400
-        assert len(pool._core.sessions._pending) == before
+        assert len(pool._core.sessions._by_session) == before
 
 
 class TestOverSocket:

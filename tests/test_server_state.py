@@ -148,7 +148,7 @@ def contents(pool: LocalPool) -> Any:
     parts = {
         "users": list(core.users),
         # Of users who were deleted there is nothing left to tell.
-        "legs": [pending for pending in core.sessions._pending.values() if there(pending.attempt.user)],
+        "legs": [pending for pending in core.sessions._by_session.values() if there(pending.attempt.user)],
         "families": [family for family in core.token_issuer._families.values() if there(family.user)],
         "outbox": list(core.outbox),
         "clients": core.clients,
@@ -427,7 +427,7 @@ def test_every_attribute_is_accounted_for() -> None:
     """Every attribute of the pool is stored, derived from settings, or not needed."""
     core = LocalPool()._core
     stored_pool = {
-        "clients", "users", "_by_name", "sessions", "_pending", "token_issuer", "_families", "_key",
+        "clients", "users", "_by_name", "sessions", "_by_session", "token_issuer", "_families", "_key",
         "outbox", "_messages", "seed", "elapsed", "session_configurations", "records",
     }  # fmt: skip
     made_of_them = {"_by_alias", "_by_other_key", "_by_refresh_token", "_families_with_session"}

@@ -37,7 +37,7 @@ class TooManyPaths(CallerError, ValueError):
 
     def __init__(self, count: int) -> None:
         super().__init__(
-            f"there are {count} paths to sign in, and journeys() makes at most {MAX_PATHS} journeys:"
+            f"there are {count} paths to sign in, and journeys() takes at most {MAX_PATHS}:"
             " describe the pool's settings, or use cover='transitions'"
         )
         self.count = count
@@ -99,7 +99,7 @@ class Journey:
             "clock": clock,
             "triggers": functions.triggers,
             "contradictions": p.contradictions(self.plan),
-            "accept": "contradictory-settings",  # settings that are not known count as set
+            "accept": "contradictory-settings",  # a setting that is not known counts as switched on
             **pool,
         }
         if self.descriptions is None:
@@ -161,13 +161,13 @@ def journeys(
     Args:
         settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
             "MfaConfig": ...}`: then the local pool copies all settings that it supports.
-        cover: "paths" makes a journey of each path; "transitions" only of a path with a transition that is in none yet.
+        cover: "paths" makes a journey of each path; "transitions" only of each path that has a new transition.
         contradictory: include transitions about which the sources contradict each other.
 
     Raises:
         NoPaths: the settings allow no path to sign in.
         TooManyPaths: there are too many paths to make a journey of each.
-        ValueError: `cover` is unknown; as BadField: a member of a description has a value that AWS does not return.
+        ValueError: `cover` is unknown, or (as BadField) a description has a value that AWS does not return.
     """
     if cover not in {"paths", "transitions"}:
         raise ValueError(f"cover must be 'paths' or 'transitions', not {cover!r}")
@@ -250,7 +250,7 @@ def _with_refused_answers(
 
 
 def _refusals(model: Model, position: Position, move: Move) -> Iterator[Move]:
-    """Yield the moves in which Cognito refuses the response of a move, and it may be repeated."""
+    """Yield the moves that stay at the position because Cognito refuses the response of `move`."""
     for each in model.moves(position):
         same_response = each.transition.response is move.transition.response
         if same_response and each.to == position and each.transition.kind is not ACKNOWLEDGEMENT:

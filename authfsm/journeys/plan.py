@@ -1,4 +1,4 @@
-"""What a journey requires (its user, its pool, changes between its steps), its next input, and the errors of an app.
+"""Describes what a journey requires (user, pool, changes between steps), its next input, and the errors of an app.
 
 `ObservedPool` is the local pool of a journey, which reports each transition.
 """
@@ -64,7 +64,7 @@ class Person:
         phone: does the user have a phone number for codes?
         app: does the user have an authenticator app?
         mfa: the second factors that are enabled.
-        preferred: the second factor that Cognito asks for if there are several.
+        preferred: PreferredMfaSetting, the second factor that Cognito asks for.
         passkey: does the user have a passkey?
         passkey_as_mfa: does the passkey satisfy MFA (WebAuthnMfaSettings)?
         remembered: does the pool remember a device of the user?
@@ -102,7 +102,7 @@ class BetweenSteps:
 
     Args:
         enable_mfa: the second factors to enable; a single one becomes the preferred one.
-        expire_password: replace the password by a temporary one.
+        expire_password: make the password a temporary one.
         forget_device: forget the device that signs in.
     """
 
@@ -212,7 +212,7 @@ class NoProgress(CallerError, AssertionError):
 
 
 Observer = Callable[[Transition, Mapping[str, Any]], None]
-"""Called with each transition and the reply; the reply is empty if it was a refusal."""
+"""Called with each transition and the reply; for a refusal, the reply is empty."""
 
 
 class ObservedPool(local.LocalPool):

@@ -1,4 +1,4 @@
-"""What a path requires of the user and the pool, or the reason why the pool cannot follow it.
+"""Determines what a path requires of the user and the pool, or why the pool cannot follow it.
 
 The rules are Cognito's own (AWS developer guide, "Adding MFA", "Authentication flows", "Working with user
 devices"), applied backwards: what must be true of a user so that Cognito issues this challenge next.
@@ -172,10 +172,10 @@ def _device_forgotten_at(path: Path, pool: PoolFacts) -> int | None:
 
 
 def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless: bool) -> Plan:
-    """Enable the second factors that the path requires: before the sign-in, or during it if this path is impossible otherwise."""
+    """Enable the second factors that the path requires: before the sign-in or, if the path needs this, during it."""
     required = _second_factors(path)
     if not required:
-        return _without_second_factor(path, pool, plan)
+        return _with_replaced_second_factor(path, pool, plan)
     states = [state for _, state in required]
     device = next((n for n, s in enumerate(path.states) if s is S.DEVICE_PASSWORD_VERIFIER), None)
     if device is not None and required[0][0] < device < required[-1][0]:
@@ -203,7 +203,7 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
     return evolve(plan, person=_with_factors(plan.person, factors, preferred))
 
 
-def _without_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
+def _with_replaced_second_factor(path: Path, pool: PoolFacts, plan: Plan) -> Plan:
     """If MFA is required, enable a second factor that the device or the passkey replaces."""
     is_custom = path.responses[0] in r.CUSTOM_AUTH_RESPONSES
     functions_decide = is_custom and r.SrpClaim not in path.responses
@@ -249,7 +249,7 @@ def _check_set_up(path: Path, pool: PoolFacts, *, passwordless: bool) -> None:
 
 
 def _with_new_password(path: Path, plan: Plan, *, passwordless: bool) -> Plan:
-    """Make the password temporary: before the sign-in, or during it if this path is impossible otherwise."""
+    """Make the password temporary: before the sign-in or, if the path needs this, during it."""
     if S.NEW_PASSWORD_REQUIRED not in path.states:
         return plan
     if passwordless:

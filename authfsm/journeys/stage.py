@@ -229,7 +229,7 @@ class Stage:
         return {name: p.ATTRIBUTES.get(name, "Ada") for name in self.pool.configuration.attributes.required}
 
     def _enrol(self) -> None:
-        """Sign in at an app client whose Lambda functions issue no challenge; enrol the device and the passkey."""
+        """Sign in by CUSTOM_AUTH, whose Lambda functions issue tokens at once; enrol the device and the passkey."""
         client = self.pool.add_client(explicit_auth_flows=["ALLOW_CUSTOM_AUTH"])
         cognito = self.pool.cognito(client_id=client.client_id, client_secret=None)
         flow = cognito.sign_in(self.username, flow="CUSTOM_AUTH")

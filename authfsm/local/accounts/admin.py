@@ -52,7 +52,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     user.attributes.pop("sub", None)
     if pool.users.find(request["Username"]) is not None:
         raise error_templates.USER_EXISTS.refusal(name=request["Username"])
-    conflict = pool.users.conflict(user)
+    conflict = pool.users.conflicting_attribute(user)
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     invitations = _invitations(pool, user, password, request)

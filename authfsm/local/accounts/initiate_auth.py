@@ -113,7 +113,7 @@ def _custom_auth(pool: Core, request: FlowRequest) -> Reply:
     if attempt.user is not None:
         # A lock-out is not checked: it concerns only sign-ins with a password (developer guide).
         attempt.user.ensure_can_sign_in(hide_imported=request.client.hides_user_existence)
-    if not with_srp:
+    if not with_srp:  # PreAuthentication is not called (amplify-js #5318).
         return next_challenge(pool, devices.with_device_key(pool, attempt, request.parameters))
     pre_authentication(pool, attempt, request.metadata)
     attempt = devices.with_known_device_key(pool, attempt, request.parameters)

@@ -98,7 +98,7 @@ def sign_up(pool: Core, request: Request) -> Reply:
     for attribute, member in triggers.AUTO_VERIFY.items():
         if attribute in user.attributes:
             user.attributes[f"{attribute}_verified"] = "true" if member in decisions else "false"
-    if conflict := pool.users.conflict(user):
+    if conflict := pool.users.conflicting_attribute(user):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     user.account.never_signed_in = True
     if password is not None:

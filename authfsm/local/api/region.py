@@ -268,8 +268,8 @@ class LocalCognito(DisplayMixin):
             found = self.pools.get(arn.rpartition("/")[2])
         else:
             session = members.get("Session", "")
-            is_pending = lambda core: core.sessions.is_pending(session)  # noqa: E731
-            found = self.pools.find(is_pending, "pending_challenge", session)
+            has_session = lambda core: core.sessions.has_session(session)  # noqa: E731
+            found = self.pools.find(has_session, "pending_challenge", session)
         return found if found is not None and region in {None, found.region} else self._empty_pool
 
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:

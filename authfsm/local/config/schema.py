@@ -30,7 +30,7 @@ class SchemaAttribute:
     Args:
         name: `email`, `custom:team`.
         data_type: AttributeDataType.
-        mutable: whether it may change once it has a value.
+        mutable: whether it may change after the user was created.
         required: whether a user must have it.
         developer_only: DeveloperOnlyAttribute: only administrators may write it.
         min_length: StringAttributeConstraints.MinLength.

@@ -1,4 +1,4 @@
-"""Which hosts a request may name in its Host header, and which web pages may send requests.
+"""Decides which hosts a request may name in its Host header, and which web pages may send requests.
 
 Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
 rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request must
@@ -86,7 +86,7 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """The hosts that requests may name beside loopback ones and addresses, and the origins of pages that may send some.
+    """The hosts that requests may name, beside loopback hosts and the server's address; the origins of allowed pages.
 
     Pages of `origins` may call the operations that need no credentials; None means http and https origins on
     loopback hosts. With `open`, every host, origin and operation is allowed.
@@ -134,7 +134,7 @@ class AccessCheck:
         """Return the CORS headers for the reply to an allowed request, or the reply that refuses the request."""
         host = request.headers.get("host", "")
         if not self.rules.allows_host(host, request.server_address):
-            return self._refusal(request, "host", _host_refused(host))
+            return self._refusal(request, "host", _host_refusal_text(host))
         return {} if _is_same_origin(request.headers, host) else self._decide_cross_origin(request)
 
     def _decide_cross_origin(self, request: HttpRequest) -> HttpReply | dict[str, str]:
@@ -154,7 +154,7 @@ class AccessCheck:
         reads = (preflight_method if is_preflight else method) in _READ_METHODS
         allowed = self.rules.allows_origin(origin)
         if not allowed or not shared or (path == "/" and reads and not is_open):
-            return self._refusal(request, "origin", _SAME_ORIGIN_ONLY if allowed else _origin_refused(origin))
+            return self._refusal(request, "origin", _SAME_ORIGIN_ONLY if allowed else _origin_refusal_text(origin))
         cors = {
             "access-control-allow-origin": ANY_ORIGIN if self.rules.any_origin else origin,
             "access-control-expose-headers": _EXPOSED_HEADERS,
@@ -179,7 +179,7 @@ class AccessCheck:
 
 
 def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that allow all that a preflight requests: the real request is checked when it arrives."""
+    """Return the headers that allow whatever a preflight asks for: the real request is checked when it arrives."""
     allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
     if (names := headers.get("access-control-request-headers")) is not None:
         allowed["access-control-allow-headers"] = names
@@ -200,7 +200,7 @@ def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     return (page["port"] or default) == (here["port"] or default)
 
 
-def _host_refused(host: str) -> str:
+def _host_refusal_text(host: str) -> str:
     match = _HOST.fullmatch(host.lower())
     if match is None:
         return "The Host header is missing or is not a host."
@@ -211,7 +211,7 @@ def _host_refused(host: str) -> str:
     )
 
 
-def _origin_refused(origin: str) -> str:
+def _origin_refusal_text(origin: str) -> str:
     if _ORIGIN.fullmatch(origin.lower()) is None:
         return "This server refuses requests from pages whose origin is not a scheme and a host."
     return (

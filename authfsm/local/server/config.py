@@ -1,7 +1,7 @@
 """Reads the file of `authfsm serve --config`: the pool's settings and users, in JSON or TOML.
 
-The settings are the arguments of `LocalPool` that `config.toml` lists; `users` is a list of tables of arguments of
-`add_user`. Structured settings (`device`, `password_policy`) are tables. A trigger is "module:function".
+The settings are the arguments of `LocalPool` that `config.toml` lists; each table in the list `users` has the
+arguments of `add_user`. Structured settings (`device`, `password_policy`) are tables. A trigger is "module:function".
 
 To serve a pool like a real one, put the replies of DescribeUserPool, DescribeUserPoolClient and
 GetUserPoolMfaConfig into `UserPool`, `UserPoolClient` and `MfaConfig`. Other settings in the file take precedence.
@@ -54,7 +54,7 @@ _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
     "Mapping": (dict, "a table of text"),
     "timedelta": ((int, float), "seconds"),
 }
-"""By the beginning of an annotation: the types of the value in JSON and TOML, and their name in messages."""
+"""For each beginning of an annotation: the types that the value has in JSON and TOML, and their name in messages."""
 _USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
@@ -79,7 +79,7 @@ class ServerConfig:
     access: AccessRules = field(factory=AccessRules)
 
     def pool(self, **settings: Any) -> LocalPool:
-        """Return a pool with the configuration's settings and `settings`, but without its users."""
+        """Return a pool without users; `settings` take precedence over the configuration's settings."""
         ids = {"pool_id": POOL_ID, "client_id": CLIENT_ID}
         try:
             return LocalPool(**{**ids, **self.settings, **settings})
@@ -114,7 +114,7 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     try:
         check_names("attributes", plain, [*pool.configuration.attributes.all, "identities"])
         return pool.add_user(**user)
-    except Exception as error:  # noqa: BLE001 - the configuration caused any error
+    except Exception as error:  # noqa: BLE001 - whatever the error is, the configuration caused it
         secrets = (str(user[each]) for each in ("password", "totp_secret") if each in user)
         reason = type(error).__name__ if any(each in str(error) for each in secrets) else error
         raise ConfigError(f"user {name} is invalid: {reason}") from None

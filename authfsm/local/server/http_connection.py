@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 on one connection, in one thread: httptools (llhttp) parses; times and sizes are limited.
+"""Serves HTTP/1.1 on one connection, in one thread. httptools (llhttp) parses requests; times and sizes are limited.
 
 The connection closes if the client sends too slowly, sends headers or a body without end, or does not read replies.
 """
@@ -29,7 +29,7 @@ MAX_BODY_BYTES: Final = 1 << 20
 """The largest size of a body; Cognito's largest request is far smaller."""
 
 REQUEST_SECONDS: Final = 20.0
-"""How long each may take: a request's head, its body, and reading the reply (or each part of a StreamedReply)."""
+"""How long each of these may take: a request's head, its body, sending the reply (or each part of a StreamedReply)."""
 
 _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
 _LINGER_SECONDS: Final = 2.0  # in which a client can send more, and read why its connection closes
@@ -241,7 +241,7 @@ class HttpConnection:
     # ---- reading a request -------------------------------------------------------------------------------
 
     def _receive(self) -> None:
-        """Receive more bytes. Late or malformed requests raise RequestRefused, a client that is idle or gone ConnectionError."""
+        """Receive more bytes; raise RequestRefused if they are late or malformed, ConnectionError if none come."""
         if self._parser.is_malformed:
             raise RequestRefused(400, "The request is not HTTP.")
         try:

@@ -7,7 +7,7 @@ GET  /                                       the page for developers, with /even
 GET  /outbox                                 the messages that Cognito would have sent
 GET  /health
 
-The thread of a connection answers its requests; `access` decides which requests are answered.
+The thread of a connection answers its requests; the module `access` decides which requests are allowed.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ class App:
             if isinstance(cors, HttpReply):
                 return cors
             is_call = request.method == "POST" and request.path == "/"
-            reply = self._cognito(request) if is_call else self._read(request)
+            reply = self._answer_operation(request) if is_call else self._answer_route(request)
         except (ConnectionError, RequestRefused):
             raise  # The client has gone, or the connection refuses the request.
         except Exception as error:  # noqa: BLE001 - the client gets a reply even if the server has a bug
@@ -171,7 +171,7 @@ class App:
             return json_reply({"message": "The server failed; its log says where."}, 500)
         return evolve(reply, headers={**reply.headers, **cors}) if cors else reply
 
-    def _cognito(self, request: HttpRequest) -> HttpReply:
+    def _answer_operation(self, request: HttpRequest) -> HttpReply:
         """Answer POST /, which calls an operation of Cognito's API."""
         headers = request.headers
         try:
@@ -186,7 +186,7 @@ class App:
             return evolve(reply, headers={**reply.headers, "Connection": "close"})
         return self.service.exchange(headers.get("x-amz-target", ""), body, headers.get("authorization", ""))
 
-    def _read(self, request: HttpRequest) -> HttpReply:
+    def _answer_route(self, request: HttpRequest) -> HttpReply:
         """Answer a request by the route of its path, which allows only GET and HEAD."""
         for pattern, answer in _ROUTES.items():
             if found := re.fullmatch(pattern, request.path):
@@ -221,7 +221,7 @@ class App:
         sign_in = self.service.tracker.get(int(number))
         if sign_in is None:
             return json_reply({"message": f"The server has no sign-in with the number {number}."}, 404)
-        return _picture(request, tuple(sign_in.steps))
+        return _picture_reply(request, tuple(sign_in.steps))
 
     def outbox(self, request: HttpRequest) -> HttpReply:
         """Return the messages in the outbox, the oldest first; `?username=` selects those to a user or an address."""
@@ -257,7 +257,7 @@ _ROUTES: Final[Mapping[str, Callable[..., HttpReply]]] = {
     r"/health": lambda app, _: json_reply({"status": "ok", "pool": next(iter(app.service.cognito.pools), None)}),
     r"/outbox": App.outbox,
     r"/events": App.events,
-    r"/diagram\.svg": lambda _, request: _picture(request, None),
+    r"/diagram\.svg": lambda _, request: _picture_reply(request, None),
     r"/sign-ins/(?P<number>[0-9]{1,9})\.svg": App.sign_in_diagram,
 }
 
@@ -266,7 +266,7 @@ def _page_reply(body: bytes, media_type: str) -> HttpReply:
     return HttpReply(200, {"Content-Type": media_type, **page.headers()}, body)
 
 
-def _picture(request: HttpRequest, steps: tuple[TrackedStep, ...] | None) -> HttpReply:
+def _picture_reply(request: HttpRequest, steps: tuple[TrackedStep, ...] | None) -> HttpReply:
     try:
         svg = page.picture(steps, request.query.get("theme") == "dark")
     except page.PictureUnavailable as error:

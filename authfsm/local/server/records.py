@@ -1,9 +1,9 @@
 """Stores a pool's records as JSON in a state file: writes them after each operation, reads them before the first one.
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
-app client, its JSON contains the key of that record. The value of a field annotated `Any` (the expected answer of
-a challenge) is stored with the name of its class, unless JSON has its type; of other packages' classes only `bytes`,
-`datetime` and collections are read.
+app client, the JSON contains only the key of the user or client. The value of a field annotated `Any` (the expected
+answer of a challenge) is stored with the name of its class, unless JSON has the same type. Of such classes, only
+authfsm's own, `bytes`, `datetime` and collections are read.
 
 The JSON contains secrets in clear. It is written only to the state file.
 """
@@ -65,7 +65,7 @@ class RecordSerializer:
         converter.register_structure_hook_func(_is_secret, to_secret)
         converter.register_unstructure_hook_func(lambda kind: kind is Any, self._any_to_json)
         converter.register_structure_hook_func(lambda kind: kind is Any, self._any_from_json)
-        # Users and app clients: all fields in their own records, only the key in records that refer to them.
+        # A user or app client has all fields in its own record, and only its key in records that refer to it.
         referenced: tuple[type[Any], ...] = (User, AppClient)
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
@@ -108,7 +108,7 @@ class RecordSerializer:
         if isinstance(value, _COLLECTIONS):
             items = [self._any_to_json(each) for each in value]
             if isinstance(value, AbstractSet):
-                items.sort(key=json.dumps)  # The values of a set need not have an order.
+                items.sort(key=json.dumps)  # The values need not be comparable with each other.
             return {_CLASS: kind.__name__, _VALUE: items}
         if isinstance(value, _CONVERTED_TYPES):
             return {_CLASS: kind.__name__, _VALUE: self._converter.unstructure(value)}
@@ -194,7 +194,7 @@ _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
 """The kind of the records with values of the pool itself; their keys are the next four, and those of `open_service`."""
-KEY: Final = "key"
+SIGNING_KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"
 _LAST_WRITE: Final = "last_write"
@@ -208,7 +208,7 @@ class RecordStore:
         self.file = file
         self._pool_id = core.configuration.pool_id
         self._written_configuration = core.configuration
-        self._key_written = False
+        self._signing_key_written = False
         self._serializer = serializer or RecordSerializer()
         self._last_message = 0
 
@@ -224,7 +224,7 @@ class RecordStore:
             self._core.elapsed.resume(datetime.fromisoformat(last_write))
         if seed := properties.get(_SEED):
             self._core.seed = Secret(bytes.fromhex(seed))
-        self._key_written = KEY in properties
+        self._signing_key_written = SIGNING_KEY in properties
         for name, record_type in _RECORD_TYPES.items():
             for number, (key, body) in enumerate(self.file.read(self._pool_id, name), 1):
                 if (name, key) == ("client", except_client):
@@ -258,7 +258,7 @@ class RecordStore:
             now = self._core.elapsed().isoformat()
             self.file.write(self._pool_id, rows, if_changed=[(PROPERTY, _LAST_WRITE, now)])
             # The signing key may have been generated during the write: then the next call writes it.
-            self._key_written |= KEY in properties
+            self._signing_key_written |= SIGNING_KEY in properties
             self._written_configuration = configuration
 
     def of_pool(self, core: Core) -> RecordStore:
@@ -266,7 +266,7 @@ class RecordStore:
         return RecordStore(core, self.file, self._serializer)
 
     def save_all(self, **properties: str) -> None:
-        """Write a pool that may be new in the file: its app clients, its own properties and these properties."""
+        """Write a pool that may be new in the file: its app clients, its own properties and the given ones."""
         core = self._core
         properties |= {_SEED: core.seed.reveal().hex(), DESCRIPTION: self._description()}
         rows: list[RecordRow] = [(PROPERTY, name, text) for name, text in properties.items()]
@@ -279,8 +279,8 @@ class RecordStore:
         properties = {}
         if core.configuration is not self._written_configuration:
             properties[DESCRIPTION] = self._description()
-        if core.token_issuer.has_key and not self._key_written:
-            properties[KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
+        if core.token_issuer.has_key and not self._signing_key_written:
+            properties[SIGNING_KEY] = json.dumps(core.token_issuer.key.jwk.as_dict(private=True))
         return properties
 
     def _description(self) -> str:

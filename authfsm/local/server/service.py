@@ -1,9 +1,9 @@
-"""Answers the server's operations: each one is written to the state file, tracked for the page, and logged.
+"""Answers requests: writes the changes of each one to the state file, tracks its sign-in for the page, and logs it.
 
-`open_service` creates the first pool from the configuration and the state file. The settings come from the
-configuration at every start; a change through the API is valid until the configuration changes. The file supplies
-the rest: the signing key, the app client's secret if the configuration has none, the users, their sign-ins, and the
-pools that were created through the API. A user of the configuration who exists already is not changed.
+`open_service` creates the first pool from the configuration and the state file. The configuration supplies the
+settings; settings changed through the API are kept until the configuration changes. The file supplies the rest: the
+signing key, the app client's secret if the configuration asks for a random one, the users, their sign-ins, and the
+pools that were created through the API. A user of the configuration who is in the file already is not changed.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Service:
         except PoolRefusal as refusal:
             outcome = refusal
         finally:
-            changed = self.save(pool)  # A refusal too, which may have counted a wrong password.
+            changed = self.save(pool)  # Also after a refusal, which may have counted a wrong password.
         self.tracker.record(pool._core, operation, request, outcome, changed)  # noqa: SLF001 - same package
         details.update(_log_details(request, outcome))
         if isinstance(outcome, PoolRefusal):
@@ -201,7 +201,7 @@ class Service:
         return changed
 
     def _reload(self) -> None:
-        """Undo changes that could not be written; until the file can be read again, no request is answered."""
+        """Undo changes that could not be written; every request fails until the file can be read again."""
         while self._unwritten:
             self._unwritten[-1].reload()
             self._unwritten.pop()
@@ -267,14 +267,14 @@ def open_service(
 def _open_from_file(
     config: ServerConfig, settings: dict[str, Any], log: Log, file: StateFile, cognito: LocalCognito
 ) -> Service:
-    from authfsm.local.server.records import DESCRIPTION, KEY, PROPERTY, RecordStore  # noqa: PLC0415 - cattrs loads slowly
+    from authfsm.local.server.records import DESCRIPTION, PROPERTY, SIGNING_KEY, RecordStore  # noqa: PLC0415 - slow
 
     pool_id, known = settings["pool_id"], file.pools()
     if known and known[0] != pool_id:
         raise StateFileError(file.path, f"belongs to the pool {known[0]}, not to {pool_id}")
     properties = dict(file.read(pool_id, PROPERTY))
-    if KEY in properties:
-        settings["key"] = _read_key(properties[KEY])
+    if SIGNING_KEY in properties:
+        settings["key"] = _read_key(properties[SIGNING_KEY])
     settings["client_secret"] = _client_secret(config, properties)
     pool = config.pool(**settings)
     core = pool._core  # noqa: SLF001 - same package
@@ -295,7 +295,7 @@ def _open_from_file(
         try:
             with _reporting_damage(file, pool_id):
                 properties = dict(file.read(pool_id, PROPERTY))
-                description, key = json.loads(properties[DESCRIPTION]), _read_key(properties.get(KEY))
+                description, key = json.loads(properties[DESCRIPTION]), _read_key(properties.get(SIGNING_KEY))
                 pool = cognito.restore(pool_id, description, key)
                 pool_store = store.of_pool(pool._core)  # noqa: SLF001 - same package
                 pool_store.load()
@@ -332,7 +332,7 @@ def _read_key(text: str | None) -> RSAKey | None:
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:
-    """Return the app client's secret: the configuration's, or an earlier start's random one; True to generate one."""
+    """Return the configured secret or False; for a random one, that of an earlier start, or True to generate it."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False

@@ -1,7 +1,7 @@
 """Tracks the sign-ins at all pools for the page: the present state of each, and the steps that led there.
 
-The tracker gets the request of each operation, its outcome and the records that it changed. A step is a transition
-of the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
+The tracker gets each operation's request, outcome, and the records that it looked up or changed. A step is a
+transition of the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """The last steps of a sign-in; `username` is the submitted name if the first reply was no challenge, else the internal one."""
+    """The last steps of a sign-in; `username` is the internal name after a first challenge, else the submitted name."""
 
     number: int
     username: str

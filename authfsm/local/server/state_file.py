@@ -3,8 +3,8 @@
 After each operation, one transaction writes the records that the operation changed. So a process that is killed
 loses no operation that it has replied to and leaves no operation half written; a write that fails, for example on
 a full disk, leaves the file unchanged. The journal is a write-ahead log that is not flushed at each commit: it
-survives the end of the process, but if the machine loses power, the last transactions may be lost. The cost of an
-operation does not depend on the number of users.
+survives the end of the process, but if the machine loses power, the last transactions may be lost. The cost of a
+write does not depend on the number of users.
 
 One process uses the file at a time. The file contains secrets in clear (the signing key, refresh tokens, codes), so
 only its owner may read it.
@@ -47,7 +47,7 @@ RecordRow = tuple[str, str, str | None]
 
 
 class UnreadableRecord(ValueError):
-    """A record's JSON is invalid; the message is its class and its number among the pool's records of this class."""
+    """A record cannot be read; the message names it by class and number ("User 3"), or as "the signing key"."""
 
 
 class StateFile:
@@ -123,7 +123,7 @@ class StateFile:
             sql.execute("UPDATE records SET kind = 'deleted', key = '', body = '' WHERE pool = ?", (pool,))
 
     def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
-        """Write rows, all or none, and `if_changed` if any row changes, so that reading needs no disk space."""
+        """Write all rows or none, and `if_changed` only if a row changes: an operation that reads writes nothing."""
         with self._transaction() as sql:
             before = sql.total_changes
             _execute(sql, pool, rows)

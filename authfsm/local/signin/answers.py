@@ -63,7 +63,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
 def _find_pending(
     pool: Core, client: AppClient, challenge: str, session: str | None, responses: Mapping[str, str]
 ) -> PendingChallenge:
-    """Return the pending challenge of the session; if there is none, as from pycognito, of the secret block or device."""
+    """Return the challenge of the session or, if none was sent (as by pycognito), of the secret block or device."""
     other_key = None
     if session is None and challenge in {State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}:
         block = required_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
@@ -94,7 +94,7 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
     if user is not None and not user.enabled:
         raise error_templates.DISABLED.refusal()
     if user is not None and attempt.password_proved and user.status is Status.RESET_REQUIRED:
-        # The proved password is no longer valid; the API lists this exception for this operation too.
+        # The proved password is no longer valid. The API lists PasswordResetRequiredException for these operations.
         raise error_templates.RESET_REQUIRED.refusal()
 
 

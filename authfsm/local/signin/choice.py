@@ -48,18 +48,18 @@ _PASSWORD_FACTORS: Final = (State.PASSWORD_SRP, State.PASSWORD)
 
 def available_first_factors(configuration: PoolConfiguration, user: User) -> tuple[State, ...]:
     """Return the first factors that the pool allows and the user has."""
-    allowed = _allowed(configuration)
+    allowed = _allowed_factors(configuration)
     found: set[State] = set()
     if user.credential is not None:
         found.update(allowed & set(_PASSWORD_FACTORS))
     # Measured: a user with a temporary password who preferred EMAIL_OTP was offered only passwords.
     if user.status is not Status.FORCE_CHANGE_PASSWORD:
-        found.update(factor for factor in allowed & PASSWORDLESS if _user_has(configuration, user, factor))
+        found.update(factor for factor in allowed & PASSWORDLESS if _can_begin_with(configuration, user, factor))
     # A user without any factor is offered passwords, although no password is correct.
     return _in_order(found or _PASSWORD_FACTORS)
 
 
-def _allowed(configuration: PoolConfiguration) -> set[State]:
+def _allowed_factors(configuration: PoolConfiguration) -> set[State]:
     names = set(configuration.allowed_first_auth_factors)
     allowed = {factor for factor in PASSWORDLESS if factor in names}
     if configuration.tier == "LITE":
@@ -69,7 +69,7 @@ def _allowed(configuration: PoolConfiguration) -> set[State]:
     return allowed | (set(_PASSWORD_FACTORS) if "PASSWORD" in names else set())
 
 
-def _user_has(configuration: PoolConfiguration, user: User, factor: State) -> bool:
+def _can_begin_with(configuration: PoolConfiguration, user: User, factor: State) -> bool:
     active = required_factors.active_factors(configuration, user)
     if factor is State.WEB_AUTHN:
         webauthn = configuration.webauthn
@@ -97,7 +97,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
     """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
     settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
-    allowed = _allowed(settings)
+    allowed = _allowed_factors(settings)
     if is_odd or settings.webauthn is None or settings.mfa == "ON":
         allowed -= {State.WEB_AUTHN}
     return _in_order(allowed or _PASSWORD_FACTORS)
@@ -125,19 +125,19 @@ def begin(pool: Core, attempt: Attempt, parameters: Mapping[str, str], session: 
         attempt = required_factors.with_target_level(pool, attempt, parameters)
         if not attempt.first_factors:
             return next_challenge(pool, attempt)
-    return _issue_first(pool, attempt, parameters)
+    return _issue_first_challenge(pool, attempt, parameters)
 
 
-def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
+def _issue_first_challenge(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Reply:
     preferred = parameters.get("PREFERRED_CHALLENGE") or None
     if preferred in PASSWORDLESS and pool.configuration.tier == "LITE":
         raise error_templates.NOT_IN_TIER.refusal(feature=preferred)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
     if preferred in attempt.first_factors:
-        return _issue_factor(pool, attempt, State[preferred], parameters)
+        return _issue_first_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed" (developer guide); by which challenge is inferred.
-        return _issue_factor(pool, attempt, attempt.first_factors[0], parameters)
+        # "prompts only for factors that aren't already listed" (developer guide); which challenge prompts is inferred.
+        return _issue_first_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
         return _issue(pool, attempt, State.SELECT_CHALLENGE, *_passkey_request(pool, attempt))
@@ -145,7 +145,7 @@ def _issue_first(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) ->
 
 
 def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
-    """Return the Session of ConfirmSignUp's reply; USER_AUTH that begins with it may need no challenge."""
+    """Return the Session of ConfirmSignUp's reply; a USER_AUTH sign-in that begins with it may need no challenge."""
     attempt = Attempt(client, "USER_AUTH", user, user.username, user.username, pool.clock())
     return pool.sessions.open(attempt, SIGNED_UP, None).session
 
@@ -163,13 +163,13 @@ def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
         is_verified = user.attributes.get(f"{codes.ADDRESSES[factor]}_verified") == "true"
         if factor in attempt.first_factors and not needs_mfa and is_verified:
             return next_challenge(pool, code_answers.with_first_factor(attempt, factor))
-    return _issue_first(pool, attempt, {})
+    return _issue_first_challenge(pool, attempt, {})
 
 
-def _issue_factor(
+def _issue_first_factor(
     pool: Core, attempt: Attempt, factor: State, parameters: Mapping[str, str], metadata: Metadata = None
 ) -> Reply:
-    """Issue a first factor's challenge, or check the answer if AuthParameters or ChallengeResponses contain it already."""
+    """Issue a first factor's challenge; if the request's `parameters` answer it already, check the answer instead."""
     if factor is State.PASSWORD and parameters.get("PASSWORD"):
         return sign_in_with_password(pool, attempt, parameters, metadata)
     attempt = devices.with_known_device_key(pool, attempt, parameters)
@@ -201,7 +201,7 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
     settings, user = pool.configuration.webauthn, attempt.user
     if settings is None:
         raise error_templates.NO_RELYING_PARTY.refusal()
-    # If the pool requires MFA, the passkey has to satisfy it, even if the user has since turned this off.
+    # If the pool requires MFA, the passkey has to satisfy it, even if the user has since disabled WebAuthnMfaSettings.
     satisfies_mfa = user is not None and passkey_satisfies_mfa(pool.configuration, user)
     must_verify_user = satisfies_mfa or pool.configuration.mfa == "ON"
     challenge = PasskeyChallenge(
@@ -219,18 +219,18 @@ def _passkey_request(pool: Core, attempt: Attempt) -> tuple[dict[str, str], Pass
 
 
 def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle the ChallengeName SELECT_CHALLENGE, which may also replace a requested factor or contain its answer."""
+    """Handle the ChallengeName SELECT_CHALLENGE: an answer that chooses a factor, and may already prove this factor."""
     factor = _chosen_factor(answer, required_parameter(answer.responses, "ANSWER"))
     if factor is State.WEB_AUTHN and answer.responses.get("CREDENTIAL"):
         return web_authn(pool, answer)
-    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    return _issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def password_factor(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
     """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if this factor was requested or is available."""
     _chosen_factor(answer, factor)
     required_parameter(answer.responses, parameter)
-    return _issue_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
+    return _issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)
 
 
 def _chosen_factor(answer: ChallengeAnswer, name: str) -> State:

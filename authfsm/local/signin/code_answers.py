@@ -1,4 +1,4 @@
-"""Handles the choice, the set-up and the codes of second factors, and the codes of first factors, which it also sends.
+"""Handles answers with the choice, the set-up or the code of a second factor; sends and checks codes of first factors.
 
 A wrong code for a second factor counts towards the lock-out; a wrong code for a first factor does not (measured
 with six in a row). A correct code for a first factor also confirms the user: "your user pool marks the user's
@@ -32,7 +32,7 @@ def select_mfa_type(pool: Core, answer: ChallengeAnswer) -> Reply:
     # The user may have lost the factor since it was offered.
     if factor not in required_mfa.factors or not required_factors.has_factor(answer.user, State[factor]):
         raise error_templates.MFA_METHOD_NOT_OFFERED.refusal(answer=factor)
-    return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State[factor])
+    return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, State[factor])
 
 
 def second_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
@@ -67,7 +67,7 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (so clients) or email (so the guide)."""
+    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (clients) or email (developer guide)."""
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
     contradictions = pool.configuration.contradictions
     address = answer.responses.get("EMAIL") or answer.responses.get("email")
@@ -78,12 +78,12 @@ def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
             raise error_templates.BAD_EMAIL.refusal()
         if pool.users.is_taken("email", address, answer.user):
             raise error_templates.ALIAS_TAKEN.refusal(name="email")
-        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
+        return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, State.EMAIL_OTP, address)
     if not progress.verified:
         raise error_templates.MFA_SETUP_UNFINISHED.refusal()
     if contradictions.totp_required_after_setup:
         factor = State.SOFTWARE_TOKEN_MFA
-        return steps.issue_factor_challenge(pool, answer.attempt, answer.user, factor)
+        return steps.issue_second_factor_challenge(pool, answer.attempt, answer.user, factor)
     return next_challenge(pool, _with_second_factor(pool, answer.attempt, State.MFA_SETUP), answer.metadata)
 
 
@@ -131,7 +131,7 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
-    # Only who has the code may learn which devices exist. If the key is refused, the client can send the code again.
+    # Only who has the code may learn which devices exist. After a refused device key, the code can be sent again.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     pool.users.mark_verified(user, codes.ADDRESSES[factor], expected.address)
     if user.status is Status.UNCONFIRMED or user.is_imported:

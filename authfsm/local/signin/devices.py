@@ -41,7 +41,7 @@ def confirmed_device(user: User, key: str) -> DeviceRecord:
 
 
 def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with the request's DEVICE_KEY, if the flow tracks devices; refuse one that is not confirmed."""
+    """Return the attempt with the request's DEVICE_KEY, if the flow tracks devices; refuse an unconfirmed device."""
     key = parameters.get("DEVICE_KEY")
     if not key or attempt.user is None or not _is_tracking(pool, attempt):
         return attempt
@@ -67,7 +67,7 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
 
 
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
-    """Return whether a remembered device replaces the challenge of a second factor; never MFA_SETUP (inferred)."""
+    """Return whether a remembered device replaces a second factor's challenge (inferred: never MFA_SETUP)."""
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
@@ -90,18 +90,18 @@ def _is_tracking(pool: Core, attempt: Attempt) -> bool:
 
 
 def adds_device(pool: Core, attempt: Attempt) -> bool:
-    """Return whether the reply with the tokens has NewDeviceMetadata: in a sign-in without DEVICE_KEY."""
+    """Return whether the tokens come with NewDeviceMetadata: the flow tracks devices, and no DEVICE_KEY was sent."""
     return attempt.device_key is None and _is_tracking(pool, attempt)
 
 
-def new_device_metadata(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
-    """Add a device and return its NewDeviceMetadata; else record the sign-in of the attempt's device, and return None."""
+def add_or_update_device(pool: Core, attempt: Attempt, user: User) -> dict[str, str] | None:
+    """Add a device and return its NewDeviceMetadata, or note the use of the attempt's own device and return None."""
     now = pool.clock()
     if not adds_device(pool, attempt):
         if device := user.devices.get(attempt.device_key or ""):
             device.last_authenticated = now
         return None
-    # Every such sign-in adds a device: the oldest unconfirmed ones in excess of the limit are removed.
+    # Every sign-in without DEVICE_KEY adds a device: the oldest unconfirmed ones in excess of the limit are removed.
     unconfirmed = [key for key, device in user.devices.items() if device.credential is None]
     for key in unconfirmed[: max(0, len(unconfirmed) - _MAX_UNCONFIRMED + 1)]:
         del user.devices[key]

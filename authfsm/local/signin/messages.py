@@ -3,8 +3,8 @@
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
 behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
 
-Only the last code is valid for each of these: the sign-up, the password, each attribute. It expires, and can be used
-once; `check_code` leaves it to the caller to remove it. This module also applies Cognito's hourly quotas per user.
+For the sign-up, for a forgotten password and for each attribute only the last code is valid. A code expires, and can
+be used once: the caller of `check_code` removes it. This module also applies Cognito's hourly quotas per user.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def check_code(pool: Core, user: User, code_key: str, code: str, *, hidden: bool
 
 
 def confirmation_attribute(pool: Core, user: User) -> str | None:
-    """Return the attribute whose code confirms a sign-up, the phone number before e-mail (developer guide), or None."""
+    """Return the attribute whose code confirms a sign-up: phone number, else e-mail (developer guide), else None."""
     verified = pool.configuration.auto_verified_attributes
     return next((n for n in ("phone_number", "email") if n in verified and user.attributes.get(n)), None)
 

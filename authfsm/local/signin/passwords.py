@@ -124,6 +124,6 @@ def set_password(pool: Core, user: User, password: Secret[str], *, temporary: bo
 
 
 def end_sessions(pool: Core, user: User) -> None:
-    """End the pending sign-ins of a user, unless `Contradictions.sessions_survive_password_change`."""
+    """End the pending sign-ins of a user, unless `Contradictions.sessions_survive_password_change` is true."""
     if not pool.configuration.contradictions.sessions_survive_password_change:
         user.session_generation += 1

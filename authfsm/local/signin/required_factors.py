@@ -1,12 +1,12 @@
 """Decides which factors a sign-in still needs, for MFA and for the target level of a step-up.
 
 The numbers in the comments are the steps of the MFA decision tree in the developer guide, "Adding MFA to a user
-pool". An address that recovers the account (AccountRecoverySetting) is no second factor: if it is preferred, where it
-is the only such address (3); for a user without TOTP, where it is the first (5, 6).
+pool". An address of AccountRecoverySetting is not used as second factor in two cases: the user prefers it, and it is
+the setting's only mechanism (3); or the user has no TOTP, and it is the setting's first mechanism (5, 6).
 
 "Amazon Cognito steps the user up from the token's current factors to the highest-priority satisfiable level" --
-developer guide, "Step-up authentication with the USER_AUTH flow". A step-up requires the MFA of user and pool in
-any case (this may lead to MFA_SETUP); for its level it sets up no factor, and counts only proved methods.
+developer guide, "Step-up authentication with the USER_AUTH flow". For its level, a step-up sets up no factor, and
+counts only proved methods. It also requires the MFA of user and pool, which may lead to MFA_SETUP.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str
 
 
 def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> claims.TokenFamily | None:
-    """Return the token family of ACCESS_TOKEN if its methods count for a step-up; None without one, or if it is too old."""
+    """Return the token family of ACCESS_TOKEN; None without a token, or if its methods do not count for a step-up."""
     age = parameters.get("MAX_AGE")
     if age is not None and not (age.isascii() and age.isdigit() and len(age) <= _MAX_AGE_DIGITS):
         raise error_templates.BAD_MAX_AGE.refusal()

@@ -116,7 +116,7 @@ def _mfa_after_code(pool: Core, attempt: Attempt, user: User) -> RequiredMfa | N
 
 
 def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Reply:
-    """Return PASSWORD_VERIFIER; in USER_SRP_AUTH its reply has no Session, and the secret block identifies it."""
+    """Return PASSWORD_VERIFIER; in USER_SRP_AUTH it has no Session, and the secret block identifies the challenge."""
     parameters = {**proof.parameters(), "USERNAME": attempt.username, "USER_ID_FOR_SRP": attempt.username}
     challenge, with_session = State.PASSWORD_VERIFIER, attempt.flow != "USER_SRP_AUTH"
     keys: dict[str, Any] = {"other_key": proof.key, "session_required": with_session}
@@ -124,10 +124,10 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
     return {name: each for name, each in reply.items() if with_session or name != "Session"}
 
 
-def issue_factor_challenge(
+def issue_second_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return a second factor's challenge; send its code, if it has one, to `new_address` (of MFA_SETUP) or the user's own."""
+    """Return a second factor's challenge; send its code, if any, to `new_address` (of MFA_SETUP) or the user's own."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}
@@ -151,7 +151,7 @@ def _issue_second_factor(pool: Core, attempt: Attempt, user: User, mfa: Required
     if mfa.challenge is State.MFA_SETUP:
         parameters["MFAS_CAN_SETUP"] = factors
         return issue_challenge(pool, attempt, mfa.challenge, parameters, MfaSetupProgress(mfa.factors))
-    return issue_factor_challenge(pool, attempt, user, mfa.challenge)
+    return issue_second_factor_challenge(pool, attempt, user, mfa.challenge)
 
 
 def _issue_new_password(pool: Core, attempt: Attempt, user: User) -> Reply:
@@ -173,7 +173,7 @@ def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, p
     if name in MFA_METHODS and last == State.PASSWORD_VERIFIER:
         if not required_factors.has_factor(attempt.existing_user, State[name]):
             raise error_templates.NO_MFA_POSSIBLE.refusal()
-        return issue_factor_challenge(pool, attempt, attempt.existing_user, State[name])
+        return issue_second_factor_challenge(pool, attempt, attempt.existing_user, State[name])
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = triggers.create_challenge(pool, attempt, metadata)
@@ -190,7 +190,7 @@ def _issue_tokens(pool: Core, attempt: Attempt, metadata: Metadata) -> Reply:
     overrides = run_token_triggers(pool, attempt, metadata, new_device=adds_device)
     user.lock_out.record_success()
     user.account.never_signed_in = False
-    new_device = devices.new_device_metadata(pool, attempt, user)
+    new_device = devices.add_or_update_device(pool, attempt, user)
     device_key = new_device["DeviceKey"] if new_device else attempt.device_key
     configuration = pool.configuration
     has_mfa = configuration.mfa == "ON" or required_factors.active_factors(configuration, user)

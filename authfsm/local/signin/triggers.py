@@ -4,9 +4,9 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-If a function raises an exception or returns no JSON, the request is refused with UserLambdaValidationException; without
-a valid `response`, with InvalidLambdaResponseException (UserMigration: UserNotFoundException; custom senders need none).
-The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge, but not that of InitiateAuth (API reference).
+A request is refused with UserLambdaValidationException if a function raises an exception or returns no JSON, and with
+InvalidLambdaResponseException (UserMigration: UserNotFoundException) if it returns no `response`; senders need none.
+The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge, not that of InitiateAuth (API reference).
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def post_confirmation(pool: Core, source: str, client: AppClient | None, user: U
 
 
 def pre_authentication(pool: Core, attempt: Attempt, metadata: Metadata) -> None:
-    """Call PreAuthentication when a sign-in begins, except for CUSTOM_AUTH without SRP_A (amplify-js #5318)."""
+    """Call PreAuthentication; for an unknown user, only if the app client hides whether users exist."""
     user, client = attempt.user, attempt.client
     if user is not None or client.hides_user_existence:
         # ClientMetadata arrives as validationData (AWS API reference).
@@ -232,8 +232,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.text("challengeName")
     if not challenge:
         raise response.invalid("no challengeName")
-    # As the first challenge (or after SRP_A) or after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
-    # After a password or a second factor, no source shows another name (custom_auth_may_name_mfa allows some).
+    # First, after SRP_A and after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
+    # After other challenges, no source shows another name than CUSTOM_CHALLENGE (custom_auth_may_name_mfa allows some).
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
     if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:

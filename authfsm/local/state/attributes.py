@@ -23,7 +23,7 @@ Attributes = Mapping[str, str]
 
 
 def from_request(attributes: Iterable[Any]) -> dict[str, str]:
-    """Return the UserAttributes of a request; refuse what is no Name and Value of text with SerializationException."""
+    """Return the UserAttributes of a request; an item whose Name or Value is not text causes SerializationException."""
     found = {}
     for each in attributes:
         name = each.get("Name") if isinstance(each, Mapping) else None
@@ -42,15 +42,15 @@ def to_api(attributes: Attributes) -> list[dict[str, str]]:
 
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
-    schema, unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
+    schema, accepts_unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
     # If `accept` allows unknown attributes, `check` records them.
-    known = [name for name in attributes if name in schema.all or not unknown]
-    if any(not schema.may_write(name, client.write_attributes) for name in known):
+    checked = [name for name in attributes if name in schema.all or not accepts_unknown]
+    if any(not schema.may_write(name, client.write_attributes) for name in checked):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
 
 
 def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
-    """Refuse attributes that violate the schema or are another user's alias; a new `user` is None, and has no alias yet."""
+    """Refuse attributes that violate the schema or, for an existing `user`, are another user's alias."""
     schema = pool.configuration.attributes
     for name, value in attributes.items():
         found = schema.all.get(name)

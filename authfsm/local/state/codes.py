@@ -1,4 +1,4 @@
-"""The outbox; generates and compares the codes that are put into it, and verifies those of authenticator apps."""
+"""Keeps messages in the outbox, generates and compares their codes, and verifies the codes of authenticator apps."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class Core(TrackedDicts):
         self.accepted.append(Accepted(check, self.operation, str(refusal)))
 
     def reword(self, refusal: PoolRefusal) -> PoolRefusal:
-        """Return a refusal; if `accept` names moto-messages, with moto's message, and record Cognito's."""
+        """Return a refusal; if `accept` names moto-messages, give it moto's message, and record Cognito's."""
         check = "moto-messages"
         if check in self.configuration.accept and (message := moto_message(self.operation, refusal)):
             self.refuse_or_record(check, refusal)
@@ -155,7 +155,7 @@ class Core(TrackedDicts):
         return self.confirmed_family(request).user
 
     def user_of(self, request: Request) -> User:
-        """Return the user whose name or alias is a request's Username; refuse an unknown one with UserNotFoundException."""
+        """Return the user with a request's Username (or alias); refuse an unknown one with UserNotFoundException."""
         user = self.users.find(request["Username"])
         if user is None:
             raise error_templates.NO_SUCH_USER.refusal()
@@ -184,7 +184,7 @@ class Core(TrackedDicts):
     def simulated_credential(self, submitted_name: str) -> PasswordRecord:
         """Return a simulated password record for an unknown user, whose salt is always the same for a name."""
         if self._simulated_verifier is None:
-            # All unknown users share one verifier: computing it takes time, which would reveal that they are unknown.
+            # All unknown users share one verifier: the time to compute their own would reveal that they are unknown.
             self._simulated_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
         salt = int.from_bytes(self.stable_bytes("salt", submitted_name), "big")
         return PasswordRecord(salt, self._simulated_verifier)

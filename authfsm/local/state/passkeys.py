@@ -1,7 +1,7 @@
 """Creates the options for registering a passkey and for signing in with one, and verifies the credentials.
 
-The package `fido2` verifies them, as W3C Web Authentication specifies (7.1 and 7.2). It is the extra
-`authfsm[passkeys]` and is imported when it is first used.
+The package `fido2`, the extra `authfsm[passkeys]`, verifies them, as W3C Web Authentication specifies (7.1 and 7.2).
+It is imported when it is first used.
 """
 
 from __future__ import annotations

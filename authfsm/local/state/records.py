@@ -1,8 +1,8 @@
 """Keeps a pool's records in dictionaries that report changes: users, groups, identity providers and others.
 
-After an operation, only the reported records and their users are written to the state file. An operation that changes
-a record has looked it up, or a pending challenge or tokens that refer to it, so lookups are reported too. Iteration is
-not reported: it serves only to read.
+After an operation, only the reported records and their users are written to the state file. Lookups are reported too:
+before an operation changes a record, it looks up the record itself or, for a user, a pending challenge or tokens of the
+user. Iteration is not reported: it serves only to read.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Directory(TrackedDicts):
         return self._by_name.get(self._key(name))
 
     def name_of_sub(self, sub: str) -> str:
-        """Return the name of the user with this `sub`; the argument itself if it is a name or an alias, or no user has it."""
+        """Return the name of the user with this `sub`; the argument itself if it is a name or alias, or unknown."""
         return sub if self.find(sub) else next((each.username for each in self if each.sub == sub), sub)
 
     def add(self, user: User, *, force: bool = False) -> None:
@@ -206,7 +206,7 @@ class Directory(TrackedDicts):
         other = self.find(value)
         return other is not None and other is not user
 
-    def conflict(self, user: User) -> str | None:
+    def conflicting_attribute(self, user: User) -> str | None:
         """Return the name of an attribute whose value another user can sign in with; None if there is none."""
         names = (*self._aliases, *self._username_attributes)
         aliases = set(self._aliases_of(user))
@@ -243,7 +243,7 @@ class Directory(TrackedDicts):
             key = self._key(alias)
             owner = self._by_alias.get(key)
             if owner is not None and owner is not user:
-                # Not verified, it is no alias: "the existing user can no longer" sign in with it (AWS API reference).
+                # An unverified address is no alias: "the existing user can no longer" sign in with it (API reference).
                 for name in ("email", "phone_number"):
                     if self._key(owner.attributes.get(name, "")) == key:
                         owner.attributes[f"{name}_verified"] = "false"
@@ -256,7 +256,7 @@ class Directory(TrackedDicts):
 
     def _forget_aliases(self, user: User) -> None:
         for key in map(self._key, user.attributes.values()):
-            # Several users may have the same address, which is an alias only of one who has verified it.
+            # Several users may have the same address, which is an alias of at most one of them.
             if self._by_alias.get(key) is user:
                 self._by_alias.pop(key)
 

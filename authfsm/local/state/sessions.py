@@ -24,7 +24,7 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Used and expired sessions are remembered, within these limits, because they have error messages of their own.
+# Used and expired sessions are remembered, up to this number, because they have error messages of their own.
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -92,26 +92,26 @@ class PendingChallenge:
 class Sessions(TrackedDicts):
     """The pending challenges, and those that were answered or have expired, until an hour after their expiry."""
 
-    _dicts = ("_pending", "_by_other_key")
+    _dicts = ("_by_session", "_by_other_key")
 
     def __init__(self, clock: Clock, entropy: Callable[[int], bytes]) -> None:
         self._clock = clock
         self._entropy = entropy
-        self._pending: dict[str, PendingChallenge] = {}
+        self._by_session: dict[str, PendingChallenge] = {}
         self._by_other_key: dict[str, PendingChallenge] = {}
         self.last_answered: PendingChallenge | None = None
         """The challenge that the last answer belonged to: its transition is checked against the table."""
 
     def __contains__(self, pending: PendingChallenge) -> bool:
-        return pending.session in self._pending
+        return pending.session in self._by_session
 
-    def is_pending(self, session: str) -> bool:
-        """Return whether a session is pending."""
-        return session in self._pending
+    def has_session(self, session: str) -> bool:
+        """Return whether this pool has issued a session, and still remembers it."""
+        return session in self._by_session
 
     def restore(self, pending: PendingChallenge) -> None:
         """Put a challenge in; call this for the oldest challenge first."""
-        self._pending[pending.session] = pending
+        self._by_session[pending.session] = pending
         if pending.other_key is not None:
             self._by_other_key[pending.other_key] = pending
 
@@ -141,9 +141,9 @@ class Sessions(TrackedDicts):
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
     def find(self, client: AppClient | None, session: str | None, other_key: str | None = None) -> PendingChallenge:
-        """Return the usable challenge of a session or, without one, of `other_key`; with a `client`, only a challenge of this one."""
+        """Return the usable challenge of a session (None: of `other_key`) that belongs to `client` (None: to any)."""
         if session is not None:
-            pending = self._pending.get(session)
+            pending = self._by_session.get(session)
         else:
             pending = self._by_other_key.get(other_key) if other_key is not None else None
             if pending is not None and pending.session_required:
@@ -157,14 +157,14 @@ class Sessions(TrackedDicts):
         return pending
 
     def check_not_ended(self, pending: PendingChallenge) -> None:
-        """Refuse a session that a new password or disabling the user has ended; call it after checking the user's status."""
+        """Refuse a session that a new password or AdminDisableUser has ended; check the user's status before this."""
         user = pending.attempt.user
         if user is not None and user.session_generation != pending.session_generation:
             raise error_templates.SESSION_EXPIRED.refusal()
 
     @contextmanager
     def answering(self, pending: PendingChallenge) -> Iterator[None]:
-        """Mark the session as used after the block or its refusal, but not after a refusal that the session survives."""
+        """Mark the session as used when the block ends, unless it ends with a refusal that the session survives."""
         self.last_answered = pending
         try:
             yield
@@ -178,13 +178,13 @@ class Sessions(TrackedDicts):
 
     def _remove_old(self, now: datetime) -> None:
         # The dictionary has the oldest challenges first; their lifetimes differ only by minutes.
-        while self._pending:
-            session, pending = next(iter(self._pending.items()))
+        while self._by_session:
+            session, pending = next(iter(self._by_session.items()))
             is_over = pending.used or now >= pending.expires
             is_recent = now - pending.expires < timedelta(hours=1)
-            if is_recent and not (is_over and len(self._pending) > _MAX_REMEMBERED):
+            if is_recent and not (is_over and len(self._by_session) > _MAX_REMEMBERED):
                 return
-            del self._pending[session]
+            del self._by_session[session]
             key = pending.other_key
             if key is not None and self._by_other_key.get(key) is pending:
                 del self._by_other_key[key]

@@ -103,7 +103,7 @@ class SrpProof:
         }
 
     def is_proved_by(self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None) -> bool:
-        """Return whether an answer proves the password, at a time within `tolerance` (None: any); refuse a malformed TIMESTAMP."""
+        """Return whether an answer proves the credential within `tolerance` (None: any); refuse a bad TIMESTAMP."""
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)

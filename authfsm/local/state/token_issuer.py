@@ -89,7 +89,7 @@ class TokenIssuer(TrackedDicts):
         """The clock for lifetimes and lock-outs; unlike the pool's clock it never goes back."""
         self._entropy = entropy
         self.records = Records()
-        """The pool's groups and other records; `Core` sets this to the pool's."""
+        """The pool's groups and other records; `Core` sets this attribute."""
         self._key = None if key is None else SigningKey(key)
         self._key_lock = ForkSafeLock()
         self._families: dict[str, TokenFamily] = {}
@@ -265,7 +265,7 @@ class TokenIssuer(TrackedDicts):
 
         try:
             token = jwt.decode(access_token, self.key.jwk, algorithms=["RS256"])
-        except (JoseError, ValueError, TypeError, RecursionError):  # a malformed header raises any of these
+        except (JoseError, ValueError, TypeError, RecursionError):  # a malformed token may raise any of these
             raise error_templates.INVALID_ACCESS_TOKEN.refusal() from None
         claims = token.claims
         exp, family_id = claims.get("exp"), claims.get("origin_jti") or claims.get("event_id")

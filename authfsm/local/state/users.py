@@ -192,7 +192,7 @@ class User:
         lock_out: the count of wrong passwords and MFA codes, and how long the user is locked out.
         passkeys: the registered passkeys, and whether they satisfy MFA.
         account: verification codes, counted calls and authentication events.
-        sign_outs: how often all tokens issued before were revoked, for example by GlobalSignOut.
+        sign_outs: how often all the user's tokens were revoked, for example by GlobalSignOut.
         deleted: whether the user was deleted from the pool.
         session_generation: grows when pending sign-ins are ended; sessions of an earlier generation are invalid.
     """
