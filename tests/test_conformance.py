@@ -345,6 +345,12 @@ EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"username_attributes": ["phone_number"]}, {"error.unconfirmed": "no UsernameAttributes but email"}
     ),
     "e-mail addresses": ({"username_attributes": ["email"]}, {"account.exists": ""}),
+    "devices": ({"device": {"challenge_required_on_new_device": False}}, {"account.filter": "no DeviceConfiguration"}),
+    "no devices": ({}, {"device.metadata": "a DeviceConfiguration"}),
+    "the password alone": (
+        {},
+        {"sign-in.USER_AUTH.EMAIL_OTP": "AllowedFirstAuthFactors PASSWORD and EMAIL_OTP and SMS_OTP and WEB_AUTHN"},
+    ),
 }  # fmt: skip
 
 

@@ -272,8 +272,8 @@ class ExistingPoolProvider(PoolProvider):
         }
         checks = {
             f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
-            "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
-            "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
+            f"AllowedFirstAuthFactors {' and '.join(requirements.first_factors)}": set(requirements.first_factors) <= set(allowed),
+            f"{'a' if requirements.devices else 'no'} DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
             # The suite does not know the right answers to the custom challenges of an existing pool.
             "the suite's own custom challenge": not requirements.custom_auth,
             "no Lambda trigger DefineAuthChallenge or PreAuthentication":
