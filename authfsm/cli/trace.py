@@ -44,7 +44,7 @@ class Trace:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 everything was read and no step is illegal; 1 an illegal step, something could not be"
+        "Exit status: 0 everything was read and no step is illegal; 1 a step is illegal, something could not be"
         " read, or there is no event of a sign-in; 2 usage error."
     )
 
@@ -65,7 +65,7 @@ class Trace:
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
     validity: int = option(
-        "After how many minutes an unanswered challenge has expired: the longest AuthSessionValidity of the app clients.",
+        "Minutes until an unanswered challenge expires; use the longest AuthSessionValidity of the app clients.",
         default=15,
         min=3,
         max=15,
@@ -73,7 +73,7 @@ class Trace:
     memory: str = option("How much memory the database, DuckDB, uses before it writes data to disk.", default="550MB")
 
     def run(self) -> int:
-        """Print the results, or the query for another engine; fail unless everything was read and no step is illegal."""
+        """Print the results, or the query of --sql; `epilog` has the exit status."""
         if self.sql is not None:
             self._print_query(self.sql)
             return 0
@@ -120,7 +120,7 @@ class Trace:
 
 
 def _stdin(folder: str) -> str:
-    """Copy standard input to a file, because an archive's directory is at its end, and DuckDB may read a part again."""
+    """Copy standard input to a file: ZIP archives are read from their end, and DuckDB may read a part twice."""
     copy = Path(folder) / "standard input"
     with command.writing(copy), copy.open("wb") as file:
         shutil.copyfileobj(command.binary_stdin(), file)
@@ -128,14 +128,14 @@ def _stdin(folder: str) -> str:
 
 
 def _without(folder: str, *of_field: Any) -> Any:
-    """Return the last argument; if it is text or a path, without the folder that has the copy of standard input."""
+    """Return the last argument; remove from a text or path the folder that has the copy of standard input."""
     value = of_field[-1]
     is_named = isinstance(value, str | Path)
     return type(value)(str(value).replace(f"{folder}{os.sep}", "")) if is_named else value
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:
-    """Return the results, with a progress bar while they are computed."""
+    """Compute the results, and show a progress bar meanwhile."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with (
         traces.TraceFiles(names, validity=validity, memory=memory) as trail,
