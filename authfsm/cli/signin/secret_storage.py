@@ -69,7 +69,7 @@ class KeyringStorage:
         return f"keyring, service {service}, account {account}"
 
     def drop(self, service: str, account: str) -> None:
-        """Delete a secret from the keyring."""
+        """Delete a secret from the keyring; ignore errors of the keyring."""
         with contextlib.suppress(self._failed):
             self._keyring.delete_password(service, account)
 
@@ -91,7 +91,7 @@ class FileStorage:
     _folder: Path
 
     def _file(self, service: str, account: str) -> Path:
-        # The file's name is a digest, because the names may have any characters.
+        # The file's name is a digest, because service and account may have any characters.
         digest = hashlib.sha256(f"{service}\n{account}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
 
@@ -139,7 +139,7 @@ class MemoryStorage:
 
 
 def write(file: Path, value: Secret[str]) -> None:
-    """Write a file that only its owner can read, in place of a link. If that fails, leave no partial file, and raise SignInEnded."""
+    """Write a file that only its owner can read; replace a link. On failure raise SignInEnded, and leave nothing."""
     temporary = ""
     try:
         # mkstemp creates the file with mode 0600.
@@ -240,7 +240,7 @@ class TokenOutput:
 
 
 def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
-    """Return the tokens as members of AuthenticationResult, and `ExpiresAt` (ISO 8601), when the access token expires."""
+    """Return the members of AuthenticationResult, and `ExpiresAt`: when the access token expires, in ISO 8601."""
     text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),
