@@ -45,7 +45,7 @@ class RuleSource:
 
     @classmethod
     def rfc(cls, number: int, section: str) -> RuleSource:
-        """Return the source for a section of an RFC; AWS does not say that Cognito follows it, so it is INFERRED."""
+        """Return the source for a section of an RFC. It is INFERRED: AWS does not say that Cognito follows the RFC."""
         url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
         return cls(f"RFC {number}, section {section}", url, Confidence.INFERRED)
 
@@ -101,7 +101,7 @@ class RuleCollector:
         send: Callable[[RuleContext], ApiReply],
         code: str | None = None,
     ) -> None:
-        """Add the rule that Cognito refuses the request of `send`, which `attempt` describes, with the error `code` if it is set."""
+        """Add the rule that Cognito refuses the request of `send`, with the error `code` if set; `attempt` names it."""
 
         def run(context: RuleContext) -> None:
             send(context).expect_error(attempt, code)
@@ -133,7 +133,7 @@ class RuleContext:
     def client(
         self, pool: pools.PoolRequirements = pools.DEFAULT_POOL, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
     ) -> PoolClient:
-        """Return an app client of a pool, with these settings."""
+        """Return an app client of a pool; both have the required settings."""
         provided = self.pool_provider.pool(pool)
         api = provided.api
         if all(each is not api for each, _ in self._apis):
@@ -164,7 +164,7 @@ class RuleContext:
         client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user; `label` is the name in texts and in the user name. Raises Skipped if the endpoint refuses it."""
+        """Create a user; `label` begins the user name, and reports show it. Raises Skipped if the endpoint refuses."""
         pool_client, address = self.client(pool, client), self.username(label)
         if user.temporary:
             pool_client.pool.require(pools.NO_REQUIRED_ATTRIBUTES)

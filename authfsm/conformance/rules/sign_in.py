@@ -3,7 +3,7 @@
 Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
 A combination is a rule if the table's evidence for this transition is neither inferred nor contradictory nor refuted.
 `SignInRunner` signs in with this package's client, and answers each challenge. The rule fails if the expected challenge
-or a later reply is not in the table, if a right answer is refused, or if tokens come too early.
+does not come, if the table does not allow it or a later reply, if a right answer is refused, or if tokens come early.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str
 UNTESTED_CHALLENGES: Final = {
     S.ADMIN_NO_SRP_AUTH: "AWS's pages contradict each other about this challenge, and no recorded reply has it"
 }
-"""The challenges that no rule expects, and why."""
+"""The challenges that the rules leave out, and why."""
 
 _MOST_ANSWERS: Final = 12
 # Challenges after whose answer the expected challenge may still come.
