@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from authfsm.cli.command import FAILED, INTERRUPTED, click_command, missing, print_message, stdout_checked
+from authfsm.cli.command import FAILED, INTERRUPTED, click_command, missing_modules_text, print_message, stdout_checked
 
 COMMANDS: Final = {
     "demo": "Play five sign-ins, each to a local pool of its own, and draw the path of each.",
@@ -33,7 +33,7 @@ _EXTRAS: Final = {"serve": "server", "trace": "trace"}
 def load_command(name: str) -> click.Command:
     """Import a command's module, and return click's command for its class, for example `Trace` for `trace`."""
     extra = _EXTRAS.get(name)
-    if extra and (why := missing(extra)):
+    if extra and (why := missing_modules_text(extra)):
         print_message(f"authfsm {name} {why}")
         raise click.exceptions.Exit(FAILED)
     return click_command(name, getattr(import_module(f"authfsm.cli.{name}"), name.capitalize()))

@@ -158,7 +158,7 @@ def _metavar(field: attrs.Attribute[Any], *, is_file: bool) -> str:
     return "" if "bool" in kind else flag(field.name).rpartition("-")[2].upper()
 
 
-def missing(extra: str) -> str | None:
+def missing_modules_text(extra: str) -> str | None:
     """Return which modules of an extra are missing and how to install them; None if none is."""
     names = [name for name in EXTRAS[extra] if find_spec(name) is None]
     return f"needs {', '.join(names)}: pip install 'authfsm[{extra}]'" if names else None

@@ -138,7 +138,7 @@ class Conform:
         endpoints = []
         for name, url in columns:
             if url is None:
-                if why := command.missing("server"):
+                if why := command.missing_modules_text("server"):
                     raise command.WrongUsage(f"the local pool's server {why}")
                 endpoints.append(Endpoint(name, pool_providers.LocalPoolProvider()))
                 continue
@@ -277,7 +277,7 @@ def table(results: Results) -> Iterator[RenderableType]:
             comparison.add_row(rule.id, *(Text(each.mark, style=_COLOURS[each]) for each in outcomes))
     yield comparison
     for column in results.endpoints:
-        yield from _failed(results, column)
+        yield from _failures(results, column)
     yield Text()
     for column in results.endpoints:
         counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
@@ -290,7 +290,7 @@ def _indented(line: Text, by: int) -> Text:
     return Text(" " * by).append_text(line)
 
 
-def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
+def _failures(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
     failed = [rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILED]
     if failed:
         yield Text(f"\nFailed at {column.endpoint.name}", style="bold")

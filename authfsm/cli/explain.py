@@ -259,9 +259,9 @@ def _flow(described: Facts) -> Iterator[RenderableType]:
 
 
 def _error(described: Facts) -> Iterator[RenderableType]:
-    if this := described.get("matching_action"):
-        yield _heading(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
-        yield _indented(Text(this["source"], style="dim"))
+    if matching := described.get("matching_action"):
+        yield _heading(f"{matching['action']}: {matching['advice']}", f"fault: {matching['fault']}")
+        yield _indented(Text(matching["source"], style="dim"))
         if others := len(described["actions"]) - 1:
             more = f"other messages with this code: {others}; see authfsm explain {described['name']}"
             yield _indented(Text(more, style="dim"))

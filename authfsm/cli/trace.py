@@ -28,7 +28,7 @@ from authfsm.cli.draw import drawing_errors
 from authfsm.diagrams import SUFFIXES
 
 _REFRESH_SECONDS: Final = 0.1
-_TABLE: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
+_TABLE_NAME: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
 _COLOURS: Final = {
     traces.Verdict.LEGAL: "green", traces.Verdict.ILLEGAL: "red",
     traces.Verdict.UNKNOWN: "dim", traces.Verdict.AMBIGUOUS: "yellow",
@@ -90,8 +90,8 @@ class Trace:
             except traces.InvalidMemoryLimit as error:
                 raise command.WrongUsage(str(error)) from None
             except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
-                raise command.Failed(_without(folder, str(error))) from None
-        read = attrs.asdict(funnel.input, value_serializer=partial(_without, folder))
+                raise command.Failed(_without_folder(folder, str(error))) from None
+        read = attrs.asdict(funnel.input, value_serializer=partial(_without_folder, folder))
         funnel = attrs.evolve(funnel, input=attrs.evolve(funnel.input, **read))
         if self.json:
             sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
@@ -110,7 +110,7 @@ class Trace:
         command.refuse_unused(("json", "diagram", "limit", "memory"), mode)
         if self.names:
             raise command.WrongUsage("--sql prints the query and reads nothing: omit the files")
-        if not _TABLE.fullmatch(self.table):
+        if not _TABLE_NAME.fullmatch(self.table):
             why = f"--table must be a table's name, for example cloudtrail_logs or '\"a-b\"', not {self.table!r}"
             raise command.WrongUsage(why)
         try:
@@ -127,7 +127,7 @@ def _stdin(folder: str) -> str:
     return str(copy)
 
 
-def _without(folder: str, *of_field: Any) -> Any:
+def _without_folder(folder: str, *of_field: Any) -> Any:
     """Return the last argument; remove from a text or path the folder that has the copy of standard input."""
     value = of_field[-1]
     is_named = isinstance(value, str | Path)

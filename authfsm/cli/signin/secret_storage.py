@@ -52,7 +52,7 @@ class KeyringStorage:
         from keyring.errors import KeyringError  # noqa: PLC0415 - the same
 
         self._keyring: Any = keyring.get_keyring()
-        self._failed = KeyringError
+        self._keyring_error = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
             raise Misused("This machine has no keyring (Secret Service, Keychain): use --output FILE, not --keyring.")
 
@@ -70,7 +70,7 @@ class KeyringStorage:
 
     def drop(self, service: str, account: str) -> None:
         """Delete a secret from the keyring; ignore errors of the keyring."""
-        with contextlib.suppress(self._failed):
+        with contextlib.suppress(self._keyring_error):
             self._keyring.delete_password(service, account)
 
     @contextlib.contextmanager
@@ -78,7 +78,7 @@ class KeyringStorage:
         failed = ""
         try:
             yield
-        except self._failed as error:
+        except self._keyring_error as error:
             failed = type(error).__name__
         if failed:  # raised outside the handler, because the frames of the backend's error hold the secret
             raise SignInEnded(ExitStatus.MISCONFIGURED, f"The keyring could not be {how} ({failed}).")
