@@ -183,9 +183,9 @@ class ApiReply:
             raise NotSupported(self.summary)
         return self
 
-    def expect_success(self, name_is_taken: str | None = None) -> ApiReply:
-        """Return the reply, which must not be an error; the error code `name_is_taken` skips the rule."""
-        if self.code is not None and self.code == name_is_taken:
+    def expect_success(self, skip_code: str | None = None) -> ApiReply:
+        """Return the reply, which must not be an error; the error code `skip_code` skips the rule."""
+        if self.code is not None and self.code == skip_code:
             raise Skipped(f"{self.operation}: {self.summary}")
         self.ensure_supported()
         fail_if(self.code is not None, f"{self.operation} was refused: {self.summary}")
