@@ -49,9 +49,12 @@ from authfsm.conformance.pools import (
     RECOVERY,
     SELF_SIGN_UP,
     UPDATES_AT_ONCE,
+    ConformancePool,
+    PoolRequirements,
     parse_inbox,
 )
 from authfsm.conformance.report import as_json, as_markdown
+from authfsm.conformance.rule import RuleContext
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
 from authfsm.conformance.run import Endpoint, EndpointResult, Results, ensure_reachable, run_rule, run_rules
@@ -314,6 +317,24 @@ def test_a_rule_that_ran_out_of_time_does_not_end_the_others() -> None:
         provider = ApiPoolProvider(ApiClient(served.url, "eu-west-1"))
         assert run_rule(first, provider, seconds=-1).why == "the rule's time is over"
         assert {run_rule(each, provider).outcome for each in (first, *others)} == {Outcome.PASSED}
+        provider.cleanup()
+
+
+def test_the_setup_of_a_shared_pool_is_not_the_time_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the creation of a shared pool takes, the rule for which it is created keeps its own time."""
+    create = LocalPoolProvider._create_pool
+
+    def create_slowly(provider: LocalPoolProvider, requirements: PoolRequirements) -> ConformancePool:
+        time.sleep(2)
+        return create(provider, requirements)
+
+    monkeypatch.setattr(LocalPoolProvider, "_create_pool", create_slowly)
+    provider = LocalPoolProvider()
+    context = RuleContext(provider, "password.wrong", time.monotonic() + 2)
+    try:
+        context.client()
+        assert provider.api.deadline - time.monotonic() > 1
+    finally:
         provider.cleanup()
 
 

@@ -73,7 +73,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of the requests of one rule, in seconds; setting up pools that rules share is not counted.",
+        "Time limit of the requests of one rule, in seconds; setting up what rules share is not counted.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,

@@ -5,6 +5,7 @@ The argument of the function, a `RuleContext`, creates app clients and users. If
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -134,12 +135,12 @@ class RuleContext:
         self, pool: pools.PoolRequirements = pools.DEFAULT_POOL, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
     ) -> PoolClient:
         """Return an app client of a pool; both have the required settings."""
-        provided = self.pool_provider.pool(pool)
+        begin, provided = time.monotonic(), self.pool_provider.pool(pool)
         api = provided.api
         if all(each is not api for each, _ in self._apis):
             self._apis.append((api, len(api.exchanges)))
         app_client = self.pool_provider.client(provided, client)
-        api.deadline = self.deadline
+        self.deadline = api.deadline = self.deadline + time.monotonic() - begin  # shared setup is not the rule's time
         return PoolClient(provided, app_client)
 
     def own_pool(self, **settings: Any) -> PoolClient:
@@ -262,8 +263,7 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
 
 def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:
     token = {"AccessToken": access_token}
-    secret = str(client.api.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))
-    app = AuthenticatorApp(Secret(secret))
+    app = AuthenticatorApp(Secret(str(client.api.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))))
     # Enrolling with the previous code leaves the current one unused for the sign-in.
     reply = client.api.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
     if not reply.unsupported and (reply.code is not None or reply.body.get("Status") == "ERROR"):
