@@ -72,8 +72,8 @@ class Signin:
     )
     flow: str | None = _sign_in(
         "The AuthFlow: USER_SRP_AUTH, USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or"
-        " ADMIN_NO_SRP_AUTH. The default is USER_SRP_AUTH; if --preferred is given, it is USER_AUTH; with --local, it is"
-        " the example's flow.",
+        " ADMIN_NO_SRP_AUTH. The default is USER_AUTH if --preferred is given; otherwise it is USER_SRP_AUTH, or with"
+        " --local the example's flow.",
         envvar="AUTHFSM_FLOW",
         metavar="FLOW",
     )
