@@ -35,8 +35,8 @@ class Check(PoolOptions):
     """Check the invariants of the protocol, or review the security of a user pool's settings.
 
     Without a pool: checks that every state is reachable, that no path issues tokens without a proof and that
-    every loop is bounded. With a pool: checks the proofs and loops of the paths that its settings allow, and
-    reports security findings. Each has a source, and most also have a remediation and a path that shows the problem.
+    every loop is bounded. With a pool: checks the proofs and the loops of all paths that its settings allow, and
+    reports security findings. Each has its source; most have a remediation and a path that shows the problem.
     """
 
     epilog: ClassVar[str] = (
