@@ -97,8 +97,8 @@ def test_a_flow(flow: str) -> None:
 
     assert f"= {flow}" in text
     assert "Reaches" in text
-    custom = "" if flow == "CUSTOM_AUTH" else "CUSTOM_CHALLENGE and "
-    assert f"Reaches  without {custom}OTHER_CHALLENGE, which any challenge may follow" in text
+    custom = "" if flow == "CUSTOM_AUTH" else "CUSTOM_CHALLENGE or "
+    assert f"Reaches  without passing through {custom}OTHER_CHALLENGE, which any challenge may follow" in text
     assert "is not in ExplicitAuthFlows" in text
 
 

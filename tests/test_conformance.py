@@ -49,9 +49,12 @@ from authfsm.conformance.pools import (
     RECOVERY,
     SELF_SIGN_UP,
     UPDATES_AT_ONCE,
+    ConformancePool,
+    PoolRequirements,
     parse_inbox,
 )
 from authfsm.conformance.report import as_json, as_markdown
+from authfsm.conformance.rule import RuleContext
 from authfsm.conformance.rules import RULES, select_rules
 from authfsm.conformance.rules.sign_in import UNTESTED_CHALLENGES
 from authfsm.conformance.run import Endpoint, EndpointResult, Results, ensure_reachable, run_rule, run_rules
@@ -317,6 +320,24 @@ def test_a_rule_that_ran_out_of_time_does_not_end_the_others() -> None:
         provider.cleanup()
 
 
+def test_the_setup_of_a_shared_pool_is_not_the_time_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the creation of a shared pool takes, the rule for which it is created keeps its own time."""
+    create = LocalPoolProvider._create_pool
+
+    def create_slowly(provider: LocalPoolProvider, requirements: PoolRequirements) -> ConformancePool:
+        time.sleep(2)
+        return create(provider, requirements)
+
+    monkeypatch.setattr(LocalPoolProvider, "_create_pool", create_slowly)
+    provider = LocalPoolProvider()
+    context = RuleContext(provider, "password.wrong", time.monotonic() + 2)
+    try:
+        context.client()
+        assert provider.api.deadline - time.monotonic() > 1
+    finally:
+        provider.cleanup()
+
+
 EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
     "only administrators create users": ({"allow_admin_create_user_only": True}, {"sign-up.right-code": SELF_SIGN_UP}),
     "no recovery": (
@@ -345,6 +366,12 @@ EXISTING_POOLS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
         {"username_attributes": ["phone_number"]}, {"error.unconfirmed": "no UsernameAttributes but email"}
     ),
     "e-mail addresses": ({"username_attributes": ["email"]}, {"account.exists": ""}),
+    "devices": ({"device": {"challenge_required_on_new_device": False}}, {"account.filter": "no DeviceConfiguration"}),
+    "no devices": ({}, {"device.metadata": "a DeviceConfiguration"}),
+    "the password alone": (
+        {},
+        {"sign-in.USER_AUTH.EMAIL_OTP": "AllowedFirstAuthFactors PASSWORD and EMAIL_OTP and SMS_OTP and WEB_AUTHN"},
+    ),
 }  # fmt: skip
 
 

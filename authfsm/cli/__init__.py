@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from authfsm.cli.command import FAILED, INTERRUPTED, click_command, missing, print_message, stdout_checked
+from authfsm.cli.command import FAILED, INTERRUPTED, click_command, missing_modules_text, print_message, stdout_checked
 
 COMMANDS: Final = {
     "demo": "Play five sign-ins, each to a local pool of its own, and draw the path of each.",
@@ -31,9 +31,9 @@ _EXTRAS: Final = {"serve": "server", "trace": "trace"}
 
 
 def load_command(name: str) -> click.Command:
-    """Import a command's module, and return click's command for the class of the command's name."""
+    """Import a command's module, and return click's command for its class, for example `Trace` for `trace`."""
     extra = _EXTRAS.get(name)
-    if extra and (why := missing(extra)):
+    if extra and (why := missing_modules_text(extra)):
         print_message(f"authfsm {name} {why}")
         raise click.exceptions.Exit(FAILED)
     return click_command(name, getattr(import_module(f"authfsm.cli.{name}"), name.capitalize()))
@@ -43,7 +43,7 @@ class CommandGroup(click.Group):
     """Loads only the command that is called, because some need a second to import."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
-        """Run the command line; if standard output cannot be written, print one line, and exit with FAILED."""
+        """Run the command line; if standard output cannot be written, exit with FAILED."""
         with stdout_checked():
             return super().main(*args, **extra)
 
@@ -56,7 +56,7 @@ class CommandGroup(click.Group):
         name, found, rest = super().resolve_command(ctx, args)
         try:
             return name, found and load_command(str(name)), rest
-        except KeyboardInterrupt:  # while the module was imported; click would exit with 1
+        except KeyboardInterrupt:  # Ctrl-C during the import: click would exit with 1
             raise click.exceptions.Exit(INTERRUPTED) from None
 
 

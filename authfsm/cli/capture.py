@@ -75,7 +75,7 @@ def _read(name: str, source: str) -> str:
             while len(unpacked) <= _LARGEST and (piece := stream.read1()):
                 unpacked += piece
         except (zlib.error, gzip.BadGzipFile, EOFError) as error:
-            # This error means that no further gzip data begins where the data before it is complete.
+            # "Not a gzipped file" means that the gzip data is complete, and that the bytes after it are no gzip data.
             if not str(error).startswith("Not a gzipped file"):
                 raise UnreadableDocument("its gzip data is damaged") from None
             print_message(f"{source}: the bytes after its gzip data are not gzip data, and were left out.")

@@ -40,8 +40,8 @@ class Check(PoolOptions):
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 everything was checked, without a finding of severity --fail-on or higher (a broken invariant is high);"
-        " 1 there is such a finding, or the pool could not be read or reviewed completely, or a file not written; 2 usage error."
+        "Exit status: 0 no finding has severity --fail-on or higher (a broken invariant is high); 1 there is such a"
+        " finding, the pool could not be read or reviewed completely, or a file cannot be written; 2 usage error."
     )
 
     output_format: str = _output("Output format: text, json or sarif.", "--format", "-f", default="text")
@@ -58,7 +58,7 @@ class Check(PoolOptions):
     )
 
     def run(self) -> int:
-        """Print or write the findings; return 1 if one is at least as severe as --fail-on, or the review is incomplete."""
+        """Print or write the findings; `epilog` has the exit status."""
         self.refuse_conflicts()
         command.refuse_unknown("format", self.output_format, FORMS)
         command.refuse_unknown("fail-on", self.fail_on, (*map(str, Severity), _NEVER))

@@ -25,10 +25,10 @@ USAGE_ERROR: Final = 2
 """The exit status of a usage error."""
 
 INTERRUPTED: Final = 130
-"""The exit status after Ctrl-C: 128 and the number of SIGINT, as a shell reports it."""
+"""The exit status after Ctrl-C: 128 plus the number of SIGINT, as a shell reports it."""
 
 STDOUT: Final = Path("-")
-"""The file that stands for standard output."""
+"""The file name that stands for standard output."""
 
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
 """The modules that a command needs, by the extra of this package that installs them."""
@@ -67,7 +67,7 @@ class Command(Protocol):
 
 
 def option(text: str, *names: str, default: Any = None, panel: str = "Options", **more: Any) -> Any:
-    """Return the field of an option, with its text for `--help`; a flag needs `default=False`."""
+    """Return the field of an option, with its text for `--help`; an option of type `bool` needs `default=False`."""
     settings = {"help": text, "show_default": True, "show_envvar": True, **more}
     return attrs.field(default=default, metadata={_DECLARED: (names, panel, settings)})
 
@@ -92,7 +92,7 @@ class _PanelCommand(click.Command):
 
 
 class _NotEmpty(click.ParamType[Any]):
-    """Refuses an empty value: with unset variables, `--pool-id "$POOL"` would be no pool, `-o "$FILE"` the current folder."""
+    """Refuses an empty value: if FILE is unset, `-o "$FILE"` would otherwise name the current folder."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the converted value; fail if it is empty."""
@@ -158,7 +158,7 @@ def _metavar(field: attrs.Attribute[Any], *, is_file: bool) -> str:
     return "" if "bool" in kind else flag(field.name).rpartition("-")[2].upper()
 
 
-def missing(extra: str) -> str | None:
+def missing_modules_text(extra: str) -> str | None:
     """Return which modules of an extra are missing and how to install them; None if none is."""
     names = [name for name in EXTRAS[extra] if find_spec(name) is None]
     return f"needs {', '.join(names)}: pip install 'authfsm[{extra}]'" if names else None
@@ -181,7 +181,7 @@ def as_json(document: Any) -> str:
 
 
 class _Stdout:
-    """Standard output, its buffer, or a method of either; their errors, unlike others, have the file name `STDOUT`."""
+    """Wraps standard output, its buffer or a method of either; an OSError of the method gets the file name `STDOUT`."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
@@ -200,7 +200,7 @@ class _Stdout:
 
 @contextmanager
 def stdout_checked() -> Iterator[None]:
-    """Exit with a message if standard output is closed or cannot be written; without one if nobody reads its pipe."""
+    """Exit if standard output is closed or cannot be written; print why, unless the reader of its pipe has ended."""
     if sys.stdout is None:
         print_message("authfsm: standard output is closed; to discard the output, use >/dev/null")
         sys.exit(FAILED)
@@ -210,8 +210,8 @@ def stdout_checked() -> Iterator[None]:
                 yield
         finally:
             sys.stdout.flush()
-    except OSError as error:
-        discard_stdout()  # every other OSError is caught in `click_command`
+    except OSError as error:  # of standard output: `click_command` catches every other OSError
+        discard_stdout()
         if error.errno != errno.EPIPE:
             print_message(f"authfsm: standard output cannot be written: {error.strerror}")
         sys.exit(FAILED)
@@ -262,7 +262,7 @@ def refuse_overwriting(output: Path | None, *inputs: Path | None) -> None:
 
 
 def refuse_region(options: Any) -> None:
-    """Raise `WrongUsage` unless `--region` can be a region of AWS or, with `--endpoint-url` or `--compare`, is a host label."""
+    """Raise `WrongUsage` if `--region` cannot be a region of AWS; with an endpoint's URL, accept any host label."""
     region, has_endpoint = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
     form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if has_endpoint else r"[a-z]+(-[a-z]+)+-[0-9]+"
     if region is not None and not re.fullmatch(form, region):

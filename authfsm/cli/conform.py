@@ -47,14 +47,14 @@ class Conform:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 no rule failed (an unsupported feature is not a failure); 1 a rule failed, or every rule"
-        " was skipped or not supported at one of the endpoints; 2 usage error, the endpoint does not answer, or a file cannot be written."
+        "Exit status: 0 no rule failed (an unsupported feature is no failure); 1 a rule failed, or no rule passed at"
+        " one of the endpoints; 2 usage error, an endpoint does not answer, or a file cannot be written."
     )
 
     endpoint_url: str | None = _endpoint("The endpoint's URL; by default the local pool.")
     compare: list[str] | None = _endpoint(
-        "Compare several endpoints: give this option once for each, in place of --endpoint-url. NAME is the endpoint's"
-        " column in the results. `local` as URL is the local pool.",
+        "Compare several endpoints: give this option once for each, in place of --endpoint-url. NAME heads the"
+        " endpoint's column in the results. The URL `local` stands for the local pool.",
         metavar="NAME=URL",
     )
     pool_id: str | None = _endpoint("An existing user pool; by default pools are created through the API.")
@@ -62,18 +62,18 @@ class Conform:
         "An existing app client of the pool; by default app clients are created through the API."
     )
     codes: list[str] | None = _endpoint(
-        "How the suite gets verification codes. HOW is `outbox` (it reads them from GET /outbox of the endpoint) or `fixed:CODE`"
-        " (it uses CODE every time). With --compare, give it once for each endpoint, as NAME=HOW.",
+        "How the suite gets verification codes. HOW is `outbox` (it reads them from GET /outbox of the endpoint) or"
+        " `fixed:CODE` (every code is CODE). With --compare, give this option once for each endpoint, as NAME=HOW.",
         metavar="[NAME=]HOW",
     )
     region: str | None = _endpoint("The region for signing requests; by default the one in --pool-id, or us-east-1.")
     profile: str | None = _endpoint("The AWS profile for signing requests; by default dummy credentials are used.")
     rule: list[str] | None = _rules(
-        "Run only this rule and print its requests and replies; srp.* selects all rules whose name begins with srp. Repeatable."
+        "Run only this rule and print its requests and replies; srp.* selects all that begin with `srp.`. Repeatable."
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of the requests of one rule, in seconds; setting up pools that rules share is not counted.",
+        "Time limit of the requests of one rule, in seconds; setting up what rules share is not counted.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,
@@ -102,7 +102,7 @@ class Conform:
         if command.STDOUT not in outputs:
             console = Console(highlight=False)
             for each in rule_reports(results) if self.rule else table(results):
-                console.print(each, soft_wrap=isinstance(each, Text))  # commands can be copied
+                console.print(each, soft_wrap=isinstance(each, Text))  # not wrapped, so that commands can be copied
         for column in results.endpoints:
             for each in column.not_deleted:
                 command.print_message(f"{column.endpoint.name}: created for the suite, not deleted: {each}")
@@ -138,7 +138,7 @@ class Conform:
         endpoints = []
         for name, url in columns:
             if url is None:
-                if why := command.missing("server"):
+                if why := command.missing_modules_text("server"):
                     raise command.WrongUsage(f"the local pool's server {why}")
                 endpoints.append(Endpoint(name, pool_providers.LocalPoolProvider()))
                 continue
@@ -236,7 +236,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
-    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # files may fail: stdout first
+    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # stdout first: a file may fail
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == command.STDOUT:
             sys.stdout.write(text)
@@ -277,7 +277,7 @@ def table(results: Results) -> Iterator[RenderableType]:
             comparison.add_row(rule.id, *(Text(each.mark, style=_COLOURS[each]) for each in outcomes))
     yield comparison
     for column in results.endpoints:
-        yield from _failed(results, column)
+        yield from _failures(results, column)
     yield Text()
     for column in results.endpoints:
         counts = ", ".join(f"{column.count(each)} {each}" for each in Outcome)
@@ -290,7 +290,7 @@ def _indented(line: Text, by: int) -> Text:
     return Text(" " * by).append_text(line)
 
 
-def _failed(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
+def _failures(results: Results, column: EndpointResult) -> Iterator[RenderableType]:
     failed = [rule for rule in results.rules if column.verdicts[rule.id].outcome is Outcome.FAILED]
     if failed:
         yield Text(f"\nFailed at {column.endpoint.name}", style="bold")

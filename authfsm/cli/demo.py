@@ -138,7 +138,7 @@ STORIES: list[Story] = []
 
 
 def _story(name: str, title: str) -> Callable[[Callable[[DemoStage], Flow]], None]:
-    """Return a decorator that adds a story; the docstring of its function is its summary."""
+    """Return a decorator that makes a function a story; the function's docstring becomes `about`."""
     return lambda play: STORIES.append(Story(name, title, play.__doc__ or "", play))
 
 

@@ -86,7 +86,7 @@ class Explain:
 
 
 def _by_message(text: str) -> tuple[Facts, ...]:
-    """Return the errors that have this message at the local pool, with any values in place of its variables."""
+    """Return the errors whose message at the local pool is this text; a variable of the message may have any value."""
     from authfsm.local.config import error_templates  # noqa: PLC0415 - slow to load
 
     templates = (t for t in vars(error_templates).values() if isinstance(t, error_templates.ErrorTemplate))
@@ -253,15 +253,15 @@ def _flow(described: Facts) -> Iterator[RenderableType]:
             if each["state"] == "START":
                 yield _indented(_parameters(each["request"]["parameters"]), 4)
                 yield _indented(_next_states(each["leads_to"]), 4)
-    without = "" if "CUSTOM_CHALLENGE" in described["reaches"] else "CUSTOM_CHALLENGE and "
-    yield _heading("Reaches", f"without {without}OTHER_CHALLENGE, which any challenge may follow")
+    through = "" if "CUSTOM_CHALLENGE" in described["reaches"] else "CUSTOM_CHALLENGE or "
+    yield _heading("Reaches", f"without passing through {through}OTHER_CHALLENGE, which any challenge may follow")
     yield _indented(Text(", ".join(described["reaches"])))
 
 
 def _error(described: Facts) -> Iterator[RenderableType]:
-    if this := described.get("matching_action"):
-        yield _heading(f"{this['action']}: {this['advice']}", f"fault: {this['fault']}")
-        yield _indented(Text(this["source"], style="dim"))
+    if matching := described.get("matching_action"):
+        yield _heading(f"{matching['action']}: {matching['advice']}", f"fault: {matching['fault']}")
+        yield _indented(Text(matching["source"], style="dim"))
         if others := len(described["actions"]) - 1:
             more = f"other messages with this code: {others}; see authfsm explain {described['name']}"
             yield _indented(Text(more, style="dim"))

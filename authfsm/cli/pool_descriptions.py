@@ -1,4 +1,4 @@
-"""The options that name a pool; fetches a pool's descriptions from AWS, and reads and writes them as a file."""
+"""The options that name a pool, and its descriptions, which are fetched from AWS or read from a file, and saved."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NO_KEYS: Final = (
 
 Descriptions = dict[str, Any]
 
-# A file has replies as members of one object, or is a UserPool itself, which has an Id.
+# The object of a file has replies as its members, or is a UserPool itself, which has an Id.
 _POOL_MEMBERS: Final = frozenset({"UserPool", "Id"})
 
 pool_option: Final = partial(option, panel="Your user pool")
@@ -60,7 +60,7 @@ class PoolOptions:
     endpoint_url: str | None = pool_option("Use this endpoint URL instead of AWS's.")
 
     def refuse_conflicts(self) -> None:
-        """Raise `WrongUsage` if two of these options cannot be used together."""
+        """Raise `WrongUsage` if options exclude each other or lack their --pool-id, or if the region is wrong."""
         refuse_exclusive(self, ("pool_id", "settings"))
         for name in ("client_id", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool_id:
@@ -96,7 +96,7 @@ class PoolOptions:
             raise Failed(_refusal_text(error.response["Error"], pool_id, self.client_id)) from None
         except (exceptions.BotoCoreError, ValueError) as error:
             raise Failed(f"{pool_id} could not be described: {error}") from None
-        except (AttributeError, LookupError, TypeError):  # from botocore, if JSON has another shape, or from above
+        except (AttributeError, LookupError, TypeError):  # the reply has another shape than Cognito's
             why = "the endpoint did not reply as Cognito does; check --endpoint-url, or a proxy"
             raise Failed(f"{pool_id} could not be described: {why}") from None
         return _checked(found, pool_id)
@@ -115,7 +115,7 @@ def _refusal_text(error: Any, pool_id: str, client_id: str | None) -> str:
 
 
 def read(path: Path) -> Descriptions:
-    """Read descriptions from a file of `save`, or the replies of Describe* operations, as one JSON object."""
+    """Read descriptions from a JSON file that `save` wrote, or that has the reply of DescribeUserPool."""
     try:
         content = parse_json(decode_text(path.read_bytes()))
     except OSError as error:

@@ -28,7 +28,7 @@ from authfsm.cli.draw import drawing_errors
 from authfsm.diagrams import SUFFIXES
 
 _REFRESH_SECONDS: Final = 0.1
-_TABLE: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
+_TABLE_NAME: Final = re.compile(r'(?:[A-Za-z_]\w*|"[^"]+")(?:\.(?:[A-Za-z_]\w*|"[^"]+"))*')
 _COLOURS: Final = {
     traces.Verdict.LEGAL: "green", traces.Verdict.ILLEGAL: "red",
     traces.Verdict.UNKNOWN: "dim", traces.Verdict.AMBIGUOUS: "yellow",
@@ -44,7 +44,7 @@ class Trace:
     """
 
     epilog: ClassVar[str] = (
-        "Exit status: 0 everything was read and no step is illegal; 1 an illegal step, something could not be"
+        "Exit status: 0 everything was read and no step is illegal; 1 a step is illegal, something could not be"
         " read, or there is no event of a sign-in; 2 usage error."
     )
 
@@ -65,7 +65,7 @@ class Trace:
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
     validity: int = option(
-        "After how many minutes an unanswered challenge has expired: the app clients' longest AuthSessionValidity.",
+        "Minutes until an unanswered challenge expires; use the longest AuthSessionValidity of the app clients.",
         default=15,
         min=3,
         max=15,
@@ -73,7 +73,7 @@ class Trace:
     memory: str = option("How much memory the database, DuckDB, uses before it writes data to disk.", default="550MB")
 
     def run(self) -> int:
-        """Print the results, or the query for another engine; fail unless everything was read and no step is illegal."""
+        """Print the results, or the query of --sql; `epilog` has the exit status."""
         if self.sql is not None:
             self._print_query(self.sql)
             return 0
@@ -90,8 +90,8 @@ class Trace:
             except traces.InvalidMemoryLimit as error:
                 raise command.WrongUsage(str(error)) from None
             except (traces.UnreadableTraceFile, traces.OutOfResources) as error:
-                raise command.Failed(_without(folder, str(error))) from None
-        read = attrs.asdict(funnel.input, value_serializer=partial(_without, folder))
+                raise command.Failed(_without_folder(folder, str(error))) from None
+        read = attrs.asdict(funnel.input, value_serializer=partial(_without_folder, folder))
         funnel = attrs.evolve(funnel, input=attrs.evolve(funnel.input, **read))
         if self.json:
             sys.stdout.write(json.dumps(funnel.to_dict(), indent=2) + "\n")
@@ -110,7 +110,7 @@ class Trace:
         command.refuse_unused(("json", "diagram", "limit", "memory"), mode)
         if self.names:
             raise command.WrongUsage("--sql prints the query and reads nothing: omit the files")
-        if not _TABLE.fullmatch(self.table):
+        if not _TABLE_NAME.fullmatch(self.table):
             why = f"--table must be a table's name, for example cloudtrail_logs or '\"a-b\"', not {self.table!r}"
             raise command.WrongUsage(why)
         try:
@@ -120,22 +120,22 @@ class Trace:
 
 
 def _stdin(folder: str) -> str:
-    """Copy standard input to a file, because an archive's directory is at its end, and DuckDB may read a part again."""
+    """Copy standard input to a file: ZIP archives are read from their end, and DuckDB may read a part twice."""
     copy = Path(folder) / "standard input"
     with command.writing(copy), copy.open("wb") as file:
         shutil.copyfileobj(command.binary_stdin(), file)
     return str(copy)
 
 
-def _without(folder: str, *of_field: Any) -> Any:
-    """Return the last argument; if it is text or a path, without the folder that has the copy of standard input."""
+def _without_folder(folder: str, *of_field: Any) -> Any:
+    """Return the last argument; remove from a text or path the folder that has the copy of standard input."""
     value = of_field[-1]
     is_named = isinstance(value, str | Path)
     return type(value)(str(value).replace(f"{folder}{os.sep}", "")) if is_named else value
 
 
 def _funnel(names: Sequence[str], limit: int, validity: int, memory: str) -> traces.Funnel:
-    """Return the results, with a progress bar while they are computed."""
+    """Compute the results, and show a progress bar meanwhile."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with (
         traces.TraceFiles(names, validity=validity, memory=memory) as trail,

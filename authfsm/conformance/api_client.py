@@ -30,9 +30,9 @@ from authfsm.protocol.states import CHALLENGES
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
-# A short text, or a word. A SecretCode, which is base32, may have capital letters alone.
+# A text of at most 5 characters, or a word; of 15 at most if all are capitals, because a SecretCode is base32.
 _NO_SECRET: Final = re.compile(r"(?s).{0,5}|[^\W\d_]{0,15}|[A-Z]*[^\W\d_A-Z][^\W\d_]*")
-# The members whose values are shown: words of Cognito's API, never secrets.
+# The members whose values are shown: they are words of Cognito's API, never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
     "MessageAction", "Permanent", "MfaConfiguration", "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows",
@@ -78,7 +78,7 @@ class Redactor:
         return one_line(f"{status}{self._content(content)}")
 
     def mask(self, message: str) -> str:
-        """Return a message in a line of at most 200 characters, with **** for the `_secrets` and what looks generated."""
+        """Return a message in a line of at most 200 characters, with **** for `_secrets` and generated values."""
         message = one_line(message[:10_000])  # far more than is shown
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
@@ -129,7 +129,7 @@ class Redactor:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """Return the value of a JSON string; None if it is not JSON."""
+    """Return the value of a JSON text; None if it is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -53,7 +53,7 @@ class AuthenticatorApp:
         return totp.generate(int(time.time()) + offset * _TIME_STEP).decode()
 
     def wrong_code(self) -> str:
-        """Return a code that is wrong in the current time step and in the five before and after it."""
+        """Return a code that is wrong in the current time step, in the five before it and in the five after it."""
         near = {self.code(offset) for offset in range(-5, 6)}
         return next(each for n in range(100) if (each := f"{n:06}") not in near)
 
@@ -90,7 +90,7 @@ class PoolClient:
         return Cognito(client, client_id=client_id, admin=admin, device=device, **settings)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Return members with SECRET_HASH, if they have USERNAME and the app client a secret; an empty one is left out."""
+        """Add SECRET_HASH if the app client has a secret and USERNAME is a member; remove an empty SECRET_HASH."""
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:

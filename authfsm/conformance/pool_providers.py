@@ -32,7 +32,7 @@ def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> l
         except Skipped as error:
             why, lost = error.why, True
         else:
-            # A rule may have deleted it.
+            # A rule may have deleted what this request deletes.
             gone = {None, "ResourceNotFoundException", "UserNotFoundException"}
             why = why if reply is None or reply.code in gone else reply.summary
         if why is not None:
@@ -83,7 +83,7 @@ class PoolProvider(ABC):
         return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
 
     def delete_later(self, operation: str, **members: str) -> None:  # noqa: B027 - most providers delete their pools
-        """Let `cleanup` send this request, which deletes a part of a pool, unless it deletes the pool itself."""
+        """Let `cleanup` send this request, which deletes a part of a pool, unless `cleanup` deletes the whole pool."""
 
     def cleanup(self) -> list[str]:
         """Delete everything that was created; return what could not be deleted, each with the reason."""
@@ -120,7 +120,7 @@ _MFA_SETTINGS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 
 
 def _define(event: dict[str, Any]) -> dict[str, Any]:
-    """Issue one CUSTOM_CHALLENGE, of which only the first answer counts; with SRP_A, after the SRP proof."""
+    """Issue one CUSTOM_CHALLENGE, which the user can answer once; with SRP_A, issue it after the SRP proof."""
     rounds: list[Mapping[str, Any]] = event["request"]["session"]
     names = [each["challengeName"] for each in rounds]
     response = event["response"]
@@ -239,7 +239,7 @@ class ExistingPoolProvider(PoolProvider):
     """Provides one existing pool, for the rules whose requirements it meets."""
 
     pool_id: str
-    client_id: str | None = None  # if left out, app clients are created through the API
+    client_id: str | None = None  # if it is None, app clients are created through the API
     inbox: p.Inbox | None = None
 
     def delete_later(self, operation: str, **members: str) -> None:
@@ -257,7 +257,7 @@ class ExistingPoolProvider(PoolProvider):
         required = {each["Name"] for each in schema if each.get("Required")} - {"sub", "email"}
         fixed = {each["Name"] for each in schema if not each.get("Mutable", True)}
         client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id) if self.client_id else {}
-        standard = {"email", "email_verified", "phone_number"}  # of those that an app client without a list may use
+        standard = {"email", "email_verified", "phone_number"}  # readable and writable at an app client without lists
         readable, writable = (set(client.get(f"{each}Attributes", standard)) for each in ("Read", "Write"))
         closed = "email" not in writable or pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {
@@ -272,8 +272,8 @@ class ExistingPoolProvider(PoolProvider):
         }
         checks = {
             f"MfaConfiguration {requirements.mfa}": (pool.get("MfaConfiguration", "OFF") == requirements.mfa),
-            "AllowedFirstAuthFactors": set(requirements.first_factors) <= set(allowed),
-            "DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
+            f"AllowedFirstAuthFactors {' and '.join(requirements.first_factors)}": set(requirements.first_factors) <= set(allowed),
+            f"{'a' if requirements.devices else 'no'} DeviceConfiguration": bool(pool.get("DeviceConfiguration")) == requirements.devices,
             # The suite does not know the right answers to the custom challenges of an existing pool.
             "the suite's own custom challenge": not requirements.custom_auth,
             "no Lambda trigger DefineAuthChallenge or PreAuthentication":

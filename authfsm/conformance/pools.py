@@ -91,7 +91,7 @@ Inbox: TypeAlias = Callable[[str, ApiClient], Secret[str]]
 
 
 def code_in_outbox(username: str, api: ApiClient) -> Secret[str]:
-    """Read the last code from the endpoint's `GET /outbox?username=`, which is not Cognito's: `authfsm serve` has it."""
+    """Read the last code from the endpoint's `GET /outbox?username=`, which `authfsm serve` has and Cognito lacks."""
     with api.setup():
         messages = api.get(f"{api.url}/outbox?username={quote(username)}").setup_value("messages")
     last = messages[-1] if isinstance(messages, list) and messages else {}
@@ -119,7 +119,7 @@ class ConformancePool:
     api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
-    lacks: frozenset[str] = frozenset()  # settings that only some rules need
+    lacks: frozenset[str] = frozenset()  # the settings that it lacks, of those that only some rules need
 
     def require(self, setting: str) -> None:
         """Raise Skipped if the pool lacks this setting."""

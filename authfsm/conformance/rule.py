@@ -5,6 +5,7 @@ The argument of the function, a `RuleContext`, creates app clients and users. If
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
@@ -45,7 +46,7 @@ class RuleSource:
 
     @classmethod
     def rfc(cls, number: int, section: str) -> RuleSource:
-        """Return the source for a section of an RFC; AWS does not say that Cognito follows it, so it is INFERRED."""
+        """Return the source for a section of an RFC. It is INFERRED: AWS does not say that Cognito follows the RFC."""
         url = f"https://www.rfc-editor.org/rfc/rfc{number}#section-{section}"
         return cls(f"RFC {number}, section {section}", url, Confidence.INFERRED)
 
@@ -101,7 +102,7 @@ class RuleCollector:
         send: Callable[[RuleContext], ApiReply],
         code: str | None = None,
     ) -> None:
-        """Add the rule that Cognito refuses the request of `send`, which `attempt` describes, with the error `code` if it is set."""
+        """Add the rule that Cognito refuses the request of `send`, with the error `code` if set; `attempt` names it."""
 
         def run(context: RuleContext) -> None:
             send(context).expect_error(attempt, code)
@@ -133,13 +134,13 @@ class RuleContext:
     def client(
         self, pool: pools.PoolRequirements = pools.DEFAULT_POOL, client: pools.ClientRequirements = pools.DEFAULT_CLIENT
     ) -> PoolClient:
-        """Return an app client of a pool, with these settings."""
-        provided = self.pool_provider.pool(pool)
+        """Return an app client of a pool; both have the required settings."""
+        begin, provided = time.monotonic(), self.pool_provider.pool(pool)
         api = provided.api
         if all(each is not api for each, _ in self._apis):
             self._apis.append((api, len(api.exchanges)))
         app_client = self.pool_provider.client(provided, client)
-        api.deadline = self.deadline
+        self.deadline = api.deadline = self.deadline + time.monotonic() - begin  # shared setup is not the rule's time
         return PoolClient(provided, app_client)
 
     def own_pool(self, **settings: Any) -> PoolClient:
@@ -164,7 +165,7 @@ class RuleContext:
         client: pools.ClientRequirements = pools.DEFAULT_CLIENT,
         label: str = "ada",
     ) -> PoolUser:
-        """Create a user; `label` is the name in texts and in the user name. Raises Skipped if the endpoint refuses it."""
+        """Create a user; `label` begins the user name, and reports show it. Raises Skipped if the endpoint refuses."""
         pool_client, address = self.client(pool, client), self.username(label)
         if user.temporary:
             pool_client.pool.require(pools.NO_REQUIRED_ATTRIBUTES)
@@ -262,8 +263,7 @@ def _activate_factors(user: PoolUser, requirements: pools.UserRequirements) -> N
 
 def _enrol_app(client: PoolClient, access_token: str) -> AuthenticatorApp:
     token = {"AccessToken": access_token}
-    secret = str(client.api.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))
-    app = AuthenticatorApp(Secret(secret))
+    app = AuthenticatorApp(Secret(str(client.api.call("AssociateSoftwareToken", **token).setup_value("SecretCode"))))
     # Enrolling with the previous code leaves the current one unused for the sign-in.
     reply = client.api.call("VerifySoftwareToken", UserCode=app.code(-1), **token)
     if not reply.unsupported and (reply.code is not None or reply.body.get("Status") == "ERROR"):

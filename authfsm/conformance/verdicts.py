@@ -54,7 +54,7 @@ class RecordedExchange:
 
 @frozen
 class RuleVerdict:
-    """The verdict on a rule at an endpoint; `why` is the reason for another outcome than PASSED."""
+    """The verdict on a rule at an endpoint; `why` is the reason for an outcome other than PASSED."""
 
     outcome: Outcome
     why: str = ""
@@ -75,12 +75,12 @@ class RuleVerdict:
 
 
 def one_line(text: str) -> str:
-    """Return a text in one line of printable characters: others of an endpoint's reply could break tables and files."""
+    """Return a text as one line of printable characters: a line end in a reply could break the tables of a report."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 class RuleNotPassed(Exception):
-    """Ends a rule with another outcome than PASSED, for a reason without secrets."""
+    """Ends a rule with an outcome other than PASSED; `why` is the reason, without secrets."""
 
     outcome: Outcome
 
@@ -183,9 +183,9 @@ class ApiReply:
             raise NotSupported(self.summary)
         return self
 
-    def expect_success(self, name_is_taken: str | None = None) -> ApiReply:
-        """Return the reply, which must not be an error; one with the code `name_is_taken` skips the rule."""
-        if self.code is not None and self.code == name_is_taken:
+    def expect_success(self, skip_code: str | None = None) -> ApiReply:
+        """Return the reply, which must not be an error; the error code `skip_code` skips the rule."""
+        if self.code is not None and self.code == skip_code:
             raise Skipped(f"{self.operation}: {self.summary}")
         self.ensure_supported()
         fail_if(self.code is not None, f"{self.operation} was refused: {self.summary}")
@@ -198,7 +198,7 @@ class ApiReply:
         return self
 
     def expect_error(self, attempt: str, code: str | None = None) -> None:
-        """Check that the request, which `attempt` describes, was refused; with this error code, unless it is None."""
+        """Check that the request, which `attempt` describes, was refused, and with the error `code` if that is set."""
         self.ensure_supported()
         fail_if(self.code is None, f"{attempt} {self._result}")
         fail_if(code not in {None, self.code}, f"{attempt} was refused with {self.code}, not {code}")

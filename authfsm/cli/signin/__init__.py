@@ -72,8 +72,8 @@ class Signin:
     )
     flow: str | None = _sign_in(
         "The AuthFlow: USER_SRP_AUTH, USER_PASSWORD_AUTH, USER_AUTH, CUSTOM_AUTH, ADMIN_USER_PASSWORD_AUTH or"
-        " ADMIN_NO_SRP_AUTH. The default is USER_SRP_AUTH; if --preferred is given, it is USER_AUTH; with --local, it is"
-        " the example's flow.",
+        " ADMIN_NO_SRP_AUTH. The default is USER_AUTH if --preferred is given; otherwise it is USER_SRP_AUTH, or with"
+        " --local the example's flow.",
         envvar="AUTHFSM_FLOW",
         metavar="FLOW",
     )
@@ -188,9 +188,9 @@ class Signin:
 
     def _connection(self, start: SignInStart, user: UserInput) -> PoolConnection:
         client_id, pool_id = self.client_id, self.pool_id
-        proves = start.flow in {"USER_SRP_AUTH", "USER_AUTH"} or start.flow.startswith("ADMIN_")
+        may_use_srp = start.flow in {"USER_SRP_AUTH", "USER_AUTH"}
         admin = self.admin or start.flow.startswith("ADMIN_")
-        if not pool_id and (proves or admin or start.password_first or not self.region):
+        if not pool_id and (may_use_srp or admin or start.password_first or not self.region):
             pool_id = _required(user, "User pool id", "--pool-id", "AUTHFSM_POOL_ID")
         if not client_id:
             client_id = _required(user, "App client id", "--client-id", "AUTHFSM_CLIENT_ID")
@@ -243,7 +243,7 @@ def _ended_by_signals() -> Iterator[None]:
         raise Terminated
 
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread receives signals
+        yield  # only the main thread can set handlers
         return
     signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {each: signal.signal(each, end) for each in signals}

@@ -42,7 +42,7 @@ class StartAgain(Exception):
 
 @define
 class AnswerPrompter:
-    """Asks the user for answers; `issuer` names the pool in an authenticator app, `password` answers the next prompt for a secret."""
+    """Asks the user for answers. `password` answers the next secret prompt; `_issuer` names the pool in the app."""
 
     _screen: Screen
     _user_input: UserInput
@@ -59,7 +59,7 @@ class AnswerPrompter:
             raise SignInEnded(ExitStatus.NOT_IN_TERMINAL, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
-            # The pool asks for an SRP proof, but no SRP_A was sent; with PASSWORD_SRP preferred, one is sent.
+            # The pool asks for an SRP proof, but no SRP_A was sent; a sign-in that prefers PASSWORD_SRP sends SRP_A.
             raise StartAgain(State.PASSWORD_SRP)
         self._introduce(flow, first)
         if first.response is r.RawAnswer:
@@ -74,7 +74,7 @@ class AnswerPrompter:
         return self._choose(flow, self._prompts(flow)[1:])
 
     def secret(self, question: str) -> Secret[str]:
-        """Return the password if it is known and was not used; otherwise ask for it."""
+        """Return `password`, and forget it; if it is None, ask the question."""
         known, self.password = self.password, None
         return known or self._user_input.hidden(question)
 
@@ -103,7 +103,7 @@ class AnswerPrompter:
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if prompt.factor is not None:  # replaces the choice of the same name, without the password
+            if prompt.factor is not None:  # replaces the choice of this factor, which would ask for no password
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:

@@ -43,7 +43,7 @@ class PoolConnection:
         return f"authfsm:{self.pool_id or self.region or 'pool'}/{self.client_id}".encode(errors="replace").decode()
 
     def cognito(self) -> Cognito:
-        """Return the driver on a boto3 client, or raise SignInEnded."""
+        """Return a driver with a boto3 client; raise Misused for a wrong profile, region or endpoint."""
         region = self.region or (self.pool_id or "").partition("_")[0] or None
         # One attempt for each call: the sign-in session decides which lost requests are sent again, and shows it.
         config = Config(

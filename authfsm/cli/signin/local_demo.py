@@ -28,7 +28,7 @@ RELYING_PARTY: Final = "app.example.com"
 
 @frozen
 class DemoPool:
-    """An example pool; if `twice`, the user then signs in again from the remembered device."""
+    """An example pool; if `twice`, the user signs in a second time, from the remembered device."""
 
     about: str
     make: Callable[[], LocalPool]

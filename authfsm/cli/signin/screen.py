@@ -1,4 +1,4 @@
-"""The output of `authfsm signin` for people, on standard error and without secrets; and its exit codes.
+"""The output of `authfsm signin` for people, on standard error; and its exit codes.
 
 Standard output is for the tokens. Strings from outside (parameters, destinations, messages) are shown without
 control characters, so that a pool cannot control the terminal.
@@ -76,7 +76,7 @@ def path(history: Iterable[Step], times: str = "x") -> list[str]:
 
 
 def reason_and_code(error: AuthfsmError) -> tuple[str, str]:
-    """Return a sentence that says why a request failed, and the error code of Cognito or botocore, or an empty string.
+    """Return a sentence that says why a request failed, and the error code of Cognito or botocore, if any.
 
     Unless the user or the time is at fault, Cognito's message says more than the sentence for a user.
     """

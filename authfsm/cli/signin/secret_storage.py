@@ -52,7 +52,7 @@ class KeyringStorage:
         from keyring.errors import KeyringError  # noqa: PLC0415 - the same
 
         self._keyring: Any = keyring.get_keyring()
-        self._failed = KeyringError
+        self._keyring_error = KeyringError
         if isinstance(self._keyring, (fail.Keyring, null.Keyring)):
             raise Misused("This machine has no keyring (Secret Service, Keychain): use --output FILE, not --keyring.")
 
@@ -69,8 +69,8 @@ class KeyringStorage:
         return f"keyring, service {service}, account {account}"
 
     def drop(self, service: str, account: str) -> None:
-        """Delete a secret from the keyring."""
-        with contextlib.suppress(self._failed):
+        """Delete a secret from the keyring; ignore errors of the keyring."""
+        with contextlib.suppress(self._keyring_error):
             self._keyring.delete_password(service, account)
 
     @contextlib.contextmanager
@@ -78,7 +78,7 @@ class KeyringStorage:
         failed = ""
         try:
             yield
-        except self._failed as error:
+        except self._keyring_error as error:
             failed = type(error).__name__
         if failed:  # raised outside the handler, because the frames of the backend's error hold the secret
             raise SignInEnded(ExitStatus.MISCONFIGURED, f"The keyring could not be {how} ({failed}).")
@@ -91,7 +91,7 @@ class FileStorage:
     _folder: Path
 
     def _file(self, service: str, account: str) -> Path:
-        # The file's name is a digest, because the names may have any characters.
+        # The file's name is a digest, because service and account may have any characters.
         digest = hashlib.sha256(f"{service}\n{account}".encode()).hexdigest()
         return self._folder / f"{digest[:32]}.json"
 
@@ -139,7 +139,7 @@ class MemoryStorage:
 
 
 def write(file: Path, value: Secret[str]) -> None:
-    """Write a file that only its owner can read, in place of a link. If that fails, leave no partial file, and raise SignInEnded."""
+    """Write a file that only its owner can read; replace a link. On failure raise SignInEnded, and leave nothing."""
     temporary = ""
     try:
         # mkstemp creates the file with mode 0600.
@@ -240,7 +240,7 @@ class TokenOutput:
 
 
 def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
-    """Return the tokens as members of AuthenticationResult, and `ExpiresAt` (ISO 8601), when the access token expires."""
+    """Return the members of AuthenticationResult, and `ExpiresAt`: when the access token expires, in ISO 8601."""
     text = {
         "AccessToken": tokens.access_token.reveal(),
         "IdToken": tokens.id_token and tokens.id_token.reveal(),

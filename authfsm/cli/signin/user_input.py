@@ -77,7 +77,7 @@ class TerminalInput:
 
 @define
 class PipedInput:
-    """Reads the password, then one line for each answer; raises InputEnded if no line is left, or there is no input."""
+    """Reads a line of standard input for each prompt; raises InputEnded if none is left, or if `_lines` is None."""
 
     _lines: TextIO | None
     is_interactive: bool = field(default=False, init=False)
@@ -137,7 +137,7 @@ def confirms(user: UserInput, question: str, *, default: bool) -> bool:
 
 
 def choose(user: UserInput, screen: Screen, question: str, choices: Sequence[tuple[str, str]]) -> str:
-    """Ask for one of several choices, each a label and a name, by its number or name, and return its name."""
+    """Let the user choose by number or name, and return the name; `choices` are pairs of a label and a name."""
     by_answer = {str(number): name for number, (_, name) in enumerate(choices, 1)}
     by_answer |= {name.lower(): name for _, name in choices}
     while True:

@@ -27,13 +27,13 @@ _NOT_FOUND: Final = "ResourceNotFoundException"
 _ROLE: Final = "arn:aws:iam::123456789012:role/{}"
 
 
-def _deleted_pool(context: RuleContext) -> ApiReply:
+def _describe_deleted_pool(context: RuleContext) -> ApiReply:
     pool = context.own_pool()
     pool.call_with_pool_id("DeleteUserPool").expect_success()
     return pool.call_with_pool_id("DescribeUserPool")
 
 
-def _protected_pool(context: RuleContext) -> ApiReply:
+def _delete_protected_pool(context: RuleContext) -> ApiReply:
     pool = context.own_pool(DeletionProtection="ACTIVE")
     try:
         return pool.call_with_pool_id("DeleteUserPool")
@@ -50,7 +50,7 @@ def _new_client(context: RuleContext, needs: pools.ClientRequirements) -> tuple[
     return evolve(user, client=client), call
 
 
-def _deleted_client(context: RuleContext) -> ApiReply:
+def _sign_in_at_deleted_client(context: RuleContext) -> ApiReply:
     user, call = _new_client(context, pools.OTHER_CLIENT)
     call("DeleteUserPoolClient").expect_success()
     return user.sign_in()
@@ -58,13 +58,13 @@ def _deleted_client(context: RuleContext) -> ApiReply:
 
 pool_rule.refused("pool.deleted", _reference("DeleteUserPool"), MAJOR, "DescribeUserPool for a deleted pool",
     "Cognito replies with ResourceNotFoundException for requests for a deleted pool.",
-    _deleted_pool, _NOT_FOUND)  # fmt: skip
+    _describe_deleted_pool, _NOT_FOUND)  # fmt: skip
 pool_rule.refused("pool.deletion-protection", _reference("DeleteUserPool"), MAJOR, "the deletion of a protected pool",
     "Cognito replies with InvalidParameterException for the deletion of a pool whose DeletionProtection is ACTIVE.",
-    _protected_pool, "InvalidParameterException")  # fmt: skip
+    _delete_protected_pool, "InvalidParameterException")  # fmt: skip
 pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL, "a deleted app client",
     "Cognito replies with ResourceNotFoundException for a sign-in at a deleted app client.",
-    _deleted_client, _NOT_FOUND)  # fmt: skip
+    _sign_in_at_deleted_client, _NOT_FOUND)  # fmt: skip
 
 
 def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
@@ -80,14 +80,14 @@ def _delete_secret(call: _Call) -> ApiReply:
     return call("DeleteUserPoolClientSecret", ClientSecretId=first["ClientSecretId"])
 
 
-def _third_secret(context: RuleContext) -> ApiReply:
+def _add_third_secret(context: RuleContext) -> ApiReply:
     user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     _add_secret(user, call)
     return call("AddUserPoolClientSecret")
 
 
 secret_rule.refused("secret.two-at-most", _reference("AddUserPoolClientSecret"), MAJOR, "a third secret",
-    "Cognito refuses to add a third secret to an app client.", _third_secret)  # fmt: skip
+    "Cognito refuses to add a third secret to an app client.", _add_third_secret)  # fmt: skip
 secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJOR, "the deletion of the last secret",
     "Cognito refuses to delete the last secret of an app client.",
     lambda c: _delete_secret(_new_client(c, pools.CONFIDENTIAL_CLIENT)[1]))  # fmt: skip
@@ -111,7 +111,7 @@ def _deleted_secret(context: RuleContext) -> None:
     fail_if(accepted != 1, f"{accepted} of two secrets were accepted, instead of only the remaining one")
 
 
-def _group(context: RuleContext, name: str, **members: Any) -> _Call:
+def _create_group(context: RuleContext, name: str, **members: Any) -> _Call:
     """Create a group in the default pool, and return a function that calls an operation on it."""
     call = partial(context.client().call_with_pool_id, GroupName=name)
     call("CreateGroup", **members).expect_success("GroupExistsException")
@@ -136,7 +136,7 @@ def _unknown_group(context: RuleContext) -> None:
 
 group_rule.refused("group.exists", _reference("CreateGroup"), MAJOR, "a second group of the same name",
     "Cognito replies with GroupExistsException for a second group of the same name.",
-    lambda c: _group(c, "conform-twice")("CreateGroup"), "GroupExistsException")  # fmt: skip
+    lambda c: _create_group(c, "conform-twice")("CreateGroup"), "GroupExistsException")  # fmt: skip
 
 
 @group_rule("group.claim", _GROUPS_PAGE)
@@ -144,7 +144,7 @@ def _groups_in_tokens(context: RuleContext) -> None:
     """A member's tokens have the group in cognito:groups, until the user is removed from it."""
     user = context.user_with_working_password()
     member = {"Username": user.username}
-    call = _group(context, "conform-claim")
+    call = _create_group(context, "conform-claim")
     call("AdminAddUserToGroup", **member).expect_success()
     groups = [each.get("cognito:groups") for each in _claims_of_member(user)]
     call("AdminRemoveUserFromGroup", **member).expect_success()
@@ -158,7 +158,7 @@ def _role_of_lowest_precedence(context: RuleContext) -> None:
     """The claim cognito:preferred_role is the role of the user's group with the lowest Precedence."""
     user = context.user_with_working_password()
     for precedence, name in (9, "nine"), (1, "one"):
-        call = _group(context, f"conform-{precedence}", Precedence=precedence, RoleArn=_ROLE.format(name))
+        call = _create_group(context, f"conform-{precedence}", Precedence=precedence, RoleArn=_ROLE.format(name))
         call("AdminAddUserToGroup", Username=user.username).expect_success()
     role = _claims_of_member(user)[1].get("cognito:preferred_role")
     fail_if(role != _ROLE.format("one"), "cognito:preferred_role is not the role of the group with Precedence 1")
@@ -168,7 +168,7 @@ def _role_of_lowest_precedence(context: RuleContext) -> None:
 def _members(context: RuleContext) -> None:
     """ListUsersInGroup lists the members of a group."""
     user = context.user_with_working_password()
-    call = _group(context, "conform-members")
+    call = _create_group(context, "conform-members")
     call("AdminAddUserToGroup", Username=user.username).expect_success()
     listed = call("ListUsersInGroup").expect_success().body.get("Users", [])
     fail_if([each.get("Username") for each in listed] != [user.username], "the member is not listed")

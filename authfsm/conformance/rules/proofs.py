@@ -84,7 +84,7 @@ def _fresh_challenge(context: RuleContext) -> None:
 
 
 rule.refused("srp.timestamp", MINISTACK, MINOR, "a TIMESTAMP in ISO 8601",
-    "Cognito replies with InvalidParameterException for a TIMESTAMP of another format.",
+    "Cognito replies with InvalidParameterException for a TIMESTAMP of a wrong format.",
     lambda c: c.user().begin_srp().prove(timestamp="2026-01-01T00:00:00Z"), "InvalidParameterException")  # fmt: skip
 
 
@@ -225,7 +225,7 @@ def _setup_parameters(context: RuleContext) -> None:
 
 
 def _wrong_code(user: PoolUser) -> str:
-    """Return a wrong code. If the code that was sent cannot be read, it is right with a probability of one in a million."""
+    """Return a wrong code; if the sent code cannot be read, the returned one is right once in a million cases."""
     code, other = "000000", "999999"
     return other if user.client.pool.inbox and user.code().reveal() == code else code
 

@@ -136,7 +136,7 @@ def _client_without(flow: str) -> pools.ClientRequirements:
 def _add_forbidden_flow(
     flow: str, create: Callable[[RuleContext], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
 ) -> None:
-    """Add the rule that a flow is refused at an app client without it, for a user who can use it at another app client."""
+    """Add the rule that an app client without a flow refuses it to a user who can use it at another app client."""
 
     def send(context: RuleContext) -> ApiReply:
         return sign_in(evolve(create(context), client=context.client(client=_client_without(flow))))

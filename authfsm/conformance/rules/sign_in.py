@@ -3,7 +3,7 @@
 Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
 A combination is a rule if the table's evidence for this transition is neither inferred nor contradictory nor refuted.
 `SignInRunner` signs in with this package's client, and answers each challenge. The rule fails if the expected challenge
-or a later reply is not in the table, if a right answer is refused, or if tokens come too early.
+does not come, if the table does not allow it or a later reply, if a right answer is refused, or if tokens come early.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str
 UNTESTED_CHALLENGES: Final = {
     S.ADMIN_NO_SRP_AUTH: "AWS's pages contradict each other about this challenge, and no recorded reply has it"
 }
-"""The challenges that no rule expects, and why."""
+"""The challenges that the rules leave out, and why."""
 
 _MOST_ANSWERS: Final = 12
 # Challenges after whose answer the expected challenge may still come.
@@ -179,7 +179,7 @@ def _source(transition: Transition, operation: str) -> RuleSource:
     return RuleSource(best.source, links.reference(operation), best.confidence)
 
 
-def _begin(flow: str, preferred: str = "", *, password: bool = True) -> Begin:
+def _begin_in(flow: str, preferred: str = "", *, password: bool = True) -> Begin:
     """Return a function that begins a sign-in, with or without the password."""
     return lambda user: user.client.cognito(admin=flow.startswith("ADMIN_")).sign_in(
         user.username, user.password if password else None, flow=flow, preferred_challenge=preferred or None
@@ -267,14 +267,14 @@ def _add_rules_after_password() -> None:
             transition = Transition(source, response, challenge)
             if transition in TRANSITION_SET and not confidence(transition).is_uncertain:
                 statement = _statement(flow, preferred, description, challenge)
-                run = _expect(challenge, _begin(flow, preferred), pool, user)
+                run = _expect(challenge, _begin_in(flow, preferred), pool, user)
                 rule.add(rule_id(method, challenge), _source(transition, operation), MAJOR, statement, run)
 
 
 def _add_rules_of_user_auth() -> None:
     for challenge in (S.SELECT_CHALLENGE, S.EMAIL_OTP, S.SMS_OTP, S.WEB_AUTHN):
         preferred = "" if challenge is S.SELECT_CHALLENGE else challenge.value
-        begin, choice = _begin("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
+        begin, choice = _begin_in("USER_AUTH", preferred, password=False), preferred or "EMAIL_OTP"
         source = _source(Transition(S.START, r.UserAuth, challenge), "InitiateAuth")
         statement = _statement("USER_AUTH", preferred, "a user", challenge)
         run = _expect(challenge, begin, pools.USER_AUTH_POOL, flow="USER_AUTH", choice=choice)
@@ -292,7 +292,7 @@ _add_rules_of_user_auth()
 rule.add("sign-in.NEW_PASSWORD_REQUIRED.MFA_SETUP",
     _source(Transition(S.NEW_PASSWORD_REQUIRED, r.NewPassword, S.MFA_SETUP), "RespondToAuthChallenge"), MAJOR,
     "In a pool that requires MFA, a user without it receives MFA_SETUP after NEW_PASSWORD_REQUIRED.",
-    _expect(S.MFA_SETUP, _begin("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER))
+    _expect(S.MFA_SETUP, _begin_in("USER_PASSWORD_AUTH"), pools.TOTP_REQUIRED_POOL, pools.TEMPORARY_USER))
 rule.add("sign-in.SELECT_CHALLENGE.PASSWORD", FLOWS_PAGE, MAJOR,
     "SELECT_CHALLENGE can be answered with the ChallengeName PASSWORD and the same Session.",
     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=False), pools.USER_AUTH_POOL, flow="USER_AUTH"))
@@ -301,10 +301,10 @@ rule.add("sign-in.SELECT_CHALLENGE.PASSWORD_SRP", FLOWS_PAGE, MAJOR,
     _expect(S.SELECT_CHALLENGE, _begin_with_choice(srp=True), pools.USER_AUTH_POOL, flow="USER_AUTH"))
 rule.add("sign-in.CUSTOM_AUTH.CUSTOM_CHALLENGE", _CUSTOM_PAGE, MAJOR,
     "In CUSTOM_AUTH, the pool's Lambda functions issue CUSTOM_CHALLENGE, and the right answer leads to tokens.",
-    _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH", password=False), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
+    _expect(S.CUSTOM_CHALLENGE, _begin_in("CUSTOM_AUTH", password=False), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
 rule.add("sign-in.CUSTOM_AUTH.PASSWORD_VERIFIER", _CUSTOM_PAGE, MAJOR,
     "In CUSTOM_AUTH with SRP_A, PASSWORD_VERIFIER comes first and CUSTOM_CHALLENGE after it.",
-    _expect(S.CUSTOM_CHALLENGE, _begin("CUSTOM_AUTH"), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
+    _expect(S.CUSTOM_CHALLENGE, _begin_in("CUSTOM_AUTH"), pools.CUSTOM_AUTH_POOL, flow="CUSTOM_AUTH"))
 rule.add("sign-in.USER_SRP_AUTH.DEVICE_SRP_AUTH", DEVICES_PAGE, MAJOR,
     "A remembered device receives DEVICE_SRP_AUTH and DEVICE_PASSWORD_VERIFIER, and tokens for the right proof.",
     _expect(S.DEVICE_PASSWORD_VERIFIER, _begin_on_device, pools.DEVICE_POOL))
