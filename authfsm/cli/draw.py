@@ -101,7 +101,7 @@ class Draw(PoolOptions):
         "Leave out the names of responses, so that the whole protocol fits on one page.", default=False
     )
     label: list[str] | None = _content(
-        "Show TEXT in place of NAME, which is the text that the diagram shows without this option: for a state, a"
+        "Replace a text of the diagram: NAME is the old text, TEXT the new one. NAME may be the text of a state, a"
         " response, a line of the caption, or a junction (where transitions with the same next states meet). Repeatable.",
         metavar="NAME=TEXT",
     )

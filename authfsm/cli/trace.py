@@ -65,7 +65,7 @@ class Trace:
     table: str = option("With --sql: the name of the table of CloudTrail events.", default="cloudtrail_logs")
     limit: int = option("The number of illegal steps to show; all are counted.", default=20, min=0)
     validity: int = option(
-        "Minutes until an unanswered challenge expires; use the longest AuthSessionValidity of the app clients.",
+        "Minutes until an unanswered challenge expires. Pass the longest AuthSessionValidity of the app clients.",
         default=15,
         min=3,
         max=15,

@@ -22,12 +22,12 @@ RULE_TIMEOUT: Final = 30.0  # seconds
 
 @frozen
 class Endpoint:
-    """An endpoint to test: the one at `url`, or local pools if `url` is None. `command` adds the `options`."""
+    """An endpoint to test: the one at `url`, or local pools if `url` is None."""
 
     name: str
     pool_provider: PoolProvider = field(repr=False)
     url: str | None = None
-    options: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()  # of the command line that `command` returns
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""

@@ -166,7 +166,7 @@ def _row_edges(
         # The effect of the settings on an arrow must stay visible: on the edge to the junction, if all arrows of the
         # row have the same effect, or on the next state, if the state has the same effect as the arrow.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
-        # So must the doubt about an arrow that is uncertain only in these pools.
+        # It must also stay visible that an arrow is uncertain only in the pools of this diagram.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
         return arrow.dest != v.FAILED and shows_effect and shows_certainty
 

@@ -41,7 +41,7 @@ T = TypeVar("T")
 ONE_MINUTE: Final = timedelta(minutes=1)
 """The default of `fresh_tokens(within)`: tokens that expire within this time from now are refreshed."""
 
-# Cognito also sends this message if the session has a device that the refresh does not name: aws-sdk-java-v2 #3418.
+# Cognito's message for an invalid token, and for a refresh without the session's device: aws-sdk-java-v2 #3418.
 _INVALID_REFRESH_TOKEN: Final = "Invalid Refresh Token"  # noqa: S105 - a message
 _NAME_DEVICE: Final = "If the pool remembers devices, pass device_key: the claim device_key of an access token issued with this refresh token."
 _SHARE_TOKENS: Final = "If another worker has refreshed these tokens, share them: authfsm.stores.SharedTokens."
@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # If the caller names no flow, `sign_in` passes USER_SRP_AUTH. The Session of a sign-up is then used, too.
+        # `sign_in` passes USER_SRP_AUTH if its caller names no flow, so it may be replaced by USER_AUTH.
         may_be_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if may_be_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
