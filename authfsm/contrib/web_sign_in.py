@@ -206,7 +206,7 @@ class BrowserSession:
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Set the new password, and begin a sign-in by the site's first flow. USER_AUTH does not send the password."""
+        """Set the new password, and begin a sign-in by the site's first flow. USER_AUTH begins without the password."""
         username, empty = self.first_input["username"], Secret("")
         code, password = fields.get("code", empty), fields.get("password", empty)
         remember = "on" if self.first_input["remember"] else ""

@@ -28,7 +28,7 @@ _MANY_SOURCES: Final = 5  # a diagram about a state with more sources is drawn i
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # the space between an edge and its label
 _ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # so that no line crosses these labels
-_NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge that no sign-in followed, and one that all followed
+_NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge's width if no sign-in, or each sign-in, followed it
 _SIGNS: Final = {SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
 
 

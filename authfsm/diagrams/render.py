@@ -133,7 +133,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return a PDF. `pages` has the DOT and title of each page, by name. Raises NoPdf and what `png` raises."""
+    """Return a PDF. `pages` has the DOT and title of each page, by page name. Raises NoPdf and what `png` raises."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:

@@ -142,4 +142,4 @@ def adaptive(svg: str, theme: Theme) -> str:
     return f"{svg[:inside]}\n{style}{svg[inside:].lstrip()}"
 
 
-_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # Graphviz writes names for these, and lower case
+_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # Graphviz writes these two as names

@@ -271,7 +271,7 @@ class SignInRecording(WrapsSecrets):
 
     @contextmanager
     def _recorded(self) -> Iterator[set[str]]:
-        """Record what is sent and received in this context as one step. A refusal is recorded instead of raised.
+        """Record what is sent and received in this context as one step. An AuthfsmError is recorded, and not raised.
 
         Yields:
             A set. The caller adds the secrets of the step's requests to it, so that they are masked in the record.
