@@ -66,7 +66,7 @@ class Cookies:
             content = json.loads(self._fernet.decrypt(self.text(name)))
         except (InvalidToken, ValueError):
             return {}
-        # The same key seals the sign-in itself, whose JSON is an object.
+        # The cookie may have another text that the same key sealed, such as a sign-in, whose JSON is an object.
         return dict(content[1]) if isinstance(content, list) and content[0] == name else {}
 
     def drop(self, *names: str) -> None:
@@ -81,7 +81,7 @@ class Cookies:
             for number in range(max(len(parts) + 1, received)):
                 response.set_cookie(
                     self._part(name, number),
-                    parts[number] if number < len(parts) else "",  # deletes a part of a longer value
+                    parts[number] if number < len(parts) else "",  # deletes a part of the longer value before
                     max_age=lifetime if number < len(parts) else 0,
                     path="/",
                     httponly=True,
@@ -94,7 +94,7 @@ class Cookies:
 
 
 def device_cookie(username: str) -> str:
-    """Return the name of the cookie for the device as which Cognito remembers this browser for a user."""
+    """Return the name of the cookie for a user's remembered device; for Cognito, this browser is that device."""
     return f"device-{sha256(username.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 

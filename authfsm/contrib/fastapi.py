@@ -43,10 +43,10 @@ class CognitoAuth:
     Args:
         site: the site's sign-in.
 
-    Its `router` has the routes below. A reply has the `state` of the sign-in, `signed_in`, and for a challenge its
-    `form` and `step`. Every error has a sentence as `detail`, like an HTTPException; those of a sign-in also have the
-    `action`, the `field` that is wrong, and the `step` that can still be answered. Dependencies raise HTTPException, to
-    which the application's own exception handlers apply.
+    The `router` has the routes of this table. A reply has the `state` of the sign-in and `signed_in`; with a challenge,
+    it also has the `form` and the `step`. Every error has a sentence as `detail`, like an HTTPException. An error of a
+    sign-in also has the `action`, the `field` that is wrong, and the `step` that can still be answered. Dependencies
+    raise HTTPException, to which the application's own exception handlers apply.
 
     | route | fields of the request |
     |---|---|
@@ -73,12 +73,12 @@ class CognitoAuth:
     def claims(self, request: Request) -> Claims:
         """A dependency: return the verified claims of the request's access token.
 
-        It is the token of the header `Authorization: Bearer`, otherwise that of the cookies, which is refreshed
-        if it is about to expire.
+        The token is that of the header `Authorization: Bearer`. Without this header, it is that of the cookies; the
+        token of the cookies is refreshed if it is about to expire.
 
         Raises:
             HTTPException: 401 if the user must sign in; 403 for a form of another site; 503 if Cognito or the pool's
-                keys are unreachable, or at a quota; for an error that no new sign-in would fix, its own status.
+                keys are unreachable or a quota is exceeded; the error's own status if a new sign-in would not help.
         """
         browser, token = self.browser(request), _bearer_token(request)
         try:
@@ -97,7 +97,7 @@ class CognitoAuth:
     def in_group(self, *names: str) -> Callable[..., Claims]:
         """Return a dependency that returns the verified claims of a user who is in one of these groups.
 
-        It raises HTTPException 403 for a user who is in none of them, and otherwise as `claims`.
+        It raises HTTPException 403 for a user who is in none of them, and what `claims` raises.
 
         Args:
             *names: the groups' names, at least one.
@@ -113,7 +113,7 @@ class CognitoAuth:
         return claims_of_member
 
     def check_origin(self, request: Request) -> None:
-        """A dependency: refuse a request that would change something, unless its header Origin is the site's.
+        """A dependency: refuse a request that would change something if its header Origin is not the site's.
 
         Raises:
             HTTPException: 403.
@@ -126,11 +126,11 @@ _CHANGED: Final = "authfsm.cookies"
 
 
 class CookieMiddleware:
-    """Adds the cookies that `CognitoAuth.claims` changed to the response, also if it is an error.
+    """Adds the cookies that `CognitoAuth.claims` changed to the response, even if the response is an error.
 
-    FastAPI drops the headers of a dependency if the route returns its own `Response` or fails; a rotated refresh token
-    would be lost with them. Starlette sends its reply to an uncaught exception outside of all middleware. If a cookie
-    changed, this class sends this reply itself, and raises the exception again.
+    FastAPI drops the headers of a dependency if the route returns its own `Response` or fails, so a rotated refresh
+    token would be lost. Starlette replies to an uncaught exception outside of all middleware. If a cookie changed, this
+    class sends that reply itself, and raises the exception again.
     """
 
     def __init__(self, app: Any) -> None:
@@ -182,7 +182,7 @@ async def body_of(request: Request) -> Values:
     """A dependency: return the fields of a request, each a `Secret`, from a body of JSON or of a form.
 
     Raises:
-        HTTPException: 413 if the body is too large or chunked; 422 if it is neither a form nor a JSON object, or a
+        HTTPException: 413 if the body is too large or chunked; 422 if it is no form and no JSON object, or if a
             value is not text, a boolean or null; 400 if a multipart form is malformed.
     """
     if "transfer-encoding" in request.headers or not await _read_to_limit(request):
@@ -195,7 +195,7 @@ async def body_of(request: Request) -> Values:
 
 
 async def _read_to_limit(request: Request) -> bool:
-    """Read a body, which may have no Content-Length (HTTP/2), for later use; return False if it is too large."""
+    """Read and keep a body; return False if it is too large. By HTTP/2 it may have no Content-Length."""
     body = b""
     async for part in request.stream():
         body += part
@@ -273,7 +273,7 @@ def _error_response(error: AuthfsmError, browser: BrowserSession) -> JSONRespons
 def _http_exception(error: AuthfsmError) -> HTTPException:
     """Return 503 if the same request may succeed later, and the error's own status if signing in again would not help.
 
-    Otherwise 401 (RFC 9110, 15.5.2): the user must sign in.
+    Otherwise, return 401 (RFC 9110, 15.5.2), because the user must sign in.
     """
     if error.action is RecoveryAction.WAIT or error.fault is Fault.SERVICE:
         return HTTPException(503, error.for_person(), _retry_after(error))

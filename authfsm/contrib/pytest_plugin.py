@@ -1,9 +1,9 @@
 """Pytest fixtures for your tests, available wherever this package is installed.
 
 `cognito` is a local Cognito without pools, new for each test; `cognito_client` is a real boto3 client for it, and
-`cognito_pool` a user pool in it, with an app client.
-`@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. A mark on a
-test overrides one on its class, which overrides one on its module.
+`cognito_pool` is a user pool in it, with an app client.
+`@pytest.mark.cognito(mfa="ON", ...)` sets the pool's settings, which are the arguments of `LocalPool`. If
+marks differ in a setting, that of the test is used, otherwise that of its class, otherwise that of its module.
 
 Pytest loads this module at every start, so it imports the local pool's code only when a test asks for a fixture.
 """

@@ -1,6 +1,6 @@
 """The sign-in of a browser, for any web framework: cookies hold the pending sign-in, or the tokens.
 
-The server stores nothing: all processes that have the key can serve the site. `authfsm.contrib.fastapi` and
+The server stores nothing, so every process that has the key can serve the site. `authfsm.contrib.fastapi` and
 `authfsm.contrib.django` are built on this module.
 """
 
@@ -52,7 +52,7 @@ class WebSignIn:
         origin: the site's origin as browsers send it, `https://example.com`; other sites' requests may change nothing.
         name: the site's name in authenticator apps and in the names of devices.
         flows: the AuthFlows with which a browser may begin.
-        refresh_token_validity: how long a browser keeps tokens without a refresh: RefreshTokenValidity of the client.
+        refresh_token_validity: how long a browser keeps unrefreshed tokens; pass the client's RefreshTokenValidity.
 
     Raises:
         ValueError, TypeError: a setting is not valid; `BadKey` if it is the key.
@@ -68,7 +68,7 @@ class WebSignIn:
 
     def __attrs_post_init__(self) -> None:
         with suppress(authfsm.SealMissing):
-            Device.unseal(None, self.key)  # BadKey, as for every seal
+            Device.unseal(None, self.key)  # raises BadKey if the key is wrong
         origin, flows, validity = self.origin, self.flows, self.refresh_token_validity
         if not isinstance(origin, str) or not _ORIGIN.fullmatch(origin):
             form = "as browsers send it: in lower case and punycode, without path, zone or default port"
@@ -106,11 +106,11 @@ WebSignIn.__init__ = _wrapping_init  # type: ignore[method-assign]  # the signat
 
 
 def ends_session(error: AuthfsmError) -> bool:
-    """Return whether an error of a refresh or a verification refuses the tokens or the user: the browser is signed out.
+    """Return whether an error of a refresh or a verification refuses the tokens or the user, so that the session ends.
 
-    The browser stays signed in if a Lambda function, the network, a quota or a wrong configuration is the reason, and
-    after RefreshTokenReuseException: if it sends two requests at once, both refresh with the same token, and the reply
-    to the other request has the new tokens.
+    It does not end if a Lambda function, the network, a quota or a wrong configuration is the reason. It does not end
+    after RefreshTokenReuseException either, because a browser that sends two requests at once refreshes twice with the
+    same token, and the reply to the other request has the new tokens.
     """
     if error.action in {_Action.WAIT, _Action.WAIT_OUT, _Action.FIX_CONFIGURATION}:
         return False
@@ -134,7 +134,7 @@ class BrowserSession:
 
         Raises:
             InvalidInput: the name or the password is missing, the name is too long, or the site does not offer the flow.
-            AuthfsmError: as `Cognito.sign_in`; if the sign-in has a challenge and survives, it is pending.
+            AuthfsmError: as `Cognito.sign_in`; a sign-in that has a challenge and survives is then pending.
         """
         values = _wrapped(values)
         name, auth_flow = self._store_name(values), _text(values, "flow") or self.site.flows[0]
@@ -167,10 +167,10 @@ class BrowserSession:
         self.cookies.seal(_FIRST_INPUT, first_input, _INPUT_LIFETIME)
 
     def pending(self) -> Flow | None:
-        """Return the pending sign-in; None if the code and the new password of `forgot_password` are pending.
+        """Return the pending sign-in; None if the form of `forgot_password` (code and new password) is pending.
 
         Raises:
-            SealError: nothing is pending, or it has expired: start again.
+            SealError: nothing is pending, or the pending sign-in has expired: start again.
         """
         if "sent" in self.first_input:
             return None
@@ -180,7 +180,7 @@ class BrowserSession:
         """Answer the pending challenge, and run the sign-in until user input is required again.
 
         Args:
-            values: `response` (a prompt's), its fields, and `step` (that of the page that was filled in).
+            values: the `response` of a prompt, the prompt's fields, and the `step` of the page that was filled in.
 
         Raises:
             SealError: nothing is pending: start again.
@@ -206,7 +206,7 @@ class BrowserSession:
         return flow
 
     def _reset_password(self, fields: Mapping[str, Secret[str]]) -> Flow:
-        """Set the new password, and begin a sign-in by the site's first flow (by USER_AUTH, without the password)."""
+        """Set the new password, and begin a sign-in by the site's first flow. USER_AUTH begins without the password."""
         username, empty = self.first_input["username"], Secret("")
         code, password = fields.get("code", empty), fields.get("password", empty)
         remember = "on" if self.first_input["remember"] else ""
@@ -216,8 +216,8 @@ class BrowserSession:
     def describe(self, flow: Flow | None) -> dict[str, Any]:
         """Return the state of a sign-in as JSON, with the form of its challenge and the values that a page needs.
 
-        If an automatic step failed because the connection was lost, the form has no prompts: an empty answer repeats
-        the step. If `flow` is None after `forgot_password`, the form asks for the code and the new password.
+        If an automatic step failed because the connection was lost, the form has no prompts, and an empty answer
+        repeats the step. If `flow` is None after `forgot_password`, the form asks for the code and the new password.
         """
         challenge, name = flow and flow.challenge, self.first_input.get("username")
         reply = {"state": str(flow.state if flow else State.START), "signed_in": bool(flow and flow.tokens)}
@@ -237,18 +237,18 @@ class BrowserSession:
 
     @property
     def first_input(self) -> dict[str, Any]:
-        """`username` and `remember` until the sign-in has tokens, and `sent`: where `forgot_password` sent a code."""
+        """The `username` and `remember` of the pending sign-in; `sent` is where `forgot_password` sent a code."""
         return self.cookies.unseal(_FIRST_INPUT)
 
     def signed_in(self, *, refresh: bool = False) -> Flow:
         """Return a flow with the tokens of the cookies, refreshed if they are about to expire.
 
         Args:
-            refresh: refresh them in any case.
+            refresh: refresh the tokens even if they are not about to expire.
 
         Raises:
             SealError: the browser is not signed in.
-            Refused: the refresh token was revoked or has expired: the browser is signed out.
+            Refused: the refresh token was revoked or has expired; the browser is signed out.
             AuthfsmError: as `Flow.fresh_tokens`; the browser stays signed in.
         """
         flow = self.site.cognito.resume_tokens(self.cookies.text(_TOKENS), self.site.key)
@@ -275,7 +275,7 @@ class BrowserSession:
         """Revoke the tokens and forget them. The device stays remembered.
 
         Args:
-            everywhere: end the user's sessions on all devices, which may need a refresh first.
+            everywhere: end the user's sessions on all devices. An access token that has expired is refreshed first.
 
         Raises:
             AuthfsmError: Cognito could not be reached, or refused the request; the browser is signed out anyway.
@@ -299,7 +299,7 @@ class BrowserSession:
         return {"known": known, "options": account.start_web_authn_registration(token)}
 
     def add_passkey(self, values: Values) -> Flow:
-        """Register the passkey that the browser created: `credential`, as JSON. The errors are those of `passkeys`."""
+        """Register the passkey that the browser created: `credential` is its JSON. Raises what `passkeys` raises."""
         values = _wrapped(values)
         flow, credential = self.signed_in(), values.get("credential", Secret(""))
         self.site.cognito.account.complete_web_authn_registration(flow.signed_in().access_token, credential)

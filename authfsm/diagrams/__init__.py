@@ -1,7 +1,7 @@
 """Diagrams of the protocol, computed from its table: DOT, SVG, PNG, PDF, Mermaid, Markdown, SCXML, XState, JSON.
 
-The names in `__all__` are public; the modules are private. They have the model of a diagram, the functions that build
-it from the table, from settings and from recorded sign-ins, and the formats.
+The names in `__all__` are public; the modules are private. The modules define the model of a diagram, build it from the
+table, from settings and from recorded sign-ins, and write it in each format.
 """
 
 from authfsm.diagrams.account import AccountDiagram

@@ -21,14 +21,14 @@ from authfsm.protocol.responses import SetUpEmail, SrpA, SrpClaim
 Attributes = dict[str, str]
 
 FONT: Final = "Helvetica"  # the layout engines know its metrics
-# Points. GitHub shows pictures in a column of 838 px; with these sizes, no label of the widest one is under 9 px.
+# Points. GitHub shows pictures in a column of 838 px. With these sizes, the widest picture has labels of at least 9 px.
 _NAME_SIZE, _LABEL_SIZE = 13, 12
 _MOST_ROWS: Final = 3  # in a label
 _MANY_SOURCES: Final = 5  # a diagram about a state with more sources is drawn in columns
 _NBSP: Final = "\N{NO-BREAK SPACE}"
 _INDENT: Final = _NBSP * 2  # the space between an edge and its label
 _ROOM: Final = dict.fromkeys((SetUpEmail, SrpA, SrpClaim), _NBSP * 9)  # so that no line crosses these labels
-_NARROWEST, _WIDEST = 0.8, 6.0  # points: the width of an edge that none or all of the sign-ins followed
+_NARROWEST, _WIDEST = 0.8, 6.0  # points: an edge's width if no sign-in, or each sign-in, followed it
 _SIGNS: Final = {SettingsEffect.ADDED: "+ ", SettingsEffect.REMOVED: "\u2212 "}
 
 

@@ -102,7 +102,7 @@ def table(rows: Iterable[str], size: int) -> str:
 
 def with_rows(name: str, rows: Iterable[str], size: str) -> str:
     """Return the label of a node: its name, and rows of smaller text below it."""
-    # Bold rows have BOLD_ROOM on both sides, because rows are centred, and space above, because they are too close to the name.
+    # Rows are centred, so BOLD_ROOM is divided between both sides of a bold row. A bold row also needs space above it.
     centred = [BOLD_ROOM[:2] + row.removesuffix(BOLD_ROOM) + BOLD_ROOM[2:] if "<b>" in row else row for row in rows]
     above = '<tr><td height="3"></td></tr>' if any("<b>" in row for row in centred) else ""
     below = f'{above}<tr><td><font point-size="{size}">{"<br/>".join(centred)}</font></td></tr>'

@@ -22,7 +22,7 @@ class UnknownFormat(render.UnknownName):
 
 
 class UnknownSuffix(CallerError, ValueError):
-    """A diagram cannot be saved in a file with this `suffix`, or with none."""
+    """A diagram cannot be saved in a file with this `suffix`; an empty `suffix` means that the file has none."""
 
     def __init__(self, suffix: str, suffixes: Iterable[str]) -> None:
         unknown = repr(suffix) if suffix else "a file without a suffix"
@@ -86,7 +86,7 @@ class Drawing:
         return render.pdf({"": (self.dot(), self.title)}, self.engine)
 
     def files(self, path: Path, suffix: str) -> Mapping[Path, Drawing]:  # noqa: ARG002 -- for subclasses
-        """Return the drawings that `save` writes, by file: only this one, unless a subclass has several."""
+        """Return the drawings that `save` writes, by file: this drawing alone. A subclass may return several."""
         return {path: self}
 
     def save(self, path: str | Path) -> Path:

@@ -66,7 +66,7 @@ def mermaid(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str
 
 def plantuml(model: DiagramModel, theme: Theme, labels: Mapping[str, str]) -> str:
     """Return a diagram in PlantUML's language (https://plantuml.com/state-diagram)."""
-    light = (theme.background, theme.line, theme.text)  # all text has one colour
+    light = (theme.background, theme.line, theme.text)  # all text has one colour, so these must be light
     styles = _styles(theme) | dict.fromkeys(("junction", "begin"), light)
     found = {node: styles[_class(node, model)] for node in model.nodes}
     paints = {node: f" {fill} ##{line.lstrip('#')}" for node, (fill, line, _) in found.items()}
@@ -84,8 +84,8 @@ def _state_lines(
     line_break: str,
     paints: Mapping[Vertex, str],
 ) -> Iterator[str]:
-    """Yield the states and transitions, in which Mermaid and PlantUML differ only by the last three arguments."""
-    # If an edge leads to START, it cannot be `[*]`, which would then be a final state.
+    """Yield the states and transitions. Mermaid and PlantUML differ in them only by the last three arguments."""
+    # If an edge leads to START, START cannot be written as `[*]`, which means the final state at the end of an edge.
     dests = {edge.dest.name for edge in model.edges} | {each.dest for each in model.own_transitions}
     start_is_node = not model.edges or START.name in dests
     names = identifiers((*(node.name for node in model.nodes), *model.own_names()))
@@ -175,7 +175,7 @@ def _class(node: Vertex, model: DiagramModel) -> str:
 
 
 def markdown(model: DiagramModel, labels: Mapping[str, str]) -> str:
-    """Return a diagram as a Markdown table, a row for each edge; below are sentences about settings and omitted arrows."""
+    """Return a diagram as a Markdown table of its edges, with sentences about settings and omitted arrows below it."""
     cells = {name: " ".join(text.split()).replace("|", r"\|") for name, text in labels.items()}
     return "\n".join((*_table(model, cells), ""))
 

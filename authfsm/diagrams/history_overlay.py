@@ -38,7 +38,7 @@ class HistoryStep(Protocol):
 
     @property
     def role(self) -> Role | None:
-        """The factor that the state after the reply asks for; needed for EMAIL_OTP only, and inferred if it is None."""
+        """The factor that the state after the reply asks for. Only EMAIL_OTP needs it; None means to infer it."""
 
     @property
     def error(self) -> str | None:
@@ -94,7 +94,7 @@ class HistoryWalker:
         return (*in_order(end for end in ends if isinstance(end, Node)), *self._junctions)
 
     def _path(self, source: Node, step: HistoryStep, dest: Node) -> tuple[int, ...]:
-        """Return the numbers of the edges from one node to another; a loop that keeps the challenge passes no junction."""
+        """Return the numbers of the edges between two nodes. A self-loop uses junctions only for a new challenge."""
         loop = _loop_kind(step)
         paths: list[tuple[int, ...]] = [
             (number,)
@@ -156,7 +156,7 @@ def with_shares(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
-    """Return the edges; those with counts that lead from the same node to FAILED become one edge."""
+    """Return the edges. All edges with counts that lead from the same node to FAILED are joined into one."""
     joined: dict[object, Edge] = {}
     for number, edge in enumerate(edges):
         is_failure = edge.kind is EdgeKind.FAILURE and edge.counts
@@ -168,7 +168,7 @@ def _join_failures(edges: Iterable[Edge]) -> tuple[Edge, ...]:
 
 
 def _source(step: HistoryStep) -> Node:
-    """Return the source of a step if the step before it does not determine the role of the source."""
+    """Return the source of a step that does not begin where the step before ended; the response decides the role."""
     second = node_of(step.source, None)
     fits = accepts(second.state, second.role, step.response)
     return second if fits else node_of(step.source, Role.FIRST_FACTOR)

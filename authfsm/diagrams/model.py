@@ -23,7 +23,7 @@ ResponseClass = type[Response]
 
 
 class EdgeKind(DescribedName):
-    """What an edge stands for, which decides its line, its label and the sentence about it in the caption."""
+    """What an edge stands for. The kind decides the edge's line, its label and the sentence about it in the caption."""
 
     ANSWER = "answer", "A response leads to another node."
     FOLD = "fold", "A junction leads to one of its members."
@@ -67,7 +67,7 @@ class SettingsEffect(DescribedName):
 
 @frozen(cache_hash=True)
 class Availability:
-    """The effect of settings on a node or an edge, and the `reason` if they rule it out (ADDED: in the first pool)."""
+    """The effect of settings on a node or an edge. `reason` is why they (for ADDED, the first pool's) rule it out."""
 
     effect: SettingsEffect = SettingsEffect.AVAILABLE
     reason: str = ""
@@ -80,7 +80,7 @@ AVAILABLE: Final = Availability()
 class EdgeStep:
     """A recorded step that followed an edge: its `number`, and the class of its `response`.
 
-    `error` is the code of a refusal, otherwise None; `elapsed` is the time since the first timed step, if it is known.
+    `error` is the code of a refusal, otherwise None. `elapsed` is the time since the first step whose time is known.
     """
 
     number: int
@@ -107,9 +107,9 @@ class Edge:
     """An edge of a diagram, from `source` to `dest`; `kind` is its meaning.
 
     `responses` are in the table's order; an edge from a junction has none. `uncertain` are the responses that are
-    inferred or contradicted. `ruled_out` are those that settings rule out while they allow the others; `availability`
-    is the effect of settings on the whole edge. `steps` are the steps of one recorded sign-in that followed the edge;
-    `counts` says, by response, how many steps of many sign-ins did.
+    inferred or contradicted. `ruled_out` are those that settings rule out if they allow the others; `availability` is
+    the effect of settings on the whole edge. `steps` are the steps of one recorded sign-in that followed the edge;
+    `counts` says for each response how many steps of many sign-ins followed the edge.
     """
 
     source: Vertex
@@ -133,7 +133,7 @@ class Edge:
         return EdgeCount(sum(each.times for each in self.counts), None, sum(shares) if shares else None)
 
     def of_flow(self, flow: str | None) -> Edge:
-        """Return the edge with only the responses that begin a flow; with None, those that begin no flow."""
+        """Return the edge with only the responses that begin this flow. With None, keep those that begin no flow."""
         responses = tuple(each for each in self.responses if each.auth_flow == flow)
         return evolve(
             self,
@@ -151,7 +151,7 @@ class Edge:
 
 
 MANY_NODES: Final = 20
-"""A diagram with more nodes is large, which decides the size and width of its texts, and where device states are."""
+"""A diagram with more nodes is large: it has larger labels, wider captions, and a flow's device states in a row."""
 ANY_STATE: Final = "any state"
 
 
@@ -164,7 +164,7 @@ class OwnTransition:
     dest: str  #: A state.
 
     def ends(self) -> Iterator[tuple[str, str]]:
-        """Yield the names of both ends of each line. EMAIL_OTP has two nodes; a transition to itself keeps the role."""
+        """Yield the names of both ends of each line. EMAIL_OTP has two nodes; a self-loop stays at its node."""
         pairs = product(_nodes(self.source), _nodes(self.dest))
         yield from ((source, dest) for source, dest in pairs if self.source != self.dest or source == dest)
 
@@ -185,14 +185,14 @@ class OmittedArrows:
 class DiagramModel:
     """The nodes and edges of a diagram.
 
-    `nodes` are in the order of a sign-in, followed by the junctions; `edges` connect them, and `omitted` are the arrows that are
-    not drawn, by reason. `flow` is the `AuthFlow` of the diagram (None for all), and `focus` has the nodes of a diagram about
-    one state. `pools` are the settings that the diagram shows, and `availabilities` their effects on nodes, except
-    AVAILABLE. `has_history` says whether the diagram shows a recorded sign-in, with all other parts faded, and `current` is
-    the state of this sign-in; `sign_ins` is the number of counted sign-ins, or None. `actions` says whether the recovery
-    actions are shown, `overview` whether the names of responses are left out; `notes` are further sentences of the caption.
-    `own_states` and `own_transitions` are those that the application added to its machine. `links` are the addresses of
-    the pages about some nodes; the other nodes link to AWS's pages.
+    `nodes` are in the order of a sign-in, and the junctions follow; `edges` connect them. `omitted` are the arrows that
+    are not drawn, by reason. `flow` is the `AuthFlow` of the diagram (None for all flows). `focus` has the nodes of a
+    diagram about one state. `pools` are the settings that the diagram shows, and `availabilities` are their effects on
+    nodes; a node without one is available. If `has_history` is true, the diagram shows a recorded sign-in and fades the
+    rest; `current` is the node that the sign-in reached. `sign_ins` is the number of counted sign-ins, or None. If
+    `actions` is true, the recovery actions are shown; if `overview` is true, the names of responses are left out.
+    `notes` are further sentences of the caption. `own_states` and `own_transitions` are what the application added to
+    its machine. `links` are the addresses of the pages about some nodes; the other nodes link to AWS's pages.
     """
 
     nodes: tuple[Vertex, ...]
@@ -264,7 +264,7 @@ class DiagramModel:
         return self.availabilities.get(node, AVAILABLE)
 
     def is_faded(self, node: Vertex) -> bool:
-        """Return whether a node is faded: only others are highlighted, or settings rule it out."""
+        """Return whether a node is faded, because only other nodes are highlighted or because settings rule it out."""
         untouched = self.has_highlights and node not in self.highlighted
         return untouched or self.availability(node).effect is SettingsEffect.FADED
 
@@ -276,7 +276,7 @@ class DiagramModel:
         return frozenset(ends | ({self.current} if self.current else set()))
 
     def size(self, lines: int) -> str:
-        """Return in words how many nodes and lines there are: `lines` of the protocol, and those of the application."""
+        """Return in words how many nodes and lines there are: `lines` of the protocol and all of the application."""
         own = sum(len(tuple(each.ends())) for each in self.own_transitions)
         return f"{len(self.nodes) + len(self.own_names())} states and junctions, {lines + own} lines"
 
@@ -287,7 +287,7 @@ class DiagramModel:
         return tuple(each for each in dict.fromkeys((*self.own_states, *ends)) if each not in known)
 
     def same_rank(self) -> Iterator[tuple[Vertex, ...]]:
-        """Yield nodes drawn side by side: a junction's members, a junction and a member, a big flow's device states."""
+        """Yield each row of nodes: members of a junction, a junction and a member, or a large flow's device states."""
         members: dict[Vertex, list[Vertex]] = {}
         answers: dict[Vertex, set[Vertex]] = {}
         for edge in self.edges:

@@ -58,7 +58,7 @@ class UnknownLabel(CallerError, ValueError):
 
 
 class ConflictingOptions(CallerError, ValueError):
-    """Two options exclude each other, or a diagram needs one of them; `one` and `other` are their names."""
+    """Two options exclude each other, or one of two is needed and both are missing; `one` and `other` are the names."""
 
     def __init__(self, one: str, other: str) -> None:
         super().__init__(f"a diagram is drawn with {one}, or with {other}: choose one of the two")
@@ -66,7 +66,7 @@ class ConflictingOptions(CallerError, ValueError):
 
 
 def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
-    """Raise UnknownLabel for a label whose name is not in `known`, BadField for one whose text cannot be drawn."""
+    """Raise UnknownLabel for a label whose name is not in `known`; raise BadField if a label's text cannot be drawn."""
     for name, text in labels.items():
         if name not in known:
             raise UnknownLabel(name, known)
@@ -76,7 +76,7 @@ def check_labels(labels: Mapping[str, str], known: Collection[str]) -> None:
 
 
 def check_arguments(drawing: type, theme: object, *pools: object, machine: object = None) -> None:
-    """Raise BadField if the theme, the settings of a pool or the machine have a wrong type; the last two may be None."""
+    """Raise BadField if an argument has a wrong type. The settings in `pools`, and the machine, may be None."""
     if machine is not None and not hasattr(machine, "events"):
         raise BadField(drawing, "machine", "must be a machine of authfsm.build; pass all other arguments by name")
     if not isinstance(theme, Theme):
@@ -89,8 +89,8 @@ def check_arguments(drawing: type, theme: object, *pools: object, machine: objec
 class Diagram(Drawing):
     """A diagram of the protocol. `str(diagram)` is DOT; Jupyter displays it directly.
 
-    `model` has the nodes and edges, `theme` the colours, and `labels` replacements for texts. `engine` is the layout
-    engine; None means the first one that is installed. An unfolded diagram has an `overview`, and is saved as `pages`.
+    `model` has the nodes and edges, `theme` has the colours, and `labels` has replacements for texts. `engine` is the
+    layout engine; None means the first one that is installed. An unfolded diagram has an `overview` and more `pages`.
     If `animated` is true, the steps of the recorded sign-in appear one after another in SVG.
     """
 
@@ -126,8 +126,8 @@ class Diagram(Drawing):
         The arrows that leave START have a page for each flow. A diagram that is not unfolded is one page.
 
         Args:
-            stem: the name of the overview, with which the other names begin. If it is set, each state links to its
-                page, and a page's own state to the next page.
+            stem: the name of the overview; the other names begin with it. If a stem is passed, each state links to its
+                page, and on that page the state links to the next page.
             suffix: the end of each name.
         """
         if self.overview is None:
@@ -168,7 +168,7 @@ class Diagram(Drawing):
 _SECONDS_A_STEP, _SECONDS_AT_END = 1.2, 3.0
 _GROUP: Final = re.compile(r'<g id="(edge|node)(\d+)" class="([^"]*)">')
 HIDDEN: Final = {".edge :is(path,polygon)": 0.6, ".node :is(path,polygon)": 0.8, "text": 0.9}
-"""The opacity of steps that are still to come: lines keep a contrast of 3 : 1, text of 4.5 : 1."""
+"""The opacity of steps that are still to come. Lines keep a contrast of 3 : 1, and text keeps one of 4.5 : 1."""
 
 
 def _animate(svg: str, model: DiagramModel) -> str:
@@ -268,8 +268,8 @@ def diagram(
         machine: a machine of `authfsm.build`; states and transitions that were added to it are drawn as well.
         flow: an `AuthFlow`, such as "USER_SRP_AUTH": draw only what it reaches.
         state: draw only this state, and the states directly before and after it.
-        settings: a pool's settings: leave out what they rule out; the caption has the reasons.
-        faded: with `settings`: draw what they rule out faded, instead of leaving it out.
+        settings: the settings of a pool. The diagram omits what they rule out, and the caption says why.
+        faded: draw what `settings` rule out faded, instead of leaving it out.
         difference: the settings of two pools: draw what the second one adds and removes, compared with the first.
         history: the steps of a sign-in: highlight its path and the current state. Unless another argument selects
             what to draw, the diagram is that of the sign-in's flow.
@@ -279,16 +279,16 @@ def diagram(
         failures: draw the arrows to FAILED, as `unfolded` does too.
         actions: draw the arrows to FAILED, and the recovery actions.
         overview: leave out the names of responses, so that the whole diagram can be read on a page.
-        animated: as SVG, let the steps of `history` appear one after another.
+        animated: let the steps of `history` appear one after another in SVG.
         theme: the colours and outlines.
-        labels: replacements for names of states, triggers, junctions and groups, for outlines in the legend and for
-            sentences of the caption, by the text that the diagram shows without labels.
+        labels: the text to show in place of a text of the diagram: of the name of a state, trigger, junction or group,
+            of an outline in the legend, or of a sentence of the caption.
         engine: the layout engine: "graphviz-pure", which is a dependency, or "dot" of an installed Graphviz.
 
     Raises:
         UnknownFlow: there is no such flow.
         UnknownState: there is no such state.
-        UnknownLabel: no label can replace the text that one names.
+        UnknownLabel: a key of `labels` is no text that a label can replace.
         BadField: the text of a label is no string, is blank or has a character that XML does not allow; or the machine,
             the theme or the settings have a wrong type.
         ConflictingOptions: two of these arguments exclude each other.

@@ -30,8 +30,8 @@ _ASCII_WIDTHS: Final = (
 )
 _SIGN_WIDTHS: Final = {"\u00a0": 278, "\u00b7": 278, "\u00d7": 584, "\u2020": 556, "\u2212": 584}
 _WIDTHS: Final = {chr(n): width for n, width in enumerate(_ASCII_WIDTHS, ord(" "))} | _SIGN_WIDTHS
-_NARROW_WIDTH, _WIDE_WIDTH = 556, 834  # what the engines assume for other characters up to U+2000, and above it
-# The characters in graphviz-pure's fonts; some in these ranges are not assigned by Unicode.
+_NARROW_WIDTH, _WIDE_WIDTH = 556, 834  # what the engines assume for other characters: up to U+2000, above U+2000
+# The characters in graphviz-pure's fonts, and unassigned ones, which `_check_characters` excludes.
 _PNG_CHARACTERS: Final = re.compile(
     "[\t\n -~\u00a0-\u04ff\u1e00-\u20be\u2100-\u214f\u2190-\u2195\u2212∂∆∏∑√∞∩∫≈≠≡≤≥■□▪▫▲►▼◄◊○●◦☺♀♂♠♣♥♦♪]"
 )
@@ -85,10 +85,10 @@ class MissingFont(OperatorError):
     def __init__(self, characters: str, output_format: str, pages: int = 1) -> None:
         east_asian = any(unicodedata.name(each, "").startswith(_EAST_ASIAN) for each in characters)
         font = "fonts-noto-cjk" if east_asian else "fonts-noto-core"
-        dot = f', or install Graphviz and a font with these characters (for example {font}), and draw with the engine "dot"'
+        dot = f'; or install Graphviz and a font with these characters (such as {font}), and draw with the engine "dot"'
         super().__init__(
-            f"the fonts of this {output_format} do not have {characters}: save the diagram as SVG, whose text the"
-            f" viewer's own fonts draw{dot if pages == 1 else ''}"
+            f"the fonts of this {output_format} do not have {characters}: save the diagram as SVG, which is"
+            f" shown with the viewer's own fonts{dot if pages == 1 else ''}"
         )
         self.characters = characters
 
@@ -133,7 +133,7 @@ def png(source: str, dpi: int = 144, name: str | None = None) -> bytes:
 
 
 def pdf(pages: Mapping[str, tuple[str, str]], name: str | None = None) -> bytes:
-    """Return a PDF; `pages` maps the name of each page, for links, to its DOT and title. Raises as `png`, and NoPdf."""
+    """Return a PDF. `pages` has the DOT and title of each page, by page name. Raises NoPdf and what `png` raises."""
     if (name != "dot" or len(pages) > 1) and find_spec("svglib") and find_spec("reportlab"):
         return _pdf_by_svglib(pages, name)
     if len(pages) > 1:

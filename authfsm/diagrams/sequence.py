@@ -1,7 +1,7 @@
 """A flow, or a recorded sign-in, as a sequence diagram between the person, the app and Cognito.
 
-In a flow, challenges of every sign-in are plain messages, those of only some sign-ins are in an `opt` frame, and
-alternatives are in an `alt` frame. The arrows of the flow's state diagram decide which challenges are which.
+In a flow, a challenge of every sign-in is a plain message. A challenge of only some sign-ins is in an `opt` frame, and
+alternative challenges are in an `alt` frame. The arrows of the flow's state diagram decide this.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def sequence(
 
     Args:
         flow: an `AuthFlow`, such as "USER_SRP_AUTH".
-        settings: with `flow`: a pool's settings; challenges that they rule out are left out.
+        settings: the settings of a pool; the diagram of a `flow` omits the challenges that they rule out.
         history: the steps of a sign-in.
         labels: replacements for texts of the diagram, such as Person, App, Cognito, meanings of states, and triggers,
             but not for operations, parameters and the title.
@@ -132,7 +132,7 @@ def sequence(
 
     Raises:
         UnknownFlow: there is no such flow.
-        UnknownLabel: no label can replace the text that one names.
+        UnknownLabel: a key of `labels` is no text that a label can replace.
         BadField: the text of a label is no string, is blank or has a character that XML does not allow; or the theme or
             the settings have a wrong type.
         ConflictingOptions: the arguments have both a flow and a history, or neither.
@@ -197,7 +197,7 @@ class FlowOrder:
             yield chain
 
     def alternatives(self) -> Iterator[list[tuple[Node, ...]]]:
-        """Yield lists of alternative chains: a list is of one group, and no arrow leads from one chain to another."""
+        """Yield lists of alternative chains. A list has chains of one group, and no arrow leads from one to another."""
         for _, of_group in groupby(self._chains(), key=lambda chain: group_of(chain[0])):
             together: list[tuple[Node, ...]] = []
             for chain in of_group:
@@ -211,7 +211,7 @@ class FlowOrder:
         return any(dest in dests for node in sources for dest in self._dests.get(node, ()))
 
     def can_skip(self, chain: Sequence[Node], node: Node) -> bool:
-        """Return whether an arrow from outside a chain leads to a node of the chain after this one."""
+        """Return whether a sign-in can skip a node: an arrow from outside the chain leads to a later node."""
         outside = (each for each in (START, *self._nodes) if each not in chain)
         return self._leads(outside, chain[chain.index(node) + 1 :])
 

@@ -42,7 +42,7 @@ class Note:
 
 @frozen
 class Frame:
-    """The beginning (`kind` "opt": optional, "alt": the first alternative, "else": another) or the "end" of a part."""
+    """The "end" of a part or its beginning: `kind` is "opt" if it is optional; alternatives are "alt", then "else"."""
 
     kind: str
     text: str = ""

@@ -1,8 +1,8 @@
 """The effect of a pool's settings on a diagram: which nodes and arrows they allow or rule out, and why.
 
-`authfsm.settings` decides what they allow. Transitions that are possible only because a Lambda function may name any
-challenge have the effect LAMBDA_ONLY: they are not drawn, and a sentence of the caption says so. With `faded` they are
-faded, and an unfolded diagram draws them like those that the settings allow.
+`authfsm.settings` decides what the settings allow. If a transition is possible only because a Lambda function may name
+any challenge, its effect is LAMBDA_ONLY: it is not drawn, and the caption says so. With `faded`, such a transition is
+faded instead. An unfolded diagram draws it like the transitions that the settings allow.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class DifferenceOverlay(SettingsOverlay):
         return Availability(SettingsEffect.REMOVED, after) if after else AVAILABLE
 
     def notes(self) -> Iterator[str]:
-        """Yield whether MFA becomes or ceases to be required, and what becomes possible and impossible, by reason."""
+        """Yield whether MFA becomes or ceases to be required, and, by reason, what becomes possible or impossible."""
         before, after = self.pools
         modes = before.mfa_configuration, after.mfa_configuration
         if "ON" in modes and None not in modes and modes[0] != modes[1]:

@@ -1,8 +1,8 @@
 """A diagram as a statechart for statechart libraries: SCXML, and XState as JSON or as a module.
 
 An event is a response's trigger. Because the reply decides where a response leads, each transition has a guard on the
-event's data: `to` is the next state, `role` the role of EMAIL_OTP, and `kind` the kind of a self-loop. Only a new
-challenge of the same name exits and enters its state again. Direct transitions replace the junctions.
+event's data: `to` is the next state, `role` is the role of EMAIL_OTP, and `kind` is the kind of a self-loop. Of the
+self-loops, only a new challenge of the same name exits and enters the state. Direct transitions replace the junctions.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def _scxml(arrows: Mapping[Node, list[Arrow]]) -> Iterator[str]:
             tests = (f"_event.data.{name} == '{value}'" for name, value in _guard(arrow).items())
             cond = quoteattr(" && ".join(tests))
             event = quoteattr(arrow.response.trigger)
-            # Without a target a transition stays in its state; with that target it would exit and enter the state.
+            # A transition without a target stays in its state; with this state as target, it would exit and enter it.
             leaves = arrow.kind in {None, NEW_CHALLENGE}
             target = f" target={quoteattr(identifier(arrow.dest.name))}" if leaves else ""
             yield f"    <transition event={event} cond={cond}{target}/>"

@@ -20,7 +20,7 @@ from authfsm.protocol.validators import frozen_mapping
 class Paint:
     """The look of a group's nodes: the colours of the inside (`fill`) and the outline (`line`), and Graphviz's attributes.
 
-    These are `shape`, `style` (of the outline, besides `filled`) and `peripheries`, the number of outlines.
+    The attributes are `shape`, `style` (of the outline; `filled` is added) and `peripheries` (the number of outlines).
     """
 
     fill: str
@@ -37,8 +37,8 @@ class Theme:
     The colours are those of the `background`, the names of nodes (`text`), edges and junctions (`line`), the text on edges
     (`label`), captions and faded text (`muted`), `faded` outlines and edges, the path of a recorded sign-in (`highlight`)
     and its current node (`current`), refused answers and removed parts (`warning`), and added parts (`added`).
-    An SVG has the `dark` theme for readers who prefer dark pages; None means that it looks the same for them. Equal colours
-    of a theme have the same dark colour: that of the last of them in `colours()`.
+    An SVG has the `dark` theme for readers who prefer dark pages; if it is None, the SVG looks the same for all.
+    If several colours of a theme are equal, all become the dark colour of the last one in `colours()`.
     """
 
     background: str
@@ -142,4 +142,4 @@ def adaptive(svg: str, theme: Theme) -> str:
     return f"{svg[:inside]}\n{style}{svg[inside:].lstrip()}"
 
 
-_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # Graphviz writes these names, and small letters
+_NAMED_COLOURS: Final = {"#ffffff": "white", "#000000": "black"}  # Graphviz writes these two as names

@@ -91,14 +91,14 @@ def in_order(nodes: Iterable[Node]) -> tuple[Node, ...]:
 
 @frozen(cache_hash=True)
 class Arrow:
-    """An arrow of the table between two nodes; `kind` is None unless the arrow leads back to its own state."""
+    """An arrow of the table between two nodes. Only an arrow that leads back to its own state has a `kind`."""
 
     source: Node
     response: type[Response]
     dest: Node
     kind: LoopKind | None = None
     transition: Transition = field(init=False, eq=False, repr=False)
-    """The transition in the table, where EMAIL_OTP has no role."""
+    """The transition of the table. It has states instead of nodes, so EMAIL_OTP has no role in it."""
 
     @transition.default
     def _transition(self) -> Transition:
@@ -130,11 +130,11 @@ JUNCTIONS: Final = (
     Junction("code asked", _members(t.ENROLLED_FACTOR_STEPS - {State.SELECT_MFA_TYPE}, Role.SECOND_FACTOR)),
     Junction("factors proved", _members(t.AFTER_LAST_FACTOR - t.OTHER, Role.SECOND_FACTOR)),
 )
-"""Sets of nodes to which several rows of the table may lead, each before the sets that it contains."""
+"""Sets of nodes to which several rows of the table may lead. A set precedes the sets that it contains."""
 
 
 def fold(dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None) -> tuple[Vertex, ...]:
-    """Return the junctions and nodes that together have these destinations; with `inside`, only junctions within it."""
+    """Return junctions and nodes that together stand for these destinations; `inside` allows only smaller junctions."""
     every_dest = frozenset(dests)
     rest = every_dest
     folded: list[Vertex] = []
@@ -198,7 +198,7 @@ def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
 
 
 def omission_reason(arrow: Arrow, *, flow: str | None = None, failures: bool = False) -> OmissionReason | None:
-    """Return why a folded diagram leaves an arrow out; None if it draws the arrow."""
+    """Return why a diagram that is not unfolded leaves an arrow out; None if it draws the arrow."""
     source, response, dest, _ = arrow.transition
     if State.OTHER_CHALLENGE in {source, dest}:
         return OmissionReason.UNKNOWN

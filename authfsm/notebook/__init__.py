@@ -2,8 +2,8 @@
 
     from authfsm.notebook import Stepper
 
-It needs `pip install "authfsm[notebook]"`. The names in `__all__` are public; the modules are private. `value_repr` is
-how values look in a notebook; the other modules are the stepper: a recorder, what its page shows, and the widget.
+It needs `pip install "authfsm[notebook]"`. The names in `__all__` are public; the modules are private. `value_repr`
+displays values in a notebook. The other modules are the stepper's: its recorder, the content of its page, its widget.
 """
 
 from __future__ import annotations

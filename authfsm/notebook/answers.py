@@ -1,8 +1,8 @@
 """What the user can send at the present moment: the answer to a challenge, and requests after the sign-in.
 
 Secrets are sent to the page as messages and are not in the widget's state, so that a saved notebook does not contain
-them. An answer is known if the local pool or this process has it (a code in the outbox or of the authenticator app, a
-signature of the software passkey, the password, a choice) or may make it up (a new password). "Play" sends known answers.
+them. An answer is known if this process has it or can make it: a code of the outbox or of the authenticator app, a
+signature of the software passkey, the password, a new password, or a choice. "Play" sends known answers.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ ACTIONS: Final[Mapping[str, Action]] = {
                                   lambda rec: rec.flow.tokens and rec.pool and rec.pool.configuration.webauthn,
                                   SignInRecording.register_passkey),
     "step_up":             Action("Step up", r.StepUp, _higher_levels, _step_up),
-    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # a user with MFA needs one that satisfies it
+    "passkey":             Action("Sign in with the passkey", r.UserAuth,  # with MFA, the passkey must satisfy it
                                   lambda rec: rec.passkey and not (
                                       rec.user and rec.user.mfa_enabled and not rec.user.passkeys.satisfy_mfa),
                                   lambda rec: rec.begin(r.UserAuth(rec.username, State.WEB_AUTHN))),

@@ -1,7 +1,7 @@
 """Records the sign-ins of one user step by step, and can go back a step or begin again.
 
 This module needs no widgets. Before each step at a local pool, a recording forks the pool; to go back, it continues with
-the fork. At a real pool it cannot go back. A recording keeps only the last `MAX_STEPS` steps.
+the fork. At a real pool, a recording cannot go back. It keeps only the last `MAX_STEPS` steps.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class WireExchange:
 
 
 def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST) -> Any:
-    """Return a copy of a request, a reply or its member `name`, without secrets and with long values shortened."""
+    """Return a copy of a request, of a reply or of the member `name` of one; mask secrets and shorten long values."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -146,7 +146,7 @@ class SignInRecording(WrapsSecrets):
     pool: LocalPool | None = field(default=None, init=False)
     cognito: Cognito = field(init=False)
     flow: Flow = field(init=False)
-    password: Secret[str] | None = field(init=False)  # the user's password now, which NewPassword replaces
+    password: Secret[str] | None = field(init=False)  # the user's present password; NewPassword changes it
     passkey: VirtualPasskey | None = field(init=False)  # the software passkey; None before it is registered
     _pending: Response | None = field(default=None, init=False)
 
@@ -181,7 +181,7 @@ class SignInRecording(WrapsSecrets):
 
     @property
     def pending(self) -> Response | None:
-        """What `step` sends: automatic or passed to `offer`; None if user input is required or the sign-in ended."""
+        """The response that `step` sends next. None if user input is required, or the sign-in has ended."""
         if self._pending is None and not self.flow.done:
             has_begun = self.flow.history
             self._pending = self.flow.next_response() if has_begun else self._first_response(self.flow)
@@ -271,10 +271,10 @@ class SignInRecording(WrapsSecrets):
 
     @contextmanager
     def _recorded(self) -> Iterator[set[str]]:
-        """Record what is sent and received in this context as one step; a refusal ends the context and is recorded.
+        """Record what is sent and received in this context as one step. An AuthfsmError is recorded, and not raised.
 
         Yields:
-            A set to which the caller adds the secrets of the step's requests, which are masked in the record.
+            A set. The caller adds the secrets of the step's requests to it, so that they are masked in the record.
         """
         fork = None if self.pool is None else self.pool.fork()
         number = self.steps[-1].number + 1 if self.steps else 1
@@ -285,7 +285,7 @@ class SignInRecording(WrapsSecrets):
             try:
                 yield secrets
             except AuthfsmError as error:
-                # The record is kept long, and frames and the flow refer to clients and secrets.
+                # The record is kept long, so it must not refer to frames or the flow, which have clients and secrets.
                 error.flow = error.__context__ = error.__cause__ = None
                 refusal = error.with_traceback(None)
         wrapped = tuple(map(Secret, secrets))
@@ -325,7 +325,7 @@ class SignInRecording(WrapsSecrets):
 
 
 def _snapshot(flow: Flow) -> Snapshot:
-    """Return a snapshot of a flow, which the flow's next steps do not change."""
+    """Return a snapshot of a flow. The flow's next steps do not change the snapshot."""
     signin = copy(flow.signin)
     signin._steps = list(flow.history)  # noqa: SLF001 - same package
     return evolve(flow._snapshot(), signin=signin)  # noqa: SLF001 - same package

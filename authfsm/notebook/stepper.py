@@ -35,7 +35,7 @@ _COLOURS: Final = f".authfsm-stepper {{ {css_variables(LIGHT)} }}\n.authfsm-step
 
 
 class StepperWidget(anywidget.AnyWidget):
-    """The widget on the page. A notebook saves its view model, which has no secrets, but not its messages."""
+    """The widget on the page. A notebook saves its view model, which has no secrets. It does not save its messages."""
 
     _esm = (_FOLDER / "stepper.js").read_text(encoding="utf-8")
     _css = _COLOURS + (_FOLDER / "stepper.css").read_text(encoding="utf-8")
@@ -53,8 +53,8 @@ class Stepper:
 
     The steps run on a fork of a local pool, so that the pool does not change; `outbox` has the fork's messages.
 
-    Below the widget it displays the moment as a picture, which live pages hide and saved notebooks show. Each step
-    updates the picture while the page on which the cell ran is open: after a reload, run the cell again.
+    Below the widget, the moment is displayed as a picture, which live pages hide and saved notebooks show. Steps update
+    the picture only while the page on which the cell ran is open. After a reload, run the cell again.
 
     Args:
         source: a local pool, or `Cognito` for a real pool.
@@ -63,13 +63,13 @@ class Stepper:
         flow: the AuthFlow.
         preferred_challenge: PREFERRED_CHALLENGE, for USER_AUTH.
         device: a remembered device.
-        client_metadata: for the pool's Lambda triggers.
-        settings: the settings of a real pool, which decide what may come next; those of a local pool are known.
+        client_metadata: ClientMetadata, for the pool's Lambda functions.
+        settings: the settings of a real pool, to show what may come next. Those of a local pool are known.
 
     Raises:
         TypeError: an argument has an unknown name; the message lists the names.
         BadField: an argument has an invalid value; the message says which values are valid.
-        ValueError: there is no such flow, it needs a password or the pool's id, or it takes no `preferred_challenge`.
+        ValueError: the flow is unknown, needs a password or the pool's id, or takes no `preferred_challenge`.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Stepper:
         self.settings = settings
         try:
             self.widget = StepperWidget(view_model=view_model(self.recording, settings))
-        except BadField as error:  # names a field of the first response, whose class the caller does not know
+        except BadField as error:  # it names the class of the first response, which the caller does not know
             raise BadField(type(self), error.field, error.why) from None
         self.widget.on_msg(self._on_message)
         self._displayed = False
@@ -146,7 +146,7 @@ class Stepper:
         return self._update()
 
     def advance(self) -> Moment:
-        """Take one step as "Play" does: if user input is required, send the answer, if it is known.
+        """Take one step as "Play" does: if user input is required and the answer is known, send the answer.
 
         Raises:
             InvalidOperation: only the user knows the answer, or the sign-in has ended.
@@ -174,13 +174,13 @@ class Stepper:
         return self._update()
 
     def answer(self, response: Response) -> Moment:
-        """Send the user's answer; raise WrongResponse or BadField, without a change, if the state does not accept it."""
+        """Send the user's answer. If the state does not accept it, only raise WrongResponse or BadField."""
         response = wrap_text(response)
         self.recording.answer(response)
         return self._update()
 
     def back(self) -> Moment:
-        """Take one step back; raise InvalidOperation if that is impossible: the message says why."""
+        """Take one step back, or raise InvalidOperation with the reason why that is impossible."""
         self.recording.back()
         return self._update()
 
@@ -245,7 +245,7 @@ class Stepper:
         self._displayed = True
 
     def _display_picture(self, *, update: bool) -> None:
-        """Display the moment as a picture, marked for the style sheet of live pages, which hides it."""
+        """Display the moment as a picture. Its mark lets the style sheet of live pages hide it."""
         bundle = self._repr_mimebundle_()
         if (svg := bundle.get("image/svg+xml")) is not None:
             bundle["image/svg+xml"] = svg.replace("<svg ", '<svg data-authfsm="still" ', 1)

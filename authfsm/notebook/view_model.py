@@ -131,7 +131,7 @@ def _facts(recording: SignInRecording) -> list[list[str]]:
         return [list(row) for row in token_rows(flow.tokens)]
     if flow.challenge is None:
         return []
-    # A Lambda function may repeat an answer in the public parameters.
+    # A Lambda function may repeat an answer in the public parameters, so the secrets of all answers are masked.
     secrets = frozenset(each.reveal() for step in recording.steps for each in step.secrets)
     parameters: dict[str, Any] = masked(flow.challenge.parameters, "", secrets, _LONGEST_FACT)
     facts = [
@@ -145,7 +145,7 @@ def _facts(recording: SignInRecording) -> list[list[str]]:
 
 
 def _wire(recording: SignInRecording, sample: WireExchange | None, when: str) -> list[dict[str, Any]]:
-    """Return the request that is sent next, if it is known, and those sent so far, the newest first."""
+    """Return rows for the request that is sent next, if it is known, and for the last steps, the newest first."""
     rows = [] if sample is None else [_exchange(when, sample.operation, "due", request=sample.request)]
     steps = list(recording.steps)[-_SHOWN_STEPS:]
     for step in reversed(steps):
@@ -177,7 +177,7 @@ def _history(steps: History) -> list[list[str]]:
 def next_steps(
     signin: SignIn, settings: PoolSettings | None = None, response: Response | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield the states that may come next, except FAILED: the conditions of each, or why the settings rule it out.
+    """Yield each state that may come next, except FAILED, with its conditions and, if settings rule it out, why.
 
     With a response, yield only the states to which it may lead.
     """
@@ -198,7 +198,7 @@ def next_steps(
 
 
 def settings_of(pool: LocalPool) -> PoolSettings:
-    """Return the settings of a local pool, with its Lambda functions, which have no ARN and are in no description."""
+    """Return the settings of a local pool. Its descriptions lack its Lambda functions, which have no ARN: add them."""
     settings = PoolSettings.describe(pool.client(), pool.pool_id, pool.client_id)
     triggers = pool.configuration.triggers
     present = {name for name, field in TRIGGER_FIELDS.items() if getattr(triggers, field, None)}
@@ -210,8 +210,8 @@ class Moment:
     """The state of a sign-in at one moment; a notebook shows it as the diagram of the sign-in's path.
 
     It contains no secrets, and GitHub, nbviewer and nbconvert show it as they show any picture. `state`, `history`,
-    `username` and `flow` (the AuthFlow) are those of the sign-in, `exchanges` and `error` those of its last step;
-    `settings` are the pool's, if they are known.
+    `username` and `flow` (the AuthFlow) are those of the sign-in; `exchanges` and `error` are those of its last step.
+    `settings` are the pool's, or None if they are unknown.
     """
 
     state: State

@@ -36,16 +36,16 @@ environment variable AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER to the URL of `a
 
 The URLs are `authfsm:sign_in`, `challenge`, `forgot_password`, `passkeys` and `sign_out`, which takes a POST with
 `{% csrf_token %}`. Your own templates `authfsm/base.html`, `sign_in.html`, `challenge.html`, `passkeys.html` and
-`denied.html` replace those of this app. They get `site_name`, `error` (a sentence, or None) and `next`; `sign_in.html`
-also `username`, `flows` and `denied_user` (the name of a user who is signed in already, if a page that may need
-permissions sent the user here), `challenge.html` the values of `BrowserSession.describe` (`form`, `step`, `enrolment`
-with a QR code), and `passkeys.html` those of `BrowserSession.passkeys` (`known`, `options`; neither after an error).
+`denied.html` replace those of this app. All get `site_name`, `error` (a sentence, or None) and `next`. `sign_in.html`
+also gets `username`, `flows` and `denied_user` (the name of a signed-in user whom another page sent here, perhaps for
+lack of permissions). `challenge.html` gets the values of `BrowserSession.describe` (`form`, `step`, and `enrolment`
+with a QR code). `passkeys.html` gets those of `BrowserSession.passkeys` (`known` and `options`), except after an error.
 
-The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). A
-Django user of that name who has a password is not taken over: that sign-in is denied; call `set_unusable_password()`
-on it first. To keep signing in with Django passwords, add `django.contrib.auth.backends.ModelBackend` to
-AUTHENTICATION_BACKENDS, and leave out the line for `admin/login/`. At each sign-in, and when a refreshed token has
-other groups, the user's Django groups are replaced by those with the names of the Cognito groups; a group that Django
-does not have is ignored.
+The first sign-in of a Cognito user creates the Django user, named by the claim USERNAME_CLAIM (`sub` by default). If a
+Django user of that name has a password, the sign-in is denied, because it would take over that user's account. To
+allow it, call `set_unusable_password()` on that user first. To keep signing in with Django passwords, add
+`django.contrib.auth.backends.ModelBackend` to AUTHENTICATION_BACKENDS, and leave out the line for `admin/login/`.
+At each sign-in, and when a refreshed token has other groups, the user's Django groups are replaced by those with the
+names of the Cognito groups; a group that Django does not have is ignored.
 `request.cognito.signed_in().signed_in()` returns the tokens.
 """

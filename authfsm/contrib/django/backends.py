@@ -44,7 +44,7 @@ class CognitoBackend(ModelBackend):
         fields = {model.USERNAME_FIELD: name, "defaults": {"password": make_password(None)}}  # None: unusable
         user, _created = model._default_manager.get_or_create(**fields)  # noqa: SLF001 - the documented name
         if user.has_usable_password():
-            return None  # an account that was not created by a sign-in to Cognito: it must not be taken over
+            return None  # no sign-in to Cognito created this account, so none may take it over
         names = profile.raw if profile is not None else {}
         values = {
             "email": str(names.get("email", "")),

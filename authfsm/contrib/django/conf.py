@@ -23,7 +23,7 @@ _ALL: Final = {*_REQUIRED, *_LISTS, "CLIENT_SECRET", "NAME", "USERNAME_CLAIM", "
 
 
 def setting(name: str, default: Any = None) -> Any:
-    """Return one of the settings; raise ImproperlyConfigured if AUTHFSM is missing, or has an unknown key or text for a list."""
+    """Return one of the settings; raise ImproperlyConfigured if AUTHFSM is missing or not valid."""
     values = getattr(settings, "AUTHFSM", None)
     if not isinstance(values, dict):
         raise ImproperlyConfigured("set AUTHFSM to a dictionary: see python -m pydoc authfsm.contrib.django")

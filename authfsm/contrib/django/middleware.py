@@ -18,7 +18,7 @@ _GROUPS = "authfsm_groups"  # the key at which the session has the groups of the
 
 
 class _MaskingFilter(type(get_default_exception_reporter_filter())):  # type: ignore[misc]  # the project's class
-    """The project's filter of error pages, which hides sensitive form fields under DEBUG too, and botocore's variables."""
+    """The project's filter of error pages. It hides sensitive form fields under DEBUG too, and botocore's variables."""
 
     def is_active(self, _: Any) -> bool:
         return True
@@ -37,8 +37,8 @@ class CognitoMiddleware:
 
     def __init__(self, get_response: Callable[[Any], Any]) -> None:
         self.get_response = get_response
-        # If the application raises, for example while it stores groups, the error page has the cookies too: otherwise
-        # the browser would keep a refresh token that rotation has replaced.
+        # This turns an exception of the application into an error page, so that `__call__` can set cookies on it too.
+        # Otherwise, the browser would keep a refresh token that rotation has replaced.
         self._page = convert_exception_to_response(self._refresh_and_respond)
 
     def __call__(self, request: Any) -> Any:

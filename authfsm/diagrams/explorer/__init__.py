@@ -35,8 +35,8 @@ _ARROW_NUMBERS: Final = {each: number for number, each in enumerate(TRANSITIONS_
 def page(settings: PoolSettings | None = None, engine: str | None = None, *, before: PoolSettings | None = None) -> str:
     """Return the page as HTML; raises NoEngine and UnknownEngine.
 
-    The page first shows a pool's `settings` (None: nothing is ruled out). If the settings `before` are passed, it
-    compares the two. `engine` is the layout engine; None for the first one that is installed.
+    The page first shows a pool's `settings` (None: nothing is ruled out). If the settings `before` are passed, the page
+    compares them with `settings`. `engine` is the layout engine; None for the first one that is installed.
     """
     drawn = diagram(engine=engine)
     picture, edges = page_svg(drawn)
@@ -70,7 +70,7 @@ def _file(name: str) -> str:
 
 
 def _node(node: Node) -> Mapping[str, Any]:
-    """Return the details of a node. Evidence has only the values, and errors only numbers, to keep the page small."""
+    """Return the details of a node. To keep the page small, evidence is lists of values, and errors are numbers."""
     facts = as_dict(about_state(node.state, node.role))
     for accepted in facts["accepts"]:
         for target in accepted["leads_to"]:
@@ -89,7 +89,7 @@ def _arrow_number(arrow: Arrow) -> int:
 
 
 def _line(edge: Edge, model: DiagramModel) -> Mapping[str, Any]:
-    """Return what an edge stands for: arrows by response or, from a junction, the nodes that it leads to."""
+    """Return the arrows of an edge by response; for an edge from a junction, the nodes to which it leads."""
     if isinstance(edge.source, Junction):
         nodes = edge.dest.members if isinstance(edge.dest, Junction) else {edge.dest}
         through = [a for each in nodes for a in ARROWS_THROUGH.get((edge.source, each), ())]

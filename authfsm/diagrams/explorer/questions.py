@@ -3,7 +3,7 @@
 Each switch is a setting of a pool, or one name in a setting that is a list of names, so that the values of all switches
 make a `PoolSettings`. A rule is called with settings that record which fields it reads: for each such field the tree
 has a fork, and the leaves are the reasons that the rule returns. The search of `authfsm.settings.reach` is done
-with trees, too, so that the page only looks up answers; a test compares them with the search on settings.
+with trees, too, so that the page only looks up results; a test compares these with the results of `reach` itself.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Switch:
     group: str
     help: str = ""
     member: str | None = None
-    on: Any = None  #: The value in descriptions if the switch is on (null if it is off); None: the switch's own value.
+    on: Any = None  #: If it is not None, descriptions have it instead of true, and null instead of false.
 
     @property
     def key(self) -> str:
@@ -155,7 +155,7 @@ _Answers = Mapping[int, int]
 class Tree:
     """A tree of questions about the switches, in the order of the switches, without questions that make no difference.
 
-    Equal trees are one object. `one & other` has the first reason of the two, `one | other` a reason only if both have.
+    Equal trees are one object. `one & other` has the first reason of the two; `one | other` has a reason if both do.
     """
 
     reason: Reason  #: In a leaf, why a rule forbids something (None if it is possible), or the name of a confidence.
@@ -169,7 +169,7 @@ class Tree:
         return _combined(self, other, needs_both=False)
 
     def branch(self, switch: int, value: int) -> Tree:
-        """Return the tree for a value of a switch about which the tree asks first, or not at all."""
+        """Return the tree for a value of a switch. The tree must ask about this switch first, or not at all."""
         return self.branches[value] if self.switch == switch else self
 
     def after(self, answers: _Answers) -> Tree:
@@ -179,7 +179,7 @@ class Tree:
         return _ask(self.switch, [e.after(answers) for e in self.branches]) if self.branches else self
 
     def reason_after(self, answers: _Answers) -> Reason:
-        """Return the reason with some answers; raises _UnansweredQuestion if it depends on another switch."""
+        """Return the reason that these answers decide; raises _UnansweredQuestion if another switch is needed."""
         rest = self.after(answers)
         if rest.branches:
             raise _UnansweredQuestion(rest.switch)
@@ -243,7 +243,7 @@ def _tree_of(rule: _Rule) -> Tree:
 
 
 def _tree_of_answers(reason: Callable[[_Answers], Reason], answers: _Answers) -> Tree:
-    """Return the tree of a function of answers, with questions for those that it needs in addition to `answers`."""
+    """Return the tree of a function of answers. It asks for the answers that the function needs besides `answers`."""
     try:
         return _tree(reason(answers))
     except _UnansweredQuestion as question:
@@ -267,8 +267,8 @@ def _reached(*, include_lambda_named: bool) -> tuple[dict[reach.TransitionInRole
 def verdicts() -> Mapping[str, Any]:
     """Return the results of `authfsm.settings.reach` for each node and arrow, as trees for the page.
 
-    A tree is a number. A negative number is a leaf with the reason `reasons[-1 - number]`; others are an index of `forks`,
-    whose items have the number of a switch and a tree for each of its values.
+    A tree is a number. A negative number is a leaf with the reason `reasons[-1 - number]`. Any other number is an index
+    of `forks`; each fork has the number of a switch, and a tree for each value of this switch.
     """
     why, reachable = _reached(include_lambda_named=False)
     _, nameable = _reached(include_lambda_named=True)
