@@ -24,7 +24,7 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
 _SIGN_UP: Final = "SIGN_UP"
-"""The flow and challenge of SignUp's session. The API has no such ChallengeName, so only ConfirmSignUp accepts it."""
+"""The flow and challenge of SignUp's session. Only ConfirmSignUp accepts it: the API has no such ChallengeName."""
 
 
 def client_of(pool: Core, request: Request) -> AppClient:

@@ -62,7 +62,7 @@ NO_ENVIRONMENT: Final[Any] = {
     **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
     "ignore_configured_endpoint_urls": (None, None, True, None),
 }
-"""Variables of a botocore session on which no environment variable (AWS_PROFILE, AWS_RETRY_MODE) or file has an effect."""
+"""Variables of a botocore session that ignores environment variables (AWS_PROFILE, AWS_RETRY_MODE) and files."""
 
 
 @cache
