@@ -64,8 +64,8 @@ class Contradictions:
         first_factor_digits: the number of digits of a one-time password as first factor: 8 (measured; an example of
             the API reference) or 6 (a page of the developer guide).
         mfa_after_one_time_password: False: users with MFA cannot begin with a one-time password, so that
-            password is always the only factor (developer guide, "Authentication"). True: they can, and then get a code by
-            the other channel (developer guide, "Adding MFA": a factor is not used twice).
+            password is always the only factor (developer guide, "Authentication"). True: they can, and then get a code
+            by the other channel (developer guide, "Adding MFA": a factor is not used twice).
         passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if FactorConfiguration
             and the user's MFA preference allow it (AWS API reference). False: it never does (an older table of the
             developer guide).
