@@ -76,7 +76,7 @@ class CognitoMock:
         self.stop()
 
     def __call__(self, target: Target) -> Target:
-        """Use the mock for each call of a function, or for each test of a class, with its setUp and tearDown."""
+        """Use the mock for each call of a function, or for each test of a class, also during its setUp and tearDown."""
         own: Any = target
         if not isinstance(target, type):
             decorated: Target = self._decorated(own)
@@ -102,7 +102,7 @@ class CognitoMock:
         return target
 
     def _decorated(self, function: Any) -> Any:
-        """Return a function that uses the mock while `function`, which may be a generator (a fixture), runs."""
+        """Return a function that uses the mock while `function` runs, even if it is a generator (such as a fixture)."""
 
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
@@ -143,10 +143,11 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
 
     Use it as `with mock_cognito() as cognito:`, by `start()` and `stop()`, or as a decorator of a function or a test
     class (`@mock_cognito()` or `@mock_cognito`). Other services, and clients with an `endpoint_url`, are untouched. The
-    mock can be nested with `moto.mock_aws` in either order. urllib, requests and httpx get the pools' JWKS from it.
+    mock can be nested with `moto.mock_aws` in either order. urllib, requests and httpx get JWKS from the mock.
 
-    With `accept="all"`, most requests succeed that moto accepts and Cognito refuses, but none with a wrong password or
-    TOTP code. `cognito.accepted` lists these requests with Cognito's errors. Correct the suite, and name fewer checks.
+    With `accept="all"`, most requests succeed that moto accepts and Cognito refuses; a wrong password or TOTP code is
+    still refused. `cognito.accepted` lists the requests that succeeded in this way, with Cognito's errors. Use the list
+    to correct the suite step by step, and name fewer checks in `accept`.
 
     Args:
         target: the function or class that is decorated by `@mock_cognito` without parentheses.
@@ -160,7 +161,7 @@ def mock_cognito(target: Any = None, /, **settings: Any) -> Any:
 
 
 _cognitos: Final[list[LocalCognito]] = []
-"""Those in use, which may end in any order; the end of the last one restores boto3 and the HTTP clients."""
+"""The local Cognitos in use. They may be stopped in any order; stopping the last one restores the clients."""
 _restore: Final = ExitStack()
 
 

@@ -1,8 +1,8 @@
 """Operations of administrators that create, confirm, list and disable users, set passwords, and list users' events.
 
-AdminListUserAuthEvents needs `tier="PLUS"` or an AdvancedSecurityMode other than OFF; the events have no risks. A
-sign-in is one event, whose challenges are named `Password` or `Mfa` (AWS API reference, ChallengeResponseType). Inferred:
-EMAIL_OTP is `Mfa` as a first factor too, and an event stays InProgress after a refusal that its session survives.
+AdminListUserAuthEvents needs `tier="PLUS"` or an AdvancedSecurityMode other than OFF; all events say NoRisk. A sign-in
+is one event, whose challenges are named `Password` or `Mfa` (AWS API reference, ChallengeResponseType). It is inferred
+that EMAIL_OTP is `Mfa` as a first factor too, and that an event stays InProgress if the session survives a refusal.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def create_user(pool: Core, request: Request) -> Reply:
 
     "To create a user with no password, omit this parameter ... You can only create a passwordless user when
     passwordless sign-in is available. ... If you don't specify a value, Amazon Cognito generates one for
-    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. Cognito does not
-    generate one, but refuses the request, if MessageAction is SUPPRESS or WEB_AUTHN is allowed (measured at Cognito,
-    and reports of users).
+    you unless you have passwordless options active" -- AWS API reference, TemporaryPassword. But if
+    MessageAction is SUPPRESS or WEB_AUTHN is allowed, Cognito generates no password, and refuses a request without one
+    (measured at Cognito, and reports of users).
     """
     if request.get("MessageAction") == "RESEND":
         return _resend_invitation(pool, request)
@@ -56,7 +56,7 @@ def create_user(pool: Core, request: Request) -> Reply:
     if conflict and not request.get("ForceAliasCreation"):
         raise error_templates.ALIAS_TAKEN.refusal(name=conflict)
     invitations = _invitations(pool, user, password, request)
-    # A valid response of the Lambda function has no effect: the user is confirmed already.
+    # The function's response is checked, but has no other effect: AdminCreateUser confirms the user in any case.
     triggers.pre_sign_up(pool, "PreSignUp_AdminCreateUser", None, user, request)
     user.status = Status.CONFIRMED
     if password is not None:
@@ -125,7 +125,7 @@ def confirm_user(pool: Core, user: User, request: Request) -> None:
 
 
 def set_user_password(pool: Core, user: User, request: Request) -> None:
-    """Answer AdminSetUserPassword: set a permanent password, or a temporary one, to be changed at the next sign-in."""
+    """Answer AdminSetUserPassword: set a permanent password, or one that the user must change at the next sign-in."""
     password = Secret(request["Password"])
     passwords.check_policy(pool, password)
     passwords.check_history(pool, user, password)
@@ -133,7 +133,7 @@ def set_user_password(pool: Core, user: User, request: Request) -> None:
 
 
 def user_to_api(user: User, attributes_member: str = "Attributes") -> dict[str, Any]:
-    """Return a user as in the reply of ListUsers, or of AdminGetUser with the member UserAttributes."""
+    """Return a user as ListUsers does; AdminGetUser calls the attributes UserAttributes instead of Attributes."""
     return {
         "Username": user.username,
         attributes_member: attributes.to_api(user.all_attributes()),
@@ -197,7 +197,7 @@ def disable_user(pool: Core, user: User, _: Request) -> None:
 
 
 def enable_user(pool: Core, user: User, _: Request) -> None:
-    """Answer AdminEnableUser: by default, no sign-in that began before can be continued (`passwords.end_sessions`)."""
+    """Answer AdminEnableUser. By default, pending sign-ins of a disabled user end (`passwords.end_sessions`)."""
     if not user.enabled:
         passwords.end_sessions(pool, user)
     user.enabled, user.modified = True, pool.clock()
@@ -220,7 +220,7 @@ def _records_events(pool: Core) -> bool:
 def record_event(
     pool: Core, operation: str, request: Request, reply: Reply | None, refusal: PoolRefusal | None
 ) -> None:
-    """Record a user's request and its result, in a new event or that of the sign-in; `reply` or `refusal` is None."""
+    """Record a user's request and its result in a new event or an open sign-in's; `reply` or `refusal` is None."""
     kind = _EVENT_KINDS.get(operation)
     flow = request.get("AuthFlow", "")
     if kind is None or flow.startswith("REFRESH_TOKEN") or not _records_events(pool):

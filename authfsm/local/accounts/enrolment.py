@@ -84,7 +84,7 @@ def _verify_token(pool: Core, user: User, token: SoftwareToken | None, request: 
 
 
 def _pending_setup(pool: Core, request: Request) -> tuple[PendingChallenge, MfaSetupProgress]:
-    """Return the MFA_SETUP challenge of a Session, at any app client: the requests have no ClientId."""
+    """Return the MFA_SETUP challenge of a Session of any app client, because the requests have no ClientId."""
     pending = pool.sessions.find(None, request["Session"])
     progress = pending.expected_answer
     if not isinstance(progress, MfaSetupProgress):
@@ -146,7 +146,7 @@ def set_user_settings(pool: Core, user: User, request: Request) -> None:
 
 
 def delete_software_token(pool: Core, user: User, _: Request) -> None:
-    """Answer AdminDeleteSoftwareToken: the user "can register a new TOTP factor" (AWS API reference)."""
+    """Answer AdminDeleteSoftwareToken: delete the token; the user can then register a new one (AWS API reference)."""
     if user.status is Status.UNCONFIRMED:  # the API lists the exception
         raise error_templates.NOT_CONFIRMED.refusal()
     user.software_token = user.pending_token = None
@@ -157,7 +157,7 @@ def delete_software_token(pool: Core, user: User, _: Request) -> None:
 
 
 def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
-    """Check that passkeys may satisfy a user's MFA: only with another second factor (AWS API reference, WebAuthnMfaSettingsType)."""
+    """Check that passkeys may satisfy MFA; the user needs another second factor, too (WebAuthnMfaSettingsType)."""
     webauthn = pool.configuration.webauthn
     if webauthn is None or not webauthn.is_multi_factor or pool.configuration.tier == "LITE":
         raise error_templates.PASSKEY_MFA_OFF.refusal()
@@ -166,7 +166,7 @@ def _check_passkey_mfa(pool: Core, enabled: set[State]) -> None:
 
 
 def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | None) -> None:
-    """Enable factors: `enabled` (None: TOTP, if set up) and `preferred`; ValueError if one is unknown or not set up."""
+    """Enable the factors `enabled` (None: TOTP, if it is set up) and `preferred`; ValueError if one is not set up."""
     names = to_tuple(enabled or ())
     check_names("mfa", {*names, *filter(None, [preferred])}, MFA_METHODS)
     factors = {State[name] for name in names}
@@ -183,7 +183,7 @@ def set_initial_mfa(user: User, enabled: Iterable[str] | None, preferred: str | 
 def mfa_members(user: User) -> Reply:
     """Return UserMFASettingList and PreferredMfaSetting, as in the replies of GetUser and GetUserAuthFactors."""
     # After a preference was set, UserMFASettingList is present even if no factor is enabled
-    # (aws-sdk-js-v3 #7961). The empty PreferredMfaSetting is moto's.
+    # (aws-sdk-js-v3 #7961). moto then returns an empty PreferredMfaSetting.
     reply: Reply = {"PreferredMfaSetting": ""} if user.mfa_chosen else {}
     if user.mfa_enabled or user.mfa_chosen:
         reply["UserMFASettingList"] = [each.value for each in MFA_METHODS if each in user.mfa_enabled]

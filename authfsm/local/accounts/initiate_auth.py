@@ -1,7 +1,7 @@
 """Answers InitiateAuth and AdminInitiateAuth, with a function for each kind of AuthFlow, and GetTokensFromRefreshToken.
 
 The order of the checks: the app client, the flow, the parameters, SECRET_HASH, then the user. When tokens are
-refreshed, the refresh token comes before SECRET_HASH, because it determines the user.
+refreshed, the refresh token is checked before SECRET_HASH, because the token determines the user.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ def _begin(pool: Core, request: Request, flows: Mapping[str, FlowFunction], not_
 
 
 def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Attempt:
-    """Return a new attempt; an unknown name has no user if `any_name` or the app client hides users, else refuse it."""
+    """Return a new attempt; refuse an unknown name.
+
+    If `any_name` is true, or the app client hides users, the attempt for an unknown name has no user instead.
+    """
     name = required_parameter(request.parameters, "USERNAME")
     check_secret_hash(pool, request.client, name, request.parameters)
     user = pool.users.find(name)
@@ -71,7 +74,7 @@ def _attempt(pool: Core, request: FlowRequest, *, any_name: bool = False) -> Att
 
 
 def _user_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """Begin USER_SRP_AUTH. Unconfirmed, disabled and locked-out users are refused later, in answers to PASSWORD_VERIFIER."""
+    """Begin USER_SRP_AUTH. Answers to PASSWORD_VERIFIER by unconfirmed, disabled or locked-out users are refused."""
     srp_a = required_parameter(request.parameters, "SRP_A")
     attempt = _attempt(pool, request)
     pre_authentication(pool, attempt, request.metadata)
@@ -93,7 +96,7 @@ def _password_auth(pool: Core, request: FlowRequest) -> Reply:
 
 
 def _admin_no_srp_auth(pool: Core, request: FlowRequest) -> Reply:
-    """Begin ADMIN_NO_SRP_AUTH: like ADMIN_USER_PASSWORD_AUTH, or with a challenge for the password."""
+    """Begin ADMIN_NO_SRP_AUTH: as ADMIN_USER_PASSWORD_AUTH, or (see `Contradictions`) ask for the password."""
     contradictions = pool.configuration.contradictions
     if request.parameters.get("PASSWORD") or not contradictions.admin_no_srp_auth_challenges:
         return _password_auth(pool, request)
@@ -134,13 +137,12 @@ def _refresh(pool: Core, request: FlowRequest) -> Reply:
     """Answer REFRESH_TOKEN_AUTH or REFRESH_TOKEN: return new access and ID tokens, without a refresh token."""
     client, parameters = request.client, request.parameters
     if client.refresh_token_rotation is not None:
-        # With rotation only GetTokensFromRefreshToken refreshes. Cognito's error is unknown; "The refresh
-        # flow must be disabled in the client" (developer guide) makes this error the most likely.
+        # With rotation only GetTokensFromRefreshToken refreshes. Cognito's error is unknown; "The refresh flow must
+        # be disabled in the client" (developer guide) makes this error the most likely.
         raise error_templates.FLOW_NOT_ENABLED.refusal(flow=request.flow)
     token = required_parameter(parameters, "REFRESH_TOKEN")
     user = pool.token_issuer.family_of_refresh_token(token, client).user
-    # USERNAME may be absent; the hash is then of the user's internal name
-    # (github.com/boto/boto3/issues/2736).
+    # If USERNAME is absent, the hash is of the user's internal name (github.com/boto/boto3/issues/2736).
     check_secret_hash(pool, client, parameters.get("USERNAME") or user.username, parameters)
     # InitiateAuth's ClientMetadata does not reach PreTokenGeneration (AWS API reference).
     result = _new_tokens(pool, client, token, parameters.get("DEVICE_KEY"), None)
@@ -163,7 +165,7 @@ def _new_tokens(
 
 
 def check_client_secret(client: AppClient, request: Request) -> None:
-    """Refuse a request without the right ClientSecret, if the app client has one."""
+    """If the app client has a secret, refuse a request in which ClientSecret is absent or wrong."""
     secret = Secret(request.get("ClientSecret", ""))
     if client.secrets and secret not in client.secrets:
         raise error_templates.CLIENT_SECRET_WRONG.refusal(client=client.client_id)

@@ -42,7 +42,7 @@ class RecordKind:
         return members
 
     def find(self, pool: Core, request: Request) -> Record:
-        """Return the record of a request; refuse if there is none."""
+        """Return the record that a request names; refuse the request if there is none."""
         found = pool.records.find(self.name, request[self.key])
         if found is None:
             raise self.missing.refusal(name=request[self.key])
@@ -80,7 +80,7 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return an operation whose reply has all records in `member`, with the members `only`, in pages of `size`."""
+        """Return an operation that lists records in `member`; `size` names the page size, `only` the members shown."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def get_identity_provider_by_identifier(pool: Core, request: Request) -> Reply:
     raise error_templates.NO_SUCH_PROVIDER.refusal(name=identifier)
 
 
-# moto's name, which suites written for moto compare.
+# The name that moto returns, because suites written for moto compare it.
 _CLOUD_FRONT: Final = "e2c343b3293ee505.cloudfront.net"
 
 
@@ -166,7 +166,7 @@ def list_groups_for_user(pool: Core, user: User, request: Request) -> Reply:
 
 
 def list_users_in_group(pool: Core, request: Request) -> Reply:
-    """Answer ListUsersInGroup: return a group's users, with the members of ListUsers."""
+    """Answer ListUsersInGroup: return a group's users in the form of ListUsers."""
     name = GROUPS.find(pool, request).name
     members = {each.username: each for each in pool.users if name in each.groups}
     return paginate(members, user_to_api, request, "Users")

@@ -3,7 +3,7 @@
 With PreventUserExistenceErrors=ENABLED, ForgotPassword treats an unknown name like a user without a verified address,
 and ConfirmForgotPassword refuses it like a wrong code -- developer guide, "Managing user existence error responses"
 
-The pool has no managed login pages, and so no SSO sessions: RevokeAssociatedSessions has nothing to revoke.
+The pool has no managed login pages, and so no SSO sessions that RevokeAssociatedSessions could revoke.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ def recovery_attribute(pool: Core, user: User, *, strict: bool = True) -> str | 
     """Return the attribute to which a recovery code is sent, or None. `strict=False` accepts any address."""
     configured = pool.configuration.account_recovery
     names = [each.removeprefix("verified_") for each in configured or ("verified_phone_number", "verified_email")]
-    # If configured, the address of an enabled second factor "doesn't qualify" (AWS API reference, CreateUserPool).
+    # With AccountRecoverySetting, a second factor's address "doesn't qualify" (AWS API reference, CreateUserPool).
     factors = {ADDRESSES.get(each) for each in user.mfa_enabled} if configured else set()
-    for name in sorted(names, key=factors.__contains__):  # admin_only is no attribute
+    for name in sorted(names, key=factors.__contains__):  # admin_only is skipped: users have no such attribute
         is_verified = user.attributes.get(f"{name}_verified") == "true"
         if strict and (name in factors or not is_verified):
             continue
@@ -42,7 +42,7 @@ def recovery_attribute(pool: Core, user: User, *, strict: bool = True) -> str | 
 
 
 def _accepted_recovery_attribute(pool: Core, user: User) -> str:
-    """Return `recovery_attribute`, or refuse; any address counts if "unverified-recovery" is disabled."""
+    """Return `recovery_attribute`, or refuse if it is None. With "unverified-recovery" disabled, any address counts."""
     found, refusal = recovery_attribute(pool, user), error_templates.NO_RECOVERY_ADDRESS.refusal()
     if found is None and (found := recovery_attribute(pool, user, strict=False)):
         pool.refuse_or_record("unverified-recovery", refusal)
@@ -63,7 +63,7 @@ def forgot_password(pool: Core, request: Request) -> Reply:
         pool.refuse_or_record("unverified-recovery", error_templates.NO_SUCH_USERNAME.refusal())
     messages.count_call(pool, user, "ForgotPassword", name)
     attribute = recovery_attribute(pool, user) if user is not None else None
-    # "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
+    # For a user who "isn't found, is deactivated, or doesn't have a verified delivery mechanism" (developer guide)
     if user is None or (hidden and (attribute is None or not user.enabled)):
         return {"CodeDeliveryDetails": messages.simulated_delivery(pool, name)}
     if not user.enabled:
@@ -194,7 +194,7 @@ def admin_delete_user_attributes(pool: Core, user: User, request: Request) -> No
 
 
 def get_user_attribute_verification_code(pool: Core, request: Request) -> Reply:
-    """Answer GetUserAttributeVerificationCode: send a code to the address of the last code, or to the current one."""
+    """Answer GetUserAttributeVerificationCode: send a code to where the last code went, or to the user's address."""
     family, name = pool.confirmed_family(request), request["AttributeName"]
     user = family.user
     messages.count_call(pool, user, "GetUserAttributeVerificationCode")
@@ -254,7 +254,7 @@ def _check_tracking_enabled(pool: Core) -> None:
 
 
 def _session_owner(pool: Core, request: Request) -> tuple[User, TokenFamily | None]:
-    """Return the user whose sessions a request is about, and its AccessToken's token family; None without one."""
+    """Return the user whose sessions a request is about, and the AccessToken's token family (None without a token)."""
     if "AccessToken" not in request:
         return pool.user_of(request), None
     current = pool.token_family(request)
@@ -281,7 +281,7 @@ def list_user_sessions(pool: Core, request: Request) -> Reply:
 
 
 def revoke_user_session(pool: Core, request: Request) -> None:
-    """Answer RevokeUserSession ("You can't revoke the session that the calling access token belongs to") and AdminRevokeUserSession."""
+    """Answer RevokeUserSession and AdminRevokeUserSession; refuse the AccessToken's own session (API reference)."""
     user, current = _session_owner(pool, request)
     _check_tracking_enabled(pool)
     _check_enum(request, "RevokeAssociatedSessions", ("NONE", "LINKED"))
@@ -300,7 +300,7 @@ def get_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
 
 
 def set_user_pool_session_configuration(pool: Core, request: Request) -> Reply:
-    """Answer SetUserPoolSessionConfiguration: sessions in excess of a lower MaxPerUser end at the next sign-in."""
+    """Answer SetUserPoolSessionConfiguration: if it lowers MaxPerUser, surplus sessions end at the next sign-in."""
     _check_enum(request, "UserSessionTracking", ("ENABLED", "DISABLED"))
     _check_tier(pool)
     key, settings = request["UserPoolId"], {n: request[n] for n in ("UserSessionTracking", "TokenSession")}

@@ -24,7 +24,7 @@ from authfsm.local.state.users import Status, User
 from authfsm.protocol.states import State
 
 _SIGN_UP: Final = "SIGN_UP"
-"""The flow and challenge of SignUp's session. The API has no such ChallengeName: only ConfirmSignUp accepts the session."""
+"""The flow and challenge of SignUp's session. Only ConfirmSignUp accepts it: the API has no such ChallengeName."""
 
 
 def client_of(pool: Core, request: Request) -> AppClient:
@@ -79,7 +79,7 @@ def check_new_attributes(pool: Core, user: User) -> None:
 
 
 def sign_up(pool: Core, request: Request) -> Reply:
-    """Answer SignUp: add an unconfirmed user, and send the code for ConfirmSignUp, unless PreSignUp confirms the user."""
+    """Answer SignUp: add a user. If PreSignUp does not confirm the user, send the code for ConfirmSignUp."""
     client = client_of(pool, request)
     if pool.configuration.allow_admin_create_user_only:
         raise error_templates.NO_SIGN_UP.refusal()
@@ -213,8 +213,8 @@ def resend_confirmation_code(pool: Core, request: Request) -> Reply:
 
 # "When a user doesn't exist in the user pool at sign-in with a password, or in the forgot-password flow,
 # Amazon Cognito invokes this trigger. After the Lambda function returns successfully, Amazon Cognito creates
-# the user in the user pool." -- developer guide, "Migrate user Lambda trigger". Only USER_PASSWORD_AUTH and the
-# ADMIN_* flows invoke it here; that USER_AUTH with a PASSWORD does not is inferred.
+# the user in the user pool." -- developer guide, "Migrate user Lambda trigger". Here only USER_PASSWORD_AUTH and the
+# ADMIN_* flows invoke it. No source says whether USER_AUTH with a PASSWORD invokes it, too.
 
 
 def migrate_at_sign_in(pool: Core, attempt: Attempt, password: Secret[str], metadata: Metadata) -> User | None:
@@ -244,8 +244,8 @@ def _migrate(
     force, sms_mfa = response.flag("forceAliasCreation"), response.flag("enableSMSMFA")
     response.text("messageAction"), response.texts("desiredDeliveryMediums")  # only their types are checked
     if not values:
-        # "This field is required." AWS's example omits it for a user whom it does not know, who then stays unknown
-        # ("Setting just the Response field ... seems to work", re:Post).
+        # AWS: "This field is required." But AWS's example omits it for a user whom the function does not know. Cognito
+        # then treats the user as unknown ("Setting just the Response field ... seems to work", re:Post).
         return None
     if status not in {None, "CONFIRMED", "RESET_REQUIRED"}:
         raise response.invalid("finalUserStatus is neither CONFIRMED nor RESET_REQUIRED")
@@ -255,7 +255,7 @@ def _migrate(
     if password is not None:
         # "Amazon Cognito doesn't enforce the password strength policy ... during migration"
         passwords.set_password(pool, user, password, temporary=False)
-    # Without a password this is ForgotPassword: the user then sets a new one.
+    # Without a password, the request is ForgotPassword, and the user then sets a password.
     user.status = Status.RESET_REQUIRED if password is None else Status(status or "CONFIRMED")
     if sms_mfa:
         user.mfa_enabled = frozenset({State.SMS_MFA})

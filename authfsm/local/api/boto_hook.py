@@ -62,7 +62,7 @@ NO_ENVIRONMENT: Final[Any] = {
     **dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)),
     "ignore_configured_endpoint_urls": (None, None, True, None),
 }
-"""Variables of a botocore session on which no environment variable (AWS_PROFILE, AWS_RETRY_MODE) or file has an effect."""
+"""Variables of a botocore session that ignores environment variables (AWS_PROFILE, AWS_RETRY_MODE) and files."""
 
 
 @cache
@@ -90,7 +90,7 @@ _hooked: Final[WeakSet[Any]] = WeakSet()  # the events of the clients that `boto
 
 
 def answer_all(answer: Answer, stack: ExitStack) -> None:
-    """Answer all boto3 cognito-idp clients until the stack is closed, except those of `boto_client` or with an endpoint_url."""
+    """Until the stack closes, answer boto3 cognito-idp clients without endpoint_url, except those of `boto_client`."""
     original = _ENDPOINT.make_request
 
     def make_request(endpoint: Any, operation: Any, request: Any) -> Any:
@@ -106,7 +106,7 @@ def answer_all(answer: Answer, stack: ExitStack) -> None:
 
 
 class _LocalEvents:
-    """Replaces the events of a client: its requests are answered in this process, and need no credentials."""
+    """Replaces a client's events, so that its requests are answered in this process and need no credentials."""
 
     def __init__(self, events: Any, answer: Answer, region: str) -> None:
         self._events, self._answer, self._region = events, answer, region

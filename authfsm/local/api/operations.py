@@ -1,8 +1,8 @@
 """The operations that the pool serves, and the check of each reply against the protocol's tables.
 
 `read_members` finds the operation and checks the request's members. `answer` calls the operation's function, and
-checks the reply and the status of the user against the tables. The pool decides both in code of its own and reads
-the tables nowhere else, so that a transition which a table lacks reveals a bug in the pool or in the table.
+checks the reply and the status of the user against the tables. The pool's own code decides replies and statuses
+without the tables, so a transition that a table lacks reveals a bug in the pool or in the table.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from authfsm.protocol.table import TRANSITION_SET, Transition, transition_betwee
 
 @frozen
 class Operation:
-    """The function that answers an operation; a public one needs no AWS credentials (`smithy.api#noAuth`)."""
+    """The function that answers an operation. A `public` operation needs no AWS credentials (`smithy.api#noAuth`)."""
 
     function: OperationFunction
     public: bool = False
@@ -169,7 +169,7 @@ def needs_credentials(operation: str) -> bool:
     """Return whether the API has this operation and only signed requests may call it."""
     if (found := OPERATIONS.get(operation)) is not None:
         return not found.public
-    return request_members.is_known(operation) and operation != "UpdateAuthEventFeedback"  # which needs a FeedbackToken
+    return request_members.is_known(operation) and operation != "UpdateAuthEventFeedback"  # it has a FeedbackToken
 
 
 def check_credentials(operation: str, *, signed: bool) -> None:
@@ -200,7 +200,7 @@ def answer(pool: Core, operation: str, members: dict[str, Any]) -> Reply:
     response = classify(operation, members)
     if operation.startswith("Admin") and operation != "AdminCreateUser" and "Username" in members:
         members = {**members, "Username": pool.users.name_of_sub(members["Username"])}
-    # A Lambda function may itself sign a user in: restore the challenge that the outer request answers.
+    # A Lambda function may itself sign a user in, so `last_answered` of the outer request is restored at the end.
     outer, pool.sessions.last_answered = pool.sessions.last_answered, None
     try:
         with checked_status(pool, operation, members, response):

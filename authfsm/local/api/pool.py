@@ -164,7 +164,7 @@ class LocalPool(DisplayMixin):
             user_pool_client: the reply of DescribeUserPoolClient, or its UserPoolClient; by default an app client with
                 the API's default settings.
             mfa_config: the reply of GetUserPoolMfaConfig. Without it, every second factor is enabled, and
-                no passkey can be registered, because the pool has no relying party (unless you pass `webauthn`).
+                the pool has no relying party: pass `webauthn` to let users register passkeys.
             settings: arguments of `LocalPool`, which replace the settings of the descriptions.
 
         Raises:
@@ -292,7 +292,7 @@ class LocalPool(DisplayMixin):
             enabled: whether the user may sign in.
             groups: `cognito:groups`; groups that the pool lacks are added.
             totp_secret: the verified secret of an authenticator app (base32).
-            mfa: UserMFASettingList; by default TOTP, if there is a secret, and `preferred_mfa`.
+            mfa: UserMFASettingList; by default TOTP if the user has a secret. `preferred_mfa` is added.
             preferred_mfa: PreferredMfaSetting.
 
         Raises:
@@ -367,7 +367,7 @@ class LocalPool(DisplayMixin):
         return boto_client(exchange, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return a `Cognito` that is connected to this pool; `settings` are further arguments, or replace the pool's."""
+        """Return a `Cognito` that is connected to this pool; `settings` are its arguments, and replace the pool's."""
         from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - a pool works without the driver
 
         with self._lock:
@@ -392,7 +392,7 @@ class LocalPool(DisplayMixin):
             core = self._core
             shared = (self.configuration, self.clock, self._entropy, core.token_issuer.key)
             memo: dict[int, Any] = {id(each): each for each in (*shared, *core.clients.values())}
-            # The listener is not copied: it may be a queue or a socket.
+            # The listener is not copied, because it may be a queue or a socket.
             memo[id(core.outbox._listener)] = None  # noqa: SLF001 - same package
             fork = copy.copy(self)
             fork._core = copy.deepcopy(core, memo)  # noqa: SLF001 - same class

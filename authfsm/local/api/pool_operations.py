@@ -34,7 +34,7 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "EmailConfiguration": {"EmailSendingAccount": "COGNITO_DEFAULT"},
     "AdminCreateUserConfig": {"AllowAdminCreateUserOnly": False, "UnusedAccountValidityDays": 7},
 }
-# The members that stay as they are if UpdateUserPool leaves them out.
+# Members that UpdateUserPool keeps if omitted (MfaConfiguration and Policies: measured, go-to-k/cdkd pull 1982).
 _KEPT: Final = (
     "Id", "Arn", "Name", "SchemaAttributes", "AliasAttributes", "UsernameAttributes",
     "UsernameConfiguration", "CreationDate", "UserPoolTags", "UserPoolTier", "DeletionProtection",
@@ -74,7 +74,7 @@ def check_settings(core: Core, conflicts: Iterable[str]) -> None:
 
 
 def check_arguments(core: Core, conflicts: Iterable[str]) -> None:
-    """As `check_settings`, but raise ValueError, for settings in Python or in a configuration file."""
+    """Do as `check_settings`, but raise ValueError, because the settings are from Python or a configuration file."""
     try:
         check_settings(core, conflicts)
     except PoolRefusal as error:
@@ -114,7 +114,7 @@ def configured(configuration: PoolConfiguration, description: Mapping[str, Any])
 
 
 def schema_attribute(attribute: Structure, *, is_custom: bool = False) -> dict[str, Any]:
-    """Return an attribute of Schema in the form of DescribeUserPool, or with `is_custom` one of CustomAttributes."""
+    """Return an attribute of Schema (with `is_custom`: of CustomAttributes) in the form of DescribeUserPool."""
     if "Name" not in attribute:
         raise refusal("A schema attribute has no Name.")  # the message is ours
     name, kind = attribute["Name"], attribute.get("AttributeDataType")
@@ -174,12 +174,12 @@ def set_user_pool_mfa_config(core: Core, request: Request) -> Reply:
     factors = {n: e for n, e in request.items() if n not in {"UserPoolId", "MfaConfiguration"}}
     before, new = _described(core), {**factors, "MfaConfiguration": mode}
     if new == before.mfa_config:
-        return new  # what the pool has already is no reason to refuse a request
+        return new  # a request that changes nothing is not refused
     pool = evolve(before, mfa_config=new)
     if mode != "OFF" and not factors:
         raise refusal("At least one of [SmsMfaConfiguration] or [SoftwareTokenMfaConfiguration] must be provided.")
-    # Measured at Cognito by go-to-k/cdkd (issue 1923) and met by users of lgallard/terraform-aws-cognito-user-pool (74)
-    # and anomalyco/sst (5177).
+    # go-to-k/cdkd measured these two refusals at Cognito (issue 1923), and users of
+    # lgallard/terraform-aws-cognito-user-pool (74) and anomalyco/sst (5177) report them.
     invalid = "Invalid MFA configuration given, can't"
     if request.get("MfaConfiguration") == "OFF" and not {*factors} <= {"WebAuthnConfiguration"}:
         check_settings(core, [f"{invalid} turn off MFA and configure an MFA together."])
@@ -222,10 +222,7 @@ def get_user_pool_mfa_config(pool: Core, _: Request) -> Reply:
 
 
 def update_user_pool(pool: Core, request: Request) -> None:
-    """Answer UpdateUserPool: settings that the request omits, except `_KEPT`, get their defaults (AWS API reference).
-
-    Pools at AWS also keep MfaConfiguration and Policies (measured: github.com/go-to-k/cdkd/pull/1982).
-    """
+    """Answer UpdateUserPool: settings that the request omits, except `_KEPT`, get defaults (AWS API reference)."""
     before = _described(pool)
     rest = {"Name" if n == "PoolName" else n: each for n, each in request.items() if n != "UserPoolId"}
     members: dict[str, Any] = {name: before.user_pool[name] for name in _KEPT if name in before.user_pool}

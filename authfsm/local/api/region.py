@@ -60,7 +60,7 @@ class Pools(Mapping[str, LocalPool]):
             return pool
 
     def readable(self, pool_ids: Iterable[str] | None = None) -> list[LocalPool]:
-        """Return all pools, or those with these ids; pools whose state cannot be read are left out: the server logs them."""
+        """Return all pools, or those with these ids. A pool whose state cannot be read is left out (and logged)."""
         found = []
         for pool_id in self.copy() if pool_ids is None else pool_ids:
             with suppress(StateFileError):
@@ -99,7 +99,7 @@ class Pools(Mapping[str, LocalPool]):
     def read_later(
         self, pool_ids: Iterable[str], read: Callable[[str], LocalPool], index: Callable[[str], Mapping[str, str]]
     ) -> None:
-        """Add pools that `read` returns at their first use; `index` returns the pool ids by record key, for a kind of record."""
+        """Add pools that `read` reads at their first use; `index(kind)` maps the keys of such records to pool ids."""
         self._known.update(dict.fromkeys(pool_ids))
         self._read, self._index = read, cache(index)
 
@@ -113,7 +113,7 @@ class Pools(Mapping[str, LocalPool]):
         return found
 
     def find(self, matches: Callable[[Core], bool], kind: str = "", key: str = "") -> LocalPool | None:
-        """Return the newest pool that matches; otherwise a pool, not read yet, with a record of this kind and key."""
+        """Return the newest pool in memory that matches, or else the unread pool with a record of this kind and key."""
         read = (each for each in reversed(self._known.values()) if each is not None)
         found = next((each for each in read if matches(each._core)), None)  # noqa: SLF001 - same package
         if found is not None:
@@ -158,7 +158,7 @@ class LocalCognito(DisplayMixin):
         self._accepted: deque[Accepted] = deque(maxlen=MAX_RECORDED)
         self.pools: Final = Pools(self._lock)
         """The pools by id, the oldest first."""
-        # Answers requests about pools that do not exist: it has neither users nor app clients.
+        # Requests about pools that do not exist go to this pool, which refuses them: it has no users and app clients.
         self._empty_pool = self.restore(f"{region}_nowhere", {})
 
     def __repr__(self) -> str:
@@ -273,7 +273,7 @@ class LocalCognito(DisplayMixin):
         return found if found is not None and region in {None, found.region} else self._empty_pool
 
     def restore(self, pool_id: str, description: Mapping[str, Any], key: RSAKey | None = None) -> LocalPool:
-        """Return a pool with the settings of a description, without an app client and without adding it."""
+        """Return a pool with the settings of a description. It has no app client, and is not added to `pools`."""
         issuer = f"{self._issuer}/{pool_id}" if self._issuer else None
         issuer = issuer or api_requests.issuer(pool_id)
         configuration = evolve(PoolConfiguration(pool_id, issuer, **self._settings), required_attributes=())
@@ -285,7 +285,7 @@ class LocalCognito(DisplayMixin):
 
 
 def _issuer_of(token: str) -> str:
-    """Return the `iss` of a JWT that is not verified yet; empty if it has none."""
+    """Return the `iss` of a JWT that is not verified yet; "" if there is none."""
     try:
         payload = token.split(".")[1]
         issuer = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["iss"]

@@ -45,13 +45,13 @@ class Contradictions:
             False: it replaces SMS and TOTP codes only (AWS API reference).
         devices_tracked_in_admin_flows: True: ADMIN_USER_PASSWORD_AUTH and ADMIN_NO_SRP_AUTH track devices
             (AWS API reference; a sample of the AWS CLI). False: they do not (an older version of the developer guide).
-        admin_no_srp_auth_challenges: ADMIN_NO_SRP_AUTH without a password. False: it is refused (AWS API
-            reference). True: a challenge of that name asks for the password (an older version of the API reference).
+        admin_no_srp_auth_challenges: for ADMIN_NO_SRP_AUTH without a password. False: it is refused (AWS API
+            reference). True: the challenge ADMIN_NO_SRP_AUTH asks for it (an older version of the API reference).
         aliases_accepted_in_answers: True: answers to challenges may name the user by an alias (tests that
-            run against Cognito). False: by the internal name only (AWS API reference).
+            run against Cognito). False: they may use the internal name only (AWS API reference).
         mfas_parameter: the parameter of SELECT_MFA_TYPE: MFAS_CAN_CHOOSE (every client) or MFAS_CAN_SELECT
             (one page of the developer guide).
-        first_sign_in_without_mfa: the first sign-in after self sign-up, where MFA is required. False: the
+        first_sign_in_without_mfa: if MFA is required, at the first sign-in of a user who signed up. False: the
             second factor is asked for (tests of aws-sdk-net-extensions-cognito, with a user whom an
             administrator confirmed). True: the reply has tokens (developer guide, MFA decision tree).
         user_auth_needs_essentials: False: USER_AUTH works on every tier, and only its passwordless factors
@@ -63,9 +63,9 @@ class Contradictions:
             (the developer guide's list of flows leaves it out).
         first_factor_digits: the number of digits of a one-time password as first factor: 8 (measured; an example of
             the API reference) or 6 (a page of the developer guide).
-        mfa_after_one_time_password: False: users with MFA cannot begin with a one-time password, and no second
-            factor follows it (developer guide, "Authentication"). True: they can, and a code by the other channel
-            follows it (developer guide, "Adding MFA": a factor is not used twice).
+        mfa_after_one_time_password: False: users with MFA cannot begin with a one-time password, so that
+            password is always the only factor (developer guide, "Authentication"). True: they can, and then get a code
+            by the other channel (developer guide, "Adding MFA": a factor is not used twice).
         passkeys_with_mfa_required: True: a passkey with user verification satisfies MFA, if FactorConfiguration
             and the user's MFA preference allow it (AWS API reference). False: it never does (an older table of the
             developer guide).
@@ -80,17 +80,17 @@ class Contradictions:
         device_replaces_mfa_enabled_later: a device that was remembered before the user had MFA. False: the
             second factor is required once, and after that the device replaces it (amplify-js #4174, #8977).
             True: the device replaces it at once (developer guide, which makes no exception).
-        software_token_works_until_replaced: the authenticator in use, after AssociateSoftwareToken. True: it
+        software_token_works_until_replaced: a user's authenticator app after AssociateSoftwareToken. True: it
             works until VerifySoftwareToken accepts the new one ("disassociates an existing software token
             when you verify the new token"). False: it is removed at once ("If you don't verify ..., the user
             can then authenticate with user name and password credentials alone"; both on one page of the AWS
             API reference, AssociateSoftwareToken).
         confirm_sign_up_always_has_session: in a pool with one-time passwords as first factor. True: ConfirmSignUp
             always replies with a Session for USER_AUTH (amplify-js relies on it for autoSignIn and sends no Session;
-            amplify-js #13666). False: only if the request has the Session of SignUp (AWS API reference).
+            amplify-js #13666). False: it does so only if the request has the Session of SignUp (AWS API reference).
         timestamp_tolerance: by how much the TIMESTAMP of an SRP proof may differ from the pool's time; a number
             means seconds. None: any TIMESTAMP is accepted, because no AWS page sets a limit. A user reports that a
-            sign-in fails if they differ by five minutes or more (amazon-cognito-auth-js #199).
+            sign-in fails if the times differ by five minutes or more (amazon-cognito-auth-js #199).
         custom_challenge_in_admin_flows: after the password of ADMIN_USER_PASSWORD_AUTH and
             ADMIN_NO_SRP_AUTH. False: DefineAuthChallenge does not run (developer guide, "Custom
             authentication challenge Lambda triggers"). True: it runs, and request.session has ADMIN_NO_SRP_AUTH (developer

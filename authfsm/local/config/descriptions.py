@@ -23,7 +23,7 @@ from authfsm.settings.descriptions import TOKEN_VALIDITIES, Descriptions, Struct
 _UNITS: Final = (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1))
 
 _DEFAULT_POLICY: Final = c.PasswordPolicy()
-# Each class's fields, with Cognito's member and the value that a description without this member means.
+# For each field of a class: the name of Cognito's member, and the field's value if a description lacks the member.
 _MEMBERS: Final[dict[type, dict[str, tuple[str, Any]]]] = {
     c.PasswordPolicy: {
         "minimum_length": ("MinimumLength", _DEFAULT_POLICY.minimum_length),
@@ -67,7 +67,7 @@ _VALIDITY_FIELDS: Final = {
 
 
 def pool_settings(descriptions: Descriptions) -> dict[str, Any]:
-    """Return the fields of `PoolConfiguration` for descriptions; an absent member has the value that its absence means."""
+    """Return the fields of `PoolConfiguration` for descriptions; absent members mean the values Cognito then uses."""
     pool, mfa = descriptions.user_pool, descriptions.mfa_config
     admin = pool.get("AdminCreateUserConfig", {})
     updates = pool.get("UserAttributeUpdateSettings", {})
@@ -111,8 +111,8 @@ def _write_members(value: Any) -> dict[str, Any]:
 
 
 def _read_policy(policy: Structure | None, admin: Structure) -> c.PasswordPolicy:
-    # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value"; the older
-    # UnusedAccountValidityDays applies where the newer member was never set (AWS API reference).
+    # "Defaults to 7. If you submit a value of 0, Amazon Cognito treats it as a null value" (AWS API reference). If
+    # TemporaryPasswordValidityDays was never set, the older UnusedAccountValidityDays applies.
     days = (policy or {}).get("TemporaryPasswordValidityDays") or 0
     days = days or admin.get("UnusedAccountValidityDays") or _DEFAULT_POLICY.temporary_password_validity_days
     values = {} if policy is None else _read_members(c.PasswordPolicy, policy)
@@ -135,12 +135,12 @@ def _read_attribute(attribute: Structure) -> SchemaAttribute:
 
 
 def client_settings(client: Structure) -> dict[str, Any]:
-    """Return the fields of `AppClient` for a UserPoolClient without null members, as `pool_settings` does for a pool."""
+    """Return the fields of `AppClient` for a UserPoolClient, which must have no null members."""
     rotation = client.get("RefreshTokenRotation", {})
     grace = rotation.get("RetryGracePeriodSeconds", 0)
     enabled = rotation.get("Feature") == "ENABLED"
     settings = {
-        # True: the pool generates a secret, because a description has no secret that AWS Secrets Manager stores.
+        # With ClientSecretArn, AWS Secrets Manager stores the secret. True lets the pool generate another one.
         "client_secret": client.get("ClientSecret") or bool(client.get("ClientSecretArn")),
         "explicit_auth_flows": client.get("ExplicitAuthFlows", ()),
         "refresh_token_rotation": c.RefreshTokenRotation(grace) if enabled else None,
@@ -237,7 +237,7 @@ def _write_attribute(attribute: SchemaAttribute) -> dict[str, Any]:
 def mfa_config(configuration: c.PoolConfiguration) -> dict[str, Any]:
     """Return GetUserPoolMfaConfig's reply."""
     description = configuration.pool_description.get("MfaConfig", {})
-    if description is None:  # unknown: assume what allows most, as `pool_settings` assumes all methods
+    if description is None:  # unknown: assume that passkeys satisfy MFA, as `pool_settings` assumes all methods
         description = {"WebAuthnConfiguration": {"FactorConfiguration": MULTI_FACTOR}}
     methods, webauthn = configuration.mfa_methods, configuration.webauthn
     members: dict[str, Any] = {"MfaConfiguration": configuration.mfa}

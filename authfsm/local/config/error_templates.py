@@ -32,7 +32,7 @@ class PoolRefusal(Exception):
 
     Args:
         template: one of the templates of this module.
-        facts: the values of the message's placeholders, and `name` if moto's message has it; never a secret.
+        facts: the values of the message's placeholders, and `name` if moto's message needs it; they are never secret.
     """
 
     def __init__(self, template: ErrorTemplate, **facts: str) -> None:
@@ -88,8 +88,8 @@ MFA_SETUP_UNFINISHED = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session for the u
 CHALLENGE_UNANSWERABLE = ErrorTemplate(_NOT_AUTHORIZED, "Invalid session provided for the user.")
 
 # ---- codes --------------------------------------------------------------------------------------
-# Measured for EMAIL_OTP (six wrong codes with one session); for the other challenges, clients rely on it. Also
-# returned for a wrong ChallengeName, and for the code of a factor that was not chosen yet.
+# Measured for EMAIL_OTP: the session survives six wrong codes. Clients rely on this for other challenges, too. The
+# error is also returned for a wrong ChallengeName, and for the code of a factor that was not chosen yet.
 CODE_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code or auth state for the user.", survives=True)
 TOTP_MISMATCH = ErrorTemplate(_CODE_MISMATCH, "Invalid code received for user", survives=True)  # clients
 TOTP_USED = ErrorTemplate("ExpiredCodeException", "Your software token has already been used once.", survives=True)
@@ -97,10 +97,10 @@ TOTP_SETUP_MISMATCH = ErrorTemplate("EnableSoftwareTokenMFAException", "Code mis
 # amazon-cognito-identity-js #630.
 TOTP_NOT_SET_UP = ErrorTemplate("SoftwareTokenMFANotFoundException", "Software Token MFA does not exist for the user.")
 TOTP_NOT_ENABLED = ErrorTemplate("SoftwareTokenMFANotFoundException", "Software Token MFA has not been enabled by the userPool")
-# The API lists this code and InvalidParameterException; no source says which one it is.
+# The API lists this code and InvalidParameterException; no source says which of them Cognito returns.
 MFA_METHOD_NOT_OFFERED = ErrorTemplate("MFAMethodNotFoundException", "{answer} is not one of the MFA methods offered.", survives=True)
 CANNOT_PREFER = ErrorTemplate(_INVALID_PARAMETER, "User does not have delivery config set to turn on {factor}")
-# Cognito's messages in the next three cases are unknown.
+# Cognito's messages for these three errors are unknown.
 BAD_EMAIL = ErrorTemplate(_INVALID_PARAMETER, "Invalid email address format.", survives=True)
 ALIAS_TAKEN = ErrorTemplate("AliasExistsException", "An account with the given {name} already exists.", survives=True)
 MFA_SETUP_NOT_OFFERED = ErrorTemplate(_INVALID_PARAMETER, "This MFA method cannot be set up in this sign-in.", survives=True)
@@ -151,7 +151,7 @@ ACCESS_EXPIRED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has expired")
 ACCESS_REVOKED = ErrorTemplate(_NOT_AUTHORIZED, "Access Token has been revoked")
 NOT_A_REFRESH_TOKEN = ErrorTemplate("UnsupportedTokenTypeException", "Unsupported token type")
 TOKEN_OF_ANOTHER_CLIENT = ErrorTemplate("UnauthorizedException", "Unauthorized")  # the API lists it for RevokeToken; the text is ours
-# Session tracking: the API lists the codes; that they mean these cases is inferred, and the messages are ours.
+# Session tracking: the API lists the codes. Which code belongs to which case is inferred, and the messages are ours.
 NO_SESSION_TRACKING = ErrorTemplate("OperationNotEnabledException", "Session tracking is not enabled for the user pool.")
 NO_SUCH_SESSION = ErrorTemplate(_NOT_FOUND, "The user has no such session.")
 SESSION_IS_CURRENT = ErrorTemplate(_INVALID_PARAMETER, "The session that the access token belongs to cannot be revoked.")
@@ -182,7 +182,7 @@ UNKNOWN_OPERATION = ErrorTemplate("UnknownOperationException", "The API has no s
 REQUEST_UNSIGNED = ErrorTemplate("MissingAuthenticationTokenException", "Missing Authentication Token", survives=True)
 OPERATION_NOT_SERVED = ErrorTemplate("UnsupportedOperationException", "The local Cognito does not serve {operation}: {why}.", survives=True)
 
-# ---- accounts: mostly requests without a session; an answer to NEW_PASSWORD_REQUIRED may get these errors too
+# ---- accounts: errors of requests without a session; answers to NEW_PASSWORD_REQUIRED get some of them, too
 # The messages are those that clients translate (Amplify's dictionaries, error tables of applications).
 NAME_TAKEN = ErrorTemplate("UsernameExistsException", "User already exists")
 ADDRESS_TAKEN = ErrorTemplate("UsernameExistsException", "An account with the given {name} already exists.")
@@ -228,6 +228,6 @@ NO_SUCH_RESOURCE = ErrorTemplate(_NOT_FOUND, "Requested resource not found.")  #
 # ---- Lambda triggers: the sign-in ends -------------------------------------------------------------
 TRIGGER_FAILED = ErrorTemplate("UserLambdaValidationException", "{trigger} failed with error {text}.")
 TRIGGER_RETURNED_NOTHING = ErrorTemplate("InvalidLambdaResponseException", "Invalid lambda function output : Invalid JSON: {trigger} returned None. Return the event.")  # amplify-cli #2735, #4341
-MIGRATION_FAILED = ErrorTemplate("UserNotFoundException", "Exception migrating user in app client {client}: UserMigration did not return the event.")  # up to the id from re:Post, for null, "" and {}; the rest is ours
+MIGRATION_FAILED = ErrorTemplate("UserNotFoundException", "Exception migrating user in app client {client}: UserMigration did not return the event.")  # re:Post has the text up to the id, for null, "" and {}; the rest is ours
 TRIGGER_RESPONSE_INVALID = ErrorTemplate("InvalidLambdaResponseException", "Unrecognizable lambda output: {trigger}: {why}")
 # fmt: on

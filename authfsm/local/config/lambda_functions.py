@@ -69,7 +69,7 @@ class LambdaContext:
 
 
 def to_function(name: str, value: Any) -> Callable[..., Any]:
-    """Return the function that `value` is or names; ValueError if it is not found, TypeError if it is not suitable."""
+    """Return the function that `value` is or names; ValueError for an unknown name, TypeError if it is no handler."""
     function: Callable[..., Any] | None = None if isinstance(value, str) else value
     if isinstance(value, str):
         module, _, attribute = value.partition(":")
@@ -108,7 +108,7 @@ def _argument_count(function: Callable[..., Any]) -> int:
 
 
 def json_of(value: Any) -> Any:
-    """Convert a value that is not of a type of JSON, or raise the error of AWS Lambda's runtime for Python (awslambdaric)."""
+    """Convert a Decimal to a float; for other types, raise the error of AWS Lambda's runtime (awslambdaric)."""
     if isinstance(value, Decimal):
         return float(value)
     why = f"Object of type {type(value).__name__} is not JSON serializable"
@@ -116,13 +116,13 @@ def json_of(value: Any) -> Any:
 
 
 def call_function(function: Callable[..., Any], event: Event, context: LambdaContext) -> Any:
-    """Call a function with an event and, if it accepts one, the context; only async functions have a time limit."""
+    """Call a function with an event, and with the context if it accepts both; only async ones have a time limit."""
     result = function(*(event, context)[: _argument_count(function)])
     if not inspect.isawaitable(result):
         return result
     import asyncio  # noqa: PLC0415 - takes 40 ms to load, and few functions are async
 
-    # The function runs in this thread, which holds the pool's lock, so that it can call the pool. A loop may run here.
+    # The function may call the pool, whose lock this thread holds, so it runs here. A loop that runs here is set aside.
     outer = asyncio._get_running_loop()  # noqa: SLF001 - asyncio's own way to nest loops
     asyncio._set_running_loop(None)  # noqa: SLF001 - asyncio's own way to nest loops
     loop = asyncio.new_event_loop()
@@ -137,7 +137,7 @@ def call_function(function: Callable[..., Any], event: Event, context: LambdaCon
 
 @frozen
 class TriggerResponse:
-    """A function's response, or a map in it; a member of the wrong type raises InvalidLambdaResponseException."""
+    """A function's response, or a map in it. A member of the wrong type raises InvalidLambdaResponseException."""
 
     source: str
     members: Mapping[str, Any] = field(factory=dict)

@@ -24,7 +24,7 @@ MAX_RECORDED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that `accept` can disable: the requests that it then `accepts`, Cognito's `errors` and their `source`."""
+    """A check that `accept` can disable: the requests that then succeed, Cognito's errors, and the errors' source."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]

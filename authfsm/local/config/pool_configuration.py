@@ -70,8 +70,8 @@ class AppClient(WrapsSecrets):
         client_id: ClientId.
         client_secret: the app client's secret, or None; an app client with a secret requires SECRET_HASH.
         second_secret: the secret that AddUserPoolClientSecret has added; both secrets are valid.
-        secret_dates: the times at which the secrets were added, in seconds since 1970. While it is empty, no secret was
-            added or deleted, and the time of the only one is the app client's CreationDate.
+        secret_dates: the times at which the secrets were added, in seconds since 1970. It is empty until a
+            secret is added or deleted; until then, the only secret is as old as the app client (CreationDate).
         explicit_auth_flows: ExplicitAuthFlows, by default all `ALLOW_*` values; empty means Cognito's default of three.
         auth_session_validity: the lifetime of a session in minutes, 3 to 15.
         prevent_user_existence_errors: ENABLED or LEGACY. The default is ENABLED, as in the console; the
@@ -84,7 +84,7 @@ class AppClient(WrapsSecrets):
         read_attributes: ReadAttributes; None means the standard ones.
         write_attributes: WriteAttributes; None means the standard ones.
         enable_token_revocation: EnableTokenRevocation: if true, tokens have `origin_jti` and can be revoked.
-        client_description: UserPoolClient as last described or requested, with members that have no field here.
+        client_description: the UserPoolClient that was last described or requested, also its members without a field.
     """
 
     client_id: str = field(validator=fits("ClientIdType"))
@@ -278,7 +278,7 @@ class PoolConfiguration:
 
     Args:
         pool_id: `<region>_<letters and digits>`.
-        issuer: the `iss` of the tokens; AWS's own verifiers accept only Cognito's.
+        issuer: the `iss` of the tokens; AWS's own verifiers accept only an issuer with Cognito's URL.
         mfa: MfaConfiguration.
         mfa_methods: the second factors that are enabled; by default all, which is not Cognito's default.
         device: DeviceConfiguration, or None.
@@ -307,7 +307,7 @@ class PoolConfiguration:
         allow_admin_create_user_only: AdminCreateUserConfig.AllowAdminCreateUserOnly: if true, SignUp is refused.
         per_user_quotas: whether Cognito's hourly quotas per user apply.
         accept: the checks of `leniency.CHECKS` to disable, or `all`: requests that Cognito refuses then succeed.
-        pool_description: UserPool and MfaConfig as last described or requested, with members that have no field here.
+        pool_description: the UserPool and MfaConfig last described or requested, also their members without a field.
     """
 
     pool_id: str

@@ -1,9 +1,8 @@
 """Checks the members of requests before an operation reads them, and the settings of pools that are created in Python.
 
-It checks types, required members, lengths and bounds. botocore checks the requests of its callers, but over HTTP any
-request can arrive. `members.json` is an excerpt of botocore's model of the API: tests/generate_members.py generates it,
-and a test checks that it is up to date. In operations about a user, `check_constraints` checks only maximum lengths,
-enumerations except ChallengeName, and the pattern of a new user's name. Patterns of ARNs are never checked.
+This module checks types, required members, lengths and bounds, but not the patterns of ARNs. botocore checks the
+requests of its callers, but over HTTP any request can arrive. `members.json` is an excerpt of botocore's model of the
+API: tests/generate_members.py generates it, and a test checks that it is up to date.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _MAX_LENGTHS_IN_MAPS: Final = {"USERNAME": 128}
 _TOO_LONG: Final = "Member must have length less than or equal to"
 _PATTERN: Final = "Member must satisfy regular expression pattern"
 _ENUM: Final = "Member must satisfy enum value set"
-# For each Unicode category, which Python's `re` lacks: its ASCII characters, and one that stands for all its others.
+# Python's `re` lacks Unicode categories. For each: its ASCII characters, and one that stands for all its others.
 _CATEGORIES: Final = {
     each: "".join(re.escape(c) for c in map(chr, range(128)) if category(c)[0] == each) + chr(256 + ord(each))
     for each in "LMSNPZC"
@@ -57,16 +56,19 @@ def is_known(operation: str) -> bool:
 
 
 def read(operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request without null and unknown members; refuse missing ones, wrong types and numbers out of bounds."""
+    """Return the members of a request, without null and unknown ones.
+
+    Refuse the request if a required member is missing, or a value has the wrong type or is a number out of bounds.
+    """
     members: dict[str, Any] = _read(_model()["operations"][operation], request, "")
     return members
 
 
 def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callable[[str, PoolRefusal], None]) -> None:
-    """Call `refuse(check, refusal)` if values break constraints; in requests about users, only some constraints count.
+    """Call `refuse(check, refusal)` if values break constraints; the operation itself refuses an unknown ChallengeName.
 
-    These are maximum lengths, enumerations and, in SignUp and AdminCreateUser, the pattern of the user name, which
-    forbids spaces. An unknown ChallengeName is refused by the operation, not here.
+    In requests about users, only these constraints are checked: maximum lengths, enumerations and, in SignUp and
+    AdminCreateUser, the length and the pattern of the user name. The pattern forbids spaces.
     """
     name = _model()["operations"][operation]
     about_user = not _USER_MEMBERS.isdisjoint(_model()["shapes"][name]["members"])
@@ -78,7 +80,7 @@ def check_constraints(operation: str, members: Mapping[str, Any], refuse: Callab
     if found := list(broken):
         of_names = (_TOO_LONG, _PATTERN, *[_ENUM] * operation.endswith(("CreateUser", "DeviceStatus")))
         are_names = all(why.startswith(of_names) for why in broken.values())
-        # A message that begins so is about a secret, whose value it does not show.
+        # "Value at" begins the messages about secrets, which do not show the value.
         are_names = are_names and not any(each.startswith("Value at") for each in found)
         number = "1 validation error" if len(found) == 1 else f"{len(found)} validation errors"
         refusal = error_templates.CONSTRAINTS_VIOLATED.refusal(number=number, violations="; ".join(found))
@@ -127,7 +129,7 @@ def _violation(shape: Any, value: Any, path: str, constraint: str) -> str:
 
 
 def _matches(pattern: str, value: str) -> bool:
-    """Return whether a value matches a pattern, as in Java: shorthand classes are ASCII."""
+    """Return whether a value matches a pattern of Java, where the shorthand classes contain ASCII characters only."""
     reduced = "".join(each if each.isascii() else _CATEGORIES[category(each)[0]][-1] for each in value)
     plain = re.sub(r"\\p\{(\w)\}", lambda found: _CATEGORIES[found[1]], pattern)
     return bool(re.fullmatch(plain, reduced, re.ASCII))
@@ -150,8 +152,8 @@ def _read(shape_name: str, data: object, path: str) -> Any:
         item: str = shape["member"]
         return [_read(item, each, f"{path}.{n}.member") for n, each in enumerate(value, 1)]
     if kind == "map":
-        # Clients send null in AuthParameters and ChallengeResponses and get tokens: amazon-cognito-identity-js
-        # sends "DEVICE_KEY": null with each refresh from a browser without a device.
+        # Clients that send null in AuthParameters and ChallengeResponses get tokens. amazon-cognito-identity-js,
+        # for example, sends "DEVICE_KEY": null with each refresh from a browser without a device.
         value = {key: each for key, each in value.items() if each is not None}
         for key, each in value.items():
             _read(shape["key"], key, path)
@@ -215,7 +217,7 @@ def fits(shape: str) -> Validator:
 
 
 def check_types(annotation: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError, without the value, unless all values have the type of an annotation in `_FIELD_TYPES`."""
+    """Raise TypeError if a value is not of the annotation's type (`_FIELD_TYPES`); the message shows no value."""
     kind, description = _FIELD_TYPES[annotation]
     for name, value in values.items():
         found = type(value.reveal() if isinstance(value, Secret) else value)
@@ -224,7 +226,7 @@ def check_types(annotation: str, values: Mapping[str, Any]) -> None:
 
 
 def typed(_: type, found: list[Attribute[Any]]) -> list[Attribute[Any]]:
-    """Require values of the types in `_FIELD_TYPES`, or of a Literal, for fields with such annotations (attrs' `field_transformer`)."""
+    """Make fields with a type of `_FIELD_TYPES` or a Literal check their values (attrs' `field_transformer`)."""
     return [each.evolve(validator=_typed(each)) for each in found]
 
 

@@ -115,7 +115,7 @@ class Schema:
         if name == "sub":
             return True
         if read_attributes is None:
-            # `add_user` accepts attributes that the schema does not have: a test need not declare them.
+            # `add_user` accepts attributes that the schema lacks (tests need not declare them). Clients may read them.
             return name in STANDARD_ATTRIBUTES or name not in self.all
         return name in read_attributes
 

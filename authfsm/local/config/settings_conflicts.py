@@ -19,11 +19,10 @@ from authfsm.settings.descriptions import Descriptions, Structure, token_validit
 _LITE: Final = "The following features need to be disabled for the LITE pricing tier configured:"
 _LONGEST: Final = 2048
 CONSTRAINTS: Final = {
-    # AttributeDataType: (the member with constraints, its two members, the quantity in messages)
+    # Type of attribute: (the member with its constraints, that member's two members, the quantity in messages)
     "String": ("StringAttributeConstraints", "MinLength", "MaxLength", "length"),
     "Number": ("NumberAttributeConstraints", "MinValue", "MaxValue", "value"),
 }
-"""The constraints of each type of attribute."""
 _RANGES: Final = {
     **dict.fromkeys(("AccessTokenValidity", "IdTokenValidity"), (300, 86_400)),
     "RefreshTokenValidity": (3_600, 3_650 * 86_400),
@@ -74,8 +73,8 @@ def pool_conflicts(described: Descriptions) -> Iterator[str]:  # noqa: C901 - on
 def mfa_conflicts(described: Descriptions, passkey_message: str = _SINGLE_FACTOR) -> Iterator[str]:
     """Yield why Cognito refuses to require MFA in a pool with these first factors.
 
-    Measured by go-to-k/cdkd (issues 1975, 2064), except for CreateUserPool, whose messages are inferred. Also measured:
-    SetUserPoolMfaConfig without WebAuthnConfiguration means SINGLE_FACTOR, whatever the pool had.
+    go-to-k/cdkd measured the rules (issues 1975, 2064); the messages of CreateUserPool are inferred. Also measured:
+    SetUserPoolMfaConfig without WebAuthnConfiguration sets SINGLE_FACTOR, even if the pool had another value.
     """
     factors = {*described.first_factors} if described.mfa == "ON" else set()
     if factors & {"EMAIL_OTP", "SMS_OTP"}:
@@ -101,17 +100,15 @@ def attribute_conflicts(attribute: Structure) -> Iterator[str]:
 
 
 def new_conflicts(find: Callable[[Any], Iterator[str]], before: Any, after: Any) -> Iterator[str]:
-    """Yield the conflicts that a request adds: those that the pool has already are no reason to refuse it."""
+    """Yield the conflicts that a request adds; Cognito refuses no request because of conflicts from before it."""
     had = {*find(before)}
     return (why for why in find(after) if why not in had)
 
 
 def request_conflicts(before: Descriptions, after: Descriptions, request: Structure) -> Iterator[str]:
-    """Yield why Cognito refuses a request that changes a pool's settings.
-
-    The last rule is about the request itself: a description may have both members.
-    """
+    """Yield why Cognito refuses a request that changes a pool's settings."""
     yield from new_conflicts(pool_conflicts, before, after)
+    # This rule is for the request alone, because a description may have both members.
     days = request.get("Policies", {}).get("PasswordPolicy", {}).get("TemporaryPasswordValidityDays")
     if days and request.get("AdminCreateUserConfig", {}).get("UnusedAccountValidityDays"):
         yield "Please use TemporaryPasswordValidityDays in PasswordPolicy instead of UnusedAccountValidityDays"
