@@ -95,7 +95,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return simulated first factors for an unknown user: always the same for a name, a passkey for half of the names."""
+    """Return an unknown user's simulated first factors: always the same for a name, half of the time with a passkey."""
     settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
     allowed = _allowed_factors(settings)
     if is_odd or settings.webauthn is None or settings.mfa == "ON":
