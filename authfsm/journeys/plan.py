@@ -124,7 +124,7 @@ class Plan:
         person: the user.
         challenge_required_on_new_device: ChallengeRequiredOnNewDevice of the pool's DeviceConfiguration; None if it
             makes no difference.
-        script: the state after each step. DefineAuthChallenge, if it is called, decides for this state.
+        script: the state after each step. If DefineAuthChallenge is called, it decides for this state.
         between_steps: what the administrator does, by the number of steps after which it happens.
         contradictions: the fields of `authfsm.local.Contradictions` that are true.
     """

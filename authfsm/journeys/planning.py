@@ -1,7 +1,7 @@
 """Determines what a path requires of the user and the pool, or why the pool cannot follow it.
 
 The rules are Cognito's own (AWS developer guide, "Adding MFA", "Authentication flows", "Working with user
-devices"), applied backwards: from each challenge of the path it follows what must be true of the user.
+devices"). They are applied backwards: the user must be one to whom Cognito issues the challenges of the path.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
         a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.transitions
     ),
 }
-"""The fields of `authfsm.local.Contradictions` that some paths need, each with a function that says for which paths."""
+"""Fields of `authfsm.local.Contradictions` that a path may need, each with a function that decides whether it does."""
 
 
 class ImpossiblePath(Exception):
@@ -140,7 +140,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _has_password(path: Path) -> bool:
-    """Return false if Cognito replies to USER_AUTH with a password by SELECT_CHALLENGE: the user has no password."""
+    """Return false if SELECT_CHALLENGE follows USER_AUTH with a password, because then the user has no password."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
     choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
     if not any(each.response in by_password for each in choices):

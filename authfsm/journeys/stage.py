@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HAS_ONLY_USERNAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
 _MAX_REPEATS: Final = 2
-"""How often an input is returned without a request in between. An app may ask for it, and again before entering it."""
+"""How often an input is returned without a request in between: once for the app to look at, and once to enter."""
 _MAX_REQUESTS: Final = 100
 """How many requests the app may send in one step; a page that polls sends a few."""
 
@@ -138,7 +138,7 @@ class Stage:
         return next_input
 
     def _check_progress(self, step: int, next_input: p.NextInput) -> None:
-        """Raise an error if the app never sends the right request, because it would loop for ever."""
+        """Raise an error if the app never sends the right request, so that a test does not loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
             self._due = step, requests

@@ -86,7 +86,7 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """The hosts that requests may name beside loopback hosts and the server's address, and the pages that may call.
+    """The hosts that requests may name beside loopback hosts and the server's address, and the allowed origins.
 
     Pages of `origins` may call the operations that need no credentials. If `origins` is None, these are the http and
     https pages of loopback hosts. With `open`, every host, origin and operation is allowed.

@@ -332,7 +332,7 @@ def _read_key(text: str | None) -> RSAKey | None:
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:
-    """Return the configured secret or False. For a random one, return the last start's, or True to generate it."""
+    """Return the configured secret or False. For a random one, return that of the last start, or True to create it."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False

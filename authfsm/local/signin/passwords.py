@@ -100,7 +100,7 @@ def check_policy(
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
-    """Refuse a user's last PasswordHistorySize passwords, of which the current password is the first (inferred)."""
+    """Refuse a password that is one of the last PasswordHistorySize ones, counting the current one (inferred)."""
     current = () if user.credential is None else (user.credential,)
     size = pool.configuration.password_policy.password_history_size
     for credential in (*current, *user.previous_credentials)[:size]:

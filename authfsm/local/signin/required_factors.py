@@ -134,7 +134,7 @@ def _step_up_factors(configuration: PoolConfiguration, user: User | None) -> lis
 
 
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level, and the first factors that lead to it (none if a second one does)."""
+    """Return the attempt with its target level and the first factors that lead to it; none if a second one suffices."""
     if not parameters.get("TARGET_ACR_VALUES"):
         raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":

@@ -148,7 +148,7 @@ def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; refuse all errors alike."""
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; all errors look alike."""
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)

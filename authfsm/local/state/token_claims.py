@@ -29,7 +29,7 @@ AMR_METHODS: Final = {
     State.SMS_MFA: "sms",
     State.EMAIL_OTP: "email_otp",
     State.SOFTWARE_TOKEN_MFA: "otp",
-    State.MFA_SETUP: "otp",  # for an authenticator app; if it sets up an address, EMAIL_OTP follows and proves that
+    State.MFA_SETUP: "otp",  # for an authenticator app; for an e-mail address, EMAIL_OTP follows and proves its method
 }
 """The method in `amr` that each challenge proves; a passkey's is `Passkey.method`."""
 
