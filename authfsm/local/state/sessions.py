@@ -90,7 +90,7 @@ class PendingChallenge:
 
 
 class Sessions(TrackedDicts):
-    """The pending challenges, and those that were answered or have expired, until an hour after their expiry."""
+    """The pending challenges. Those that were answered or have expired are kept until an hour after their expiry."""
 
     _dicts = ("_by_session", "_by_other_key")
 

@@ -178,7 +178,7 @@ class TokenIssuer(TrackedDicts):
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         if family.session is not None:
             family.session.last_active = self.elapsed()
-        # The two signatures are most of the work of a sign-in: two threads make them at the same time.
+        # The two signatures are most of the work of a sign-in, so two threads make them at the same time.
         id_token = _signing_threads(os.getpid()).submit(self.key.sign, identity)
         return {
             "AccessToken": self.key.sign(access),
