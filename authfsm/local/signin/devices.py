@@ -67,7 +67,7 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
 
 
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
-    """Return whether a remembered device replaces a second factor's challenge; it never replaces MFA_SETUP (inferred)."""
+    """Return whether a remembered device replaces this challenge of a second factor; never MFA_SETUP (inferred)."""
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
