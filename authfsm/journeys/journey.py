@@ -129,7 +129,7 @@ class OmittedPath:
 
 @frozen
 class Journeys(Sequence[Journey]):
-    """The journeys (`every`: the shortest first, then those that repeat an answer), and `omitted` paths with reasons."""
+    """Journeys (`every`: the shortest first, then those that repeat an answer), and `omitted` paths with reasons."""
 
     every: tuple[Journey, ...]
     omitted: tuple[OmittedPath, ...] = field(default=(), repr=False)
