@@ -1,7 +1,7 @@
 """Journeys: the paths to sign in to a pool, each ready for a test on a local pool.
 
 For every path of `authfsm.checks.SignInPaths` there is a journey, or the reason why the pool cannot follow it. In
-addition there is a journey for each answer that may be repeated: the first time it is wrong or refused.
+addition, for each answer that may be repeated, there is a journey in which it is wrong or refused at first.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Journey:
             "clock": clock,
             "triggers": functions.triggers,
             "contradictions": p.contradictions(self.plan),
-            "accept": "contradictory-settings",  # a setting that is not known counts as switched on
+            "accept": "contradictory-settings",  # unknown settings count as on, and may contradict known ones
             **pool,
         }
         if self.descriptions is None:
@@ -129,7 +129,7 @@ class OmittedPath:
 
 @frozen
 class Journeys(Sequence[Journey]):
-    """Journeys (`every`), the shortest first, those that repeat an answer last; and the `omitted` paths, with reasons."""
+    """Journeys (`every`: the shortest first, then those that repeat an answer), and `omitted` paths with reasons."""
 
     every: tuple[Journey, ...]
     omitted: tuple[OmittedPath, ...] = field(default=(), repr=False)
@@ -159,9 +159,9 @@ def journeys(
     """Return every sequence of challenges that Cognito may issue to an app's users, ready for tests.
 
     Args:
-        settings: the pool's settings; or its descriptions, as `{"UserPool": ..., "UserPoolClient": ...,
-            "MfaConfig": ...}`: then the local pool copies all settings that it supports.
-        cover: "paths" makes a journey of each path; "transitions" only of each path that has a new transition.
+        settings: the pool's settings, or its descriptions as `{"UserPool": ..., "UserPoolClient": ...,
+            "MfaConfig": ...}`. From descriptions, the local pool copies all settings that it supports.
+        cover: "paths" makes a journey of each path; "transitions" only of paths with a transition not yet covered.
         contradictory: include transitions about which the sources contradict each other.
 
     Raises:
@@ -192,7 +192,7 @@ def journeys(
     model = Model(settings=pool.settings, contradictory=contradictory, include_lambda_named=False)
     every += _with_refused_answers(every, pool, model, omitted)
     if cover == "transitions":
-        # Of the omitted paths, those with a transition that no journey and no earlier omitted path has.
+        # Of the omitted paths, keep those with a transition that is in no journey and in no earlier omitted path.
         covered = {each for journey in every for each in _transitions_in_roles(journey.path)}
         found, omitted = omitted, []
         for each in found:
@@ -228,7 +228,7 @@ def _facts(settings: PoolSettings | Mapping[str, Any]) -> PoolFacts:
 def _with_refused_answers(
     every: list[Journey], pool: PoolFacts, model: Model, omitted: list[OmittedPath]
 ) -> list[Journey]:
-    """Return the shortest journey for each answer that may be repeated: the first time it is wrong or refused."""
+    """Return, for each answer that may be repeated, the shortest journey in which it is wrong or refused at first."""
     found: dict[object, Journey] = {}
     impossible: dict[object, OmittedPath] = {}
     for journey in every:

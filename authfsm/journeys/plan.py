@@ -124,7 +124,7 @@ class Plan:
         person: the user.
         challenge_required_on_new_device: ChallengeRequiredOnNewDevice of the pool's DeviceConfiguration; None if it
             makes no difference.
-        script: the state after each step, which DefineAuthChallenge returns.
+        script: the state after each step. If DefineAuthChallenge is called, it decides for this state.
         between_steps: what the administrator does, by the number of steps after which it happens.
         contradictions: the fields of `authfsm.local.Contradictions` that are true.
     """
@@ -212,7 +212,7 @@ class NoProgress(CallerError, AssertionError):
 
 
 Observer = Callable[[Transition, Mapping[str, Any]], None]
-"""Called with each transition and the reply; for a refusal, the reply is empty."""
+"""A function that is called with each transition and the reply (empty if the reply is a refusal)."""
 
 
 class ObservedPool(local.LocalPool):
@@ -274,9 +274,9 @@ class ShiftedClock:
 
 @define(eq=False)
 class ScriptedTriggers:
-    """Lambda functions that issue the challenges of a script: the state after each step.
+    """Lambda functions that issue the challenges of a script, which has the state after each step.
 
-    Before the sign-in they issue tokens at once. The right answer to a custom challenge is `RIGHT_ANSWER`.
+    Before the sign-in, they issue tokens at once, so that the journey can enrol the user's device and passkey.
     """
 
     _script: tuple[State, ...]

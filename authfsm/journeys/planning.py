@@ -1,7 +1,7 @@
 """Determines what a path requires of the user and the pool, or why the pool cannot follow it.
 
 The rules are Cognito's own (AWS developer guide, "Adding MFA", "Authentication flows", "Working with user
-devices"), applied backwards: what must be true of a user so that Cognito issues this challenge next.
+devices"). They are applied backwards: the user must be one to whom Cognito issues the challenges of the path.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ CONTRADICTIONS: Final[Mapping[str, Callable[[Path], bool]]] = {
         a.source is S.SELECT_CHALLENGE and a.response is r.Credential for a in path.transitions
     ),
 }
-"""The fields of `authfsm.local.Contradictions` that some paths need, each with whether a path needs it."""
+"""Fields of `authfsm.local.Contradictions` that a path may need, each with a function that decides whether it does."""
 
 
 class ImpossiblePath(Exception):
@@ -140,7 +140,7 @@ def _for_existing_user(path: Path, pool: PoolFacts) -> Plan:
 
 
 def _has_password(path: Path) -> bool:
-    """Return whether the user has a password: not if USER_AUTH with a password is answered with SELECT_CHALLENGE."""
+    """Return false if SELECT_CHALLENGE follows USER_AUTH with a password, because then the user has no password."""
     by_password = {r.UserAuthWithPassword, r.UserAuthWithSrp}
     choices = (a for a in path.transitions if a.dest is S.SELECT_CHALLENGE)
     if not any(each.response in by_password for each in choices):
@@ -191,7 +191,7 @@ def _with_second_factor(path: Path, pool: PoolFacts, plan: Plan, *, passwordless
         raise ImpossiblePath(f"{_NOT_FOR_RECOVERY}: nothing is left to choose")
     after_device = device is not None and device < required[0][0]
     if (passwordless or after_device) and not pool.mfa_required:
-        # With MFA enabled earlier, Cognito would offer only the password, or accept the device instead of MFA.
+        # If MFA were enabled before the sign-in, Cognito would offer only the password, or let the device replace MFA.
         if after_device and pool.challenge_required_on_new_device:
             raise ImpossiblePath(_CHALLENGES_DEVICES)
         person = _with_factors(plan.person, factors, None, is_enabled=False)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _HAS_ONLY_USERNAME: Final = {r.UserSrpAuth, r.CustomSrpAuth, r.CustomAuth, r.UserAuthWithSrp}
 _MAX_REPEATS: Final = 2
-"""How often an input is returned without a request in between: an app may read it once before it enters it."""
+"""How often an input is returned without a request in between: once for the app to look at, and once to enter."""
 _MAX_REQUESTS: Final = 100
 """How many requests the app may send in one step; a page that polls sends a few."""
 
@@ -45,8 +45,8 @@ def is_wrong(move: Move) -> bool:
 class Stage:
     """A journey in progress. `Journey.begin` makes it.
 
-    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, and `clock` the
-    pool's clock.
+    `journey` is the journey's id, `path` its path, and `plan` what it requires; `pool` is the local pool, and `clock`
+    the pool's clock.
 
     Attributes:
         username: the name of the user who signs in.
@@ -138,7 +138,7 @@ class Stage:
         return next_input
 
     def _check_progress(self, step: int, next_input: p.NextInput) -> None:
-        """Raise an error for an app that never sends the right request: it would loop for ever."""
+        """Raise an error if the app never sends the right request, so that a test does not loop for ever."""
         requests = self.pool.requests
         if self._due[0] != step:
             self._due = step, requests
@@ -170,7 +170,7 @@ class Stage:
         return value
 
     def _app_code(self) -> Secret[str]:
-        """Return the authenticator app's next code: Cognito accepts each code once."""
+        """Return a new code of the authenticator app; the clock is advanced, because a code can be used only once."""
         associated = self._reply_members.get("SecretCode")
         secret = p.TOTP if associated is None else Secret(associated)
         self.clock.advance(30)  # the period of TOTP, in seconds

@@ -3,8 +3,8 @@
 Any web page can make its visitor's browser send requests to a server on the visitor's machine. With DNS
 rebinding (the attacker's host name later resolves to 127.0.0.1) the page can also read the replies. So a request must
 name a loopback host, an allowed one or the server's address, and a page of another origin may call only operations that
-Cognito lets browsers call without AWS credentials. The server decides before it reads the body: a simple cross-origin
-POST takes effect even if the page cannot read the reply.
+Cognito lets browsers call without AWS credentials. The server decides before it executes the request, because a browser
+sends a simple POST even if it does not let the page read the reply.
 """
 
 from __future__ import annotations
@@ -86,10 +86,10 @@ def _without_default_port(origin: re.Match[str]) -> str:
 
 @frozen
 class AccessRules:
-    """The hosts that requests may name, beside loopback hosts and the server's address; the origins of allowed pages.
+    """The hosts that requests may name beside loopback hosts and the server's address, and the allowed origins.
 
-    Pages of `origins` may call the operations that need no credentials; None means http and https origins on
-    loopback hosts. With `open`, every host, origin and operation is allowed.
+    Pages of `origins` may call the operations that need no credentials. If `origins` is None, these are the http and
+    https pages of loopback hosts. With `open`, every host, origin and operation is allowed.
     """
 
     hosts: tuple[str, ...] = field(default=(), converter=_parse_hosts)
@@ -124,7 +124,7 @@ class AccessRules:
 
 @frozen
 class AccessCheck:
-    """Refuses requests that the rules do not allow; pages of other origins may POST to `/` and read `shared_paths`."""
+    """Refuses requests by the rules; allowed pages of other origins may POST to `/` and read `shared_paths`."""
 
     rules: AccessRules
     shared_paths: re.Pattern[str]
@@ -138,13 +138,13 @@ class AccessCheck:
         return {} if _is_same_origin(request.headers, host) else self._decide_cross_origin(request)
 
     def _decide_cross_origin(self, request: HttpRequest) -> HttpReply | dict[str, str]:
-        """Decide about a request that a page of another origin or a link on it has sent."""
+        """Decide about a request that a page of another origin sent, or that follows a link on such a page."""
         method, path, headers, is_open = request.method, request.path, request.headers, self.rules.open
         shared = path == "/" or self.shared_paths.fullmatch(path) is not None
         if is_open and not shared:
             return {}  # Without CORS headers the page cannot read the reply.
         if "origin" not in headers:
-            # After a click on a link, the page with the link cannot read the reply.
+            # Following a link to a shared path is allowed, because the page with the link cannot read the reply.
             fetch = [headers.get(f"sec-fetch-{name}") for name in ("mode", "dest")]
             reads = method in _READ_METHODS and (is_open or fetch == ["navigate", "document"])
             return {} if shared and reads else self._refusal(request, "origin", _SAME_ORIGIN_ONLY)
@@ -179,7 +179,7 @@ class AccessCheck:
 
 
 def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that allow whatever a preflight asks for: the real request is checked when it arrives."""
+    """Return the headers that allow all that a preflight asks for; the request itself is checked when it arrives."""
     allowed = {"access-control-allow-methods": "GET, POST", "access-control-max-age": "600"}
     if (names := headers.get("access-control-request-headers")) is not None:
         allowed["access-control-allow-headers"] = names

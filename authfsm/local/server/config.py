@@ -5,7 +5,7 @@ arguments of `add_user`. Structured settings (`device`, `password_policy`) are t
 
 To serve a pool like a real one, put the replies of DescribeUserPool, DescribeUserPoolClient and
 GetUserPoolMfaConfig into `UserPool`, `UserPoolClient` and `MfaConfig`. Other settings in the file take precedence.
-`Users` may have the shape of ListUsers, each user with a `Password`.
+`Users` may be the list that ListUsers returns, with a `Password` added to each user.
 
 `allow_host`, `cors` and `open` mean the same as the options of `authfsm serve`.
 """
@@ -54,7 +54,7 @@ _KINDS: Final[dict[str, tuple[type | tuple[type, ...], str]]] = {
     "Mapping": (dict, "a table of text"),
     "timedelta": ((int, float), "seconds"),
 }
-"""For each beginning of an annotation: the types that the value has in JSON and TOML, and their name in messages."""
+"""The types of a value in JSON and TOML, and their name in messages, by the beginning of the setting's annotation."""
 _USER_MEMBERS: Final = {
     "Username": "username",
     "Password": "password",
@@ -72,7 +72,7 @@ class ConfigError(Exception):
 
 @frozen
 class ServerConfig:
-    """The configuration of `authfsm serve`: arguments of `LocalPool`, arguments of `add_user` for each user, and access."""
+    """The configuration of `authfsm serve`: arguments of `LocalPool`, those of `add_user` for each user, and access."""
 
     settings: Mapping[str, Any] = field(factory=dict, repr=False)
     users: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
@@ -107,7 +107,7 @@ def _add_user(pool: LocalPool, name: str, user: Mapping[str, Any]) -> User:
     _check_types(user, _USER_TYPES, f"user {name}: ")
     factors = {*(user.get("mfa") or ()), *filter(None, [user.get("preferred_mfa")])}
     _check(factors <= {*MFA_METHODS}, f"user {name}: mfa and preferred_mfa can have only {', '.join(MFA_METHODS)}")
-    # The schema may lack custom attributes (`custom:team`) and `identities`, which users linked to federated ones have.
+    # Custom attributes and `identities` (of users who are linked to federated ones) need not be in the schema.
     plain = [each for each in user.get("attributes") or () if ":" not in each]
     why = "is a federated user (EXTERNAL_PROVIDER), which a local pool cannot have: remove the user"
     _check(user.get("status") != "EXTERNAL_PROVIDER", f"user {name} {why}")

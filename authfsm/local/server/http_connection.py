@@ -32,7 +32,7 @@ REQUEST_SECONDS: Final = 20.0
 """How long each of these may take: a request's head, its body, sending the reply (or each part of a StreamedReply)."""
 
 _KEEP_ALIVE_SECONDS: Final = 65.0  # between two requests
-_LINGER_SECONDS: Final = 2.0  # in which a client can send more, and read why its connection closes
+_LINGER_SECONDS: Final = 2.0  # how long a client can read the last reply before its connection closes
 _LINGER_BYTES: Final = 4 << 20
 _RECEIVE_BYTES: Final = 64 << 10
 _CHUNKED_HEAD: Final = b"POST / HTTP/1.1\r\nTransfer-Encoding: %b\r\n\r\n"
@@ -56,14 +56,14 @@ class StreamedReply(HttpReply):
 
 def json_reply(document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> HttpReply:
     """Return a reply with a JSON document."""
-    # json.dumps escapes all but ASCII: a username may contain a lone surrogate, which UTF-8 cannot encode.
+    # json.dumps escapes all but ASCII, so UTF-8 can encode even a username with a lone surrogate.
     all_headers = {"Content-Type": "application/json", **(headers or {})}
     return HttpReply(status, all_headers, json.dumps(document).encode())
 
 
 @frozen(eq=False)
 class HttpRequest:
-    """A request whose head has arrived, repeated headers joined; `body` may raise RequestRefused or ConnectionError."""
+    """A request whose head has arrived; `body` may raise RequestRefused or ConnectionError."""
 
     method: str
     path: str
@@ -77,7 +77,7 @@ class HttpRequest:
 class _Message:
     """A request as far as the parser has read it."""
 
-    # A body may contain a password, a header a token: `repr` shows neither.
+    # `repr` omits these fields, because they may contain passwords and tokens.
     url: bytes = field(default=b"", repr=False)
     method: str = ""
     headers: dict[str, str] = field(factory=dict, repr=False)
@@ -118,11 +118,11 @@ class _MessageParser:
             each.received += 0 if each.is_complete else size
 
     def _parse(self, data: bytes) -> bytes:
-        """Parse more bytes; after the head of a request with an Upgrade header, return the bytes that follow it.
+        """Parse more bytes. If they end a request's head with an Upgrade header, return the bytes after the head.
 
         The header is ignored: "A server MAY ignore a received Upgrade header field" (RFC 9110, 7.8). Java's
-        HttpClient sends it with every request over HTTP. llhttp ends such a request before its body. A chunked body is
-        parsed by a new parser, which first gets a head without Upgrade.
+        HttpClient sends it with every request over HTTP. For llhttp such a request ends before its body, so `feed`
+        reads the body. A chunked body is parsed by a new parser, which first gets a head without Upgrade.
         """
         try:
             self._parser.feed_data(data)
@@ -204,7 +204,7 @@ class HttpConnection:
         reply = self._respond(request)
         closes = not message.keeps_alive or reply.headers.get("Connection") == "close" or self._is_closing()
         closes = closes or (not message.is_complete and "expect" in message.headers)
-        closes = closes or (isinstance(reply, StreamedReply) and message.version == "1.0")  # which has no chunks
+        closes = closes or (isinstance(reply, StreamedReply) and message.version == "1.0")  # HTTP/1.0 has no chunks
         self._send(reply, "close" if closes else "keep-alive", with_body=message.method != "HEAD")
         if not (closes or message.is_complete):  # `respond` has not read the body.
             with suppress(RequestRefused):
@@ -231,7 +231,7 @@ class HttpConnection:
             self._sock.sendall(b"0\r\n\r\n")
 
     def _linger(self) -> None:
-        """Let the client read the last reply: closing a connection with unread bytes would reset it."""
+        """Let the client read the last reply, because closing the socket while bytes are unread may discard it."""
         self._sock.shutdown(socket.SHUT_WR)
         end, size = time.monotonic() + _LINGER_SECONDS, 0
         while size < _LINGER_BYTES and (left := end - time.monotonic()) > 0:

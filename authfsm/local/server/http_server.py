@@ -76,7 +76,7 @@ def run(service: Service, sock: socket.socket, on_ready: Callable[[], None]) -> 
     handlers = {each: signal.signal(each, lambda *_: closing.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         on_ready()  # The socket listens, so clients can connect already.
-        gc.freeze()  # The garbage collector need not visit the objects that exist now: they live until the end.
+        gc.freeze()  # The garbage collector need not visit the objects that exist now, because they live until the end.
         _accept(service, sock, closing)
     finally:
         for each, handler in handlers.items():
@@ -115,7 +115,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
             accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = http.HttpConnection(accepted, app.respond, closing.is_set)
         except OSError as error:  # no client came, the client has gone, or no file descriptor is free
-            # Without a free file descriptor `accept` fails at once: the pause prevents a busy loop.
+            # Without a free file descriptor `accept` fails at once, so a pause is needed to prevent a busy loop.
             time.sleep(0 if isinstance(error, TimeoutError) else _ACCEPT_POLL_SECONDS)
             continue
         was_full, is_full = is_full, len(connections) >= limit

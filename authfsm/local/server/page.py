@@ -51,7 +51,7 @@ def _content_security_policy() -> str:
 
 
 def headers() -> dict[str, str]:
-    """Return the headers for the page, its diagrams and its data; no cache may store them: the data contains codes."""
+    """Return the headers for the page, its diagrams and data; no cache may store them, because the data has codes."""
     return {
         "Cache-Control": "no-store",
         "Content-Security-Policy": _content_security_policy(),

@@ -2,8 +2,8 @@
 
 The attrs classes of the records define the JSON: its members are their fields. If a record refers to a user or an
 app client, the JSON contains only the key of the user or client. The value of a field annotated `Any` (the expected
-answer of a challenge) is stored with the name of its class, unless JSON has the same type. Of such classes, only
-authfsm's own, `bytes`, `datetime` and collections are read.
+answer of a challenge) is stored with the name of its class, unless JSON has the same type. The class must be one of
+authfsm's own, `bytes`, `datetime` or a collection.
 
 The JSON contains secrets in clear. It is written only to the state file.
 """
@@ -50,7 +50,7 @@ class MissingReference(LookupError):
 
 
 class RecordSerializer:
-    """Converts records to JSON and back; finds the users and app clients that they refer to in `core`.
+    """Converts records to JSON and back; looks up in `core` the users and app clients that the records refer to.
 
     All pools of a file share one serializer, because creating it is slow. `RecordStore.load` sets `core` first.
     """
@@ -58,14 +58,14 @@ class RecordSerializer:
     core: Core
 
     def __init__(self) -> None:
-        # Sorted, because the order of a set differs from process to process, and the texts of records are compared.
+        # Sets are sorted, because their order differs from process to process, and the texts of records are compared.
         converter = self._converter = make_converter(unstruct_collection_overrides={AbstractSet: sorted})
         to_secret = lambda value, kind: Secret(converter.structure(value, get_args(kind)[0]))  # noqa: E731
         converter.register_unstructure_hook_func(_is_secret, lambda it: converter.unstructure(it.reveal()))
         converter.register_structure_hook_func(_is_secret, to_secret)
         converter.register_unstructure_hook_func(lambda kind: kind is Any, self._any_to_json)
         converter.register_structure_hook_func(lambda kind: kind is Any, self._any_from_json)
-        # A user or app client has all fields in its own record, and only its key in records that refer to it.
+        # The record of a user or app client has all its fields. Records that refer to it have only its key.
         referenced: tuple[type[Any], ...] = (User, AppClient)
         self._to_dict = {kind: make_dict_unstructure_fn(kind, converter) for kind in referenced}
         self._from_dict = {kind: make_dict_structure_fn(kind, converter) for kind in referenced}
@@ -193,7 +193,7 @@ _RECORD_TYPES: Final = {
 _KINDS: Final = {each.record_class: name for name, each in _RECORD_TYPES.items()}
 _MESSAGE: Final = "message"
 PROPERTY: Final = "property"
-"""The kind of the records with values of the pool itself; their keys are the next four, and those of `open_service`."""
+"""The kind of the records with properties of the pool; their keys are the next four, and two of `_open_from_file`."""
 SIGNING_KEY: Final = "key"
 DESCRIPTION: Final = "description"
 _SEED: Final = "seed"

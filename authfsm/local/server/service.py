@@ -3,7 +3,7 @@
 `open_service` creates the first pool from the configuration and the state file. The configuration supplies the
 settings; settings changed through the API are kept until the configuration changes. The file supplies the rest: the
 signing key, the app client's secret if the configuration asks for a random one, the users, their sign-ins, and the
-pools that were created through the API. A user of the configuration who is in the file already is not changed.
+pools that were created through the API. Users of the configuration are added if the file does not have them yet.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class _ServedPool:
 
 
 class Service:
-    """The pools of a region that a server runs, `pool` being the first; without a store, they are in memory only."""
+    """The pools of one region that a server runs; `pool` is the first. Without a store, they are in memory only."""
 
     def __init__(
         self,
@@ -286,7 +286,7 @@ def _open_from_file(
     client = store.text_of(pool.app_client)
     is_same_client = properties.get(_CONFIGURED_CLIENT) == client
     if is_same_client:
-        del core.clients[pool.client_id]  # the file has it, unless it was deleted
+        del core.clients[pool.client_id]  # it is read from the file, unless it was deleted through the API
     store.load(except_client=None if is_same_client else pool.client_id)
     service = Service(pool, log, store, config.access, cognito)
     store.save_all(configured_description=description, **{_CONFIGURED_CLIENT: client})
@@ -332,7 +332,7 @@ def _read_key(text: str | None) -> RSAKey | None:
 
 
 def _client_secret(config: ServerConfig, properties: Mapping[str, str]) -> bool | str:
-    """Return the configured secret or False; for a random one, that of an earlier start, or True to generate it."""
+    """Return the configured secret or False. For a random one, return that of the last start, or True to create it."""
     secret = config.settings.get("client_secret", False)
     if secret is not True:
         return secret or False

@@ -1,7 +1,7 @@
 """Tracks the sign-ins at all pools for the page: the present state of each, and the steps that led there.
 
-The tracker gets each operation's request, outcome, and the records that it looked up or changed. A step is a
-transition of the protocol's table; it belongs to the sign-in whose pending challenge the request answered.
+The tracker gets the request and the outcome of each operation, and the records that the operation looked up or
+changed. A step is a transition of the protocol's table. It belongs to the sign-in whose challenge the request answered.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class TrackedStep:
 
 @define(eq=False)
 class TrackedSignIn:
-    """The last steps of a sign-in; `username` is the internal name after a first challenge, else the submitted name."""
+    """The last steps of a sign-in. `username` is the internal name, or the submitted one if there was no challenge."""
 
     number: int
     username: str
@@ -148,6 +148,6 @@ def _loop_kind(source: State, response: type[Response], dest: State, error: str 
     if error is None:
         return transition_between(source, response, dest).kind
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
-    # In a sign-in, only an unknown device key is a ResourceNotFoundException.
+    # In a sign-in, only an unknown device key causes a ResourceNotFoundException.
     kind = LoopKind.DEVICE_DROPPED if error == "ResourceNotFoundException" else LoopKind.RETRY
     return kind if kind in kinds else None

@@ -51,7 +51,7 @@ class UnreadableRecord(ValueError):
 
 
 class StateFile:
-    """A file with the state of pools, locked for this process until it is closed; all methods may raise StateFileError."""
+    """A file with the state of pools, locked for this process until `close`; all methods may raise StateFileError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,7 +100,7 @@ class StateFile:
         return [pool for (pool,) in self._select(query)]
 
     def index(self, kind: str) -> dict[str, str]:
-        """Return, for each key of a record of a kind, the id of the pool that has the record."""
+        """Return the ids of the pools that have records of a kind, by the records' keys."""
         return dict(self._select("SELECT key, pool FROM records WHERE kind = ?", kind))
 
     def read(self, pool: str, kind: str) -> Iterator[tuple[str, str]]:
@@ -118,12 +118,12 @@ class StateFile:
     def delete(self, pool: str) -> None:
         """Delete all records of a pool."""
         with self._transaction() as sql:
-            # The first row of the file stays, emptied: its pool id says which configuration the file belongs to.
+            # The file's first row only loses its content: its pool id says which configuration the file belongs to.
             sql.execute(_DELETE_ALL, (pool,))
             sql.execute("UPDATE records SET kind = 'deleted', key = '', body = '' WHERE pool = ?", (pool,))
 
     def write(self, pool: str, rows: Iterable[RecordRow], if_changed: Iterable[RecordRow] = ()) -> None:
-        """Write all rows or none, and `if_changed` only if a row changes: an operation that reads writes nothing."""
+        """Write all rows or none. Write `if_changed` only if a row changes, so that reading a record writes nothing."""
         with self._transaction() as sql:
             before = sql.total_changes
             _execute(sql, pool, rows)

@@ -63,7 +63,7 @@ def respond_as_admin(pool: Core, request: Request) -> Reply:
 def _find_pending(
     pool: Core, client: AppClient, challenge: str, session: str | None, responses: Mapping[str, str]
 ) -> PendingChallenge:
-    """Return the challenge of the session or, if none was sent (as by pycognito), of the secret block or device."""
+    """Return the challenge of a session. Without one, as from pycognito, the secret block or device identifies it."""
     other_key = None
     if session is None and challenge in {State.PASSWORD_VERIFIER, State.DEVICE_PASSWORD_VERIFIER}:
         block = required_parameter(responses, "PASSWORD_CLAIM_SECRET_BLOCK")
@@ -101,7 +101,7 @@ def _check_user(pool: Core, attempt: Attempt, username: str) -> None:
 def _handler(pending: PendingChallenge, challenge: str) -> Handler:
     if isinstance(pending.expected_answer, triggers.UnanswerableChallenge):
         # "every code fails with CodeMismatchException" (amplify-js #12887, #9592). NEW_PASSWORD_REQUIRED fails
-        # with NotAuthorizedException (amplify-flutter #4890); that all other challenges do too is inferred.
+        # with NotAuthorizedException (amplify-flutter #4890). Inferred: so do all other challenges.
         if challenge in CODE_FIELDS:
             raise error_templates.CODE_MISMATCH.refusal()
         raise error_templates.CHALLENGE_UNANSWERABLE.refusal()
@@ -118,7 +118,7 @@ def _password_verifier(pool: Core, answer: ChallengeAnswer) -> Reply:
         required_parameter(answer.responses, name)
     attempt, proof = answer.attempt, answer.pending.expected_answer
     passwords.check_srp_claim(pool, attempt, proof, answer.responses)
-    # The device is checked after the proof: only who knows the password may learn that a device does not exist.
+    # The device is checked after the proof, so that only a client with the password learns which devices exist.
     attempt = devices.with_device_key(pool, attempt, answer.responses)
     attempt = evolve(attempt, password_proved=True)
     if attempt.flow == "CUSTOM_AUTH":

@@ -84,7 +84,7 @@ def _can_begin_with(configuration: PoolConfiguration, user: User, factor: State)
 
 
 def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
-    """Return whether a passkey with user verification satisfies a user's MFA (API reference, WebAuthnMfaSettingsType)."""
+    """Return whether a passkey with user verification satisfies a user's MFA (WebAuthnMfaSettingsType)."""
     return (
         configuration.contradictions.passkeys_with_mfa_required
         and configuration.webauthn is not None
@@ -95,7 +95,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return an unknown user's simulated first factors: always the same for a name; half of all names have a passkey."""
+    """Return simulated first factors for an unknown user; a name always gets the same, with or without a passkey."""
     settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
     allowed = _allowed_factors(settings)
     if is_odd or settings.webauthn is None or settings.mfa == "ON":
@@ -136,7 +136,7 @@ def _issue_first_challenge(pool: Core, attempt: Attempt, parameters: Mapping[str
     if preferred in attempt.first_factors:
         return _issue_first_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed" (developer guide); which challenge prompts is inferred.
+        # "prompts only for factors that aren't already listed" (developer guide). Inferred: one factor needs no choice.
         return _issue_first_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:
@@ -151,7 +151,7 @@ def sign_up_session(pool: Core, client: AppClient, user: User) -> str:
 
 
 def _begin_after_sign_up(pool: Core, attempt: Attempt, session: str) -> Reply:
-    """Return tokens at once if a code could be the only factor and its address is verified (developer guide)."""
+    """Return tokens if a code alone would suffice and its address is verified (developer guide), else a challenge."""
     pending = pool.sessions.find(attempt.client, session)
     if pending.challenge != SIGNED_UP or pending.attempt.user is not attempt.user:
         raise error_templates.SESSION_UNKNOWN.refusal()
@@ -227,7 +227,7 @@ def select_challenge(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def password_factor(pool: Core, answer: ChallengeAnswer, *, factor: State, parameter: str) -> Reply:
-    """Handle the ChallengeName PASSWORD or PASSWORD_SRP, if this factor was requested or is available."""
+    """Handle the ChallengeName PASSWORD or PASSWORD_SRP; refuse a factor that was not available at the beginning."""
     _chosen_factor(answer, factor)
     required_parameter(answer.responses, parameter)
     return _issue_first_factor(pool, answer.attempt, factor, answer.responses, answer.metadata)

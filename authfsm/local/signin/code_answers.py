@@ -67,10 +67,10 @@ def software_token(pool: Core, answer: ChallengeAnswer) -> Reply:
 
 
 def mfa_setup(pool: Core, answer: ChallengeAnswer) -> Reply:
-    """Handle MFA_SETUP, after VerifySoftwareToken or with an address in EMAIL (clients) or email (developer guide)."""
+    """Handle MFA_SETUP: set up the authenticator app that VerifySoftwareToken accepted, or the answer's address."""
     progress: steps.MfaSetupProgress = answer.pending.expected_answer
     contradictions = pool.configuration.contradictions
-    address = answer.responses.get("EMAIL") or answer.responses.get("email")
+    address = answer.responses.get("EMAIL") or answer.responses.get("email")  # clients send EMAIL, the guide has email
     if address:
         if State.EMAIL_OTP not in progress.factors or not contradictions.email_mfa_setup_in_session:
             raise error_templates.MFA_SETUP_NOT_OFFERED.refusal()
@@ -131,7 +131,7 @@ def first_factor_code(pool: Core, answer: ChallengeAnswer) -> Reply:
     code = required_parameter(answer.responses, f"{factor}_CODE")
     if not pool.is_code(expected.code, code) or user is None:
         raise error_templates.CODE_MISMATCH.refusal()
-    # Only who has the code may learn which devices exist. After a refused device key, the code can be sent again.
+    # The device is checked last: only a client with the code may learn of devices. A refusal leaves the code valid.
     attempt = devices.with_device_key(pool, answer.attempt, answer.responses)
     pool.users.mark_verified(user, codes.ADDRESSES[factor], expected.address)
     if user.status is Status.UNCONFIRMED or user.is_imported:

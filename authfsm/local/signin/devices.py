@@ -49,7 +49,7 @@ def with_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str])
 
 
 def with_known_device_key(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with a confirmed DEVICE_KEY; others are ignored, as a refusal would reveal devices."""
+    """Return the attempt with a confirmed DEVICE_KEY; ignore others, so that no error reveals which devices exist."""
     try:
         return with_device_key(pool, attempt, parameters)
     except PoolRefusal:
@@ -67,7 +67,7 @@ def device_to_prove(pool: Core, attempt: Attempt) -> DeviceRecord | None:
 
 
 def replaces_second_factor(pool: Core, attempt: Attempt, challenge: State) -> bool:
-    """Return whether a remembered device replaces a second factor's challenge (inferred: never MFA_SETUP)."""
+    """Return whether a remembered device replaces this challenge of a second factor; never MFA_SETUP (inferred)."""
     configuration = pool.configuration
     if configuration.device is None or challenge is State.MFA_SETUP:
         return False
@@ -101,7 +101,7 @@ def add_or_update_device(pool: Core, attempt: Attempt, user: User) -> dict[str, 
         if device := user.devices.get(attempt.device_key or ""):
             device.last_authenticated = now
         return None
-    # Every sign-in without DEVICE_KEY adds a device: the oldest unconfirmed ones in excess of the limit are removed.
+    # Every sign-in without DEVICE_KEY adds a device, so the oldest unconfirmed ones above the limit are removed.
     unconfirmed = [key for key, device in user.devices.items() if device.credential is None]
     for key in unconfirmed[: max(0, len(unconfirmed) - _MAX_UNCONFIRMED + 1)]:
         del user.devices[key]
@@ -149,7 +149,7 @@ def get(_: Core, user: User, request: Request) -> Reply:
 
 
 def list_all(_: Core, user: User, request: Request) -> Reply:
-    """Answer ListDevices and AdminListDevices, with pages of `Limit` confirmed devices; 60 without Limit."""
+    """Answer ListDevices and AdminListDevices, with pages of `Limit` (by default 60) confirmed devices."""
     confirmed = {each.key: each for each in user.devices.values() if each.credential}
     return paginate(confirmed, device_for_api, request, "Devices", position_member="PaginationToken")
 

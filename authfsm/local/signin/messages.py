@@ -1,10 +1,10 @@
 """Puts messages into the outbox; checks the codes that confirm accounts, reset passwords and verify addresses.
 
 With CustomEmailSender or CustomSMSSender, "Amazon Cognito invokes a Lambda function instead of its default
-behavior" (developer guide); that CustomMessage is then not called is inferred. The outbox gets every message.
+behavior" (developer guide). Inferred: CustomMessage is then not called. The outbox gets every message.
 
-For the sign-up, for a forgotten password and for each attribute only the last code is valid. A code expires, and can
-be used once: the caller of `check_code` removes it. This module also applies Cognito's hourly quotas per user.
+For the sign-up, for a forgotten password and for each attribute only the last code is valid. A code expires. It can
+be used once, because the caller of `check_code` removes it. This module also applies Cognito's hourly quotas per user.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ _MAX_CALLS_PER_HOUR: Final = {
 
 
 def count_call(pool: Core, user: User | None, operation: str, submitted_name: str = "") -> None:
-    """Count a call of an operation with an hourly quota, or refuse it; unknown names have the same quotas as users."""
+    """Count a call of an operation with an hourly quota; refuse a call above it. Unknown names have the same quotas."""
     if not pool.configuration.per_user_quotas:
         return
     account = user.account if user else pool.account_of_unknown_name(submitted_name)
@@ -155,7 +155,7 @@ def confirmation_attribute(pool: Core, user: User) -> str | None:
 
 
 def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:
-    """Return an unknown user's simulated address: the name if it is an address, else always the same for a name."""
+    """Return a simulated address for an unknown user: the name if it is an address, else one computed from the name."""
     random = pool.stable_bytes(medium, submitted_name)
     if medium == "SMS":
         number = f"+1555{int.from_bytes(random[:4], 'big') % 10**7:07d}"
@@ -165,7 +165,7 @@ def simulated_address(pool: Core, medium: str, submitted_name: str) -> str:
 
 
 def simulated_delivery(pool: Core, submitted_name: str) -> dict[str, Any]:
-    """Return simulated CodeDeliveryDetails for an unknown user, always the same for a name (developer guide)."""
+    """Return simulated CodeDeliveryDetails for an unknown user; a name always gets the same ones (developer guide)."""
     settings = pool.configuration
     # "determined by the input username format and verification settings of the user pool" (developer guide). If
     # the pool verifies no attribute, AccountRecoverySetting determines it (inferred).

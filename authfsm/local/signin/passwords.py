@@ -64,7 +64,7 @@ def _ensure_can_sign_in(pool: Core, client: AppClient, user: User) -> None:
 
 
 def is_valid_srp_claim(pool: Core, proof: SrpProof, responses: Mapping[str, str]) -> bool:
-    """Return whether an answer proves the password or the device, with the pool's tolerance (`SrpProof.is_proved_by`)."""
+    """Return whether an answer proves the password or the device, within the pool's tolerance for TIMESTAMP."""
     tolerance = pool.configuration.contradictions.timestamp_tolerance
     return proof.is_proved_by(responses, pool.clock(), tolerance)
 
@@ -100,7 +100,7 @@ def check_policy(
 
 
 def check_history(pool: Core, user: User, password: Secret[str]) -> None:
-    """Refuse a password that equals one of the last PasswordHistorySize ones; the current one counts (inferred)."""
+    """Refuse a password that is one of the last PasswordHistorySize ones, counting the current one (inferred)."""
     current = () if user.credential is None else (user.credential,)
     size = pool.configuration.password_policy.password_history_size
     for credential in (*current, *user.previous_credentials)[:size]:

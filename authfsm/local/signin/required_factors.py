@@ -5,8 +5,8 @@ pool". An address of AccountRecoverySetting is not used as second factor in two 
 the setting's only mechanism (3); or the user has no TOTP, and it is the setting's first mechanism (5, 6).
 
 "Amazon Cognito steps the user up from the token's current factors to the highest-priority satisfiable level" --
-developer guide, "Step-up authentication with the USER_AUTH flow". For its level, a step-up sets up no factor, and
-counts only proved methods. It also requires the MFA of user and pool, which may lead to MFA_SETUP.
+developer guide, "Step-up authentication with the USER_AUTH flow". The user reaches the level by proving factors that
+are set up already. Then the step-up also requires the MFA of user and pool, which may lead to MFA_SETUP.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _usable_factors(configuration: PoolConfiguration, user: User) -> list[State]
 
 
 def active_factors(configuration: PoolConfiguration, user: User) -> frozenset[State]:
-    """Return the second factors that the pool enables and that the user has and has enabled."""
+    """Return the second factors that the pool allows, and that the user has set up and enabled."""
     return user.mfa_enabled & set(_usable_factors(configuration, user))
 
 
@@ -85,8 +85,8 @@ def _required_without_totp(configuration: PoolConfiguration, user: User, usable:
     suitable = [factor for factor in usable if RECOVERY_MECHANISMS[factor] != primary]  # 5, 6
     if suitable:
         return _factor_or_choice(suitable)
-    # 5: a user with an address, whose factor is not enabled, can set up TOTP only. 7: a user without an address
-    # can set up any factor that does not recover the account.
+    # 5: if a user has an address whose factor the pool does not enable, the user can set up only TOTP.
+    # 7: a user without an address can set up any factor that does not recover the account.
     settable = [
         factor
         for factor in configuration.mfa_methods
@@ -100,7 +100,7 @@ def _required_without_totp(configuration: PoolConfiguration, user: User, usable:
 
 
 def mfa_after_code(configuration: PoolConfiguration, user: User, factor: State) -> RequiredMfa | None:
-    """Return the second factor after a code as the first one: a code by the other medium, if active; else None."""
+    """Return the second factor after the code of `factor`: the other medium's code if it is active, else None."""
     other = State.SMS_MFA if factor is State.EMAIL_OTP else State.EMAIL_OTP
     return RequiredMfa(other) if other in active_factors(configuration, user) else None
 
@@ -134,7 +134,7 @@ def _step_up_factors(configuration: PoolConfiguration, user: User | None) -> lis
 
 
 def with_target_level(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -> Attempt:
-    """Return the attempt with its target level and the first factors that lead to it: none if a second factor suffices."""
+    """Return the attempt with its target level and the first factors that lead to it; none if a second one suffices."""
     if not parameters.get("TARGET_ACR_VALUES"):
         raise error_templates.TOKEN_WITHOUT_TARGET.refusal()
     if pool.configuration.tier == "LITE":
@@ -186,9 +186,9 @@ def _token_family(pool: Core, attempt: Attempt, parameters: Mapping[str, str]) -
 
 
 def _missing_first_methods(attempt: Attempt, target: int, second_methods: set[str]) -> set[str | None]:
-    """Return the first methods that can lead to a level or, if none can, to a higher one.
+    """Return the methods of first factors that can lead to a level or, if none can, to a higher one.
 
-    The set contains None if a second method suffices. It is empty if the level is out of reach.
+    The set contains None if a second factor suffices. It is empty if the level is out of reach.
     """
     proved = claims.merge_passkeys(attempt.amr)
     available = {_FIRST_METHODS[factor] for factor in attempt.first_factors}

@@ -1,8 +1,8 @@
 """Decides the next challenge of a sign-in, for all flows, and issues challenges and tokens.
 
-`next_challenge` depends only on what the attempt has proved, not on the requests that led there. So no path with a
-password avoids the change of a temporary password, or a second factor. The order is: the new password, the second
-factor (unless a remembered device replaces it), the custom challenges, the device, the tokens.
+`next_challenge` depends only on what the attempt has proved, not on the requests that led there. So a sign-in with a
+password cannot avoid the change of a temporary password or a required second factor. The order is: the new password,
+the second factor (unless a remembered device replaces it), the custom challenges, the device, the tokens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class SecondFactorCode:
 
 @frozen
 class MfaSetupProgress:
-    """The factors that MFA_SETUP offers, AssociateSoftwareToken's token, and whether VerifySoftwareToken accepted it."""
+    """The factors of MFA_SETUP, the token of AssociateSoftwareToken, and whether VerifySoftwareToken accepted it."""
 
     factors: tuple[State, ...]
     token: SoftwareToken | None = None
@@ -58,7 +58,7 @@ class ChallengeAnswer:
 
     @property
     def user(self) -> User:
-        """The user whose sign-in this is; an unknown user is refused as a wrong password."""
+        """The user whose sign-in this is; an unknown user is refused with the error for a wrong password."""
         return self.attempt.existing_user
 
 
@@ -66,7 +66,7 @@ def issue_challenge(
     pool: Core, attempt: Attempt, challenge: str, parameters: Mapping[str, str], expected_answer: Any = None, *,
     other_key: str | None = None, session_required: bool = False,
 ) -> Reply:  # fmt: skip
-    """Return a challenge's reply, and store the challenge with the expected answer under its session and `other_key`."""
+    """Return a challenge's reply, and store the challenge with the expected answer by its session and `other_key`."""
     pending = pool.sessions.open(
         attempt, str(challenge), expected_answer, other_key=other_key, session_required=session_required
     )
@@ -100,7 +100,7 @@ def next_challenge(pool: Core, attempt: Attempt, metadata: Metadata = None, proo
             return _issue_custom(pool, attempt, name, metadata, proof)
         attempt = evolve(attempt, custom_passed=True)
     if device is not None:
-        # A client's tests read USERNAME from this challenge; that it also has DEVICE_KEY is inferred.
+        # A client's tests read USERNAME from this challenge. Inferred: it also has DEVICE_KEY.
         parameters = {"USERNAME": attempt.username, "DEVICE_KEY": device.key}
         key = devices.device_srp_key(attempt.client.client_id, attempt.username, device.key)
         return issue_challenge(pool, attempt, State.DEVICE_SRP_AUTH, parameters, other_key=key)
@@ -127,7 +127,7 @@ def issue_password_verifier(pool: Core, attempt: Attempt, proof: SrpProof) -> Re
 def issue_second_factor_challenge(
     pool: Core, attempt: Attempt, user: User, factor: State, new_address: str | None = None
 ) -> Reply:
-    """Return a second factor's challenge; send its code, if any, to `new_address` (of MFA_SETUP) or the user's own."""
+    """Return a second factor's challenge; send its code, if it has one, to `new_address` or to the user's address."""
     if factor is State.SOFTWARE_TOKEN_MFA:
         token = user.software_token
         parameters = {"USER_ID_FOR_SRP": attempt.username}
@@ -177,7 +177,7 @@ def _issue_custom(pool: Core, attempt: Attempt, name: str, metadata: Metadata, p
     parameters = {"USERNAME": attempt.username}
     if name == State.CUSTOM_CHALLENGE:
         public, expected = triggers.create_challenge(pool, attempt, metadata)
-        # CUSTOM_CHALLENGE has USERNAME only as the first challenge (amplify-js #12887; later ones: #4888).
+        # Only a first CUSTOM_CHALLENGE has USERNAME (amplify-js #12887); a later one does not (#4888).
         public = {**parameters, **public} if last in {None, "SRP_A"} else public
         return issue_challenge(pool, attempt, name, public, expected)
     # "ChallengeParameters {USERNAME} only and no message sent" (a trace in amplify-js PR #566).

@@ -4,9 +4,9 @@
 object back to Amazon Cognito with any changes in the response." -- developer guide, "Customizing user pool
 workflows with Lambda triggers"
 
-A request is refused with UserLambdaValidationException if a function raises an exception or returns no JSON, and with
-InvalidLambdaResponseException (UserMigration: UserNotFoundException) if it returns no `response`; senders need none.
-The functions of CUSTOM_AUTH get the ClientMetadata of RespondToAuthChallenge, not that of InitiateAuth (API reference).
+If a function raises an exception or returns no JSON, the request is refused with UserLambdaValidationException. If it
+returns no `response`, the error is InvalidLambdaResponseException (UserNotFoundException for UserMigration); senders
+need not return any. The functions of CUSTOM_AUTH get the ClientMetadata only of RespondToAuthChallenge (API reference).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def call(
 
 
 def user_members(client: AppClient | None, user: User | None) -> dict[str, Any]:
-    """Return the request members userAttributes and, for a client that hides users, userNotFound (developer guide)."""
+    """Return userAttributes and, for a client that hides whether users exist, userNotFound (developer guide)."""
     own = {}
     if user is not None:
         own = {**user.all_attributes(), "cognito:user_status": user.status.value}
@@ -105,7 +105,7 @@ def user_members(client: AppClient | None, user: User | None) -> dict[str, Any]:
 
 
 AUTO_VERIFY: Final = {"email": "autoVerifyEmail", "phone_number": "autoVerifyPhone"}
-"""The attributes that PreSignUp can mark as verified, with the member of its response that does."""
+"""The attributes that PreSignUp can mark as verified, each with the member of its response that does so."""
 
 
 def pre_sign_up(pool: Core, source: str, client: AppClient | None, user: User, members: Request) -> set[str]:
@@ -174,7 +174,7 @@ def pre_token_generation(pool: Core, client: AppClient, user: User, source: str,
         return NO_OVERRIDES
     details = response.nested(key)
     overrides = details.nested("groupOverrideDetails")
-    # "If you provide an empty or null object in the response, then Amazon Cognito suppresses the groups." (developer guide)
+    # "If you provide an empty or null object ..., then Amazon Cognito suppresses the groups." (developer guide)
     no_groups = "groupOverrideDetails" in details.members and not overrides.members
     if version == "V1_0":
         # In a V1_0 response all claims are strings: an array is "Unrecognizable lambda output" (reports of users).
@@ -212,7 +212,7 @@ class UnanswerableChallenge:
 
 
 def runs_define_challenge(pool: Core, attempt: Attempt) -> bool:
-    """Return whether DefineAuthChallenge runs in this flow, after the password and the second factor if it has them."""
+    """Return whether DefineAuthChallenge runs in this flow, after the flow's password and second factor, if any."""
     settings = pool.configuration
     in_admin_flows = settings.contradictions.custom_challenge_in_admin_flows
     runs = in_admin_flows and getattr(settings.triggers, "define", None) is not None
@@ -232,8 +232,8 @@ def define_challenge(pool: Core, attempt: Attempt, metadata: Metadata) -> str | 
     challenge = response.text("challengeName")
     if not challenge:
         raise response.invalid("no challengeName")
-    # First, after SRP_A and after a CUSTOM_CHALLENGE, Cognito accepts any name (amplify-js PR #566, #1291).
-    # After other challenges, no source shows another name than CUSTOM_CHALLENGE (custom_auth_may_name_mfa allows some).
+    # Cognito accepts any name at the beginning, after SRP_A and after CUSTOM_CHALLENGE (amplify-js PR #566, #1291).
+    # After other challenges, sources show only CUSTOM_CHALLENGE; custom_auth_may_name_mfa also allows second factors.
     last = request["session"][-1]["challengeName"] if request["session"] else None
     may_name_mfa = pool.configuration.contradictions.custom_auth_may_name_mfa
     if may_name_mfa and challenge in MFA_METHODS and last == State.PASSWORD_VERIFIER:

@@ -43,7 +43,7 @@ def to_api(attributes: Attributes) -> list[dict[str, str]]:
 def check_writable(pool: Core, client: AppClient, attributes: Attributes) -> None:
     """Refuse attributes that the app client may not write, with NotAuthorizedException."""
     schema, accepts_unknown = pool.configuration.attributes, "unknown-attributes" in pool.configuration.accept
-    # If `accept` allows unknown attributes, `check` records them.
+    # Unknown attributes that `accept` allows are not refused here, because `check` records them.
     checked = [name for name in attributes if name in schema.all or not accepts_unknown]
     if any(not schema.may_write(name, client.write_attributes) for name in checked):
         raise error_templates.ATTRIBUTE_NOT_WRITABLE.refusal()
@@ -59,7 +59,7 @@ def check(pool: Core, attributes: Attributes, user: User | None = None) -> None:
             pool.refuse_or_record("unknown-attributes", error_templates.NOT_IN_SCHEMA.refusal(why=why))
             continue
         if user is not None and not value and name in (*schema.required, *pool.configuration.username_attributes):
-            # Users sign in with these attributes, or must have them.
+            # These attributes cannot be removed, because users sign in with them, or because the pool requires them.
             pool.refuse_or_record("invalid-attribute-values", error_templates.ATTRIBUTE_REQUIRED.refusal(name=name))
         # "Attribute cannot be updated even when the attribute was never set" (reports of users)
         if name == "sub" or (user is not None and not found.mutable):

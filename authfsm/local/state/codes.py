@@ -27,7 +27,7 @@ ADDRESSES: Final = {State.SMS_MFA: "phone_number", State.SMS_OTP: "phone_number"
 """The attribute whose value is the address of a factor's code."""
 
 MEDIA: Final = {"email": "EMAIL", "phone_number": "SMS"}
-"""The DeliveryMedium of codes to an attribute's value."""
+"""The DeliveryMedium of the codes that are sent to an attribute's value."""
 
 _DIGITS: Final = 6
 _STEP_SECONDS: Final = 30
@@ -114,7 +114,7 @@ class Outbox(Sequence[Message]):
         return [each for each in self._messages if names & {each.username, each.to}]
 
     def code_for(self, name: str) -> str:
-        """Return the `code` of the last message to a user or an address, in clear; raise LookupError if there is none."""
+        """Return the `code` of the last message to a user or address, in clear; raise LookupError if there is none."""
         messages = self.sent_to(name)
         if not messages:
             raise LookupError(
@@ -130,13 +130,13 @@ def base64url(raw: bytes) -> str:
 
 def random_text(entropy: Entropy, length: int, alphabet: str) -> str:
     """Return random characters of an alphabet."""
-    # 256 is not a multiple of 62 or 36: the bias is slight, and these strings have more entropy than needed.
+    # 256 is not a multiple of 62 or 36, so there is a slight bias. These strings have more entropy than needed.
     return "".join(alphabet[byte % len(alphabet)] for byte in entropy(length))
 
 
 def new_code(entropy: Entropy, digits: int = _DIGITS) -> Secret[str]:
     """Return a random code of digits."""
-    # 64 random bits for at most a hundred million codes: the bias is below 2^-37.
+    # With 64 random bits for at most a hundred million codes, the bias is below 2^-37.
     return Secret(f"{int.from_bytes(entropy(8), 'big') % 10**digits:0{digits}d}")
 
 
@@ -155,7 +155,7 @@ def checked_totp_secret(totp_secret: Secret[str]) -> Secret[str]:
 
 
 def use_totp(token: SoftwareToken, code: str, now: datetime) -> bool:
-    """Return whether a TOTP is correct in this 30-second step or one beside it, and mark it as used; refuse a used one."""
+    """Return whether a TOTP is correct now or 30 seconds earlier or later, and mark it as used; refuse a used one."""
     totp = pyotp.TOTP(token.secret.reveal(), digits=_DIGITS, interval=_STEP_SECONDS)
     now_step = int(now.timestamp()) // _STEP_SECONDS
     steps = range(now_step - 1, now_step + 2)

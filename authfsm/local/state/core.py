@@ -70,7 +70,7 @@ class Core(TrackedDicts):
         self.outbox = Outbox(self.users.find)
         self.records = token_issuer.records = Records()
         self.response: type[Response] | None = None
-        """The class of the last request's response; None if it was malformed or not a step of a sign-in."""
+        """The class of the last request's response; None if the request was malformed or not a step of a sign-in."""
         self.operation = ""
         """The name of the present request's operation."""
         self.accepted: deque[Accepted] = deque(maxlen=MAX_RECORDED)
@@ -176,15 +176,15 @@ class Core(TrackedDicts):
         return settings["TokenSession"]["MaxPerUser"] if enabled else None
 
     def simulated_username(self, submitted_name: str) -> str:
-        """Return a simulated internal name for an unknown user, always the same for a name (developer guide)."""
+        """Return an unknown user's simulated internal name; a submitted name always gets the same (developer guide)."""
         if not self.configuration.username_attributes:
             return submitted_name
         return str(UUID(bytes=self.stable_bytes("name", submitted_name), version=4))
 
     def simulated_credential(self, submitted_name: str) -> PasswordRecord:
-        """Return a simulated password record for an unknown user, whose salt is always the same for a name."""
+        """Return a simulated password record for an unknown user; a submitted name always gets the same salt."""
         if self._simulated_verifier is None:
-            # All unknown users share one verifier: the time to compute their own would reveal that they are unknown.
+            # All unknown users share one verifier, because the time to compute one would reveal an unknown user.
             self._simulated_verifier = Secret(srp.verifier(int.from_bytes(self.entropy(32), "big")))
         salt = int.from_bytes(self.stable_bytes("salt", submitted_name), "big")
         return PasswordRecord(salt, self._simulated_verifier)
@@ -241,7 +241,7 @@ def paginate(
     position_member: str = "NextToken",
     default_size: int = 60,
 ) -> Reply:
-    """Return a reply whose `member` is a page of items; the position of the next page is the key of its first item."""
+    """Return a reply whose `member` is a page of items; the next page's position is the key of its first item."""
     keys, position = list(items), request.get(position_member)
     if position is not None and position not in keys:
         raise error_templates.INVALID_PARAMETER.refusal(why="Invalid pagination token given.")

@@ -1,7 +1,7 @@
 """Creates the options for registering a passkey and for signing in with one, and verifies the credentials.
 
-The package `fido2`, the extra `authfsm[passkeys]`, verifies them, as W3C Web Authentication specifies (7.1 and 7.2).
-It is imported when it is first used.
+The package `fido2`, the extra `authfsm[passkeys]`, verifies the credentials as W3C Web Authentication specifies (7.1
+and 7.2). The package is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ALGORITHMS: Final = (-7, -257)
 """ES256 and RS256: "Amazon Cognito recognizes passkeys created using either" (developer guide)."""
 
 CHALLENGE_BYTES: Final = 16
-"""As in a trace (aws-sdk-net #4386)."""
+"""The length of the challenge in a trace (aws-sdk-net #4386)."""
 
 _MAX_CREDENTIAL_LENGTH: Final = 65_536
 
@@ -148,7 +148,7 @@ def request_options(challenge: PasskeyChallenge, credentials: list[dict[str, Any
 
 
 def verify_assertion(challenge: PasskeyChallenge, user: User, credential: str) -> Passkey:
-    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; all errors are refused alike."""
+    """Return the passkey that signed an AuthenticationResponseJSON, and update its counter; all errors look alike."""
     relying_party = relying_party_server(challenge.relying_party_id)
     try:
         return _verify_assertion(relying_party, challenge, user, credential)
@@ -173,8 +173,8 @@ def _verify_assertion(relying_party: Fido2Server, challenge: PasskeyChallenge, u
     state = {"challenge": base64url(challenge.challenge), "user_verification": challenge.verification}
     relying_party.authenticate_complete(state, [AttestedCredentialData(passkey.public_key)], parsed)
     # "less than or equal to the stored signCount value: this is a signal, but not proof, that the
-    # authenticator may be cloned" (step 22). A counter that stays 0 is not used. What Cognito does is not
-    # known.
+    # authenticator may be cloned" (step 22). If both values are 0, the authenticator has no counter. It is not known
+    # whether Cognito refuses such an assertion.
     count = parsed.response.authenticator_data.counter
     if (count or passkey.sign_count) and count <= passkey.sign_count:
         raise ValueError("the passkey may have been cloned")

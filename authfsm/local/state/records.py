@@ -1,8 +1,8 @@
 """Keeps a pool's records in dictionaries that report changes: users, groups, identity providers and others.
 
-After an operation, only the reported records and their users are written to the state file. Lookups are reported too:
-before an operation changes a record, it looks up the record itself or, for a user, a pending challenge or tokens of the
-user. Iteration is not reported: it serves only to read.
+After an operation, only the reported records and their users are written to the state file. Lookups are reported too,
+because an operation looks up a record before changing it. (To change a user, it may look up a pending challenge or
+tokens of the user instead.) Iteration is not reported, because operations iterate over records only to read them.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ChangeTrackingDict(dict[str, V]):
         self._listener(super().pop(key))
 
     def pop(self, key: str, *default: Any) -> Any:
-        """Remove a value, and report it; without the key, report and return the default, or raise KeyError."""
+        """Remove a value, and report it; if the key is absent, report and return the default, or raise KeyError."""
         value = super().pop(key, *default)
         self._listener(value)
         return value
@@ -69,7 +69,7 @@ class ChangeTrackingDict(dict[str, V]):
 
 
 class TrackedDicts:
-    """A part of the pool whose records are in the attributes named by `_dicts`, which are dictionaries."""
+    """A part of the pool; its records are in dictionaries, and `_dicts` has the names of these attributes."""
 
     _dicts: ClassVar[tuple[str, ...]] = ()
 
@@ -224,7 +224,7 @@ class Directory(TrackedDicts):
         self.index(user)
 
     def remove_attribute(self, user: User, attribute: str) -> None:
-        """Remove an attribute and its *_verified attribute: no alias of the user comes from them any more."""
+        """Remove an attribute and its *_verified attribute; the user can no longer sign in with its old value."""
         self._forget_aliases(user)
         self._forget_code(user, attribute)
         for name in (attribute, f"{attribute}_verified"):

@@ -24,7 +24,7 @@ from authfsm.local.state.token_claims import PASSWORD_METHOD
 from authfsm.local.state.users import User
 from authfsm.protocol.states import State
 
-# Used and expired sessions are remembered, up to this number, because they have error messages of their own.
+# Up to this number of used and expired sessions are remembered, because Cognito has its own errors for them.
 _MAX_REMEMBERED: Final = 10_000
 
 
@@ -59,7 +59,7 @@ class Attempt:
 
     @property
     def awaits_first_factor(self) -> bool:
-        """Whether this is USER_AUTH without a proved factor, so that replies must not reveal whether the user exists."""
+        """Whether this is USER_AUTH without a proved factor; replies must not reveal whether the user exists."""
         return self.flow == "USER_AUTH" and not self.amr
 
     def with_challenge_result(self, result: Mapping[str, Any]) -> Attempt:
@@ -68,7 +68,7 @@ class Attempt:
 
     @property
     def existing_user(self) -> User:
-        """The user, who exists if the attempt has proved a factor; refuse an unknown user as a wrong password."""
+        """The user; refuse an unknown user, who cannot have proved a factor, with the error for a wrong password."""
         if self.user is None:
             raise error_templates.WRONG_PASSWORD.refusal()
         return self.user
@@ -90,7 +90,7 @@ class PendingChallenge:
 
 
 class Sessions(TrackedDicts):
-    """The pending challenges, and those that were answered or have expired, until an hour after their expiry."""
+    """The pending challenges. Those that were answered or have expired are kept until an hour after their expiry."""
 
     _dicts = ("_by_session", "_by_other_key")
 
@@ -141,7 +141,7 @@ class Sessions(TrackedDicts):
         return self.open(pending.attempt, pending.challenge, expected_answer)
 
     def find(self, client: AppClient | None, session: str | None, other_key: str | None = None) -> PendingChallenge:
-        """Return the usable challenge of a session (None: of `other_key`) that belongs to `client` (None: to any)."""
+        """Return the challenge of `session` or else `other_key`; refuse one that is over or of another `client`."""
         if session is not None:
             pending = self._by_session.get(session)
         else:
@@ -177,7 +177,7 @@ class Sessions(TrackedDicts):
         pending.used = True
 
     def _remove_old(self, now: datetime) -> None:
-        # The dictionary has the oldest challenges first; their lifetimes differ only by minutes.
+        # The dictionary has the oldest challenges first, so the first one that must stay ends the loop.
         while self._by_session:
             session, pending = next(iter(self._by_session.items()))
             is_over = pending.used or now >= pending.expires

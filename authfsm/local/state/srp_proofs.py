@@ -1,7 +1,7 @@
 """The server side of SRP: password verifiers, and the proofs that clients send.
 
-A client proves a user's password (the realm is the pool's name) or a device's (the realm is its group key) in the
-same way. The pool stores a salt and the verifier v = g^x, from which the password cannot be computed.
+A client proves the password of a user or of a device in the same way; the realm is the pool's name or the device's
+group key. The pool stores a salt and the verifier v = g^x, from which the password cannot be computed.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class SrpProof:
         }
 
     def is_proved_by(self, responses: Mapping[str, str], now: datetime, tolerance: timedelta | None) -> bool:
-        """Return whether an answer proves the credential within `tolerance` (None: any); refuse a bad TIMESTAMP."""
+        """Return whether an answer proves the credential with a TIMESTAMP within `tolerance` of `now` (None: any)."""
         timestamp = responses["TIMESTAMP"]
         try:
             moment = srp.parse_timestamp(timestamp)

@@ -29,7 +29,7 @@ AMR_METHODS: Final = {
     State.SMS_MFA: "sms",
     State.EMAIL_OTP: "email_otp",
     State.SOFTWARE_TOKEN_MFA: "otp",
-    State.MFA_SETUP: "otp",  # by an authenticator app; after an e-mail address, EMAIL_OTP follows and proves its method
+    State.MFA_SETUP: "otp",  # for an authenticator app; for an e-mail address, EMAIL_OTP follows and proves its method
 }
 """The method in `amr` that each challenge proves; a passkey's is `Passkey.method`."""
 
@@ -151,7 +151,7 @@ def compose_claims(
 
 
 def role_claims(groups: Iterable[Record]) -> dict[str, Any]:
-    """Return `cognito:roles` and, if one role takes precedence, `cognito:preferred_role` (AWS API reference, GroupType)."""
+    """Return `cognito:roles` and, if one role takes precedence, `cognito:preferred_role` (API reference, GroupType)."""
     ranks: dict[str, int] = {}
     for members in (each.members for each in groups if "RoleArn" in each.members):
         rank = members.get("Precedence", 2**31)  # "The default Precedence value is null": it comes last
@@ -182,12 +182,12 @@ class TokenChanges:
     suppress_scopes: tuple[str, ...] = ()
 
     def apply(self, claims: dict[str, Any], excluded: frozenset[str]) -> dict[str, Any]:
-        """Return the claims with `add` and `suppress` applied; changes to `excluded` and reserved claims are ignored."""
+        """Return the claims with `add` and `suppress` applied; ignore changes to `excluded` and reserved claims."""
 
         def changeable(name: str) -> bool:
             return name not in excluded and not name.startswith(("cognito:", "dev:"))
 
-        # "If your function both suppresses and replaces a claim value, then Amazon Cognito suppresses the claim." (developer guide)
+        # If a function both "suppresses and replaces a claim value", Cognito "suppresses the claim" (developer guide).
         changed = {**claims, **{name: value for name, value in self.add.items() if changeable(name)}}
         return {n: v for n, v in changed.items() if n not in self.suppress or not changeable(n)}
 

@@ -46,7 +46,7 @@ def _signing_threads(_process: int) -> ThreadPoolExecutor:
 
 
 class SigningKey:
-    """A private RSA key that signs with RS256: that of `jwk` (ValueError if it is another kind of key), or a new one."""
+    """A private RSA key that signs with RS256: a new one, or that of `jwk`. Another kind of `jwk` raises ValueError."""
 
     def __init__(self, jwk: RSAKey | None = None) -> None:
         key = getattr(jwk, "private_key", None)
@@ -178,7 +178,7 @@ class TokenIssuer(TrackedDicts):
         access, identity = overrides.apply_to_access(access), overrides.apply_to_id(identity)
         if family.session is not None:
             family.session.last_active = self.elapsed()
-        # The two signatures are most of the work of a sign-in: two threads make them at the same time.
+        # The two signatures are most of the work of a sign-in, so two threads make them at the same time.
         id_token = _signing_threads(os.getpid()).submit(self.key.sign, identity)
         return {
             "AccessToken": self.key.sign(access),
@@ -208,7 +208,7 @@ class TokenIssuer(TrackedDicts):
     ) -> dict[str, Any]:
         """Return the AuthenticationResult of a refresh; with token rotation, it has a new refresh token.
 
-        If the sign-in had a device, its DEVICE_KEY is required, else the error is "Invalid Refresh Token."
+        If the sign-in had a device, a request without its DEVICE_KEY is refused with "Invalid Refresh Token."
         (aws-sdk-java-v2 #3418, aws-sdk-cpp #851). `overrides_for` returns the changes of PreTokenGeneration; it
         is called only for a valid token.
         """
@@ -219,8 +219,8 @@ class TokenIssuer(TrackedDicts):
         if rotation is None:
             return self._access_and_id(family, overrides_for(family))
         replaced, now = family.replaced_at.get(refresh_token), self.elapsed()
-        # Measured: within the grace period a replaced token works again; of the tokens issued for it, only the newest
-        # works. After the period the replaced token is refused as reused, but "the newest token still works".
+        # Measured: within the grace period a replaced token can be used again, but of the tokens issued for it only
+        # the newest works. After the period it is refused as reused, but "the newest token still works".
         grace = timedelta(seconds=rotation.retry_grace_period_seconds)
         if family.refresh_tokens[-1] != refresh_token and (replaced is None or now - replaced >= grace):
             raise error_templates.REFRESH_REUSED.refusal()

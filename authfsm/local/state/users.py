@@ -50,7 +50,7 @@ class AuthEvent:
 
 @define(eq=False)
 class Account:
-    """Verification codes (by `sign-up`, `reset` or attribute), counted calls (by operation) and authentication events."""
+    """Verification codes by `sign-up`, `reset` or attribute; counted calls by operation; and authentication events."""
 
     codes: dict[str, VerificationCode] = field(factory=dict, repr=False)
     calls: dict[str, tuple[datetime, ...]] = field(factory=dict, repr=False)
@@ -171,7 +171,7 @@ class User:
     """A user of the pool.
 
     Args:
-        username: the internal name, USER_ID_FOR_SRP: the name from sign-up, or the sub in a pool whose
+        username: the internal name (USER_ID_FOR_SRP). It is the name from sign-up, or the sub in a pool whose
             users sign in with an attribute.
         sub: a UUID.
         created: when the user was created.
@@ -233,9 +233,9 @@ class User:
     def ensure_can_sign_in(self, *, hide_imported: bool) -> None:
         """Refuse a user who is disabled, unconfirmed or must reset the password.
 
-        Call this before the password is checked (measured for UserNotConfirmedException). In which order Cognito
-        checks the three is not known. With `hide_imported`, an imported user gets "Incorrect username or
-        password.", as with PreventUserExistenceErrors=ENABLED (developer guide).
+        Call this before a wrong password is refused (measured for UserNotConfirmedException). In which order Cognito
+        makes the three checks is not known. With `hide_imported` (PreventUserExistenceErrors=ENABLED), the error for
+        an imported user is "Incorrect username or password." (developer guide).
         """
         if not self.enabled:
             raise error_templates.DISABLED.refusal()
