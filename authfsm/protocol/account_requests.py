@@ -163,7 +163,7 @@ class ResendConfirmationCode(_UserRequest[CodeDelivery]):
 
 @frozen
 class ForgotPassword(_UserRequest[CodeDelivery]):
-    """Send a code for a new password. PreventUserExistenceErrors ENABLED simulates the reply for an unknown user."""
+    """Send a code for a new password. If PreventUserExistenceErrors is ENABLED, unknown users get a simulated reply."""
 
 
 @frozen

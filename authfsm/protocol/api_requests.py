@@ -2,7 +2,7 @@
 
 `classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
 The recorder of sign-ins, the local pool's self-check and the tests call it. A parameter that is null or empty counts as
-absent, as for Cognito. The order of the rules is that in which Cognito decides: it ignores AuthParameters next to a
+absent, as for Cognito. The rules are in the order in which Cognito decides: it ignores AuthParameters next to a
 `Session`, and in an answer to SELECT_CHALLENGE it accepts only the secret of the factor that `ANSWER` names.
 """
 

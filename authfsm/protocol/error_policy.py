@@ -79,7 +79,7 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message: rule}. The longest part that the message has decides, without regard to case.
+    # error code: {part of the message: rule}. If several parts occur in a message (in any case), the longest decides.
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {

@@ -205,7 +205,7 @@ class WrongResponse(CallerError):
     """The state does not accept this response; nothing was sent and nothing changed.
 
     `accepts` are the classes that the state accepts now, in the table's order. If the state accepts the response at
-    other times or in other challenges, `why` says why it does not now; otherwise `why` is None.
+    other times or in other challenges, `why` is the reason why not now; otherwise `why` is None.
     """
 
     _fixed_presentation = OTHER_STEP
@@ -360,7 +360,7 @@ class Refused(AuthfsmError):
     """Cognito refused the request; the concrete class says who is at fault.
 
     `refusal` has Cognito's code and message, and the recovery action. If the request makes a certain cause likely,
-    `hint` says what to try. `state` is None if there is no sign-in. `credentials`: whether it had a name or password.
+    `hint` says what to try. `state` is None if there is no sign-in. `credentials`: whether a name or password was sent.
     """
 
     def __init__(

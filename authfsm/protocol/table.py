@@ -236,7 +236,7 @@ class Prerequisite(DescribedName):
     """A condition on which a state accepts a response; the value says when it is not met.
 
     A new member needs a case in `SignIn._why_not_accepted` and in `_possible_after` of `checks/model.py`. For
-    MFA_SETUP it also needs one in `_SETUP_NODES` of `traces/log_symbols.py`, and for a role also one in `nodes.accepts`.
+    MFA_SETUP it also needs one in `_SETUP_NODES` of `traces/log_symbols.py`, and for a role in `nodes.accepts`.
     """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"
@@ -262,7 +262,7 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = {
 }
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
-If Cognito does not know the device key, a driver also repeats the response without the key (DEVICE_DROPPED)."""
+If a row has DEVICE_DROPPED and Cognito does not know the device key, a driver repeats the response without the key."""
 
 
 def is_automatic(transition: Transition) -> bool:

@@ -55,7 +55,7 @@ def stripped(value: str) -> str:
 def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
     """Return why a value is neither text nor a `Secret` of text; None if it is one of them.
 
-    It returns the reason and does not raise an error, whose traceback would have a frame with the plain value.
+    The caller raises the error, because a traceback through this function would show the plain value.
     """
     plain = value.reveal() if may_be_secret and isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
