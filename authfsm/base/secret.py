@@ -115,7 +115,7 @@ def type_of(value: Any) -> type:
 
 
 def secret_values(value: Any) -> Any:
-    """Return a mapping with each value wrapped as `secret` does; wrap anything else as `secret` does."""
+    """Return a mapping with `secret` applied to each value; apply `secret` to anything else as a whole."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}
     return secret(value)

@@ -181,7 +181,7 @@ RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] 
     RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
     RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
 }
-"""For the recovery action of a refused sign-in: the status that caused the refusal, and the operation to call first."""
+"""For a recovery action, the account's status that caused the refusal of a sign-in, and the operation to call first."""
 
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}

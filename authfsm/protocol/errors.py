@@ -64,7 +64,7 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     fault: Fault = Fault.CALLER
     _fixed_presentation: ClassVar[tuple[int, str] | None] = None
-    """HTTP status and sentence of a class whose recovery action and fault do not decide them."""
+    """The HTTP status and the sentence of a class, if its recovery action and fault do not decide them."""
 
     def __init__(self, message: str, *, state: State | None = None, action: RecoveryAction | None = None) -> None:
         super().__init__(message)

@@ -22,7 +22,7 @@ Rule 4: Each transition has evidence in `evidence.csv`: when Cognito makes it, h
 there has the same state, response, destination and kind; the transitions to FAILED and OTHER_CHALLENGE may share a row
 that has `*` as state and response. Where sources contradict each other, the table has the transitions of both, because a
 client must cope with either. After a change, `tests/test_protocol.py` names the missing and the superfluous rows, and
-`tests/test_transitions.py` the transitions that no scenario takes.
+`tests/test_transitions.py` names the transitions that no scenario takes.
 Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`), and `classify` must find it
 (`protocol/api_requests.py`): by `_ANSWER` if it answers a challenge, by `_BEGIN` if it begins a flow that other responses
 begin too, and by `OTHER_OPERATIONS` if it is an operation of its own. A new class also needs an entry in
@@ -76,7 +76,7 @@ S = State
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:                 Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:                Final = frozenset({S.AUTHENTICATED})
-# After the last factor: tokens, or first the proof of a remembered device, which may also replace the second factor.
+# After the last factor: tokens, or first the proof of a remembered device. The device may also replace the second factor.
 AFTER_LAST_FACTOR:     Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR_STEPS:   Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
