@@ -76,7 +76,7 @@ S = State
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:                 Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:                Final = frozenset({S.AUTHENTICATED})
-# After the last factor: tokens, or first the proof of a remembered device. The device may also replace the second factor.
+# After the last factor: tokens, or first the proof of a remembered device. A device may also replace the second factor.
 AFTER_LAST_FACTOR:     Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR_STEPS:   Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
