@@ -2,8 +2,8 @@
 
     from authfsm import Cognito, Code, State
 
-All public names but those of the sub-packages are in `__init__.pyi`. Each is imported when it is first used: `import
-authfsm` takes a few milliseconds and loads neither boto3 nor graphviz.
+`__init__.pyi` has the public names of this package; its sub-packages have public names of their own. A name is imported
+when it is first used, so `import authfsm` takes a few milliseconds, and does not load boto3 or graphviz.
 """
 
 from __future__ import annotations

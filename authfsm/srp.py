@@ -1,15 +1,15 @@
 """Cognito's variant of SRP-6a, for client and server, as functions of integers and bytes.
 
-There is no clock and no randomness: entropy and times are arguments. Standard SRP-6a (A, B) comes from the
-`srp` package, by its public interface; Cognito's own part (padding, u, x, S, the key, the signature) is
-here. Powers take constant time, and other threads run meanwhile. N, g, k, a, A, b, B, u, x, v, S are named
-as in RFC 5054, and are integers; strings are hashed in UTF-8, so a lone surrogate raises `SrpRefused`. "The
-clients", from which Cognito's own part is known, are pycognito and amazon-cognito-identity-js.
+There is no clock and no randomness: entropy and times are arguments. The `srp` package computes A and B, as in
+standard SRP-6a. This module computes what is special to Cognito: padding, u, x, S, the key and the signature. It does
+so as pycognito and amazon-cognito-identity-js do, which the comments call "the clients". Powers are computed in
+constant time, and other threads can run meanwhile. N, g, k, a, A, b, B, u, x, v and S are integers, named as in RFC
+5054. Strings are hashed in UTF-8, so a lone surrogate raises `SrpRefused`.
 
 Cognito's protocol does not prove the server to the client. In SRP-6a the server answers the client's proof
 M1 with M2, which needs the verifier (RFC 2945, section 3); Cognito sends no M2. Only TLS assures that the
 peer is Cognito. Another peer that chooses B and the salt can test one guess at the password with each proof
-that it gets; so a sign-in gives one proof for one challenge.
+that it gets. Therefore a sign-in makes proofs for one challenge only after each SRP_A.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class SrpRefused(ValueError):
 
 
 def padded(n: int) -> bytes:
-    """Return a non-negative integer as Java's BigInteger.toByteArray() does: the clients' padHex.
-    Big-endian, as short as possible, with a zero byte in front if the top bit would be set.
+    """Return the bytes of a non-negative integer, as Java's BigInteger.toByteArray() and the clients' padHex do.
+    They are big-endian and as few as possible, with a zero byte in front if the top bit would be set.
     """
     return n.to_bytes(n.bit_length() // 8 + 1, "big")
 
@@ -81,7 +81,7 @@ def H(*parts: bytes) -> int:
     return int.from_bytes(hashlib.sha256(b"".join(parts)).digest(), "big")
 
 
-k: Final = H(padded(N), padded(g))  # The clients: SHA256("00" + N + "02"); the 00 counts.
+k: Final = H(padded(N), padded(g))  # The clients hash "00" + N + "02", with the zero byte.
 
 
 def from_hex(text: str, name: str) -> int:
@@ -94,16 +94,16 @@ def from_hex(text: str, name: str) -> int:
 
 
 def to_hex(n: int) -> str:
-    """Return an integer in the fewest lower-case hexadecimal digits: clients send SRP_A unpadded."""
+    """Return an integer in the fewest lower-case hexadecimal digits, because clients send SRP_A without padding."""
     return f"{n:x}"
 
 
 def pool_name(pool_id: str) -> str:
     """Return the part of a pool id after its "_", with which passwords are hashed: AbC of eu-west-1_AbC.
-    Raises ValueError if it has another form: clients differ in how they hash more than one such part.
+    Raises ValueError for an id of another form: if it has several "_", clients do not agree on what to hash.
     """
-    # "[\w-]+_[0-9a-zA-Z]+" -- AWS API reference, UserPoolId. The name is hashed: a space or newline behind it would
-    # make every password wrong.
+    # "[\w-]+_[0-9a-zA-Z]+" -- AWS API reference, UserPoolId. The name is hashed, so with a space or newline
+    # after it every password would be wrong.
     match = re.fullmatch(r"[A-Za-z0-9-]+_([A-Za-z0-9]+)", pool_id) if isinstance(pool_id, str) else None
     if match is None:
         raise ValueError(f"a pool id looks like eu-west-1_AbCdEfGhI, not like {pool_id!r}")
@@ -125,7 +125,7 @@ class Ephemeral:
 
 def ephemeral(entropy: bytes) -> Ephemeral:
     """Return the client's key pair, A = g^a mod N (RFC 5054, 2.5.4).
-    `entropy` becomes the exponent a: 32 random bytes, used once. Raises `SrpRefused` if not 32, or if all are zero.
+    `entropy`, 32 random bytes, becomes a: use it once. Raises `SrpRefused` for another number of bytes, or all zeros.
     """
     a = _exponent(entropy, "a")
     user = _standard("User", b"", bytes_a=entropy)
@@ -135,9 +135,9 @@ def ephemeral(entropy: bytes) -> Ephemeral:
 
 def private_key(realm: str, name: str, password: str | Secret[str], salt: int) -> int:
     """Return x = SHA256(padded(salt) | SHA256(realm | name | ":" | password)).
-    For a user's password, realm and name are the pool's name (`pool_name`) and USER_ID_FOR_SRP; for a
-    device's (AWS, "Working with user devices"), DeviceGroupKey and DEVICE_KEY. The salt is an integer:
-    zeros in front of SALT do not count.
+    For the password of a user, the realm is the pool's name (`pool_name`), and the name is USER_ID_FOR_SRP. For the
+    password of a device they are DeviceGroupKey and DEVICE_KEY (AWS, "Working with user devices"). Leading zeros of
+    SALT do not count.
     """
     password = secret(password)
     user = _utf8(realm, "realm") + _utf8(name, "name") + b":"
@@ -157,12 +157,12 @@ def scrambler(A: int, B: int) -> int:
     # RFC 5054, 2.5.3 and 2.5.4: both sides "MUST abort" on such an A or B.
     u = H(padded(_public(A, "A")), padded(_public(B, "B")))
     if u == 0:
-        raise SrpRefused("u", "is zero")  # The clients abort too: the password would not count.
+        raise SrpRefused("u", "is zero")  # The clients abort in this case too.
     return u
 
 
 def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
-    """Return S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); raises as `scrambler`."""
+    """Return S = (B - k g^x)^(a + u x) mod N, the client's side (RFC 5054, 2.6); raises what `scrambler` raises."""
     x = secret(x)
     u = scrambler(ephemeral.A, B)
     # The base is taken mod N first: the difference may be negative.
@@ -172,19 +172,19 @@ def shared_secret(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> int:
 def derived_key(S: int, u: int) -> bytes:
     """Return the 16 bytes of the signing key: HKDF-SHA256 (RFC 5869) of padded(S) with the salt padded(u)."""
     extracted = hmac.digest(padded(u), padded(S), "sha256")  # RFC 5869, 2.2
-    # RFC 5869, 2.3: T(1) = HMAC(PRK, info | 0x01). The clients: this info, the first 16 bytes.
+    # RFC 5869, 2.3: T(1) = HMAC(PRK, info | 0x01). The clients use this info, and the first 16 bytes.
     return hmac.digest(extracted, b"Caldera Derived Key\x01", "sha256")[:16]
 
 
 def client_key(ephemeral: Ephemeral, B: int, x: int | Secret[int]) -> bytes:
-    """Return the client's signing key, from its key pair, SRP_B and x; raises as `scrambler`."""
+    """Return the client's signing key, from its key pair, SRP_B and x; raises what `scrambler` raises."""
     x = secret(x)
     return derived_key(shared_secret(ephemeral, B, x), scrambler(ephemeral.A, B))
 
 
 def sign(key: bytes | Secret[bytes], realm: str, name: str, secret_block: bytes, timestamp: str) -> str:
     """Return the signature in base64: HMAC-SHA256(key, realm | name | secret block | timestamp).
-    Realm and name as in `private_key`; the block decoded; the timestamp as sent.
+    The realm and the name are those of `private_key`. Pass the decoded secret block, and the timestamp as it is sent.
     """
     key = secret(key)
     message = _utf8(realm, "realm") + _utf8(name, "name") + secret_block
@@ -197,9 +197,9 @@ def claim_signature(
     salt: int, B: int, secret_block: str, timestamp: str,
 ) -> str:  # fmt: skip
     """Return PASSWORD_CLAIM_SIGNATURE in base64, the client's proof of the password.
-    The reply will not prove the server to the client. `ephemeral` is the pair whose A was sent; realm, name,
-    password and salt as in `private_key`; B is the integer of SRP_B; SECRET_BLOCK in base64, as it came;
-    TIMESTAMP as `timestamp` returns it. Raises `SrpRefused` as `scrambler`, or if the block is not base64.
+    `ephemeral` is the pair whose A was sent. The realm, name, password and salt are those of `private_key`. B is SRP_B
+    as an integer, `secret_block` is SECRET_BLOCK as it came, and `timestamp` is what the function `timestamp` returned.
+    Raises what `scrambler` raises, and `SrpRefused` if the secret block is not base64.
     """
     password = secret(password)
     block = _from_base64(secret_block, "SECRET_BLOCK")
@@ -217,7 +217,7 @@ class ServerEphemeral:
 
 def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
     """Return the service's key pair, B = k v + g^b mod N (RFC 5054, 2.5.3), for a verifier and an SRP_A.
-    `entropy` becomes b: 32 random bytes. Raises `SrpRefused` also if A or v is 0 mod N, negative or too long.
+    `entropy`, 32 random bytes, becomes b. Raises `SrpRefused` as `ephemeral` does, and if A or v is invalid for SRP.
     """
     b = _exponent(entropy, "b")
     # B does not need A, but srp never frees a Verifier that was made without A.
@@ -228,7 +228,7 @@ def server_ephemeral(v: int, A: int, entropy: bytes) -> ServerEphemeral:
 
 
 def server_key(server: ServerEphemeral, A: int, v: int) -> bytes:
-    """Return the service's signing key, from S = (A v^u)^b mod N (RFC 5054, 2.6); raises as `scrambler`."""
+    """Return the service's signing key, from S = (A v^u)^b mod N (RFC 5054, 2.6); raises what `scrambler` raises."""
     u = scrambler(A, server.B)
     return derived_key(_power(A * _power(v, u) % N, server.b), u)
 
@@ -264,20 +264,20 @@ def device_verifier(group_key: str, device_key: str, password: str | Secret[str]
 
 def from_device_config(password_verifier: str, salt: str) -> tuple[int, int]:
     """Return the integers v and salt of a DeviceSecretVerifierConfig, each base64 of padded bytes.
-    Raises `SrpRefused` if one is not base64, negative, 0 mod N (the verifier) or too long.
+    Raises `SrpRefused` if one of them is not base64, is negative or is too long, or if the verifier is 0 mod N.
     """
     v, number = (
         int.from_bytes(_from_base64(text, name), "big", signed=True)
         for text, name in ((password_verifier, "PasswordVerifier"), (salt, "Salt"))
     )
-    # Without the padding Java reads a negative number (amplify-js #7618).
+    # If a client does not pad its bytes, Java may read a negative number (amplify-js #7618).
     if not 0 <= number < 1 << 3072:
         raise SrpRefused("Salt", "is negative, or longer than 3072 bits")
     return _public(v, "PasswordVerifier"), number
 
 
 def secret_hash(username: str, client_id: str, client_secret: str | Secret[str]) -> str:
-    """Return SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of that request | client id)."""
+    """Return SECRET_HASH in base64: HMAC-SHA256(client secret, USERNAME of the same request | client id)."""
     client_secret = secret(client_secret)
     message = _utf8(username, "USERNAME") + _utf8(client_id, "client id")
     return b64encode(hmac.digest(_utf8(client_secret, "client secret"), message, "sha256")).decode()
@@ -298,8 +298,8 @@ def timestamp(moment: datetime) -> str:
 
 def parse_timestamp(text: str) -> datetime:
     """Return the time of a TIMESTAMP; raise `TimestampFormat` if it cannot be read.
-    A zero-padded day and a wrong weekday can be read, but Cognito accepts no proof over them: whoever
-    verifies a proof checks that `timestamp(parse_timestamp(text)) == text`.
+    It reads a zero-padded day and a wrong weekday, but Cognito refuses a proof with such a TIMESTAMP. To verify a
+    proof, check also that `timestamp(parse_timestamp(text)) == text`.
     """
     if found := _TIMESTAMP.fullmatch(text):
         month, day, clock, year = found.groups()
@@ -312,7 +312,7 @@ def parse_timestamp(text: str) -> datetime:
 
 
 def _power(base: int, exponent: int | Secret[int]) -> int:
-    """Return base^exponent mod N: constant time, the GIL released, the caller's gmpy2 context unchanged."""
+    """Return base^exponent mod N, in constant time and without the GIL; the caller's gmpy2 context stays as it is."""
     exponent = secret(exponent)
     import gmpy2  # noqa: PLC0415 - 50 ms, for proofs only
 
@@ -321,8 +321,8 @@ def _power(base: int, exponent: int | Secret[int]) -> int:
 
 
 def _standard(role: str, *given: bytes, **entropy: bytes) -> Any:
-    """Return a `srp.User` or `srp.Verifier` in Cognito's group; None if srp has found no OpenSSL: its other
-    implementation computes powers in variable time, and needs 256 bytes of entropy.
+    """Return a `srp.User` or `srp.Verifier` in Cognito's group, or None if srp has found no OpenSSL. Without OpenSSL it
+    is not used, because it then computes powers in variable time, and needs 256 bytes of entropy.
     """
     import srp  # noqa: PLC0415 - 10 ms, for proofs only
 

@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
     time_from_iso = datetime.fromisoformat
 else:  # Python 3.10 itself reads neither Z nor +0200
     from backports.datetime_fromisoformat import datetime_fromisoformat as time_from_iso  # noqa: F401 - for others
-"""Returns the `datetime` in a text in ISO 8601, with offsets to the second; raises ValueError for other text."""
+"""Returns the `datetime` of a text in ISO 8601, whose UTC offset may have seconds; raises ValueError for other text."""
 
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -38,7 +38,7 @@ def checked_clock(clock: Clock) -> Clock:
 
 
 def positive(name: str, value: T, kind: Any = int | float, *, or_zero: bool = False) -> T:
-    """Return a number or timedelta; raise TypeError if it is not a `kind`, ValueError if it is not above 0 (or 0, if `or_zero`)."""
+    """Return a positive number or timedelta, or 0 if `or_zero`; raise TypeError if it is no `kind`, else ValueError."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise TypeError(f"{name} must be of type {getattr(kind, '__name__', kind)}, not {value!r}")
     if not (value > type(value)() or (or_zero and not value)):
@@ -57,8 +57,8 @@ class ManualClock:
     """A clock that moves only by `advance`, so that a test of an expiry need not sleep.
 
     Args:
-        now: the first moment, an aware datetime; by default the present one, so that libraries that read the system's
-            clock, to check the expiry of a token, agree with this clock until it is moved.
+        now: the first moment, an aware datetime; by default the present moment. Until this clock is moved, it then
+            agrees with libraries that check the expiry of a token by the system's clock.
     """
 
     __slots__ = ("_now",)
@@ -80,7 +80,7 @@ class ManualClock:
 
 
 class SteadyClock:
-    """A clock that never goes back: if the clock that it follows does, it continues from the latest moment."""
+    """A clock that never goes back: if the clock that it follows does, this clock continues from its latest moment."""
 
     __slots__ = ("_ahead", "_clock", "_latest")
 

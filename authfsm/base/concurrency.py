@@ -34,9 +34,9 @@ class OutOfTime(TimeoutError):
 def call_within(seconds: float, work: Callable[..., T], *args: Any, give_up: Callable[[], object] | None = None) -> T:
     """Call a blocking function with a time limit; return its result, or raise its exception, or OutOfTime.
 
-    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, `give_up` is called, to
-    end what the thread waits for, for example by closing its socket, and OutOfTime is raised. The thread ends by itself
-    later and does not keep the process alive.
+    The function runs in a daemon thread, in a copy of the caller's context. When the time is up, `give_up` is
+    called, and OutOfTime is raised. `give_up` can end what the thread waits for, for example by closing its socket. The
+    thread ends by itself later and does not keep the process alive.
     """
     done = threading.Event()
     outcome: list[T] = []
@@ -66,8 +66,8 @@ def call_within(seconds: float, work: Callable[..., T], *args: Any, give_up: Cal
 class ForkSafeLock:
     """A reentrant lock that a fork waits for, so that the child gets the guarded data complete and unlocked.
 
-    A fork waits a second for all these locks together. For each that is then still held, the child gets a new lock,
-    and the guarded data may be half changed.
+    A fork waits a second for all these locks together. If a lock is still held then, the child gets a new lock in its
+    place, and the data that the lock guards may be half changed.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ _missed: list[ForkSafeLock] = []
 
 
 def _before_fork() -> None:
-    _registry.acquire()  # until the fork is done: the two lists belong to this thread
+    _registry.acquire()  # held until the fork is done, because only this thread may use the two lists
     until = time.monotonic() + _FORK_TIMEOUT
     for each in list(_LOCKS):
         got = each._lock.acquire(timeout=max(0.0, until - time.monotonic()))  # noqa: SLF001 - same module

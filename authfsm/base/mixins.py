@@ -27,7 +27,7 @@ class CompletesDocstring:
         # attrs makes a class with slots twice.
         if isinstance(own, str) and not isinstance(own, _CompletedDoc):
             doc = _CompletedDoc(own)
-            # pydoc reads the docstring of an enumeration without the descriptor.
+            # pydoc takes the docstring of an enumeration from its `__dict__`, and so does not call the descriptor.
             cls.__doc__ = doc.__get__(None, cls) if getattr(cls, "__members__", None) else doc
 
 

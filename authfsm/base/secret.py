@@ -115,7 +115,7 @@ def type_of(value: Any) -> type:
 
 
 def secret_values(value: Any) -> Any:
-    """Return a mapping with each value wrapped as `secret` does; wrap anything else as `secret` does."""
+    """Return a mapping with `secret` applied to each value; apply `secret` to anything else as a whole."""
     if not isinstance(value, (Secret, str)) and isinstance(value, Mapping):
         return {key: secret(item) for key, item in value.items()}
     return secret(value)
@@ -140,8 +140,8 @@ def wrapped_keys(key: Key) -> tuple[AnySecret, ...]:
 class WrapsSecrets:
     """A base of `attrs` classes that wraps secret arguments before the generated `__init__` receives them.
 
-    If a converter or a validator raises, a traceback with local variables shows the arguments of the `__init__` that
-    attrs generates. A field is secret if its annotation names `Secret`; arguments that match no field are wrapped, too.
+    Otherwise, if a converter or a validator raises, a traceback with local variables would show the plain arguments of
+    that `__init__`. A field is secret if its annotation names `Secret`. Arguments that match no field are wrapped, too.
     """
 
     __slots__ = ()

@@ -43,7 +43,7 @@ class NewAccount(DisplayMixin):
         user_sub: the `sub` that Cognito gave the user.
         confirmed: whether the account is confirmed already, by a PreSignUp trigger.
         delivery: where the confirmation code was sent; None if no code was sent.
-        session: the Session for ConfirmSignUp, where the pool allows passwordless sign-in.
+        session: the Session to pass to ConfirmSignUp, if the pool allows sign-in without a password.
     """
 
     username: str
@@ -98,7 +98,7 @@ class _UserRequest(AccountRequest[ReplyT]):
     """A request without a token: it carries the app client's id and, if the app client has a secret, SecretHash.
 
     Args:
-        username: the user's name or an alias; for SignUp, the address if users of the pool sign in with one.
+        username: the user's name or an alias; for SignUp, the address if the pool's users sign in with an address.
         client_metadata: for the pool's Lambda triggers.
     """
 
@@ -123,8 +123,8 @@ class _TokenRequest(AccountRequest[ReplyT]):
 class SignUp(_UserRequest[NewAccount]):
     """Create an account, and send a code to confirm it.
 
-    If Cognito cannot send the code (LimitExceededException, CodeDeliveryFailureException), it has created the account
-    all the same: request the code later.
+    If Cognito cannot send the code, it replies with LimitExceededException or CodeDeliveryFailureException. The account
+    exists nevertheless: request the code later.
 
     Args:
         password: the password; None for a user who signs in without one.
@@ -163,7 +163,7 @@ class ResendConfirmationCode(_UserRequest[CodeDelivery]):
 
 @frozen
 class ForgotPassword(_UserRequest[CodeDelivery]):
-    """Send a code for a new password. For an unknown user the reply is simulated if PreventUserExistenceErrors is ENABLED."""
+    """Send a code for a new password. If PreventUserExistenceErrors is ENABLED, unknown users get a simulated reply."""
 
 
 @frozen

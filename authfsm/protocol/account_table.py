@@ -1,10 +1,10 @@
 """The states of an account, and the operations that change them, as one table: `ACCOUNT_LIFE`.
 
-States are Cognito's UserStatus values and NO_ACCOUNT; triggers are operations on an account. A refused operation changes
-nothing and has no transition. Operations that neither change a status nor depend on it are not in the table: those on
-attributes, devices, groups, factors and tokens, and AdminDisableUser and AdminEnableUser (`Enabled` is a field of its
-own). `account_evidence.csv` has the sources of each transition, under the same status, operation and destination. Where
-sources contradict each other, the table has the transitions of both.
+States are Cognito's UserStatus values and NO_ACCOUNT; triggers are operations on an account. A refused operation
+changes nothing and has no transition. The table leaves out operations that have nothing to do with the status: those
+on attributes, devices, groups, factors and tokens, and AdminDisableUser and AdminEnableUser (they change `Enabled`).
+`account_evidence.csv` has the sources of each transition, under the same status, operation and destination. Where
+sources contradict each other, the table has the transitions of each source.
 """
 
 from __future__ import annotations
@@ -173,15 +173,15 @@ UNUSED_STATUSES: Final = frozenset({U.ARCHIVED, U.COMPROMISED, U.UNKNOWN})
 SIMULATED_OPERATIONS: Final = frozenset({O.FORGOT_PASSWORD, O.RESEND_CONFIRMATION_CODE})
 """The operations whose reply Cognito simulates if PreventUserExistenceErrors is ENABLED; they then change nothing.
 
-It does so for a user who does not exist, is disabled, or has no address for a code -- AWS developer guide, "Managing
-user existence error responses".
+Cognito simulates the reply for a user who does not exist, is disabled, or has no address for a code -- AWS developer
+guide, "Managing user existence error responses".
 """
 
 RECOVERIES: Final[Mapping[RecoveryAction, tuple[UserStatus, AccountOperation]]] = {
     RecoveryAction.RESET_PASSWORD: (U.RESET_REQUIRED, O.FORGOT_PASSWORD),
     RecoveryAction.CONFIRM_USER: (U.UNCONFIRMED, O.CONFIRM_SIGN_UP),
 }
-"""For the recovery action of a refused sign-in: the status that caused the refusal, and the operation to call first."""
+"""For a recovery action, the account's status that caused the refusal of a sign-in, and the operation to call first."""
 
 
 _BY_NAME: Final = {each.value: each for each in AccountOperation}
@@ -195,7 +195,7 @@ _BY_RESPONSE: Final[Mapping[type[Response] | None, AccountOperation]] = {
 def account_operation(
     name: str, *, permanent: bool = False, response: type[Response] | None = None
 ) -> AccountOperation | None:
-    """Return the operation of an API call, or None; MIGRATE_USER for a sign-in step that is no other operation."""
+    """Return the operation of an API call, or None; a sign-in step that is no other operation is MIGRATE_USER."""
     if name == "AdminSetUserPassword":
         return O.ADMIN_SET_PERMANENT_PASSWORD if permanent else O.ADMIN_SET_TEMPORARY_PASSWORD
     if name in BEGIN_OPERATIONS | ANSWER_OPERATIONS:

@@ -2,8 +2,8 @@
 
 `classify` determines the class of the response from a request's operation, its flow or challenge, and its parameters.
 The recorder of sign-ins, the local pool's self-check and the tests call it. A parameter that is null or empty counts as
-absent, as for Cognito. Cognito decides in the order of these rules: it ignores AuthParameters next to a `Session`, and
-in an answer to SELECT_CHALLENGE it accepts only the secret of the factor that `ANSWER` names.
+absent, as for Cognito. The rules are in the order in which Cognito decides: it ignores AuthParameters next to a
+`Session`, and in an answer to SELECT_CHALLENGE it accepts only the secret of the factor that `ANSWER` names.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REDACTED_VALUES: Final = ("HIDDEN_DUE_TO_SECURITY_REASONS", "HIDDEN_FOR_SECURITY
 """The values that AWS CloudTrail writes in place of a secret or of a whole map of parameters."""
 
 # The first rule whose parameters all match decides. USER_AUTH with PASSWORD proves the password even in a step-up, so
-# its rule is above those of StepUp: the reply may lead wherever a proved password leads. SRP_A alone proves nothing.
+# its rule comes before those of StepUp. SRP_A alone proves nothing, so the rule with SRP_A comes after them.
 _BEGIN: Final[Mapping[str, _Rules]] = {
     **{each.auth_flow: ((each, {}),) for each in RESPONSES.values() if each.auth_flow},
     "CUSTOM_AUTH": ((r.CustomSrpAuth, {"CHALLENGE_NAME": "SRP_A"}), (r.CustomAuth, {})),
@@ -40,7 +40,7 @@ _BEGIN: Final[Mapping[str, _Rules]] = {
         (r.SignedUp, {"Session": _PRESENT}),
         (r.UserAuthWithPassword, {"PREFERRED_CHALLENGE": S.PASSWORD, "PASSWORD": _PRESENT}),
         (r.StepUp, {"TARGET_ACR_VALUES": _PRESENT}),
-        (r.StepUp, {"ACCESS_TOKEN": _PRESENT}),  # refused: it needs TARGET_ACR_VALUES
+        (r.StepUp, {"ACCESS_TOKEN": _PRESENT}),  # Cognito refuses it, because TARGET_ACR_VALUES is missing
         (r.UserAuthWithSrp, {"PREFERRED_CHALLENGE": S.PASSWORD_SRP, "SRP_A": _PRESENT}),
         (r.UserAuth, {}),
     ),

@@ -2,8 +2,8 @@
 
 A current `ExplicitAuthFlows` value starts with `ALLOW_` and allows one flow, under all of its names. An old app client
 may have some of the three legacy values instead. Such an app client may use SRP, CUSTOM_AUTH and refreshing without a
-value for them. `USER_PASSWORD_AUTH` and `ADMIN_NO_SRP_AUTH` each allow the flow of that name in addition, and
-`CUSTOM_AUTH_FLOW_ONLY` switches SRP off.
+value for them. The legacy values `USER_PASSWORD_AUTH` and `ADMIN_NO_SRP_AUTH` also allow the flow of the same name,
+and the legacy value `CUSTOM_AUTH_FLOW_ONLY` switches SRP off.
 
 Sources:
     - AWS API reference, CreateUserPoolClient and UserPoolClientType, ExplicitAuthFlows: the values, the default,

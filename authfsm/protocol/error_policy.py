@@ -40,7 +40,7 @@ class RecoveryAction(DescribedName):
         self.advice = self.meaning = advice
 
     # fmt: off
-    # The session survives. The sign-in survives WAIT, and the others if the state's row has RETRY or DEVICE_DROPPED.
+    # The session survives. The sign-in survives WAIT, and TRY_AGAIN and DROP_DEVICE if the row has a loop for them.
     TRY_AGAIN = "TRY_AGAIN", "Answer again: the session is still valid."
     DROP_DEVICE = "DROP_DEVICE", "Delete the stored device key, and send the same answer again without it."
     WAIT = "WAIT", "Wait, then send the same request again: it was probably not evaluated."
@@ -79,7 +79,7 @@ _R, _F = RecoveryAction, Fault
 
 # fmt: off
 ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
-    # error code: {part of the message, ignoring case (the longest decides; "" is for all other messages): what to do, who is at fault, source}
+    # error code: {part of the message: rule}. If several parts occur in a message (in any case), the longest decides.
 
     # ---- the user ------------------------------------------------------------------------------
     "NotAuthorizedException": {
@@ -102,8 +102,8 @@ ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
         "":                                ErrorRule(_R.START_AGAIN, _F.USER,     "AWS API reference; also if a Lambda function sets failAuthentication, without a fixed message"),
     },
     "CodeMismatchException": {
-        # Also the reply to every code in a built-in challenge that a Lambda function named ("Invalid code or auth state
-        # for the user."). The attempt then ends when the session expires.
+        # Cognito also replies so ("Invalid code or auth state for the user.") to every code in a built-in challenge
+        # that a Lambda function named. The attempt then ends when the session expires.
         "":                                ErrorRule(_R.TRY_AGAIN,   _F.USER,     "measured for EMAIL_OTP: six wrong codes on one session; elsewhere from clients"),
     },
     "ExpiredCodeException": {
@@ -297,7 +297,7 @@ ACCOUNT_ERROR_POLICY: Final[dict[str, dict[str, ErrorRule]]] = {
     },
 }
 # fmt: on
-"""The rules of requests about accounts, for errors that do not occur in a sign-in or have another rule there.
+"""The rules of requests about accounts, for errors that a sign-in does not have or for which it has another rule.
 
 These requests have no session, so two actions have other advice: see `ACCOUNT_ADVICE`.
 """
@@ -320,7 +320,7 @@ def account_error_rule(code: str, message: str, *, has_token: bool = False) -> E
 
 
 def administration_error_rule(code: str, message: str, operation: str) -> ErrorRule:
-    """Return the rule for an error of an administrator's request: no user can correct it, and it has no session."""
+    """Return the rule for an error of an administrator's request: GIVE_UP replaces actions of a user or a sign-in."""
     rule = account_error_rule(code, message) or error_rule(code, message)
     if rule.action in {_R.WAIT, _R.WAIT_OUT, _R.FIX_CONFIGURATION, _R.GIVE_UP}:
         return rule

@@ -60,7 +60,7 @@ _BY_ACTION: Final[Mapping[tuple[RecoveryAction | None, Fault | None], tuple[int,
 """HTTP status and sentence. None as an action or a fault stands for all that have no row of their own."""
 
 _BY_CODE: Final[Mapping[str, Mapping[str, str]]] = {
-    # error code: {part of the message: sentence}; "" is for all others, unless the service or operator is at fault
+    # error code: {part of the message: sentence}; "" is for other messages, unless the service or operator is at fault
     "NotAuthorizedException": {
         "Incorrect username or password": _WRONG_LOGIN,
         "User is disabled": "This account is disabled. Contact the operator of this service.",

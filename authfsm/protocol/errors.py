@@ -1,14 +1,14 @@
 """The exceptions of this package, grouped by who is at fault; the details are attributes of the exception.
 
-* `CallerError`: the program, for example by a response that the state does not accept, or by an invalid argument.
-* `UserError`: the user, for example by a wrong code or password; `action` says whether the user may try again.
-  Its subclass `InvalidInput` means that the input cannot be right (letters in a code, or empty) and was not sent.
-* `TimeError`: nobody. The answer came too late (start again), or there were too many requests (wait).
-* `ServiceError`: Cognito, a Lambda trigger or the network, for example by an unexpected reply or a lost connection.
-* `OperatorError`: the configuration of the user pool, the app client or IAM, or a Lambda trigger that denies the user.
+* `CallerError`: the program is at fault, for example because it sent a response that the state does not accept.
+* `UserError`: the user is at fault, for example with a wrong code; `action` says whether the user may try again.
+  The subclass `InvalidInput` means that the input was not sent: it is empty, or a code has letters, for example.
+* `TimeError`: nobody is at fault. The answer came too late (start again), or there were too many requests (wait).
+* `ServiceError`: Cognito, a Lambda trigger or the network is at fault. A reply is missing or unexpected, for example.
+* `OperatorError`: the configuration of user pool, app client or IAM is wrong, or a Lambda trigger denies the user.
 
 If Cognito refuses a request, the exception is a `Refused` that is also an instance of one of these classes. Its
-`refusal` has Cognito's code and message. `action` says what to do next, if anything helps, and `survives` whether the
+`refusal` has Cognito's code and message. `action` says what to do next, if anything helps. `survives` says whether the
 sign-in can continue. No message contains a secret.
 """
 
@@ -27,7 +27,7 @@ from authfsm.protocol.replies import Refusal, Tokens
 from authfsm.protocol.states import State
 
 _SHORTEST_WAIT: Final = 1.0
-"""Seconds. A lockout lasts 2^(n-5) seconds after n >= 5 failures, up to 15 minutes (AWS developer guide); n is unknown."""
+"""In seconds. A lockout lasts 2^(n-5) s after n >= 5 failures, up to 15 minutes (AWS developer guide). n is unknown."""
 
 
 class FlowInProgress(Protocol):
@@ -64,7 +64,7 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     fault: Fault = Fault.CALLER
     _fixed_presentation: ClassVar[tuple[int, str] | None] = None
-    """HTTP status and sentence of a class whose recovery action and fault do not decide them."""
+    """The HTTP status and the sentence of a class, if its recovery action and fault do not decide them."""
 
     def __init__(self, message: str, *, state: State | None = None, action: RecoveryAction | None = None) -> None:
         super().__init__(message)
@@ -79,7 +79,7 @@ class AuthfsmError(CompletesDocstring, Exception):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait before trying again, at least; None if waiting does not help."""
+        """The least number of seconds to wait before trying again; None if waiting does not help."""
         waits = self.action in {RecoveryAction.WAIT, RecoveryAction.WAIT_OUT}
         return _SHORTEST_WAIT if waits else None
 
@@ -197,15 +197,15 @@ class InvalidInput(UserError, BadField):
 
     @property
     def survives(self) -> bool:
-        """Whether the sign-in can continue: as nothing was sent, it can unless it had failed before."""
+        """Whether the sign-in can continue. Nothing was sent, so this is false only if it had failed before."""
         return self.state is not State.FAILED
 
 
 class WrongResponse(CallerError):
     """The state does not accept this response; nothing was sent and nothing changed.
 
-    `accepts` are the classes that the state accepts now, in the table's order. `why` is the reason if the state accepts
-    the response in general, but not now or not in this challenge; otherwise None.
+    `accepts` are the classes that the state accepts now, in the table's order. If the state accepts the response at
+    other times or in other challenges, `why` is the reason why not now; otherwise `why` is None.
     """
 
     _fixed_presentation = OTHER_STEP
@@ -255,8 +255,8 @@ class ProtocolViolation(ServiceError):
 class ProofRefused(ServiceError):
     """The service asks for an SRP proof, but its challenge is not the reply to an SRP_A of this sign-in.
 
-    A server that chooses B, salt and secret block for an SRP_A that was used before can test one password
-    with each proof. No proof is made; nothing was sent and nothing changed. Start again.
+    A false server could choose B, salt and secret block itself, and test one guess of the password with each proof that
+    it gets. So no proof is made; nothing was sent and nothing changed. Start again.
     """
 
     def __init__(self, state: State) -> None:
@@ -269,7 +269,7 @@ class ProofRefused(ServiceError):
 
 
 class TooManySteps(ServiceError):
-    """`limit` steps in a row needed no user input, and yet another follows. No sign-in has so many: start again."""
+    """`limit` steps in a row needed no user input, and Cognito asks for another one. No sign-in has so many."""
 
     def __init__(self, state: State, limit: int) -> None:
         super().__init__(
@@ -339,7 +339,7 @@ class SealTooNew(SealError, CallerError):
 class StoreUnavailable(ExplainedError, ServiceError):
     """The store of pending sign-ins failed, or did not answer in time: try again a little later.
 
-    The store may still have carried out the request. `why` is the failure's name in its client, without stored values.
+    The store may still have carried out the request. `why` is the store client's name of the failure, without values.
     """
 
     _sentence = "the store of pending sign-ins is unavailable ({}); try again later"

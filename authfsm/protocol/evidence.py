@@ -1,6 +1,6 @@
 """The evidence for each transition: when Cognito makes it, how certain that is, and the source.
 
-`evidence.csv` has one or more rows for each transition of `PROTOCOL`, and `account_evidence.csv` for each of
+`evidence.csv` has one or more rows for each transition of `PROTOCOL`, and `account_evidence.csv` has them for those of
 `ACCOUNT_LIFE`. A row with `*` as state and response is for all transitions to its destination that have no other row.
 The column `leads_to` has the destination; `source` is a citation, not a state.
 """

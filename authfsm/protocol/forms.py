@@ -183,7 +183,7 @@ def is_json_object(value: Secret[str]) -> bool:
 
 
 def _pairs(value: Secret[str]) -> dict[str, Secret[str]] | None:
-    """Return lines NAME=value as a mapping; None if there are none, one has another form, or a NAME occurs twice."""
+    """Return lines NAME=value as a mapping; None if there is no line, one has another form, or a NAME occurs twice."""
     lines = [line.partition("=") for line in value.reveal().splitlines() if line.strip()]
     found = {name.strip(): Secret(text) for name, equals, text in lines if name.strip() and equals}
     return found if found and len(found) == len(lines) else None

@@ -1,8 +1,8 @@
 """Nodes: one for each state, but two for EMAIL_OTP, whose code may be a first or a second factor (the node's role).
 
-`email_otp_role` decides which factor EMAIL_OTP is in one sign-in, from its path so far. The client, the page of
-`authfsm serve` and the recordings use it. `target_roles` applies the same rule to all paths at once; diagrams, settings
-and checks use it.
+`email_otp_role` decides which factor EMAIL_OTP is in one sign-in, from the path of that sign-in so far. The
+client, the page of `authfsm serve` and the recordings use it. `target_roles` applies the same rule to all paths at
+once; diagrams, settings and checks use it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
     """Return whether a transition proves that the user knows the password.
 
     A refusal proves nothing. Nor does a transition to SELECT_CHALLENGE (the preferred password is not available), to
-    ADMIN_NO_SRP_AUTH (the password was missing) or to the same state. But a password that leads from EMAIL_OTP to
-    EMAIL_OTP is proved: the code is then the second factor.
+    ADMIN_NO_SRP_AUTH (the password was missing) or to the same state. The exception is a password that leads from
+    EMAIL_OTP to EMAIL_OTP: it is proved, because the code is then the second factor.
     """
     carries_proof = response.may_carry_password or (response is SrpClaim and source is State.PASSWORD_VERIFIER)
     unproved = {State.SELECT_CHALLENGE, State.ADMIN_NO_SRP_AUTH, State.FAILED, source}
@@ -51,7 +51,7 @@ def proves_password(source: State, response: type[Response], dest: State) -> boo
 
 
 def has_credentials(source: State, response: type[Response]) -> bool:
-    """Return whether a response has the user's name, or has or proves the password: one of them may be wrong."""
+    """Return whether a response has the user's name, or has or proves the password: then one of these may be wrong."""
     begins = response.auth_flow is not None and response not in REFRESH_RESPONSES
     return begins or response.may_carry_password or (response in {SrpA, SrpClaim} and source not in DEVICE_STATES)
 
@@ -70,8 +70,8 @@ def challenge_role(
     """Return which factor a challenge is; None if it is neither.
 
     The challenge, of state `dest`, is the reply to `response` in `source`; `flow` is the sign-in's AuthFlow.
-    `password_proved` is also true if `response` has proved the password. `has_access_token`: it is a StepUp with
-    an access token, so the factors of that token are proved.
+    `password_proved` is also true if `response` has proved the password. `has_access_token` is
+    true for a StepUp with an access token, whose factors count as proved.
     """
     if dest is not State.EMAIL_OTP:
         return _ROLE_OF_STATE.get(dest)
@@ -86,9 +86,9 @@ def email_otp_role(
 ) -> t.Role:  # fmt: skip
     """Return which factor an EMAIL_OTP challenge is; the arguments are those of `challenge_role`.
 
-    After most states and responses the table allows one role only. Otherwise the code is a first factor in USER_AUTH
-    before a factor is proved (by the password or the access token), and a second factor in all other cases: only
-    USER_AUTH has a choice of first factors.
+    After most states and responses the table allows only one role. If it allows both, the code is a first factor in
+    USER_AUTH as long as no factor is proved (by the password or the access token), because only USER_AUTH has a choice
+    of first factors. In all other cases it is a second factor.
     """
     dests = t.PROTOCOL[source].get(response, frozenset())
     roles = _email_otp_roles(source, response, dests)
@@ -104,7 +104,7 @@ def target_roles(
 ) -> tuple[t.Role | None, ...]:
     """Return the roles that the destination of a transition may have, on any path to it.
 
-    `source_role` is the role of the state in which the transition starts, `dests` its row, by default that of the table.
+    `source_role` is the role of the state where the transition starts. `dests` is its row, by default that of PROTOCOL.
     """
     if transition.dest is not State.EMAIL_OTP:
         return (None,)
@@ -116,7 +116,7 @@ def target_roles(
 
 
 def _email_otp_roles(source: State, response: type[Response], dests: t.RowEntry) -> tuple[t.Role, ...]:
-    """Return the roles of EMAIL_OTP as a response's reply, from the row's other factors and the response's AuthFlow."""
+    """Return the roles of EMAIL_OTP after a response; the row's other factors and the AuthFlow determine them."""
     if not dests & (t.FIRST_FACTORS - {State.EMAIL_OTP}):
         return (t.Role.SECOND_FACTOR,)
     if not dests & (t.ENROLLED_FACTOR_STEPS - {State.EMAIL_OTP}):

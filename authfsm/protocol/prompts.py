@@ -58,7 +58,7 @@ _SETUP_FACTOR_OF_RESPONSE: Final[Mapping[type[Response], str]] = {
     r.SetUpEmail: "EMAIL_OTP",
 }
 _OTHER_NAMES: Final = {"EMAIL_MFA": "EMAIL_OTP"}
-"""A page of the API reference has EMAIL_MFA for the factor that its list of values, and all clients, call EMAIL_OTP."""
+"""A page of the API reference says EMAIL_MFA where its own list of values, and all clients, say EMAIL_OTP."""
 
 
 def offered_factors(challenge: replies.Challenge | None) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _is_offered(challenge: replies.Challenge | None, factor: str) -> bool:
 def why_not_offered(challenge: replies.Challenge | None, response: type[Response]) -> str | None:
     """Return why a challenge does not accept a response that its state accepts; None if it accepts the response.
 
-    For `Select` it returns None: `check_answer` checks the chosen factor.
+    For `Select` it returns None, because `check_answer` checks the chosen factor.
     """
     if isinstance(challenge, replies.MfaSetup):
         factor = _SETUP_FACTOR_OF_RESPONSE.get(response)
@@ -141,7 +141,7 @@ _TITLES: Final[Mapping[State, str]] = {
 
 
 def form_for(challenge: replies.Challenge, role: str | None = None) -> Form:
-    """Return the form of a challenge; `role` is for EMAIL_OTP: a first factor has prompts for the others, too."""
+    """Return the form of a challenge; EMAIL_OTP in the role of a first factor has prompts for the other ones, too."""
     role = None if role is None else Role(role)
     title, facts = _TITLES[challenge.state], {}
     match challenge:

@@ -44,7 +44,7 @@ class Challenge(Reply):
     """The state of a sign-in while this challenge is unanswered."""
 
     def __init_subclass__(cls, *, state: State | None = None) -> None:
-        """Set the state; when attrs makes the class again, with slots, the argument is missing."""
+        """Set the state, and keep it when attrs makes the class again, with slots and without this argument."""
         super().__init_subclass__()
         cls.state = state or cls.state
 
@@ -270,13 +270,13 @@ class Tokens(Reply, WrapsSecrets):
     Args:
         access_token: AccessToken, a JWT.
         id_token: IdToken, a JWT.
-        refresh_token: RefreshToken; if a refresh returned none, the token that was used for it, which stays valid.
+        refresh_token: RefreshToken. If a refresh returned none, this is the token that was sent, which stays valid.
         expires_in: seconds until the access token expires.
         token_type: `Bearer`.
         new_device: NewDeviceMetadata, if the pool tracks devices and no device key was sent; None after ConfirmDevice.
         at: the time of arrival, if the driver has set it.
-        device_key: DeviceKey of the device that signed in, which a refresh must name; by default the access token's claim
-            `device_key`, otherwise that of `new_device`.
+        device_key: DeviceKey of the device that signed in, which a refresh must name. By default it is the claim
+            `device_key` of the access token, or without this claim the key of `new_device`.
         pool_id: the user pool's id, if the sign-in has it.
     """
 
@@ -315,7 +315,7 @@ class Tokens(Reply, WrapsSecrets):
     def username(self) -> str | None:
         """The `username` claim of the access token, the user's actual username; None if it cannot be read.
 
-        The token is not verified here: the name is only sent back to the service that it came from.
+        The token is not verified here, because the name is only sent back to the service that issued the token.
         """
         return self._claim("username")
 

@@ -1,12 +1,12 @@
 """The responses, which a program sends to Cognito; what Cognito sends is a reply.
 
-The word "response" is that of RespondToAuthChallenge; it is used here for the content of every request, also of one
+The word "response" comes from RespondToAuthChallenge. Here it means the content of any request, including a request
 that begins a flow. (In boto3 and botocore, "response" is the service's message.)
 A response becomes one API request; its class is frozen, with checked fields and wrapped secrets. `Response.trigger` is
 its name in the machine and the diagrams (`UserSrpAuth` -> `user_srp_auth`). `authfsm.protocol.table` has the states to
 which it may lead. Most fields have Cognito's name in snake case; `core/wire_requests.py` writes each to its member of
 the request. The table has these classes only: no state accepts a subclass that you write.
-Public, from `authfsm`: all of these classes that have no underscore.
+Public, from `authfsm`: each of these classes whose name begins without an underscore.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Response(CompletesDocstring, WrapsSecrets):
     """
 
     trigger: ClassVar[str] = "response"
-    """The response's name in the machine, diagrams and stored histories. A change makes old histories unreadable."""
+    """The response's name in the machine, diagrams and histories. If it changes, old histories cannot be read."""
     auth_flow: ClassVar[str | None] = None
     """The `AuthFlow` that this response starts; None if it starts none."""
     may_carry_password: ClassVar[bool] = False
@@ -150,7 +150,7 @@ class StepUp(_Start, auth_flow="USER_AUTH"):
     Args:
         username: the user; with `access_token`, the user of that token.
         target_acr_values: `TARGET_ACR_VALUES`, the requested levels, in order of preference.
-        access_token: a token whose `amr` claim counts as proved factors.
+        access_token: a token; the factors in its `amr` claim count as proved.
         max_age: `MAX_AGE` in seconds: if the token's sign-in was longer ago (`auth_time`), its factors do not count.
     """
 
@@ -177,8 +177,8 @@ class RefreshTokenAuth(Response, auth_flow="REFRESH_TOKEN_AUTH"):
 
     Args:
         refresh_token: the refresh token; None for that of the sign-in.
-        username: for SECRET_HASH, if the app client has a secret: the user's actual username, not an alias (in a pool
-            whose users sign in with an address it is their `sub`); None for that of the sign-in.
+        username: the user's actual username, from which SECRET_HASH is made if the app client has a secret. It is not
+            an alias; if users sign in with an address, it is their `sub`. None for that of the sign-in.
         device_key: DEVICE_KEY of the device that signed in; None for that of the sign-in.
     """
 
@@ -225,8 +225,8 @@ class Password(Response, may_carry_password=True):
 
     Args:
         password: the password.
-        direct: where a first factor can be chosen, send ChallengeName PASSWORD instead of SELECT_CHALLENGE with
-            ANSWER=PASSWORD; Cognito accepts both.
+        direct: whether to send ChallengeName PASSWORD instead of SELECT_CHALLENGE with ANSWER=PASSWORD, if the user can
+            choose a first factor; Cognito accepts both.
     """
 
     password: Secret[str] = field(converter=secret, validator=v.is_typed)
@@ -239,8 +239,8 @@ class SrpA(Response):
 
     Args:
         srp_a: the client's public value A (hex).
-        direct: where a first factor can be chosen, send ChallengeName PASSWORD_SRP instead of SELECT_CHALLENGE with
-            ANSWER=PASSWORD_SRP; Cognito accepts both.
+        direct: whether to send ChallengeName PASSWORD_SRP instead of SELECT_CHALLENGE with ANSWER=PASSWORD_SRP, if the
+            user can choose a first factor; Cognito accepts both.
     """
 
     srp_a: str = field(validator=v.is_hex)
@@ -426,7 +426,7 @@ SRP_START_RESPONSES: Final[frozenset[type[Response]]] = frozenset({UserSrpAuth, 
 def wrap_call(
     response: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Return a response's class and its arguments, the secret ones wrapped; if `response` is no such class, wrap all."""
+    """Return a response's class and its arguments, with secrets wrapped; for another `response`, wrap everything."""
     if not (isinstance(response, type) and issubclass(response, Response)):
         return wrap_text(response), *WrapsSecrets.wrap_arguments(args, kwargs)
     if len(args) == 1 and isinstance(args[0], Response):  # that response has wrapped its secrets

@@ -69,7 +69,7 @@ def state_of_challenge_name(challenge: str) -> State:
 
 
 PASSWORDLESS: Final = frozenset({State.EMAIL_OTP, State.SMS_OTP, State.WEB_AUTHN})
-"""The first factors without a password that USER_AUTH offers. While they are first factors, the user may choose another one instead."""
+"""USER_AUTH's first factors without a password. In place of one of them the user may choose another first factor."""
 
 MFA_METHODS: Final = (State.SMS_MFA, State.SOFTWARE_TOKEN_MFA, State.EMAIL_OTP)
 """The second factors, in the order in which Cognito lists them."""

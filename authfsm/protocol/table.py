@@ -7,30 +7,30 @@ A sign-in is always in one state: START, a challenge, or an end. The client send
   If the sign-in is in that state already, the transition is a NEW_CHALLENGE or an ACKNOWLEDGEMENT, as the row says.
 * A `ReplyWithoutChallenge`, which has no tokens either, names no state. It leads to the row's only destination: the
   reply to RevokeToken leads to START, and the reply to ConfirmDevice to AUTHENTICATED, where the sign-in is already.
-* A refusal gets a recovery action from `error_policy.py`. It makes no transition if the action is WAIT, as the same
-  request may be sent again, or if the sign-in had already ended. Otherwise TRY_AGAIN makes the transition RETRY if the
-  row has it, DROP_DEVICE makes DEVICE_DROPPED if the row has it, and every other refusal leads to FAILED.
+* A refusal gets a recovery action from `error_policy.py`. It makes no transition if the sign-in had already ended, or
+  if the action is WAIT, because the same request may then be sent again. Otherwise TRY_AGAIN makes the transition RETRY
+  if the row has it, DROP_DEVICE makes DEVICE_DROPPED if the row has it, and every other refusal leads to FAILED.
 
 A transition that is not in the table raises ProtocolViolation, and the sign-in stays as it was.
 
-Rule 1: Every transition is in `PROTOCOL`, and nowhere else, except those to FAILED, which `may_fail` adds. The machine,
+Rule 1: `PROTOCOL` is the only list of transitions; it leaves out those to FAILED, which `may_fail` adds. The machine,
 the diagrams, the table in README, the local pool's self-check, `authfsm check` and the tests are derived from it.
-`authfsm explain SMS_MFA` prints a state's transitions, and those that lead to it.
+`authfsm explain SMS_MFA` prints the transitions from this state and to it.
 Rule 2: A request carries one response, and its reply makes at most one transition.
 Rule 3: A transition that stays in its state has one kind (`LoopKind`), and no other transition has a kind.
 Rule 4: Each transition has evidence in `evidence.csv`: when Cognito makes it, how certain that is, and the source. The row
 there has the same state, response, destination and kind; the transitions to FAILED and OTHER_CHALLENGE may share a row
 that has `*` as state and response. Where sources contradict each other, the table has the transitions of both, because a
 client must cope with either. After a change, `tests/test_protocol.py` names the missing and the superfluous rows, and
-`tests/test_transitions.py` the transitions that no scenario takes.
+`tests/test_transitions.py` names the transitions that no scenario takes.
 Rule 5: A response that is new in a row needs an entry in `WRITERS` (`core/wire_requests.py`), and `classify` must find it
 (`protocol/api_requests.py`): by `_ANSWER` if it answers a challenge, by `_BEGIN` if it begins a flow that other responses
 begin too, and by `OTHER_OPERATIONS` if it is an operation of its own. A new class also needs an entry in
-`RESPONSE_REPETITION` (the same file), and a new operation, unless it returns tokens, one in `_OPERATION_READERS`
-(`core/wire_replies.py`).
-Rule 6: In a particular sign-in, a state may refuse a response of its row: if a step must come first or is too late
-(`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), if its value cannot be
-an answer to the challenge (`check_answer` there), or if its SRP_A was used before (`SignIn.send`).
+`RESPONSE_REPETITION` of the same file. A new operation that returns no tokens also needs an entry in
+`_OPERATION_READERS` (`core/wire_replies.py`).
+Rule 6: In a particular sign-in, a state may refuse a response of its row: if the response comes too early or too
+late (`PREREQUISITES`), if the challenge does not offer it (`why_not_offered` in `protocol/prompts.py`), if its value
+cannot be an answer to the challenge (`check_answer` there), or if its SRP_A was used before (`SignIn.send`).
 
 Public, from `authfsm`: `PROTOCOL`, `TRANSITIONS`, `Transition`, `LoopKind` and `Role`.
 """
@@ -70,13 +70,13 @@ S = State
 # fmt: off
 
 # ---- groups of destinations ------------------------------------------------------------------------------
-# Whether a row has other members of FIRST_FACTORS or of ENROLLED_FACTOR_STEPS decides which factor EMAIL_OTP is in that row
-# (`_email_otp_roles` in protocol/nodes.py). Before you add the first one to a row, or remove the last one, read that function.
+# The role of EMAIL_OTP in a row depends on whether the row has other members of FIRST_FACTORS or ENROLLED_FACTOR_STEPS.
+# Before you add the first such member to a row, or remove the last, read `_email_otp_roles` in protocol/nodes.py.
 
 # Cognito may add challenges: wherever it may issue a challenge, it may issue one that this version does not know.
 OTHER:                 Final = frozenset({S.OTHER_CHALLENGE})
 TOKENS:                Final = frozenset({S.AUTHENTICATED})
-# After the last factor: tokens, or first the proof of a remembered device, which may also replace the second factor.
+# After the last factor: tokens, or first the proof of a remembered device. A device may also replace the second factor.
 AFTER_LAST_FACTOR:     Final = TOKENS | OTHER | {S.DEVICE_SRP_AUTH}
 # A second factor, the choice of one, or its set-up.
 SECOND_FACTOR_STEPS:   Final = frozenset({S.SELECT_MFA_TYPE, S.SMS_MFA, S.EMAIL_OTP, S.SOFTWARE_TOKEN_MFA, S.MFA_SETUP})
@@ -127,7 +127,7 @@ PROTOCOL: Final[Mapping[State, Mapping[type[Response], RowEntry]]] = {
     S.PASSWORD_SRP:      {r.SrpA: SRP_PROOF},
     S.PASSWORD_VERIFIER: {r.SrpClaim: AFTER_PASSWORD | CUSTOM | {DEVICE_DROPPED}},  # no RETRY: one proof for each SRP_A
     S.ADMIN_NO_SRP_AUTH: {r.Password: AFTER_PASSWORD},
-    # A code as a first factor may lead to a second one over the other channel: e-mail to SMS_MFA, SMS to EMAIL_OTP.
+    # If the first factor is a code, the second may be a code over the other channel: SMS_MFA or EMAIL_OTP.
     S.EMAIL_OTP:         {r.Code: AFTER_LAST_FACTOR | CUSTOM | {RETRY, DEVICE_DROPPED, S.SMS_MFA}, **FIRST_FACTOR_CHOICE},
     S.SMS_OTP:           {r.Code: AFTER_LAST_FACTOR | {RETRY, DEVICE_DROPPED, S.EMAIL_OTP}, **FIRST_FACTOR_CHOICE},
     S.WEB_AUTHN:         FIRST_FACTOR_CHOICE,                                # Credential answers this challenge
@@ -235,8 +235,8 @@ class Role(DescribedName):
 class Prerequisite(DescribedName):
     """A condition on which a state accepts a response; the value says when it is not met.
 
-    A new member needs a case in `SignIn._why_not_accepted` and in `_possible_after` of `checks/model.py`. One of
-    MFA_SETUP also needs a case in `_SETUP_NODES` of `traces/log_symbols.py`; one that depends on the role, in `nodes.accepts`.
+    A new member needs a case in `SignIn._why_not_accepted` and in `_possible_after` of `checks/model.py`. For
+    MFA_SETUP it also needs one in `_SETUP_NODES` of `traces/log_symbols.py`, and for a role in `nodes.accepts`.
     """
 
     STILL_FIRST_FACTOR = "once the code is a second factor"
@@ -262,7 +262,7 @@ AUTOMATIC: Final[Mapping[State, type[Response]]] = {
 }
 """The responses that a driver sends without new input: the steps of an SRP proof.
 
-Where a row has DEVICE_DROPPED, a driver also repeats a response without the device key if Cognito does not know it."""
+If a row has DEVICE_DROPPED and Cognito does not know the device key, a driver repeats the response without the key."""
 
 
 def is_automatic(transition: Transition) -> bool:
@@ -285,7 +285,7 @@ LOOP_KINDS_AFTER_REFUSAL: Final = frozenset(LOOP_KIND_OF_ACTION.values())
 def loop_kind_for_reply(
     source: State, response: type[Response], action: RecoveryAction | None = None
 ) -> LoopKind | None:
-    """Return the kind of transition by which a reply stays in its state, or None; `action` is given for a refusal."""
+    """Return the kind of transition by which a reply stays in its state, or None; `action` is that of a refusal."""
     made = (NEW_CHALLENGE, ACKNOWLEDGEMENT) if action is None else (LOOP_KIND_OF_ACTION.get(action),)
     kinds = loop_kinds(source, PROTOCOL[source].get(response, frozenset()))
     return next((kind for kind in kinds if kind in made), None)
@@ -302,8 +302,8 @@ def transition_between(
 def transition_for_reply(source: State, response: type[Response], reply: Reply) -> Transition | None:
     """Return the transition that a reply makes, whether or not the table has it.
 
-    None if it makes none: after WAIT, or a refusal after the sign-in had ended. Raises ProtocolViolation for a
-    `ReplyWithoutChallenge` if the row does not lead to exactly one state.
+    Returns None for a refusal that makes none: with WAIT, or after the sign-in had ended. Raises ProtocolViolation for
+    a `ReplyWithoutChallenge` if the row does not lead to exactly one state.
     """
     match reply:
         case Refusal(action=RecoveryAction.WAIT):

@@ -55,7 +55,7 @@ def stripped(value: str) -> str:
 def not_text(value: object, *, may_be_secret: bool = True) -> str | None:
     """Return why a value is neither text nor a `Secret` of text; None if it is one of them.
 
-    Callers raise the error, so that no frame of its traceback has the plain value of a secret.
+    The caller raises the error, because a traceback through this function would show the plain value.
     """
     plain = value.reveal() if may_be_secret and isinstance(value, Secret) else value
     return None if isinstance(plain, str) else f"must be text, not {type(plain).__name__}"
@@ -160,7 +160,7 @@ class CodeFormat:
     source: str
 
     def fits(self, code: str) -> bool:
-        """Return whether a normalized code can be right, so that it is sent."""
+        """Return whether a normalized code can be right; only such a code is sent."""
         is_number = re.fullmatch("[0-9]+", code) is not None
         return is_number and (not self.exact or len(code) in self.lengths)
 
@@ -194,7 +194,7 @@ MESSAGE_CODE: Final = CodeFormat(
         " guide says 6. No page gives a rule, so codes of other lengths are sent too."
     ),
 )
-"""The code of an SMS or an e-mail. It allows any number of digits, so every other kind of code is valid in it too."""
+"""The code of an SMS or an e-mail. It allows any number of digits, so it also fits the codes of other formats."""
 
 _MINUS_SIGN: Final = "\N{MINUS SIGN}"  # in Unicode a symbol (category Sm), but users type it as a hyphen
 

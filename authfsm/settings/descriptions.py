@@ -2,8 +2,8 @@
 
 A null member counts as absent at every depth: the SDKs for Go and Java print null for every member that is not set. The
 types of the members, the values of enumerations and the ranges of numbers are in `descriptions.json`, which
-`tests/generate_members.py` makes from botocore's model; the file has the members of CreateUserPool and
-CreateUserPoolClient too. Members and values that it lacks are kept; `Descriptions` lists them as `unknown` ones.
+`tests/generate_members.py` makes from botocore's model. The file also has the members of CreateUserPool and
+CreateUserPoolClient. Members and values that the file lacks are kept, and `Descriptions` lists them as unknown.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _PYTHON: Final[dict[str, tuple[type, ...]]] = {
 }
 
 TOKEN_VALIDITIES: Final = {
-    # member of UserPoolClient: (member of TokenValidityUnits, the unit if that is missing, default)
+    # member of UserPoolClient: (member of TokenValidityUnits, the unit if this member is missing, the default number)
     "AccessTokenValidity": ("AccessToken", "hours", 1),
     "IdTokenValidity": ("IdToken", "hours", 1),
     "RefreshTokenValidity": ("RefreshToken", "days", 30),
@@ -77,7 +77,7 @@ class Descriptions:
     user_pool_client: Structure | None = field(default=None, repr=False)  # ClientSecret is wrapped
     mfa_config: Structure | None = field(default=None, repr=False)  # GetUserPoolMfaConfig's reply
     unknown: tuple[str, ...] = ()  # members that the model lacks: `UserPool.Policies.Tomorrow`
-    unknown_values: tuple[str, ...] = ()  # values it does not allow: `UserPool.UserPoolTier = 'GOLD'`
+    unknown_values: tuple[str, ...] = ()  # values that the model does not allow: `UserPool.UserPoolTier = 'GOLD'`
 
     @classmethod
     def parse(
@@ -85,9 +85,9 @@ class Descriptions:
     ) -> Descriptions:
         """Parse descriptions that were fetched or saved earlier: each is a whole reply, or the structure in it.
 
-        `user_pool` may contain the other two as well: as UserPoolClient and MfaConfig, or as GetUserPoolMfaConfig's
-        members next to UserPool. BadField is raised for a member of another type than in the API, a missing UserPool, a
-        description that is passed twice, and an app client of another pool.
+        `user_pool` may contain the other two descriptions under the names UserPoolClient and MfaConfig; the members of
+        GetUserPoolMfaConfig's reply may also be beside UserPool. BadField is raised if a member's type is not that of
+        the API, UserPool is missing, a description is passed twice, or the app client belongs to another pool.
         """
         parts = _parts(user_pool)
         for name, part in (("UserPoolClient", user_pool_client), ("MfaConfig", mfa_config)):
@@ -162,7 +162,7 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
     "The default time unit for RefreshTokenValidity in an API request is days. You can't set RefreshTokenValidity to
     0. If you do, Amazon Cognito overrides the value with the default value of 30 days." -- AWS API reference,
-    UserPoolClientType. Other tokens are valid for hours, by default (also for 0) for 1. BadField: wrong unit or number.
+    UserPoolClientType. The default of other tokens is 1 hour, also for 0. A wrong unit or number raises BadField.
     """
     member, unit, default = _VALIDITIES[name]
     number = client.get(name)
@@ -179,14 +179,14 @@ def token_validity(client: Structure, name: str) -> timedelta:
 
 
 def decode_text(raw: bytes) -> str:
-    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM; UnicodeDecodeError for others."""
+    """Return the text of a file in UTF-8, UTF-16 or UTF-32, with or without a BOM, or raise UnicodeDecodeError."""
     return raw.decode(json.detect_encoding(raw))
 
 
 def parse_json(text: str) -> Any:
-    """Return what a JSON text says.
+    """Return what a JSON text says; raise RecursionError if it is nested too deep.
 
-    It raises ValueError for a text that is not JSON, or has a key twice in one object; RecursionError if it is too deep.
+    Raise ValueError if it is not JSON, or if an object in it has the same key twice.
     """
     return json.loads(text, object_pairs_hook=_without_repetition)
 
@@ -214,11 +214,11 @@ def _structure(value: Any, path: str) -> Structure:
 
 
 def _parts(value: Any) -> dict[str, Any]:
-    """Return UserPool and the other descriptions in the same mapping by name."""
+    """Return, by name, UserPool and the other descriptions that a mapping has beside it."""
     members = _structure(value, "UserPool")
     mfa_members = _model()["MfaConfig"].keys()
     is_bare = _PARTS.isdisjoint(value)
-    if is_bare:  # the mapping is UserPool itself, and has its MfaConfiguration
+    if is_bare:  # the mapping is UserPool itself, so MfaConfiguration is UserPool's
         mfa_members = mfa_members - _model()["UserPool"].keys()
     mfa = {name: each for name, each in members.items() if name in mfa_members}
     rest = {n: each for n, each in members.items() if n not in mfa_members and n not in _MFA_NAMES}

@@ -27,15 +27,15 @@ _Why = Callable[[TransitionInRoles], Reason]
 
 START: Final = Node(State.START)
 
-# A refresh may lead to these states even if no other response does (to DEVICE_SRP_AUTH: a page of AWS says so).
+# A refresh may lead to these states even if no other response does. A page of AWS says so about DEVICE_SRP_AUTH.
 _OWN_DESTINATIONS: Final = frozenset(State) - frozenset(CHALLENGES) | {State.DEVICE_SRP_AUTH}
 
 
 class Reachability(NamedTuple):
     """Which transitions and states of the table are impossible with one pool's settings, and why."""
 
-    transitions: _Reasons  # every transition in each pair of roles; None: possible
-    nodes: Mapping[Node, str]  # only the unreachable nodes
+    transitions: _Reasons  # for every transition in each pair of roles, why it is impossible, or None
+    nodes: Mapping[Node, str]  # for each unreachable node, why it is unreachable
 
 
 def nodes_of(each: TransitionInRoles) -> tuple[Node, Node]:
@@ -68,7 +68,7 @@ for _pairs in _INCOMING.values():
 
 @lru_cache(maxsize=256)
 def reachability(settings: SignInSettings, *, include_lambda_named: bool) -> Reachability:
-    """Return what is impossible with settings; `include_lambda_named`: a Lambda function may name any challenge."""
+    """Return what is impossible with settings; with `include_lambda_named`, Lambda functions may name any challenge."""
     why = {
         each: rules.why_forbidden(settings, *each, include_lambda_named=include_lambda_named)
         for each in TRANSITIONS_IN_ROLES
@@ -88,9 +88,9 @@ def reached(possible: Mapping[TransitionInRoles, Any], *, false: Any = False, tr
     """Return for each node whether a sign-in reaches it.
 
     Args:
-        possible: for each transition whether it is possible: bools, or conditions with `&` and `|`.
-        false: if `possible` has conditions, the one that is never fulfilled.
-        true: the one that is always fulfilled.
+        possible: for each transition whether it is possible, as a bool or as a condition that supports `&` and `|`.
+        false: False, or the condition that is never fulfilled.
+        true: True, or the condition that is always fulfilled.
     """
     found = dict.fromkeys((node for each in TRANSITIONS_IN_ROLES for node in nodes_of(each)), false)
     found[START] = true
@@ -134,8 +134,8 @@ def _blocking_reasons(node: Node, why: _Why, is_reached: Callable[[Node], bool])
 def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Confidence:
     """Return how certain a transition is in a pool with these settings.
 
-    If the pool requires MFA, the evidence for tokens directly after a password does not apply: its condition is that
-    no MFA is due. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new
+    The evidence for tokens directly after a password is for sign-ins without MFA, so it does not apply to a pool that
+    requires MFA. AWS's developer guide says that a first sign-in is exempt ("Adding MFA": "The first time that a new
     user signs in to your app, Amazon Cognito issues tokens, even if your user pool requires MFA"); tests that run
     against AWS show that it is not (moto, test_user_authentication_flow_mfa_on; amplify-swift,
     TOTPSetupWhenUnauthenticatedTests; amplify-android, EmailMFATests; amplify-flutter, mfa_sms_email_required_test).
@@ -148,7 +148,7 @@ def confidence_in_pool(settings: SignInSettings, transition: Transition) -> Conf
 
 
 def best_confidence(transition: Transition, pools: Iterable[SignInSettings]) -> Confidence:
-    """Return how certain a transition is in the pool where it is most certain; without pools, in general."""
+    """Return how certain a transition is in the pool where it is most certain; if there are no pools, in general."""
     known = [confidence_in_pool(pool, transition) for pool in pools] or [confidence(transition)]
     return min(known, key=list(Confidence).index)
 
@@ -162,7 +162,7 @@ class PoolSettings(SignInSettings, DisplayMixin):
 
         Args:
             transition: a transition of the table.
-            role: which factor EMAIL_OTP is, if the transition starts or ends there; None for either factor.
+            role: which factor EMAIL_OTP is, if the transition starts or ends there; None if it may be either factor.
 
         Raises:
             KeyError: the table does not have the transition, or not in this role.
@@ -192,11 +192,11 @@ class PoolSettings(SignInSettings, DisplayMixin):
         return _joined(reasons)
 
     def unreachable(self, state: State, role: Role | None = None) -> str | None:
-        """Return why no user reaches a state; None if some user can. ValueError: there is no such state or role.
+        """Return why no user reaches a state; None if some user can. An unknown state or role raises ValueError.
 
         Args:
             state: the state.
-            role: which factor EMAIL_OTP is, if it is the state; None for either factor.
+            role: which factor EMAIL_OTP is, if it is the state; None if it may be either factor.
         """
         state, role = State(state), role and Role(role)
         unreachable = reachability(self, include_lambda_named=True).nodes
@@ -244,8 +244,8 @@ class Difference:
     """The difference between two settings.
 
     Args:
-        added: the transitions that only the second settings allow; the reason is that of the first settings.
-        removed: the transitions that only the first settings allow; the reason is that of the second settings.
+        added: the transitions that only the second settings allow, each with the reason why the first do not.
+        removed: the transitions that only the first settings allow, each with the reason why the second do not.
     """
 
     added: tuple[ChangedTransition, ...]
@@ -273,7 +273,7 @@ def difference(before: SignInSettings, after: SignInSettings) -> Difference:
 
 
 def _single_settings() -> Iterator[dict[str, Any]]:
-    """Yield settings of which only one is known, or two that work together; unknown settings rule nothing out."""
+    """Yield settings of which one is known, or two that work together. Settings that are not known rule nothing out."""
     yield from ({"mfa_configuration": mode} for mode in ("OFF", "ON"))
     yield from ({name: False} for name in ("sms_mfa", "software_token_mfa", "email_mfa"))
     yield {"mfa_configuration": "ON", "web_authn_factor": "SINGLE_FACTOR"}
@@ -292,7 +292,7 @@ def _exclusions(why: Callable[[Reachability], Reason]) -> tuple[str, ...]:
     """Return the reasons of `why` in the pools of `_single_settings`, with any Lambda functions and without them.
 
     A DefineAuthChallenge function may name any challenge, so other settings rule out most challenges only in a pool
-    without this function. If its absence alone is a reason, the other pools without it add nothing, and are left out.
+    without this function. If the lack of the function is a reason by itself, no other setting is tried in such a pool.
     """
 
     def reason(**settings: Any) -> Reason:

@@ -6,7 +6,7 @@ OPTIONAL rules out no MFA challenge, OFF rules out no device challenge, and ON d
 password to the tokens. No rule reads AccountRecoverySetting or ChallengeRequiredOnNewDevice. All transitions to FAILED
 stay.
 
-`require_...` is a rule, or returns one: a rule returns None if the settings have what it requires, otherwise the reason.
+Each function `require_...` is a rule or returns one. A rule returns None if it is met, otherwise the reason.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def require_first_factor(name: str) -> SettingRule:
 
 
 def require_passkey_as_mfa(settings: SignInSettings) -> Reason:
-    """Require that a passkey satisfies the MFA requirement, if there is one."""
+    """If the pool requires MFA, require that a passkey counts as MFA."""
     satisfies_mfa = settings.web_authn_factor in {None, MULTI_FACTOR_PASSKEY}
     if settings.mfa_configuration != "ON" or satisfies_mfa:
         return None
@@ -90,7 +90,7 @@ def require_passkey_as_mfa(settings: SignInSettings) -> Reason:
 
 
 def require_tokens_after_sign_up(settings: SignInSettings) -> Reason:
-    """Require EMAIL_OTP or SMS_OTP for tokens directly after a sign-up; the reason names SMS_OTP only."""
+    """Require EMAIL_OTP or SMS_OTP as a first factor, for tokens after a sign-up; the reason names only SMS_OTP."""
     email_otp = require_first_factor("EMAIL_OTP")(settings)
     return email_otp and require_first_factor("SMS_OTP")(settings)
 
@@ -179,8 +179,8 @@ FIRST_FACTOR_RULES: Final[Mapping[type[Response], tuple[SettingRule, ...]]] = {
 }
 """The rules of the responses that are themselves the choice of a first factor.
 
-If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE; the
-other three are refused.
+If a rule forbids the factor, the reply to `UserAuthWithPassword` and `UserAuthWithSrp` is SELECT_CHALLENGE.
+Cognito refuses the other three responses.
 """
 
 CHALLENGE_RULES: Final[Mapping[Node, tuple[SettingRule, ...]]] = {
@@ -208,14 +208,14 @@ ANY_CHALLENGE_RESPONSES: Final = frozenset({r.RefreshTokenAuth, r.RefreshToken, 
 
 
 def require_lambda_choice(settings: SignInSettings) -> Reason:
-    """Require that a Lambda function may choose challenges; the reason names one of the two flows that allow it."""
+    """Require that a Lambda function may choose challenges; the reason names one of the two flows in which it can."""
     # Sources contradict each other about whether DefineAuthChallenge also runs in an administrator's password flow.
     return require_define_auth_challenge(settings) or (_CUSTOM_AUTH(settings) and _ADMIN(settings))
 
 
 @frozen
 class UnlessLambda:
-    """A rule of a challenge that does not apply if a DefineAuthChallenge function may name the challenge."""
+    """A challenge's rule, which applies only if no DefineAuthChallenge function may name the challenge."""
 
     rule: SettingRule
 

@@ -1,7 +1,7 @@
 """The settings of a pool and its app client that matter for a sign-in, under AWS's names in snake_case.
 
-A setting that is not known is None, and rules nothing out. All settings of a description that is missing are None. If a
-description lacks a setting, it has AWS's default (for example OFF for MfaConfiguration), or is None.
+A setting that is not known is None, and rules nothing out. If a description is missing, all its settings are None. If a
+description is there but lacks a setting, the setting has AWS's default (OFF for MfaConfiguration), or is None.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class SignInSettings(CompletesDocstring):
         enable_token_revocation: the app client's EnableTokenRevocation.
         refresh_token_rotation: the app client's RefreshTokenRotation.Feature.
         unknown_members: the members of the descriptions that this version does not know. It ignores them.
-        unknown_values: the values of enumerations and ranges that it does not know: `UserPool.UserPoolTier = 'GOLD'`.
+        unknown_values: the values that this version does not know, for example `UserPool.UserPoolTier = 'GOLD'`.
 
     Raises:
         BadField: a setting has the wrong type, or a value that AWS does not have.
@@ -102,7 +102,7 @@ class SignInSettings(CompletesDocstring):
     unknown_values: tuple[str, ...] = field(default=(), eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Check the names; descriptions may have others (`unknown_values`, for example), except as MfaConfiguration."""
+        """Check the names. An unknown name is valid only if it is from a description, and not as MfaConfiguration."""
         for name, path in _KNOWN.items():
             value, known = getattr(self, name), known_names(path)
             names = value if isinstance(value, frozenset) else [value] * (value is not None)
@@ -143,7 +143,7 @@ class SignInSettings(CompletesDocstring):
 
     @classmethod
     def from_parsed(cls: type[Settings], parsed: Descriptions) -> Settings:  # noqa: PYI019 -- the same
-        """Return the settings in parsed descriptions; BadField if MfaConfiguration is unknown or settings conflict."""
+        """Return the settings in descriptions; raise BadField if MfaConfiguration is unknown or settings conflict."""
         pool, client, mfa = parsed.user_pool, parsed.user_pool_client, parsed.mfa_config
         settings: dict[str, Any] = {
             "mfa_configuration": parsed.mfa,
@@ -195,7 +195,7 @@ class SignInSettings(CompletesDocstring):
 def fetch_descriptions(
     client: Any, pool_id: str, client_id: str | None = None
 ) -> tuple[Mapping[str, Any], Mapping[str, Any] | None, Mapping[str, Any]]:
-    """Return the replies of DescribeUserPool, of DescribeUserPoolClient if `client_id` is given, and of GetUserPoolMfaConfig."""
+    """Return the replies of DescribeUserPool, DescribeUserPoolClient (None without an id) and GetUserPoolMfaConfig."""
     pool = client.describe_user_pool(UserPoolId=pool_id)
     app = client_id and client.describe_user_pool_client(UserPoolId=pool_id, ClientId=client_id)
     return pool, app or None, client.get_user_pool_mfa_config(UserPoolId=pool_id)
