@@ -40,7 +40,7 @@ def load_command(name: str) -> click.Command:
 
 
 class CommandGroup(click.Group):
-    """Loads only the command that is called, because some need a second to import."""
+    """Imports only the module of the command that is called, because some modules take a second to import."""
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run the command line; if standard output cannot be written, exit with FAILED."""
@@ -56,7 +56,7 @@ class CommandGroup(click.Group):
         name, found, rest = super().resolve_command(ctx, args)
         try:
             return name, found and load_command(str(name)), rest
-        except KeyboardInterrupt:  # Ctrl-C during the import: click would exit with 1
+        except KeyboardInterrupt:  # click would exit with 1 after Ctrl-C during the import
             raise click.exceptions.Exit(INTERRUPTED) from None
 
 

@@ -145,7 +145,7 @@ def path_line(path: checks.Path) -> Text:
 
 
 def _invariants(invariants: Iterable[Invariant], violations: Sequence[Violation]) -> Iterator[RenderableType]:
-    """Yield each invariant with its violation; for `second-factor`, also the known exceptions."""
+    """Yield each invariant, and its violation if it is broken. Below `second-factor`, list the known exceptions."""
     by_name = {each.invariant.name: each for each in violations}
     for each in invariants:
         violation = by_name.get(each.name)

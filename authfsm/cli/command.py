@@ -1,4 +1,4 @@
-"""The base of all commands: the fields of a class are the options, and a failure prints one line."""
+"""The base of all commands. A command is a class whose fields are its options; if it fails, it prints one line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ FAILED: Final = 1
 """The exit status of a failure, or of a check with findings."""
 
 USAGE_ERROR: Final = 2
-"""The exit status of a usage error."""
 
 INTERRUPTED: Final = 130
 """The exit status after Ctrl-C: 128 plus the number of SIGINT, as a shell reports it."""
@@ -31,12 +30,12 @@ STDOUT: Final = Path("-")
 """The file name that stands for standard output."""
 
 EXTRAS: Final = {"server": ("cattrs", "httptools"), "trace": ("duckdb", "sqlglot")}
-"""The modules that a command needs, by the extra of this package that installs them."""
+"""For each extra of this package that a command needs: the modules that the extra installs."""
 
 _DECLARED: Final = "declared"
 _PANEL: Final = "panel"
 _TYPE_SETTINGS: Final = frozenset({"min", "max", "dir_okay", "file_okay", "allow_dash"})
-"""The settings of an option that are arguments of its type in click, not of click.Option."""
+"""Settings of an option that are passed to its type in click; all other settings are passed to click.Option."""
 
 
 class Failed(Exception):
@@ -92,7 +91,7 @@ class _PanelCommand(click.Command):
 
 
 class _NotEmpty(click.ParamType[Any]):
-    """Refuses an empty value: if FILE is unset, `-o "$FILE"` would otherwise name the current folder."""
+    """Refuses an empty value, because `-o "$FILE"` would name the current folder if the variable FILE is not set."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the converted value; fail if it is empty."""
@@ -159,7 +158,7 @@ def _metavar(field: attrs.Attribute[Any], *, is_file: bool) -> str:
 
 
 def missing_modules_text(extra: str) -> str | None:
-    """Return which modules of an extra are missing and how to install them; None if none is."""
+    """Return a text that names the missing modules of an extra and how to install them; None if all are installed."""
     names = [name for name in EXTRAS[extra] if find_spec(name) is None]
     return f"needs {', '.join(names)}: pip install 'authfsm[{extra}]'" if names else None
 
@@ -170,18 +169,18 @@ def print_message(message: str) -> None:
 
 
 def print_lines(console: Any, lines: Iterable[Any]) -> None:
-    """Print lines and tables on a console of rich; a `Text` with `no_wrap`, such as a link, is neither wrapped nor cut."""
+    """Print lines and tables on a console of rich; a `Text` with `no_wrap`, such as a link, stays one whole line."""
     for each in lines:
         console.print(each, soft_wrap=bool(getattr(each, "no_wrap", False)))
 
 
 def as_json(document: Any) -> str:
-    """Return a document as JSON for people, with a line end."""
+    """Return a document as indented JSON, with a line end."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 class _Stdout:
-    """Wraps standard output, its buffer or a method of either; an OSError of the method gets the file name `STDOUT`."""
+    """Wraps standard output, its buffer or one of their methods. An OSError of a method gets the file name `STDOUT`."""
 
     def __init__(self, wrapped: Any) -> None:
         self._wrapped = wrapped
@@ -200,7 +199,7 @@ class _Stdout:
 
 @contextmanager
 def stdout_checked() -> Iterator[None]:
-    """Exit if standard output is closed or cannot be written; print why, unless the reader of its pipe has ended."""
+    """Exit if standard output is closed or cannot be written, and print why; a closed pipe needs no message."""
     if sys.stdout is None:
         print_message("authfsm: standard output is closed; to discard the output, use >/dev/null")
         sys.exit(FAILED)
@@ -210,7 +209,7 @@ def stdout_checked() -> Iterator[None]:
                 yield
         finally:
             sys.stdout.flush()
-    except OSError as error:  # of standard output: `click_command` catches every other OSError
+    except OSError as error:  # an error of standard output, because `click_command` catches all others
         discard_stdout()
         if error.errno != errno.EPIPE:
             print_message(f"authfsm: standard output cannot be written: {error.strerror}")
@@ -262,7 +261,7 @@ def refuse_overwriting(output: Path | None, *inputs: Path | None) -> None:
 
 
 def refuse_region(options: Any) -> None:
-    """Raise `WrongUsage` if `--region` cannot be a region of AWS; with an endpoint's URL, accept any host label."""
+    """Raise `WrongUsage` if `--region` is not like an AWS region. With an endpoint's URL, accept any host label."""
     region, has_endpoint = options.region, bool(options.endpoint_url or getattr(options, "compare", None))
     form = r"(?!\d+$)(?!-)[a-zA-Z0-9-]{1,63}(?<!-)" if has_endpoint else r"[a-z]+(-[a-z]+)+-[0-9]+"
     if region is not None and not re.fullmatch(form, region):

@@ -73,7 +73,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of the requests of one rule, in seconds; setting up what rules share is not counted.",
+        "Time limit of one rule's requests, in seconds. Creating what several rules share is not counted.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,
@@ -236,7 +236,7 @@ def _run(endpoints: list[Endpoint], rules: tuple[ConformanceRule, ...], timeout:
 
 
 def _write(results: Results, outputs: Sequence[Path]) -> None:
-    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # stdout first: a file may fail
+    for path in sorted(outputs, key=lambda each: each != command.STDOUT):  # stdout first: a file may be unwritable
         text = as_markdown(results) if path.suffix == ".md" else command.as_json(as_json(results))
         if path == command.STDOUT:
             sys.stdout.write(text)
@@ -286,7 +286,7 @@ def table(results: Results) -> Iterator[RenderableType]:
 
 
 def _indented(line: Text, by: int) -> Text:
-    """Return a line after `by` spaces."""
+    """Return a line, indented by `by` spaces."""
     return Text(" " * by).append_text(line)
 
 

@@ -48,7 +48,7 @@ class Demo:
     pause: float = option("Seconds to wait after each step, if the output is a terminal.", default=0.0, min=0, max=10)
 
     def run(self) -> int:
-        """Play every story; fail unless each ended with tokens and has its picture."""
+        """Play every story; fail if one ends without tokens or its picture cannot be drawn."""
         return 0 if play_stories(self.out, self.pause) else FAILED
 
 
@@ -169,7 +169,7 @@ def _temporary_password(stage: DemoStage) -> Flow:
 
 @_story("3-sms-wrong-code", "A code by SMS, mistyped once")
 def _sms_with_a_wrong_code(stage: DemoStage) -> Flow:
-    """A wrong code may be followed by another: the session stays valid."""
+    """After a wrong code, ada can type another one, because the session stays valid."""
     pool = LocalPool(mfa="ON", mfa_methods=["SMS_MFA"])
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
     flow = stage.begin(pool.cognito(), PASSWORD, "USER_SRP_AUTH")
@@ -187,16 +187,16 @@ def _remembered_device(stage: DemoStage) -> Flow:
         mfa="ON", mfa_methods=["SMS_MFA"], device=DeviceConfiguration(challenge_required_on_new_device=True)
     )
     pool.add_user(ADA, password=PASSWORD, phone_number=PHONE)
-    # An earlier sign-in: a code by SMS, after which Cognito remembers the device.
+    # In an earlier sign-in, ada types a code sent by SMS, and the pool then remembers the device.
     before = pool.cognito().sign_in(ADA, PASSWORD)
     before.answer(r.Code(pool.outbox.code_for(ADA)))
     device = before.confirm_device("laptop")
-    # The sign-in of the demo: the device replaces the code.
+    # In the sign-in of the demo, the device replaces the code.
     return stage.begin(pool.cognito(device=device), PASSWORD, "USER_SRP_AUTH")
 
 
 def riddle_triggers() -> Triggers:
-    """Return functions that ask a riddle, at most three times."""
+    """Return Lambda functions that ask a riddle, at most three times."""
 
     def define(event: dict[str, Any]) -> dict[str, Any]:
         answered = event["request"]["session"]

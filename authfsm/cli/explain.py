@@ -86,7 +86,7 @@ class Explain:
 
 
 def _by_message(text: str) -> tuple[Facts, ...]:
-    """Return the errors whose message at the local pool is this text; a variable of the message may have any value."""
+    """Return the errors of the local pool whose message is this text; a variable in a message may have any value."""
     from authfsm.local.config import error_templates  # noqa: PLC0415 - slow to load
 
     templates = (t for t in vars(error_templates).values() if isinstance(t, error_templates.ErrorTemplate))
@@ -275,7 +275,7 @@ def _error(described: Facts) -> Iterator[RenderableType]:
         facts = ", ".join(filter(None, [f"fault: {each['fault']}", session]))
         about = Text.assemble(each["advice"], (f"\n{facts}", "dim"))
         table.add_row(message, each["action"], about, each["source"])
-    if each["message"]:  # of the last row
+    if each["message"]:  # the last row is only for one message
         table.add_row("anything else", "", "the same as in a sign-in")
     yield _indented(table)
     yield _heading("Returned by")

@@ -32,9 +32,9 @@ class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
     A path leads from START to the tokens, without a refusal. It visits no state twice, with two exceptions: EMAIL_OTP
-    may come once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Left out are
-    refreshes, challenges that this version does not know, and challenges that follow only if a Lambda function chooses
-    them, except CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER.
+    may come once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Refreshes and
+    challenges that this version does not know are left out. Of the challenges that follow only if a Lambda function
+    chooses them, only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER are on paths.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."

@@ -1,4 +1,4 @@
-"""The options that name a pool, and its descriptions, which are fetched from AWS or read from a file, and saved."""
+"""The options that name a pool, and functions that fetch its descriptions from AWS, read them or save them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _NO_KEYS: Final = (
 
 Descriptions = dict[str, Any]
 
-# The object of a file has replies as its members, or is a UserPool itself, which has an Id.
+# A file has either an object with the member UserPool, or the value of UserPool alone, which has an Id.
 _POOL_MEMBERS: Final = frozenset({"UserPool", "Id"})
 
 pool_option: Final = partial(option, panel="Your user pool")
@@ -60,7 +60,7 @@ class PoolOptions:
     endpoint_url: str | None = pool_option("Use this endpoint URL instead of AWS's.")
 
     def refuse_conflicts(self) -> None:
-        """Raise `WrongUsage` if options exclude each other or lack their --pool-id, or if the region is wrong."""
+        """Raise `WrongUsage` if two options exclude each other, if --pool-id is missing, or if the region is wrong."""
         refuse_exclusive(self, ("pool_id", "settings"))
         for name in ("client_id", "profile", "region", "endpoint_url"):
             if getattr(self, name) and not self.pool_id:
@@ -152,7 +152,7 @@ def settings_of(found: Descriptions | Path, where: object = None) -> PoolSetting
     descriptions = read(found) if isinstance(found, Path) else found
     settings = PoolSettings.from_descriptions(descriptions)
     for _, why in missing_replies(settings):
-        print_message(f"{where or found}: {why}, so no path is excluded by its settings")
+        print_message(f"{where or found}: {why}, so no path is excluded by the settings of that reply")
     return settings
 
 

@@ -30,9 +30,9 @@ from authfsm.protocol.states import CHALLENGES
 MASK: Final = "****"
 USER_DOMAIN: Final = ".example.com"  # the end of the addresses that rules use as user names
 _LONGEST_MESSAGE: Final = 200
-# A text of at most 5 characters, or a word; of 15 at most if all are capitals, because a SecretCode is base32.
+# What matches is no secret: up to 5 characters, or a word. A word of over 15 capitals may be a SecretCode (base32).
 _NO_SECRET: Final = re.compile(r"(?s).{0,5}|[^\W\d_]{0,15}|[A-Z]*[^\W\d_A-Z][^\W\d_]*")
-# The members whose values are shown: they are words of Cognito's API, never secrets.
+# The values of these members are shown, because they are words of Cognito's API and never secrets.
 _UNMASKED_MEMBERS: Final = frozenset({
     "AuthFlow", "ChallengeName", "CHALLENGE_NAME", "PREFERRED_CHALLENGE", "Name", "AttributeName", "UserAttributeNames",
     "MessageAction", "Permanent", "MfaConfiguration", "PreventUserExistenceErrors", "GenerateSecret", "ExplicitAuthFlows",
@@ -47,7 +47,7 @@ _CHALLENGE_NAMES: Final = frozenset({each.value for each in CHALLENGES})
 class Redactor:
     """Describes the requests and replies of one endpoint. It remembers their values, and masks them in messages.
 
-    `labels` has, for each user name that the endpoint returned, the rule's name of this user (for example ada), which is
+    `labels` maps each user name that the endpoint returned to the rule's name for this user, such as ada. That name is
     shown instead.
     """
 
@@ -78,7 +78,7 @@ class Redactor:
         return one_line(f"{status}{self._content(content)}")
 
     def mask(self, message: str) -> str:
-        """Return a message in a line of at most 200 characters, with **** for `_secrets` and generated values."""
+        """Return a message as a line of at most 200 characters; **** replaces `_secrets` and generated values."""
         message = one_line(message[:10_000])  # far more than is shown
         for each in sorted(self._secrets, key=len, reverse=True):
             message = message.replace(each, MASK)
@@ -110,7 +110,7 @@ class Redactor:
         return f"{name}={MASK if isinstance(value, str) else '...'}"
 
     def _remember(self, value: Any, name: str = "") -> None:
-        """Add the texts in a value to the `_secrets`, except names and what `_NO_SECRET` matches."""
+        """Add the texts in a value to `_secrets`, except user names, words of the API and what `_NO_SECRET` matches."""
         if isinstance(value, Mapping):
             for key, each in value.items():
                 self._remember(each, str(key))
@@ -157,7 +157,7 @@ class ApiClient:
     _call: tuple[str, Mapping[str, Any]] = field(default=("", {}), init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        # Like botocore's own sessions, so that the body of a request does not wait for the ACK of the headers.
+        # botocore sets this option too, so that the body of a request does not wait for the ACK of the headers.
         no_delay = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
         http: Any = URLLib3Session
         self._http = http(timeout=(self.timeout, self.timeout), socket_options=no_delay)
@@ -181,7 +181,7 @@ class ApiClient:
         try:
             method(**{name: value for name, value in members.items() if value is not None})
         except Exception as error:
-            # If a reply came, `_on_send` has recorded it: it is an error, or botocore could not parse it.
+            # If a reply came, `_on_send` has recorded it; `error` means only that the reply is an error or unreadable.
             if self.last_reply is None:
                 if isinstance(error, exceptions.BotoCoreError):
                     raise Skipped(f"botocore could not send {operation}: {error}") from None

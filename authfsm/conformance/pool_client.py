@@ -22,7 +22,7 @@ from authfsm.core.device import Device
 from authfsm.drivers.boto import Cognito
 
 _TIME_STEP: Final = 30  # seconds
-_SHORTEST_REST: Final = 5  # seconds: a rule sends a code, perhaps twice, before the time step ends
+_SHORTEST_REST: Final = 5  # seconds: a rule must be able to send a code twice before the time step ends
 
 
 @define
@@ -33,7 +33,7 @@ class AuthenticatorApp:
     accepts_previous: bool = True  # whether VerifySoftwareToken accepted the previous code
 
     def key(self) -> bytes:
-        """Return the key, which SecretCode has in base32 with or without padding; raise RuleFailed if it is not base32."""
+        """Decode the key from SecretCode, whose base32 padding may be missing; raise RuleFailed if it is not base32."""
         text = self.secret.reveal()
         try:
             return base64.b32decode(text + "=" * (-len(text) % 8), casefold=True)
@@ -43,8 +43,8 @@ class AuthenticatorApp:
     def code(self, offset: int = 0) -> str:
         """Return the code of the time step that is `offset` steps after the current one.
 
-        Waits for the next time step, about 5 seconds at most, if the current one is about to end: some endpoints
-        accept the code of the current step only.
+        If the current time step is about to end, waits for the next one (about 5 seconds at most), because some
+        endpoints accept only the code of the current step.
         """
         if (rest := _TIME_STEP - time.time() % _TIME_STEP) < _SHORTEST_REST:
             time.sleep(rest + 0.01)  # `sleep` uses another clock than `time`
@@ -90,7 +90,7 @@ class PoolClient:
         return Cognito(client, client_id=client_id, admin=admin, device=device, **settings)
 
     def with_secret_hash(self, members: Mapping[str, str]) -> dict[str, str]:
-        """Add SECRET_HASH if the app client has a secret and USERNAME is a member; remove an empty SECRET_HASH."""
+        """Add SECRET_HASH if the app client has a secret and there is a USERNAME. To send none, give an empty one."""
         result = dict(members)
         secret = self.app_client.secret
         if secret is not None and "SECRET_HASH" not in result and "USERNAME" in result:
@@ -185,7 +185,7 @@ class SrpSignIn(IssuedChallenge):
         parameters = self.reply.parameters
         timestamp = timestamp or srp.timestamp(utc_now())
         try:
-            # Padding is added because the rules about sign-ins report missing padding.
+            # Missing padding is added here, because the rules about sign-ins report it.
             block = base64.b64decode(parameters["SECRET_BLOCK"] + "==")
             name = parameters["USER_ID_FOR_SRP"]
             pool = srp.pool_name(self.user.client.pool.pool_id)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 def _delete(api: ApiClient, requests: Iterable[tuple[str, dict[str, str]]]) -> list[str]:
     """Send these requests until one gets no reply; return those that failed or were not sent, as text."""
     failed, lost = [], False
-    api.deadline = float("inf")  # that of the last rule may be over; each request has a timeout
+    api.deadline = float("inf")  # the last rule's deadline may be over, and each request has a timeout
     for operation, members in requests:
         why = "not tried, because an earlier request got no reply" if lost else None
         try:
@@ -54,7 +54,7 @@ class PoolProvider(ABC):
 
     def client(self, pool: p.ConformancePool, requirements: p.ClientRequirements) -> p.ConformanceClient:
         """Return an app client of a pool with these settings."""
-        pool.api.deadline = float("inf")  # the app client is for several rules
+        pool.api.deadline = float("inf")  # no rule's deadline, because several rules use the app client
         return self._once(self._create_client, pool, requirements)
 
     def own_pool(self, api: ApiClient, **settings: Any) -> p.ConformancePool:  # noqa: ARG002 - most providers create pools
@@ -83,7 +83,7 @@ class PoolProvider(ABC):
         return p.ConformanceClient(client_id, Secret(secret) if requirements.secret else None)
 
     def delete_later(self, operation: str, **members: str) -> None:  # noqa: B027 - most providers delete their pools
-        """Let `cleanup` send this request, which deletes a part of a pool, unless `cleanup` deletes the whole pool."""
+        """Let `cleanup` delete a part of a pool with this request. Providers that delete whole pools ignore it."""
 
     def cleanup(self) -> list[str]:
         """Delete everything that was created; return what could not be deleted, each with the reason."""
@@ -166,7 +166,7 @@ class ApiPoolProvider(PoolProvider):
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
         if requirements.custom_auth:
             raise Skipped("Lambda functions cannot be created through Cognito's API")
-        self.api.deadline = float("inf")  # the pool is for several rules
+        self.api.deadline = float("inf")  # no rule's deadline, because several rules use the pool
         pool = self.own_pool(self.api, **_pool_request(requirements))
         if settings := _mfa_request(requirements):
             with self.api.setup():
@@ -247,7 +247,7 @@ class ExistingPoolProvider(PoolProvider):
         self._deletions.append((operation, {"UserPoolId": self.pool_id, **members}))
 
     def _create_pool(self, requirements: p.PoolRequirements) -> p.ConformancePool:
-        self.api.deadline = float("inf")  # the pool is for all rules
+        self.api.deadline = float("inf")  # no rule's deadline, because all rules use the pool
         pool = self._once(self._describe, "UserPool")
         policy = pool.get("Policies", {}).get("SignInPolicy", {})
         allowed = policy.get("AllowedFirstAuthFactors", ["PASSWORD"])
@@ -257,7 +257,7 @@ class ExistingPoolProvider(PoolProvider):
         required = {each["Name"] for each in schema if each.get("Required")} - {"sub", "email"}
         fixed = {each["Name"] for each in schema if not each.get("Mutable", True)}
         client = self._once(self._describe, "UserPoolClient", ClientId=self.client_id) if self.client_id else {}
-        standard = {"email", "email_verified", "phone_number"}  # readable and writable at an app client without lists
+        standard = {"email", "email_verified", "phone_number"}  # readable and writable by default
         readable, writable = (set(client.get(f"{each}Attributes", standard)) for each in ("Read", "Write"))
         closed = "email" not in writable or pool.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly")
         lacks = {

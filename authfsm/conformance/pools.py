@@ -119,7 +119,7 @@ class ConformancePool:
     api: ApiClient = field(repr=False)
     pool_id: str
     inbox: Inbox | None = None
-    lacks: frozenset[str] = frozenset()  # the settings that it lacks, of those that only some rules need
+    lacks: frozenset[str] = frozenset()  # those of the settings from SELF_SIGN_UP to PLAIN_TOKENS that the pool lacks
 
     def require(self, setting: str) -> None:
         """Raise Skipped if the pool lacks this setting."""

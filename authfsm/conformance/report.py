@@ -1,4 +1,4 @@
-"""The results as JSON, with evidence and a command for every verdict, and as Markdown, with these for failures only."""
+"""Formats the results as JSON or as Markdown. JSON has the evidence for every verdict, Markdown only for failures."""
 
 from __future__ import annotations
 

@@ -102,7 +102,10 @@ class RuleCollector:
         send: Callable[[RuleContext], ApiReply],
         code: str | None = None,
     ) -> None:
-        """Add the rule that Cognito refuses the request of `send`, with the error `code` if set; `attempt` names it."""
+        """Add the rule that Cognito refuses the request of `send`, which messages call `attempt`.
+
+        If `code` is set, Cognito must refuse the request with this error.
+        """
 
         def run(context: RuleContext) -> None:
             send(context).expect_error(attempt, code)
@@ -124,7 +127,7 @@ MINISTACK: Final = RuleSource(
 
 @define
 class RuleContext:
-    """What a rule uses in one run at an endpoint, until `deadline`, a value of `time.monotonic()`."""
+    """What a rule uses in one run at an endpoint. The run may last until `deadline`, a value of `time.monotonic()`."""
 
     pool_provider: PoolProvider
     rule_id: str
@@ -144,7 +147,7 @@ class RuleContext:
         return PoolClient(provided, app_client)
 
     def own_pool(self, **settings: Any) -> PoolClient:
-        """Create a pool only for this rule; `settings` are members of CreateUserPool. The app client is of another pool."""
+        """Create a pool for this rule, with these members of CreateUserPool. The app client is one of a shared pool."""
         shared = self.client()
         return PoolClient(self.pool_provider.own_pool(shared.api, **settings), shared.app_client)
 
@@ -235,7 +238,7 @@ class RuleContext:
         try:
             reply = call(operation, **members)
         finally:
-            if reply is None or reply.code is None:  # a lost reply may have created the user
+            if reply is None or reply.code is None:  # if the reply was lost, the user may exist
                 self.pool_provider.delete_later("AdminDeleteUser", Username=members["Username"])
         return reply
 

@@ -75,7 +75,7 @@ class RuleVerdict:
 
 
 def one_line(text: str) -> str:
-    """Return a text as one line of printable characters: a line end in a reply could break the tables of a report."""
+    """Return a text as one line of printable characters, because a line end would break the tables of a report."""
     return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
@@ -198,7 +198,7 @@ class ApiReply:
         return self
 
     def expect_error(self, attempt: str, code: str | None = None) -> None:
-        """Check that the request, which `attempt` describes, was refused, and with the error `code` if that is set."""
+        """Check that the request was refused, with the error `code` if set; messages call the request `attempt`."""
         self.ensure_supported()
         fail_if(self.code is None, f"{attempt} {self._result}")
         fail_if(code not in {None, self.code}, f"{attempt} was refused with {self.code}, not {code}")

@@ -1,6 +1,6 @@
 """`authfsm signin`: sign in to a pool from a terminal, and print or store the tokens.
 
-No option takes a secret: every process of the machine can read argv, and the shell keeps it in its history.
+No option takes a secret, because every process can read a command's arguments, and a shell's history keeps them.
 Secrets are typed at a prompt, or read from the environment or from standard input. Ctrl-C, SIGTERM and SIGHUP
 end the command at any time: the attempt is abandoned, the terminal is restored, and no partial output is printed.
 """
@@ -107,7 +107,7 @@ class Signin:
         """Sign in, and print or store the tokens."""
         source = click.get_current_context().get_parameter_source
         ignored: Any = {n: None for n in fields_dict(Signin) if source(n) is click.core.ParameterSource.ENVIRONMENT}
-        if self.local and any(getattr(self, each) for each in ignored):  # the environment is for other pools
+        if self.local and any(getattr(self, each) for each in ignored):  # the AUTHFSM_ variables are for real pools
             return evolve(self, **ignored).run()
         self._refuse_misuse()
         screen = Screen()
@@ -237,7 +237,7 @@ def _required(user: UserInput, question: str, flag: str, variable: str) -> str:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Raise Terminated on SIGTERM and SIGHUP, as Python raises KeyboardInterrupt, so that the echo is restored."""
+    """Raise Terminated on SIGTERM or SIGHUP, so that `finally` blocks run: one of them restores the terminal's echo."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 - a handler's arguments
         raise Terminated

@@ -33,7 +33,7 @@ _NOTES: Final = {
 
 
 class StartAgain(Exception):
-    """The sign-in must start again; with `preferred` as its preferred first factor, unless that is None."""
+    """The sign-in must start again. If `preferred` is not None, the new sign-in prefers this first factor."""
 
     def __init__(self, preferred: str | None = None) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class StartAgain(Exception):
 
 @define
 class AnswerPrompter:
-    """Asks the user for answers. `password` answers the next secret prompt; `_issuer` names the pool in the app."""
+    """Asks for answers. `_issuer` names the pool in authenticator apps; `password` answers the next hidden prompt."""
 
     _screen: Screen
     _user_input: UserInput
@@ -55,7 +55,7 @@ class AnswerPrompter:
         """Return the response to the current challenge, or raise StartAgain or SignInEnded."""
         challenge, prompts = flow.challenge, self._prompts(flow)
         if challenge is None or not prompts:
-            # A device challenge without a device, or a choice among unknown factors only.
+            # This is a device challenge without a device, or a choice among factors that are all unknown.
             raise SignInEnded(ExitStatus.NOT_IN_TERMINAL, f"{flow.state} cannot be answered in a terminal.")
         first = prompts[0]
         if first.response is r.SrpClaim:
@@ -103,7 +103,7 @@ class AnswerPrompter:
         for prompt in prompts:
             for each in prompt.fields:
                 ways |= {name: (prompt, {each.name: name}) for name, _ in each.choices}
-            if prompt.factor is not None:  # replaces the choice of this factor, which would ask for no password
+            if prompt.factor is not None:  # replaces the choice of this factor, to ask for the password too
                 ways[prompt.factor] = prompt, {}
         here = [each for each in ways if each != State.WEB_AUTHN]
         if not here:
@@ -161,7 +161,7 @@ class AnswerPrompter:
                 raise alternative
 
     def _alternative(self, flow: Flow) -> Exception | None:
-        """Ask what to do instead of typing a code, and return the exception for it; None: type the code."""
+        """Ask what to do instead of typing a code. Return the exception that does it, or None to type the code."""
         cancelled = SignInEnded(ExitStatus.INTERRUPTED, "Cancelled.")
         ways: dict[str, tuple[str, Exception | None]] = {"here": ("Type the code", None)}
         if r.Select in flow.accepts:

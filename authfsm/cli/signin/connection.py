@@ -45,7 +45,7 @@ class PoolConnection:
     def cognito(self) -> Cognito:
         """Return a driver with a boto3 client; raise Misused for a wrong profile, region or endpoint."""
         region = self.region or (self.pool_id or "").partition("_")[0] or None
-        # One attempt for each call: the sign-in session decides which lost requests are sent again, and shows it.
+        # botocore must not retry: the sign-in session decides which lost requests are sent again, and shows each retry.
         config = Config(
             signature_version=None if self.admin else UNSIGNED,
             connect_timeout=CONNECT_TIMEOUT,

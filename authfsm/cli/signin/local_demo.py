@@ -51,7 +51,7 @@ def _passkey() -> LocalPool:
         allowed_first_auth_factors=["PASSWORD", "EMAIL_OTP", "WEB_AUTHN"], webauthn=WebAuthnConfiguration(RELYING_PARTY)
     )
     _with_user(pool, email=EMAIL)
-    # As if it had been registered in a browser: its private key is not on this machine.
+    # A browser on another machine is supposed to have registered this passkey, so no private key exists here.
     key = Passkey("YWRh", b"", RELYING_PARTY, pool.clock(), "platform", ("internal",))
     pool.user(ADA).passkeys.by_id[key.credential_id] = key
     return pool

@@ -69,7 +69,7 @@ def printable(text: str) -> str:
 
 
 def path(history: Iterable[Step], times: str = "x") -> list[str]:
-    """Return the names of a sign-in's states, START first; a state repeated in a row has its count: "SMS_MFA x2"."""
+    """Return the names of a sign-in's states from START; repetitions become one name with a count: "SMS_MFA x2"."""
     walked = [State.START, *(step.dest for step in history)]
     runs = [(state.value, len(list(same))) for state, same in groupby(walked)]
     return [name if count == 1 else f"{name} {times}{count}" for name, count in runs]
@@ -78,7 +78,7 @@ def path(history: Iterable[Step], times: str = "x") -> list[str]:
 def reason_and_code(error: AuthfsmError) -> tuple[str, str]:
     """Return a sentence that says why a request failed, and the error code of Cognito or botocore, if any.
 
-    Unless the user or the time is at fault, Cognito's message says more than the sentence for a user.
+    The sentence is the one for end users if the user or the time is at fault, else Cognito's message, which says more.
     """
     match error:
         case Refused() if error.fault in _USER_FAULTS or not error.refusal.message:
@@ -92,7 +92,7 @@ def reason_and_code(error: AuthfsmError) -> tuple[str, str]:
 
 
 class Screen:
-    """Writes to the terminal: on standard error, unless another console is given; nowhere if standard error is closed."""
+    """Writes to standard error, or to another console if one is given. If standard error is closed, shows nothing."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(file=sys.stderr or StringIO(), highlight=False, markup=False, emoji=False)
@@ -171,7 +171,7 @@ class Screen:
         self.console.print(Text.assemble(line, (names[-1], f"not dim bold {colour}")))
 
     def print_end(self, why: str, hint: str = "", advice: str = "", command: str = "") -> None:
-        """Print why the sign-in ended, what to do next, and the command line for it on one line."""
+        """Print why the sign-in ended, what to do next, and, unwrapped, the command line that does it."""
         if why:
             self.bad(why, hint)
         if advice:
@@ -192,7 +192,7 @@ class Screen:
     def print_picture(self, picture: str) -> None:
         """Print a picture of half blocks unchanged."""
         lines = len(picture.splitlines())
-        # Two lines of the code's quiet zone may scroll away; the prompt takes one line.
+        # The prompt needs one more line, but two lines of the QR code's white border may scroll away.
         if self.console.is_terminal and lines - 1 > self.console.height:
             self.note(f"The QR code is {lines} lines high: enlarge this window if its top is cut off.")
         self.console.file.write(picture)
@@ -230,7 +230,7 @@ EPILOG: Final = f"Exit status: {'; '.join(f'{each.value} {each.meaning}' for eac
 
 
 class SignInEnded(Exception):
-    """The sign-in has ended without tokens; `why` is empty if it was already printed.
+    """The sign-in has ended without tokens; `why` is empty if the reason was already printed.
 
     `hint` is the error code of Cognito or botocore, `advice` what to do next, and `command` a command line that does it.
     """
@@ -253,8 +253,8 @@ class Misused(SignInEnded):
 
 def read_line() -> str:
     """Return a line of standard input with its line end; an empty string at the end of the input."""
-    # A signal that arrives just before a read starts does not interrupt that read: Ctrl-C would take effect only
-    # with the next key. So the read starts only when there is input.
+    # A signal that arrives just before a read starts does not interrupt it, so Ctrl-C would take effect only with
+    # the next key. Therefore the read starts only when there is input.
     while sys.platform != "win32" and not select.select([sys.stdin], [], [], _POLL_SECONDS)[0]:
         pass
     return sys.stdin.readline()
@@ -262,7 +262,7 @@ def read_line() -> str:
 
 @contextmanager
 def input_discarded() -> Iterator[None]:
-    """Within the block, do not echo what is typed, and discard it at the end: it may be a password."""
+    """Within the block, do not echo what is typed, and discard it at the end, because it may be a password."""
     if sys.platform == "win32" or sys.stdin is None or not sys.stdin.isatty():
         yield
         return

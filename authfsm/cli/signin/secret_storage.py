@@ -139,7 +139,7 @@ class MemoryStorage:
 
 
 def write(file: Path, value: Secret[str]) -> None:
-    """Write a file that only its owner can read; replace a link. On failure raise SignInEnded, and leave nothing."""
+    """Write a file that only its owner can read. A link is replaced, not followed. On failure, raise SignInEnded."""
     temporary = ""
     try:
         # mkstemp creates the file with mode 0600.
@@ -203,7 +203,7 @@ class TokenOutput:
     keyring: SecretStorage | None = None
 
     def check(self) -> None:
-        """Raise SignInEnded if the output would fail, before the user types a password."""
+        """Raise SignInEnded if the output would fail."""
         if self.is_printed and sys.stdout.isatty() and not self.allow_terminal:
             raise Misused("--json would print the tokens to this terminal: use a pipe, or add --show-tokens.")
         if self.file is not None:
@@ -253,7 +253,7 @@ def tokens_to_json(tokens: Tokens) -> dict[str, Any]:
 
 
 def summary(flow: Flow) -> dict[str, str]:
-    """Return the lines about the user, the expiry and the tokens. Their claims are not verified."""
+    """Return the lines about the user, the expiry and the tokens. The tokens' claims are not verified."""
     tokens = flow.signed_in()
     access = unverified_claims(tokens.access_token)
     identity = unverified_claims(tokens.id_token) if tokens.id_token else {}

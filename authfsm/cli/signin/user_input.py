@@ -19,7 +19,7 @@ class UserInput(Protocol):
     """A source of the user's input."""
 
     is_interactive: bool
-    """Whether a person answers: only then are optional questions asked, and a new attempt offered."""
+    """Whether a person answers. Only a person is asked optional questions and is offered a new attempt."""
 
     def line(self, question: str, *, default: str = "", hint: str = "") -> str:
         """Return a line without the spaces around it; the default if the line is empty."""
@@ -110,14 +110,14 @@ _NO_TERMINAL: Final = (
 
 
 class InputEnded(Misused):
-    """A question for which there is no input; `why` says why not, and what to do."""
+    """There is no input for a question; `why` says why, and what to do."""
 
     def __init__(self, question: str, why: str) -> None:
         super().__init__(f"{question}: {why}")
 
 
 def user_input_for(screen: Screen, *, from_stdin: bool) -> UserInput:
-    """Return the lines of standard input if `from_stdin`; otherwise the terminal, if there is one."""
+    """Return the lines of standard input if `from_stdin`, else the terminal; without a terminal, prompts fail."""
     if from_stdin:
         return PipedInput(sys.stdin or StringIO())  # sys.stdin is None if it is closed
     is_terminal = all(each is not None and each.isatty() for each in (sys.stdin, sys.stderr))

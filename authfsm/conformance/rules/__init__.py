@@ -16,7 +16,7 @@ RULES: Final = tuple(rule for collector in _COLLECTORS for rule in collector.rul
 
 
 def select_rules(names: tuple[str, ...]) -> tuple[ConformanceRule, ...]:
-    """Return the rules with these ids, which may end with `*`; all if there is none. Unknown ids raise LookupError."""
+    """Return the rules with these ids, which may end with `*`; without ids, all. Unknown ids raise LookupError."""
     if not names:
         return RULES
     for name in names:

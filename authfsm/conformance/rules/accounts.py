@@ -68,7 +68,7 @@ pool_rule.refused("client.deleted", _reference("DeleteUserPoolClient"), CRITICAL
 
 
 def _add_secret(user: PoolUser, call: _Call) -> PoolUser:
-    """Add a secret that the endpoint generates, and return the user, at the app client with this secret."""
+    """Let the endpoint add a secret to the app client; return the user at this app client, with the new secret."""
     reply = call("AddUserPoolClientSecret").expect_success()
     secret = Secret(str(reply.body["ClientSecretDescriptor"]["ClientSecretValue"]))
     client = evolve(user.client, app_client=evolve(user.client.app_client, secret=secret))
@@ -95,7 +95,7 @@ secret_rule.refused("secret.last", _reference("DeleteUserPoolClientSecret"), MAJ
 
 @secret_rule("secret.added", _reference("AddUserPoolClientSecret"))
 def _added_secret(context: RuleContext) -> None:
-    """After AddUserPoolClientSecret, Cognito accepts SECRET_HASH of the first secret and of the added one."""
+    """After AddUserPoolClientSecret, Cognito accepts a SECRET_HASH made with the first secret or with the added one."""
     user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     for each in (_add_secret(user, call), user):
         each.sign_in().expect_tokens()
@@ -103,7 +103,7 @@ def _added_secret(context: RuleContext) -> None:
 
 @secret_rule("secret.deleted", _reference("DeleteUserPoolClientSecret"), CRITICAL)
 def _deleted_secret(context: RuleContext) -> None:
-    """Cognito refuses SECRET_HASH of a deleted secret, and accepts that of the remaining one."""
+    """Cognito refuses a SECRET_HASH made with a deleted secret, and accepts one made with the remaining secret."""
     user, call = _new_client(context, pools.CONFIDENTIAL_CLIENT)
     added = _add_secret(user, call)
     _delete_secret(call).expect_success()

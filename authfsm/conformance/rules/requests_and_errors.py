@@ -136,7 +136,7 @@ def _client_without(flow: str) -> pools.ClientRequirements:
 def _add_forbidden_flow(
     flow: str, create: Callable[[RuleContext], PoolUser], sign_in: Callable[[PoolUser], ApiReply]
 ) -> None:
-    """Add the rule that an app client without a flow refuses it to a user who can use it at another app client."""
+    """Add the rule that a flow is refused at an app client that does not allow it. The user can use it elsewhere."""
 
     def send(context: RuleContext) -> ApiReply:
         return sign_in(evolve(create(context), client=context.client(client=_client_without(flow))))
@@ -201,7 +201,7 @@ def _unknown_in_srp(context: RuleContext) -> None:
     same SALT each time, or to NotAuthorizedException.
     """
     nobody = _nobody(context, context.srp_user())
-    # AWS's page has an error in its summary and a challenge in its body: both are accepted.
+    # AWS's page says in its summary that an error comes, and in its body that a challenge comes: both are accepted.
     salts: set[str] = set()
     for _ in range(2):
         reply = nobody.initiate_srp("2")
@@ -293,8 +293,8 @@ rule.refused("error.disabled", RuleSource.reference("AdminDisableUser"), CRITICA
     "Cognito replies with NotAuthorizedException for a disabled user.",
     lambda c: _sign_in_after(c, "AdminDisableUser"), "NotAuthorizedException")  # fmt: skip
 rule.refused("error.reset-required", RuleSource.reference("AdminResetUserPassword"), CRITICAL,
-    "the password after its reset",
-    "After AdminResetUserPassword, Cognito replies with PasswordResetRequiredException for the password.",
+    "the old password after AdminResetUserPassword",
+    "After AdminResetUserPassword, Cognito replies with PasswordResetRequiredException to the old password.",
     lambda c: _sign_in_after(c, "AdminResetUserPassword"), "PasswordResetRequiredException")  # fmt: skip
 
 
@@ -322,7 +322,7 @@ def _initiate_reply(context: RuleContext) -> None:
 
 @rule("reply.unknown-challenge", _CHALLENGE_ISSUE)
 def _respond_reply(context: RuleContext) -> None:
-    """RespondToAuthChallenge replies with a challenge, tokens or an error, even to the name of another challenge."""
+    """RespondToAuthChallenge replies with a challenge, tokens or an error, also for a challenge that was not issued."""
     challenge = context.new_password_challenge()
     reply = challenge.user.respond("EMAIL_OTP", challenge.reply.session, EMAIL_OTP_CODE="12345678")
     _expect_challenge_tokens_or_error(reply, "EMAIL_OTP with the Session of another challenge")

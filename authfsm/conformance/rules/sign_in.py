@@ -1,9 +1,9 @@
 """Rules about sign-ins from the first request to the tokens.
 
-Most are derived from the protocol's table: each way to prove the password, combined with each challenge that may follow.
-A combination is a rule if the table's evidence for this transition is neither inferred nor contradictory nor refuted.
+Most are derived from the protocol's table: each of them says that a challenge follows a way to prove the password.
+A transition of the table has no rule if its best evidence is inferred, contradictory or refuted.
 `SignInRunner` signs in with this package's client, and answers each challenge. The rule fails if the expected challenge
-does not come, if the table does not allow it or a later reply, if a right answer is refused, or if tokens come early.
+does not come, if the table does not allow a reply, if a right answer is refused, or if tokens come early.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SIGN_IN_METHODS: Final[dict[str, tuple[State, type[Response]]]] = {
     "USER_AUTH.PASSWORD": (S.START, r.UserAuthWithPassword),
     "USER_AUTH.PASSWORD_SRP": (S.PASSWORD_VERIFIER, r.SrpClaim),
 }
-"""The ways to prove the password (AuthFlow and PREFERRED_CHALLENGE), and the state and the response that do it."""
+"""The ways to prove the password (AuthFlow and PREFERRED_CHALLENGE), each with its state and its response."""
 
 USER_SITUATIONS: Final[dict[State, tuple[PoolRequirements, UserRequirements, str]]] = {
     S.AUTHENTICATED: (pools.DEFAULT_POOL, pools.DEFAULT_USER, "a user without MFA"),
@@ -65,7 +65,7 @@ UNTESTED_CHALLENGES: Final = {
 """The challenges that the rules leave out, and why."""
 
 _MOST_ANSWERS: Final = 12
-# Challenges after whose answer the expected challenge may still come.
+# The expected challenge may still come after the answer to one of these challenges.
 _INTERMEDIATE: Final = {S.SELECT_CHALLENGE, S.SELECT_MFA_TYPE, S.CUSTOM_CHALLENGE, S.NEW_PASSWORD_REQUIRED}
 Begin = Callable[[PoolUser], Flow]
 """Begins a sign-in and runs it until user input is required."""

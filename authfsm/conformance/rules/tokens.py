@@ -197,9 +197,7 @@ rule.add("refresh.GetTokensFromRefreshToken", RuleSource.reference("GetTokensFro
 
 @rule("refresh.rotation", _REFRESH_PAGE)
 def _rotation(context: RuleContext) -> None:
-    """With RefreshTokenRotation, a refresh returns a new refresh token, and Cognito refuses the old one after the
-    grace period.
-    """
+    """With RefreshTokenRotation, a refresh returns a new refresh token. The old one ends after the grace period."""
     client, tokens = _tokens(context, pools.ClientRequirements(rotation=True))
     new = _refresh_by_operation(client, tokens).expect_success().tokens.get("RefreshToken")
     fail_if(not new or new == tokens.get("RefreshToken"), "no new RefreshToken came")
