@@ -33,7 +33,7 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
 SESSION_LIFETIME: Final = timedelta(minutes=AUTH_SESSION_VALIDITY)
-"""The default lifetime of Cognito's session; `AuthSessionValidity` of the app client can set another."""
+"""The default lifetime of Cognito's session; `AuthSessionValidity` of the app client can set another lifetime."""
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
@@ -46,7 +46,7 @@ _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
     "new_device": dict, "at": str, "device_key": str,
 }  # fmt: skip
-"""The members of `tokens`, with the types of their JSON values; only the first is required."""
+"""The members of `tokens`, with the types of their JSON values; only `access_token` is required."""
 
 _STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
 """The names of the values in a step's JSON array, in order; trailing nulls are omitted."""
