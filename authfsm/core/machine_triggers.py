@@ -24,7 +24,7 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
-    """Sends a response to Cognito; returns the new state, the transition's kind or the reply. `Flow.carry` is one."""
+    """Sends a response to Cognito; returns the state, the transition's kind or the reply. `Flow.carry` is a driver."""
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
         """Send a response of this class with these arguments, and return its outcome."""

@@ -40,7 +40,7 @@ _TYPES: Final = {
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of the members, whose meaning is in `snapshot.schema.json`; `_read` checks some of the values further."""
+"""The types of a snapshot's members; `snapshot.schema.json` says what they mean. `_read` also checks some values."""
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,

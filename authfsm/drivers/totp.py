@@ -46,7 +46,7 @@ T = TypeVar("T")
 Requests: TypeAlias = Generator[Request, Any, T]
 """A generator that yields requests, is sent their replies, and returns a T."""
 
-_STATE = State.AUTHENTICATED  # the state in every error: a refusal does not invalidate the tokens
+_STATE = State.AUTHENTICATED  # every error has this state, because a refusal does not invalidate the tokens
 
 
 class AlreadyEnrolled(CallerError):
@@ -82,7 +82,7 @@ def associate(
         Refused: Cognito refused; the class says who is at fault.
         ConnectionLost: no reply came. NotSent: nothing was sent. MalformedReply: the reply is not valid.
         BadField: the token or a name is empty or no text, or a name has control characters; the secret was not changed.
-        TypeError: the client is an async one, which requires `associate_async`, or `replace` is no bool.
+        TypeError: the client is asynchronous (use `associate_async`), or `replace` is no bool.
     """
     access_token = secret(access_token)
     return _run(client, _associate_steps(access_token, issuer, account, replace=replace))

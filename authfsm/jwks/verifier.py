@@ -34,7 +34,7 @@ LEEWAY: Final = 10.0
 that was just issued (pycognito #225). Ten seconds are enough even for a bad clock, and lengthen the shortest lifetime
 of a token (5 minutes) only by a thirtieth."""
 
-MAX_LEEWAY: Final = 24 * 3600.0  # more is probably a number of milliseconds
+MAX_LEEWAY: Final = 24 * 3600.0  # a greater value is probably in milliseconds
 INTERVAL: Final = 10.0
 """The least number of seconds between the starts of two fetches; aws-jwt-verify also waits ten after a missing key."""
 

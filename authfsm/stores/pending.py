@@ -299,7 +299,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
-    """Return the name of a ticket in the store: its SHA-256, in hex. A ticket is random (256 bits), so it needs no salt."""
+    """Return a ticket's name in the store: its SHA-256, in hex. No salt is needed: a ticket has 256 random bits."""
     ticket = secret(ticket)
     return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()
 
