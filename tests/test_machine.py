@@ -307,7 +307,10 @@ FROZEN: dict[str, tuple[Callable[[Any], Any], str]] = {
         dataclasses.make_dataclass("Page", ["name"], frozen=True),
         "Page has an attribute 'state' that cannot be set",
     ),
-    "property": (lambda _: ReadOnly(), "ReadOnly has an attribute 'state' that cannot be set: neither a model"),
+    "property": (
+        lambda _: ReadOnly(),
+        "ReadOnly has an attribute 'state' that cannot be set: use a model to whose state",
+    ),
     "slots": (attrs.make_class("Page", ["name"], slots=True), "Page cannot get triggers.*attrs.define"),
     "namedtuple": (lambda _: Pair(), "Pair cannot get triggers"),
 }

@@ -51,7 +51,7 @@ def write_account_request(request: AccountRequest[Any], client_id: str, client_s
 
 
 def read_account_reply(sent: Request, raw: Secret[Any], state: State | None = None) -> ReplyWithoutChallenge | Refusal:
-    """Return the parsed reply, its Session wrapped, or a refusal in whose message the request's secrets are masked."""
+    """Return the parsed reply with its Session wrapped, or a refusal whose message has the request's secrets masked."""
     reply = read_operation_reply(raw, sent.operation, state)
     if isinstance(reply, Refusal):
         has_token = "AccessToken" in sent.parameters

@@ -59,7 +59,7 @@ class Device(WrapsSecrets):
             key: a key from `authfsm.new_key`, or several, the first of which seals.
 
         Raises:
-            BadKey, TooLongToSeal: the key is not valid; the device's values are far longer than Cognito's.
+            BadKey: the key is not valid. TooLongToSeal: the device's values are far longer than Cognito's.
         """
         key = wrapped_keys(key)
         return encrypt(document_to_json({"device": asdict(self)}), key)

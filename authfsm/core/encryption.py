@@ -64,7 +64,7 @@ def _derived(key: AnySecret, ticket: Secret[str]) -> Secret[str]:
 
 
 def document_to_json(document: Mapping[str, Any]) -> Secret[str]:
-    """Return a document as JSON with VERSION, and secrets in plain text; None and empty maps and lists are left out."""
+    """Return a document and VERSION as JSON, with secrets in plain text, without None, empty maps and empty lists."""
     present = {name: value for name, value in document.items() if value not in (None, {}, [])}
     document = {"authfsm": VERSION, **present}
     return Secret(json.dumps(revealed(document), separators=(",", ":"), ensure_ascii=False))
@@ -98,7 +98,8 @@ def encrypt(text: Secret[str], key: Key, at: datetime | None = None) -> str:
     """
     key = wrapped_keys(key)
     fernet, seconds = _fernet(key), int(at.timestamp()) if at else 0
-    # A Lambda trigger's JSON may contain lone surrogates, which strict UTF-8 cannot encode. No local variable holds the text.
+    # A Lambda trigger's JSON may contain lone surrogates, which strict UTF-8 cannot encode. The text is not assigned
+    # to a variable, so that no frame shows it.
     sealed = fernet.encrypt_at_time(text.reveal().encode("utf-8", "surrogatepass"), seconds)
     if len(sealed) > LARGEST:
         raise TooLongToSeal
@@ -114,7 +115,7 @@ def decrypt(sealed: str | bytes | None, key: Key, kind: str = "sign-in to resume
     if isinstance(sealed, (str, bytes)) and len(sealed) <= LARGEST:
         with suppress(InvalidToken, ValueError):
             token = sealed.encode("ascii") if isinstance(sealed, str) else sealed
-            # Base64 has unused bits at its end that the HMAC does not cover: accept only the canonical form.
+            # Base64 has unused bits at its end that the HMAC does not cover, so only the canonical form is accepted.
             if urlsafe_b64encode(urlsafe_b64decode(token)) == token:
                 return Secret(fernet.decrypt(token).decode("utf-8", "surrogatepass"))
     raise e.SealBroken("it was tampered with, or sealed with another key")

@@ -38,7 +38,7 @@ class NoQrCode(OperatorError):
 def _is_usable(enrolment: Any, attribute: Attribute[Any], value: Secret[str]) -> None:
     is_text(enrolment, attribute, value)
     usable = False
-    with suppress(ValueError):  # raised below, because pyotp's frames contain the secret
+    with suppress(ValueError):  # BadField is raised after this block, because pyotp's frames contain the secret
         usable = bool(TOTP(value.reveal()).at(0))
     if not usable:
         raise BadField(type(enrolment), attribute.name, "must be base32, of at least 112 bits")
@@ -52,7 +52,7 @@ def _is_name(enrolment: Any, attribute: Attribute[Any], value: str) -> None:
 
 @frozen
 class Enrolment(WrapsSecrets):
-    """The data that an authenticator app needs: scanned as a QR code, or typed.
+    """The data that an authenticator app needs. The user scans it as a QR code, or types it.
 
     The codes have six digits, last 30 seconds and use SHA-1: the defaults of RFC 6238, and of Cognito.
 
@@ -137,7 +137,7 @@ class Enrolment(WrapsSecrets):
         except ImportError:
             raise NoQrCode from None
         code: QRCode | None = None
-        with suppress(segno.DataOverflowError):  # raised below, because its frames contain the URI
+        with suppress(segno.DataOverflowError):  # BadField is raised after this block: segno's frames contain the URI
             code = segno.make_qr(self.uri.reveal())
         if code is None:
             raise BadField(type(self), "account", "and issuer are too long for a QR code")

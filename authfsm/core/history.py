@@ -3,10 +3,10 @@
     {"step": 2, "from": "PASSWORD_VERIFIER", "response": "srp_claim", "to": "SMS_MFA", "role": "second factor",
      "at": "2026-11-23T01:02:03+00:00"}
 
-`step` counts from 1: each further 1 begins another sign-in, so files can be concatenated. `response` is the trigger of
-the response. `role`, `at`, `error` and `action` are omitted if they are None. Of the members that
-`authfsm.traces.recorder` adds, `sign_in` separates sign-ins whose lines are mixed, and `lost` (no readable reply) marks
-lines that are skipped. Other members are ignored.
+`step` is the number of the step in its sign-in, from 1, so files can be concatenated. `response` is the trigger of the
+response. `role`, `at`, `error` and `action` are omitted if they are None. `authfsm.traces.recorder` adds `sign_in`,
+which separates sign-ins whose lines are mixed, and `lost` if no readable reply came: such a line is skipped. Other
+members are ignored.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _read_step(line: int, fields: dict[str, Any]) -> Step:
     except (TypeError, ValueError) as error:
         raise BadHistory(line, f"has an invalid step, role, error, action or time: {error}") from None
     transition = Transition(step.source, step.response, step.dest, step.kind)
-    # A refusal that changes nothing (throttling, for example) needs no transition: not every state has one for it.
+    # A refusal that keeps the state (throttling, for example) is valid even if the table has no transition for it.
     if (step.dest is not step.source or step.action is None) and transition not in TRANSITION_SET:
         raise BadHistory(line, f"is not in the protocol's table: {step.source}, {step.response.trigger}, {step.dest}")
     return step

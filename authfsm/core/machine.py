@@ -3,8 +3,8 @@
 `advance` moves a sign-in along the table; all sign-ins share one machine. `build` returns an ordinary `transitions`
 machine over the same table, for applications with their own callbacks and states.
 
-In a machine that `build` returns, each transition of the table has a condition: the reply makes this transition. A new
-challenge of the same name is a reflexive transition: `transitions` leaves the state and enters it again. The other
+In a machine that `build` returns, each transition has a condition, which is true if the reply makes this transition. A
+new challenge of the same name is a reflexive transition: `transitions` leaves the state and enters it again. The other
 kinds that keep the state (retry, acknowledgement, device dropped) are internal: only the machine's own callbacks run.
 """
 
@@ -74,7 +74,7 @@ def _shared_transitions() -> dict[Transition, tuple[Event, Any]]:
 
 
 def advance(model: _Stateful, transition: Transition) -> None:
-    """Move an object along a transition; raise ProtocolViolation if it begins elsewhere, or the table lacks it."""
+    """Move an object along a transition of the table that begins in its state; otherwise raise ProtocolViolation."""
     found = _shared_transitions().get(transition)
     if found is None or model._state is not transition.source:  # noqa: SLF001 - of `_Stateful`
         raise ProtocolViolation(transition.source, transition.response, transition.dest)
@@ -101,7 +101,7 @@ def build(
             code, gets the reply and moves. Each trigger is one step: `model.user_srp_auth("ada", "password")`, then
             `model.srp_claim()`. For a flow that has begun, pass `initial=flow.state` too. With AsyncMachine a driver
             may return an awaitable. Without a driver, call a trigger with the reply or the next state:
-            `model.code(State.AUTHENTICATED)`. The current state means a new challenge, if the table has one;
+            `model.code(State.AUTHENTICATED)`. The current state stands for a new challenge if the table has one there;
             `model.code(LoopKind.RETRY)` selects another kind. Pickling drops the driver: set it again by `set_driver`.
         machine_cls: Machine, GraphMachine, AsyncMachine, or a class of yours.
         prefix: the prefix of the protocol's triggers, for a model that has its own `code` or `password`: with
@@ -109,9 +109,9 @@ def build(
         **options: other arguments of `transitions.Machine`; those for `prepare_event`,
             `after_state_change`, `states` and `transitions` are added to the protocol's.
 
-    A wrong code leaves the state as it is: neither `on_exit_SMS_MFA` nor `on_enter_SMS_MFA` is called, but
-    `before_state_change` and `after_state_change` are; with a driver the trigger then raises UserError. A new challenge of
-    the same name leaves the state and enters it again. A refusal that ends the sign-in is raised after the machine has entered FAILED.
+    After a wrong code the state is the same: `before_state_change` and `after_state_change` are called, but not
+    `on_exit_SMS_MFA` and `on_enter_SMS_MFA`. With a driver the trigger then raises UserError. A new challenge of the
+    same name calls all four. A refusal that ends the sign-in is raised after the machine has entered FAILED.
 
     Raises:
         UnsuitableModel: the model has an attribute with a trigger's name already, has no `__dict__` or is frozen.
@@ -151,7 +151,7 @@ def _build(kind: type[Machine], states: Any, rows: list[Any], prepare: Any, opti
 
 
 def set_driver(machine: Machine, driver: Driver) -> None:
-    """Set the driver of a machine of `build`: after unpickling, which drops the driver, or for another sign-in.
+    """Set the driver of a machine of `build` after unpickling, which drops the driver, or before another sign-in.
 
     `cognito.resume(sealed, key).carry` is the driver for a sign-in that was sealed when the machine was pickled.
     """
@@ -161,11 +161,11 @@ def set_driver(machine: Machine, driver: Driver) -> None:
 
 
 def _store_status(event: Any) -> None:
-    """Store on the event the transition to the status that the trigger was passed, or to the only possible one."""
+    """Store a transition on the event: to the status that was passed to the trigger, or to the only possible status."""
     source = event.state.value
     operation = account.AccountOperation.__members__.get(event.event.name.upper())
     dests = account.ACCOUNT_LIFE[source].get(operation) if source in account.ACCOUNT_LIFE and operation else None
-    # Without `dests` the application added the trigger or the state.
+    # If there are no `dests`, the application itself added this trigger or state.
     if not operation or not dests or (is_may_call(event) and not event.args):
         return
     candidates = [each for each in dests if each in event.args] if event.args else list(dests)
@@ -191,8 +191,9 @@ def build_account(model: Any = Machine.self_literal, machine_cls: type[Machine] 
 
     Raises:
         UnsuitableModel: as in `build`.
-        ValueError: as in `build`. A trigger raises it if the operation does not lead to the passed status, or if
-            none was passed and several are possible. It raises MachineError if the status does not allow the operation.
+        ValueError: as in `build`. A trigger raises it if the operation does not lead to the passed status, or if no
+            status was passed and several are possible.
+        MachineError: raised by a trigger if the account's present status does not allow the operation.
     """
     rows = [
         {"trigger": op.trigger, "source": source, "dest": dest, "conditions": LeadsTo(each)}

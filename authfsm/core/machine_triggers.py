@@ -1,6 +1,6 @@
-"""What happens when a trigger of a machine of `build` is called: wrapping secrets, the driver's call, the transition.
+"""Handles calls of the triggers of a machine of `build`: wraps secrets, calls the driver and selects the transition.
 
-This module calls methods of `transitions` without importing it, which only `authfsm.core.machine` does.
+This module calls methods of `transitions`, but only `authfsm.core.machine` imports that package.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ _OUTCOMES: Final = (State, t.LoopKind, Reply, Mapping)
 
 
 class Driver(Protocol):
-    """Sends a response to Cognito; returns the new state, the transition's kind or the reply. `Flow.carry` is one."""
+    """Sends a response to Cognito; returns the state, the transition's kind or the reply. `Flow.carry` is a driver."""
 
     def __call__(self, response: type[Response], *args: Any, **kwargs: Any) -> Outcome | Awaitable[Outcome]:
-        """Send the response that has these arguments, and return its outcome."""
+        """Send a response of this class with these arguments, and return its outcome."""
 
 
 def _no_driver(_: type[Response], *__: Any, **___: Any) -> Outcome:
@@ -83,7 +83,7 @@ class GetReply:
         else:
             if inspect.isawaitable(outcome):
                 if not inspect.iscoroutinefunction(type(event.event).trigger):
-                    getattr(outcome, "close", bool)()  # otherwise the coroutine would warn
+                    getattr(outcome, "close", bool)()  # otherwise Python warns that it was never awaited
                     raise TypeError("an asynchronous driver needs build(..., machine_cls=AsyncMachine)")
                 return self._await(event, response_type, outcome)
             _store(event, response_type, outcome)
@@ -98,7 +98,7 @@ class GetReply:
             _store(event, response_type, result)
 
     def call(self, machine: Any, method: str, model: Any, trigger: str, *args: Any, **kw: Any) -> Any:
-        """Call this method of `transitions.Machine`, behind `model.trigger` and `model.may_...`, with the secrets wrapped."""
+        """Wrap the secrets, and call the method of `Machine` that implements `model.trigger` or `model.may_...`."""
         args, kw = self.wrapped(trigger, args, kw)
         return getattr(type(machine), method)(machine, model, trigger, *args, **kw)
 
@@ -138,7 +138,7 @@ def _store(event: Any, response_type: type[Response], outcome: Any, *, is_from_d
 
 
 def _store_error(event: Any, response_type: type[Response], error: e.AuthfsmError) -> None:
-    """Store the transition that a refusal made, for `raise_refusal` to raise it later; raise every other error now."""
+    """Store a refusal and the transition it made, so that `raise_refusal` raises it later; raise other errors now."""
     source = event.state.value
     transition = None
     if isinstance(error, e.Refused):
@@ -150,7 +150,7 @@ def _store_error(event: Any, response_type: type[Response], error: e.AuthfsmErro
 
 
 def _opaque(value: Any) -> Any:
-    """Return what boto3 returned, which contains sessions and tokens, as a `Secret`; anything else unchanged."""
+    """Wrap a mapping in `Secret`, because a reply of boto3 has sessions and tokens; return other values unchanged."""
     return wrapped_reply(value) if isinstance(value, Mapping) else value
 
 
@@ -179,7 +179,7 @@ class UnsuitableModel(e.CallerError, ValueError):
 
 
 def add_model(machine: Any, model: Any, *args: Any, **kwargs: Any) -> None:
-    """Call `transitions.Machine.add_model`, but raise UnsuitableModel where it would skip a trigger or fail to set one."""
+    """Call `transitions.Machine.add_model`, or raise UnsuitableModel if it would skip a trigger or fail to set one."""
     names = {name for each in machine.events for name in (each, f"may_{each}")}
     is_many = isinstance(model, (list, tuple)) and not hasattr(model, "_fields")  # a namedtuple is one model
     for each in model if is_many else [model]:
@@ -206,11 +206,11 @@ def _why_unsuitable(model: Any, state: str, taken: list[str]) -> str | None:
     try:
         setattr(model, state, getattr(model, state, None))
     except (AttributeError, TypeError, ValueError):  # ValueError: a frozen model of pydantic
-        return f"has an attribute {state!r} that cannot be set: neither a model nor its {state} may be read-only"
+        return f"has an attribute {state!r} that cannot be set: use a model to whose {state} a value can be assigned"
     return None
 
 
 def _is_trigger_of(machine: Any, value: Any) -> bool:
-    """Return whether a value is a trigger of this machine, as it is if a model is added again."""
+    """Return whether a value is a trigger of this machine, because the model has been added before."""
     owners = value.args[:1] if isinstance(value, partial) else ()
     return any(each is machine or getattr(each, "machine", None) is machine for each in owners)

@@ -33,20 +33,20 @@ from authfsm.protocol.states import State
 from authfsm.protocol.table import Role
 
 SESSION_LIFETIME: Final = timedelta(minutes=AUTH_SESSION_VALIDITY)
-"""The default lifetime of Cognito's session; `AuthSessionValidity` of the app client can set another."""
+"""The default lifetime of Cognito's session; `AuthSessionValidity` of the app client can set another lifetime."""
 
 _TYPES: Final = {
     "id": str, "admin": bool, "flow": str, "username": str, "proved": bool, "at": str, "password": str,
     "exponent": str, "preferred": str, "metadata": dict, "walk": bool, "steps": list, "begun": list,
     "srp": list, "due": bool,
 }  # fmt: skip
-"""The types of the members, whose meaning is in `snapshot.schema.json`; `_read` checks some of the values further."""
+"""The types of a snapshot's members; `snapshot.schema.json` says what they mean. `_read` also checks some values."""
 
 _TOKEN_TYPES: Final = {
     "access_token": str, "id_token": str, "refresh_token": str, "expires_in": int, "token_type": str,
     "new_device": dict, "at": str, "device_key": str,
 }  # fmt: skip
-"""The members of `tokens`, with the types of their JSON values; only the first is required."""
+"""The members of `tokens`, with the types of their JSON values; only `access_token` is required."""
 
 _STEP: Final = ("from", "response", "to", "at", "role", "error", "action")
 """The names of the values in a step's JSON array, in order; trailing nulls are omitted."""

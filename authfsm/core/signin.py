@@ -2,8 +2,8 @@
 
 Between `send` and `receive` the sign-in awaits a reply, and another `send` raises `InvalidOperation`. An invalid
 response or reply raises a typed error and leaves the state unchanged. Only `advance` (along the table), `resume` and
-`abandon` set the state. An answer to a challenge has the newest Session. Times and random values are arguments.
-Public, from `authfsm`: `SignIn`.
+`abandon` set the state. Each answer to a challenge contains the newest Session. The caller passes times and random
+values. Public, from `authfsm`: `SignIn`.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class SignIn(RequestContext, DisplayMixin):
     role: Role | None
     """The factor that the current state asks for. For EMAIL_OTP it depends on the earlier steps."""
     flow: str | None
-    """The AuthFlow that began this sign-in; None before Cognito accepted the first request, after a sign-out, and if
-    GetTokensFromRefreshToken began it."""
+    """The AuthFlow that began this sign-in; None before Cognito accepted the first request, after a sign-out, and in a
+    sign-in that GetTokensFromRefreshToken began."""
     password_proved: bool
     """Whether a password has been proved in this sign-in."""
     srp_answered: tuple[str, ...]
-    """Fingerprints of the SRP_A to which SRP challenges have replied, newest last; no such SRP_A may be sent again."""
+    """Fingerprints of each SRP_A for which Cognito issued an SRP challenge, newest last; `send` refuses them."""
     srp_due: bool
-    """Whether the current challenge asks for the proof for the newest SRP_A."""
+    """Whether the current challenge is Cognito's reply to the newest SRP_A; `prove` requires this."""
 
     def __init__(
         self, client_id: str, *, pool_id: str | None = None,
@@ -145,8 +145,8 @@ class SignIn(RequestContext, DisplayMixin):
     def accepts(self) -> tuple[type[Response], ...]:
         """The responses that the challenge accepts now, in the table's order.
 
-        Omitted are responses that the challenge's parameters do not offer (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE,
-        AvailableChallenges), or that require an earlier step. `challenge` has the values that Select accepts.
+        A response is left out if the parameters of the challenge (MFAS_CAN_SETUP, MFAS_CAN_CHOOSE, AvailableChallenges)
+        do not offer it, or if its prerequisite is not met. `challenge` has the values that Select accepts.
         """
         return tuple(each for each in PROTOCOL[self._state] if self._why_not_accepted(each) is None)
 
@@ -286,8 +286,8 @@ class SignIn(RequestContext, DisplayMixin):
     def abandon(self) -> None:
         """End the sign-in in FAILED. Nothing is sent, because an unanswered session expires at Cognito.
 
-        A sign-in that has ended does not change: in AUTHENTICATED the reply to a refresh, which may have a rotated
-        refresh token, is still processed, and in FAILED `refusal` still says why.
+        If the sign-in has ended already, nothing changes. In AUTHENTICATED the reply to a refresh is still processed,
+        because it may contain a rotated refresh token. In FAILED `refusal` still says why the sign-in failed.
         """
         if not self.done:
             self._state = State.FAILED
@@ -318,7 +318,6 @@ class SignIn(RequestContext, DisplayMixin):
         if source is State.START:
             self.username = getattr(response, "username", None) or self.username
             self.flow = response.auth_flow
-        # `challenge_role` below needs this and the flow.
         self.password_proved = self.password_proved or proves_password(source, type(response), self._state)
         self.srp_due = False
         if isinstance(reply, replies.Challenge):
@@ -326,9 +325,9 @@ class SignIn(RequestContext, DisplayMixin):
             if srp_a is not None and isinstance(reply, replies.SrpChallenge):
                 self.srp_due = True
                 self.srp_answered = (*self.srp_answered, _fingerprint(int(srp_a, 16)))
-            self.challenge = cast("replies.AnyChallenge", reply)  # the union of all its classes
+            self.challenge = cast("replies.AnyChallenge", reply)  # the union of all challenge classes
             # USER_ID_FOR_SRP is the user's actual username, not an alias (AWS API reference, AdminInitiateAuth,
-            # ChallengeParameters): it goes into every later answer.
+            # ChallengeParameters). Every later answer must contain it as USERNAME.
             self.username = reply.username or self.username
             has_access_token = isinstance(response, StepUp) and response.access_token is not None
             self.role = challenge_role(
@@ -339,7 +338,7 @@ class SignIn(RequestContext, DisplayMixin):
         self.challenge = self.role = None
         if isinstance(reply, replies.Tokens):
             self.tokens = _completed(reply, response, self.tokens, self.device, at=at, pool_id=self.pool_id)
-            # A refresh's SECRET_HASH is over the actual username, not over the alias that the user typed.
+            # SECRET_HASH of a refresh is computed with the actual username, not with the alias that the user typed.
             self.username = reply.username or self.username
         elif self._state is State.START:  # signed out
             self.tokens = self.flow = None
@@ -369,7 +368,7 @@ def _fingerprint(public: int) -> str:
 def _completed(
     new: replies.Tokens, response: Response, old: replies.Tokens | None, device: Device | None, **fields: Any
 ) -> replies.Tokens:
-    """Return new tokens with these fields; values that the reply omits are those of the response or the old tokens."""
+    """Return the new tokens with `fields`. The response, the old tokens or the device supply what the reply omits."""
     sent_token: Secret[str] | None = getattr(response, "refresh_token", None)
     if old is not None and sent_token is not None and sent_token != old.refresh_token:
         old = None  # the old tokens are those of another sign-in

@@ -1,8 +1,8 @@
 """Parses one reply of Cognito. A reply that cannot be read raises `MalformedReply`, and no other error.
 
-`READERS` has a function for each challenge of the protocol's table. Cognito's maps are from text to text; a structured
-value is JSON inside the text (AWS API reference). Unknown keys of ChallengeParameters are kept, and a challenge with an
-unknown name becomes an `OtherChallenge`.
+`READERS` has a function for each challenge of the protocol's table. ChallengeParameters maps text to text, so a
+structured value is JSON inside the text (AWS API reference). Unknown keys are kept, and a challenge with an unknown
+name becomes an `OtherChallenge`.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def _ensure_shallow(value: Any, key: str, levels: int = _DEEPEST) -> Any:
 
 
 def _names(parameters: Parameters, *keys: str) -> tuple[str, ...]:
-    """Return the names in the JSON list of the first of these keys whose list is not empty."""
+    """Return the names in the first JSON list that is not empty; the keys are tried in order."""
     for key in keys:
         names = _json(parameters, key, list)
         if not all(isinstance(name, str) for name in names):
@@ -218,7 +218,7 @@ def _associate_software_token(raw: Mapping[str, Any], setup: replies.MfaSetup) -
 def _verify_software_token(raw: Mapping[str, Any], setup: replies.MfaSetup) -> replies.Reply:
     status = optional_text(raw, "Status")
     if status == "ERROR":
-        # This refusal has no error code: the session stays valid, and another code may be sent.
+        # This reply has no error code, so one is chosen here. The session stays valid, and the user may try again.
         wrong = read_refusal("EnableSoftwareTokenMFAException", "VerifySoftwareToken replied with the status ERROR")
         return attrs.evolve(wrong, session=_secret(raw, "Session"))
     if status != "SUCCESS":
@@ -236,7 +236,7 @@ _OPERATION_READERS: Final[Mapping[type[Response], Callable[[Mapping[str, Any], r
     r.VerifySoftwareToken: _verify_software_token,
     **dict.fromkeys((r.ConfirmDevice, r.UpdateDeviceStatus, r.RevokeToken, r.GlobalSignOut), _acknowledgement),
 }
-"""By response class, the function that reads its reply, which has neither ChallengeName nor AuthenticationResult."""
+"""The functions that read replies without ChallengeName and AuthenticationResult, by response class."""
 
 
 def read_refusal(code: str, message: str = "", request_id: str | None = None, operation: str = "") -> replies.Refusal:
@@ -246,9 +246,9 @@ def read_refusal(code: str, message: str = "", request_id: str | None = None, op
 
 
 def mask_secrets(refusal: replies.Refusal, sent: object) -> replies.Refusal:
-    """Return the refusal; in its message, the secrets in `sent` (mappings and sequences, nested) are masked."""
+    """Return the refusal with the secrets in `sent` masked in its message. `sent` may be nested maps and lists."""
     message = refusal.message
-    # The longest first: it may contain a shorter one.
+    # The longest secret is masked first, because it may contain a shorter one.
     for plain in sorted((each for each in _secrets_in(sent) if each and each in message), key=len, reverse=True):
         pattern = r"(?<!\w){}(?!\w)" if len(plain) < _SHORTEST_MASKED_INSIDE else "{}"
         message = re.sub(pattern.format(re.escape(plain)), MASK, message)
@@ -306,7 +306,7 @@ def read(
     raw: RawReply, response_type: type[Response], *,
     state: State | None = None, challenge: replies.Challenge | None = None,
 ) -> replies.Reply:  # fmt: skip
-    """Return the parsed reply to a response that answered `challenge`. A MalformedReply never shows a value."""
+    """Return the parsed reply to a response that answered `challenge`. A MalformedReply shows no value of the reply."""
     raw = wrapped_reply(raw)
     return parsed_reply(raw, state, _read, response_type, challenge)
 
@@ -320,12 +320,12 @@ def read_operation_reply(
 
 
 def parsed_reply(raw: Secret[Any], state: State | None, parse: Callable[..., T], *args: Any) -> T:
-    """Return `parse(reply, *args)` for an unparsed reply. A MalformedReply that it raises is raised with the state."""
+    """Return `parse(reply, *args)` for an unparsed reply. A MalformedReply is raised again with the state."""
     try:
         return parse(raw.reveal(), *args)
     except MalformedReply as error:
         why = error.why
-    raise MalformedReply(why, state=state)  # outside the handler: no frame of this error holds the reply
+    raise MalformedReply(why, state=state)  # after the handler, so that no frame of its context holds the reply
 
 
 def _read_operation(raw: Any, operation: str) -> replies.ReplyWithoutChallenge | replies.Refusal:

@@ -78,7 +78,7 @@ class _InitiateAuthWriter:
 
     fields_of: _FieldsOf
     sends_device_key: bool = field(default=False, kw_only=True)  # if the sign-in has a device
-    admin: bool = field(default=False, kw_only=True)  # AdminInitiateAuth, whichever operations the sign-in uses
+    admin: bool = field(default=False, kw_only=True)  # always send AdminInitiateAuth, even in a sign-in without `admin`
 
     def __call__(self, response: Any, context: RequestContext) -> Request:
         """Return the request that carries the response."""
@@ -239,7 +239,7 @@ def _refresh_token(response: Any, context: RequestContext) -> Secret[str]:
 
 
 def refresh_device_key(response: Any, context: RequestContext) -> str | None:
-    """Return the DEVICE_KEY of a refresh: the response's, or else that of the tokens to refresh or of the device."""
+    """Return the DEVICE_KEY of a refresh: that of the response, else of the tokens to refresh, else of the device."""
     tokens, device = context.tokens, context.device
     is_own = tokens is not None and response.refresh_token in (None, tokens.refresh_token)
     key: str | None = response.device_key or (tokens.device_key if tokens and is_own else None)
@@ -323,9 +323,9 @@ def _revoke_token_parameters(response: r.RevokeToken, context: RequestContext) -
 _CHOOSE: Final = _RespondToAuthChallengeWriter("SELECT_CHALLENGE", _choice)
 
 # fmt: off
-# sends_device_key=True in the rows of `PROTOCOL` that have DEVICE_DROPPED, since clients are known or inferred to send
-# DEVICE_KEY there (evidence.csv, "device dropped"), and in the DEVICE_* states, whose answers need it. The exception is
-# RawAnswer: its fields are sent as the caller made them, with USERNAME and SECRET_HASH.
+# sends_device_key is True where the row of `PROTOCOL` has DEVICE_DROPPED, because clients are known or inferred to send
+# DEVICE_KEY there (evidence.csv, "device dropped"). It is also True in the DEVICE_* states, whose answers need the key.
+# RawAnswer is an exception: only USERNAME and SECRET_HASH are added to the caller's fields.
 WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.UserSrpAuth):               _InitiateAuthWriter(_srp_a),
     (S.START, r.UserPasswordAuth):          _InitiateAuthWriter(_password, sends_device_key=True),
@@ -343,7 +343,7 @@ WRITERS: Final[Mapping[tuple[State, type[Response]], _RequestWriter]] = {
     (S.START, r.GetTokensFromRefreshToken): _OperationWriter("GetTokensFromRefreshToken", _get_tokens_parameters),
 
     **{(S.SELECT_CHALLENGE, response): _RespondToAuthChallengeWriter("SELECT_CHALLENGE", _choice, sends_device_key=True) for response in FIRST_FACTOR_CHOICE},
-    # The choice of another first factor is "SELECT_CHALLENGE" with the same session, as amplify-js sends it.
+    # To choose another first factor, the client sends SELECT_CHALLENGE with the same session, as amplify-js does.
     **{(state, response): _CHOOSE for state in sorted(PASSWORDLESS) for response in FIRST_FACTOR_CHOICE},
     (S.PASSWORD, r.Password):               _RespondToAuthChallengeWriter("PASSWORD", _password, sends_device_key=True),
     (S.PASSWORD_SRP, r.SrpA):               _RespondToAuthChallengeWriter("PASSWORD_SRP", _srp_a),

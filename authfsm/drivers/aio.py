@@ -8,13 +8,13 @@
         while not flow.done:
             await flow.answer(Code(await ask_user(flow.challenge)))
 
-With a plain boto3 client the calls run in threads, as many at once as the client has connections. With
+With a plain boto3 client the calls run in threads, at most as many at once as the client has connections. With
 either client the SRP computations run in threads. `start`, `resume`, `seal` and `cancel` are not coroutine functions.
 If an await is cancelled (`task.cancel()`, `asyncio.timeout`) during a computation or a request that may be repeated,
-its result is dropped, and the sign-in stays as the previous reply left it. Any other request, and the automatic steps
-after it, are completed, so that for example a rotated refresh token is not lost. The cancelled call ends when they end,
-or after two seconds; then they continue in the background, and until they end, other calls raise InvalidOperation
-(WAIT). Afterwards the sign-in has the state and tokens of the last reply.
+the result is dropped, and the sign-in stays as the previous reply left it. Any other request is completed, with the
+automatic steps after it, so that for example a rotated refresh token is not lost. The cancelled call waits for them for
+at most two seconds; then they continue in the background. Until they end, other calls raise InvalidOperation (WAIT).
+Afterwards the sign-in has the state and tokens of the last reply.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     """A user pool and one of its app clients, used with asyncio.
 
     Args: as `Cognito`, but `client` is an aiobotocore `cognito-idp` client, within its `async with`, or any
-    boto3 client; a function as `client_secret` is called in a thread, and may be a coroutine function. Observers are
-    called in the loop's thread.
+    boto3 client. If `client_secret` is a function, it is called in a thread, and it may be a coroutine function.
+    Observers are called in the loop's thread.
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool, or `clock` has no time zone.
@@ -140,8 +140,8 @@ class AsyncCognito(BaseCognito[Any, "AsyncFlow"]):
     ) -> T:
         """Perform the effects of a generator within `exclusive`, and return its value, without blocking the event loop.
 
-        The first request that must not be repeated and all effects after it are performed in a task of their own (whose
-        `effect` is this request), which a cancellation of this call does not end.
+        The first request that must not be repeated, and all effects after it, are performed in a separate task, which
+        a cancellation of this call does not end. That task calls this method with the request as `effect`.
         """
         with ExitStack() as stack:
             stack.enter_context(exclusive)

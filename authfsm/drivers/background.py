@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 T = TypeVar("T")
 
 RUNNING: Final[set[asyncio.Task[Any]]] = set()
-"""The tasks that have not ended: an event loop itself has only weak references to its tasks."""
+"""The tasks that have not ended. They are kept here, because an event loop has only weak references to its tasks."""
 
 
 def in_background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -23,4 +23,4 @@ def in_background(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 def _ended(task: asyncio.Task[Any]) -> None:
     RUNNING.discard(task)
     if not task.cancelled():
-        task.exception()  # asyncio reports an exception that nobody has retrieved
+        task.exception()  # otherwise asyncio reports that nobody has retrieved it

@@ -58,7 +58,7 @@ def is_async(client: Any) -> bool:
 
 
 def key_pair(exponent: Secret[int], pair: srp.Ephemeral | None) -> srp.Ephemeral:
-    """Return the SRP key pair of an exponent: `pair`, or if that is None a computed one, which takes milliseconds."""
+    """Return the SRP key pair of an exponent: `pair` unless it is None, else compute it, which takes milliseconds."""
     return pair or srp.ephemeral(exponent.reveal().to_bytes(32, "big"))
 
 
@@ -90,7 +90,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
     ) -> None:
         client_secret = secret(client_secret)
         if pool_id is not None:
-            srp.pool_name(pool_id)  # raises here rather than at the first proof, after a request was sent
+            srp.pool_name(pool_id)  # raises an error before any request is sent, not at the first proof
         for each in (("client_id", client_id, str), ("device", device, Device | None), ("admin", admin, bool)):
             check_type(*each)
         if not (client_secret is None or callable(client_secret)) and (why := not_text(client_secret)):
@@ -144,7 +144,7 @@ class BaseCognito(Generic[ClientT, FlowT]):
             password: the password, for `begin` and the automatic steps after it.
             device: the remembered device, instead of the one passed to the constructor.
             client_metadata: ClientMetadata for the pool's Lambda triggers. The flow adds it to the responses that it
-                creates itself (the first one and SRP proofs); one that you create has its own `client_metadata`.
+                creates itself (the first one and SRP proofs). A response that you create has its own `client_metadata`.
             walk: take the steps that need no user input automatically.
         """
         password = secret(password)
@@ -160,9 +160,9 @@ class BaseCognito(Generic[ClientT, FlowT]):
             key: the key, or several, each of which is tried.
 
         Raises:
-            SealError: it cannot be resumed, and the user must start again; the class says why. SealMissing: None or
+            SealError: the sign-in cannot be resumed; the user starts again. The class says why. SealMissing: None or
                 empty. SealBroken: tampered with, or sealed with another key. SealExpired: its session is older
-                than `session_lifetime`. SealWrongClient: of another pool or app client. SealTooNew: from a newer one.
+                than `session_lifetime`. SealWrongClient: of another pool or app client. SealTooNew: of a newer version.
             BadKey: the key is not valid.
         """
         key = wrapped_keys(key)
@@ -281,12 +281,12 @@ class BaseFlow(DisplayMixin):
 
     @property
     def device(self) -> Device | None:
-        """The remembered device that was passed or confirmed; None without one, or once Cognito has forgotten it."""
+        """The remembered device that was passed or confirmed; None if there is none, or Cognito has forgotten it."""
         return self.signin.device
 
     @property
     def busy(self) -> bool:
-        """Whether a call is in progress: until it ends, an answer, for example, raises InvalidOperation (WAIT)."""
+        """Whether a call is in progress. Until it ends, others, such as `answer`, raise InvalidOperation (WAIT)."""
         return self._answer_lock.locked()
 
     def form(self) -> dict[str, Any] | None:
@@ -312,13 +312,13 @@ class BaseFlow(DisplayMixin):
     def seal(self, key: Key) -> str:
         """Return this sign-in as a string that only holders of the key can read or change, to store anywhere.
 
-        `Cognito.resume` continues it, in another request, process or machine. The string contains only the data
-        that the state needs: not the app client's secret, and the password only while a proof may follow. The sealed
-        sign-in can be answered once, like the Cognito session in it.
+        `Cognito.resume` continues it, in another request, process or machine. The string never contains the app
+        client's secret, and contains the password only while a later step may need it. Like the Cognito session in
+        it, the sealed sign-in can be answered only once.
 
         A cookie holds 4,096 bytes. With a Session of 1,000 characters, a sign-in that waits for a code, a
-        choice, a new password or MFA enrolment takes about 2,300 bytes, and 160 more for each wrong code;
-        PASSWORD_VERIFIER, DEVICE_PASSWORD_VERIFIER, and WEB_AUTHN with many passkeys may need more than a cookie.
+        choice, a new password or MFA enrolment takes about 2,300 bytes, and 160 more for each wrong code. A sign-in in
+        PASSWORD_VERIFIER or DEVICE_PASSWORD_VERIFIER, or with many passkeys in WEB_AUTHN, may not fit into a cookie.
 
         Args:
             key: a key from `authfsm.new_key`, or several, the first of which seals.
@@ -358,7 +358,7 @@ class BaseFlow(DisplayMixin):
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """Allow one answer at a time: two answers with the same Session would make Cognito refuse one of them."""
+        """Allow one answer at a time, because Cognito would refuse one of two answers with the same Session."""
         if not self._answer_lock.acquire(blocking=False):
             raise InvalidOperation(
                 "another answer to this sign-in is in progress: wait until it is done",
@@ -382,7 +382,7 @@ class BaseFlow(DisplayMixin):
         self._notify(self.history[-1], seconds)  # without the lock: an observer may take long, or cancel
 
     def _on_no_reply(self, error: BaseException, source: State, response: Response, seconds: float) -> None:
-        """Notify the observers of a request to which no reply came, or only one that is not valid."""
+        """Notify the observers of a request to which no valid reply came."""
         step = Step(
             number=len(self.history) + 1, source=source, response=type(response), dest=self.state,
             role=self.signin.role, action=getattr(error, "action", None), at=self._clock(),
@@ -402,7 +402,7 @@ class BaseFlow(DisplayMixin):
         self._password, self._exponent = self._needed_password, self._needed_exponent
         if self.state is not State.START:
             self._unreplied_start = None
-        if self._exponent is None:  # only now: the key pair is kept as long as its exponent
+        if self._exponent is None:  # the key pair is kept as long as its exponent
             self._pair = None
 
     @property

@@ -10,10 +10,10 @@ boto3 client, whose calls then run in threads.
 If Cognito asks for the set-up during a sign-in (MFA_SETUP), answer with AssociateSoftwareToken, VerifySoftwareToken and
 CompleteMfaSetup instead.
 
-Cognito stores one TOTP secret for each user. Users report that AssociateSoftwareToken replaces it: until the new one is
-verified, the user signs in without TOTP, although GetUser still lists the factor as enabled (amplify-js #1226, #3844).
-According to the API reference, only VerifySoftwareToken replaces it; expect either. Therefore `associate` first checks
-whether TOTP is enabled for the user; if it is, `associate` replaces the app only with `replace=True`.
+Cognito stores one TOTP secret for each user. Users report that AssociateSoftwareToken replaces it, and that the user
+signs in without TOTP until the new one is verified, although GetUser still lists the factor as enabled (amplify-js
+#1226, #3844). The API reference says that only VerifySoftwareToken replaces the secret. Both may happen, so `associate`
+first checks whether TOTP is enabled for the user; if it is, `associate` replaces the app only with `replace=True`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ T = TypeVar("T")
 Requests: TypeAlias = Generator[Request, Any, T]
 """A generator that yields requests, is sent their replies, and returns a T."""
 
-_STATE = State.AUTHENTICATED  # the state in every error: a refusal does not invalidate the tokens
+_STATE = State.AUTHENTICATED  # every error has this state, because a refusal does not invalidate the tokens
 
 
 class AlreadyEnrolled(CallerError):
@@ -80,9 +80,9 @@ def associate(
     Raises:
         AlreadyEnrolled: TOTP is enabled for the user, and `replace` is not set; the TOTP secret was not changed.
         Refused: Cognito refused; the class says who is at fault.
-        ConnectionLost, NotSent, MalformedReply: no reply came, nothing was sent, the reply is not valid.
+        ConnectionLost: no reply came. NotSent: nothing was sent. MalformedReply: the reply is not valid.
         BadField: the token or a name is empty or no text, or a name has control characters; the secret was not changed.
-        TypeError: the client is an async one, which requires `associate_async`, or `replace` is no bool.
+        TypeError: the client is asynchronous (use `associate_async`), or `replace` is no bool.
     """
     access_token = secret(access_token)
     return _run(client, _associate_steps(access_token, issuer, account, replace=replace))
@@ -121,8 +121,8 @@ def verify(
 ) -> None:
     """Verify the app by its first code, and switch it on: VerifySoftwareToken, then SetUserMFAPreference.
 
-    The next sign-in needs a later code. If the second request fails, the app is verified but not in use: call
-    `switch_on`. A wrong code raises RefusedUser; text that is no code raises InvalidInput. The rest: see `associate`.
+    The next sign-in needs a newer code. If SetUserMFAPreference fails, the app is verified but not in use: call
+    `switch_on`. A wrong code raises RefusedUser, and text that is no code InvalidInput. Other errors: see `associate`.
 
     Args:
         client: any boto3 `cognito-idp` client.
@@ -171,7 +171,7 @@ def _verify_steps(
 def switch_on(
     client: CognitoIdentityProviderClient, access_token: str | Secret[str], *, preferred: bool = True
 ) -> None:
-    """Require the app's code at each sign-in, unless MFA is OFF in the pool: SetUserMFAPreference for this factor.
+    """Send SetUserMFAPreference, so that each sign-in requires the app's code, unless MFA is OFF in the pool.
 
     The errors are those of `associate`; Cognito refuses, for example, if no app has been verified.
 

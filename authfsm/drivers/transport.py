@@ -2,9 +2,9 @@
 
 If no reply came or the service failed, botocore sends a request again, by default up to four times (`retries`,
 AWS_MAX_ATTEMPTS, AWS_RETRY_MODE). But an answer that Cognito accepted the first time has used up its session, and a
-wrong answer counts twice. So only repeatable requests are sent again, whatever the configuration: each client gets one
-event handler, which does nothing outside of the calls made here. A wrapper around a client must have the client's
-`meta.events`: otherwise botocore retries every request as configured. The program's own calls are not affected.
+wrong answer counts twice if it is sent twice. So an event handler, which this module adds to each client, lets botocore
+repeat only repeatable requests, whatever the configuration. It does nothing during the program's own calls. A wrapper
+around a client must have the client's `meta.events`: otherwise botocore retries every request as configured.
 
 A message of botocore that may quote the value of a parameter is never passed on.
 """
@@ -37,8 +37,8 @@ def send_request(client: Any, request: Request, state: State | None) -> Secret[A
     """Return the reply to a request as botocore returns it, wrapped because it contains secrets; a refusal is a reply too.
 
     Raises:
-        ConnectionLost, NotSent, MalformedReply: no reply came, the request was not sent, or botocore
-            could not parse the reply.
+        ConnectionLost: no reply came. NotSent: the request was not sent. MalformedReply: botocore could not parse the
+            reply.
     """
     call = getattr(client, request.method)
     with _translating_errors(client, request, state) as outcome:
@@ -83,7 +83,7 @@ def _translating_errors(client: Any, request: Request, state: State | None) -> I
 
 
 def _translate(error: BaseException, state: State | None) -> AuthfsmError | None:
-    """Return this package's error for an error of botocore or the system; None for others, as of an event handler."""
+    """Return this package's error for an error of botocore or the system; None for any other, such as a handler's."""
     match error:
         case OutOfTime():
             return ConnectionLost(str(error), state=state)
@@ -108,17 +108,17 @@ _REFUSED_PARAMETER: Final = re.compile(
     r"(?m)^(?:Missing required|Unknown|Invalid \w+ for(?: document)?) parameter(?: in [^:\n]+)?:? \"?([\w.]+)"
 )
 _UNSENT_EVENTS: Final = ("provide-client-params", "before-parameter-build", "request-created")
-"""Events before a request is sent, whose handlers cannot reply to it. Signing, at the last one, reads credentials."""
+"""Events before a request is sent. Their handlers cannot reply to it. At the last one, signing reads credentials."""
 
 
 def _frames(error: BaseException) -> list[tuple[str, FrameType]]:
-    """Return the frames of an error's traceback, each with its module's name; aiobotocore's are named as botocore's."""
+    """Return each frame of an error's traceback with its module's name, in which "aiobotocore" becomes "botocore"."""
     frames = (frame for frame, _ in walk_tb(error.__traceback__))
     return [(each.f_globals.get("__name__", "").removeprefix("aio"), each) for each in frames]
 
 
 def _is_unsent(error: BaseException) -> bool:
-    """Return whether nothing was sent: an untrusted certificate, or a file that `_UNSENT_EVENTS` could not read."""
+    """Return whether nothing was sent because of an untrusted certificate or an OSError in one of `_UNSENT_EVENTS`."""
     if isinstance(error, exceptions.SSLError):
         return "CERTIFICATE_VERIFY_FAILED" in str(error)
     if not isinstance(error, OSError) or isinstance(error, (ConnectionError, TimeoutError)):
@@ -141,7 +141,7 @@ _HANDLER_ID: Final = "authfsm-send-once"
 # No connection was made, so nothing was sent: botocore may try again.
 _NOT_SENT: Final = (exceptions.ConnectTimeoutError, exceptions.EndpointConnectionError, exceptions.ProxyConnectionError)
 
-# The statuses and codes that botocore's retry modes repeat; a test compares them with botocore's own lists.
+# The statuses and codes after which botocore sends a request again; a test compares them with botocore's own lists.
 _RETRIED_STATUS: Final = 429
 _SERVER_ERROR: Final = 500
 _RETRIED_CODE: Final = re.compile(
@@ -156,7 +156,7 @@ _clients_with_handler: Final[WeakSet[Any]] = WeakSet()
 
 @contextmanager
 def _sent_once(client: Any, operation: str) -> Iterator[None]:
-    """Within the block, botocore sends this operation's request at most once; connecting may be tried again."""
+    """Within the block, botocore sends this operation's request at most once. It may try again to connect."""
     _add_handler(client)
     token = _operation_sent_once.set(operation)
     try:
@@ -183,7 +183,7 @@ def _raise_instead_of_retry(
 ) -> None:
     """Raise what botocore would raise after its last attempt.
 
-    A handler's return value is a delay and cannot veto a retry: botocore calls all handlers and takes the first delay.
+    Returning a value could not prevent a retry, because botocore calls all handlers and takes the first delay returned.
     """
     if _operation_sent_once.get() != operation.name:
         return

@@ -1,6 +1,6 @@
 """The claims of a verified token, and the errors that say why a token is refused.
 
-No message contains the token, or a part of it whose signature is not verified.
+No message contains the token, or any part of it before the signature is verified.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class TokenRefused(AuthfsmError):
 
 
 class MalformedToken(ExplainedError, TokenRefused, CallerError):
-    """The token is no JWT that Cognito issues: wrong form or algorithm, or a claim is missing or invalid (`why`)."""
+    """The token is no JWT of Cognito's: its form or algorithm is wrong, or a claim is missing or invalid (`why`)."""
 
     _sentence = "this is not a token of Cognito's: {}"
 
@@ -144,7 +144,7 @@ class BadSignature(TokenRefused, CallerError):
 
 
 class WrongIssuer(TokenRefused, CallerError):
-    """A key of the pool signed the token, but its `iss` is not this pool (`expected`)."""
+    """A key of the pool signed the token, but the token's `iss` is not this pool (`expected`)."""
 
     def __init__(self, expected: str) -> None:
         super().__init__(f"the token was not issued by {expected}")
@@ -160,7 +160,7 @@ class NotForThisClient(TokenRefused, CallerError):
 
 
 class WrongUse(TokenRefused, CallerError):
-    """The token is an ID token instead of an access token, or the reverse: `found` instead of `expected`."""
+    """The token is an ID token instead of an access token, or the reverse: `token_use` is `found`, not `expected`."""
 
     def __init__(self, expected: str, found: str) -> None:
         super().__init__(

@@ -1,7 +1,7 @@
 """The pool's keys: fetched over HTTPS at the first use, cached, and fetched again as rarely as possible.
 
 All callers that need an unknown key wait for the same fetch; no caller waits for a known key. A fetch starts at least
-`interval` seconds after the start of the one before. If a fetch fails, the known keys stay valid.
+`interval` seconds after the start of the previous one. If a fetch fails, the known keys stay valid.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ def _rsa_keys(keys: list[Any]) -> Iterator[tuple[str, RSAKey]]:
 
 
 def is_protected(url: str) -> bool:
-    """Return whether nobody in the network can change the document: the URL uses HTTPS, or a loopback address."""
+    """Return whether a URL uses HTTPS or a loopback address, so that nobody in the network can change the document."""
     parts = urlsplit(url)
     if parts.scheme == "https":
         return bool(parts.hostname)
@@ -218,7 +218,7 @@ def _document(url: str, max_bytes: int, sockets: _Sockets) -> bytes:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Raises HTTPError for every redirect: another host, or plain HTTP, must not supply the keys."""
+    """Turns every redirect into an HTTPError, because another host, or plain HTTP, must not supply the keys."""
 
     def redirect_request(self, *_: Any) -> None:
         """Return None, which makes urllib raise HTTPError."""
@@ -261,7 +261,7 @@ class _Sockets:
                 add(self.sock)
 
         class Secure(Plain, http.client.HTTPSConnection):
-            """`Plain.connect` calls that of HTTPSConnection."""
+            """Here `Plain.connect` calls `HTTPSConnection.connect`, as the next class in the MRO."""
 
         class Handler(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
             def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:

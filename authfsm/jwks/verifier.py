@@ -30,13 +30,13 @@ from authfsm.srp import pool_name
 Use = Literal["access", "id"]
 
 LEEWAY: Final = 10.0
-"""Seconds by which clocks may differ. A token's `iat` is the current second: without leeway, a machine that is slow
-by half a second refuses a token that was just issued (pycognito #225). Ten seconds allow for a bad clock, and
-lengthen the shortest lifetime of a token (5 minutes) by a thirtieth."""
+"""Seconds by which clocks may differ. Without leeway, a machine whose clock is half a second slow may refuse a token
+that was just issued (pycognito #225). Ten seconds are enough even for a bad clock, and lengthen the shortest lifetime
+of a token (5 minutes) only by a thirtieth."""
 
-MAX_LEEWAY: Final = 24 * 3600.0  # more is probably a number of milliseconds
+MAX_LEEWAY: Final = 24 * 3600.0  # a greater value is probably in milliseconds
 INTERVAL: Final = 10.0
-"""Seconds, at least, between the starts of two fetches. aws-jwt-verify also waits ten after a key was not found."""
+"""The least number of seconds between the starts of two fetches; aws-jwt-verify also waits ten after a missing key."""
 
 MAX_AGE: Final = 24 * 3600.0
 """Seconds after which the keys are fetched again, so that a key that the pool no longer publishes is forgotten."""
@@ -76,7 +76,7 @@ class Verifier:
 
     Raises:
         ValueError: `pool_id` is not the id of a user pool; there is no client_id; `jwks`, `clock` or a number is not valid;
-            the issuer's URL uses neither https nor a loopback address, and no `fetch` is passed.
+            `fetch` is not passed, and the issuer's URL does not use https or a loopback address.
     """
 
     def __init__(
@@ -109,10 +109,10 @@ class Verifier:
 
     @classmethod
     def of(cls, cognito: PoolDriver, *, issuer: str | None = None, jwks: Mapping[str, Any] | None = None) -> Verifier:
-        """Return the verifier of the pool and client of a `Cognito` or `AsyncCognito`, with its clock.
+        """Return a verifier that has the pool, the app client and the clock of a `Cognito` or `AsyncCognito`.
 
-        If the client's endpoint is not at AWS (`authfsm serve`), the issuer is the pool's URL at this endpoint, unless
-        `issuer` is passed. The arguments and errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
+        If `issuer` is omitted, and the client's endpoint is not at AWS (`authfsm serve`), the issuer is the pool's URL
+        at this endpoint. The arguments and errors are those of `Verifier`; for a `LocalPool`, pass `jwks=pool.jwks()`.
         """
         if not hasattr(cognito, "pool_id"):
             raise TypeError(f"cognito must be a Cognito or an AsyncCognito, not {type(cognito).__name__}")
@@ -151,13 +151,13 @@ class Verifier:
         token = secret(token)
         jwt, kid = _parse(token, use)
         if (pending := self.keys.pending_fetch(kid)) is not None:
-            # If this task is cancelled, the fetch continues for the others.
+            # If this task is cancelled, the fetch continues for other callers.
             await asyncio.shield(asyncio.wrap_future(pending))
         return self._verify(jwt, kid, use)
 
     def _verify(self, jwt: CompactSignature, kid: str, use: Use) -> c.Claims:
         key, valid = self.keys.key(kid), False
-        # No critical extension is supported here, and an empty list of them is forbidden (RFC 7515, 4.1.11).
+        # No extension that `crit` may name is supported here, and RFC 7515 (4.1.11) forbids an empty list in `crit`.
         if "crit" not in jwt.protected:
             with suppress(JoseError, ValueError, TypeError):
                 valid = jws.validate_compact(jwt, key, registry=_RS256)
@@ -187,15 +187,14 @@ class Verifier:
 
 
 def _parse(token: Secret[str], use: Use) -> tuple[CompactSignature, str]:
-    """Return the parts of a token, and the name of its key (`kid`), after a check of the required `use`."""
+    """Check `use`, and return the parts of a token and the name of its key (`kid`)."""
     if use not in {"access", "id"}:
         raise ValueError(f"use must be 'access' or 'id', not {use!r}")
     jwt = _parts(token)
     header = None if jwt is None else jwt.protected
     if jwt is None or not isinstance(header, Mapping):
         raise c.MalformedToken("a JWT is three parts of base64url, and the first is a header in JSON")
-    # The header is not trusted before the signature is verified: it does not choose the algorithm
-    # (RFC 8725, 3.1).
+    # The header is not trusted before the signature is verified, so it does not choose the algorithm (RFC 8725, 3.1).
     if header.get("alg") != "RS256":
         raise c.MalformedToken("it is not signed by RS256")
     kid = header.get("kid")

@@ -29,8 +29,8 @@ class Observation:
         seconds: from sending the request to its reply; in a thread pool, including the wait for a free thread.
         flow: the AuthFlow that began the sign-in; None if Cognito refused the first request, or if the sign-in began
             with GetTokensFromRefreshToken or with stored tokens.
-        lost: the name of the error's class if no reply came or the reply is not valid, otherwise None. The history
-            does not have a lost step: the next step in it has the same number.
+        lost: the name of the error's class if no reply came or the reply is not valid, otherwise None. Such a step is
+            not in the history, so the next step has the same number.
     """
 
     sign_in: str
@@ -41,7 +41,7 @@ class Observation:
 
 
 Observer: TypeAlias = Callable[[Observation], None]
-"""A function, not async, that is called after each step in the thread or event loop of the step: it must return quickly."""
+"""A synchronous function, called after each step in the step's thread or event loop; so it must return quickly."""
 
 
 def notify(observers: Iterable[Observer], observation: Observation) -> None:

@@ -22,9 +22,9 @@ def spans(tracer_provider: TracerProvider | None = None) -> Observer:
     """Return an observer that creates a span for each step, with a name such as `sign_in SMS_MFA code`.
 
     "The span name SHOULD be the most general string that identifies a (statistically) interesting class
-    of Spans" (OpenTelemetry specification, Span): each row of the protocol's table has one name. The attributes are
-    the observation's values under `authfsm.`, and `error.type` of the semantic conventions: the code of a refusal, or
-    the name of the error's class if no valid reply came. In both cases the span has the status ERROR.
+    of Spans" (OpenTelemetry specification, Span), so the name has only the state and the response. The attributes
+    `authfsm.*` are the observation's values. `error.type` (semantic conventions) is the code of a refusal, or the name
+    of the error's class if no valid reply came. In both cases the span has the status ERROR.
 
     Args:
         tracer_provider: the provider of the tracer; by default the global one.

@@ -46,9 +46,9 @@ TAKES_ONCE: Final = {
     # Wrappers that pass one delete on as one delete.
     **dict.fromkeys((f"wrappers.{name}" for name in _WRAPPERS.split()), ""),
 }
-"""The stores that give an entry to one caller only, by the library's module names, with the reason from the library's
-source and the databases' manuals. Tests cover memory, Redis and DynamoDB (as moto simulates it). A store that is not
-listed is refused."""
+"""The stores that give an entry to one caller only, by module name. The reasons come from the library's source and the
+databases' manuals; tests cover memory, Redis and DynamoDB (as moto simulates it). A store that is not listed is
+refused."""
 
 _PACKAGE: Final = "key_value.aio."
 
@@ -67,11 +67,11 @@ class UnsupportedStore(CallerError, TypeError):
 class KeyValueStore:
     """An `AsyncStore` over a store of py-key-value-aio.
 
-    `DynamoDBStore` may return stale data, and expires items by whole seconds: a `take` within a fraction of a
-    second after `put` may find nothing, and that user starts again. A collection is one partition, which
-    DynamoDB limits to 1,000 write units a second; a turn needs about eight, so one collection allows about a
-    hundred turns a second. The library warns that a new version may change the stored format of this and some
-    other stores. This affects the entries of `SharedTokens`, stored for 30 days; sign-ins are stored for minutes only.
+    `DynamoDBStore` may return stale data, and expires items by whole seconds. So a `take` within a fraction of a second
+    after `put` may find nothing, and that user must start again. A collection is one partition, which DynamoDB limits
+    to 1,000 write units a second. A turn needs about eight, so one collection allows about a hundred turns a second.
+    The library warns that a new version may change the stored format of some stores, including this one. Entries of
+    `SharedTokens`, which are stored for 30 days, may then become unreadable; sign-ins are stored for minutes only.
 
     Args:
         store: a store of the library, or one of its wrappers around a store.
@@ -125,7 +125,7 @@ class KeyValueStore:
         entry = await self._get(key)
         if entry is None or not await self.store.delete(key, collection=self.collection):
             return TAKEN
-        with suppress(Exception):  # a failure must not lose the seal; the pointer then stays longer
+        with suppress(Exception):  # if this fails, return the seal all the same; the pointer then stays longer
             await self._put(name, pointer, seconds)
         sealed: str = entry["sealed"]
         return sealed
@@ -151,7 +151,7 @@ def _layers(store: Any) -> Iterator[Any]:
 
 
 def _module_of(layer: Any) -> str:
-    """Return `stores.redis` for a class of `key_value.aio.stores.redis.store`, or one derived from it."""
+    """Return the library's module that defines the layer's class or its base class, for example `stores.redis`."""
     for kind in type(layer).__mro__:
         if kind.__module__.startswith(_PACKAGE):
             return ".".join(kind.__module__.removeprefix(_PACKAGE).split(".")[:2])

@@ -5,9 +5,9 @@ ticket gets the action WAIT. At the end of a turn an unfinished sign-in is store
 so a wrong code, a lost reply or a double click loses nothing. If a worker dies during its turn, the sign-in is
 lost, because it is unknown whether Cognito evaluated the answer: when the turn has timed out, the user starts again.
 
-A sign-in is sealed for its ticket. Whoever controls the store but has no key cannot read or change it, or
-use it for another ticket. They can delete it (the user starts again), or restore an earlier value of the
-same ticket: its expiry does not change, and Cognito still accepts its session only once.
+A sign-in is sealed for its ticket. Whoever controls the store but has no key cannot read or change it, or use it for
+another ticket. They can delete it, so that the user must start again. They can also put back an earlier seal of the
+same ticket, but this does not extend its lifetime, and Cognito still accepts its session only once.
 
 Tokens are stored in the same way (`SharedTokens`): the first worker that needs fresh tokens refreshes them for all.
 Under RefreshTokenRotation a refresh token can be used once. If two workers use the same one, even within
@@ -56,9 +56,9 @@ StoreT = TypeVar("StoreT", bound="Store | AsyncStore")
 
 
 class StoredFlows(Generic[FlowT, StoreT]):
-    """The base class of flows in a store: everything but the calls to the store, which the subclasses make or await."""
+    """The base class of the classes that keep flows in a store. The subclasses make or await the calls to the store."""
 
-    _ACCEPTS_ASYNC: ClassVar[bool] = False
+    _IS_ASYNC: ClassVar[bool] = False
     """Whether the methods of the store are coroutine functions."""
 
     def __init__(
@@ -70,9 +70,9 @@ class StoredFlows(Generic[FlowT, StoreT]):
             raise TypeError(f"cognito must be a driver, and store must be a store, not {kinds}")
         if not keys_for(key, Secret("")):  # checked here, because a turn takes the entry before it uses the key
             raise BadKey
-        if iscoroutinefunction(store.take) and not self._ACCEPTS_ASYNC:
+        if iscoroutinefunction(store.take) and not self._IS_ASYNC:
             raise WrongStore(type(store), awaited=True)
-        if cognito._ACCEPTS_ASYNC is not self._ACCEPTS_ASYNC:  # noqa: SLF001 - same package
+        if cognito._ACCEPTS_ASYNC is not self._IS_ASYNC:  # noqa: SLF001 - same package
             mine, theirs = type(self).__name__, type(cognito).__name__
             raise TypeError(f"{mine} cannot be used with {theirs}: use the Async class of both, or of neither")
         self.cognito = cognito
@@ -84,7 +84,7 @@ class StoredFlows(Generic[FlowT, StoreT]):
         return f"<{type(self).__name__} of {getattr(self, 'cognito', None)!r}>"
 
     def _ticket_to_put(self, ticket: str | Secret[str] | None) -> Secret[str]:
-        """Return the ticket, or for None a new one; raise BadField if `put` cannot have made it: it may be guessed."""
+        """Return the ticket, or a new one for None; raise BadField if `put` did not make it, as it may be guessable."""
         ticket = secret(ticket)
         if ticket is None:
             entropy = self.cognito.random_bytes(_TICKET_BYTES)
@@ -147,11 +147,11 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         cognito: the driver of the pool and app client; its `session_lifetime` is how long a sign-in is stored.
         store: the store.
         key: a key from `authfsm.new_key`, or several: the first one seals, and each of them can unseal.
-        turn_lifetime: how long a turn may last before its worker is considered dead. Later requests raise
-            SealNotFound. If the worker still ends its turn, the sign-in is stored again.
+        turn_lifetime: how long a turn may last before its worker is considered dead. After that, requests raise
+            SealNotFound. If the worker ends its turn after all, the sign-in is stored again.
 
     Raises:
-        TypeError: `cognito` is no driver, `store` is no store, or its methods are coroutine functions (WrongStore).
+        TypeError: `cognito` is no driver, or `store` is no store. WrongStore: its methods are coroutine functions.
         ValueError: `turn_lifetime` is not more than 0. BadKey: the key is not valid.
     """
 
@@ -159,12 +159,12 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         """Store a sign-in, and return its ticket: 43 letters, digits and `-_`.
 
         Args:
-            flow: the sign-in; its ticket is valid until it ends, or for `session_lifetime` after its last challenge.
+            flow: the sign-in; the ticket is valid until it ends, at most `session_lifetime` after its last challenge.
             ticket: the ticket of a flow that could not be put back (NotStored); a new one by default.
 
         Raises:
             InvalidOperation: the sign-in has ended already, or an answer is in progress.
-            BadField: the sign-in is of another app client, or `put` did not return the ticket.
+            BadField: the sign-in is of another app client, or `put` has never returned this ticket.
             SealExpired: `session_lifetime` has passed. TooLongToSeal: as `Flow.seal`.
             StoreUnavailable: the store failed, or did not answer in time (action WAIT).
         """
@@ -177,8 +177,8 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
     def turn(self, ticket: str | Secret[str] | None) -> Iterator[FlowT]:
         """Return a context manager for exclusive access to the sign-in of a ticket.
 
-        When the block ends, even with an exception, an unfinished sign-in is stored again under the same
-        ticket, at once or within a second. One that has ended (with tokens, in failure, cancelled) is deleted.
+        When the block ends, even with an exception, an unfinished sign-in is stored again under the same ticket; if the
+        store fails, this is tried again for a second. A sign-in that has ended or was cancelled is deleted.
 
         Args:
             ticket: the ticket; any other string, or None, raises SealNotFound.
@@ -198,7 +198,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
         try:
             flow = self._resume(sealed, ticket)
         except SealError:
-            self.store.drop(name)  # this turn cannot give it back, so no other request should wait for it
+            self.store.drop(name)  # this turn will put nothing back, so no other request should wait for its end
             raise
         try:
             yield flow
@@ -227,7 +227,7 @@ class PendingSignIns(StoredFlows[FlowT, Store]):
 class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
     """`PendingSignIns` for asyncio, with the same arguments: an `AsyncStore` and an `AsyncCognito`."""
 
-    _ACCEPTS_ASYNC = True
+    _IS_ASYNC = True
 
     async def put(self, flow: FlowT, ticket: str | Secret[str] | None = None) -> str:
         """As `PendingSignIns.put`; WrongStore: the methods of the store are not coroutine functions."""
@@ -238,9 +238,9 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
     @asynccontextmanager
     async def turn(self, ticket: str | Secret[str] | None) -> AsyncIterator[FlowT]:
-        """As `PendingSignIns.turn`. If it is cancelled, at any moment, the sign-in is still stored again.
+        """As `PendingSignIns.turn`. Whenever it is cancelled, the sign-in is still stored again.
 
-        A request in progress is completed first (`authfsm.drivers.aio`), within `turn_lifetime`.
+        A request in progress is completed first (`authfsm.drivers.aio`); the turn waits at most `turn_lifetime` for it.
         """
         ticket = secret(ticket)
         ticket = self._ticket(ticket)
@@ -299,7 +299,7 @@ class AsyncPendingSignIns(StoredFlows[FlowT, AsyncStore]):
 
 
 def name_of(ticket: str | Secret[str] | None) -> str:
-    """Return the name of a ticket in the store: its SHA-256, in hex. 256 random bits need no salt."""
+    """Return a ticket's name in the store: its SHA-256, in hex. No salt is needed: a ticket has 256 random bits."""
     ticket = secret(ticket)
     return sha256((ticket or Secret("")).reveal().encode("utf-8", "surrogatepass")).hexdigest()
 

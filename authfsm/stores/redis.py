@@ -1,7 +1,7 @@
 """Stores in Redis or Valkey, shared by any number of workers.
 
 A Lua script, which Redis runs atomically, returns an entry and marks it as taken, so exactly one caller gets
-it. If the reply is lost, the entry stays taken: that user waits until the turn has timed out, and starts
+it. If the reply is lost, the entry stays taken, so that user must wait until the turn has timed out, and start
 again. If a replica replaces a failed server, an entry that was taken may reappear; Cognito still accepts
 only one answer for the session in it.
 
@@ -109,7 +109,7 @@ def _with_timeout(client: Any, seconds: float) -> Any:
         return client
     own_pool: Any = copy.copy(pool)
     own_pool.connection_kwargs = {**settings, "socket_timeout": seconds}
-    own_pool.reset()  # its own lock and connections
+    own_pool.reset()  # gives the copy its own lock and connections
     own = copy.copy(client)
     own.connection_pool = own_pool
     own.connection = None  # if the original has a single connection, the copy does not use it

@@ -1,7 +1,7 @@
 """The interface of a store (put with a lifetime, take once, drop), and a store in memory.
 
-A store keeps sealed strings (`authfsm.core.sealing`), each under the hash of a ticket: whoever reads the store
-learns neither a sign-in nor a valid ticket. A store that fails, or does not answer in time, raises
+A store keeps sealed strings (`authfsm.core.sealing`), each under the hash of a ticket, so whoever reads the store
+learns no sign-in and no valid ticket. A store that fails, or does not answer in time, raises
 `StoreUnavailable`; stores over a network use `bounded` and `bounded_async` for this.
 """
 
@@ -25,7 +25,7 @@ DEFAULT_TIMEOUT: Final = 5.0
 """Seconds that one call of a store may take, by default."""
 
 TAKEN: Final = ""
-"""The result of `take` if another caller has taken the entry. A seal is never empty."""
+"""The result of `take` if another caller has taken the entry. No seal is equal to it, since a seal is never empty."""
 
 
 class Store(Protocol):
@@ -37,8 +37,8 @@ class Store(Protocol):
     def take(self, name: str, seconds: float) -> str | None:
         """Return the seal of a name to exactly one of all concurrent callers; None if there is nothing under the name.
 
-        For that many `seconds` all other callers get `TAKEN`, unless this caller puts or drops the name before;
-        afterwards there is nothing under the name.
+        All other callers then get `TAKEN`, until this caller puts or drops the name. If it does not do so within
+        `seconds`, there is nothing under the name afterwards.
         """
 
     def drop(self, name: str) -> None:
@@ -100,8 +100,8 @@ class MemoryStore:
         self._clock = clock
         self._lock = ForkSafeLock()
         self._texts: dict[str, tuple[str, float]] = {}
-        # A heap of (expiry, name). A pair whose entry was replaced or dropped stays until it expires, or
-        # until there are too many.
+        # A heap of (expiry, name). If an entry is replaced or dropped, its pair stays until it expires, or until there
+        # are too many pairs.
         self._expiries: list[tuple[float, str]] = []
 
     def __repr__(self) -> str:
@@ -181,7 +181,7 @@ def bounded(seconds: float, call: Callable[..., T], *args: Any) -> T:
         return call_within(seconds, call, *args)
     except Exception as error:  # noqa: BLE001 - each client library has its own errors
         why = _why(error, seconds)
-    # Raised outside the handler, so that the client's frames are freed, with the password in them.
+    # Raised outside the handler, so that the client's frames, which may hold its password, are freed.
     raise StoreUnavailable(why)
 
 
