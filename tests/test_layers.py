@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import authfsm
+from authfsm.base.lazy_names import lazy_names
 from authfsm.protocol.states import State
 
 PACKAGE = Path(authfsm.__file__).parent
@@ -307,6 +308,15 @@ def test_dir_names_each_public_name_once() -> None:
 
     assert len(names) == len(set(names))
     assert set(authfsm.__all__) <= set(names)
+
+
+@pytest.mark.parametrize("suffix", [".py", ".pyc"])
+def test_public_names_are_found_without_sources(suffix: str) -> None:
+    """The public names come from the stub beside `__init__.py`, or beside `__init__.pyc` where sources are left out."""
+    get, _, module_of_names = lazy_names("authfsm", str(PACKAGE / "__init__") + suffix)
+
+    assert module_of_names.keys() >= set(authfsm.__all__)
+    assert get("State") is State
 
 
 def layers() -> str:

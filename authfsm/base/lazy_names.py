@@ -20,7 +20,8 @@ def lazy_names(package: str, init: str) -> tuple[Callable[[str], object], Callab
         package: the package's name.
         init: its `__file__`; the stub is beside that file.
     """
-    with open(f"{init}i", encoding="utf-8") as stub:  # noqa: PTH123 - importing pathlib takes as long as all of this
+    # Without sources, `init` is a .pyc file. `open` is used because importing pathlib takes as long as all of this.
+    with open(f"{init.removesuffix('c')}i", encoding="utf-8") as stub:  # noqa: PTH123
         module_of = {name: module for module, name in _IMPORT.findall(stub.read())}
 
     def get(name: str) -> object:

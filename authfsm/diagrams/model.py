@@ -277,8 +277,8 @@ class DiagramModel:
 
     def size(self, lines: int) -> str:
         """Return in words how many nodes and lines there are: `lines` of the protocol and all of the application."""
-        own = sum(len(tuple(each.ends())) for each in self.own_transitions)
-        return f"{len(self.nodes) + len(self.own_names())} states and junctions, {lines + own} lines"
+        lines += sum(len(tuple(each.ends())) for each in self.own_transitions)
+        return f"{len(self.nodes) + len(self.own_names())} states and junctions, {lines} line{'s' * (lines != 1)}"
 
     def own_names(self) -> tuple[str, ...]:
         """Return the names that the application's states and transitions add to the nodes."""

@@ -90,7 +90,7 @@ class Signin:
         default=False,
     )
     remember: bool | None = _sign_in(
-        "Whether to use and remember this device, if the pool supports it. Without this option, a stored device is used,"
+        "Whether to sign in on the stored device, and to store a new one. Without this option, a stored device is used,"
         " and at a terminal you are asked whether to remember a new one.",
         "--remember/--no-remember",
         show_default=False,
