@@ -40,7 +40,7 @@ _ZONE: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timez
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After this many unclosed brackets, only a `{` that begins a line is paired: each search may read the whole text.
+# After this many unclosed brackets, only a `{` that begins a line is paired, because each search may read all text.
 _MAX_UNCLOSED: Final = 50
 
 
@@ -111,7 +111,7 @@ class _Frame:
     mark: str
     key: str  # "" before it is read
     outer_key: str = ""  # the key of the whole object or list
-    name: str = ""  # in {"Name": "email", "Value": ...}: email, which is then the key of the value
+    name: str = ""  # "email" in {"Name": "email", "Value": ...}, where it is the key of the value
     is_custom: bool = False  # inside a map whose keys the customer chooses
 
     @property
@@ -128,7 +128,7 @@ class _Frame:
 
 
 def rewrite_json(text: str, anonymiser: ValueAnonymiser, key: str = "", *, strict: bool = True) -> str:
-    """Return JSON (not `strict`: an object as Python or JavaScript prints it), anonymised; `key` is its key."""
+    """Return the value of `key`, anonymised: JSON or, if not `strict`, an object as Python or JavaScript prints it."""
     tokens = list(_TOKEN.finditer(text))
     frames = [_Frame("", key)]
     parts = []
@@ -252,10 +252,10 @@ def _closing_bracket(text: str, start: int) -> int | None:
 
 
 def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
-    """Return the result of an Athena query over CloudTrail events, anonymised cell by cell, each quoted."""
+    """Return the result of an Athena query over CloudTrail events, with each cell anonymised and quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    # The limit belongs to the whole process, so it is only ever raised.
+    # The limit belongs to the whole process, so it is never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         columns, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)
