@@ -113,7 +113,7 @@ def proved_by(
     source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
-        # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
+        # Cognito gives "credit for the factors in its amr", so a step-up that asks for a second factor has a first one.
         factor = Factor.ACCESS_TOKEN
     # A refusal proves nothing, nor does the same challenge again. A new CUSTOM_CHALLENGE may be a different one.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE

@@ -112,7 +112,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
 
 
 def _unanswerable(found: Exploration) -> Iterator[Fault]:
-    """Yield the challenges that accept no response which leads to a known challenge or to tokens."""
+    """Yield the challenges from which no response leads to a known challenge or to tokens."""
     challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
     names = set[str]()
     for here, moves in found.moves.items():
@@ -183,7 +183,7 @@ def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ..
 
 
 def _without_action(found: Exploration) -> Iterator[Fault]:
-    """Yield the errors that an operation may return and for which the table has no action."""
+    """Yield the errors that have no action in the table although an operation may return them."""
     table = found.model.table
     nearest: dict[str, Path] = {}
     for here, move in found.along():

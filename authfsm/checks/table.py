@@ -137,7 +137,7 @@ class Table:
             yield from entry_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Yield the roles that source and destination of a transition may have, for one role of the source."""
+        """Yield the possible roles of a transition's source and destination if the source has this role."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 

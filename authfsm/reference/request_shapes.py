@@ -170,7 +170,7 @@ class _PlaceholderContext(RequestContext):
     challenge_name: str | None = "<challenge name>"
 
 
-# Parameters that are not fields of a response, or have another name there.
+# Parameters that are not fields of a response, or are fields with another name.
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."),
     "ClientId": "the app client.",
