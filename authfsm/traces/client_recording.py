@@ -79,7 +79,7 @@ class _Progress:
 
 @frozen
 class _PendingRequest:
-    """A request without a reply yet, and the progress of its sign-in before it."""
+    """A request that has no reply yet, and the progress of its sign-in before the request."""
 
     progress: _Progress
     operation: str
@@ -293,6 +293,6 @@ def _role(before: _Progress, response: type[Response] | None, state: State | Non
     if before.flow is not None:
         facts = {"password_proved": before.password_proved, "has_access_token": before.has_access_token}
         return email_otp_role(before.state, response, flow=before.flow, **facts)
-    # The sign-in began before the recording, so the role follows only from the protocol's table.
+    # The sign-in began before the recording, so only the protocol's table can show the role.
     roles = target_roles(transition, before.role)
     return roles[0] if len(roles) == 1 else None

@@ -119,7 +119,7 @@ def time_of(text: str) -> str:
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
     """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
-    An empty string counts as missing (some exports have an empty errorCode). So do `REDACTED_VALUES`, in most members.
+    An empty string counts as missing (some exports have an empty errorCode); in most members, so do `REDACTED_VALUES`.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -158,8 +158,8 @@ def extraction(table: str) -> str:
 def exchanges(*, stored: bool = False) -> str:
     """Return the common table expressions that convert `events_read` to exchanges (requests with their replies).
 
-    With `stored`, `events_read` is a table: the expressions read it several times, to sort only a part. Otherwise they
-    read it once.
+    With `stored`, `events_read` is a table, so the expressions read it several times, in order to sort only a part of
+    it. Otherwise they read it once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")

@@ -91,7 +91,7 @@ class Loader:
         batch.clear()
 
     def _insert_or_scan(self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]) -> None:
-        """Have DuckDB read files; if it cannot, have it read each source alone, and scan those that it cannot read."""
+        """Let DuckDB read files. If it cannot, let it read each source alone, and scan those that it cannot read."""
         try:
             self._insert(kind, files)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
@@ -228,7 +228,7 @@ class _Batch:
 
 @contextmanager
 def _as_duckdb_error() -> Iterator[None]:
-    """Raise an OSError of a temporary file as one of DuckDB's, so that it is not taken for an error of the input."""
+    """Raise an OSError of a temporary file as an error of DuckDB, so that it is not taken for an error of the input."""
     try:
         yield
     except OSError as error:

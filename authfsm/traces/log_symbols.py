@@ -143,7 +143,7 @@ class Verdict(DescribedName):
     # fmt: off
     LEGAL = "legal", "The protocol allows it."
     ILLEGAL = "illegal", "The protocol does not allow it, whatever the log has left out."
-    UNKNOWN = "unknown", "The log leaves something out; the protocol allows the part that it shows."
+    UNKNOWN = "unknown", "The log leaves out a part of the step; the protocol allows the part that the log shows."
     AMBIGUOUS = "ambiguous", "The protocol does not allow it in this order, but the order is not certain: the events came within one second, or two sign-ins ran at once."
     # fmt: on
 

@@ -155,11 +155,11 @@ def _sources(path: Path, name: str, stream: IO[bytes], layers: int, *, damaged: 
 
 
 def _read_piece(stream: IO[bytes]) -> bytes:
-    """Return what one read yields, so that the content before the damaged part of a compressed file is not lost."""
+    """Return the result of a single read, so that content before a damaged part of compressed data is not lost."""
     try:
         piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
     except OSError as error:
-        if error.errno is None:  # not the system's: gzip and bz2 raise it for damaged data
+        if error.errno is None:  # not an error of the system: gzip and bz2 raise it for damaged data
             raise EOFError from None
         raise
     return piece

@@ -42,7 +42,7 @@ def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
 
     Args:
         text: the captured text.
-        keep: words (or one word) that stay, for values that AWS has added.
+        keep: words (or one word) that are not replaced, for example values that AWS has added.
 
     Raises:
         UnreadableDocument: the text cannot be read.

@@ -1,7 +1,7 @@
 """Anonymises whole texts: JSON, objects as Python and JavaScript print them, HTTP messages, CSV and logs.
 
 The order of values, white space, the form of numbers and repeated keys stay, so the result has the form of the
-original; only strings are escaped anew, and CSV is written with every cell quoted. Text between the values is replaced word by word.
+original. But strings are escaped anew, and each cell of CSV is quoted. Text between values is replaced word by word.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log.
 
     Raises:
-        UnreadableDocument: the text is empty, ends in the middle of a value, or is neither JSON nor CSV and contains no
-            name of Cognito's API.
+        UnreadableDocument: the text is empty, ends in the middle of a value, or contains no name of Cognito's API (JSON
+            and CSV need no such name).
     """
     if not text.strip():
         raise UnreadableDocument("it is empty")
@@ -78,7 +78,7 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
 
 
 def _json_problem(text: str) -> tuple[str, bool]:
-    """Return why a text is not a sequence of JSON values ("" if it is one), and whether it must be broken JSON."""
+    """Return why a text is not a sequence of JSON values ("" if it is one), and whether it is surely broken JSON."""
     decoder, position = json.JSONDecoder(strict=False), 0
     while position < len(text):
         if text[position].isspace():
