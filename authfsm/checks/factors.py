@@ -1,7 +1,7 @@
 """The factors that responses prove, the proofs on a path (`ProofState`), and the known exceptions.
 
-Tokens without a first factor, or without a second factor if MFA is required, are a fault unless a `FactorException`
-applies.
+Cognito should issue tokens only after a first factor and, if MFA is required, a second factor. A `FactorException` is
+a known reason why it issues tokens without one.
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ class ProofState:
 
     Args:
         factors: the proved factors.
-        lambda_may_choose: whether Lambda functions may choose the challenges. They do in CUSTOM_AUTH; sources
-            contradict each other on whether they also do after an administrator's password flow.
+        lambda_may_choose: whether Lambda functions may choose the challenges. They may in CUSTOM_AUTH; sources
+            contradict each other on whether they may also do so after an administrator's password flow.
         second_factor_asked: whether Cognito has asked for a second factor or its set-up.
         associated: whether AssociateSoftwareToken has issued a secret.
         verified: whether VerifySoftwareToken has accepted a code.
-        lambda_named: whether a Lambda function has named the present challenge, and this is neither CUSTOM_CHALLENGE
-            nor, after SRP_A, PASSWORD_VERIFIER. Cognito then refuses every answer (amplify-js #1291, #9592, #12887,
-            PR #566; amplify-flutter #4890).
+        lambda_named: whether a Lambda function has named the present challenge, so that Cognito refuses every answer
+            (amplify-js #1291, #9592, #12887, PR #566; amplify-flutter #4890). It is false for CUSTOM_CHALLENGE and,
+            after SRP_A, for PASSWORD_VERIFIER, because Cognito accepts answers to these.
     """
 
     factors: frozenset[Factor] = frozenset()
@@ -113,9 +113,9 @@ def proved_by(
     source, response, dest, kind = transition
     factor = proofs.get((source, response))
     if response is r.StepUp and asks_second_factor(dest, ends.dest):
-        # "credit for the factors in its amr": the first factor is credited if the second one is asked for.
+        # Cognito gives "credit for the factors in its amr", so a step-up that asks for a second factor has a first one.
         factor = Factor.ACCESS_TOKEN
-    # A refusal proves nothing. Nor does a challenge that is issued again; a new CUSTOM_CHALLENGE may be another one.
+    # A refusal proves nothing, nor does the same challenge again. A new CUSTOM_CHALLENGE may be a different one.
     again = kind is p.NEW_CHALLENGE and ends.source is ends.dest and source is not S.CUSTOM_CHALLENGE
     if factor is None or dest in _PROVES_NOTHING or kind in p.LOOP_KINDS_AFTER_REFUSAL or again:
         return frozenset()
@@ -142,8 +142,8 @@ class FactorException:
         why: the reason, in a sentence.
         confidence: how certain it is.
         source: where it is documented.
-        holds: whether it explains a transition to the tokens, with this proof state after the transition.
-        applies: whether it applies to a pool with these settings.
+        holds: returns whether the exception explains a transition to the tokens; the proof state is the one after it.
+        applies: returns whether the exception applies to a pool with these settings.
     """
 
     name: str
@@ -207,9 +207,9 @@ SECOND_FACTOR_EXCEPTIONS: Final = (
     *FIRST_FACTOR_EXCEPTIONS,
 )
 # fmt: on
-"""The reasons why tokens may be issued without a second factor if MFA is required, with FIRST_FACTOR_EXCEPTIONS.
+"""The reasons why tokens may lack a second factor although MFA is required. FIRST_FACTOR_EXCEPTIONS are among them.
 
-`functions`: "MFA is not supported in passwordless custom flows" (the Cognito team, amplify-js #12887).
+The Cognito team says about `functions`: "MFA is not supported in passwordless custom flows" (amplify-js #12887).
 """
 
 

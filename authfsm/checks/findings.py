@@ -1,8 +1,8 @@
 """Findings of a security review, and their output as JSON and as SARIF 2.1.0 for pipelines.
 
-SARIF is OASIS's Static Analysis Results Interchange Format. A finding becomes a `result` with the path as `codeFlow`,
-a logical location (the pool, and the first field that the first remediation sets) and the line of that field in the
-saved description. GitHub requires a file name; for a pool that was read from AWS it is the pool's id.
+SARIF is OASIS's Static Analysis Results Interchange Format. A finding becomes a `result` with the path as `codeFlow`.
+Its location is the pool, the first field that the first remediation sets, and the line of that field in the saved
+description. GitHub requires a file name, so for a pool that was read from AWS the pool's id is used as one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Finding(HasPath):
         severity: how severe it is.
         title: the problem, in a sentence.
         why: which of the pool's settings cause it.
-        path: a shortest path that shows it; empty if no path of the API does.
+        path: a shortest path that shows it; empty if no path of the API shows it.
         source: the page that documents it.
         remediations: changes of settings, each of which fixes it; see `Remediation.is_complete`.
     """
@@ -142,7 +142,7 @@ def steps_of(path: Path) -> list[dict[str, str]]:
 
 
 def sarif(findings: Iterable[Finding], origin: Origin, gaps: Iterable[str] = ()) -> dict[str, Any]:
-    """Return findings as a SARIF log, for `json.dumps`; `gaps`, what was not reviewed, become its notifications."""
+    """Return findings as a SARIF log, for `json.dumps`. `gaps` say what was not reviewed; they become notifications."""
     from importlib.metadata import version  # noqa: PLC0415 - loaded only for SARIF
 
     all_findings = tuple(findings)

@@ -1,4 +1,4 @@
-"""The invariants, which must be true of every table and of the paths that a pool's settings allow, and their `check`.
+"""Invariants of a table (this package's or a custom one) and of the paths that settings allow; `check` verifies them.
 
 A custom invariant is an `Invariant`; `path_invariant` creates one from a predicate over paths.
 """
@@ -32,7 +32,7 @@ Fault = tuple[str, Path]
 
 @frozen
 class Invariant:
-    """A statement that must be true of every table and of the paths that a pool's settings allow.
+    """A statement that must be true of a table (this package's or a custom one) and of the paths that settings allow.
 
     Args:
         name: a short name.
@@ -48,7 +48,7 @@ class Invariant:
 
 
 def _is_usual(here: Position, move: Move) -> bool:
-    """Return false for a move with an unknown or Lambda-named challenge, or a response any challenge may follow."""
+    """Return whether a move avoids unknown and Lambda-named challenges, and responses that any challenge may follow."""
     unknown = S.OTHER_CHALLENGE in {here.state, move.to.state}
     leads_anywhere = move.transition.response in ANY_CHALLENGE_RESPONSES
     return not (unknown or leads_anywhere or move.to.proved.lambda_named)
@@ -85,7 +85,7 @@ def _unreachable(found: Exploration) -> Iterator[Fault]:
 
 
 def _without_tokens(found: Exploration) -> Iterator[Fault]:
-    """Yield positions without a path to tokens: in the model, or without a device and contradictory transitions."""
+    """Yield the positions without a path to tokens in the model or in its copy with `device=contradictory=False`."""
     names = set[str]()
     for each in (explore(evolve(found.model, device=False, contradictory=False)), found):
         for at in _dead_ends(each):
@@ -112,7 +112,7 @@ def _dead_ends(found: Exploration) -> Iterator[Position]:
 
 
 def _unanswerable(found: Exploration) -> Iterator[Fault]:
-    """Yield the challenges that accept no response which leads to a known challenge or to tokens."""
+    """Yield the challenges from which no response leads to a known challenge or to tokens."""
     challenges = frozenset(State) - {*NON_CHALLENGES} | {S.OTHER_CHALLENGE}
     names = set[str]()
     for here, moves in found.moves.items():
@@ -151,7 +151,7 @@ def _without_second_factor(found: Exploration) -> Iterator[Fault]:
 
 
 def _unbounded(found: Exploration) -> Iterator[Fault]:
-    """Yield the loops that no bound ends, each with a shortest path to the loop and once through it."""
+    """Yield the loops that none of the table's bounds ends, each with a shortest path to it and once through it."""
     table = found.model.table
     bounds = [each for each in table.bounds if each.holds(table.actions)]
     return _loops(found, lambda t: not any(each.applies_to(t) for each in bounds), "without end")
@@ -183,7 +183,7 @@ def _loop(here: Position, free: Mapping[Position, list[Move]]) -> tuple[Move, ..
 
 
 def _without_action(found: Exploration) -> Iterator[Fault]:
-    """Yield the errors that an operation may return and for which the table has no action."""
+    """Yield the errors that have no action in the table although an operation may return them."""
     table = found.model.table
     nearest: dict[str, Path] = {}
     for here, move in found.along():
@@ -207,7 +207,7 @@ def _operations() -> Mapping[tuple[State, type[Response]], str]:
 
 
 def _without_device(found: Exploration) -> Iterator[Fault]:
-    """Yield the device challenges on paths without a device, unless a Lambda function named them or an unknown challenge came before."""
+    """Yield the device challenges on paths without a device that no Lambda function or unknown challenge explains."""
     without_device = explore(evolve(found.model, device=False, contradictory=False))
     states = set[State]()
     for at in without_device.before:
@@ -233,7 +233,8 @@ INVARIANTS: Final = (
     Invariant("first-factor", "No tokens are issued without a first factor or a known exception: "
               f"{', '.join(each.name for each in factors.FIRST_FACTOR_EXCEPTIONS)}.", _without_first_factor),
     Invariant("second-factor", "If MFA is required, no tokens are issued without a second factor or a known exception.", _without_second_factor),
-    Invariant("bounded", "Every loop ends: by a lifetime, a lock-out, a rate limit, a value that is used once, or the pool's function.", _unbounded),
+    Invariant("bounded", "Every loop is ended by a lifetime, a lock-out, a rate limit, a value that can be used only "
+              "once, or a Lambda function.", _unbounded),
     Invariant("unattended", "Drivers follow no loop without new input from the caller.",
               # DEVICE_DROPPED is not repeated: the client drops the device key, and does not send it again.
               lambda found: _loops(found, lambda t: is_automatic(t) and t.kind is not DEVICE_DROPPED,
@@ -286,11 +287,13 @@ def check(
 def factor_exceptions(
     table: Table = TABLE, *, settings: PoolSettings | None = None
 ) -> tuple[tuple[FactorException, Path], ...]:
-    """Return the exceptions from a required second factor, each with a shortest path, if possible without contradictory transitions.
+    """Return the exceptions from a required second factor, each with a shortest path.
+
+    The path has no contradictory transitions if there is one without them.
 
     Args:
         table: the protocol; this package's by default.
-        settings: a pool's settings, by default MFA ON; if they do not require MFA, there are no exceptions.
+        settings: a pool's settings; by default, MFA is ON. If they do not require MFA, there are no exceptions.
     """
     settings = PoolSettings(mfa_configuration="ON") if settings is None else settings
     if settings.mfa_configuration != "ON":
@@ -305,7 +308,7 @@ def _exceptions(model: Model) -> dict[FactorException, Path]:
     nearest: dict[FactorException, Path] = {}
     for path in sorted(_to_tokens(explore(model)), key=len):
         proved = path.proved.factors
-        # A path through an unknown challenge is no example of an exception if it proves anything else.
+        # A path that passes an unknown challenge and also proves a factor is not a clear example, so it is left out.
         if Factor.SECOND not in proved and (Factor.UNKNOWN not in proved or len(proved) == 1):
             last = path.transitions[-1]
             reason = exception_for(SECOND_FACTOR_EXCEPTIONS, path.proved, last, model.settings)

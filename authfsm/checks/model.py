@@ -1,7 +1,7 @@
 """A table as a graph for the checks: positions, the moves between them, and paths.
 
-A position is a state, its role, and the user's proofs on the way (`ProofState`). Its moves are the
-transitions of the table without those that the settings or the earlier steps rule out. `explore` visits all
+A position is a state, its role, and the user's proofs on the way (`ProofState`). Its moves are those
+transitions of the table that the settings and the earlier steps allow. `explore` visits all
 positions (a few hundred), the nearest first, so the first path to a position is a shortest one.
 """
 
@@ -43,7 +43,7 @@ class Position:
 
     @property
     def role(self) -> t.Role | None:
-        """Which factor the code of EMAIL_OTP is; None for other states."""
+        """Whether the code of EMAIL_OTP is the first or the second factor; None for other states."""
         return self.node.role
 
     @property
@@ -68,11 +68,7 @@ class Move:
 
 @frozen
 class Path:
-    """Steps along the transitions of a table, from START.
-
-    Args:
-        moves: the steps in order.
-    """
+    """A path from START along the transitions of a table: its steps (`moves`) in order."""
 
     moves: tuple[Move, ...] = ()
 
@@ -155,7 +151,8 @@ class Model:
         settings: the pool's settings; None for all transitions of the table.
         device: whether the sign-in sends the key of a device that the pool remembers.
         contradictory: whether to include transitions about which sources contradict each other.
-        include_lambda_named: whether Lambda functions may name more than CUSTOM_CHALLENGE and (after SRP_A) PASSWORD_VERIFIER.
+        include_lambda_named: whether Lambda functions may also name challenges other than CUSTOM_CHALLENGE and, after
+            SRP_A, PASSWORD_VERIFIER.
     """
 
     table: Table = TABLE
@@ -244,7 +241,7 @@ _NAMED_BY_LAMBDA: Final = frozenset({*CHALLENGES, State.OTHER_CHALLENGE}) - {
 
 
 def _is_lambda_named(transition: t.Transition) -> bool:
-    """Return whether a Lambda function names a transition's challenge, and `include_lambda_named` decides about it."""
+    """Return whether a Lambda function names a transition's challenge, so that it needs `include_lambda_named`."""
     _, response, dest, kind = transition
     by_function = response in factors.NEXT_BY_FUNCTIONS and kind is None and dest in _NAMED_BY_LAMBDA
     return by_function and (response, dest) != (r.CustomSrpAuth, State.PASSWORD_VERIFIER)
@@ -260,7 +257,7 @@ def _is_lambda_only(settings: PoolSettings | None, transition: t.Transition, end
         reasons = reachability(settings, include_lambda_named=True).transitions
         return None if reasons.get((transition, ends)) else False
     if response not in t.PROTOCOL.get(source, {}):
-        # Only a custom table has this row: the settings may rule out the response or the destination.
+        # Only a custom table has this row, so only the rules of its response and its destination apply.
         rules = (*RESPONSE_RULES.get(response, ()), *CHALLENGE_RULES.get(Node(dest, ends.dest), ()))
         return None if any(rule(settings) for rule in rules) else False
     if not why_forbidden(settings, transition, ends, include_lambda_named=False):
@@ -274,7 +271,7 @@ class Exploration:
 
     Args:
         model: the model that was explored.
-        before: for each position, the one before it and the move between them; None for START. The nearest are first.
+        before: for each position, the one before it and the move from there; None for START. The nearest come first.
         moves: the moves from each position.
     """
 

@@ -2,7 +2,7 @@
 
 A *walk* is any path that visits no position twice. A *sign-in path* leads from START to the tokens, where it ends, and
 visits no place twice (a place is a state, its role and the progress of a set-up). It contains no refusal, no refresh and
-no unknown challenge. Lambda functions name only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER on it.
+no unknown challenge. In it, Lambda functions name only CUSTOM_CHALLENGE and, after SRP_A, PASSWORD_VERIFIER.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def walks(found: Exploration, *, longest: int) -> Iterator[Path]:
     for path in queue:  # the loop extends the queue
         visited = {AT_START, *(move.to for move in path)}
         moves = found.moves.get(path.end, ())
-        # A response that leads only to FAILED is ruled out by the settings or the earlier steps: that is no path.
+        # If a response leads only to FAILED, the settings or the earlier steps rule it out, so it is left out.
         accepted = {move.transition.response for move in moves if move.to.state is not S.FAILED}
         for move in moves:
             if move.to not in visited and move.transition.response in accepted:
@@ -95,7 +95,7 @@ class SignInPaths:
         return self._known_moves[here]
 
     def _allowed_by_mfa(self, move: Move) -> bool:
-        """Return whether a move has what MFA requires for tokens: a second factor, or a certain enough exception."""
+        """Return whether MFA allows a move. Required MFA allows tokens only after a second factor or an exception."""
         required = self.settings is not None and self.settings.mfa_configuration == "ON"
         proved = move.to.proved
         if not required or move.to.state is not S.AUTHENTICATED or Factor.SECOND in proved.factors:
@@ -156,7 +156,7 @@ class SignInPaths:
             yield from self.of_length(steps)
 
     def of_length(self, steps: int) -> Iterator[Path]:
-        """Return the paths with a number of steps, in the table's order."""
+        """Return the paths with this number of steps, in the table's order."""
         return self._list(AT_START, (), frozenset({place(AT_START)}), steps)
 
     def _list(self, here: Position, moves: tuple[Move, ...], visited: frozenset[Place], steps: int) -> Iterator[Path]:
@@ -232,7 +232,7 @@ def _paths(settings: PoolSettings, *, contradictory: bool) -> SignInPaths:
 
 
 def example_path(settings: PoolSettings, shows: Callable[[Path], bool]) -> Path | None:
-    """Return a shortest path that `shows` accepts, if possible without contradictory transitions, or None."""
+    """Return a shortest path that `shows` accepts, or None. One without contradictory transitions is preferred."""
     for contradictory in (False, True):
         found = (path for path in _paths(settings, contradictory=contradictory) if shows(path))
         if (first := next(found, None)) is not None:
@@ -251,7 +251,7 @@ def why_no_path(settings: PoolSettings) -> str | None:
 
 
 def path_to_refusal(settings: PoolSettings, *, of_password: bool) -> Path | None:
-    """Return a shortest path to the refusal of the first response or, if `of_password`, of the proof of a password."""
+    """Return a shortest path to a refusal: of the first response or, if `of_password`, of a proof of the password."""
     found = explore(Model(settings=settings, include_lambda_named=False, device=False))
     for here, move in found.along():
         if move.to.state is not S.FAILED or here.proved.factors:
@@ -267,7 +267,7 @@ def path_to_refusal(settings: PoolSettings, *, of_password: bool) -> Path | None
 
 
 def path_to_challenge(settings: PoolSettings) -> Path | None:
-    """Return a shortest path to a challenge that requires user input; without one, to tokens; None if there is neither."""
+    """Return a shortest path to a challenge that requires user input, or else to tokens; None if there is neither."""
     found = explore(Model(settings=settings, include_lambda_named=False))
     waiting = (found.path(at) for at in found.before if at.state not in {*NON_CHALLENGES, *AUTOMATIC})
     return next(waiting, None) or example_path(settings, lambda _: True)

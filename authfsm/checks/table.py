@@ -93,7 +93,6 @@ BOUNDS: Final = (
         lambda t: t.response in {r.RevokeToken, r.GlobalSignOut} and t.dest is S.START),
 )
 # fmt: on
-"""The bounds of loops, and the transitions that each applies to."""
 
 
 def _read_only(rows: Rows) -> Rows:
@@ -110,7 +109,7 @@ class Table:
 
     Args:
         rows: for each state and response, where the reply may lead, as in `PROTOCOL`. FAILED is left out.
-        needs: the condition on which a state accepts a response; without one, it always does.
+        needs: the condition on which a state accepts a response; without a condition, the state always accepts it.
         proofs: the factor that a response in a state proves if Cognito accepts it.
         actions: the recovery action of each error, by its code and a part of its message.
         errors: the operations that may return each error.
@@ -138,13 +137,13 @@ class Table:
             yield from entry_transitions(source, response, dests)
 
     def ends(self, transition: Transition, source: Role | None) -> Iterator[EdgeRoles]:
-        """Yield the roles that source and destination of a transition may have, for one role of the source."""
+        """Yield the possible roles of a transition's source and destination if the source has this role."""
         dests = self.rows[transition.source][transition.response]
         yield from (EdgeRoles(source, role) for role in target_roles(transition, source, dests))
 
 
 def _contradictory() -> Iterator[Transition]:
-    """Yield contradictory and refuted transitions to challenges; to OTHER_CHALLENGE if a response has only such."""
+    """Yield the contradictory and refuted transitions to challenges."""
     for source, row in p.PROTOCOL.items():
         for response, dests in row.items():
             known = {
@@ -153,6 +152,7 @@ def _contradictory() -> Iterator[Transition]:
                 if transition.dest in CHALLENGES
             }
             yield from (transition for transition in known if known[transition])
+            # If all are contradictory or refuted, the transition to an unknown challenge counts as such too.
             if known and all(known.values()) and State.OTHER_CHALLENGE in dests:
                 yield Transition(source, response, State.OTHER_CHALLENGE)
 

@@ -40,7 +40,7 @@ class AcceptedResponse:
 
 
 class IncomingTransition(NamedTuple):
-    """A transition that leads to the state of an `AboutState`, so it has no destination of its own."""
+    """A transition that leads to the state of an `AboutState`. Its destination is this state, so it is not repeated."""
 
     node: Node  # where the transition starts
     response: type[Response]
@@ -55,7 +55,7 @@ class PossibleError:
     code: str
     part: str  # the part of its message that selects the rule; "" for any other message
     rule: ErrorRule
-    leads_to: State  # the state itself if it survives the error after any of its responses; otherwise FAILED
+    leads_to: State  # the state itself if a sign-in survives the error after at least one response; else FAILED
 
 
 @frozen
@@ -72,7 +72,7 @@ class AboutState:
 
 
 def about_state(state: State, role: Role | None = None) -> AboutState:
-    """Return the facts about a state; for EMAIL_OTP in one role or, without a role, in both. No other state has a role."""
+    """Return the facts about a state. Only EMAIL_OTP has roles; without `role`, the facts are about both of them."""
     accepted = tuple(accepted_responses(state, role))
     return AboutState(
         node=Node(state, role),

@@ -1,8 +1,8 @@
 """The parameters of each challenge and of each request, read from the code that parses and writes them.
 
 The parser of a challenge runs with a mapping that records the names that the parser reads. The writer of a request runs
-with placeholders, with and without a client secret, a device and optional fields: the differences show when each
-parameter is sent.
+several times with placeholders: with and without a client secret, a device and optional fields. The differences between
+the requests show when each parameter is sent.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class RequestShape:
 
     @property
     def always_sent(self) -> tuple[str, ...]:
-        """The parameters that are always present, without ids and the flow or challenge; members of maps come first."""
+        """The parameters that are always present, except ids and the flow or challenge. Members of maps come first."""
         others = {*_NAMING, "ClientId", "UserPoolId"}
         present = [each for each in self.parameters if not each.when and each.name not in others]
         return tuple(each.name for each in sorted(present, key=lambda each: not each.within))
@@ -92,7 +92,7 @@ def parse_docstring(kind: type) -> Docstring:
 
 
 def _description_of(name: str, descriptions: Mapping[str, str]) -> str:
-    """Return the description that starts with a parameter's name or else contains it, without the name at its start."""
+    """Return the description that starts with a parameter's name, without the name, or else one that contains it."""
     texts = descriptions.values()
     own = [text for text in texts if text.startswith(name)] or [t for t in texts if name in t]
     return re.sub(rf"^`?{re.escape(name.strip('`'))}`?[:,.]? *", "", own[0]) if own else ""
@@ -135,7 +135,7 @@ def challenge_parameters(state: State) -> tuple[Parameter, ...]:
 
 
 def _usual_spellings(state: State, names: Iterable[str]) -> set[str]:
-    """Return the names that the parser reads if all are present. It then does not read other spellings of a name."""
+    """Return the usual spellings of names. If all names are present, the parser reads only these."""
     found: set[str] = set()
     # A parser stops at a value that it cannot parse, so several values are tried.
     for value in (_HEX_AND_BASE64, '["x"]', '{"x": "y"}'):
@@ -170,7 +170,7 @@ class _PlaceholderContext(RequestContext):
     challenge_name: str | None = "<challenge name>"
 
 
-# Parameters that are not fields of a response, or have another name there.
+# Parameters that are not fields of a response, or are fields with another name.
 _DESCRIPTIONS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("EMAIL_OTP_CODE", "SMS_OTP_CODE", "SMS_MFA_CODE", "SOFTWARE_TOKEN_MFA_CODE"), "the code."),
     "ClientId": "the app client.",

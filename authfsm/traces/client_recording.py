@@ -37,7 +37,7 @@ from authfsm.traces.step_log import Recorder
 
 LOGGER: Final = logging.getLogger("authfsm")
 
-_SERVICE: Final = "cognito-identity-provider"  # its name in the events of botocore
+_SERVICE: Final = "cognito-identity-provider"  # Cognito's name in the events of botocore
 _MAX_HASHES: Final = 100_000
 _CONTEXT_KEY: Final = "authfsm.traces"
 
@@ -54,7 +54,7 @@ def record(client: Any, sink: str | Path | TextIO, *, clock: Clock = utc_now) ->
         The recording, which ends with `stop()` or at the end of a `with` block.
 
     Raises:
-        TypeError: `client` is not such a client, or `sink` neither a path nor a text stream.
+        TypeError: `client` is not such a client, or `sink` is not a path or a text stream.
         OSError: the file cannot be opened.
     """
     meta = getattr(client, "meta", None)
@@ -74,12 +74,12 @@ class _Progress:
     role: t.Role | None = None
     flow: str | None = None
     password_proved: bool = False
-    has_access_token: bool = False  # the request is the first, with an access token, which counts as a factor
+    has_access_token: bool = False  # in the first request; such a token counts as a factor
 
 
 @frozen
 class _PendingRequest:
-    """A request without a reply yet, and the progress of its sign-in before it."""
+    """A request that has no reply yet, and the progress of its sign-in before the request."""
 
     progress: _Progress
     operation: str
@@ -156,7 +156,7 @@ class Recording(AbstractContextManager["Recording"]):
         if name in ANSWER_OPERATIONS:
             fields, challenge = _mapping(params, "ChallengeResponses"), str(params.get("ChallengeName"))
             user = self._user_hash(params, fields)
-            # A device's answers may omit the Session: they belong to the user's last sign-in.
+            # A device's answers may omit the Session. They then belong to the user's last sign-in.
             secret_block = fields.get("PASSWORD_CLAIM_SECRET_BLOCK")
             keys = self._hashes(params.get("Session"), secret_block) or user
             progress = self._find_progress(keys)
@@ -204,7 +204,7 @@ class Recording(AbstractContextManager["Recording"]):
         tokens = result.get("AccessToken"), result.get("RefreshToken")
         new_keys = self._hashes(parsed.get("Session"), secret_block, *tokens)
         with self._lock:
-            # The old keys too, because a client may send the same Session again.
+            # The old keys are stored too, because a client may send the same Session again.
             for key in (*pending.keys, *pending.user, *new_keys):
                 self._progress_by_hash[key] = progress
                 self._progress_by_hash.move_to_end(key)
@@ -293,6 +293,6 @@ def _role(before: _Progress, response: type[Response] | None, state: State | Non
     if before.flow is not None:
         facts = {"password_proved": before.password_proved, "has_access_token": before.has_access_token}
         return email_otp_role(before.state, response, flow=before.flow, **facts)
-    # The sign-in began before the recording, so the role follows only from the protocol's table.
+    # The sign-in began before the recording, so only the protocol's table can show the role.
     roles = target_roles(transition, before.role)
     return roles[0] if len(roles) == 1 else None

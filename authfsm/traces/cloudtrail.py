@@ -5,8 +5,8 @@
 Each event shows one step. It does not show which sign-in the step belongs to: the Session is redacted, and no
 other value connects the requests. So events are grouped by sub, app client, IP address and user agent, and ordered
 by time. Times are whole seconds; events of the same second are put into the order of the protocol. AWS publishes
-no example of these events, so any member may be missing. A refresh may come at any time from any of a user's sign-ins,
-so it is grouped apart, as a step from AUTHENTICATED, unless its reply is a challenge.
+no example of these events, so any member may be missing. A refresh may come at any time from any of a user's sign-ins.
+So refreshes are grouped apart, as steps from AUTHENTICATED, except those whose reply is a challenge.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ _TIME: Final = "^[12][0-9]{3}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9:.,]+"
 def time_of(text: str) -> str:
     """Return the SQL that converts a text (given as SQL) to a TIMESTAMP in UTC; NULL if the text is not a time.
 
-    It reads `2025-10-09T07:57:29` (or a space for T), with a fraction or not, with Z, an offset (+02:00, +0200, +02) or
-    neither (UTC); `2025-10-09 07:57:29.000 UTC` as Athena prints it; and seconds or milliseconds since 1970 (9 to 13
-    digits).
+    It reads `2025-10-09T07:57:29`, with T or a space, and optionally with a fraction, Z or an offset (+02:00, +0200,
+    +02); a time without an offset is in UTC. It also reads `2025-10-09 07:57:29.000 UTC`, as Athena prints it, and
+    seconds or milliseconds since 1970 (9 to 13 digits).
     """
     # Nearly every time has the first of these forms, so this form has a branch of its own, which is faster.
     cloudtrail = f"TRY_CAST(SUBSTRING({text}, 1, 10) || ' ' || SUBSTRING({text}, 12, 8) AS TIMESTAMP)"
@@ -119,7 +119,7 @@ def time_of(text: str) -> str:
 def field_values(member: Callable[[tuple[str, ...]], str]) -> Mapping[str, str]:
     """Return the SQL of each value in `FIELDS`; `member` returns the SQL of an event's member by its path.
 
-    An empty string counts as missing (some exports have an empty errorCode). So do `REDACTED_VALUES`, in most members.
+    An empty string counts as missing (some exports have an empty errorCode); in most members, so do `REDACTED_VALUES`.
     """
     values: dict[str, str] = {}
     for name, path in FIELDS.items():
@@ -158,8 +158,8 @@ def extraction(table: str) -> str:
 def exchanges(*, stored: bool = False) -> str:
     """Return the common table expressions that convert `events_read` to exchanges (requests with their replies).
 
-    With `stored`, `events_read` is a table: the expressions read it several times, to sort only a part. Otherwise they
-    read it once.
+    With `stored`, `events_read` is a table, so the expressions read it several times, in order to sort only a part of
+    it. Otherwise they read it once.
     """
     flows = sorted({kind.auth_flow for kind in PROTOCOL[State.START] if kind.auth_flow})
     names = ", ".join(name for name in FIELDS if name != "with_token")
@@ -219,7 +219,7 @@ def _reply_node() -> str:
 
 
 def _email_node() -> str:
-    """Return the SQL of the node of an EMAIL_OTP challenge: most symbols lead to only one of its two roles."""
+    """Return the SQL of the node of EMAIL_OTP, with its role if the symbol leads to only one of the two roles."""
     nodes: dict[str, set[str]] = {}
     for each in s.cloudtrail_transitions():
         if each.dest in {s.EMAIL_FIRST_FACTOR, s.EMAIL_SECOND_FACTOR}:

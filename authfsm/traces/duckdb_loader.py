@@ -91,7 +91,7 @@ class Loader:
         batch.clear()
 
     def _insert_or_scan(self, kind: str, files: Sequence[Path], sources: Sequence[tuple[Path, str]]) -> None:
-        """Have DuckDB read files; if it cannot, have it read each source alone, and scan those that it cannot read."""
+        """Let DuckDB read files. If it cannot, let it read each source alone, and scan those that it cannot read."""
         try:
             self._insert(kind, files)
         except (duckdb.InterruptException, duckdb.OutOfMemoryException):
@@ -191,7 +191,7 @@ class _Batch:
         self.kind = kind
         self.path = path
         self.plain: list[Path] = []
-        self.copied: list[tuple[Path, str]] = []  # with the names of the sources
+        self.copied: list[tuple[Path, str]] = []  # the files, with the names of the sources in them
         self.size = 0
         self._file: IO[bytes] | None = None
 
@@ -228,7 +228,7 @@ class _Batch:
 
 @contextmanager
 def _as_duckdb_error() -> Iterator[None]:
-    """Raise an OSError of a temporary file as one of DuckDB's, so that it is not taken for an error of the input."""
+    """Raise an OSError of a temporary file as an error of DuckDB, so that it is not taken for an error of the input."""
     try:
         yield
     except OSError as error:
@@ -261,7 +261,7 @@ _TABLES: Final = {"cloudtrail": "events_read", "steps": "steps"}
 
 
 def _extract(paths: Iterable[str], lines: str) -> str:
-    """Return the SQL that extracts the values at these paths from each line, which it parses once."""
+    """Return the SQL that parses each line once and extracts the values at these paths."""
     listed = ", ".join(f"'$.{path}'" for path in paths)
     return f"(SELECT line, JSON_EXTRACT_STRING(line, [{listed}]) AS field FROM {lines} WHERE line IS NOT NULL)"  # noqa: S608 - our own words
 
@@ -269,8 +269,8 @@ def _extract(paths: Iterable[str], lines: str) -> str:
 def _insert_events(lines: str, *, final: bool) -> str:
     """Return the SQL that inserts events of sign-ins, and for other events only their `row_status`.
 
-    A line in which no event is found is inserted as text, to be scanned later. If `final` is true, it counts as
-    an event of another operation.
+    A line in which no event is found is inserted as text, to be scanned later. If `final` is true, such a line counts
+    as an event of another operation.
     """
     paths = [("eventSource",), *cloudtrail.FIELDS.values()]
     field = {path: f"field[{number}]" for number, path in enumerate(paths, start=1)}

@@ -8,8 +8,8 @@
     Logs Insights         {"results": [[{"field": "@message", "value": "{event}"}, ...], ...]}
     Athena                {"eventname": ..., "requestparameters": "{...}"}
 
-The names of the wrappers do not matter: an object is an event if it has the members of one, and a string that
-holds JSON, or base64 of JSON or of gzip, is searched.
+The names of the wrappers do not matter. An object is an event if it has the members of an event. A string is searched
+if it holds JSON, or base64 of JSON or of gzip.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
     for path in cloudtrail.FIELDS.values():
         value, target = members.get(path[0].lower()), event
         if len(path) > 1 and isinstance(value, str):
-            # Athena returns JSON as text. CloudTrail Lake returns maps that are not JSON: they are not read.
+            # Athena returns JSON as text. CloudTrail Lake returns maps that are not JSON, so they are not read.
             text, value = value, None
             with suppress(ValueError, RecursionError):
                 value = DECODER.decode(text)
@@ -169,7 +169,7 @@ def _event(each: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _scalar(value: Any) -> Any:
-    """Return a value, but an object or list without its content, and an integer of more than 64 bits as text."""
+    """Return a value. An object or list loses its content, and an integer of more than 64 bits becomes text."""
     if isinstance(value, dict | list):
         return type(value)()
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 2**63:
@@ -215,7 +215,7 @@ def _parse_string(text: str, records: FoundRecords) -> Iterator[Any]:
 
 
 def _decode_base64(text: str, records: FoundRecords) -> bytes:
-    """Return the decoded bytes or, of gzip, at most `MAX_EVENT_LENGTH + 1` decompressed ones; count damaged gzip."""
+    """Return the decoded bytes, at most `MAX_EVENT_LENGTH + 1` of them for gzip; count gzip that is damaged."""
     unpacked = data = b""
     is_gzip = _GZIP_BASE64.match(text) is not None
     try:
@@ -245,7 +245,7 @@ def _parse_values(text: str, records: FoundRecords) -> Iterator[Any]:
 
 
 def describe(value: Any) -> str:
-    """Return the kind of a value in words, with the names in an object, but without values, which may be secret."""
+    """Return the kind of a value in words. It has the names in an object, but no values, which may be secret."""
     if isinstance(value, dict):
         names = [repr(name[:40]) for name in list(value)[:6]]
         more = ", ..." if len(value) > len(names) else ""

@@ -262,7 +262,7 @@ def with_traffic(model: DiagramModel, funnel: Funnel) -> DiagramModel:
 
 
 def _edge_counts(edge: Edge, counts: Mapping[type[Response] | None, int]) -> tuple[EdgeCount, ...]:
-    """Return the counts of an edge by response, or one count for all of them."""
+    """Return the counts of an edge by response; a failure or a refusal has one count for all responses."""
     if not counts:
         return ()
     if not edge.responses or edge.kind is EdgeKind.FAILURE or edge.kind.is_refusal:

@@ -1,10 +1,10 @@
 """The protocol as a log shows it, and the verdict on a step of a log.
 
-A recorded step names its response. A CloudTrail event has only the AuthFlow, the ChallengeName or the
-operation of the request. That name is the symbol of the step. A node is the name of a state with its role
+The symbol of a step says what was sent: for a recorded step, it is the trigger of the response; for a CloudTrail event,
+it is the AuthFlow, the ChallengeName or the operation of the request. A node is the name of a state with its role
 (`authfsm.protocol.nodes`); two more nodes show how far MFA_SETUP has come. A part that the log leaves out is
-`NOT_LOGGED`. For each transition, the protocol gets copies in which any of the parts are `NOT_LOGGED`. So a step that
-matches no transition is illegal, whatever the log leaves out, unless the order of the events is uncertain.
+`NOT_LOGGED`. The query also has copies of each transition with `NOT_LOGGED` in place of one or more parts, so that a
+step with such parts can match. A step that matches nothing is illegal, unless the order of the events is uncertain.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def cloudtrail_transitions(*, refusals: bool = False) -> Mapping[LoggedTransitio
 
 @cache
 def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ...]]:
-    """Return every transition as recorded steps show it, by the trigger of the response."""
+    """Return every transition as recorded steps show it, with its response, whose trigger is the symbol."""
     return MappingProxyType(
         {
             each: (transition.response,)
@@ -106,7 +106,7 @@ def recorded_transitions() -> Mapping[LoggedTransition, tuple[type[Response], ..
 
 
 def with_unknown_parts(transitions: Iterable[LoggedTransition]) -> tuple[LoggedTransition, ...]:
-    """Return the transitions, and each with any of its parts `NOT_LOGGED`, sorted."""
+    """Return the transitions, and all copies of each in which parts are `NOT_LOGGED`, sorted."""
     variants = (product(*((part, NOT_LOGGED) for part in each)) for each in transitions)
     return tuple(sorted({LoggedTransition(*parts) for each in variants for parts in each}))
 
@@ -143,7 +143,7 @@ class Verdict(DescribedName):
     # fmt: off
     LEGAL = "legal", "The protocol allows it."
     ILLEGAL = "illegal", "The protocol does not allow it, whatever the log has left out."
-    UNKNOWN = "unknown", "The log leaves something out; the protocol allows the part that it shows."
+    UNKNOWN = "unknown", "The log leaves out a part of the step; the protocol allows the part that the log shows."
     AMBIGUOUS = "ambiguous", "The protocol does not allow it in this order, but the order is not certain: the events came within one second, or two sign-ins ran at once."
     # fmt: on
 
@@ -184,7 +184,7 @@ class CheckedStep:
 
     @property
     def allowed_dests(self) -> tuple[str, ...]:
-        """The nodes to which this response may lead (any response, if it is UNKNOWN); empty if `source` does not accept it."""
+        """The nodes to which this response (any, if it is UNKNOWN) may lead; empty if `source` does not accept it."""
         same = (each for each in self._allowed() if self.symbol in {each.symbol, NOT_LOGGED})
         return tuple(dict.fromkeys(each.dest for each in same))
 

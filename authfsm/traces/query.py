@@ -24,7 +24,7 @@ DIALECTS: Final = ("duckdb", "athena", "spark")
 """The engines for which the query can be written."""
 
 VALIDITY: Final = 15
-"""The longest AuthSessionValidity, in minutes: if CloudTrail has an accepted answer later, it is of another attempt."""
+"""The longest AuthSessionValidity, in minutes. An answer that is accepted later belongs to another attempt."""
 
 _COLUMNS: Final = (
     "id, moment, ranked, symbol, error, opens, after_sign_in, alone, unattributed, copies, recorded, sign_in,"
@@ -62,7 +62,7 @@ def _from_steps() -> str:
 
 @cache
 def check_validity(minutes: int) -> int:
-    """Return AuthSessionValidity in minutes; raise ValueError if it is not from 3 to 15, as Cognito requires."""
+    """Return AuthSessionValidity in minutes; raise ValueError if it is not from 3 to 15, the range of Cognito."""
     if minutes not in range(3, 16):
         raise ValueError(f"validity must be from 3 to 15 minutes, not {minutes!r}")
     return minutes
@@ -119,11 +119,11 @@ def sql(dialect: str, table: str = "events", *, validity: int = VALIDITY, funnel
         dialect: one of `DIALECTS`.
         table: the name of the table of events, with `"` around a part that is no identifier (`"my-logs".trail`).
         validity: AuthSessionValidity of the app clients, in minutes.
-        funnel: whether to return the counts of a `Funnel` and every illegal step, or else each step with its verdict.
+        funnel: true for the counts of a `Funnel` and every illegal step, false for each step with its verdict.
 
     Raises:
         UnknownDialect: the dialect is not in `DIALECTS`.
-        ValueError: `validity` is not from 3 to 15, or `table` not a name.
+        ValueError: `validity` is not from 3 to 15, or `table` is not a name.
     """
     if dialect not in DIALECTS:
         raise UnknownDialect(dialect)

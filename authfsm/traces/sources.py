@@ -36,7 +36,7 @@ _BYTE_ORDER_MARKS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"), (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"),
 )  # fmt: skip
-# Without a byte order mark: which of the first four bytes are zero.
+# The encoding of a text without a byte order mark, by which of the first four bytes are zero.
 _ENCODING_BY_ZEROS: Final[Mapping[tuple[bool, ...], str]] = {
     (False, True, False, True): "utf-16-le", (True, False, True, False): "utf-16-be",
     (False, True, True, True): "utf-32-le", (True, True, True, False): "utf-32-be",
@@ -55,8 +55,8 @@ class UnreadableTraceFile(CallerError, ValueError):
 def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
     """Return the files that names of files, folders or patterns (`logs/**/*.json.gz`) stand for, each file once.
 
-    A folder, also one that a pattern matches, stands for all files in it and in the folders inside it, except names
-    that begin with a dot and folders that are symbolic links.
+    A folder, also one that a pattern matches, stands for all files in it and in the folders inside it. Names in it that
+    begin with a dot are left out, and so are symbolic links to folders.
 
     Raises:
         UnreadableTraceFile: there is no file for one of the names, or the system rejects the name or a folder inside.
@@ -69,7 +69,7 @@ def find_files(names: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:
         try:
             matches = [path] if path.exists() else map(Path, sorted(glob(str(name), recursive=True)))  # noqa: PTH207 - the pattern may be absolute
             candidates = (file for each in matches for file in _files_in(each))
-            inside = [each for each in candidates if each.is_file() or each is path]  # a pipe must be named
+            inside = [each for each in candidates if each.is_file() or each is path]  # a pipe only if it is named
             for each in inside:
                 found.setdefault(((status := each.stat()).st_dev, status.st_ino), each)
         except OSError as error:
@@ -126,7 +126,7 @@ class TraceSource:
 
 @contextmanager
 def open_sources(path: Path) -> Iterator[Iterator[TraceSource]]:
-    """Open a file and yield its sources, of which only a ZIP archive has several; an OSError becomes UnreadableTraceFile."""
+    """Open a file and yield its sources; only a ZIP archive has several. An OSError becomes UnreadableTraceFile."""
     try:
         with path.open("rb") as file:
             yield _sources(path, str(path), file, 0)
@@ -155,11 +155,11 @@ def _sources(path: Path, name: str, stream: IO[bytes], layers: int, *, damaged: 
 
 
 def _read_piece(stream: IO[bytes]) -> bytes:
-    """Return what one read yields, so that the content before the damaged part of a compressed file is not lost."""
+    """Return the result of a single read, so that content before a damaged part of compressed data is not lost."""
     try:
         piece: bytes = stream.read1(_PIECE)  # type: ignore[attr-defined]  # every kind of stream here has it
     except OSError as error:
-        if error.errno is None:  # not the system's: gzip and bz2 raise it for damaged data
+        if error.errno is None:  # not an error of the system: gzip and bz2 raise it for damaged data
             raise EOFError from None
         raise
     return piece
@@ -184,7 +184,7 @@ class _FromStart(io.RawIOBase):
 
 def _members(path: Path, name: str, stream: IO[bytes], layers: int) -> Iterator[TraceSource]:
     """Yield the members of a ZIP archive."""
-    if not stream.seekable() or layers:  # the archive's directory is at its end
+    if not stream.seekable() or layers:  # the archive's directory is read first, and is at its end
         inner = f"{name} has a ZIP archive within another compression: unpack it"
         raise UnreadableTraceFile(path, inner if layers else "a ZIP archive cannot be read from a pipe: name the file")
     try:

@@ -5,7 +5,7 @@
 
 The members include those of `authfsm.core.history`, so the lines of one sign-in are a history. Lines of several
 sign-ins may be mixed; `sign_in` tells them apart. `challenge_name` is the ChallengeName of a request that the state does
-not accept, or OTHER_CHALLENGE if it is none of Cognito's. `lost` is the class of the error if no reply came. `from`,
+not accept, or OTHER_CHALLENGE if Cognito has no such name. `lost` is the class of the error if no reply came. `from`,
 `response` or `to` is missing if it is not known.
 """
 
@@ -43,13 +43,13 @@ class Recorder(AbstractContextManager["Recorder"]):
     """
 
     def __init__(self, sink: str | Path | TextIO, clock: Clock = utc_now) -> None:
-        # The files of `tempfile` are instances of no class of `io`. The text streams of `codecs` have a binary mode.
+        # The `mode` of a file of `tempfile` shows whether it is binary. Text streams of `codecs` have an `encoding`.
         has_binary_mode = "b" in str(getattr(sink, "mode", "")) and not hasattr(sink, "encoding")
         is_binary = has_binary_mode or isinstance(sink, io.RawIOBase | io.BufferedIOBase)
         if is_binary or not (isinstance(sink, str | Path) or hasattr(sink, "write")):
             raise TypeError(f"sink must be the path of a file or a text stream, not of type {type(sink).__name__}")
         self._owns_sink = isinstance(sink, str | Path)
-        # Buffered by line: each written step is in the file, and several processes can append to it.
+        # Buffering by line writes each step to the file at once, so several processes can append to it.
         if isinstance(sink, str | Path):
             sink = Path(sink).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - close() closes it
         self._sink: TextIO = sink

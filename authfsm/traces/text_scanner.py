@@ -1,9 +1,9 @@
 """Finds events and steps in text of unknown format: JSON values separated in any way, CSV, or YAML that holds JSON.
 
 There may be one JSON value on each line, several on one line, or one over many lines. Other text on the same lines is
-skipped, for example the prefix of a log line, and so is the frame of a table. A value longer than
-`MAX_EVENT_LENGTH` is not parsed as a whole, but the values inside it are. After a broken value the scan continues
-at the next text that begins like an event or, outside of another value, at a line that begins like a value.
+skipped, for example the prefix of a log line, and so is the frame of a table. A value longer than `MAX_EVENT_LENGTH`
+is not parsed as a whole, but the values inside it are. After a broken value, the scan continues at the next text that
+begins like an event. If the broken value was not inside another one, a line that begins like any value is enough.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _YAML_CONTINUATION: Final = re.compile(r"\\\n[ \t]*(?:\\(?= ))?")
 _YAML_FOLD: Final = re.compile(r"[ \t]*\n[ \t]*")
 _CSV_COLUMNS: Final = frozenset({"eventname", "eventtime", "@message", "message", "cloudtrailevent", "event", "detail"})
 _CSV_FOOTER: Final = re.compile(r"\(?[\d,]+ (?:rows?|records?)\b[^{}]*")  # `(2 rows)`, as database clients print it
-_LISTS: Final = frozenset({"Records", "Events", "events", "logEvents", "results"})
+_LIST_MEMBERS: Final = frozenset({"Records", "Events", "events", "logEvents", "results"})
 _NEAR_END: Final = 16
 _OVERLAP: Final = 240
 
@@ -53,10 +53,10 @@ class ScanCounts:
     broken_example: str = ""
     unrecognised_example: str = ""
     line: int = field(default=1, eq=False)  # the first line of the value that is being read
-    no_line_end: bool = field(default=False, eq=False)  # the last line that was read has none
+    no_line_end: bool = field(default=False, eq=False)  # the last line that was read has no line end
 
     def add_broken(self, line: int, number: int = 1, *, is_row: bool = False) -> None:
-        """Count broken pieces, the first of which begins in this line, or a row of CSV of which a part may be lost."""
+        """Count broken pieces; the first begins in this line. `is_row`: it is a CSV row that may have lost a part."""
         self.broken += number
         self.broken_rows += is_row
         if number and not self.broken_example:
@@ -118,9 +118,9 @@ def _layout(head: str) -> str:
 
 
 def _items(value: Any) -> Iterable[Any]:
-    """Return the members of a wrapper such as {"Records": [...]}, which are counted separately; else the value."""
+    """Return the values to count: the members of a wrapper such as {"Records": [...]}, or else the value alone."""
     if isinstance(value, dict) and not e.is_event(value):
-        for name in _LISTS & value.keys():
+        for name in _LIST_MEMBERS & value.keys():
             if isinstance(value[name], list) and value[name]:
                 rest = {key: each for key, each in value.items() if key != name}
                 return [*value[name], *([rest] if e.find_records(rest) else [])]
@@ -137,9 +137,9 @@ class _Window:
     text: str = ""
     ended: bool = False
 
-    def advance(self, keep: int) -> None:
-        """Drop the text before `keep`, and read the next piece."""
-        self.text = self.text[keep:]
+    def advance(self, keep_from: int) -> None:
+        """Drop the text before this position, and read the next piece."""
+        self.text = self.text[keep_from:]
         piece = next(self.pieces, None)
         if piece is None:
             self.ended = True
@@ -169,7 +169,7 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
         try:
             value, position = e.DECODER.raw_decode(window.text, begin)
         except RecursionError:
-            counts.add_broken(gap.number)
+            counts.add_broken(gap.line_number)
             brackets = re.compile(r"[\[{\s]*").match(window.text, begin)
             position = max(begin + 1, brackets.end() if brackets else 0)
             position = gap.skip_broken(window, position, in_broken_value=in_broken_value)
@@ -184,14 +184,14 @@ def _json_values(pieces: Iterator[str], counts: ScanCounts) -> Iterator[Any]:  #
             if inner is not None and inner.start() < failed_at and not e.EVENT_START.match(window.text, begin):
                 counts.cut_short |= unfinished and window.ended
                 position, in_broken_value = inner.start(), True
-                gap.number += window.text.count("\n", begin, position)
+                gap.line_number += window.text.count("\n", begin, position)
                 continue
             if unfinished and window.ended:
                 counts.cut_short = True
             elif unfinished:
                 counts.too_long += 1
             else:
-                counts.add_broken(gap.number)
+                counts.add_broken(gap.line_number)
             position = gap.skip_broken(window, begin + 1, in_broken_value=in_broken_value)
         else:
             gap.add_value(window.text.count("\n", begin, position))
@@ -207,7 +207,7 @@ class _TextBetweenValues:
 
     counts: ScanCounts
     line: str = ""
-    number: int = 1
+    line_number: int = 1
     has_value: bool = False
     skipping: bool = False
     has_frame: bool = False
@@ -216,8 +216,8 @@ class _TextBetweenValues:
     def add_value(self, newlines: int = 0) -> None:
         """Record that the line has a value, which contains this number of newlines."""
         self.has_value, self.line, self.found_any = True, "", True
-        self.counts.line = self.number
-        self.number += newlines
+        self.counts.line = self.line_number
+        self.line_number += newlines
 
     def skip_broken(self, window: _Window, position: int, *, in_broken_value: bool) -> int:
         """Skip a broken value, and return where the next one may begin."""
@@ -226,10 +226,10 @@ class _TextBetweenValues:
             match = (e.EVENT_START if in_broken_value else _RESUME_AT).search(window.text, position)
             if match is not None:
                 resume = match.start() if match.group()[0] == "{" else match.end() - 1
-                self.number += window.text.count("\n", position, resume)
+                self.line_number += window.text.count("\n", position, resume)
                 return resume
             keep = len(window.text) if window.ended else max(position, len(window.text) - _OVERLAP)
-            self.number += window.text.count("\n", position, keep)
+            self.line_number += window.text.count("\n", position, keep)
             if window.ended:
                 return keep
             window.advance(keep)
@@ -256,9 +256,9 @@ class _TextBetweenValues:
                 try:
                     self.counts.add_other(e.DECODER.decode(self.line.strip()))
                 except (ValueError, RecursionError):
-                    self.counts.add_broken(self.number)
+                    self.counts.add_broken(self.line_number)
         self.line, self.has_value, self.skipping = "", False, False
-        self.number += 1
+        self.line_number += 1
 
     def finish(self, *, in_broken_value: bool) -> None:
         """End the text. A frame without any value counts as broken, because its content is missing."""
@@ -269,7 +269,7 @@ class _TextBetweenValues:
 
 def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iterator[Any]:
     """Yield the rows of a CSV with a header line as objects; the cells without a name are a list under the name ""."""
-    # The limit applies to the whole process, so it is only raised. It may be higher, so cells are checked below too.
+    # The limit applies to the whole process, so a higher one is kept, and the length of each cell is checked too.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_EVENT_LENGTH))
     reader = csv.reader(_csv_lines(pieces, counts), delimiter=delimiter)
     names: list[str] = []
@@ -297,12 +297,12 @@ def _csv_rows(pieces: Iterator[str], delimiter: str, counts: ScanCounts) -> Iter
 
 
 def _csv_row(names: list[str], row: list[str], counts: ScanCounts) -> Iterator[Any]:
-    """Yield a row as an object, unless it has more or fewer cells than the header and no event."""
+    """Yield a row as an object. A row with more or fewer cells than the header is left out if it has no event."""
     surplus = [cell for cell in row[len(names) :] if cell.strip()]
     cells = dict(zip(names, row, strict=False))
     value = e.nest_dotted_names({**cells, "": [*filter(None, [cells.get("")]), *surplus] or None})
-    # An event within one cell is complete. If the cells are the members of an event, missing cells are taken for empty
-    # ones, unless the text ends there; but with a surplus cell, the others may be in wrong columns.
+    # An event within one cell is complete. If the cells are the members of an event, missing cells count as empty. The
+    # row is broken if the text ends in it, or if a surplus cell shows that cells may be in wrong columns.
     if (surplus or len(row) < len(names)) and not e.find_records(row):
         has_event = bool(e.find_records(value))
         if surplus or not has_event or counts.no_line_end:
@@ -313,7 +313,7 @@ def _csv_row(names: list[str], row: list[str], counts: ScanCounts) -> Iterator[A
 
 
 def _csv_lines(pieces: Iterable[str], counts: ScanCounts) -> Iterator[str]:
-    """Yield lines with their line ends. Cut a line that is too long, but leave it longer than MAX_EVENT_LENGTH."""
+    """Yield lines with their line ends. To save memory, cut a very long line; it stays too long for an event."""
     rest, quotes = "", 0
     for piece in pieces:
         quotes += piece.count('"')

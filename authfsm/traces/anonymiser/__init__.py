@@ -1,4 +1,4 @@
-"""Anonymises captured Cognito traffic for publication: same shapes, mostly same lengths, no personal data or secrets.
+"""Anonymises captured Cognito traffic for publication: replaces personal data and secrets, but keeps their shapes.
 
     anonymise(text)    a reply, request, error, description, event, recorded steps, HAR file or log
 
@@ -28,8 +28,8 @@ class AnonymisedText:
     Args:
         text: the text.
         replaced: how many different values were replaced, by kind.
-        unknown: how often values were replaced that look like values of the API but are not known, by key. AWS may
-            have added them.
+        unknown: for each key, how many replaced values look like values of the API but are not known. AWS may have
+            added them.
     """
 
     text: str = field(repr=False)
@@ -42,7 +42,7 @@ def anonymise(text: str, *, keep: Iterable[str] = ()) -> AnonymisedText:
 
     Args:
         text: the captured text.
-        keep: words (or one word) that stay, for values that AWS has added.
+        keep: words (or one word) that are not replaced, for example values that AWS has added.
 
     Raises:
         UnreadableDocument: the text cannot be read.

@@ -1,7 +1,7 @@
 """Anonymises whole texts: JSON, objects as Python and JavaScript print them, HTTP messages, CSV and logs.
 
 The order of values, white space, the form of numbers and repeated keys stay, so the result has the form of the
-original; only strings are escaped anew, and CSV is written with every cell quoted. Text between the values is replaced word by word.
+original. But strings are escaped anew, and each cell of CSV is quoted. Text between values is replaced word by word.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ZONE: Final = re.compile(r"(?:tzinfo=)?(?:tzutc\(\)|tzlocal\(\)|datetime\.timez
 _CSV_HEADER: Final = re.compile(r'(?=[^\n]*\beventname\b)"?\w+"?(?:,"?\w+"?)+\r?\n', re.IGNORECASE)
 _QUOTED: Final = re.compile(r"""[bu]?(["'])(?:\\.|(?!\1)[^\n\\])*\1(?=\s|$)""")
 _LITERALS: Final = frozenset({"None", "True", "False", "null", "true", "false", "undefined"})
-# After this many unclosed brackets, only a `{` that begins a line is paired: each search may read the whole text.
+# After this many unclosed brackets, only a `{` that begins a line is paired, because each search may read all text.
 _MAX_UNCLOSED: Final = 50
 
 
@@ -54,8 +54,8 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
     It may be JSON values, an object printed by Python or JavaScript, HTTP messages, Athena's CSV or a log.
 
     Raises:
-        UnreadableDocument: the text is empty, ends in the middle of a value, or is neither JSON nor CSV and contains no
-            name of Cognito's API.
+        UnreadableDocument: the text is empty, ends in the middle of a value, or contains no name of Cognito's API (JSON
+            and CSV need no such name).
     """
     if not text.strip():
         raise UnreadableDocument("it is empty")
@@ -78,7 +78,7 @@ def rewrite(text: str, anonymiser: ValueAnonymiser) -> str:
 
 
 def _json_problem(text: str) -> tuple[str, bool]:
-    """Return why a text is not a sequence of JSON values ("" if it is one), and whether it must be broken JSON."""
+    """Return why a text is not a sequence of JSON values ("" if it is one), and whether it is surely broken JSON."""
     decoder, position = json.JSONDecoder(strict=False), 0
     while position < len(text):
         if text[position].isspace():
@@ -111,7 +111,7 @@ class _Frame:
     mark: str
     key: str  # "" before it is read
     outer_key: str = ""  # the key of the whole object or list
-    name: str = ""  # in {"Name": "email", "Value": ...}: email, which is then the key of the value
+    name: str = ""  # "email" in {"Name": "email", "Value": ...}, where it is the key of the value
     is_custom: bool = False  # inside a map whose keys the customer chooses
 
     @property
@@ -128,7 +128,7 @@ class _Frame:
 
 
 def rewrite_json(text: str, anonymiser: ValueAnonymiser, key: str = "", *, strict: bool = True) -> str:
-    """Return JSON (not `strict`: an object as Python or JavaScript prints it), anonymised; `key` is its key."""
+    """Return the value of `key`, anonymised: JSON or, if not `strict`, an object as Python or JavaScript prints it."""
     tokens = list(_TOKEN.finditer(text))
     frames = [_Frame("", key)]
     parts = []
@@ -252,10 +252,10 @@ def _closing_bracket(text: str, start: int) -> int | None:
 
 
 def _rewrite_csv(text: str, anonymiser: ValueAnonymiser) -> str:
-    """Return the result of an Athena query over CloudTrail events, anonymised cell by cell, each quoted."""
+    """Return the result of an Athena query over CloudTrail events, with each cell anonymised and quoted."""
     out = io.StringIO()
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    # The limit belongs to the whole process, so it is only ever raised.
+    # The limit belongs to the whole process, so it is never lowered.
     csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     try:
         columns, *rows = csv.reader(io.StringIO(text, newline=""), strict=True)

@@ -34,13 +34,13 @@ TIME: Final = re.compile(
     rf"|{_HTTP.pattern.replace('(', '(?:')}|{_JAVA.pattern.replace('(', '(?:')})"
 )
 """A time within running text."""
-# Seconds and milliseconds since 1970: the least number that counts as a time, the first that does not, and the unit.
+# For seconds and milliseconds since 1970: the least number that is a time, the least that is too large, the unit.
 _EPOCHS: Final = ((10**9, 10**10, 1), (10**12, 10**13, 1000))
 _SCIENTIFIC: Final = re.compile(r"(\d)\.(\d+)([eE]\+?9)")  # 1.700000000123E9, as Java prints seconds since 1970
 
 
 class Placeholders:
-    """Makes placeholders, and remembers them. None is in `avoid` or used twice, unless no other is left."""
+    """Makes placeholders, and remembers them. Those in `avoid`, and used ones, are taken only if no other is left."""
 
     def __init__(self, avoid: frozenset[str] = frozenset()) -> None:
         self._avoid = avoid
@@ -154,7 +154,7 @@ def _moment(year: str, month: str | int, day: str, *clock: str) -> datetime:
 
 
 def _fill(template: Sequence[str], number: int) -> str:
-    """Return the text number `number` of a template: its characters are counted up like digits."""
+    """Return the text of a template for a number; the characters of the text count up like digits."""
     filled = []
     for choices in reversed(template):
         number, which = divmod(number, len(choices))

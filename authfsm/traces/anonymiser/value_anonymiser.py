@@ -47,8 +47,8 @@ def _template_pattern(template: str) -> re.Pattern[str]:
 
 
 _POOL_MESSAGES: Final = [each.message for each in vars(error_templates).values() if isinstance(each, ErrorTemplate)]
-# Whole messages, the longest first, with a group for each variable part. Templates with too little text would match
-# unrelated messages.
+# Whole messages, the longest first, with a group for each variable part. Templates with too little text are left out,
+# because they would match unrelated messages.
 _TEMPLATES: Final = tuple(
     _template_pattern(each)
     for each in sorted((*_POOL_MESSAGES, *v.KNOWN_MESSAGES), key=len, reverse=True)
@@ -57,7 +57,7 @@ _TEMPLATES: Final = tuple(
 
 
 class ValueAnonymiser(shapes.ShapeAnonymiser):
-    """Replaces values by key and shape, except the words in `keep`, and counts what it did."""
+    """Replaces values by key and shape, except the words in `keep`, and counts what it replaced."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         self.cognito_names = 0
 
     def rewrite(self, text: str, key: str = "") -> str:
-        """Return JSON with its keys and values replaced; `key` is the key of the JSON."""
+        """Return JSON, which is the value of `key`, with its keys and values replaced."""
         return self._rewrite(text, self, key)
 
     def key(self, name: str) -> str:
@@ -87,7 +87,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         return name if name in self._keep else self.replace(name)
 
     def value(self, key: str, text: str) -> str:
-        """Return the value of a key ("" if it has none); a known value stays."""
+        """Return a value, replaced if it is not known to be harmless; `key` is "" for a value without a key."""
         folded = key.lower()
         if not text or text in self._keep or v.stays(folded, text):
             return text
@@ -107,7 +107,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         return self.replace(text)
 
     def _replace_parts(self, key: str, text: str) -> str | None:
-        """Return the value of a key whose values consist of known parts, replaced part by part; None for other keys."""
+        """Return a value, replaced part by part; None if the values of this key do not consist of known parts."""
         replaced = None
         if key in v.MESSAGES:
             replaced = self.message(text)
@@ -171,7 +171,7 @@ class ValueAnonymiser(shapes.ShapeAnonymiser):
         return self.replace(text)
 
     def log(self, text: str) -> str:
-        """Return a piece of a log line, replaced."""
+        """Return a piece of a log line, with each unknown word replaced."""
         if (match := _CLIENT_ERROR.search(text)) is None:
             return self.prose(text, v.LOG)
         start, stripped = match.start(), text.rstrip()

@@ -1,7 +1,7 @@
 """Replaces a value according to its shape: UUIDs, addresses, tokens, URLs, ARNs, base64 and others.
 
-A value keeps its first placeholder: the same value has the same placeholder in a parameter, a claim, a path and a
-message. Only a path keeps the words of `_PATH_SEGMENTS`.
+A value keeps its first placeholder, so it has the same placeholder in a parameter, a claim, a path and a message. The
+words of `_PATH_SEGMENTS` stay in a path, but not elsewhere.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ShapeAnonymiser(ABC):
 
     @abstractmethod
     def rewrite(self, text: str, key: str = "") -> str:
-        """Return JSON with its keys and values replaced; `key` is the key of the JSON."""
+        """Return JSON, which is the value of `key`, with its keys and values replaced."""
 
     def replace(self, text: str) -> str:
         """Return the placeholder of a value."""

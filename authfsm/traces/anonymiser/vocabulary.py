@@ -1,7 +1,7 @@
 """The words that anonymising keeps: those of the API, of its tokens and of the tools that record traffic.
 
 AWS or a standard publishes all of them. Everything else is replaced. Names are compared in lower case, because
-CloudTrail writes members with a small first letter and Athena in lower case. `vocabulary.json` has the names in
+CloudTrail begins members with a small letter and Athena uses only small letters. `vocabulary.json` has the names in
 botocore's model of the API; `words.txt` has words that other sources publish, and known messages.
 """
 
