@@ -163,10 +163,10 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # The effect of the settings on an arrow must stay visible: on the edge to the junction, if all arrows of the
-        # row have the same effect, or on the next state, if the state has the same effect as the arrow.
+        # The effect of the settings on a folded arrow must be seen on the edge to the junction (if all arrows of the
+        # row have this effect) or on the next state (if the state has this effect).
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
-        # It must also stay visible that an arrow is uncertain only in the pools of this diagram.
+        # An arrow that is certain in general, but uncertain in the pools of this diagram, must be seen too.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
         return arrow.dest != v.FAILED and shows_effect and shows_certainty
 

@@ -182,8 +182,8 @@ class Flow(FlowSteps):
         Raises:
             WrongResponse, BadField: nothing was sent, nothing changed.
             Refused: Cognito refused; `error.survives` says whether the challenge can be answered again.
-            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the flow is as it was before the failed step. If it
-                took that step by itself, call `step` to repeat it.
+            ConnectionLost, NotSent, MalformedReply, ProtocolViolation: the flow is as it was before the failed step. If
+                that step needed no user input, call `step` to repeat it.
             InvalidOperation: another answer is in progress (action WAIT), or `response` is a class, not an object.
             ValueError: the next step is an SRP proof, and this `Cognito` has no `pool_id`.
             TooManySteps: Cognito asked for more steps without user input than the protocol has.

@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # `sign_in` passes USER_SRP_AUTH if its caller names no flow, so it may be replaced by USER_AUTH.
+        # USER_SRP_AUTH may be no more than the default of `sign_in`, so USER_AUTH may take its place.
         may_be_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if may_be_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
