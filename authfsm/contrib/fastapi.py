@@ -113,7 +113,7 @@ class CognitoAuth:
         return claims_of_member
 
     def check_origin(self, request: Request) -> None:
-        """A dependency: refuse a request that would change something if its header Origin is not the site's.
+        """A dependency: refuse a request that may change something, unless its header Origin is the site's.
 
         Raises:
             HTTPException: 403.
@@ -126,7 +126,7 @@ _CHANGED: Final = "authfsm.cookies"
 
 
 class CookieMiddleware:
-    """Adds the cookies that `CognitoAuth.claims` changed to the response, even if the response is an error.
+    """Adds to the response, even if it is an error, the cookies that `CognitoAuth.claims` changed.
 
     FastAPI drops the headers of a dependency if the route returns its own `Response` or fails, so a rotated refresh
     token would be lost. Starlette replies to an uncaught exception outside of all middleware. If a cookie changed, this
@@ -195,7 +195,7 @@ async def body_of(request: Request) -> Values:
 
 
 async def _read_to_limit(request: Request) -> bool:
-    """Read and keep a body; return False if it is too large. By HTTP/2 it may have no Content-Length."""
+    """Read and keep a body; return False if it is too large. Over HTTP/2, a body may have no Content-Length."""
     body = b""
     async for part in request.stream():
         body += part

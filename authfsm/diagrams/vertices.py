@@ -134,7 +134,7 @@ JUNCTIONS: Final = (
 
 
 def fold(dests: Iterable[Node], junctions: Iterable[Junction], inside: Junction | None = None) -> tuple[Vertex, ...]:
-    """Return junctions and nodes that together stand for these destinations; `inside` allows only smaller junctions."""
+    """Return junctions and nodes that stand for these destinations; with `inside`, only junctions within it."""
     every_dest = frozenset(dests)
     rest = every_dest
     folded: list[Vertex] = []
@@ -188,12 +188,12 @@ _STRONG: Final = frozenset({Confidence.MEASURED, Confidence.ASSERTED, Confidence
 
 
 def is_uncertain(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether an arrow's evidence is inferred, contradictory or refuted, in each of these pools."""
+    """Return whether an arrow is inferred, contradictory or refuted: in each of these pools, or in general."""
     return best_confidence(arrow.transition, pools).is_uncertain
 
 
 def is_refuted(arrow: Arrow, pools: tuple[PoolSettings, ...] = ()) -> bool:
-    """Return whether replies of real pools refute an arrow, in each of these pools."""
+    """Return whether replies of real pools refute an arrow: in each of these pools, or in general."""
     return best_confidence(arrow.transition, pools) is Confidence.REFUTED
 
 

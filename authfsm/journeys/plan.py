@@ -160,7 +160,7 @@ class NextInput:
 
     @property
     def field(self) -> str | None:
-        """The form field for the value; None if the form needs no value. The user name is not a value."""
+        """The form field for the value, which is never the user name; None if the form needs no value."""
         if VALUES.get(self.response) == (PASSWORD, PASSWORD):
             return "password"
         optional = self.state is State.START and self.value is not None
@@ -276,11 +276,11 @@ class ShiftedClock:
 class ScriptedTriggers:
     """Lambda functions that issue the challenges of a script, which has the state after each step.
 
-    Before the sign-in, they issue tokens at once, so that the journey can enrol the user's device and passkey.
+    While the journey enrols the user's device and passkey, for which it signs in, they issue tokens at once.
     """
 
     _script: tuple[State, ...]
-    step: int | None = None  # from 0; None before the sign-in
+    step: int | None = None  # from 0; None while the journey enrols a device or passkey
 
     @property
     def triggers(self) -> local.Triggers:
@@ -308,7 +308,7 @@ def pool_arguments(settings: PoolSettings, plan: Plan) -> dict[str, Any]:
     flows, factors = settings.explicit_auth_flows, settings.allowed_first_auth_factors
     known_flows, needs_mfa = local.CURRENT_FLOW_VALUES, plan.person.mfa or plan.between_steps
     default = MULTI_FACTOR_PASSKEY if plan.person.passkey_as_mfa else "SINGLE_FACTOR"
-    passkeys: Any = settings.web_authn_factor or default  # a Literal that its class checks
+    passkeys: Any = settings.web_authn_factor or default  # WebAuthnConfiguration checks that it is one of its Literals
     device = local.DeviceConfiguration(bool(plan.challenge_required_on_new_device))
     return {
         "mfa": settings.mfa_configuration or ("OPTIONAL" if needs_mfa else "OFF"),

@@ -60,7 +60,7 @@ class WireExchange:
 
 
 def masked(value: Any, name: str = "", secrets: Collection[str] = frozenset(), longest: int = _LONGEST) -> Any:
-    """Return a copy of a request, of a reply or of the member `name` of one; mask secrets and shorten long values."""
+    """Return a copy of a request, a reply or a member called `name`, with secrets masked and long values shortened."""
     if isinstance(value, Secret):
         return MASK
     if isinstance(value, Mapping):
@@ -191,7 +191,7 @@ class SignInRecording(WrapsSecrets):
         """Make a user's answer the pending response, or raise WrongResponse or BadField."""
         response = wrap_text(response)
         if not self.flow.done and self.pending is not None and type(response) not in self.flow.accepts:
-            why = "yet: the next step needs no answer, so call step() or run()"
+            why = "yet: the next step needs no answer, so call step() or run()"  # after "does not accept X"
             raise WrongResponse(self.flow.state, type_of(response), self.flow.accepts, why)
         self.request_of(response)
         self._pending = response

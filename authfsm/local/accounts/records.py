@@ -80,7 +80,7 @@ class RecordKind:
         pool.records.remove(self.find(pool, request))
 
     def lister(self, member: str, size: str, only: tuple[str, ...] = ()) -> OperationFunction:
-        """Return an operation that lists records in `member`; `size` names the page size, `only` the members shown."""
+        """Return a listing operation: `member` of the reply has the records, `size` of the request the page size."""
 
         def list_all(pool: Core, request: Request) -> Reply:
             def show(record: Record) -> dict[str, Any]:
@@ -176,7 +176,7 @@ def delete_group(pool: Core, request: Request) -> None:
     """Answer DeleteGroup: remove the group, also from its users."""
     record = GROUPS.find(pool, request)
     for username in [each.username for each in pool.users if record.name in each.groups]:
-        # Only a user who was looked up is written to the state file.
+        # `user_of` notes that the user may change: other users are not written to the state file again.
         remove_user_from_group(pool, pool.user_of({"Username": username}), request)
     pool.records.remove(record)
 

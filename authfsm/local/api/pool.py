@@ -367,7 +367,7 @@ class LocalPool(DisplayMixin):
         return boto_client(exchange, self.region, config)
 
     def cognito(self, **settings: Any) -> Cognito:
-        """Return a `Cognito` that is connected to this pool; `settings` are its arguments, and replace the pool's."""
+        """Return a `Cognito` that is connected to this pool; `settings` are arguments of `Cognito`."""
         from authfsm.drivers.boto import Cognito  # noqa: PLC0415 - a pool works without the driver
 
         with self._lock:

@@ -12,7 +12,7 @@ from authfsm.local.config.request_members import typed
 
 
 def check_names(name: str, names: Iterable[str], allowed: Collection[str]) -> None:
-    """Raise ValueError if a setting has a name that is not allowed, or a name twice; `name` is the setting's name."""
+    """Raise ValueError if the names that a setting lists are not all allowed and different; `name` is the setting."""
     found = list(names)
     if unknown := sorted(set(found) - set(allowed), key=str):
         raise ValueError(f"{name} cannot have {', '.join(map(str, unknown))}; it can have {', '.join(allowed)}")

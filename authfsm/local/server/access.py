@@ -191,7 +191,7 @@ def _preflight_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def _is_same_origin(headers: Mapping[str, str], host: str) -> bool:
     """Return whether the request comes from a program, the server's own page or the address bar."""
     if "origin" not in headers:
-        # Current browsers send this header to loopback hosts and over HTTPS (W3C, Fetch Metadata); programs do not.
+        # Current browsers send Sec-Fetch-Site to loopback hosts and over HTTPS (W3C, Fetch Metadata); programs do not.
         return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
     page, here = (_ORIGIN.fullmatch(headers["origin"].lower()), _HOST.fullmatch(host.lower()))
     if page is None or here is None or page["name"] != here["name"]:

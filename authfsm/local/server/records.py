@@ -173,7 +173,7 @@ class RecordType:
         return record in part
 
     def restore(self, core: Core, record: Any) -> None:
-        """Put a record into its part of the pool; call this for the oldest record first."""
+        """Put a record into its part of the pool. The oldest record must be put in first."""
         part = getattr(core, self.part)
         if isinstance(part, dict):
             part[getattr(record, self.key_field)] = record

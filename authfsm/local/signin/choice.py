@@ -95,7 +95,7 @@ def passkey_satisfies_mfa(configuration: PoolConfiguration, user: User) -> bool:
 
 
 def _simulated_first_factors(pool: Core, submitted_name: str) -> tuple[State, ...]:
-    """Return simulated first factors for an unknown user; a name always gets the same, with or without a passkey."""
+    """Return simulated first factors for an unknown user. The name decides whether a passkey is among them."""
     settings, is_odd = pool.configuration, pool.stable_bytes("passkey", submitted_name)[0] % 2
     allowed = _allowed_factors(settings)
     if is_odd or settings.webauthn is None or settings.mfa == "ON":
@@ -136,7 +136,7 @@ def _issue_first_challenge(pool: Core, attempt: Attempt, parameters: Mapping[str
     if preferred in attempt.first_factors:
         return _issue_first_factor(pool, attempt, State[preferred], parameters)
     if attempt.target_level and preferred is None and len(attempt.first_factors) == 1:
-        # "prompts only for factors that aren't already listed" (developer guide). Inferred: one factor needs no choice.
+        # "prompts only for factors that aren't already listed" in `amr` (developer guide). Inferred: one is no choice.
         return _issue_first_factor(pool, attempt, attempt.first_factors[0], parameters)
     contradictions = pool.configuration.contradictions
     if State.WEB_AUTHN in attempt.first_factors and contradictions.select_challenge_has_request_options:

@@ -113,7 +113,7 @@ class Records(TrackedDicts):
         self._by_key: dict[str, Record] = {}
 
     def restore(self, record: Record) -> None:
-        """Put a record in; call this for the oldest record first."""
+        """Put a record in. The oldest record must be put in first."""
         self._by_key[record.key] = record
 
     def find(self, kind: str, name: str) -> Record | None:
@@ -184,7 +184,7 @@ class Directory(TrackedDicts):
         self.restore(user)
 
     def restore(self, user: User) -> None:
-        """Put a user in; call this for the oldest user first."""
+        """Put a user in. The oldest user must be put in first."""
         self._by_name[self._key(user.username)] = user
         self.index(user)
 

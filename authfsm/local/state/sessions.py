@@ -1,8 +1,8 @@
 """Pending challenges and their sessions, and the attempts (sign-ins) that they belong to.
 
 A session is an opaque string that identifies a `PendingChallenge`: it belongs to one app client, user and challenge,
-expires soon and is used once. If a client sends none, `other_key` (from the secret block or the device) identifies
-the challenge. An accepted answer uses up the session. So does a refusal whose `ErrorTemplate.survives` is false.
+expires soon and is used once. Without a session, `other_key` (made from the secret block or the device) identifies the
+challenge. An accepted answer uses up the session. So does a refusal whose `ErrorTemplate.survives` is false.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Sessions(TrackedDicts):
         self._by_session: dict[str, PendingChallenge] = {}
         self._by_other_key: dict[str, PendingChallenge] = {}
         self.last_answered: PendingChallenge | None = None
-        """The challenge that the last answer belonged to: its transition is checked against the table."""
+        """The challenge that was answered last. `operations.answer` checks its transition against the table."""
 
     def __contains__(self, pending: PendingChallenge) -> bool:
         return pending.session in self._by_session
@@ -110,7 +110,7 @@ class Sessions(TrackedDicts):
         return session in self._by_session
 
     def restore(self, pending: PendingChallenge) -> None:
-        """Put a challenge in; call this for the oldest challenge first."""
+        """Put a challenge in. The oldest challenge must be put in first, because it is removed first."""
         self._by_session[pending.session] = pending
         if pending.other_key is not None:
             self._by_other_key[pending.other_key] = pending

@@ -106,7 +106,7 @@ class TokenIssuer(TrackedDicts):
         self._families_with_session.clear()
 
     def restore(self, family: TokenFamily) -> None:
-        """Put a token family in; call this for the oldest family first."""
+        """Put a token family in. The oldest family must be put in first."""
         self._families[family.origin_jti] = family
         for token in family.refresh_tokens:
             self._by_refresh_token[token] = family
