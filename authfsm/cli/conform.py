@@ -73,7 +73,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of one rule's requests, in seconds. Creating what several rules share is not counted.",
+        "Time limit of one rule's requests, in seconds. Creating pools and app clients that rules share does not count.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,

@@ -163,10 +163,10 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # The effect of the settings on a folded arrow must be seen on the edge to the junction (if all arrows of the
-        # row have this effect) or on the next state (if the state has this effect).
+        # Folding must not hide the effect of the settings on an arrow. The edge to the junction shows it if all arrows
+        # of the row have the same effect. The next state shows it if the state has the same effect.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
-        # An arrow that is certain in general, but uncertain in the pools of this diagram, must be seen too.
+        # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
         return arrow.dest != v.FAILED and shows_effect and shows_certainty
 

@@ -139,7 +139,7 @@ class TraceFiles(AbstractContextManager["TraceFiles"]):
         return max(self._loader.bytes_read, int(self.size * percent / 100))
 
     def replay(self, *verdicts: Verdict) -> Iterator[CheckedStep]:
-        """Yield every step with its verdict, ordered by attempt (from START to START), and by time within an attempt.
+        """Yield every step with its verdict, ordered by attempt, and by time within an attempt.
 
         Args:
             verdicts: yield only the steps with one of these.
