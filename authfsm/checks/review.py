@@ -109,7 +109,7 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: UserPoolClient or MfaConfig, the reply without which the rule is checked in part or not at all; "" if it needs
+        needs: the reply that the rule needs to be checked completely: UserPoolClient or MfaConfig, or "" if it needs
             neither.
     """
 

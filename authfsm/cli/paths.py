@@ -32,8 +32,8 @@ class Paths(PoolOptions):
     """List and count the paths to sign in: of the whole protocol, or of one user pool.
 
     A path leads from START to the tokens, without a refusal. It visits no state twice, with two exceptions: EMAIL_OTP
-    may come once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Refreshes and
-    challenges that this version does not know are left out. Some challenges follow only if a Lambda function chooses
+    may come once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Left out are
+    refreshes, and challenges that this version does not know. Some challenges follow only if a Lambda function chooses
     them. Of these, paths contain CUSTOM_CHALLENGE, and PASSWORD_VERIFIER if it follows SRP_A.
     """
 

@@ -49,8 +49,8 @@ class Trace:
     )
 
     names: list[str] | None = command.argument(
-        "CloudTrail events as JSON, in CSV, or as JSON within YAML (S3, EventBridge, CloudWatch Logs, Logs Insights,"
-        " lookup-events, Athena), or steps written by authfsm.traces.recorder. Use - for standard input.",
+        "CloudTrail events from S3, EventBridge, CloudWatch Logs, Logs Insights, lookup-events or Athena (JSON, CSV, or"
+        " JSON within YAML), or steps written by authfsm.traces.recorder. Use - for standard input.",
         default=None,
         metavar="[FILE|DIR|GLOB]...",
     )

@@ -255,7 +255,7 @@ class Flow(FlowSteps):
         device_key: str | None = None,
         by_initiate_auth: bool = False,
     ) -> Tokens:
-        """Replace the tokens of this flow by new ones; by default with its own refresh token, user and device.
+        """Refresh the tokens of this flow; by default the request has the flow's own refresh token, user and device.
 
         Args:
             refresh_token: a refresh token for a flow that has sent nothing yet; a flow with tokens uses its own.

@@ -244,7 +244,7 @@ def _error(error: tuple[str, str], message: str = "", operation: str = "") -> Fa
     facts: Facts = {
         "kind": kind, "name": code, "actions": [action(*each) for each in rules.items()],
         "operations": sorted(policy.LISTED_OPERATIONS.get(code, SIGN_IN_OPERATIONS) if in_sign_in else ()),
-        # any operation of AWS may return it
+        # an error of every service of AWS, which any operation may return
         "common": code not in {**policy.LISTED_OPERATIONS, **policy.ACCOUNT_ERROR_POLICY},
         **({} if in_sign_in else {"page": links.reference("Operations")}),
     }  # fmt: skip
