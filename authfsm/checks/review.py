@@ -109,8 +109,8 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: the reply that the rule needs to be checked completely: UserPoolClient or MfaConfig, or "" if it needs
-            neither.
+        needs: UserPoolClient or MfaConfig, if the rule can be checked only in part, or not at all, without that
+            reply; otherwise "".
     """
 
     id: str
@@ -378,7 +378,7 @@ def not_reviewed(pool: PoolDescription | Mapping[str, Any]) -> tuple[str, ...]:
 
     Raises:
         BadField: a member has the wrong type, MfaConfiguration has an unknown value, or Cognito does not
-            allow the combination of settings. Other unknown values raise no error: `not_reviewed` is about them.
+            allow the combination of settings. Other unknown values are among the returned sentences.
     """
     if not isinstance(pool, PoolDescription):
         pool = PoolDescription.from_descriptions(pool)

@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # The Session of a sign-up begins USER_AUTH. It is also used with the default flow of `sign_in`.
+        # The Session of a sign-up begins USER_AUTH, also if the caller leaves `flow` at its default.
         is_default_or_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if is_default_or_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
