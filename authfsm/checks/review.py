@@ -109,8 +109,8 @@ class ReviewRule:
         title: the problem, in a sentence.
         source: the page that documents it.
         find: yields the findings of a pool.
-        needs: UserPoolClient or MfaConfig, if the rule can be checked only in part, or not at all, without that
-            reply; otherwise "".
+        needs: the reply without which the rule cannot be checked completely: UserPoolClient or MfaConfig; "" if it
+            needs neither.
     """
 
     id: str

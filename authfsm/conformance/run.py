@@ -1,4 +1,4 @@
-"""Runs rules, one after another at each endpoint and at several endpoints in parallel, and collects the results."""
+"""Runs rules at several endpoints in parallel, at each endpoint one after another, and collects the results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Endpoint:
     name: str
     pool_provider: PoolProvider = field(repr=False)
     url: str | None = None
-    options: tuple[str, ...] = ()  # of the command line that `command` returns
+    options: tuple[str, ...] = ()  # further options of the command line that `command` returns
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""

@@ -121,7 +121,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return every junction, without the members that settings exclude or that it reaches by uncertain arrows only."""
+    """Return every junction, without members that settings exclude or to which only uncertain arrows lead."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -164,7 +164,7 @@ def _row_edges(
 
     def is_foldable(arrow: v.Arrow) -> bool:
         # Folding must not hide how the settings affect an arrow. The edge to the junction shows it if they affect all
-        # arrows of the row in the same way. The next state shows it if they affect that state in the same way.
+        # arrows of the row in the same way. The next state shows it if they affect that state as they affect the arrow.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
         # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)

@@ -147,7 +147,7 @@ class FlowSteps(BaseFlow):
     def _begin_steps(self, auth_flow: str, user: str | Confirmed, preferred: str | None) -> Effects[State]:
         username = user.username if isinstance(user, Confirmed) else user
         response: Response | None = None
-        # The Session of a sign-up begins USER_AUTH, also if the caller leaves `flow` at its default.
+        # With the Session of a sign-up, the flow is USER_AUTH, even if the caller leaves `flow` at its default.
         is_default_or_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
         # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
         if is_default_or_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):

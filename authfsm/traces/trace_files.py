@@ -259,7 +259,7 @@ def _earliest(illegal: list[CheckedStep], limit: int) -> list[CheckedStep]:
 
 
 def _duration(node: str, tenths: Counter[int]) -> StepDuration:
-    """Return the median and the 95th percentile by the nearest rank; `tenths` counts durations in tenths of a second."""
+    """Return the median and the 95th percentile by the nearest rank; `tenths` maps durations in 0.1 s to their counts."""
     total = tenths.total()
     ranked = sorted(tenths.items())
 

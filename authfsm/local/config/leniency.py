@@ -24,7 +24,7 @@ MAX_RECORDED: Final = 1_000
 
 @frozen
 class RelaxedCheck:
-    """A check that `accept` can disable: the requests that then succeed, Cognito's errors, and the errors' source."""
+    """A check that can be disabled: Cognito refuses the requests of `accepts` with one of `errors`, according to `source`."""
 
     accepts: str
     errors: tuple[ErrorTemplate, ...]
