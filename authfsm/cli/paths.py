@@ -34,7 +34,8 @@ class Paths(PoolOptions):
     A path leads from START to the tokens, without a refusal. It visits no state twice, with two exceptions: EMAIL_OTP
     may come once as first and once as second factor, and MFA_SETUP once for each step of the set-up. Left out are
     refreshes, and challenges that this version does not know. In CUSTOM_AUTH, a Lambda function may choose any
-    challenge. Paths have two of its choices: CUSTOM_CHALLENGE, and PASSWORD_VERIFIER if the request has SRP_A.
+    challenge. Only two of its choices are listed: CUSTOM_CHALLENGE and, if the sign-in begins with SRP_A,
+    PASSWORD_VERIFIER.
     """
 
     epilog: ClassVar[str] = "Exit status: 0 success; 1 failure, or the pool's settings allow no path; 2 usage error."

@@ -163,8 +163,7 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # Folding must not hide how the settings affect an arrow. The edge to the junction shows it if they affect all
-        # arrows of the row in the same way. The next state shows it if they affect that state as they affect the arrow.
+        # If the row's arrows have different effects, only an arrow with the same effect as its destination is folded.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
         # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)

@@ -323,10 +323,10 @@ class Flow(FlowSteps):
     def make_response(self, response: type[Response], *args: Any, **kwargs: Any) -> Response:
         """Return a response of this class; the arguments are those of `carry`.
 
-        The flow adds its metadata to the response that begins the sign-in and to SRP proofs. For
-        `make_response(UserSrpAuth, "ada", "password")`, `make_response(SrpA)` and `make_response(SrpClaim)` it computes
-        the key pair and the proof. A password that was not known at the start can be passed to the last two:
-        `make_response(SrpA, password="...")`.
+        The flow adds its metadata to the response that begins the sign-in and to SRP proofs.
+        `make_response(UserSrpAuth, "ada", "password")` and `make_response(SrpA)` compute a key pair, and
+        `make_response(SrpClaim)` computes the proof. Pass a password that was not known at the start with SrpA or
+        SrpClaim: `make_response(SrpA, password="...")`.
 
         Raises:
             WrongResponse: the state does not accept it. Nothing changed.
