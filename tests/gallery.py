@@ -287,7 +287,7 @@ def _lines() -> Iterator[str]:
     yield f"Four kinds of transitions keep the state. {kinds}  "
     open_rows = sum(bool(OTHER & d) for row in PROTOCOL.values() for d in row.values())
     yield f"The column *next states* omits two states: `FAILED`, reached when a refusal ends the attempt, and `OTHER_CHALLENGE`, a challenge that authfsm does not know, which may follow in {open_rows} of these rows.  "
-    yield "In *a set*†, the mark applies to all members. In *a set* (`X`†), it applies only to the member `X`. In *a set*† (more certain: `X`), it applies to all members except `X`.  "
+    yield "A mark after a name in italics, as in *a first factor*†, applies to all members of the set. In *a first factor* (`SMS_OTP`†), it applies only to `SMS_OTP`. In *a first factor*† (more certain: `SMS_OTP`), it applies to all members except `SMS_OTP`.  "
     yield "† only inferred; ‡ contradicted by another source; ✗ refuted by replies of real pools, and kept only so that the client tolerates it. `authfsm explain STATE` shows the sources of each transition."
 
 

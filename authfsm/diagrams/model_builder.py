@@ -163,7 +163,7 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # If the row's arrows have different effects, only an arrow with the same effect as its destination is folded.
+        # If the settings affect the row's arrows differently, only those are folded whose destination is affected alike.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
         # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)

@@ -325,8 +325,8 @@ class Flow(FlowSteps):
 
         The flow adds its metadata to the response that begins the sign-in and to SRP proofs.
         `make_response(UserSrpAuth, "ada", "password")` and `make_response(SrpA)` compute a key pair, and
-        `make_response(SrpClaim)` computes the proof. Pass a password that was not known at the start with SrpA or
-        SrpClaim: `make_response(SrpA, password="...")`.
+        `make_response(SrpClaim)` computes the proof. If the password was not known at the start, pass it here:
+        `make_response(SrpA, password="...")`, or with SrpClaim.
 
         Raises:
             WrongResponse: the state does not accept it. Nothing changed.

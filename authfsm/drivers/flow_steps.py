@@ -149,7 +149,7 @@ class FlowSteps(BaseFlow):
         response: Response | None = None
         # With the Session of a sign-up, the flow is USER_AUTH, even if the caller leaves `flow` at its default.
         is_default_or_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
-        # Cognito ignores a password and a preferred challenge that are sent with the Session of a sign-up.
+        # The Session is not used if the caller chose a password or a challenge, because Cognito would ignore these.
         if is_default_or_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
             response = user.response
         try:

@@ -218,8 +218,8 @@ class SignInSession:
 
         After a wrong password the new attempt begins at once. If only the client secret is missing, it begins as soon as
         the user has entered the secret. After another error with the action START_AGAIN or WAIT_OUT (too many attempts) the
-        user is first asked whether to start again. Without a terminal, after a denial by a Lambda function, and if the wait
-        would exceed five minutes, there is no new attempt.
+        user is first asked whether to start again. There is no new attempt in three cases: without a terminal, after a
+        denial by a Lambda function, or if the wait would exceed five minutes.
         """
         flow, user = self._flow, self._user_input
         if user.is_interactive and self._needs_client_secret(error):
