@@ -73,7 +73,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of one rule's requests, in seconds. Creating pools and app clients that rules share does not count.",
+        "Time limit of one rule's requests, in seconds, without the time to create shared pools and app clients.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,

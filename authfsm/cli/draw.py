@@ -102,7 +102,7 @@ class Draw(PoolOptions):
     )
     label: list[str] | None = _content(
         "Replace a text of the diagram: NAME is the old text, TEXT the new one. NAME may be the text of a state, a"
-        " response, a line of the caption, or a junction (where transitions with the same next states meet). Repeatable.",
+        " response, a line of the caption, or a junction (a small node for a set of next states). Repeatable.",
         metavar="NAME=TEXT",
     )
     history: Path | None = _content(

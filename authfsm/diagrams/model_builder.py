@@ -1,4 +1,4 @@
-"""Builds the model of a diagram from the protocol's table: omits, folds and merges arrows."""
+"""Builds the model of a diagram from the protocol's table: omits and folds arrows (into junctions), merges edges."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def build_model(
 
 
 def _available_junctions(effects: SettingsOverlay) -> tuple[v.Junction, ...]:
-    """Return every junction, without members that settings exclude or to which only uncertain arrows lead."""
+    """Return the junctions; a member is left out if settings exclude it, or if only uncertain arrows lead to it."""
 
     def is_allowed(junction: v.Junction, node: Node) -> bool:
         arrows = ARROWS_THROUGH[junction, node]
@@ -163,7 +163,7 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # If the settings affect the row's arrows differently, only those are folded whose destination is affected alike.
+        # If the settings affect the row's arrows differently, an arrow is folded if they affect its destination alike.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
         # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
@@ -198,8 +198,8 @@ def _drop(row_edges: list[_RowEdge], drop: Collection[_RowEdge]) -> tuple[list[_
 def _redundant(row_edges: Iterable[_RowEdge]) -> Iterator[_RowEdge]:
     """Yield the uncertain edges that a diagram can leave out.
 
-    An uncertain edge (all its arrows are uncertain) can be left out if its row also has a certain edge, and if certain
-    edges, of this row or others, lead to each of its destinations.
+    An edge is uncertain if all its arrows are. It can be left out if its row also has an edge that is not uncertain,
+    and if such edges, of any row, lead to each of its destinations.
     """
     not_failures = [row_edge for row_edge in row_edges if row_edge.edge.kind is not EdgeKind.FAILURE]
     certain = [row_edge for row_edge in not_failures if not row_edge.edge.is_uncertain]

@@ -241,7 +241,7 @@ class FlowSteps(BaseFlow):
             needs_confirmation = reply.reveal().get("UserConfirmationNecessary")
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
-            # ConfirmDevice. After a lost reply this can only be the same device.
+            # ConfirmDevice. If the reply to the same request was lost, it is the key of this device.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             needs_confirmation = True
