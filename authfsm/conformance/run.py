@@ -27,7 +27,7 @@ class Endpoint:
     name: str
     pool_provider: PoolProvider = field(repr=False)
     url: str | None = None
-    options: tuple[str, ...] = ()  # further options of the command line that `command` returns
+    options: tuple[str, ...] = ()  # options that `command` adds to the command line
 
     def command(self, rule: ConformanceRule) -> str:
         """Return the command that runs one rule again."""

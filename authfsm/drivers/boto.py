@@ -129,8 +129,8 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
     ) -> None:
         """End the session of a refresh token by RevokeToken, or with `everywhere` all of the user's sessions.
 
-        With `everywhere`, the tokens are first refreshed, with `device_key` if the session has a device, because GlobalSignOut
-        needs an access token. The errors are those of `Flow.sign_out` and `refresh`.
+        GlobalSignOut needs an access token, so with `everywhere` the tokens are refreshed first. If the session has a
+        device, pass its `device_key` for the refresh. The errors are those of `Flow.sign_out` and `refresh`.
         """
         refresh_token = secret(refresh_token)
         flow = self.start()
@@ -207,7 +207,7 @@ class Flow(FlowSteps):
 
         Args:
             response: the class of the response.
-            *args: the fields of the response, or one object of this class.
+            *args: the fields of the response, or the finished response.
             **kwargs: further fields.
         """
         response, args, kwargs = r.wrap_call(response, args, kwargs)
@@ -232,7 +232,7 @@ class Flow(FlowSteps):
         return new_flow
 
     def confirm_device(self, name: str | None = None) -> Device:
-        """Confirm the new device with Cognito, and if the pool lets users decide, have it remembered.
+        """Confirm the new device with Cognito; if the pool lets users decide about devices, mark it as remembered, too.
 
         Return the device: store it safely, and pass it to the next sign-in.
 

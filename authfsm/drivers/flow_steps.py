@@ -149,7 +149,7 @@ class FlowSteps(BaseFlow):
         response: Response | None = None
         # With the Session of a sign-up, the flow is USER_AUTH, even if the caller leaves `flow` at its default.
         is_default_or_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
-        # The Session is not used if the caller chose a password or a challenge, because Cognito would ignore these.
+        # Cognito would ignore a password or a preferred challenge in a request with the Session.
         if is_default_or_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
             response = user.response
         try:
@@ -241,7 +241,7 @@ class FlowSteps(BaseFlow):
             needs_confirmation = reply.reveal().get("UserConfirmationNecessary")
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
-            # ConfirmDevice. If the reply to the same request was lost, it is the key of this device.
+            # ConfirmDevice. If an equal request reached Cognito and its reply was lost, that key is this device's.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             needs_confirmation = True
