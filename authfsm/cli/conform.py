@@ -73,7 +73,7 @@ class Conform:
     )
     list_: bool = _rules("List the rules and their sources, and run nothing.", "--list", default=False)
     timeout: float = _rules(
-        "Time limit of one rule's requests, in seconds, without the time to create shared pools and app clients.",
+        "Time limit of a rule's requests, in seconds. The creation of shared pools and app clients does not count.",
         default=RULE_TIMEOUT,
         min=1,
         max=600,

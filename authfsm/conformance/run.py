@@ -1,4 +1,4 @@
-"""Runs rules at several endpoints in parallel, at each endpoint one after another, and collects the results."""
+"""Runs rules, at each endpoint one rule after another but several endpoints in parallel, and collects the results."""
 
 from __future__ import annotations
 

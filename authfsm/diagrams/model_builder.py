@@ -163,8 +163,8 @@ def _row_edges(
     """
 
     def is_foldable(arrow: v.Arrow) -> bool:
-        # The settings may have different effects on the arrows of a row. An arrow is then folded only if the settings
-        # have the same effect on its destination.
+        # The settings may have different effects on the arrows of a row. Then an arrow is folded only if the settings
+        # have the same effect on the arrow and on its destination.
         shows_effect = one_effect or found[arrow.dest].effect is effects.node(arrow.dest).effect
         # An arrow that is certain in general but uncertain in these pools is not folded, so that its doubt shows.
         shows_certainty = v.is_uncertain(arrow) or not v.is_uncertain(arrow, effects.pools)
@@ -199,7 +199,7 @@ def _drop(row_edges: list[_RowEdge], drop: Collection[_RowEdge]) -> tuple[list[_
 def _redundant(row_edges: Iterable[_RowEdge]) -> Iterator[_RowEdge]:
     """Yield the uncertain edges that a diagram can leave out.
 
-    Their row has a certain edge too, and certain edges, of this row or others, also lead to their destinations.
+    Their row also has an edge that is not uncertain, and such edges, of any row, also lead to their destinations.
     """
     not_failures = [row_edge for row_edge in row_edges if row_edge.edge.kind is not EdgeKind.FAILURE]
     certain = [row_edge for row_edge in not_failures if not row_edge.edge.is_uncertain]

@@ -127,7 +127,7 @@ class Cognito(BaseCognito["CognitoIdentityProviderClient", "Flow"]):
         *,
         device_key: str | None = None,
     ) -> None:
-        """End the session of a refresh token by RevokeToken, or with `everywhere` all of the user's sessions.
+        """End the session of a refresh token by RevokeToken; if `everywhere`, end all sessions of the user.
 
         GlobalSignOut needs an access token, so with `everywhere` the tokens are refreshed first. If the session has a
         device, pass its `device_key` for the refresh. The errors are those of `Flow.sign_out` and `refresh`.
@@ -296,7 +296,7 @@ class Flow(FlowSteps):
             raise
 
     def sign_out(self, *, everywhere: bool = False) -> None:
-        """End this session at Cognito by RevokeToken, or with `everywhere` all of the user's sessions by GlobalSignOut.
+        """End this session at Cognito by RevokeToken; if `everywhere`, end all sessions of the user by GlobalSignOut.
 
         The state is then START. Verifiers accept the issued tokens until they expire.
 

@@ -149,7 +149,7 @@ class FlowSteps(BaseFlow):
         response: Response | None = None
         # With the Session of a sign-up, the flow is USER_AUTH, even if the caller leaves `flow` at its default.
         is_default_or_user_auth = auth_flow in ("USER_SRP_AUTH", "USER_AUTH")
-        # Cognito would ignore a password or a preferred challenge in a request with the Session.
+        # With a password or a preferred challenge, the Session is not used, because Cognito would ignore them.
         if is_default_or_user_auth and self._password is None and not preferred and isinstance(user, Confirmed):
             response = user.response
         try:
@@ -241,7 +241,7 @@ class FlowSteps(BaseFlow):
             needs_confirmation = reply.reveal().get("UserConfirmationNecessary")
         except errors.Refused as error:
             # "DeviceKeyExistsException: ... a device key that already exists" -- AWS API reference,
-            # ConfirmDevice. If an equal request reached Cognito and its reply was lost, that key is this device's.
+            # ConfirmDevice. If this repeats a request whose reply was lost, the key that exists is this device's.
             if not repeated or error.refusal.code != "DeviceKeyExistsException":
                 raise
             needs_confirmation = True
@@ -253,7 +253,7 @@ class FlowSteps(BaseFlow):
             raise
         self.signin.device, self._unconfirmed_device = device, None
         # "UserConfirmationNecessary: when true, your user must confirm that they want to remember
-        # the device" -- AWS API reference, ConfirmDevice; UpdateDeviceStatus does so.
+        # the device" -- AWS API reference, ConfirmDevice. UpdateDeviceStatus is this confirmation.
         if needs_confirmation:
             yield from self._exchange(r.UpdateDeviceStatus(remembered=True, device_key=device.device_key))
         return device
@@ -290,11 +290,11 @@ class FlowSteps(BaseFlow):
 
     def _initial_response_steps(self, auth_flow: str, username: str, preferred: str | None) -> Effects[Response]:
         """Return the response that begins a flow."""
-        # Checked first: in a state in which no flow can begin, the error must name the state, not a missing password.
+        # First: can a flow begin in this state? If not, the error must name the state, not a missing password.
         self.signin.check(_OTHER_START.get(str(auth_flow), r.UserSrpAuth))
         kind: Any = _first_response_class(auth_flow, preferred, self._password, self.signin.pool_id)
-        # The class that is sent may differ from the one checked above. It is checked before `_srp_a_steps` replaces the
-        # SRP exponent: a call that is refused must not change a sign-in that is in progress.
+        # Then: is the class that is sent accepted, if it is another one? This comes before `_srp_a_steps` replaces the
+        # SRP exponent, because a call that is refused must not change a sign-in that is in progress.
         self.signin.check(kind)
         if kind in r.SRP_START_RESPONSES:
             return (yield from self._srp_a_steps(kind, username))

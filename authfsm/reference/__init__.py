@@ -50,7 +50,7 @@ _TOKEN_OPERATIONS: Final = frozenset({
     "DeleteUserAttributes", "DeleteWebAuthnCredential", "ForgetDevice", "GetDevice", "GetUserAuthFactors", "ListDevices",
     "SetUserMFAPreference", "SetUserSettings", "UpdateAuthEventFeedback",
 })  # fmt: skip
-"""The operations that name the user by a token, without those of a sign-in."""
+"""The operations that name the user by a token, except those of a sign-in."""
 _POLICIES: Final = {_SIGN_IN_ERROR: policy.ERROR_POLICY, _ACCOUNT_ERROR: policy.ACCOUNT_ERROR_POLICY}
 
 
