@@ -116,6 +116,16 @@ def test_an_illegal_step(illegal: Path) -> None:
     ]
 
 
+def test_an_illegal_step_with_an_error(tmp_path: Path) -> None:
+    """An illegal step names its error without the claim that Cognito refused it: after a lost reply, nobody did."""
+    failed = {**json.loads(ILLEGAL), "responseElements": None, "errorCode": "CodeMismatchException"}
+    (tmp_path / "log").write_text(f"{FIRST_REQUEST}\n{json.dumps(failed)}\n", encoding="utf-8")
+    result = run(str(tmp_path / "log"))
+
+    assert result.exit_code == 1
+    assert "SMS_MFA accepts SMS_MFA; not SOFTWARE_TOKEN_MFA (error: CodeMismatchException)" in result.stdout
+
+
 def test_standard_input(legal: Path, illegal: Path) -> None:
     """`-` is standard input, in each format and compression that files may have, also beside files."""
     text = legal.read_bytes()

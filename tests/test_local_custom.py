@@ -10,9 +10,6 @@ from api_client import MISMATCH, UNKNOWN, USED, WRONG, ApiClient, refused
 from joserfc.jwk import RSAKey
 
 from authfsm.local import Contradictions, LocalPool, ManualClock, Triggers
-from authfsm.protocol.responses import CompleteMfaSetup
-from authfsm.protocol.states import State
-from authfsm.protocol.table import TRANSITION_SET, Transition
 
 PASSWORD = "correct horse battery staple"
 
@@ -302,10 +299,6 @@ class TestWithSrp:
         ]
         assert "AuthenticationResult" in api.answer(challenge_reply, "ada", ANSWER="x")
 
-    @pytest.mark.skipif(
-        Transition(State.MFA_SETUP, CompleteMfaSetup, State.CUSTOM_CHALLENGE) not in TRANSITION_SET,
-        reason="the table has no such transition",
-    )
     def test_mfa_setup_comes_before_the_custom_challenge(self, signing_key: RSAKey) -> None:
         """MFA_SETUP also comes "before any CUSTOM_CHALLENGE" (developer guide), and does not replace it."""
         pool = make_pool(

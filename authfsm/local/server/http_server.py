@@ -116,7 +116,7 @@ def _accept(service: Service, sock: socket.socket, closing: Event) -> None:
             connection = http.HttpConnection(accepted, app.respond, closing.is_set)
         except OSError as error:  # no client came, the client has gone, or no file descriptor is free
             # Without a free file descriptor `accept` fails at once, so a pause is needed to prevent a busy loop.
-            time.sleep(0 if isinstance(error, TimeoutError) else _ACCEPT_POLL_SECONDS)
+            time.sleep(0 if isinstance(error, TimeoutError) else _ACCEPT_POLL_SECONDS)  # `closing` ends the loop
             continue
         was_full, is_full = is_full, len(connections) >= limit
         if is_full:
